@@ -1,0 +1,305 @@
+//! The herd file: who the nodes are, where they listen, who talks with whom, and their bounds.
+//!
+//! ```toml
+//! name = "pair"
+//!
+//! [[node]]
+//! name = "Alford"
+//! client = "127.0.0.1:12480"     # where clients connect
+//! link = "127.0.0.1:12580"       # where neighbours connect
+//! neighbours = ["Parker"]
+//!
+//! [[node]]
+//! name = "Parker"
+//! client = "127.0.0.1:12481"
+//! link = "127.0.0.1:12581"
+//! neighbours = ["Alford"]
+//! ```
+//!
+//! Optional tables: `[limits]`, see [`Limits`], and `[places]`, see [`PlacesTable`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::message::is_node_name;
+use crate::node::Limits;
+
+/// The herd that is built in: the five nodes of 2015-winter.
+const BUILT_IN: &str = include_str!("../../fixtures/herds/2015-winter.toml");
+
+/// A herd as its file describes it, checked: names and addresses are unique, edges are symmetric.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Herd {
+    /// The herd's name, for people and for folders.
+    pub name: String,
+    /// The nodes in the order of the file.
+    pub members: Vec<Member>,
+    /// Bounds of every node.
+    pub limits: Limits,
+    /// Where nodes ask for places, if the file says so.
+    pub places: PlacesTable,
+}
+
+/// One node of a herd.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The node's name, as in AT lines.
+    pub name: String,
+    /// The address clients connect to.
+    pub client: SocketAddr,
+    /// The address neighbours connect to.
+    pub link: SocketAddr,
+    /// The nodes it keeps a link with.
+    pub neighbours: Vec<String>,
+}
+
+/// The `[places]` table. Flags and environment variables of the node override it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PlacesTable {
+    /// The provider's name, as for `--places`.
+    pub provider: Option<String>,
+    /// The service's base URL, as for `--places-url`.
+    pub url: Option<String>,
+    /// The file that holds the API key, as for `--places-key-file`.
+    pub key_file: Option<PathBuf>,
+}
+
+/// What is wrong with a herd file: every problem found, in the order of the file.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct ConfigError(pub Vec<Problem>);
+
+/// One thing wrong at one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file's name as it was given.
+    pub file: String,
+    /// The line, from 1; 0 when the file as a whole is meant.
+    pub line: usize,
+    /// What was expected and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => write!(f, "{}: {}", self.file, self.message),
+            line => write!(f, "{}:{line}: {}", self.file, self.message),
+        }
+    }
+}
+
+impl Herd {
+    /// The built-in herd: Alford, Bolden, Hamilton, Parker, Powell on loopback ports 12480-12484 and 12580-12584.
+    ///
+    /// # Errors
+    /// None in a released build: a test reads the built-in file.
+    pub fn built_in() -> Result<Herd, ConfigError> {
+        Herd::parse(BUILT_IN, "the built-in herd")
+    }
+
+    /// Reads a herd file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or its text is wrong.
+    pub fn read(path: &Path) -> Result<Herd, ConfigError> {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let message = format!("cannot read the herd file: {error}");
+            ConfigError(vec![Problem { file: file.clone(), line: 0, message }])
+        })?;
+        Herd::parse(&text, &file)
+    }
+
+    /// Reads the text of a herd file; `file` names it in messages.
+    ///
+    /// # Errors
+    /// Every problem found, each with its line.
+    pub fn parse(text: &str, file: &str) -> Result<Herd, ConfigError> {
+        let mut problems = Problems { text, file, found: Vec::new() };
+        let raw: HerdFile = match toml::from_str(text) {
+            Ok(raw) => raw,
+            Err(error) => {
+                problems.add(error.span().map(|span| span.start), error.message().trim().to_owned());
+                return Err(ConfigError(problems.found));
+            }
+        };
+        let members: Vec<Member> = raw.node.iter().map(|node| problems.member(node)).collect();
+        if members.is_empty() {
+            problems.add(None, "a herd needs at least one [[node]] table".to_owned());
+        }
+        problems.check_unique(&raw.node);
+        problems.check_edges(&raw.node);
+        if !problems.found.is_empty() {
+            problems.found.sort_by_key(|problem| problem.line);
+            return Err(ConfigError(problems.found));
+        }
+        Ok(Herd { name: raw.name, members, limits: raw.limits, places: raw.places })
+    }
+
+    /// The node called `name`.
+    pub fn member(&self, name: &str) -> Option<&Member> {
+        self.members.iter().find(|member| member.name == name)
+    }
+
+    /// What is allowed but seldom meant: parts of the graph that no path connects.
+    pub fn warnings(&self) -> Vec<String> {
+        let Some(first) = self.members.first() else { return Vec::new() };
+        let mut reached = BTreeSet::from([first.name.as_str()]);
+        let mut frontier = vec![first];
+        while let Some(member) = frontier.pop() {
+            let fresh = member.neighbours.iter().filter(|name| reached.insert(name.as_str()));
+            frontier.extend(fresh.filter_map(|name| self.member(name)));
+        }
+        let apart: Vec<&str> = self
+            .members
+            .iter()
+            .map(|member| member.name.as_str())
+            .filter(|name| !reached.contains(name))
+            .collect();
+        if apart.is_empty() {
+            return Vec::new();
+        }
+        vec![format!(
+            "no path of neighbours leads from {} to {}: updates will not reach them",
+            first.name,
+            apart.join(", ")
+        )]
+    }
+}
+
+impl fmt::Display for Herd {
+    /// The herd's nodes as a herd file; bounds and places are left at their defaults.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "name = {:?}", self.name)?;
+        for Member { name, client, link, neighbours } in &self.members {
+            writeln!(
+                f,
+                "\n[[node]]\nname = {name:?}\nclient = \"{client}\"\nlink = \"{link}\"\nneighbours = {neighbours:?}"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HerdFile {
+    name: String,
+    #[serde(default)]
+    node: Vec<NodeTable>,
+    #[serde(default)]
+    limits: Limits,
+    #[serde(default)]
+    places: PlacesTable,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NodeTable {
+    name: Spanned<String>,
+    client: Spanned<String>,
+    link: Spanned<String>,
+    #[serde(default)]
+    neighbours: Vec<Spanned<String>>,
+}
+
+/// Collects what is wrong, so that a file is mended in one go.
+struct Problems<'a> {
+    text: &'a str,
+    file: &'a str,
+    found: Vec<Problem>,
+}
+
+impl Problems<'_> {
+    fn add(&mut self, offset: Option<usize>, message: String) {
+        let line = offset.map_or(0, |offset| self.line_of(offset));
+        self.found.push(Problem { file: self.file.to_owned(), line, message });
+    }
+
+    fn line_of(&self, offset: usize) -> usize {
+        1 + self.text.as_bytes()[..offset.min(self.text.len())].iter().filter(|&&byte| byte == b'\n').count()
+    }
+
+    fn at<T>(&mut self, place: &Spanned<T>, message: String) {
+        self.add(Some(place.span().start), message);
+    }
+
+    fn member(&mut self, node: &NodeTable) -> Member {
+        if !is_node_name(node.name.get_ref().as_bytes()) {
+            let message = format!(
+                "`{}` is no node name: 1 to 64 letters, digits, `_`, `-` or `.`",
+                node.name.get_ref()
+            );
+            self.at(&node.name, message);
+        }
+        Member {
+            name: node.name.get_ref().clone(),
+            client: self.address(&node.client),
+            link: self.address(&node.link),
+            neighbours: node.neighbours.iter().map(|name| name.get_ref().clone()).collect(),
+        }
+    }
+
+    fn address(&mut self, text: &Spanned<String>) -> SocketAddr {
+        text.get_ref().parse().unwrap_or_else(|_| {
+            let message =
+                format!("`{}` is no address: an IP and a port like \"127.0.0.1:12480\"", text.get_ref());
+            self.at(text, message);
+            SocketAddr::from(([0, 0, 0, 0], 0))
+        })
+    }
+
+    fn check_unique(&mut self, nodes: &[NodeTable]) {
+        let mut names = BTreeMap::new();
+        let mut addresses = BTreeMap::new();
+        for node in nodes {
+            if let Some(first) = names.insert(node.name.get_ref(), &node.name) {
+                let first = self.line_of(first.span().start);
+                self.at(&node.name, format!("the name {} is taken by line {first}", node.name.get_ref()));
+            }
+            for address in [&node.client, &node.link] {
+                // Port 0 asks the system for a free port, so two of them are not the same.
+                let chosen = !address.get_ref().ends_with(":0");
+                if let Some(first) = addresses.insert(address.get_ref(), address).filter(|_| chosen) {
+                    let first = self.line_of(first.span().start);
+                    self.at(address, format!("the address {} is taken by line {first}", address.get_ref()));
+                }
+            }
+        }
+    }
+
+    fn check_edges(&mut self, nodes: &[NodeTable]) {
+        let tables: BTreeMap<&str, &NodeTable> =
+            nodes.iter().map(|node| (node.name.get_ref().as_str(), node)).collect();
+        for node in nodes {
+            let name = node.name.get_ref();
+            let mut seen = BTreeSet::new();
+            for neighbour in &node.neighbours {
+                let other = neighbour.get_ref();
+                if other == name {
+                    self.at(neighbour, format!("{name} names itself as a neighbour"));
+                } else if !seen.insert(other) {
+                    self.at(neighbour, format!("{name} names {other} as a neighbour twice"));
+                } else {
+                    match tables.get(other.as_str()) {
+                        None => self.at(
+                            neighbour,
+                            format!("{name} names {other} as a neighbour, and no [[node]] has that name"),
+                        ),
+                        Some(table) if !table.neighbours.iter().any(|back| back.get_ref() == name) => {
+                            self.at(neighbour, format!("{name} names {other} as a neighbour, but {other} does not name {name}: add it there, or remove it here"));
+                        }
+                        Some(_) => {}
+                    }
+                }
+            }
+        }
+    }
+}
