@@ -1,5 +1,21 @@
 //! One node of a server herd.
+//!
+//! A herd is a handful of nodes that take location reports from mobile clients as lines of text over TCP,
+//! flood them to each other, and answer what is near a client. Three layers, with imports only downwards:
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`message`] | the language: bytes to values and back, pure |
+//! | [`node`] | what a node knows and decides, pure: the table, its change log, the links |
+//! | [`server`] | the shell around them: sockets, tasks, clocks, shutdown |
+//!
+//! Beside them: [`config`] reads herd files, [`places`] asks for what is near, [`net`] names the socket types,
+//! [`telemetry`] sets up the log.
 
 pub mod config;
 pub mod message;
+pub mod net;
 pub mod node;
+pub mod places;
+pub mod server;
+pub mod telemetry;

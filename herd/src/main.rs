@@ -1,1 +1,108 @@
-fn main() {}
+//! `herd`: runs one node of a server herd.
+
+mod cli;
+
+use std::io::{Read, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use cli::{Cli, Subcommand, Usage};
+use herd::node::Lives;
+use herd::places::Places;
+use herd::server::Server;
+use herd::telemetry;
+
+/// A process whose node hangs ends this long after it was told to stop.
+const LAST_RESORT: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match &cli.command {
+        Some(Subcommand::CheckConfig { file }) => cli::check_config(file),
+        None => run(&cli),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Not `eprintln!`, which panics when nobody reads.
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+        }
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn run(cli: &Cli) -> anyhow::Result<()> {
+    let plan = cli.plan()?;
+    let log = plan.log_file.as_deref();
+    telemetry::start(log, plan.log_level, plan.log_format)
+        .with_context(|| format!("cannot open the log file {}", log.unwrap_or("".as_ref()).display()))?;
+    for warning in plan.herd.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let stop = CancellationToken::new();
+    stop_on_signals(stop.clone()).context("cannot listen for signals")?;
+    if cli.node.stop_with_stdin {
+        stop_with_stdin(stop.clone());
+    }
+
+    let mut limits = plan.herd.limits.clone();
+    limits.client_connections =
+        limits.client_connections.min(most_files().saturating_sub(limits.spare_files));
+    let places = Places::new(plan.provider, &limits);
+    let lives = Lives { epoch: random()?.max(1), incarnation: random()? };
+    let server = Server::bind(&plan.member, limits, places, lives, stop).await?;
+    let (client, link) = server.addresses().context("cannot tell the addresses bound")?;
+    let ready = serde_json::json!({ "name": plan.member.name, "client": client, "link": link });
+    // Whoever started this node need not be listening.
+    let _ = writeln!(std::io::stdout(), "{ready}");
+
+    let neighbours = plan.member.neighbours.iter().filter_map(|name| plan.herd.member(name));
+    server.run(neighbours.map(|member| (member.name.clone(), member.link))).await;
+    Ok(())
+}
+
+/// Stops the node at SIGTERM and SIGINT alike.
+fn stop_on_signals(stop: CancellationToken) -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.cancel();
+    });
+    Ok(())
+}
+
+/// Stops the node when standard input ends, and the process even if the node hangs: whoever holds the other
+/// end of a pipe takes the node along, however it dies. A thread, since reading standard input cannot be
+/// cancelled.
+fn stop_with_stdin(stop: CancellationToken) {
+    std::thread::spawn(move || {
+        let mut discarded = [0; 256];
+        let mut stdin = std::io::stdin().lock();
+        while !matches!(stdin.read(&mut discarded), Ok(0) | Err(_)) {}
+        stop.cancel();
+        std::thread::sleep(LAST_RESORT);
+        std::process::exit(1);
+    });
+}
+
+/// Raises the soft limit of open files to the hard one, and says what it is now.
+fn most_files() -> usize {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return usize::MAX };
+    let most = if setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() { hard } else { soft };
+    usize::try_from(most).unwrap_or(usize::MAX)
+}
+
+fn random() -> anyhow::Result<u64> {
+    getrandom::u64().context("the system gives no random numbers")
+}

@@ -1,7 +1,67 @@
 //! The language of clients and nodes: bytes to values and back, and nothing else. No I/O, no clock.
+//!
+//! A client sends one command a line and gets one answer a command:
+//!
+//! | line | meaning |
+//! |---|---|
+//! | `IAMAT <client-id> <latitude><longitude> <time>` | the client says where it was, and when: [`Iamat`] |
+//! | `WHATSAT <client-id> <radius> <bound>` | what is within so many kilometres of that client: [`Whatsat`] |
+//! | `AT <server> <skew> <client-id> <location> <time>` | the answer to both, and what nodes flood: [`At`] |
+//! | `? <line>` | the answer to anything else: a copy of the line, byte for byte |
+//!
+//! Values borrow the line they were read from, since answers copy the client's own bytes and never print a
+//! number anew. White space is space, tab, CR, LF, form feed and vertical tab; Unicode's other spaces are not.
 
-/// Whether `name` can name a node: 1 to 64 ASCII letters, digits, `_`, `-` or `.`.
-pub fn is_node_name(name: &[u8]) -> bool {
-    (1..=64).contains(&name.len())
-        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+mod at;
+mod client_id;
+mod decimal;
+mod iamat;
+mod lines;
+mod link_line;
+mod location;
+mod time;
+mod whatsat;
+
+pub use at::{At, is_node_name};
+pub use client_id::{ClientId, LONGEST_CLIENT_ID};
+pub use iamat::Iamat;
+pub use lines::{Lines, Piece};
+pub use link_line::{LinkLine, VERSION};
+pub use location::Location;
+pub use time::{Skew, Stamp, Time};
+pub use whatsat::Whatsat;
+
+/// A client's line, understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command<'a> {
+    /// The client says where it is.
+    Iamat(Iamat<'a>),
+    /// The client asks what is near some client.
+    Whatsat(Whatsat<'a>),
 }
+
+impl<'a> Command<'a> {
+    /// Understands a line without its line end. `None` is an invalid command, to be answered by a copy.
+    pub fn parse(line: &'a [u8]) -> Option<Self> {
+        let mut fields = fields(line);
+        let (command, operands) = (fields.next()?, [fields.next()?, fields.next()?, fields.next()?]);
+        if fields.next().is_some() {
+            return None;
+        }
+        match command {
+            b"IAMAT" => Iamat::parse(operands).map(Command::Iamat),
+            b"WHATSAT" => Whatsat::parse(operands).map(Command::Whatsat),
+            _ => None,
+        }
+    }
+}
+
+/// The fields of a line: what white space leaves.
+fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|byte| is_white_space(*byte)).filter(|field| !field.is_empty())
+}
+
+fn is_white_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0x0B | 0x0C)
+}
+

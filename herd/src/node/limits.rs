@@ -24,6 +24,8 @@ pub struct Limits {
     pub idle_client: Duration,
     /// Client connections served at once. The next one is told so and closed gently.
     pub client_connections: usize,
+    /// Connections beyond that which are being told so at once; even further ones are just closed.
+    pub client_refusals: usize,
     /// File descriptors kept free of clients, for links, logs and upstream requests.
     pub spare_files: usize,
     /// Bytes of answers held for one client. At this mark the node stops reading from it.
@@ -37,8 +39,6 @@ pub struct Limits {
     pub linger: Duration,
     /// A gentle close discards at most so many bytes.
     pub linger_bytes: usize,
-    /// Longest client id in bytes; a longer one makes its command invalid.
-    pub client_id_bytes: usize,
     /// How far a client's time may be ahead of this node's clock; `"off"` for no bound. Holds at the node the
     /// client talks to only: a bound on flooded updates would let nodes with different clocks disagree.
     #[serde(deserialize_with = "duration_or_off")]
@@ -90,12 +90,12 @@ impl Default for Limits {
             unfinished_line: Duration::from_secs(30),
             idle_client: Duration::from_secs(10 * 60),
             client_connections: 10_000,
+            client_refusals: 16,
             spare_files: 64,
             unread_answers: 64 * 1024,
             unread_stall: Duration::from_secs(10),
             linger: Duration::from_secs(1),
             linger_bytes: 1024 * 1024,
-            client_id_bytes: 255,
             max_future_skew: Some(Duration::from_secs(24 * 60 * 60)),
             distinct_clients: 1_000_000,
             whatsat_per_connection: 4,

@@ -1,5 +1,169 @@
-//! What a node knows and decides. No socket, no task, no clock, no randomness.
+//! What a node knows and decides: pure state. No socket, no task, no clock, no randomness; the time comes in
+//! with each call, seeds come in at the start.
+//!
+//! One way in: a line from a client, a line from a neighbour and a line of a file all reach the [`Table`]
+//! through [`Table::apply`]. And no queue to a neighbour: flooding is reading the table's change log from
+//! where that neighbour has heard it, see [`Link`].
 
+mod backoff;
 mod limits;
+mod link;
+mod neighbours;
+mod table;
 
 pub use limits::{Limits, parse_duration_or_off};
+pub use link::{Link, LinkEnd, LinkEvent, LinkId, Side};
+pub use neighbours::{Cursor, NeighbourId};
+pub use table::{Outcome, Record, Source, Table};
+
+use std::time::Duration;
+
+use crate::message::{At, Command, Iamat, Skew, Time, Whatsat};
+use neighbours::Neighbours;
+
+/// A node's state.
+#[derive(Debug)]
+pub struct Node {
+    name: String,
+    limits: Limits,
+    table: Table,
+    neighbours: Neighbours,
+    /// The life of the table: sequences of another epoch mean nothing in this one.
+    epoch: u64,
+    /// The life of the process.
+    incarnation: u64,
+}
+
+/// Random numbers that tell one life from another. Zero is not an epoch: it stands for "none yet".
+#[derive(Clone, Copy, Debug)]
+pub struct Lives {
+    /// The life of the table.
+    pub epoch: u64,
+    /// The life of the process.
+    pub incarnation: u64,
+}
+
+/// What answering a client's line takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Nothing more: the answer has been written, line end and all.
+    Written,
+    /// The Places service is to be asked. The answer is [`places_answer`] of both.
+    Places {
+        /// The client's AT line, as known when the question was reached.
+        at: Box<[u8]>,
+        /// The question.
+        query: PlacesQuery,
+    },
+}
+
+/// A question for the Places service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacesQuery {
+    /// `latitude,longitude` in decimal degrees, without plus signs.
+    pub location: String,
+    /// The radius in metres.
+    pub metres: String,
+    /// At most so many results, 1 to 20.
+    pub bound: usize,
+}
+
+/// The answer to a WHATSAT with a bound of 0: nobody needs to be asked for nothing.
+const NO_PLACES: &[u8] =
+    b"{\n   \"html_attributions\" : [],\n   \"results\" : [],\n   \"status\" : \"OK\"\n}";
+
+/// Appends the answer to a WHATSAT to `out`: the AT line, the JSON, two line ends. `json` ends without one.
+pub fn places_answer(out: &mut Vec<u8>, at: &[u8], json: &[u8]) {
+    out.reserve(at.len() + json.len() + 3);
+    out.extend_from_slice(at);
+    out.push(b'\n');
+    out.extend_from_slice(json);
+    out.extend_from_slice(b"\n\n");
+}
+
+impl Node {
+    /// A node that knows nobody's location yet. `neighbours` are the nodes it keeps links with.
+    pub fn new(name: &str, neighbours: &[String], limits: Limits, lives: Lives) -> Node {
+        Node {
+            name: name.to_owned(),
+            neighbours: Neighbours::new(neighbours, limits.redial_first, limits.redial_longest),
+            limits,
+            table: Table::default(),
+            epoch: lives.epoch,
+            incarnation: lives.incarnation,
+        }
+    }
+
+    /// What the node knows of its clients.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// Answers a client's line that was received at `now`: appends the answer to `out`, or says what to ask for.
+    pub fn answer(&mut self, line: &[u8], now: Time, out: &mut Vec<u8>) -> Answer {
+        let answered = match Command::parse(line) {
+            Some(Command::Iamat(iamat)) => self.take_report(&iamat, now, out).then_some(Answer::Written),
+            Some(Command::Whatsat(whatsat)) => self.look_around(&whatsat, out),
+            None => None,
+        };
+        answered.unwrap_or_else(|| {
+            write_invalid(out, line);
+            Answer::Written
+        })
+    }
+
+    /// Takes a report unless one of this node's limits forbids it.
+    fn take_report(&mut self, iamat: &Iamat<'_>, now: Time, out: &mut Vec<u8>) -> bool {
+        let too_early = self.limits.max_future_skew.is_some_and(|most| iamat.stamp.time() > now.plus(most));
+        let full = self.table.len() >= self.limits.distinct_clients;
+        if too_early || full && self.table.get(iamat.client).is_none() {
+            return false;
+        }
+        let skew = Skew::between(now, iamat.stamp.time());
+        let start = out.len();
+        At::write(out, &self.name, skew, iamat);
+        self.table.apply(&At { line: &out[start..], skew, iamat: *iamat }, Source::Client);
+        out.push(b'\n');
+        true
+    }
+
+    fn look_around(&self, whatsat: &Whatsat<'_>, out: &mut Vec<u8>) -> Option<Answer> {
+        let at = self.table.get(whatsat.client)?.line();
+        if whatsat.bound == 0 {
+            places_answer(out, at, NO_PLACES);
+            return Some(Answer::Written);
+        }
+        let location = At::parse(at)?.iamat.location.comma_separated();
+        let query = PlacesQuery { location, metres: whatsat.metres(), bound: whatsat.bound };
+        Some(Answer::Places { at: at.into(), query })
+    }
+
+    /// The neighbour called `name`.
+    pub fn neighbour(&self, name: &str) -> Option<NeighbourId> {
+        self.neighbours.find(name)
+    }
+
+    /// Every neighbour with its name.
+    pub fn neighbours(&self) -> impl Iterator<Item = (NeighbourId, &str)> {
+        self.neighbours.iter()
+    }
+
+    /// Whether there is a link with that neighbour; if not, it is to be dialled.
+    pub fn is_linked(&self, neighbour: NeighbourId) -> bool {
+        self.neighbours[neighbour].is_linked()
+    }
+
+    /// How long to wait before that neighbour is dialled again. Each call doubles the wait, until a link has
+    /// been in sync. `random` is any number; it jitters the wait.
+    pub fn next_dial(&mut self, neighbour: NeighbourId, random: u64) -> Duration {
+        self.neighbours[neighbour].backoff.next(random)
+    }
+}
+
+/// Appends the answer to an invalid command: a copy of its line.
+pub fn write_invalid(out: &mut Vec<u8>, line: &[u8]) {
+    out.extend_from_slice(b"? ");
+    out.extend_from_slice(line);
+    out.push(b'\n');
+}
+

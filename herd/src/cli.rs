@@ -1,0 +1,215 @@
+//! The command line: flags override environment variables, which override the herd file.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Args, Parser, ValueEnum};
+
+use herd::config::{Herd, Member};
+use herd::node::parse_duration_or_off;
+use herd::places::{GoogleLegacy, Key, Provider};
+use herd::telemetry::{Format, Level};
+
+/// The environment variable that may hold the API key. There is no flag: flags can be seen by everybody.
+const KEY: &str = "HERD_PLACES_KEY";
+
+/// Runs one node of a server herd.
+///
+/// Clients send it lines over TCP:
+///
+///   IAMAT <client-id> <latitude><longitude> <time>    says where a client is
+///
+///   WHATSAT <client-id> <radius-km> <bound>           asks what is near a client
+///
+/// When the node is ready it prints one line of JSON with its name and the addresses it listens on. SIGTERM and
+/// SIGINT stop it within two seconds, answers in flight delivered.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Subcommand>,
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Subcommand {
+    /// Says what is wrong with a herd file, by file and line.
+    CheckConfig {
+        /// The herd file.
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NodeArgs {
+    /// Which node of the herd to run, such as Alford.
+    #[arg(required = true)]
+    name: Option<String>,
+
+    /// The herd file [default: the built-in herd of Alford, Bolden, Hamilton, Parker and Powell].
+    #[arg(long, env = "HERD_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Where to listen for clients, instead of where the herd file says.
+    #[arg(long, env = "HERD_CLIENT_ADDRESS", value_name = "IP:PORT")]
+    client_address: Option<SocketAddr>,
+
+    /// Where to listen for neighbours, instead of where the herd file says; loopback only.
+    #[arg(long, env = "HERD_LINK_ADDRESS", value_name = "IP:PORT")]
+    link_address: Option<SocketAddr>,
+
+    /// How far a client's time may be ahead of this node's clock, such as "24h", or "off".
+    #[arg(long, env = "HERD_MAX_FUTURE_SKEW", value_name = "DURATION", value_parser = parse_skew)]
+    max_future_skew: Option<Skew>,
+
+    /// Whom to ask for places. google-legacy needs a key, in HERD_PLACES_KEY or a file.
+    #[arg(long, env = "HERD_PLACES", value_name = "PROVIDER")]
+    places: Option<ProviderName>,
+
+    /// The base URL of the Places service, instead of Google's.
+    #[arg(long, env = "HERD_PLACES_URL", value_name = "URL")]
+    places_url: Option<String>,
+
+    /// The file that holds the API key.
+    #[arg(long, env = "HERD_PLACES_KEY_FILE", value_name = "FILE")]
+    places_key_file: Option<PathBuf>,
+
+    /// Appends the log to this file instead of writing it to standard error.
+    #[arg(long, env = "HERD_LOG_FILE", value_name = "FILE")]
+    log_file: Option<PathBuf>,
+
+    /// How much to log; debug logs every line received and answered.
+    #[arg(long, env = "HERD_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
+    log_level: Level,
+
+    /// How to write the log.
+    #[arg(long, env = "HERD_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    log_format: Format,
+
+    /// Stops the node when its standard input ends, for programs that start nodes.
+    #[arg(long, env = "HERD_STOP_WITH_STDIN")]
+    pub(crate) stop_with_stdin: bool,
+}
+
+/// A provider of places, as named on the command line and in herd files.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ProviderName {
+    /// Nobody is asked.
+    None,
+    /// Google's legacy Nearby Search, or what speaks like it.
+    GoogleLegacy,
+}
+
+/// A bound that may be off.
+#[derive(Clone, Copy, Debug)]
+struct Skew(Option<Duration>);
+
+fn parse_skew(text: &str) -> Result<Skew, String> {
+    parse_duration_or_off(text).map(Skew)
+}
+
+/// What was asked for cannot be understood: nothing has been started.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Usage(String);
+
+/// Everything a node needs to start, from all sources.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) herd: Herd,
+    pub(crate) member: Member,
+    pub(crate) provider: Provider,
+    pub(crate) log_file: Option<PathBuf>,
+    pub(crate) log_level: Level,
+    pub(crate) log_format: Format,
+}
+
+impl Cli {
+    /// Puts flags, environment and herd file together.
+    ///
+    /// # Errors
+    /// [`Usage`] where one of them is wrong.
+    pub(crate) fn plan(&self) -> anyhow::Result<Plan> {
+        let args = &self.node;
+        let mut herd = read(args.config.as_deref())?;
+        if let Some(Skew(skew)) = args.max_future_skew {
+            herd.limits.max_future_skew = skew;
+        }
+        let name = args.name.as_deref().unwrap_or_default();
+        let mut member = herd.member(name).cloned().ok_or_else(|| {
+            let names: Vec<&str> = herd.members.iter().map(|member| member.name.as_str()).collect();
+            Usage(format!(
+                "no node of the herd {} is called {name}: its nodes are {}",
+                herd.name,
+                names.join(", ")
+            ))
+        })?;
+        member.client = args.client_address.unwrap_or(member.client);
+        member.link = args.link_address.unwrap_or(member.link);
+        Ok(Plan {
+            provider: args.provider(&herd)?,
+            member,
+            herd,
+            log_file: args.log_file.clone(),
+            log_level: args.log_level,
+            log_format: args.log_format,
+        })
+    }
+}
+
+impl NodeArgs {
+    fn provider(&self, herd: &Herd) -> anyhow::Result<Provider> {
+        let name = match (self.places, &herd.places.provider) {
+            (Some(name), _) => name,
+            (None, Some(name)) => ProviderName::from_str(name, false)
+                .map_err(|_| Usage(format!("[places] provider: `{name}` is none of: none, google-legacy")))?,
+            (None, None) => ProviderName::None,
+        };
+        let ProviderName::GoogleLegacy = name else { return Ok(Provider::Nobody) };
+        let url = self.places_url.as_deref().or(herd.places.url.as_deref());
+        let google = GoogleLegacy::new(url, self.key(herd)?, &herd.limits).map_err(Usage)?;
+        Ok(Provider::GoogleLegacy(google))
+    }
+
+    fn key(&self, herd: &Herd) -> anyhow::Result<Key> {
+        if let Ok(text) = std::env::var(KEY) {
+            return Ok(Key::new(&text).map_err(|reason| Usage(format!("{KEY}: {reason}")))?);
+        }
+        let file = self.places_key_file.as_ref().or(herd.places.key_file.as_ref());
+        let file = file.ok_or_else(|| {
+            Usage(format!("google-legacy needs an API key: set {KEY}, or name a file with --places-key-file"))
+        })?;
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read the key file {}", file.display()))?;
+        Ok(Key::new(&text).map_err(|reason| Usage(format!("{}: {reason}", file.display())))?)
+    }
+}
+
+/// Says on standard output that a herd file is fine, with warnings.
+///
+/// # Errors
+/// [`Usage`] with everything that is wrong with it.
+pub(crate) fn check_config(file: &Path) -> anyhow::Result<()> {
+    use std::io::Write;
+    let herd = read(Some(file))?;
+    let edges = herd.members.iter().map(|member| member.neighbours.len()).sum::<usize>() / 2;
+    let mut text = format!(
+        "{}: herd {}, {} nodes, {edges} edges: fine\n",
+        file.display(),
+        herd.name,
+        herd.members.len()
+    );
+    for warning in herd.warnings() {
+        text += &format!("{}: warning: {warning}\n", file.display());
+    }
+    // Nobody need be reading: the exit code says it too.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(())
+}
+
+fn read(file: Option<&Path>) -> Result<Herd, Usage> {
+    file.map_or_else(Herd::built_in, Herd::read).map_err(|error| Usage(error.to_string()))
+}

@@ -1,0 +1,122 @@
+//! The lines that two neighbouring nodes exchange, readable in a log.
+//!
+//! | line | meaning |
+//! |---|---|
+//! | `HELLO <version> <name> <epoch> <incarnation>` | who is speaking; the first line each way |
+//! | `CURSOR <epoch> <sequence>` | answers a hello: up to where the speaker has heard the other's log |
+//! | `AT ...` | an update, exactly as a client would see it |
+//! | `UPTO <sequence>` | everything in the speaker's log up to that sequence has now been said |
+//! | `SYNCED` | the speaker has said all it knew when it first got there |
+//! | `ALIVE` | a heartbeat |
+//! | `BYE <reason>` | the speaker closes the link, and why |
+//!
+//! Epochs and incarnations are 16 hexadecimal digits, sequences are decimal.
+
+use std::fmt;
+
+use super::decimal::{digits_value, is_digits};
+use super::is_node_name;
+
+/// The version of the language between nodes.
+pub const VERSION: u64 = 1;
+
+/// A line from a neighbour, understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkLine<'a> {
+    /// Who is speaking.
+    Hello {
+        /// The version it speaks.
+        version: u64,
+        /// Its name.
+        name: &'a str,
+        /// The life of its store: sequences of another epoch mean nothing in this one.
+        epoch: u64,
+        /// The life of its process.
+        incarnation: u64,
+    },
+    /// Where the speaker wants the other's log to be read from: after this sequence of this epoch.
+    Cursor {
+        /// The epoch that the sequence belongs to; 0 when the speaker has heard nothing yet.
+        epoch: u64,
+        /// The last sequence heard; 0 for none.
+        sequence: u64,
+    },
+    /// An update. Whether its fields are acceptable is for the receiver to see.
+    At(&'a [u8]),
+    /// Everything up to this sequence has been said.
+    UpTo(u64),
+    /// All that was known has been said.
+    Synced,
+    /// A heartbeat.
+    Alive,
+    /// The speaker is closing.
+    Bye(&'a str),
+}
+
+impl<'a> LinkLine<'a> {
+    /// Understands a line without its line end. `None` is broken framing.
+    pub fn parse(line: &'a [u8]) -> Option<Self> {
+        if line.starts_with(b"AT ") {
+            return Some(LinkLine::At(line));
+        }
+        let line = std::str::from_utf8(line).ok()?;
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let operands: Vec<&str> = rest.split(' ').collect();
+        match (word, operands.as_slice()) {
+            // Of a version that is not this one only the number can be relied on.
+            ("HELLO", [version, ..]) if decimal(version)? != VERSION => {
+                Some(LinkLine::Hello { version: decimal(version)?, name: "", epoch: 0, incarnation: 0 })
+            }
+            ("HELLO", [version, name, epoch, incarnation]) if is_node_name(name.as_bytes()) => {
+                Some(LinkLine::Hello {
+                    version: decimal(version)?,
+                    name,
+                    epoch: hexadecimal(epoch)?,
+                    incarnation: hexadecimal(incarnation)?,
+                })
+            }
+            ("CURSOR", [epoch, sequence]) => {
+                Some(LinkLine::Cursor { epoch: hexadecimal(epoch)?, sequence: decimal(sequence)? })
+            }
+            ("UPTO", [sequence]) => Some(LinkLine::UpTo(decimal(sequence)?)),
+            ("SYNCED", [""]) => Some(LinkLine::Synced),
+            ("ALIVE", [""]) => Some(LinkLine::Alive),
+            ("BYE", _) => Some(LinkLine::Bye(rest)),
+            _ => None,
+        }
+    }
+
+    /// Appends the line with its line end to `out`.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            LinkLine::At(line) => out.extend_from_slice(line),
+            other => out.extend_from_slice(other.to_string().as_bytes()),
+        }
+        out.push(b'\n');
+    }
+}
+
+impl fmt::Display for LinkLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LinkLine::Hello { version, name, epoch, incarnation } => {
+                write!(f, "HELLO {version} {name} {epoch:016x} {incarnation:016x}")
+            }
+            LinkLine::Cursor { epoch, sequence } => write!(f, "CURSOR {epoch:016x} {sequence}"),
+            LinkLine::At(line) => write!(f, "{}", line.escape_ascii()),
+            LinkLine::UpTo(sequence) => write!(f, "UPTO {sequence}"),
+            LinkLine::Synced => f.write_str("SYNCED"),
+            LinkLine::Alive => f.write_str("ALIVE"),
+            LinkLine::Bye(reason) => write!(f, "BYE {reason}"),
+        }
+    }
+}
+
+fn decimal(text: &str) -> Option<u64> {
+    is_digits(text.as_bytes(), 19).then(|| digits_value(text.as_bytes()))
+}
+
+fn hexadecimal(text: &str) -> Option<u64> {
+    let fits = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    fits.then(|| u64::from_str_radix(text, 16).ok()).flatten()
+}

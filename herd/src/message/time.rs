@@ -1,0 +1,132 @@
+//! Points in time and the differences between them, exact to the nanosecond.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::decimal::{Decimal, digits_value};
+
+const NANOSECONDS: i128 = 1_000_000_000;
+
+/// The last second of the year 9999.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+/// POSIX time. A pair, since nanoseconds of the year 9999 do not fit 64 bits; ordered as the pair is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time {
+    /// Seconds since 1970-01-01 00:00:00 UTC.
+    pub seconds: u64,
+    /// Nanoseconds since that second, below 1,000,000,000.
+    pub nanoseconds: u32,
+}
+
+impl Time {
+    /// The time `duration` after this one; far beyond the year 9999 it stays where it is.
+    pub fn plus(self, duration: Duration) -> Time {
+        let nanoseconds = self.nanoseconds + duration.subsec_nanos();
+        let carry = u64::from(nanoseconds >= NANOSECONDS as u32);
+        Time {
+            seconds: self.seconds.saturating_add(duration.as_secs()).saturating_add(carry),
+            nanoseconds: nanoseconds % NANOSECONDS as u32,
+        }
+    }
+
+    fn nanoseconds_since_epoch(self) -> i128 {
+        i128::from(self.seconds) * NANOSECONDS + i128::from(self.nanoseconds)
+    }
+}
+
+impl From<SystemTime> for Time {
+    /// A clock set before 1970 reads as 1970.
+    fn from(time: SystemTime) -> Time {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Time { seconds: since.as_secs(), nanoseconds: since.subsec_nanos() }
+    }
+}
+
+/// A client's time: its value, and the bytes it was written with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp<'a> {
+    text: &'a [u8],
+    time: Time,
+}
+
+impl<'a> Stamp<'a> {
+    /// Takes a field as a time, if it is one: 1 to 12 digits, optionally a point and 1 to 9 digits, at most
+    /// the last second of the year 9999.
+    pub fn parse(text: &'a [u8]) -> Option<Self> {
+        let decimal = Decimal::parse(text, 12, 9)?;
+        if decimal.exceeds(LAST_SECOND) {
+            return None;
+        }
+        let scale = 10_u64.pow(9 - decimal.fraction.len() as u32);
+        let nanoseconds = (digits_value(decimal.fraction) * scale) as u32;
+        Some(Stamp { text, time: Time { seconds: digits_value(decimal.whole), nanoseconds } })
+    }
+
+    /// The value to compare.
+    pub fn time(self) -> Time {
+        self.time
+    }
+
+    /// The bytes to copy.
+    pub fn as_bytes(self) -> &'a [u8] {
+        self.text
+    }
+}
+
+/// How much later a node received a report than the client's time says, in nanoseconds; negative when the
+/// client's clock is ahead.
+///
+/// Written with its sign and nine decimals, in seconds: `+0.263873386`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Skew(i128);
+
+impl Skew {
+    /// The skew of a report of `time` that was received at `received`.
+    pub fn between(received: Time, time: Time) -> Skew {
+        Skew(received.nanoseconds_since_epoch() - time.nanoseconds_since_epoch())
+    }
+
+    /// Takes a field as a skew, if it is one, written exactly as [`write`](Self::write) does: a second way to
+    /// write the same skew would let two nodes hold different bytes for one update.
+    pub fn parse(field: &[u8]) -> Option<Skew> {
+        let (sign, digits) = field.split_first()?;
+        let decimal = Decimal::parse(digits, 12, 9)?;
+        let nanoseconds = i128::from(digits_value(decimal.whole)) * NANOSECONDS
+            + i128::from(digits_value(decimal.fraction));
+        let skew = match sign {
+            b'+' => Skew(nanoseconds),
+            b'-' => Skew(-nanoseconds),
+            _ => return None,
+        };
+        let canonical = decimal.fraction.len() == 9
+            && (decimal.whole.len() == 1 || decimal.whole[0] != b'0')
+            && (*sign == b'+' || nanoseconds != 0);
+        canonical.then_some(skew)
+    }
+
+    /// Appends the skew to `out`.
+    pub fn write(self, out: &mut Vec<u8>) {
+        let magnitude = self.0.unsigned_abs();
+        let (mut seconds, mut nanoseconds) =
+            ((magnitude / NANOSECONDS as u128) as u64, (magnitude % NANOSECONDS as u128) as u32);
+        // Written from the back: 20 digits of a u64, the point, 9 digits, the sign.
+        let mut text = [b'0'; 31];
+        for digit in text[22..].iter_mut().rev() {
+            *digit += (nanoseconds % 10) as u8;
+            nanoseconds /= 10;
+        }
+        text[21] = b'.';
+        let mut start = 21;
+        loop {
+            start -= 1;
+            text[start] = b'0' + (seconds % 10) as u8;
+            seconds /= 10;
+            if seconds == 0 {
+                break;
+            }
+        }
+        start -= 1;
+        text[start] = if self.0 < 0 { b'-' } else { b'+' };
+        out.extend_from_slice(&text[start..]);
+    }
+}

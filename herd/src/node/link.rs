@@ -1,0 +1,340 @@
+//! One connection with a neighbour, from hello to goodbye.
+//!
+//! Both sides say hello at once. Each answers the other's hello with the cursor up to which it has heard the
+//! other's change log; a side that has read such an answer takes the link as complete. From then on it reads
+//! its own log from that cursor, writes what it finds, and marks how far it got; the other side applies it and
+//! moves its cursor at each mark. A slow neighbour is merely behind: nothing is queued for it, and what is
+//! superseded before it gets there is never said.
+
+use std::mem;
+use std::time::Duration;
+
+use super::Node;
+use super::neighbours::{Current, Cursor, NeighbourId};
+use super::table::{Outcome, Source};
+use crate::message::{At, LinkLine, VERSION};
+
+/// Tells links of one process apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LinkId(pub u64);
+
+/// Who began the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// This node dialled it.
+    Dialled,
+    /// This node accepted it.
+    Accepted,
+}
+
+/// One end of a connection with a neighbour. Times are durations since any fixed moment.
+#[derive(Debug)]
+pub struct Link {
+    id: LinkId,
+    side: Side,
+    /// Whom this node dialled, or who said hello.
+    neighbour: Option<NeighbourId>,
+    phase: Phase,
+    /// Our hello is to be written.
+    hello_due: bool,
+    /// Our answer to the neighbour's hello is to be written.
+    cursor_due: bool,
+    /// When the neighbour was last heard.
+    heard: Duration,
+    /// When the next heartbeat is due.
+    heartbeat: Duration,
+}
+
+#[derive(Debug)]
+enum Phase {
+    AwaitingHello,
+    /// The neighbour's hello has come, its answer to ours has not.
+    AwaitingCursor(Peer),
+    Complete(Peer, Reader),
+}
+
+/// What the neighbour's hello said.
+#[derive(Clone, Copy, Debug)]
+struct Peer {
+    neighbour: NeighbourId,
+    epoch: u64,
+    incarnation: u64,
+}
+
+/// How far this node's log has been read for the neighbour.
+#[derive(Debug)]
+struct Reader {
+    /// The neighbour's count of lives, for "not back to where it came from".
+    generation: u32,
+    read: u64,
+    /// The last mark written. Behind `read` while all that was read since came from the neighbour itself: that
+    /// alone is not worth a wake-up, and the mark goes with the next heartbeat.
+    marked: u64,
+    /// Whether the end of the log has been reached once.
+    synced: bool,
+}
+
+/// What happened on a link that a log wants to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkEvent {
+    /// The link is complete, and the one that counts.
+    Up {
+        /// With whom.
+        neighbour: NeighbourId,
+        /// The sequence after which this node's log is read for it.
+        from: u64,
+    },
+    /// The neighbour has said all it knew.
+    Synced,
+    /// An update, and what it did.
+    Update(Outcome),
+    /// An AT line whose fields this node does not accept. It is skipped: closing the link would only have it
+    /// sent again.
+    Unacceptable,
+}
+
+/// Why a link ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LinkEnd {
+    /// Another link with the same neighbour took its place. No fault.
+    #[error("duplicate")]
+    Duplicate,
+    /// The neighbour closed it and said why.
+    #[error("the neighbour said: {0}")]
+    Bye(String),
+    /// Nothing was heard for too long.
+    #[error("nothing heard for {0:?}")]
+    Silent(Duration),
+    /// A line that is no line of a link, or not at this point.
+    #[error("not expected here: {0}")]
+    Framing(String),
+    /// The neighbour speaks another version.
+    #[error("speaks version {0} of the link language, this node speaks {VERSION}")]
+    Version(u64),
+    /// Somebody who is no neighbour.
+    #[error("{0} is no neighbour of {1}")]
+    Stranger(String, String),
+    /// Somebody else answered where a neighbour was dialled.
+    #[error("dialled {0}, and {1} answered")]
+    WrongName(String, String),
+    /// The connection ended or failed.
+    #[error("{0}")]
+    Connection(String),
+    /// This node is stopping.
+    #[error("stopping")]
+    Stopping,
+}
+
+/// The reason a duplicate link is closed with.
+const DUPLICATE: &str = "duplicate";
+
+impl Link {
+    /// A connection that this node has made to `neighbour`.
+    pub fn dialled(id: LinkId, neighbour: NeighbourId, now: Duration) -> Link {
+        Link { side: Side::Dialled, neighbour: Some(neighbour), ..Link::accepted(id, now) }
+    }
+
+    /// A connection that somebody has made to this node.
+    pub fn accepted(id: LinkId, now: Duration) -> Link {
+        Link {
+            id,
+            side: Side::Accepted,
+            neighbour: None,
+            phase: Phase::AwaitingHello,
+            hello_due: true,
+            cursor_due: false,
+            heard: now,
+            heartbeat: now,
+        }
+    }
+
+    /// With whom, once that is known.
+    pub fn neighbour(&self) -> Option<NeighbourId> {
+        self.neighbour
+    }
+
+    /// Whether the link is complete.
+    pub fn is_complete(&self) -> bool {
+        matches!(self.phase, Phase::Complete(..))
+    }
+
+    /// Takes a line from the neighbour.
+    ///
+    /// # Errors
+    /// The link has ended. What was received before counts.
+    pub fn receive(
+        &mut self,
+        node: &mut Node,
+        line: &[u8],
+        now: Duration,
+    ) -> Result<Option<LinkEvent>, LinkEnd> {
+        self.heard = now;
+        let unexpected = || LinkEnd::Framing(line[..line.len().min(80)].escape_ascii().to_string());
+        match (&mut self.phase, LinkLine::parse(line).ok_or_else(unexpected)?) {
+            (_, LinkLine::Bye(DUPLICATE)) => Err(LinkEnd::Duplicate),
+            (_, LinkLine::Bye(reason)) => Err(LinkEnd::Bye(reason.escape_default().to_string())),
+            (Phase::AwaitingHello, LinkLine::Hello { version, name, epoch, incarnation }) => {
+                let peer = self.greet(node, version, name, epoch, incarnation)?;
+                self.neighbour = Some(peer.neighbour);
+                self.phase = Phase::AwaitingCursor(peer);
+                self.cursor_due = true;
+                Ok(None)
+            }
+            (Phase::AwaitingCursor(peer), LinkLine::Cursor { epoch, sequence }) => {
+                let peer = *peer;
+                self.complete(node, peer, Cursor { epoch, sequence }).map(Some)
+            }
+            (Phase::Complete(peer, reader), line) => {
+                if !node.neighbours[peer.neighbour].is_current(self.id) {
+                    return Err(LinkEnd::Duplicate);
+                }
+                match line {
+                    LinkLine::At(line) => Ok(Some(match At::parse(line) {
+                        Some(at) => {
+                            let source = Source::Neighbour(peer.neighbour, reader.generation);
+                            LinkEvent::Update(node.table.apply(&at, source))
+                        }
+                        None => LinkEvent::Unacceptable,
+                    })),
+                    LinkLine::UpTo(sequence) => {
+                        node.neighbours[peer.neighbour].cursor = Cursor { epoch: peer.epoch, sequence };
+                        Ok(None)
+                    }
+                    LinkLine::Synced => {
+                        node.neighbours[peer.neighbour].backoff.reset();
+                        Ok(Some(LinkEvent::Synced))
+                    }
+                    LinkLine::Alive => Ok(None),
+                    LinkLine::Hello { .. } | LinkLine::Cursor { .. } | LinkLine::Bye(_) => Err(unexpected()),
+                }
+            }
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Checks that the neighbour has been heard lately.
+    ///
+    /// # Errors
+    /// It has been silent for too long: the link has ended.
+    pub fn check_alive(&self, node: &Node, now: Duration) -> Result<(), LinkEnd> {
+        let silence = node.limits.link_silence;
+        if now >= self.heard + silence { Err(LinkEnd::Silent(silence)) } else { Ok(()) }
+    }
+
+    /// Appends to `out` what is due at `now`: hello, cursor, heartbeat, or some of the log, about
+    /// [`link_batch_bytes`](super::Limits::link_batch_bytes) of it. To be called when all that was written
+    /// before has been sent, whenever the table has changed, and at [`deadline`](Self::deadline).
+    ///
+    /// # Errors
+    /// The link has ended; a last line for the neighbour may have been appended.
+    pub fn transmit(&mut self, node: &mut Node, now: Duration, out: &mut Vec<u8>) -> Result<(), LinkEnd> {
+        let heartbeat_due = now >= self.heartbeat;
+        if heartbeat_due {
+            self.heartbeat = now + node.limits.heartbeat;
+        }
+        if mem::take(&mut self.hello_due) {
+            let (name, epoch, incarnation) = (node.name.as_str(), node.epoch, node.incarnation);
+            LinkLine::Hello { version: VERSION, name, epoch, incarnation }.write(out);
+        }
+        if let Some(neighbour) = self.neighbour
+            && mem::take(&mut self.cursor_due)
+        {
+            let Cursor { epoch, sequence } = node.neighbours[neighbour].cursor;
+            LinkLine::Cursor { epoch, sequence }.write(out);
+        }
+        if let Phase::Complete(peer, reader) = &mut self.phase {
+            if !node.neighbours[peer.neighbour].is_current(self.id) {
+                return Err(LinkEnd::Duplicate);
+            }
+            if heartbeat_due {
+                LinkLine::Alive.write(out);
+            }
+            reader.write_changes(node, peer.neighbour, heartbeat_due, out);
+        }
+        Ok(())
+    }
+
+    /// When [`check_alive`](Self::check_alive) and, unless something is still being written, when
+    /// [`transmit`](Self::transmit) is to be called again at the latest.
+    pub fn deadline(&self, node: &Node, is_writing: bool) -> Duration {
+        let silence = self.heard + node.limits.link_silence;
+        if is_writing { silence } else { silence.min(self.heartbeat) }
+    }
+
+    /// Forgets the link, and appends to `out` what its neighbour should be told.
+    pub fn close(&self, node: &mut Node, end: &LinkEnd, out: &mut Vec<u8>) {
+        if let Some(neighbour) = self.neighbour {
+            node.neighbours[neighbour].unlink(self.id);
+        }
+        match end {
+            LinkEnd::Bye(_) | LinkEnd::Connection(_) => {}
+            end => LinkLine::Bye(&end.to_string()).write(out),
+        }
+    }
+
+    /// Checks a hello.
+    fn greet(
+        &self,
+        node: &Node,
+        version: u64,
+        name: &str,
+        epoch: u64,
+        incarnation: u64,
+    ) -> Result<Peer, LinkEnd> {
+        if version != VERSION {
+            return Err(LinkEnd::Version(version));
+        }
+        let neighbour = node.neighbour(name);
+        if let Some(dialled) = self.neighbour.filter(|dialled| Some(*dialled) != neighbour) {
+            return Err(LinkEnd::WrongName(node.neighbours[dialled].name.clone(), name.to_owned()));
+        }
+        let neighbour = neighbour.ok_or_else(|| LinkEnd::Stranger(name.to_owned(), node.name.clone()))?;
+        Ok(Peer { neighbour, epoch, incarnation })
+    }
+
+    fn complete(&mut self, node: &mut Node, peer: Peer, heard: Cursor) -> Result<LinkEvent, LinkEnd> {
+        let neighbour = &mut node.neighbours[peer.neighbour];
+        let we_are_smaller = node.name < neighbour.name;
+        let this = Current { link: self.id, incarnation: peer.incarnation, side: self.side };
+        if !neighbour.offer(this, we_are_smaller) {
+            return Err(LinkEnd::Duplicate);
+        }
+        neighbour.meet(peer.epoch);
+        // A cursor of another life, or beyond the end, says nothing about this log.
+        let known = heard.epoch == node.epoch && heard.sequence <= node.table.head();
+        let from = if known { heard.sequence } else { 0 };
+        let reader = Reader { generation: neighbour.generation(), read: from, marked: from, synced: false };
+        self.phase = Phase::Complete(peer, reader);
+        Ok(LinkEvent::Up { neighbour: peer.neighbour, from })
+    }
+}
+
+impl Reader {
+    /// Writes changes that the neighbour has not heard, and marks how far that got.
+    fn write_changes(&mut self, node: &Node, neighbour: NeighbourId, heartbeat_due: bool, out: &mut Vec<u8>) {
+        let theirs = Source::Neighbour(neighbour, self.generation);
+        let full = out.len() + node.limits.link_batch_bytes;
+        let mut said = false;
+        let mut changes = node.table.changes_after(self.read);
+        let at_end = loop {
+            let Some(record) = changes.next() else { break true };
+            if record.source() != theirs {
+                LinkLine::At(record.line()).write(out);
+                said = true;
+            }
+            self.read = record.sequence();
+            if out.len() >= full {
+                break self.read == node.table.head();
+            }
+        };
+        let newly_synced = at_end && !self.synced;
+        if self.marked < self.read && (said || heartbeat_due || newly_synced) {
+            LinkLine::UpTo(self.read).write(out);
+            self.marked = self.read;
+        }
+        if newly_synced {
+            LinkLine::Synced.write(out);
+            self.synced = true;
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What a node remembers of each neighbour, whether a link is up or not.
+
+use std::ops::{Index, IndexMut};
+use std::time::Duration;
+
+use super::backoff::Backoff;
+use super::link::{LinkId, Side};
+
+/// Which neighbour: an index into the node's list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NeighbourId(pub(super) u16);
+
+/// Up to where a neighbour's change log has been heard. Held by the receiver, so that a lost link costs only
+/// what was said since.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// The life of the neighbour's table; 0 when it has never been heard.
+    pub epoch: u64,
+    /// The last sequence of that life.
+    pub sequence: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Neighbour {
+    pub(super) name: String,
+    pub(super) cursor: Cursor,
+    /// The epoch it was last linked with, and how many epochs that has been. What was learned from an earlier
+    /// life is not known to this one.
+    epoch: u64,
+    generation: u32,
+    /// The one link that counts.
+    current: Option<Current>,
+    pub(super) backoff: Backoff,
+}
+
+/// What decides between two links with the same neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Current {
+    pub(super) link: LinkId,
+    pub(super) incarnation: u64,
+    pub(super) side: Side,
+}
+
+impl Neighbour {
+    pub(super) fn is_linked(&self) -> bool {
+        self.current.is_some()
+    }
+
+    pub(super) fn is_current(&self, link: LinkId) -> bool {
+        self.current.is_some_and(|current| current.link == link)
+    }
+
+    /// Decides whether a link that has just been completed becomes the one that counts. `we_are_smaller` says
+    /// whose name is the smaller one. Both ends decide alike:
+    /// another incarnation means that the old link is dead, whatever it looks like; of two dialled by the same
+    /// side the newer one is meant, since a node dials only when it has no link; of two that crossed, the one
+    /// dialled by the smaller name stays.
+    pub(super) fn offer(&mut self, new: Current, we_are_smaller: bool) -> bool {
+        let wins = self.current.is_none_or(|old| {
+            old.incarnation != new.incarnation
+                || old.side == new.side
+                || (new.side == Side::Dialled) == we_are_smaller
+        });
+        if wins {
+            self.current = Some(new);
+        }
+        wins
+    }
+
+    /// Forgets the link if it is the one that counts.
+    pub(super) fn unlink(&mut self, link: LinkId) {
+        self.current.take_if(|current| current.link == link);
+    }
+
+    /// Notes the life of its table that the neighbour says it is in.
+    pub(super) fn meet(&mut self, epoch: u64) {
+        if self.epoch != epoch {
+            self.epoch = epoch;
+            self.generation += 1;
+        }
+    }
+
+    pub(super) fn generation(&self) -> u32 {
+        self.generation
+    }
+}
+
+/// All neighbours of a node.
+#[derive(Debug)]
+pub(super) struct Neighbours(Vec<Neighbour>);
+
+impl Neighbours {
+    pub(super) fn new(names: &[String], redial_first: Duration, redial_longest: Duration) -> Neighbours {
+        let neighbour = |name: &String| Neighbour {
+            name: name.clone(),
+            cursor: Cursor::default(),
+            epoch: 0,
+            generation: 0,
+            current: None,
+            backoff: Backoff::new(redial_first, redial_longest),
+        };
+        Neighbours(names.iter().map(neighbour).collect())
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<NeighbourId> {
+        self.0.iter().position(|neighbour| neighbour.name == name).map(|index| NeighbourId(index as u16))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (NeighbourId, &str)> {
+        self.0
+            .iter()
+            .enumerate()
+            .map(|(index, neighbour)| (NeighbourId(index as u16), neighbour.name.as_str()))
+    }
+}
+
+impl Index<NeighbourId> for Neighbours {
+    type Output = Neighbour;
+
+    fn index(&self, id: NeighbourId) -> &Neighbour {
+        &self.0[usize::from(id.0)]
+    }
+}
+
+impl IndexMut<NeighbourId> for Neighbours {
+    fn index_mut(&mut self, id: NeighbourId) -> &mut Neighbour {
+        &mut self.0[usize::from(id.0)]
+    }
+}

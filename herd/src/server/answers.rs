@@ -1,0 +1,97 @@
+//! The answers that a client is owed, in the order asked.
+
+use std::collections::VecDeque;
+use std::future::Future;
+
+use tokio_util::task::AbortOnDropHandle;
+
+/// Answers in order: what can be sent, then those that still wait for the Places service, each followed by
+/// the answers to the lines behind it.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    sendable: Vec<u8>,
+    sent: usize,
+    waiting: VecDeque<Waiting>,
+}
+
+#[derive(Debug)]
+pub(super) struct Waiting {
+    places: AbortOnDropHandle<Vec<u8>>,
+    behind: Vec<u8>,
+}
+
+/// The answers being fetched, to wait for.
+pub(super) struct Fetching<'a>(&'a mut VecDeque<Waiting>);
+
+impl Fetching<'_> {
+    /// Waits for the first of them, for ever when there is none. Dropping the future loses nothing.
+    pub(super) async fn first(self) -> Vec<u8> {
+        match self.0.front_mut() {
+            // A task that panicked has said so in the log; its client gets an empty answer and goes on.
+            Some(first) => (&mut first.places).await.unwrap_or_default(),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// A sending buffer that grew over this is not kept once it is empty.
+const KEPT: usize = 64 * 1024;
+
+impl Answers {
+    /// Where the next answer is appended to.
+    pub(super) fn next(&mut self) -> &mut Vec<u8> {
+        match self.waiting.back_mut() {
+            Some(waiting) => &mut waiting.behind,
+            None => &mut self.sendable,
+        }
+    }
+
+    /// Adds an answer that is being fetched. It stops being fetched when the client goes away.
+    pub(super) fn fetch(&mut self, answer: impl Future<Output = Vec<u8>> + Send + 'static) {
+        let places = AbortOnDropHandle::new(tokio::spawn(answer));
+        self.waiting.push_back(Waiting { places, behind: Vec::new() });
+    }
+
+    /// Answers being fetched, or waiting behind one that is.
+    pub(super) fn fetching(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// What can be sent now, and what is being fetched.
+    pub(super) fn parts(&mut self) -> (&[u8], Fetching<'_>) {
+        (&self.sendable[self.sent..], Fetching(&mut self.waiting))
+    }
+
+    /// Makes sendable the first answer that was being fetched, and those behind it.
+    pub(super) fn fetched(&mut self, answer: &[u8]) {
+        if let Some(first) = self.waiting.pop_front() {
+            self.sendable.extend_from_slice(answer);
+            self.sendable.extend_from_slice(&first.behind);
+        }
+    }
+
+    /// What can be sent now.
+    pub(super) fn sendable(&self) -> &[u8] {
+        &self.sendable[self.sent..]
+    }
+
+    /// Notes that so many bytes of it have been sent.
+    pub(super) fn sent(&mut self, bytes: usize) {
+        self.sent += bytes;
+        if self.sent == self.sendable.len() {
+            self.sent = 0;
+            self.sendable.clear();
+            self.sendable.shrink_to(KEPT);
+        }
+    }
+
+    /// Bytes held for the client.
+    pub(super) fn held(&self) -> usize {
+        self.sendable().len() + self.waiting.iter().map(|waiting| waiting.behind.len()).sum::<usize>()
+    }
+
+    /// Whether nothing is owed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sendable().is_empty() && self.waiting.is_empty()
+    }
+}

@@ -1,0 +1,282 @@
+//! One client's connection: lines in, answers out, in order.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+use tracing::{Level, debug, enabled};
+
+use super::answers::Answers;
+use super::linger::linger;
+use super::{STOP_PLACES, Shared, clock, lock};
+use crate::message::{Lines, Piece, Time};
+use crate::net::{Exchanged, Stream, exchange};
+use crate::node::{Answer, Node, PlacesQuery, places_answer, write_invalid};
+use crate::places::{PlacesError, error_object};
+
+/// Serves a client until it leaves, breaks a limit, or the node stops.
+pub(super) async fn serve(shared: Arc<Shared>, stream: Stream, peer: SocketAddr) {
+    debug!(%peer, "client connected");
+    let mut client = Client::new(Arc::clone(&shared), peer);
+    let mut stream = stream;
+    match client.converse(&mut stream).await {
+        Ok(End::Closed) => debug!(%peer, "client closed"),
+        Ok(End::Gently(reason)) => {
+            debug!(%peer, reason, "closing client gently");
+            linger(stream, &shared.limits).await;
+        }
+        Ok(End::TimedOut(reason)) => debug!(%peer, reason, "closing client"),
+        Err(error) => debug!(%peer, %error, "client lost"),
+    }
+}
+
+/// How a conversation ended without an error.
+enum End {
+    /// The client closed, and has all its answers.
+    Closed,
+    /// The node closes, and the client may still be sending.
+    Gently(&'static str),
+    /// The client took too long.
+    TimedOut(&'static str),
+}
+
+/// What is still taken from a client.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Input {
+    Open,
+    /// The client has closed its sending side: what is left without a line end is a line too.
+    Ended,
+    /// What has been read is all that counts.
+    Closed(&'static str),
+}
+
+struct Client {
+    shared: Arc<Shared>,
+    peer: SocketAddr,
+    lines: Lines,
+    answers: Answers,
+    input: Input,
+    /// When the latest bytes were received, by the wall clock.
+    received: Time,
+    /// When something was last read, or answered.
+    active: Instant,
+    /// When the client last took a byte that it was owed, or began to be owed some.
+    taken: Instant,
+    /// When the line begun was begun.
+    begun: Option<Instant>,
+}
+
+impl Client {
+    fn new(shared: Arc<Shared>, peer: SocketAddr) -> Client {
+        let now = Instant::now();
+        Client {
+            lines: Lines::new(shared.limits.line_bytes),
+            answers: Answers::default(),
+            input: Input::Open,
+            received: clock(),
+            active: now,
+            taken: now,
+            begun: None,
+            shared,
+            peer,
+        }
+    }
+
+    async fn converse(&mut self, stream: &mut Stream) -> io::Result<End> {
+        let stop = self.shared.stop.clone();
+        let mut alarm = pin!(sleep_until(self.deadline().0));
+        loop {
+            self.answer_lines();
+            match self.input {
+                Input::Ended if self.answers.is_empty() => return Ok(End::Closed),
+                Input::Closed(reason) if self.answers.is_empty() => return Ok(End::Gently(reason)),
+                _ => {}
+            }
+            set_earlier(alarm.as_mut(), self.deadline().0);
+            let room = self.wants_input().then(|| self.lines.room());
+            let (sendable, fetching) = self.answers.parts();
+            tokio::select! {
+                biased;
+                () = stop.cancelled(), if self.input == Input::Open => self.take_last_input(stream).await?,
+                () = alarm.as_mut() => {
+                    let (deadline, reason) = self.deadline();
+                    if deadline <= Instant::now() {
+                        return Ok(End::TimedOut(reason));
+                    }
+                    alarm.as_mut().reset(deadline);
+                }
+                answer = fetching.first() => self.take_places(&answer),
+                done = exchange(stream, room, sendable) => self.note(done?),
+            }
+        }
+    }
+
+    /// Answers the lines that have come, as far as the limits allow. The node is locked once for all of them.
+    fn answer_lines(&mut self) {
+        let was_owed = !self.answers.sendable().is_empty();
+        let mut answered = false;
+        if !self.is_held_up()
+            && let Some(mut piece) = self.lines.next_line()
+        {
+            let mut node = lock(&self.shared);
+            let head = node.table().head();
+            loop {
+                answered = true;
+                match piece {
+                    Piece::Line(line) => answer_line(
+                        &mut node,
+                        &self.shared,
+                        &mut self.answers,
+                        self.peer,
+                        line,
+                        self.received,
+                    ),
+                    Piece::TooLong(line) => {
+                        let shown = &line[..line.len().min(self.shared.limits.echo_bytes)];
+                        write_invalid(self.answers.next(), shown);
+                        self.input = Input::Closed("line too long");
+                        self.lines.discard();
+                    }
+                }
+                if self.is_held_up() {
+                    break;
+                }
+                match self.lines.next_line() {
+                    Some(next) => piece = next,
+                    None => break,
+                }
+            }
+            if node.table().head() != head {
+                self.shared.announce_growth();
+            }
+        }
+        let now = Instant::now();
+        if answered || !self.lines.is_begun() {
+            self.begun = None;
+        }
+        if self.lines.is_begun() {
+            self.begun.get_or_insert(now);
+        }
+        if !was_owed && !self.answers.sendable().is_empty() {
+            self.taken = now;
+        }
+    }
+
+    /// Whether lines that have come must wait.
+    fn is_held_up(&self) -> bool {
+        let limits = &self.shared.limits;
+        self.answers.fetching() >= limits.whatsat_per_connection
+            || self.answers.held() >= limits.unread_answers
+    }
+
+    fn wants_input(&self) -> bool {
+        self.input == Input::Open && !self.is_held_up()
+    }
+
+    fn note(&mut self, done: Exchanged) {
+        self.active = Instant::now();
+        if let Some(length) = done.written {
+            self.answers.sent(length);
+            self.taken = self.active;
+        }
+        match done.read {
+            Some(0) => {
+                self.input = Input::Ended;
+                self.lines.end();
+            }
+            Some(_) => self.received = clock(),
+            None => {}
+        }
+    }
+
+    fn take_places(&mut self, answer: &[u8]) {
+        self.active = Instant::now();
+        if self.answers.sendable().is_empty() {
+            self.taken = self.active;
+        }
+        self.answers.fetched(answer);
+    }
+
+    /// Takes what the client has sent already, before the node stops listening to it.
+    async fn take_last_input(&mut self, stream: &mut Stream) -> io::Result<()> {
+        let mut taken = 0;
+        while taken < self.shared.limits.unread_answers && self.input == Input::Open {
+            let read = exchange(stream, Some(self.lines.room()), &[]);
+            let Ok(done) = timeout(Duration::ZERO, read).await else { break };
+            let done = done?;
+            taken += done.read.unwrap_or_default();
+            self.note(done);
+        }
+        if self.input == Input::Open {
+            self.input = Input::Closed("the node is stopping");
+        }
+        Ok(())
+    }
+
+    /// When the client will have taken too long, and for what.
+    fn deadline(&self) -> (Instant, &'static str) {
+        let limits = &self.shared.limits;
+        if !self.answers.sendable().is_empty() {
+            (self.taken + limits.unread_stall, "answers not read")
+        } else if self.answers.fetching() > 0 {
+            // Waiting for places is not the client's fault, and has a bound of its own.
+            (Instant::now() + limits.idle_client, "idle")
+        } else if let Some(begun) = self.begun {
+            (begun + limits.unfinished_line, "line not finished")
+        } else {
+            (self.active + limits.idle_client, "idle")
+        }
+    }
+}
+
+/// Answers one line, or begins to.
+fn answer_line(
+    node: &mut Node,
+    shared: &Arc<Shared>,
+    answers: &mut Answers,
+    peer: SocketAddr,
+    line: &[u8],
+    received: Time,
+) {
+    let logged = enabled!(Level::DEBUG);
+    if logged {
+        debug!(%peer, line = %line.escape_ascii(), "received");
+    }
+    let out = answers.next();
+    let start = out.len();
+    match node.answer(line, received, out) {
+        Answer::Written => {
+            if logged {
+                debug!(%peer, line = %out[start..].trim_ascii_end().escape_ascii(), "answered");
+            }
+        }
+        Answer::Places { at, query } => answers.fetch(look_around(Arc::clone(shared), peer, at, query)),
+    }
+}
+
+/// The whole answer to a WHATSAT that needs the Places service.
+async fn look_around(shared: Arc<Shared>, peer: SocketAddr, at: Box<[u8]>, query: PlacesQuery) -> Vec<u8> {
+    let stopping = async {
+        shared.stop.cancelled().await;
+        sleep(STOP_PLACES).await;
+    };
+    let json = tokio::select! {
+        json = shared.places.answer(&query) => json,
+        () = stopping => error_object(&PlacesError::Stopping.to_string()),
+    };
+    debug!(%peer, line = %at.escape_ascii(), places_bytes = json.len(), "answered");
+    let mut answer = Vec::new();
+    places_answer(&mut answer, &at, &json);
+    answer
+}
+
+/// Moves the alarm to an earlier deadline. A later one can wait until the alarm rings: that is seldom, and
+/// deadlines move with every line.
+fn set_earlier(alarm: Pin<&mut Sleep>, deadline: Instant) {
+    if deadline < alarm.deadline() {
+        alarm.reset(deadline);
+    }
+}

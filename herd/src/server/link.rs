@@ -1,0 +1,164 @@
+//! One connection with a neighbour.
+
+use std::sync::Arc;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{sleep_until, timeout};
+use tracing::{Level, debug, enabled, info, warn};
+
+use super::linger::linger;
+use super::{Shared, lock};
+use crate::message::{Lines, Piece};
+use crate::net::{Stream, exchange};
+use crate::node::{Link, LinkEnd, LinkEvent, NeighbourId, Node, Outcome};
+
+/// Serves a link from hello to goodbye, and says why it ended. `handshake` is given back once the other side
+/// has said who it is.
+pub(super) async fn serve(
+    shared: Arc<Shared>,
+    mut stream: Stream,
+    link: Link,
+    handshake: Option<OwnedSemaphorePermit>,
+) -> LinkEnd {
+    let peer = stream.peer_addr().map_or_else(|error| error.to_string(), |address| address.to_string());
+    let lines = Lines::new(shared.limits.link_line_bytes);
+    let mut task = LinkTask { shared, link, handshake, lines, out: Vec::new(), sent: 0 };
+    let Err(end) = task.converse(&mut stream).await;
+    task.link.close(&mut lock(&task.shared), &end, &mut task.out);
+    task.shared.announce_link_change();
+    let neighbour = task.neighbour_name();
+    match &end {
+        LinkEnd::Duplicate => debug!(neighbour, peer, reason = %end, "link closed"),
+        end if task.link.is_complete() => info!(neighbour, peer, reason = %end, "link down"),
+        end => warn!(neighbour, peer, reason = %end, "no link"),
+    }
+    let LinkTask { shared, out, sent, .. } = task;
+    shared.tasks.clone().spawn(async move { say_goodbye(&shared, stream, &out[sent..]).await });
+    end
+}
+
+struct LinkTask {
+    shared: Arc<Shared>,
+    link: Link,
+    handshake: Option<OwnedSemaphorePermit>,
+    lines: Lines,
+    out: Vec<u8>,
+    sent: usize,
+}
+
+/// Does not happen: a conversation ends only for a reason.
+type Never = std::convert::Infallible;
+
+impl LinkTask {
+    async fn converse(&mut self, stream: &mut Stream) -> Result<Never, LinkEnd> {
+        let connection = |error: std::io::Error| LinkEnd::Connection(error.to_string());
+        let stop = self.shared.stop.clone();
+        let mut growth = self.shared.log_growth.subscribe();
+        loop {
+            growth.borrow_and_update();
+            let deadline = self.transmit()?;
+            let is_writing = self.sent < self.out.len();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Err(LinkEnd::Stopping),
+                done = exchange(stream, Some(self.lines.room()), &self.out[self.sent..]) => {
+                    let done = done.map_err(connection)?;
+                    self.sent += done.written.unwrap_or_default();
+                    match done.read {
+                        Some(0) => return Err(LinkEnd::Connection("closed by the neighbour".to_owned())),
+                        Some(_) => self.receive()?,
+                        None => {}
+                    }
+                }
+                _ = growth.changed(), if !is_writing => {}
+                () = sleep_until(self.shared.started + deadline) => {}
+            }
+        }
+    }
+
+    /// Writes what is due, unless something is still being written; says when to come back.
+    fn transmit(&mut self) -> Result<std::time::Duration, LinkEnd> {
+        let now = self.shared.now();
+        let mut node = lock(&self.shared);
+        self.link.check_alive(&node, now)?;
+        if self.sent == self.out.len() {
+            self.out.clear();
+            self.sent = 0;
+            let result = self.link.transmit(&mut node, now, &mut self.out);
+            if enabled!(Level::DEBUG) {
+                log_lines(name(&node, self.link.neighbour()), &self.out);
+            }
+            result?;
+        }
+        Ok(self.link.deadline(&node, !self.out.is_empty()))
+    }
+
+    /// Takes the lines that have come, with the node locked once for all of them.
+    fn receive(&mut self) -> Result<(), LinkEnd> {
+        let now = self.shared.now();
+        let mut node = lock(&self.shared);
+        let (mut grown, mut up) = (false, false);
+        let mut result = Ok(());
+        while let Some(piece) = self.lines.next_line() {
+            let Piece::Line(line) = piece else {
+                result = Err(LinkEnd::Framing("a line too long for a link".to_owned()));
+                break;
+            };
+            debug!(from = name(&node, self.link.neighbour()), line = %line.escape_ascii(), "heard");
+            match self.link.receive(&mut node, line, now) {
+                Ok(None | Some(LinkEvent::Update(Outcome::Stale))) => {}
+                Ok(Some(LinkEvent::Update(Outcome::Fresh))) => grown = true,
+                Ok(Some(LinkEvent::Unacceptable)) => {
+                    warn!(from = name(&node, self.link.neighbour()), line = %line.escape_ascii(), "update skipped");
+                }
+                Ok(Some(LinkEvent::Synced)) => {
+                    info!(neighbour = name(&node, self.link.neighbour()), "link in sync");
+                }
+                Ok(Some(LinkEvent::Up { neighbour, from })) => {
+                    info!(neighbour = name(&node, Some(neighbour)), from, "link up");
+                    self.handshake = None;
+                    up = true;
+                }
+                Err(end) => {
+                    result = Err(end);
+                    break;
+                }
+            }
+        }
+        drop(node);
+        if up {
+            self.shared.announce_link_change();
+        } else if grown {
+            self.shared.announce_growth();
+        }
+        result
+    }
+
+    fn neighbour_name(&self) -> String {
+        name(&lock(&self.shared), self.link.neighbour()).to_owned()
+    }
+}
+
+fn name(node: &Node, neighbour: Option<NeighbourId>) -> &str {
+    let known = neighbour.and_then(|id| node.neighbours().find(|(other, _)| *other == id));
+    known.map_or("not yet known", |(_, name)| name)
+}
+
+fn log_lines(neighbour: &str, lines: &[u8]) {
+    for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+        debug!(to = neighbour, line = %line.escape_ascii(), "said");
+    }
+}
+
+/// Writes what is left to say, then closes gently.
+async fn say_goodbye(shared: &Shared, mut stream: Stream, mut rest: &[u8]) {
+    let write = async {
+        while !rest.is_empty() {
+            rest = &rest[exchange(&mut stream, None, rest).await?.written.unwrap_or_default()..];
+        }
+        std::io::Result::Ok(())
+    };
+    // A neighbour that cannot be told finds out by itself.
+    let _ = timeout(shared.limits.linger, write).await;
+    linger(stream, &shared.limits).await;
+}

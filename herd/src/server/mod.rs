@@ -1,0 +1,176 @@
+//! The shell: sockets, tasks and clocks around a [`Node`].
+//!
+//! One task a connection, and one for each neighbour that dials it while there is no link. All share one
+//! [`Node`] behind a lock that is taken once for everything that has been read, never across an await.
+
+mod accept;
+mod answers;
+mod client;
+mod dial;
+mod linger;
+mod link;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Member;
+use crate::message::Time;
+use crate::net::{self, Listener};
+use crate::node::{Limits, LinkId, Lives, Node};
+use crate::places::Places;
+
+/// How long a stopping node waits for its connections before it drops them: with room to spare within the two
+/// seconds that a stop may take.
+const STOP: Duration = Duration::from_millis(1700);
+
+/// How long a stopping node waits for places that were asked before.
+const STOP_PLACES: Duration = Duration::from_millis(1000);
+
+/// A node that listens, not yet serving.
+#[derive(Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+    member: Member,
+    clients: Listener,
+    links: Listener,
+}
+
+/// Why a node cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen for {what} on {address}: {error}")]
+    Listen {
+        /// `clients` or `neighbours`.
+        what: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Links are not authenticated, so they stay on this machine.
+    #[error("links are plain TCP and listen on loopback only, such as 127.0.0.1: {0} is not")]
+    LinkNotLoopback(SocketAddr),
+}
+
+/// What all tasks of a node share.
+#[derive(Debug)]
+struct Shared {
+    limits: Limits,
+    node: Mutex<Node>,
+    /// Ticks when the change log has grown.
+    log_growth: watch::Sender<()>,
+    /// Ticks when a link has come or gone.
+    link_change: watch::Sender<()>,
+    /// Clients connected.
+    clients: AtomicUsize,
+    places: Places,
+    next_link: AtomicU64,
+    /// Monotonic time is counted from here.
+    started: Instant,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Server {
+    /// Listens where `member` says.
+    ///
+    /// # Errors
+    /// An address is taken or not allowed. Nothing is left open then.
+    pub async fn bind(
+        member: &Member,
+        limits: Limits,
+        places: Places,
+        lives: Lives,
+        stop: CancellationToken,
+    ) -> Result<Server, StartError> {
+        if !member.link.ip().is_loopback() {
+            return Err(StartError::LinkNotLoopback(member.link));
+        }
+        let listen = async |what, address| {
+            net::listen(address).await.map_err(|error| StartError::Listen { what, address, error })
+        };
+        let clients = listen("clients", member.client).await?;
+        let links = listen("neighbours", member.link).await?;
+        let shared = Shared {
+            node: Mutex::new(Node::new(&member.name, &member.neighbours, limits.clone(), lives)),
+            limits,
+            log_growth: watch::Sender::new(()),
+            link_change: watch::Sender::new(()),
+            clients: AtomicUsize::new(0),
+            places,
+            next_link: AtomicU64::new(0),
+            started: Instant::now(),
+            stop,
+            tasks: TaskTracker::new(),
+        };
+        Ok(Server { shared: Arc::new(shared), member: member.clone(), clients, links })
+    }
+
+    /// The addresses bound: for clients, and for neighbours.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr)> {
+        Ok((self.clients.local_addr()?, self.links.local_addr()?))
+    }
+
+    /// Serves until told to stop; then answers what has been asked, and closes. `neighbours` says where each
+    /// neighbour listens for links. Takes at most two seconds from the stop.
+    pub async fn run(self, neighbours: impl IntoIterator<Item = (String, SocketAddr)>) {
+        let Server { shared, member, clients, links } = self;
+        for (name, address) in neighbours {
+            let id = lock(&shared).neighbour(&name);
+            if let Some(id) = id {
+                shared.tasks.spawn(dial::keep_linked(Arc::clone(&shared), id, name, address));
+            }
+        }
+        shared.tasks.spawn(accept::links(Arc::clone(&shared), links));
+        shared.tasks.spawn(accept::clients(Arc::clone(&shared), clients));
+        tracing::info!(name = member.name, clients = %member.client, links = %member.link, "node started");
+        shared.stop.cancelled().await;
+        shared.tasks.close();
+        let all_closed = timeout(STOP, shared.tasks.wait()).await.is_ok();
+        tracing::info!(name = member.name, all_closed, "node stopped");
+    }
+}
+
+impl Shared {
+    /// Monotonic time, as the links count it.
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Tells the links that the log has grown.
+    fn announce_growth(&self) {
+        self.log_growth.send_replace(());
+    }
+
+    /// Tells the diallers that a link has come or gone, and the links that they may have been replaced.
+    fn announce_link_change(&self) {
+        self.link_change.send_replace(());
+        self.log_growth.send_replace(());
+    }
+
+    fn new_link_id(&self) -> LinkId {
+        LinkId(self.next_link.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Locks the node. A task that panicked while it held the lock was told so loudly; the others serve on.
+fn lock(shared: &Shared) -> MutexGuard<'_, Node> {
+    shared.node.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The wall clock.
+fn clock() -> Time {
+    Time::from(SystemTime::now())
+}
