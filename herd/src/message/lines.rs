@@ -24,9 +24,10 @@ pub struct Lines {
     longest: usize,
 }
 
-/// Room made for a read at first; a connection whose reads fill the buffer gets more, up to [`MOST_ROOM`].
+/// Room for a read at first. A read that fills its room is followed by one with four times as much, up to the
+/// last: most connections never send much at once.
 const FIRST_ROOM: usize = 2 * 1024;
-const MOST_ROOM: usize = 64 * 1024;
+const LAST_ROOM: usize = 64 * 1024;
 
 impl Lines {
     /// A splitter for lines of at most `longest` bytes, line end not counted.
@@ -36,13 +37,13 @@ impl Lines {
 
     /// The buffer to append what was read to, with room for some more bytes. What has been taken is gone.
     pub fn room(&mut self) -> &mut Vec<u8> {
-        if self.start > 0 {
-            self.buffer.drain(..self.start);
-            self.searched -= self.start;
-            self.start = 0;
-        }
-        if self.buffer.len() == self.buffer.capacity() {
-            self.buffer.reserve(self.buffer.capacity().clamp(FIRST_ROOM, MOST_ROOM));
+        let was_full = self.buffer.len() == self.buffer.capacity();
+        self.buffer.drain(..self.start);
+        self.searched -= self.start;
+        self.start = 0;
+        if was_full {
+            let room = (4 * self.buffer.capacity()).clamp(FIRST_ROOM, LAST_ROOM);
+            self.buffer.reserve(room.saturating_sub(self.buffer.len()).max(FIRST_ROOM));
         }
         &mut self.buffer
     }

@@ -167,3 +167,5 @@ pub fn write_invalid(out: &mut Vec<u8>, line: &[u8]) {
     out.push(b'\n');
 }
 
+#[cfg(test)]
+mod tests;

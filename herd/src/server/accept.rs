@@ -1,6 +1,5 @@
 //! Accepting connections, from clients and from neighbours.
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -99,10 +98,8 @@ impl Drop for Seat {
     }
 }
 
-fn refuse(mut stream: Stream, shared: &Shared) -> impl Future<Output = ()> {
-    async move {
-        // A fresh connection has room for one short line; if it is gone already, nobody is left to be told.
-        let _ = exchange(&mut stream, None, TOO_MANY).await;
-        linger(stream, &shared.limits).await;
-    }
+async fn refuse(mut stream: Stream, shared: &Shared) {
+    // A fresh connection has room for one short line; if it is gone already, nobody is left to be told.
+    let _ = exchange(&mut stream, None, TOO_MANY).await;
+    linger(stream, &shared.limits).await;
 }
