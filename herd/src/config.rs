@@ -303,3 +303,109 @@ impl Problems<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAIR: &str = r#"
+name = "pair"
+[[node]]
+name = "A"
+client = "127.0.0.1:1"
+link = "127.0.0.1:2"
+neighbours = ["B"]
+[[node]]
+name = "B"
+client = "127.0.0.1:3"
+link = "127.0.0.1:4"
+neighbours = ["A"]
+"#;
+
+    /// What is wrong with the pair after a change, as `line: message`.
+    fn problems(from: &str, to: &str) -> Vec<String> {
+        let text = PAIR.replacen(from, to, 1);
+        assert_ne!(text, PAIR);
+        let ConfigError(problems) = Herd::parse(&text, "h").unwrap_err();
+        problems.iter().map(|problem| format!("{}: {}", problem.line, problem.message)).collect()
+    }
+
+    #[test]
+    fn the_built_in_herd_is_the_five_of_2015() {
+        let herd = Herd::built_in().unwrap();
+        let names: Vec<&str> = herd.members.iter().map(|member| member.name.as_str()).collect();
+        assert_eq!(names, ["Alford", "Bolden", "Hamilton", "Parker", "Powell"]);
+        assert_eq!(herd.warnings(), [""; 0]);
+    }
+
+    #[test]
+    fn a_herd_survives_being_written_and_read() {
+        let herd = Herd::parse(PAIR, "h").unwrap();
+        assert_eq!(Herd::parse(&herd.to_string(), "h").unwrap(), herd);
+    }
+
+    #[test]
+    fn each_problem_is_told_with_its_line() {
+        for (from, to, expected) in [
+            (r#"["B"]"#, r#"["B", "C"]"#, "7: A names C as a neighbour, and no [[node]] has that name"),
+            (r#"["B"]"#, r#"["A", "B"]"#, "7: A names itself as a neighbour"),
+            (r#"["B"]"#, r#"["B", "B"]"#, "7: A names B as a neighbour twice"),
+            (
+                r#"["A"]"#,
+                "[]",
+                "7: A names B as a neighbour, but B does not name A: add it there, or remove it here",
+            ),
+            ("0.1:4", "0.1:1", "11: the address 127.0.0.1:1 is taken by line 5"),
+            (
+                "127.0.0.1:3",
+                "nowhere:3",
+                "10: `nowhere:3` is no address: an IP and a port like \"127.0.0.1:12480\"",
+            ),
+            ("client = \"127.0.0.1:3\"\n", "", "8: missing field `client`"),
+        ] {
+            assert_eq!(problems(from, to), [expected], "{to}");
+        }
+    }
+
+    #[test]
+    fn every_problem_is_told_at_once() {
+        let found = problems(
+            "127.0.0.1:1\"\nlink = \"127.0.0.1:2\"\nneighbours = [\"B\"]",
+            "x\"\nlink = \"y\"\nneighbours = [\"C\"]",
+        );
+        assert_eq!(found.len(), 4, "{found:?}");
+    }
+
+    #[test]
+    fn two_nodes_of_one_name_are_told_apart_by_line() {
+        let found = problems("name = \"B\"", "name = \"A\"");
+        assert!(found.contains(&"9: the name A is taken by line 4".to_owned()), "{found:?}");
+    }
+
+    #[test]
+    fn unknown_keys_and_wrong_durations_are_refused() {
+        for (table, expected) in [
+            ("[limits]\nline_byte = 1\n", "unknown field `line_byte`"),
+            ("[limits]\nlinger = \"soon\"\n", "`soon` is no duration"),
+            ("[limits]\nmax_future_skew = \"24\"\n", "`24` is no duration"),
+        ] {
+            let ConfigError(problems) = Herd::parse(&format!("{PAIR}{table}"), "h").unwrap_err();
+            assert!(problems[0].message.contains(expected) && problems[0].line > 12, "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn limits_are_read_by_their_names() {
+        let table = "[limits]\nmax_future_skew = \"off\"\nline_bytes = 100\nlinger = \"1s 500ms\"\n";
+        let limits = Herd::parse(&format!("{PAIR}{table}"), "h").unwrap().limits;
+        let linger = std::time::Duration::from_millis(1500);
+        assert_eq!(limits, Limits { max_future_skew: None, line_bytes: 100, linger, ..Limits::default() });
+    }
+
+    #[test]
+    fn parts_that_no_path_connects_are_a_warning() {
+        let apart = PAIR.replace(r#"["A"]"#, "[]").replace(r#"["B"]"#, "[]");
+        let warnings = Herd::parse(&apart, "h").unwrap().warnings();
+        assert_eq!(warnings, ["no path of neighbours leads from A to B: updates will not reach them"]);
+    }
+}

@@ -1,0 +1,112 @@
+//! The command line of `herd`: help, wrong arguments, exit codes.
+
+use std::net::TcpListener;
+
+use assert_cmd::Command;
+
+fn herd() -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("herd"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HERD_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// What a command that fails with this exit code writes to standard error.
+fn stderr_of_failure(command: &mut Command, code: i32) -> String {
+    let output = command.assert().code(code).get_output().clone();
+    assert!(output.stdout.is_empty(), "a failure has no output");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// A herd file of one node at the given addresses.
+fn herd_file(name: &str, client: &str, link: &str) -> String {
+    let path = format!("{}/{name}.toml", env!("CARGO_TARGET_TMPDIR"));
+    let node =
+        format!("name = \"one\"\n[[node]]\nname = \"Alford\"\nclient = \"{client}\"\nlink = \"{link}\"\n");
+    std::fs::write(&path, node).unwrap();
+    path
+}
+
+#[test]
+fn help_tells_the_verbs_the_flags_and_their_variables() {
+    let output = herd().arg("--help").assert().success().get_output().stdout.clone();
+    let help = String::from_utf8(output).unwrap();
+    for word in ["IAMAT", "WHATSAT", "check-config", "--places-url", "HERD_LOG_LEVEL", "HERD_PLACES_KEY"] {
+        assert!(help.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn version_is_told() {
+    herd().arg("--version").assert().success().stdout(format!("herd {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn no_name_is_a_usage_error() {
+    assert!(stderr_of_failure(&mut herd(), 2).contains("<NAME>"));
+}
+
+#[test]
+fn an_unknown_name_is_answered_by_the_names_there_are() {
+    let stderr = stderr_of_failure(herd().arg("Welsh"), 2);
+    assert!(
+        stderr.contains("Welsh") && stderr.contains("Alford, Bolden, Hamilton, Parker, Powell"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_port_in_use_is_named_and_ends_the_node_at_once() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for (file, client, link) in
+        [("taken-client", &*address, "127.0.0.1:0"), ("taken-link", "127.0.0.1:0", &*address)]
+    {
+        let file = herd_file(file, client, link);
+        let stderr = stderr_of_failure(herd().args(["Alford", "--config", &file]), 1);
+        assert!(stderr.contains(&address), "{stderr}");
+    }
+}
+
+#[test]
+fn links_are_refused_on_any_address_but_loopback() {
+    let file = herd_file("open-link", "127.0.0.1:0", "0.0.0.0:0");
+    let stderr = stderr_of_failure(herd().args(["Alford", "--config", &file]), 1);
+    assert!(stderr.contains("loopback only") && stderr.contains("0.0.0.0:0"), "{stderr}");
+}
+
+#[test]
+fn google_legacy_without_a_key_says_how_to_give_one() {
+    let stderr = stderr_of_failure(herd().args(["Alford", "--places", "google-legacy"]), 2);
+    assert!(stderr.contains("HERD_PLACES_KEY") && stderr.contains("--places-key-file"), "{stderr}");
+}
+
+#[test]
+fn a_wrong_key_is_not_repeated() {
+    let stderr = stderr_of_failure(
+        herd().args(["Alford", "--places", "google-legacy"]).env("HERD_PLACES_KEY", "se cret"),
+        2,
+    );
+    assert!(stderr.contains("HERD_PLACES_KEY") && !stderr.contains("cret"), "{stderr}");
+}
+
+#[test]
+fn check_config_passes_the_classroom_herds() {
+    let herds = format!("{}/../fixtures/herds", env!("CARGO_MANIFEST_DIR"));
+    let mut checked = 0;
+    for file in std::fs::read_dir(herds).unwrap() {
+        herd().arg("check-config").arg(file.unwrap().path()).assert().success();
+        checked += 1;
+    }
+    assert_eq!(checked, 9);
+}
+
+#[test]
+fn check_config_tells_what_is_wrong_by_file_and_line() {
+    let path = format!("{}/wrong.toml", env!("CARGO_TARGET_TMPDIR"));
+    std::fs::write(&path, "name = \"x\"\n[[node]]\nname = \"A\"\nclient = \"127.0.0.1:1\"\nlink = \"nowhere\"\nneighbours = [\"B\"]\n").unwrap();
+    let stderr = stderr_of_failure(herd().args(["check-config", &path]), 2);
+    assert!(stderr.contains(&format!("{path}:5: `nowhere` is no address")), "{stderr}");
+    assert!(stderr.contains(&format!("{path}:6: A names B as a neighbour")), "{stderr}");
+}

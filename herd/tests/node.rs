@@ -1,0 +1,285 @@
+//! One node as a real process, seen from its clients' side of the socket.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use wiremock::matchers::{method, query_param};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+/// Longer than anything takes here: a test that waits so long has failed.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+const IAMAT: &str = "IAMAT kiwi +34.068930-118.445127 1520023934.918963997\n";
+
+/// A running node of a herd of one, killed when dropped.
+struct Node {
+    process: Child,
+    client: SocketAddr,
+    link: SocketAddr,
+}
+
+impl Node {
+    fn start(test: &str, limits: &str) -> Node {
+        Node::start_with(test, limits, |command| command)
+    }
+
+    fn start_with(test: &str, limits: &str, more: impl FnOnce(&mut Command) -> &mut Command) -> Node {
+        let file = format!("{}/{test}.toml", env!("CARGO_TARGET_TMPDIR"));
+        let node =
+            "name = \"one\"\n[[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:0\"\n";
+        std::fs::write(&file, format!("{node}[limits]\n{limits}\n")).unwrap();
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("herd"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HERD_")) {
+            command.env_remove(name);
+        }
+        command.args(["Alford", "--stop-with-stdin", "--config", &file]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = more(&mut command).spawn().unwrap();
+        let mut ready = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        let ready: serde_json::Value = serde_json::from_str(&ready).expect("a ready line");
+        let address = |key: &str| ready[key].as_str().unwrap().parse().unwrap();
+        Node { client: address("client"), link: address("link"), process }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.client).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.set_write_timeout(Some(DEADLINE)).unwrap();
+        stream
+    }
+
+    /// Sends `bytes`, closes the sending side, and reads to the end.
+    fn ask(&self, bytes: &[u8]) -> String {
+        let mut stream = self.connect();
+        stream.write_all(bytes).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers).unwrap();
+        answers
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.process.id() as i32), signal).unwrap();
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A Places service that answers everything with `body`.
+async fn places(body: &str, delay: Duration) -> MockServer {
+    let server = MockServer::start().await;
+    let answer =
+        ResponseTemplate::new(200).set_body_raw(body, "application/json; charset=UTF-8").set_delay(delay);
+    let mock = Mock::given(method("GET")).and(query_param("location", "34.068930,-118.445127"));
+    mock.and(query_param("radius", "10000"))
+        .and(query_param("key", "canary-key"))
+        .respond_with(answer)
+        .mount(&server)
+        .await;
+    server
+}
+
+fn with_places<'a>(command: &'a mut Command, server: &MockServer) -> &'a mut Command {
+    command
+        .args(["--places", "google-legacy", "--places-url", &server.uri()])
+        .env("HERD_PLACES_KEY", "canary-key")
+}
+
+/// A body of `results` places, about a kilobyte each.
+fn body(results: usize) -> String {
+    let place = format!("      {{\n         \"name\" : \"{}\"\n      }}", "x".repeat(1000));
+    let places = vec![place; results].join(",\n");
+    format!(
+        "{{\n   \"html_attributions\" : [],\n   \"results\" : \n   [\n{places}\n   ],\n   \"status\" : \"OK\"\n}}\n"
+    )
+}
+
+#[test]
+fn a_thousand_lines_in_one_write_get_a_thousand_answers_in_order() {
+    let node = Node::start("thousand", "");
+    let lines: String = (0..1000).map(|number| format!("IAMAT c{number} +1.5-2.5 {number}\n")).collect();
+    let answers = node.ask(lines.as_bytes());
+    let answers: Vec<&str> = answers.lines().collect();
+    assert_eq!(answers.len(), 1000);
+    for (number, answer) in answers.iter().enumerate() {
+        assert!(
+            answer.starts_with("AT Alford +") && answer.ends_with(&format!(" c{number} +1.5-2.5 {number}")),
+            "{answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_request_sent_with_a_half_close_gets_its_whole_answer_in_one_read() {
+    let body = body(20);
+    let server = places(&body, Duration::ZERO).await;
+    let node = Node::start_with("one-read", "", |command| with_places(command, &server));
+    let at = node.ask(IAMAT.as_bytes());
+    let mut stream = node.connect();
+    stream.write_all(b"WHATSAT kiwi 10 20").unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut buffer = vec![0; 1024 * 1024];
+    let length = tokio::task::spawn_blocking(move || (stream.read(&mut buffer).unwrap(), buffer));
+    let (length, buffer) = length.await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&buffer[..length]), format!("{at}{body}\n"));
+}
+
+#[tokio::test]
+async fn answers_come_in_the_order_asked_even_when_places_are_slow() {
+    let server = places(&body(1), Duration::from_millis(100)).await;
+    let node = Node::start_with("order", "", |command| with_places(command, &server));
+    let lines = [IAMAT, "WHATSAT kiwi 10 1\nfirst\n"].concat() + &"WHATSAT kiwi 10 1\n".repeat(6) + "last";
+    let answers = tokio::task::spawn_blocking(move || (node.ask(lines.as_bytes()), node)).await.unwrap().0;
+    let shape: Vec<&str> =
+        answers.lines().filter_map(|line| line.get(..4)).filter(|start| !start.starts_with(' ')).collect();
+    assert_eq!(shape, ["AT A", "AT A", "? fi", "AT A", "AT A", "AT A", "AT A", "AT A", "AT A", "? la"]);
+    assert_eq!(server.received_requests().await.unwrap().len(), 7);
+}
+
+#[tokio::test]
+async fn a_failing_places_service_keeps_the_framing_and_tells_no_key() {
+    let server = MockServer::start().await;
+    Mock::given(method("GET"))
+        .respond_with(ResponseTemplate::new(500).set_body_string("<html>"))
+        .mount(&server)
+        .await;
+    let log = format!("{}/failing.log", env!("CARGO_TARGET_TMPDIR"));
+    let logging = ["--log-level", "debug", "--log-file", &log];
+    let node = Node::start_with("failing", "", |command| with_places(command, &server).args(logging));
+    let answers = node.ask(format!("{IAMAT}WHATSAT kiwi 10 1\nnext\n").as_bytes());
+    let at = answers.lines().next().unwrap();
+    let error = "{\n   \"error_message\" : \"the places service answered HTTP 500\",\n   \"html_attributions\" : [],\n   \"results\" : [],\n   \"status\" : \"UNKNOWN_ERROR\"\n}";
+    assert_eq!(answers, format!("{at}\n{at}\n{error}\n\n? next\n"));
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("WHATSAT kiwi 10 1") && !log.contains("canary-key"), "{log}");
+}
+
+#[test]
+fn an_over_long_line_is_answered_by_its_start_and_the_connection_closes() {
+    let node = Node::start("long", "");
+    let fits = "x".repeat(4096);
+    assert_eq!(node.ask(format!("{fits}\r\n").as_bytes()), format!("? {fits}\n"));
+    let mut stream = node.connect();
+    stream.write_all(format!("a\n{fits}x\nnever answered\n").as_bytes()).unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).unwrap();
+    assert_eq!(answers, format!("? a\n? {}\n", "x".repeat(128)));
+}
+
+#[test]
+fn a_client_beyond_the_limit_is_told_and_a_place_that_is_left_is_taken() {
+    let node = Node::start("crowd", "client_connections = 2");
+    let mut seated = [node.connect(), node.connect()];
+    for stream in &mut seated {
+        stream.write_all(b"x\n").unwrap();
+        stream.read_exact(&mut [0; 4]).unwrap();
+    }
+    assert_eq!(node.ask(b"IAMAT kiwi +1+1 1\n"), "? too many connections\n");
+    let [left, mut stays] = seated;
+    drop(left);
+    let deadline = std::time::Instant::now() + DEADLINE;
+    while node.ask(b"x\n") != "? x\n" {
+        assert!(std::time::Instant::now() < deadline, "the place that was left is never taken");
+    }
+    stays.write_all(b"y\n").unwrap();
+    stays.read_exact(&mut [0; 4]).unwrap();
+}
+
+#[test]
+fn a_client_that_reads_nothing_is_no_longer_read_from_and_then_closed() {
+    let node = Node::start("unread", "unread_stall = \"300ms\"");
+    let mut stream = node.connect();
+    // More than the node holds and the sockets buffer: writing must fail in the end, with the node alive.
+    let line = "y".repeat(4000) + "\n";
+    let result = (0..100_000).try_for_each(|_| stream.write_all(line.as_bytes()));
+    assert!(result.is_err(), "400 MB were taken from a client that reads nothing");
+    assert_eq!(node.ask(b"still here\n"), "? still here\n");
+}
+
+#[test]
+fn an_idle_client_and_an_unfinished_line_are_closed() {
+    let node = Node::start("idle", "idle_client = \"200ms\"\nunfinished_line = \"100ms\"");
+    for bytes in [&b""[..], b"IAMAT"] {
+        let mut stream = node.connect();
+        stream.write_all(bytes).unwrap();
+        assert_eq!(stream.read(&mut [0; 16]).unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_stop_delivers_the_answers_in_flight_within_two_seconds() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let server = places(&body(1), Duration::from_millis(300)).await;
+        let mut node = Node::start_with("stop", "", |command| with_places(command, &server));
+        node.ask(IAMAT.as_bytes());
+        let mut stream = node.connect();
+        stream.write_all(b"WHATSAT kiwi 10 1\nafter\n").unwrap();
+        while server.received_requests().await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        node.signal(signal);
+        let (answers, status) = tokio::task::spawn_blocking(move || {
+            let mut answers = String::new();
+            stream.read_to_string(&mut answers).unwrap();
+            drop(stream);
+            (answers, node.process.wait().unwrap())
+        })
+        .await
+        .unwrap();
+        assert!(answers.contains("\"OK\"") && answers.ends_with("}\n\n? after\n"), "{answers}");
+        assert!(status.success());
+    }
+}
+
+#[test]
+fn a_node_ends_with_its_standard_input() {
+    let mut node = Node::start("stdin", "");
+    drop(node.process.stdin.take());
+    assert!(node.process.wait().unwrap().success());
+}
+
+#[test]
+fn a_forged_update_on_either_port_changes_nothing() {
+    let node = Node::start("forged", "");
+    let forged = "AT Alford +0.000000000 kiwi +1+1 1";
+    assert_eq!(node.ask(forged.as_bytes()), format!("? {forged}\n"));
+    let mut link = TcpStream::connect(node.link).unwrap();
+    link.set_read_timeout(Some(DEADLINE)).unwrap();
+    link.write_all(
+        format!("HELLO 1 Mallory 0000000000000001 0000000000000001\n{forged}\nUPTO 1\n").as_bytes(),
+    )
+    .unwrap();
+    let mut said = String::new();
+    link.read_to_string(&mut said).unwrap();
+    assert!(
+        said.starts_with("HELLO 1 Alford ") && said.contains("BYE Mallory is no neighbour of Alford"),
+        "{said}"
+    );
+    assert_eq!(node.ask(b"WHATSAT kiwi 1 0"), "? WHATSAT kiwi 1 0\n");
+}
+
+#[test]
+fn many_clients_at_once_each_get_their_own_answers() {
+    let node = Node::start("many", "");
+    thread::scope(|scope| {
+        for client in 0..50 {
+            let node = &node;
+            scope.spawn(move || {
+                let lines: String = (0..50).map(|number| format!("{client} {number}\n")).collect();
+                let expected: String = lines.lines().map(|line| format!("? {line}\n")).collect();
+                assert_eq!(node.ask(lines.as_bytes()), expected);
+            });
+        }
+    });
+}
