@@ -1,1 +1,12 @@
-//! x
+//! The harness around the herd: it starts nodes as real processes, plays scripted client sessions against
+//! them, and measures. `cargo xtask` is its command line; tests and benches use the same parts.
+
+pub mod commands;
+pub mod graphs;
+pub mod herd_file;
+pub mod output;
+pub mod places_server;
+pub mod ports;
+pub mod processes;
+pub mod supervisor;
+pub mod workspace;

@@ -1,1 +1,80 @@
-fn main() {}
+//! `cargo xtask`: the harness's command line.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use xtask::commands::{ci, control, herd_up, logs, say};
+
+/// The harness around the herd: starts nodes, plays scripted sessions against them, and measures.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Starts all nodes of a herd; Ctrl-C stops them.
+    HerdUp(herd_up::HerdUp),
+    /// Tells how the nodes of the running herd are.
+    HerdStatus {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Stops the running herd.
+    HerdDown,
+    /// Restarts nodes on the same ports, the dead ones too.
+    HerdRestart {
+        /// Which nodes [default: all].
+        #[arg(value_name = "NODE")]
+        nodes: Vec<String>,
+    },
+    /// Kills nodes, as a crash would.
+    HerdKill {
+        /// Which nodes.
+        #[arg(value_name = "NODE", required = true)]
+        nodes: Vec<String>,
+    },
+    /// Prints what the nodes have logged.
+    HerdLogs {
+        /// Which node [default: all, with their names before each line].
+        node: Option<String>,
+        /// Go on with what they log from now on.
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Sends lines to a node of the running herd and prints its answers.
+    Say {
+        /// Which node.
+        node: String,
+        /// The lines, each an argument of its own.
+        #[arg(value_name = "LINE", required = true, allow_hyphen_values = true)]
+        lines: Vec<String>,
+    },
+    /// Runs everything that CI runs.
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::HerdUp(options) => options.run(),
+        Command::HerdStatus { json } => control::status(json),
+        Command::HerdDown => control::down(),
+        Command::HerdRestart { nodes } => control::restart(&nodes),
+        Command::HerdKill { nodes } => control::kill(&nodes),
+        Command::HerdLogs { node, follow } => logs::run(node.as_deref(), follow),
+        Command::Say { node, lines } => say::run(&node, &lines),
+        Command::Ci => ci::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Not `eprintln!`, which panics when nobody reads.
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! `herd-up`: all nodes of a herd, in the foreground or detached.
+
+use std::env;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+
+use super::control::describe;
+use crate::graphs::Graph;
+use crate::herd_file::HerdFile;
+use crate::output::print;
+use crate::places_server;
+use crate::ports::is_free;
+use crate::processes::{Environment, Processes, Setup};
+use crate::supervisor::{Claim, supervise};
+use crate::workspace::{Profile, herd_binary, run_dir};
+
+/// Which herd to start, and how.
+#[derive(Clone, Debug, Args)]
+pub struct HerdUp {
+    /// A herd of fixtures/herds by its name, or any herd file.
+    #[arg(long, value_name = "NAME|FILE", default_value = "2015-winter")]
+    herd: String,
+
+    /// A generated herd of so many nodes instead.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=100), conflicts_with = "herd")]
+    nodes: Option<u16>,
+
+    /// The shape of the generated herd.
+    #[arg(long, value_name = "SHAPE", requires = "nodes", default_value = "ring")]
+    graph: Graph,
+
+    /// Listen for clients on ports from this one, and for links on those behind, instead of where the herd file
+    /// says.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    base_port: Option<u16>,
+
+    /// Whom the nodes ask for places [default: google-legacy when HERD_PLACES_KEY or HERD_PLACES_KEY_FILE is set,
+    /// stub otherwise].
+    #[arg(long, value_name = "PROVIDER")]
+    places: Option<PlacesChoice>,
+
+    /// Build the nodes for speed.
+    #[arg(long)]
+    release: bool,
+
+    /// Leave the herd running and return when it is ready.
+    #[arg(long)]
+    detach: bool,
+
+    /// Supervise, for a herd-up that detaches: the node program that it has built.
+    #[arg(long, hide = true, value_name = "PROGRAM")]
+    supervise: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum PlacesChoice {
+    /// The harness answers every question with the same invented places.
+    Stub,
+    /// Google's legacy Nearby Search; needs a key.
+    GoogleLegacy,
+    /// Nobody.
+    None,
+}
+
+/// Where generated herds listen: the ports of the classroom herds.
+const GENERATED_FROM: u16 = 12_480;
+
+/// The line with which a detached supervisor ends what it has to say.
+const READY: &str = "ready";
+
+const HOW_TO: &str = "
+Talk to a node:   cargo xtask say Alford 'IAMAT kiwi.cs.ucla.edu +34.068930-118.445127 1520023934.918963997'
+             or   telnet localhost PORT, with a port of CLIENTS
+See also:         cargo xtask herd-status | herd-logs -f | herd-restart | herd-kill | herd-down
+";
+
+impl HerdUp {
+    /// Starts the herd. In the foreground this returns when the herd has been stopped.
+    ///
+    /// # Errors
+    /// The herd cannot start, and nothing is left of it.
+    pub fn run(self) -> Result<()> {
+        if let Some(program) = &self.supervise {
+            nix::unistd::setsid().context("cannot leave the terminal")?;
+            return self.supervise(program, |text| print(&format!("{text}{READY}\n")));
+        }
+        // Before the build, which takes longer than seeing that it is in vain; then let go for the supervisor.
+        drop(Claim::take()?);
+        self.file()?;
+        let program = herd_binary(if self.release { Profile::Release } else { Profile::Debug })?;
+        if self.detach {
+            return detach(&program);
+        }
+        self.supervise(&program, |text| print(&format!("{text}\nCtrl-C stops the herd.\n")))
+    }
+
+    fn supervise(&self, program: &Path, say: impl FnOnce(String) -> Result<()>) -> Result<()> {
+        // The Places stub answers while the supervisor is busy with its nodes.
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        runtime.block_on(async {
+            let claim = Claim::take()?;
+            let file = self.file()?;
+            check_ports(&file)?;
+            let mut setup = Setup {
+                folder: claim.folder_of(&file.herd().name),
+                file,
+                program: program.to_owned(),
+                environment: Environment::Inherited,
+                args: ["--log-level", "debug"].map(Into::into).into(),
+                variables: Vec::new(),
+            };
+            self.add_places(&mut setup).await?;
+            let mut processes = Processes::new(setup)?;
+            processes.start_all()?;
+            let first = processes.names().into_iter().next().unwrap_or_default();
+            let greet = |status: &Value| {
+                let herd = status["herd"].as_str().unwrap_or_default();
+                say(format!("herd {herd}\n\n{}{}", describe(status), HOW_TO.replace("Alford", &first)))
+            };
+            supervise(claim, processes, greet).await
+        })
+    }
+
+    fn file(&self) -> Result<HerdFile> {
+        let file = match self.nodes {
+            Some(nodes) => {
+                HerdFile::parse(&self.graph.herd_file(nodes, GENERATED_FROM), "the generated herd")?
+            }
+            None => HerdFile::find(&self.herd)?,
+        };
+        self.base_port.map_or_else(|| Ok(file.clone()), |port| file.at_ports(port))
+    }
+
+    /// Tells the nodes whom to ask. The stub never sees a real key.
+    async fn add_places(&self, setup: &mut Setup) -> Result<()> {
+        let has_key =
+            ["HERD_PLACES_KEY", "HERD_PLACES_KEY_FILE"].iter().any(|name| env::var_os(name).is_some());
+        let default = if has_key { PlacesChoice::GoogleLegacy } else { PlacesChoice::Stub };
+        match self.places.unwrap_or(default) {
+            PlacesChoice::None => setup.args.extend(["--places", "none"].map(Into::into)),
+            PlacesChoice::GoogleLegacy => setup.args.extend(["--places", "google-legacy"].map(Into::into)),
+            PlacesChoice::Stub => {
+                let address = places_server::start("nearby-20.json").await?;
+                setup.args.extend(["--places", "google-legacy", "--places-url"].map(Into::into));
+                setup.args.push(format!("http://{address}").into());
+                setup.variables =
+                    vec![("HERD_PLACES_KEY", Some("stub".into())), ("HERD_PLACES_KEY_FILE", None)];
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Starts this same command again as a supervisor that holds nothing of the caller's, and repeats what it says
+/// until it is ready.
+fn detach(program: &Path) -> Result<()> {
+    let folder = run_dir()?;
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let log = folder.join("supervisor.log");
+    let stderr = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+    let mut supervisor = Command::new(env::current_exe().context("cannot find this program")?)
+        .args(env::args_os().skip(1).filter(|argument| argument != "--detach"))
+        .arg("--supervise")
+        .arg(program)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(stderr)
+        .spawn()
+        .context("cannot start a supervisor")?;
+    let stdout = supervisor.stdout.take().context("the supervisor's output is piped")?;
+    let mut said = String::new();
+    for line in BufReader::new(stdout).lines() {
+        match line.context("cannot read what the supervisor says")? {
+            line if line == READY => return print(&format!("{said}Stop it with `cargo xtask herd-down`.\n")),
+            line => said += &format!("{line}\n"),
+        }
+    }
+    supervisor.wait().context("cannot wait for the supervisor")?;
+    let mut reason = String::new();
+    File::open(&log)?.read_to_string(&mut reason)?;
+    bail!("{}", reason.trim().trim_start_matches("error: "))
+}
+
+/// Looks for taken ports before any node starts, so that the message can say whose they would have been.
+fn check_ports(file: &HerdFile) -> Result<()> {
+    for member in &file.herd().members {
+        for (address, what) in [(member.client, "clients"), (member.link, "links")] {
+            if address.ip().is_loopback() && address.port() != 0 && !is_free(address.port()) {
+                bail!(
+                    "port {} is taken, and {} wants it for its {what}: choose others with --base-port",
+                    address.port(),
+                    member.name
+                );
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,7 @@
+//! What `cargo xtask` can do: one module a subcommand, or a few that belong together.
+
+pub mod ci;
+pub mod control;
+pub mod herd_up;
+pub mod logs;
+pub mod say;

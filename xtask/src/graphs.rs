@@ -1,0 +1,97 @@
+//! Generated herds: any number of nodes on a graph of a known shape.
+
+use clap::ValueEnum;
+
+/// The shape of a generated herd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Graph {
+    /// Each node with the next, the last with the first.
+    Ring,
+    /// Each node with the next.
+    Line,
+    /// All nodes with the first.
+    Star,
+    /// Rows and columns, as square as the number allows.
+    Grid,
+    /// Every node with every other.
+    Mesh,
+}
+
+impl Graph {
+    /// The edges among `nodes` nodes, as pairs of indices, the smaller first, each once.
+    pub fn edges(self, nodes: usize) -> Vec<(usize, usize)> {
+        let next = (1..nodes).map(|node| (node - 1, node));
+        match self {
+            Graph::Line => next.collect(),
+            Graph::Ring if nodes < 3 => next.collect(),
+            Graph::Ring => next.chain([(0, nodes - 1)]).collect(),
+            Graph::Star => (1..nodes).map(|node| (0, node)).collect(),
+            Graph::Mesh => (0..nodes).flat_map(|low| (low + 1..nodes).map(move |high| (low, high))).collect(),
+            Graph::Grid => {
+                let columns = (nodes as f64).sqrt().ceil() as usize;
+                let right =
+                    (0..nodes).filter(move |node| (node + 1) % columns != 0).map(|node| (node, node + 1));
+                let down = (0..nodes).map(move |node| (node, node + columns));
+                right.chain(down).filter(|(_, high)| *high < nodes).collect()
+            }
+        }
+    }
+
+    /// A herd file of `nodes` nodes, `Node1` to `Node<nodes>`, clients at ports from `first_port` and links behind
+    /// them.
+    pub fn herd_file(self, nodes: u16, first_port: u16) -> String {
+        let edges = self.edges(usize::from(nodes));
+        let name = |node: usize| format!("Node{}", node + 1);
+        let shape = self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        let mut file = format!("name = \"{shape}-{nodes}\"\n");
+        for node in 0..nodes {
+            let index = usize::from(node);
+            let neighbours: Vec<String> = edges
+                .iter()
+                .filter_map(|&(low, high)| match index {
+                    _ if low == index => Some(name(high)),
+                    _ if high == index => Some(name(low)),
+                    _ => None,
+                })
+                .collect();
+            let (client, link) = (first_port + node, first_port + nodes + node);
+            file += &format!(
+                "\n[[node]]\nname = \"{}\"\nclient = \"127.0.0.1:{client}\"\nlink = \"127.0.0.1:{link}\"\nneighbours = {neighbours:?}\n",
+                name(index)
+            );
+        }
+        file
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use herd::config::Herd;
+
+    #[test]
+    fn each_shape_has_its_number_of_edges() {
+        for (graph, nodes, edges) in [
+            (Graph::Ring, 5, 5),
+            (Graph::Ring, 2, 1),
+            (Graph::Line, 5, 4),
+            (Graph::Star, 5, 4),
+            (Graph::Grid, 9, 12),
+            (Graph::Grid, 5, 5),
+            (Graph::Mesh, 5, 10),
+            (Graph::Mesh, 1, 0),
+        ] {
+            assert_eq!(graph.edges(nodes).len(), edges, "{graph:?} of {nodes}");
+        }
+    }
+
+    #[test]
+    fn every_generated_herd_is_valid_and_connected() {
+        for graph in Graph::value_variants() {
+            for nodes in [1, 2, 3, 7, 25, 100] {
+                let herd = Herd::parse(&graph.herd_file(nodes, 21_000), "generated").unwrap();
+                assert_eq!((herd.members.len(), herd.warnings().len()), (usize::from(nodes), 0));
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Herd files as the harness changes them: other ports, other bounds, everything else as it was.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use herd::config::Herd;
+use toml::{Table, Value};
+
+/// A herd, and the table that its file is written from.
+#[derive(Clone, Debug)]
+pub struct HerdFile {
+    herd: Herd,
+    table: Table,
+}
+
+impl HerdFile {
+    /// Reads a herd of `fixtures/herds` by its name, or any herd file by its path.
+    ///
+    /// # Errors
+    /// There is no such herd (the message lists those there are), or its file is wrong.
+    pub fn find(name: &str) -> Result<HerdFile> {
+        let fixture = fixtures::herds().join(format!("{name}.toml"));
+        let path = if fixture.exists() { &fixture } else { Path::new(name) };
+        if !path.exists() {
+            bail!(
+                "there is no herd file {name}, and no herd of that name: there are {}",
+                names()?.join(", ")
+            );
+        }
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        HerdFile::parse(&text, &path.display().to_string())
+    }
+
+    /// Reads the text of a herd file; `file` names it in messages.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(text: &str, file: &str) -> Result<HerdFile> {
+        Ok(HerdFile { herd: Herd::parse(text, file)?, table: text.parse()? })
+    }
+
+    /// The same herd with clients at ports from `first_port` on loopback, and links behind them.
+    ///
+    /// # Errors
+    /// The ports go beyond 65535.
+    pub fn at_ports(&self, first_port: u16) -> Result<HerdFile> {
+        let mut table = self.table.clone();
+        let nodes = table.get_mut("node").and_then(Value::as_array_mut).context("a herd has nodes")?;
+        let count = u16::try_from(nodes.len())?;
+        if usize::from(first_port) + 2 * nodes.len() > usize::from(u16::MAX) + 1 {
+            bail!("{count} nodes need {} ports: {first_port} and what follows are not enough", 2 * count);
+        }
+        for (node, port) in nodes.iter_mut().zip(first_port..) {
+            node["client"] = Value::from(format!("127.0.0.1:{port}"));
+            node["link"] = Value::from(format!("127.0.0.1:{}", port + count));
+        }
+        HerdFile::parse(&table.to_string(), "the herd at other ports")
+    }
+
+    /// The same herd with the bounds of a `[limits]` table's text.
+    ///
+    /// # Errors
+    /// The text is no such table.
+    pub fn with_limits(&self, limits: &str) -> Result<HerdFile> {
+        let mut table = self.table.clone();
+        table.insert("limits".to_owned(), Value::Table(limits.parse()?));
+        HerdFile::parse(&table.to_string(), "the herd with other limits")
+    }
+
+    /// The herd.
+    pub fn herd(&self) -> &Herd {
+        &self.herd
+    }
+
+    /// The text of the file.
+    pub fn text(&self) -> String {
+        self.table.to_string()
+    }
+}
+
+/// The names of the herds of `fixtures/herds`.
+fn names() -> Result<Vec<String>> {
+    let files = std::fs::read_dir(fixtures::herds()).context("cannot list fixtures/herds")?;
+    let mut names: Vec<String> = files
+        .filter_map(|file| Some(file.ok()?.path().file_stem()?.to_string_lossy().into_owned()))
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_and_limits_change_and_nothing_else_does() {
+        let file = HerdFile::find("2015-winter").unwrap().at_ports(21_000).unwrap();
+        let file = file.with_limits("linger = \"2s\"").unwrap();
+        let herd = HerdFile::parse(&file.text(), "again").unwrap().herd;
+        assert_eq!(herd.members[4].client.to_string(), "127.0.0.1:21004");
+        assert_eq!(herd.members[0].link.to_string(), "127.0.0.1:21005");
+        assert_eq!(herd.members[3].neighbours, ["Alford", "Bolden", "Hamilton"]);
+        assert_eq!(herd.limits.linger.as_secs(), 2);
+    }
+
+    #[test]
+    fn an_unknown_herd_is_answered_by_those_there_are() {
+        let error = HerdFile::find("1999-winter").unwrap_err().to_string();
+        assert!(error.contains("1999-winter") && error.contains("2014-winter, 2015-winter"), "{error}");
+    }
+
+    #[test]
+    fn ports_beyond_the_last_are_refused() {
+        let file = HerdFile::find("2015-winter").unwrap();
+        assert!(file.at_ports(65_527).is_err());
+        assert!(file.at_ports(65_526).is_ok());
+    }
+}

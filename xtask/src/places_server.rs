@@ -1,0 +1,25 @@
+//! The Places service of a herd that has no key: one answer for every place on Earth. Unlike the tests' stub it
+//! keeps nothing of what it was asked, so it can run for days.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use tokio::net::TcpListener;
+
+/// Serves the body of `fixtures/places/<body>` as long as the runtime lives; returns the address.
+///
+/// # Errors
+/// The body cannot be read, or no port is free.
+pub async fn start(body: &str) -> Result<SocketAddr> {
+    let path = fixtures::places().join(body);
+    let body = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let answer = async move || ([(CONTENT_TYPE, "application/json; charset=UTF-8")], body);
+    let app = Router::new().route("/maps/api/place/nearbysearch/json", get(answer));
+    let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen for the Places stub")?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    Ok(address)
+}

@@ -1,0 +1,88 @@
+//! Ports for herds that must be able to come back on the same ones.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
+
+use anyhow::{Context, Result, bail};
+use nix::unistd::Uid;
+
+/// Below the ports that the system gives to outgoing connections, so that those never take one.
+const PORTS: Range<u16> = 20_000..30_000;
+
+/// Ports are taken in blocks of so many.
+const BLOCK: u16 = 20;
+
+/// Some consecutive free ports on loopback, nobody else's until dropped. Other processes that use this type are
+/// kept away by a lock file a block; other programs were not there when it was taken.
+#[derive(Debug)]
+pub struct PortBlock {
+    first: u16,
+    _locks: Vec<File>,
+}
+
+impl PortBlock {
+    /// Takes `count` consecutive ports.
+    ///
+    /// # Errors
+    /// None are free, or the system's folder for temporary files cannot be written.
+    pub fn take(count: u16) -> Result<PortBlock> {
+        let folder = std::env::temp_dir().join(format!("herd-ports-{}", Uid::current()));
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let blocks = count.div_ceil(BLOCK);
+        for first in PORTS.step_by(usize::from(BLOCK)) {
+            if PORTS.end - first < blocks * BLOCK {
+                break;
+            }
+            let starts = (0..blocks).map(|block| first + block * BLOCK);
+            let locks = starts.map(|start| {
+                let file = File::create(folder.join(format!("{start}.lock")))?;
+                file.try_lock().map_err(|_| std::io::Error::from(ErrorKind::WouldBlock)).map(|()| file)
+            });
+            let Ok(locks) = locks.collect::<std::io::Result<Vec<File>>>() else { continue };
+            if (first..first + count).all(is_free) {
+                return Ok(PortBlock { first, _locks: locks });
+            }
+        }
+        bail!("no {count} consecutive ports of {}-{} are free", PORTS.start, PORTS.end - 1);
+    }
+
+    /// The first of the ports.
+    pub fn first(&self) -> u16 {
+        self.first
+    }
+}
+
+/// Whether nobody listens on this port of loopback.
+pub fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_taken_at_once_do_not_overlap() {
+        let blocks: Vec<PortBlock> = [10, 30, 1].map(|count| PortBlock::take(count).unwrap()).into();
+        let mut ports: Vec<u16> = blocks
+            .iter()
+            .zip([10, 30, 1])
+            .flat_map(|(block, count)| block.first()..block.first() + count)
+            .collect();
+        ports.sort_unstable();
+        ports.dedup();
+        assert_eq!(ports.len(), 41);
+        assert!(ports.iter().all(|port| PORTS.contains(port)));
+    }
+
+    #[test]
+    fn a_port_somebody_listens_on_is_passed_over() {
+        let block = PortBlock::take(BLOCK).unwrap();
+        let first = block.first();
+        drop(block);
+        let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, first));
+        assert_ne!(PortBlock::take(BLOCK).unwrap().first(), first);
+    }
+}

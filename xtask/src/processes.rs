@@ -1,0 +1,303 @@
+//! The nodes of a herd as processes: started, waited for, stopped, killed; none outlives its owner.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use herd::config::{Herd, Member};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::herd_file::HerdFile;
+
+/// How long a node may take to print its ready line.
+const READY: Duration = Duration::from_secs(10);
+
+/// How long a node may take to stop before it is killed. It promises two seconds.
+const STOP: Duration = Duration::from_secs(5);
+
+/// How often a node's end is looked for.
+const POLL: Duration = Duration::from_millis(2);
+
+/// What a node sees of its caller's environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Environment {
+    /// All of it.
+    Inherited,
+    /// All but `HERD_*` and proxy variables: what a test measures must not depend on them, and a real key would
+    /// be billed.
+    Clean,
+}
+
+/// How the nodes of a herd are started.
+#[derive(Debug)]
+pub struct Setup {
+    /// The herd.
+    pub file: HerdFile,
+    /// The node program.
+    pub program: PathBuf,
+    /// Where the herd file and the logs go; made if it is not there.
+    pub folder: PathBuf,
+    /// What nodes see of this process's environment.
+    pub environment: Environment,
+    /// Arguments for every node, after its name.
+    pub args: Vec<OsString>,
+    /// Environment variables for every node; `None` takes one away.
+    pub variables: Vec<(&'static str, Option<OsString>)>,
+}
+
+/// The nodes of a herd. Dropping it kills those that run.
+#[derive(Debug)]
+pub struct Processes {
+    setup: Setup,
+    nodes: Vec<Node>,
+}
+
+#[derive(Debug)]
+struct Node {
+    member: Member,
+    process: Option<Child>,
+}
+
+impl Processes {
+    /// Prepares a herd; no node runs yet. Logs of an earlier run in the same folder are emptied.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn new(setup: Setup) -> Result<Processes> {
+        let folder = &setup.folder;
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        fs::write(folder.join("herd.toml"), setup.file.text())
+            .with_context(|| format!("cannot write in {}", folder.display()))?;
+        let members = setup.file.herd().members.iter();
+        let nodes: Vec<Node> = members.map(|member| Node { member: member.clone(), process: None }).collect();
+        let processes = Processes { setup, nodes };
+        for name in processes.names() {
+            let log = processes.log(&name);
+            File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        }
+        Ok(processes)
+    }
+
+    /// The herd.
+    pub fn herd(&self) -> &Herd {
+        self.setup.file.herd()
+    }
+
+    /// The names of the nodes, in the order of the herd file.
+    pub fn names(&self) -> Vec<String> {
+        self.nodes.iter().map(|node| node.member.name.clone()).collect()
+    }
+
+    /// The node called `name` in the herd file.
+    ///
+    /// # Errors
+    /// There is none; the message lists those there are.
+    pub fn member(&self, name: &str) -> Result<&Member> {
+        self.herd().member(name).ok_or_else(|| self.unknown(name))
+    }
+
+    /// The log file of a node.
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.setup.folder.join(format!("{name}.log"))
+    }
+
+    /// The process id of a node, `None` when it is down.
+    ///
+    /// # Errors
+    /// There is no such node.
+    pub fn pid(&mut self, name: &str) -> Result<Option<u32>> {
+        let node = self.node(name)?;
+        if let Some(process) = &mut node.process
+            && process.try_wait().context("cannot look after a node")?.is_some()
+        {
+            node.process = None;
+        }
+        Ok(node.process.as_ref().map(Child::id))
+    }
+
+    /// Starts the nodes named, all at once, and waits until each is ready. Nodes that run are left alone.
+    ///
+    /// # Errors
+    /// One of them does not start: the message says why, in its own words. The others run on.
+    pub fn start(&mut self, names: &[String]) -> Result<()> {
+        let mut starting = Vec::new();
+        for name in names {
+            if self.pid(name)?.is_none() {
+                let mut process = self.spawn(name)?;
+                let ready = ready_line(&mut process)?;
+                self.node(name)?.process = Some(process);
+                starting.push((name, ready));
+            }
+        }
+        let deadline = Instant::now() + READY;
+        for (name, ready) in starting {
+            let line = ready.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+            self.check_ready(name, line.ok())?;
+        }
+        Ok(())
+    }
+
+    /// Starts all nodes that do not run.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub fn start_all(&mut self) -> Result<()> {
+        self.start(&self.names())
+    }
+
+    /// Stops the nodes named, all at once, and waits until they have ended; kills those that do not end in time.
+    ///
+    /// # Errors
+    /// There is no such node. All others have ended.
+    pub fn stop(&mut self, names: &[String]) -> Result<()> {
+        self.end(names, Signal::SIGTERM)
+    }
+
+    /// Kills the nodes named with SIGKILL, and waits until they have ended.
+    ///
+    /// # Errors
+    /// There is no such node. All others have ended.
+    pub fn kill(&mut self, names: &[String]) -> Result<()> {
+        self.end(names, Signal::SIGKILL)
+    }
+
+    /// Stops all nodes.
+    ///
+    /// # Errors
+    /// A node cannot be looked after; it is killed when this value is dropped.
+    pub fn stop_all(&mut self) -> Result<()> {
+        self.stop(&self.names())
+    }
+
+    fn end(&mut self, names: &[String], signal: Signal) -> Result<()> {
+        for name in names {
+            if let Some(pid) = self.pid(name)? {
+                // A node that has just ended by itself is what was wanted.
+                let _ = kill(Pid::from_raw(pid as i32), signal);
+            }
+        }
+        let deadline = Instant::now() + STOP;
+        for name in names {
+            if let Some(mut process) = self.node(name)?.process.take() {
+                wait_or_kill(&mut process, deadline)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn node(&mut self, name: &str) -> Result<&mut Node> {
+        let unknown = self.unknown(name);
+        self.nodes.iter_mut().find(|node| node.member.name == name).ok_or(unknown)
+    }
+
+    fn unknown(&self, name: &str) -> anyhow::Error {
+        anyhow!("no node is called {name}: the nodes are {}", self.names().join(", "))
+    }
+
+    fn errors(&self, name: &str) -> PathBuf {
+        self.setup.folder.join(format!("{name}.stderr"))
+    }
+
+    fn spawn(&self, name: &str) -> Result<Child> {
+        let Setup { file: _, program, folder, environment, args, variables } = &self.setup;
+        let stderr = OpenOptions::new().create(true).write(true).truncate(true).open(self.errors(name))?;
+        let mut command = Command::new(program);
+        command.arg(name).arg("--config").arg(folder.join("herd.toml"));
+        command.arg("--log-file").arg(self.log(name)).arg("--stop-with-stdin").args(args);
+        if *environment == Environment::Clean {
+            let told =
+                std::env::vars_os().map(|(name, _)| name).filter(|name| is_private(&name.to_string_lossy()));
+            told.for_each(|name| {
+                command.env_remove(name);
+            });
+        }
+        for (variable, value) in variables {
+            match value {
+                Some(value) => command.env(variable, value),
+                None => command.env_remove(variable),
+            };
+        }
+        // A group of its own: Ctrl-C at the terminal is for the harness, which stops its nodes in order. And a
+        // pipe to standard input that nobody writes to: it ends with this process, and so does the node.
+        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
+        command.spawn().with_context(|| format!("cannot run {}", program.display()))
+    }
+
+    /// Checks what a node said when it was ready; nothing means that it has ended, or takes too long.
+    fn check_ready(&mut self, name: &str, line: Option<String>) -> Result<()> {
+        let member = self.member(name)?.clone();
+        let errors = self.errors(name);
+        let Some(process) = self.node(name)?.process.as_mut() else { bail!("{name} is gone") };
+        // An output that has ended belongs to a node that is about to; one that is silent has had its time.
+        let patience = if line.is_some() { STOP } else { Duration::ZERO };
+        let Some(line) = line.filter(|line| !line.is_empty()) else {
+            let status = wait_or_kill(process, Instant::now() + patience)?;
+            let said = last_lines(&errors);
+            self.node(name)?.process = None;
+            bail!("{name} did not get ready ({status}): {said}");
+        };
+        let ready: Value =
+            serde_json::from_str(&line).with_context(|| format!("{name} is ready with {line:?}"))?;
+        let expected = [member.client.to_string(), member.link.to_string()];
+        if ready["client"] != *expected[0] || ready["link"] != *expected[1] {
+            bail!("{name} is ready at other addresses than {expected:?}: {line}");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        for process in self.nodes.iter_mut().filter_map(|node| node.process.as_mut()) {
+            // Fails only for what has ended already.
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+/// Whether a variable is kept from nodes in a clean environment.
+fn is_private(variable: &str) -> bool {
+    let proxies = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"];
+    variable.starts_with("HERD_") || proxies.iter().any(|proxy| variable.eq_ignore_ascii_case(proxy))
+}
+
+/// The first line of a process's standard output, when it comes; empty when the output ends without one.
+fn ready_line(process: &mut Child) -> Result<mpsc::Receiver<String>> {
+    let stdout = process.stdout.take().context("a node's standard output is piped")?;
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        // An unreadable output is as good as none; and nobody may be waiting any more.
+        let _ = BufReader::new(stdout).read_line(&mut line);
+        let _ = sender.send(line);
+    });
+    Ok(receiver)
+}
+
+fn wait_or_kill(process: &mut Child, deadline: Instant) -> Result<ExitStatus> {
+    while Instant::now() < deadline {
+        if let Some(status) = process.try_wait().context("cannot wait for a node")? {
+            return Ok(status);
+        }
+        thread::sleep(POLL);
+    }
+    process.kill().context("cannot kill a node")?;
+    process.wait().context("cannot wait for a node")
+}
+
+fn last_lines(file: &Path) -> String {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let last = lines[lines.len().saturating_sub(5)..].join("\n");
+    if last.is_empty() { "it said nothing".to_owned() } else { last }
+}

@@ -1,0 +1,257 @@
+//! The herd of this checkout: who keeps its nodes, and how other commands reach it.
+//!
+//! One process supervises the nodes, in the foreground or detached. It holds a lock for as long as it lives, so
+//! that there is one herd a checkout and a dead supervisor is never taken for a live one. Other commands send it
+//! one line of JSON over loopback, with a token that only the file's owner can read, and get one line back. (A
+//! Unix socket would do, but for its short limit on the length of a path.)
+
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream as AsyncTcpStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
+
+use crate::processes::Processes;
+use crate::workspace::run_dir;
+
+/// How long an answer of the supervisor may take: longer than starting or stopping a large herd.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// How long the supervisor waits for the request of a connection that has been made, and how long that may be.
+const REQUEST: Duration = Duration::from_secs(1);
+const REQUEST_BYTES: u64 = 64 * 1024;
+
+/// A command that looks whether a herd is running holds its lock for a moment; one that starts waits so long.
+const GLANCE: Duration = Duration::from_millis(200);
+
+/// What to do with the herd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Tell how the nodes are.
+    Status,
+    /// Stop everything.
+    Down,
+    /// Stop the nodes named and start them again.
+    Restart,
+    /// Kill the nodes named.
+    Kill,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Request {
+    token: String,
+    action: Action,
+    nodes: Vec<String>,
+}
+
+/// What other commands need to reach the supervisor.
+#[derive(Debug, Serialize, Deserialize)]
+struct Contact {
+    control: SocketAddr,
+    token: String,
+}
+
+/// A lock on being this checkout's herd.
+#[derive(Debug)]
+pub struct Claim {
+    folder: PathBuf,
+    _lock: File,
+}
+
+impl Claim {
+    /// Claims to be the one herd of this checkout.
+    ///
+    /// # Errors
+    /// There is one already; the message says how to stop it.
+    pub fn take() -> Result<Claim> {
+        let folder = run_dir()?;
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let deadline = Instant::now() + GLANCE;
+        loop {
+            if let Some(lock) = lock_file(&folder)?.try_lock_claim()? {
+                return Ok(Claim { folder, _lock: lock });
+            }
+            if Instant::now() > deadline {
+                bail!("a herd of this checkout is running: stop it with `cargo xtask herd-down`");
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Where the herd called `name` keeps its files.
+    pub fn folder_of(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
+
+trait TryLockClaim: Sized {
+    fn try_lock_claim(self) -> Result<Option<Self>>;
+}
+
+impl TryLockClaim for File {
+    /// The file with its lock, `None` when another process has it.
+    fn try_lock_claim(self) -> Result<Option<File>> {
+        match self.try_lock() {
+            Ok(()) => Ok(Some(self)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error).context("cannot lock the herd's folder"),
+        }
+    }
+}
+
+fn lock_file(folder: &Path) -> Result<File> {
+    let path = folder.join("lock");
+    let open = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    open.with_context(|| format!("cannot open {}", path.display()))
+}
+
+/// Keeps `processes`, until a signal or a command stops them. Nodes that die stay dead until they are restarted.
+/// `ready` is called once other commands can reach the herd.
+///
+/// # Errors
+/// Signals or connections cannot be set up; the nodes are killed then.
+pub async fn supervise(
+    claim: Claim,
+    mut processes: Processes,
+    ready: impl FnOnce(&Value) -> Result<()>,
+) -> Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut child = signal(SignalKind::child())?;
+    let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen for commands")?;
+    let token = format!("{:016x}{:016x}", getrandom::u64()?, getrandom::u64()?);
+    let contact = Contact { control: listener.local_addr()?, token };
+    write_contact(&claim.folder, &contact)?;
+    ready(&status(&mut processes)?)?;
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+            _ = hangup.recv() => break,
+            // Asking for the status reaps what has died.
+            _ = child.recv() => drop(status(&mut processes)?),
+            accepted = listener.accept() => {
+                let Ok((mut stream, _)) = accepted else { continue };
+                let Ok(Some(request)) = timeout(REQUEST, read_request(&mut stream, &contact.token)).await else { continue };
+                let down = request.action == Action::Down;
+                let reply = act(&mut processes, request).unwrap_or_else(|error| json!({ "error": format!("{error:#}") }));
+                if down {
+                    // The herd is down when nobody holds the claim any more: see `request`.
+                    let _ = fs::remove_file(contact_file(&claim.folder));
+                }
+                // Whoever asked may have gone away.
+                let _ = timeout(REQUEST, stream.write_all(format!("{reply}\n").as_bytes())).await;
+                if down {
+                    return Ok(());
+                }
+            }
+        }
+    }
+    let _ = fs::remove_file(contact_file(&claim.folder));
+    processes.stop_all()
+}
+
+/// Reads one request; `None` when it is none, or has another token.
+async fn read_request(stream: &mut AsyncTcpStream, token: &str) -> Option<Request> {
+    let mut line = String::new();
+    let mut reader = tokio::io::BufReader::new(stream.take(REQUEST_BYTES));
+    reader.read_line(&mut line).await.ok()?;
+    serde_json::from_str::<Request>(&line).ok().filter(|request| request.token == token)
+}
+
+fn act(processes: &mut Processes, request: Request) -> Result<Value> {
+    let nodes = request.nodes;
+    for name in &nodes {
+        processes.member(name)?;
+    }
+    match request.action {
+        Action::Status => {}
+        Action::Down => processes.stop_all()?,
+        Action::Kill => processes.kill(&nodes)?,
+        Action::Restart => {
+            let nodes = if nodes.is_empty() { processes.names() } else { nodes };
+            processes.stop(&nodes)?;
+            processes.start(&nodes)?;
+        }
+    }
+    status(processes)
+}
+
+/// The herd's name, and of each node its name, addresses, process, log, state and neighbours.
+fn status(processes: &mut Processes) -> Result<Value> {
+    let mut nodes = Vec::new();
+    for name in processes.names() {
+        let pid = processes.pid(&name)?;
+        let log = processes.log(&name);
+        let member = processes.member(&name)?;
+        nodes.push(json!({
+            "name": name,
+            "client": member.client,
+            "link": member.link,
+            "pid": pid,
+            "log": log,
+            "state": if pid.is_some() { "up" } else { "down" },
+            "neighbours": member.neighbours,
+        }));
+    }
+    Ok(json!({ "herd": processes.herd().name, "nodes": nodes }))
+}
+
+/// Has the supervisor of this checkout's herd do something, and returns the herd's status after it. A herd that
+/// was told to go down is gone when this returns.
+///
+/// # Errors
+/// No herd is running, or it says what went wrong.
+pub fn request(action: Action, nodes: &[String]) -> Result<Value> {
+    let folder = run_dir()?;
+    let no_herd = || anyhow!("no herd of this checkout is running: start one with `cargo xtask herd-up`");
+    // Whoever can take the lock has found no supervisor.
+    let lock = folder.is_dir().then(|| lock_file(&folder)).transpose()?.ok_or_else(no_herd)?;
+    if lock.try_lock_claim()?.is_some() {
+        return Err(no_herd());
+    }
+    let contact = fs::read(contact_file(&folder))
+        .map_err(|_| anyhow!("the herd is just starting or stopping: try again"))?;
+    let contact: Contact =
+        serde_json::from_slice(&contact).context("the herd is just starting: try again")?;
+    let mut stream =
+        TcpStream::connect(contact.control).context("the herd's supervisor cannot be reached")?;
+    stream.set_read_timeout(Some(ANSWER))?;
+    let request = serde_json::to_string(&Request { token: contact.token, action, nodes: nodes.to_vec() })?;
+    stream.write_all(format!("{request}\n").as_bytes())?;
+    let mut reply = String::new();
+    BufReader::new(stream).read_line(&mut reply).context("the herd's supervisor did not answer")?;
+    let reply: Value = serde_json::from_str(&reply).context("the herd's supervisor did not answer")?;
+    if action == Action::Down {
+        lock_file(&folder)?.lock().context("cannot wait for the herd's end")?;
+    }
+    match reply["error"].as_str() {
+        Some(error) => bail!("{error}"),
+        None => Ok(reply),
+    }
+}
+
+fn contact_file(folder: &Path) -> PathBuf {
+    folder.join("state.json")
+}
+
+/// Written under another name first: readers see all of it or nothing.
+fn write_contact(folder: &Path, contact: &Contact) -> Result<()> {
+    let (path, draft) = (contact_file(folder), folder.join("state.json.new"));
+    let mut file = File::create(&draft).with_context(|| format!("cannot write {}", draft.display()))?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.write_all(serde_json::to_string(contact)?.as_bytes())?;
+    fs::rename(&draft, &path).with_context(|| format!("cannot write {}", path.display()))
+}

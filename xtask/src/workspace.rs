@@ -1,0 +1,85 @@
+//! Where the build puts things, and the `herd` binary.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+/// How `herd` is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Quick to build.
+    Debug,
+    /// To be measured.
+    Release,
+}
+
+/// The folder that the running herd keeps its files in: `herd` in the target folder, or what the environment
+/// variable `XTASK_RUN_DIR` says, so that a test's herd and a developer's can run side by side.
+///
+/// # Errors
+/// Cargo cannot tell the target folder.
+pub fn run_dir() -> Result<PathBuf> {
+    match env::var_os("XTASK_RUN_DIR") {
+        Some(folder) => std::path::absolute(folder).context("XTASK_RUN_DIR is no usable path"),
+        None => Ok(target_dir()?.join("herd")),
+    }
+}
+
+/// The workspace's target folder, wherever the environment or a configuration file has put it.
+///
+/// # Errors
+/// Cargo cannot tell.
+pub fn target_dir() -> Result<PathBuf> {
+    let output = cargo()
+        .args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run cargo metadata")?;
+    let metadata: Value = serde_json::from_slice(&output.stdout).context("cargo metadata printed no JSON")?;
+    let folder = metadata["target_directory"].as_str().context("cargo metadata names no target folder")?;
+    Ok(PathBuf::from(folder))
+}
+
+/// Builds `herd` and tells where it is. The whole workspace is named, so that features resolve as in any other
+/// build of it and nothing is built twice. Progress goes to standard error.
+///
+/// # Errors
+/// The build fails; cargo has said why.
+pub fn herd_binary(profile: Profile) -> Result<PathBuf> {
+    let mut build = cargo();
+    build.args(["build", "--workspace", "--bin", "herd", "--message-format=json-render-diagnostics"]);
+    build.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")]);
+    if profile == Profile::Release {
+        build.arg("--release");
+    }
+    let output = build.stderr(Stdio::inherit()).output().context("cannot run cargo build")?;
+    if !output.status.success() {
+        bail!("herd does not build");
+    }
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let binary = messages
+        .filter(|message| message["target"]["name"] == "herd")
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from));
+    binary.context("cargo build names no executable for herd")
+}
+
+/// Cargo, as if called from a shell. What an outer cargo has told this process about its own package is taken
+/// away: build scripts that look at it would run again each time the caller changes.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    let told = env::vars_os().map(|(name, _)| name).filter(|name| {
+        let name = name.to_string_lossy();
+        let about_package = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
+        about_package.iter().any(|prefix| name.starts_with(prefix))
+    });
+    told.for_each(|name| {
+        cargo.env_remove(name);
+    });
+    cargo
+}
