@@ -2,11 +2,14 @@
 //! them, and measures. `cargo xtask` is its command line; tests and benches use the same parts.
 
 pub mod commands;
+pub mod e2e;
 pub mod graphs;
 pub mod herd_file;
 pub mod output;
 pub mod places_server;
+pub mod places_stub;
 pub mod ports;
 pub mod processes;
+pub mod session;
 pub mod supervisor;
 pub mod workspace;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::commands::{ci, control, herd_up, logs, say};
+use xtask::e2e;
 
 /// The harness around the herd: starts nodes, plays scripted sessions against them, and measures.
 #[derive(Debug, Parser)]
@@ -54,6 +55,8 @@ enum Command {
         #[arg(value_name = "LINE", required = true, allow_hyphen_values = true)]
         lines: Vec<String>,
     },
+    /// Plays the sessions of fixtures/sessions against five real nodes, and compares their transcripts.
+    E2e(e2e::Options),
     /// Runs everything that CI runs.
     Ci,
 }
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Command::HerdKill { nodes } => control::kill(&nodes),
         Command::HerdLogs { node, follow } => logs::run(node.as_deref(), follow),
         Command::Say { node, lines } => say::run(&node, &lines),
+        Command::E2e(options) => e2e::run(&options),
         Command::Ci => ci::run(),
     };
     match result {

@@ -1,1 +1,13 @@
-fn main() {}
+//! Every session of `fixtures/sessions` as a test of its own.
+
+use std::process::ExitCode;
+
+use libtest_mimic::Arguments;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    match xtask::e2e::trials("2015-winter") {
+        Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
+        Err(error) => panic!("{error:#}"),
+    }
+}

@@ -1,0 +1,204 @@
+//! Playing session files against real nodes, and comparing what came back with their snapshots.
+
+use std::env;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use crate::herd_file::HerdFile;
+use crate::places_stub::PlacesStub;
+use crate::ports::PortBlock;
+use crate::processes::{Environment, Processes, Setup};
+use crate::session::{self, Session};
+use crate::workspace::{Profile, herd_binary, target_dir};
+
+/// The herd whose names sessions use.
+const SESSIONS_HERD: &str = "2015-winter";
+
+/// What to play, and how.
+#[derive(Clone, Debug, Args)]
+pub struct Options {
+    /// Only sessions whose names hold this.
+    filter: Option<String>,
+
+    /// Take the transcripts as the new snapshots.
+    #[arg(long)]
+    bless: bool,
+
+    /// Play on the graph of another herd of fixtures/herds; its nodes take the parts of 2015-winter's in order.
+    #[arg(long, value_name = "NAME", default_value = SESSIONS_HERD)]
+    herd: String,
+}
+
+/// Plays the sessions, each under its own name.
+///
+/// # Errors
+/// One fails, none fits the filter, or they cannot be played at all.
+pub fn run(options: &Options) -> Result<()> {
+    if options.bless && env::var_os("INSTA_UPDATE").is_none_or(|update| update != "always") {
+        // The snapshot library is told by a variable, and this process cannot change its own.
+        let again = Command::new(env::current_exe()?)
+            .args(env::args_os().skip(1))
+            .env("INSTA_UPDATE", "always")
+            .status();
+        return if again?.success() { Ok(()) } else { bail!("not all sessions could be blessed") };
+    }
+    let trials = trials(&options.herd)?;
+    let fits = |trial: &Trial| options.filter.as_ref().is_none_or(|filter| trial.name().contains(filter));
+    if !trials.iter().any(fits) {
+        let names: Vec<&str> = trials.iter().map(Trial::name).collect();
+        bail!(
+            "no session's name holds {:?}: there are\n  {}",
+            options.filter.as_deref().unwrap_or_default(),
+            names.join("\n  ")
+        );
+    }
+    let arguments = Arguments { filter: options.filter.clone(), ..Arguments::default() };
+    if libtest_mimic::run(&arguments, trials).has_failed() {
+        bail!("not all sessions passed; if what came back is right, `cargo xtask e2e --bless` takes it");
+    }
+    Ok(())
+}
+
+/// A test for each session file, and one that finds snapshots without a session.
+///
+/// # Errors
+/// The node program does not build, or there is no such herd.
+pub fn trials(herd: &str) -> Result<Vec<Trial>> {
+    let stage = Arc::new(Stage {
+        herd: HerdFile::find(herd)?,
+        program: herd_binary(Profile::Debug)?,
+        folder: target_dir()?.join("e2e"),
+    });
+    let mut trials = vec![Trial::test("every-snapshot-has-its-session", || Ok(check_snapshots()?))];
+    for path in files_with_ending("session")? {
+        let name = path.file_stem().context("a session file has a name")?.to_string_lossy().into_owned();
+        let session = Session::read(&path)?;
+        let elsewhere = session.needs.as_ref().is_some_and(|needs| *needs != stage.herd.herd().name);
+        let (stage, snapshot) = (Arc::clone(&stage), name.clone());
+        let play = move || {
+            play_and_compare(&stage, &session, &snapshot).map_err(|error| Failed::from(format!("{error:#}")))
+        };
+        trials.push(Trial::test(name, play).with_ignored_flag(elsewhere));
+    }
+    Ok(trials)
+}
+
+/// What all sessions of a run share.
+struct Stage {
+    herd: HerdFile,
+    program: PathBuf,
+    folder: PathBuf,
+}
+
+/// The one function that plays a session file against five fresh nodes and asserts its snapshot.
+fn play_and_compare(stage: &Stage, session: &Session, name: &str) -> Result<()> {
+    let transcript = play(stage, session, name)?;
+    let mut settings = insta::Settings::new();
+    settings.set_snapshot_path(fixtures::sessions());
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, transcript));
+    Ok(())
+}
+
+fn play(stage: &Stage, session: &Session, name: &str) -> Result<String> {
+    let places = PlacesStub::start()?;
+    let nodes = u16::try_from(stage.herd.herd().members.len())?;
+    let ports = PortBlock::take(2 * nodes)?;
+    let setup = Setup {
+        file: stage.herd.at_ports(ports.first())?.with_limits(&session.limits)?,
+        program: stage.program.clone(),
+        folder: stage.folder.join(name),
+        environment: Environment::Clean,
+        args: ["--log-level", "debug", "--places", "google-legacy", "--places-url", &places.url()]
+            .map(Into::into)
+            .into(),
+        variables: vec![("HERD_PLACES_KEY", Some("key-of-a-session".into()))],
+    };
+    let mut processes = Processes::new(setup)?;
+    processes.start_all()?;
+    let parts =
+        HerdFile::find(SESSIONS_HERD)?.herd().members.iter().map(|member| member.name.clone()).collect();
+    let mut cast = Cast { processes, parts };
+    let transcript = session::play(session, &mut cast, &places)?;
+    cast.processes.stop_all()?;
+    Ok(transcript)
+}
+
+/// A herd whose nodes take the parts that sessions name, in order.
+struct Cast {
+    processes: Processes,
+    parts: Vec<String>,
+}
+
+impl Cast {
+    fn actors(&self, parts: &[String]) -> Result<Vec<String>> {
+        let names = self.processes.names();
+        let actor = |part: &String| {
+            let index = self.parts.iter().position(|other| other == part);
+            index
+                .and_then(|index| names.get(index).cloned())
+                .with_context(|| format!("no node is called {part}"))
+        };
+        parts.iter().map(actor).collect()
+    }
+}
+
+impl session::Herd for Cast {
+    fn running(&mut self) -> Result<Vec<(String, SocketAddr)>> {
+        let mut running = Vec::new();
+        for (part, actor) in self.parts.iter().zip(self.processes.names()) {
+            if self.processes.pid(&actor)?.is_some() {
+                running.push((part.clone(), self.processes.member(&actor)?.client));
+            }
+        }
+        Ok(running)
+    }
+
+    fn stop(&mut self, nodes: &[String]) -> Result<()> {
+        self.processes.stop(&self.actors(nodes)?)
+    }
+
+    fn kill(&mut self, nodes: &[String]) -> Result<()> {
+        self.processes.kill(&self.actors(nodes)?)
+    }
+
+    fn start(&mut self, nodes: &[String]) -> Result<()> {
+        self.processes.start(&self.actors(nodes)?)
+    }
+
+    fn localize(&self, answer: Vec<u8>) -> Vec<u8> {
+        for (part, actor) in self.parts.iter().zip(self.processes.names()) {
+            if let Some(rest) = answer.strip_prefix(format!("AT {actor} ").as_bytes()) {
+                return [format!("AT {part} ").as_bytes(), rest].concat();
+            }
+        }
+        answer
+    }
+}
+
+fn check_snapshots() -> Result<(), Failed> {
+    let files = files_with_ending("snap").map_err(|error| Failed::from(format!("{error:#}")))?;
+    let lonely: Vec<PathBuf> =
+        files.into_iter().filter(|snap| !snap.with_extension("session").exists()).collect();
+    if lonely.is_empty() {
+        Ok(())
+    } else {
+        Err(Failed::from(format!("snapshots without a session: {lonely:?}")))
+    }
+}
+
+/// The files of `fixtures/sessions` with this ending, in the order of their names.
+fn files_with_ending(ending: &str) -> Result<Vec<PathBuf>> {
+    let folder = std::fs::read_dir(fixtures::sessions()).context("cannot list fixtures/sessions")?;
+    let mut files: Vec<PathBuf> = folder.filter_map(|file| Some(file.ok()?.path())).collect();
+    files.retain(|file| file.extension().is_some_and(|found| found == Path::new(ending)));
+    files.sort();
+    Ok(files)
+}

@@ -1,0 +1,34 @@
+//! Scripted client sessions: what clients say to the nodes of a herd, and what comes back.
+//!
+//! A session is a text file, one directive a line; `fixtures/sessions/README.md` describes the language. The
+//! player knows nodes by name and address only, and everything it waits for has a deadline.
+
+mod connection;
+mod escape;
+mod parse;
+mod play;
+mod transcript;
+
+pub use parse::{Mount, Session, Step};
+pub use play::{Herd, play};
+
+use std::fmt;
+
+/// Why a session cannot be read or played, and where.
+#[derive(Debug)]
+pub struct SessionError {
+    /// The file.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// What was expected, and what there was instead.
+    pub message: String,
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.message)
+    }
+}
+
+impl std::error::Error for SessionError {}

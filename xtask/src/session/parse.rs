@@ -1,0 +1,221 @@
+//! Reading session files.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::SessionError;
+use super::escape::unescape;
+
+/// A session, read and checked.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The file, as messages name it.
+    pub file: String,
+    /// The one herd whose graph the session depends on, if it does.
+    pub needs: Option<String>,
+    /// The text of a `[limits]` table for the nodes.
+    pub limits: String,
+    /// What to do, each with its line.
+    pub steps: Vec<(usize, Step)>,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Open a connection.
+    Connect {
+        /// Its name.
+        connection: String,
+        /// To which node.
+        node: String,
+    },
+    /// Send a line and wait for the answers to all that was sent.
+    Say(String, Vec<u8>),
+    /// Send bytes, and wait for nothing.
+    Send(String, Vec<u8>),
+    /// Wait for so many answers.
+    Answers(String, usize),
+    /// Close the sending side and wait for the rest, to the end.
+    HalfClose(String),
+    /// Close.
+    Close(String),
+    /// Wait until the node closes, and show what it sent before.
+    Closed(String),
+    /// Say a line to every running node.
+    AskAll(Vec<u8>),
+    /// Mount an answer of the Places service.
+    Places(Mount),
+    /// Expect exactly so many requests to the Places service since the last look, each with these parameters.
+    Upstream(usize, Vec<(String, String)>),
+    /// Stop nodes in order.
+    Stop(Vec<String>),
+    /// Kill nodes.
+    Kill(Vec<String>),
+    /// Start nodes.
+    Start(Vec<String>),
+    /// Wait until these nodes, or all that run, know the same of every client.
+    Settle(Vec<String>),
+}
+
+/// An answer of the Places service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// A file of `fixtures/places`, or `None` to drop the connection.
+    pub body: Option<String>,
+    /// The HTTP status.
+    pub status: u16,
+    /// How long it takes.
+    pub delay: Duration,
+    /// How often it is given before the next one mounted takes over; for ever when `None`.
+    pub times: Option<u64>,
+}
+
+impl Session {
+    /// Reads a session file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the first line that is no directive.
+    pub fn read(path: &Path) -> Result<Session, SessionError> {
+        let file = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => Session::parse(&text, &file),
+            Err(error) => Err(SessionError { file, line: 0, message: error.to_string() }),
+        }
+    }
+
+    /// Reads the text of a session; `file` names it in messages.
+    ///
+    /// # Errors
+    /// The first line that is no directive.
+    pub fn parse(text: &str, file: &str) -> Result<Session, SessionError> {
+        let mut session =
+            Session { file: file.to_owned(), needs: None, limits: String::new(), steps: Vec::new() };
+        for (index, line) in text.lines().enumerate() {
+            if line.trim().is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+            match word {
+                "needs" => session.needs = Some(rest.trim().to_owned()),
+                "limits" => session.limits += &format!("{rest}\n"),
+                _ => {
+                    let step = step(word, rest).map_err(|message| session.error(index + 1, message))?;
+                    session.steps.push((index + 1, step));
+                }
+            }
+        }
+        Ok(session)
+    }
+
+    /// An error at a line of this session.
+    pub fn error(&self, line: usize, message: impl Into<String>) -> SessionError {
+        SessionError { file: self.file.clone(), line, message: message.into() }
+    }
+}
+
+fn step(word: &str, rest: &str) -> Result<Step, String> {
+    let words: Vec<String> = rest.split_whitespace().map(str::to_owned).collect();
+    let one = |what: &str| match words.as_slice() {
+        [only] => Ok(only.clone()),
+        _ => Err(format!("expected `{word} {what}`")),
+    };
+    let some = || if words.is_empty() { Err(format!("expected `{word} NODE..`")) } else { Ok(words.clone()) };
+    Ok(match word {
+        "connect" => match words.as_slice() {
+            [connection, node] => Step::Connect { connection: connection.clone(), node: node.clone() },
+            _ => return Err("expected `connect CONNECTION NODE`".to_owned()),
+        },
+        "say" => {
+            let (connection, line) = rest.split_once(' ').unwrap_or((rest, ""));
+            Step::Say(connection.to_owned(), unescape(line)?)
+        }
+        "send" => {
+            let (connection, bytes) = rest.split_once(' ').ok_or("expected `send CONNECTION BYTES`")?;
+            Step::Send(connection.to_owned(), unescape(bytes)?)
+        }
+        "answers" => match words.as_slice() {
+            [connection, count] => Step::Answers(connection.clone(), number(count)?),
+            _ => return Err("expected `answers CONNECTION COUNT`".to_owned()),
+        },
+        "half-close" => Step::HalfClose(one("CONNECTION")?),
+        "close" => Step::Close(one("CONNECTION")?),
+        "closed" => Step::Closed(one("CONNECTION")?),
+        "ask-all" => Step::AskAll(unescape(rest)?),
+        "places" => Step::Places(mount(&words)?),
+        "upstream" => {
+            let (count, parameters) =
+                words.split_first().ok_or("expected `upstream COUNT [PARAMETER=VALUE]..`")?;
+            Step::Upstream(
+                number(count)?,
+                parameters.iter().map(|pair| parameter(pair)).collect::<Result<_, _>>()?,
+            )
+        }
+        "stop" => Step::Stop(some()?),
+        "kill" => Step::Kill(some()?),
+        "start" => Step::Start(some()?),
+        "settle" => Step::Settle(words),
+        _ => {
+            return Err(format!(
+                "`{word}` is none of: connect, say, send, answers, half-close, close, closed, ask-all, places, upstream, stop, kill, start, settle, needs, limits"
+            ));
+        }
+    })
+}
+
+fn mount(words: &[String]) -> Result<Mount, String> {
+    let (body, options) =
+        words.split_first().ok_or("expected `places BODY|drop [status=N] [delay=MS] [times=N]`")?;
+    let body = (body != "drop").then(|| body.clone());
+    let mut mount = Mount { body, status: 200, delay: Duration::ZERO, times: None };
+    for option in options {
+        let (name, value) = parameter(option)?;
+        match name.as_str() {
+            "status" => mount.status = number(&value)?,
+            "delay" => mount.delay = Duration::from_millis(number(&value)?),
+            "times" => mount.times = Some(number(&value)?),
+            _ => return Err(format!("`{option}` is none of: status=N, delay=MS, times=N")),
+        }
+    }
+    Ok(mount)
+}
+
+fn parameter(pair: &str) -> Result<(String, String), String> {
+    let (name, value) = pair.split_once('=').ok_or_else(|| format!("expected NAME=VALUE, not `{pair}`"))?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("expected a number, not `{text}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directives_are_read_with_their_lines() {
+        let text =
+            "# a comment\nneeds 2015-winter\nlimits line_bytes = 9\n\nsay Alford IAMAT  a\\tb \nsettle\n";
+        let session = Session::parse(text, "s").unwrap();
+        assert_eq!((session.needs.as_deref(), &*session.limits), (Some("2015-winter"), "line_bytes = 9\n"));
+        let say = Step::Say("Alford".to_owned(), b"IAMAT  a\tb ".to_vec());
+        assert_eq!(session.steps, [(5, say), (6, Step::Settle(Vec::new()))]);
+    }
+
+    #[test]
+    fn a_wrong_line_is_told_by_file_and_line() {
+        for (line, expected) in [
+            ("shout Alford x", "s:2: `shout` is none of: connect, say,"),
+            ("connect Alford", "s:2: expected `connect CONNECTION NODE`"),
+            ("answers Alford many", "s:2: expected a number, not `many`"),
+            ("send Alford \\q", "s:2: no escape: `\\q`"),
+            ("places", "s:2: expected `places BODY|drop"),
+            ("places x.json slow=1", "s:2: `slow=1` is none of: status=N"),
+            ("upstream 1 radius", "s:2: expected NAME=VALUE, not `radius`"),
+            ("kill", "s:2: expected `kill NODE..`"),
+        ] {
+            let error = Session::parse(&format!("settle\n{line}\n"), "s").unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Who said what to whom, and what came back: byte-true but for what depends on the clock.
+
+use std::collections::BTreeMap;
+
+use super::escape::escape;
+
+/// The growing text of a session.
+#[derive(Debug, Default)]
+pub(super) struct Transcript {
+    text: String,
+    /// Skews in the order in which they were first seen: equal numbers are equal bytes.
+    skews: Vec<String>,
+    /// What times of the clock are shown as.
+    stamps: BTreeMap<String, String>,
+}
+
+impl Transcript {
+    /// Shows the clock's time `stamp` as `symbol` from now on.
+    pub(super) fn name_stamp(&mut self, stamp: String, symbol: String) {
+        self.stamps.insert(stamp, symbol);
+    }
+
+    /// Notes a line said.
+    pub(super) fn said(&mut self, connection: &str, line: &[u8]) {
+        let line = self.symbolic(&escape(line));
+        self.line(&format!("{connection} <- {line}"));
+    }
+
+    /// Notes bytes sent that are no whole line.
+    pub(super) fn sent(&mut self, connection: &str, bytes: &[u8]) {
+        let bytes = self.symbolic(&escape(bytes));
+        self.line(&format!("{connection} <- \"{bytes}\""));
+    }
+
+    /// Notes an answer, one line a line of it. A missing line end is noted too.
+    pub(super) fn answered(&mut self, connection: &str, answer: &[u8]) {
+        for line in answer.split_inclusive(|&byte| byte == b'\n') {
+            let (line, end) = match line.strip_suffix(b"\n") {
+                Some(line) => (line, ""),
+                None => (line, " (no line end)"),
+            };
+            let line = self.without_skew(line);
+            let line = self.symbolic(&line);
+            self.line(&format!("{connection} -> {line}{end}"));
+        }
+    }
+
+    /// Notes what happened otherwise.
+    pub(super) fn line(&mut self, line: &str) {
+        self.text += line.trim_end();
+        self.text.push('\n');
+    }
+
+    /// The whole transcript.
+    pub(super) fn into_text(self) -> String {
+        self.text
+    }
+
+    /// An answer's line with its skew replaced by its sign and number, if it is an AT line.
+    fn without_skew(&mut self, line: &[u8]) -> String {
+        let fields: Vec<&[u8]> = line.splitn(4, |&byte| byte == b' ').collect();
+        let [b"AT", server, skew, rest] = fields.as_slice() else { return escape(line) };
+        let Some(sign) = skew_sign(skew) else { return escape(line) };
+        let skew = escape(skew);
+        let known = self.skews.iter().position(|other| *other == skew);
+        let number = known.unwrap_or_else(|| {
+            self.skews.push(skew);
+            self.skews.len() - 1
+        });
+        format!("AT {} {sign}<skew {}> {}", escape(server), number + 1, escape(rest))
+    }
+
+    fn symbolic(&self, line: &str) -> String {
+        self.stamps.iter().fold(line.to_owned(), |line, (stamp, symbol)| line.replace(stamp, symbol))
+    }
+}
+
+/// The sign of a skew that is written as it should be: sign, digits, a point, nine digits.
+fn skew_sign(skew: &[u8]) -> Option<char> {
+    let text = std::str::from_utf8(skew).ok()?;
+    let (whole, fraction) = text.get(1..)?.split_once('.')?;
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let valid = text.starts_with(['+', '-']) && digits(whole) && digits(fraction) && fraction.len() == 9;
+    valid.then(|| text.starts_with('+')).map(|plus| if plus { '+' } else { '-' })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_skews_have_equal_numbers_and_keep_their_sign() {
+        let mut transcript = Transcript::default();
+        for skew in ["+1.000000000", "-2.000000000", "+1.000000000", "1.000000000", "+1.0"] {
+            transcript.answered("A", format!("AT Alford {skew} k +1-1 5\n").as_bytes());
+        }
+        let expected = "A -> AT Alford +<skew 1> k +1-1 5\nA -> AT Alford -<skew 2> k +1-1 5\nA -> AT Alford +<skew 1> k +1-1 5\n\
+            A -> AT Alford 1.000000000 k +1-1 5\nA -> AT Alford +1.0 k +1-1 5\n";
+        assert_eq!(transcript.into_text(), expected);
+    }
+
+    #[test]
+    fn spaces_at_line_ends_and_missing_line_ends_are_seen() {
+        let mut transcript = Transcript::default();
+        transcript.answered("A", b"   \"results\" : \n\n? x");
+        assert_eq!(transcript.into_text(), "A ->    \"results\" :\\x20\nA ->\nA -> ? x (no line end)\n");
+    }
+
+    #[test]
+    fn times_of_the_clock_are_shown_by_name() {
+        let mut transcript = Transcript::default();
+        transcript.name_stamp("1800000000.5".to_owned(), "{now+1}".to_owned());
+        transcript.said("A", b"IAMAT k +1-1 1800000000.5");
+        assert_eq!(transcript.into_text(), "A <- IAMAT k +1-1 {now+1}\n");
+    }
+}
