@@ -1,0 +1,73 @@
+//! The command line of `cargo xtask`: help, wrong arguments, exit codes.
+
+use assert_cmd::Command;
+
+fn xtask() -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("xtask"));
+    command.env("XTASK_RUN_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/no-herd"));
+    command
+}
+
+/// What a command that fails with this exit code writes to standard error.
+fn stderr_of_failure(arguments: &[&str], code: i32) -> String {
+    let output = xtask().args(arguments).assert().code(code).get_output().clone();
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn help_lists_every_command() {
+    let output = xtask().arg("--help").assert().success().get_output().stdout.clone();
+    let help = String::from_utf8(output).unwrap();
+    for command in
+        ["herd-up", "herd-status", "herd-down", "herd-restart", "herd-kill", "herd-logs", "say", "e2e", "ci"]
+    {
+        assert!(help.contains(&format!("  {command} ")), "{command}");
+    }
+}
+
+#[test]
+fn wrong_arguments_are_usage_errors() {
+    for arguments in [
+        &["herd-upp"][..],
+        &[],
+        &["say", "Alford"],
+        &["herd-kill"],
+        &["herd-up", "--nodes", "0"],
+        &["herd-up", "--nodes", "5", "--graph", "tree"],
+        &["herd-up", "--base-port", "70000"],
+        &["herd-up", "--herd", "2020-winter", "--nodes", "3"],
+    ] {
+        stderr_of_failure(arguments, 2);
+    }
+}
+
+#[test]
+fn without_a_herd_every_command_says_how_to_start_one() {
+    for arguments in [
+        &["herd-status"][..],
+        &["herd-status", "--json"],
+        &["herd-down"],
+        &["herd-restart"],
+        &["herd-kill", "Alford"],
+        &["herd-logs"],
+        &["say", "Alford", "x"],
+    ] {
+        let stderr = stderr_of_failure(arguments, 1);
+        assert!(
+            stderr.contains("no herd") && stderr.contains("cargo xtask herd-up"),
+            "{arguments:?}: {stderr}"
+        );
+    }
+}
+
+#[test]
+fn an_unknown_herd_is_answered_by_those_there_are() {
+    let stderr = stderr_of_failure(&["herd-up", "--herd", "1999-winter"], 1);
+    assert!(stderr.contains("1999-winter") && stderr.contains("2015-winter"), "{stderr}");
+}
+
+#[test]
+fn an_unknown_session_is_answered_by_those_there_are() {
+    let stderr = stderr_of_failure(&["e2e", "no-such-session"], 1);
+    assert!(stderr.contains("no-such-session") && stderr.contains("classroom-example"), "{stderr}");
+}

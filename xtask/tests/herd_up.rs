@@ -1,0 +1,194 @@
+//! A herd that is left running, from start to end, as a user has it.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use xtask::ports::PortBlock;
+
+/// Longer than anything takes here: a test that waits so long has failed.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A folder and ports for one herd, taken down at the end whatever happens.
+struct Checkout {
+    folder: PathBuf,
+    ports: PortBlock,
+}
+
+impl Checkout {
+    fn new(test: &str) -> Checkout {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
+        let _ = fs::remove_dir_all(&folder);
+        Checkout { folder, ports: PortBlock::take(20).unwrap() }
+    }
+
+    fn xtask(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("xtask"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HERD_")) {
+            command.env_remove(name);
+        }
+        command.args(arguments).env("XTASK_RUN_DIR", &self.folder).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// Runs a command that must succeed; returns its standard output.
+    fn run(&self, arguments: &[&str]) -> String {
+        let output = self.xtask(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs a command that must fail; returns its standard error.
+    fn fail(&self, arguments: &[&str]) -> String {
+        let output = self.xtask(arguments);
+        assert!(!output.status.success(), "{arguments:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn up(&self, more: &[&str]) -> String {
+        let port = self.ports.first().to_string();
+        self.run(&[&["herd-up", "--detach", "--base-port", &port], more].concat())
+    }
+
+    /// The status of the nodes, whether all are up or not.
+    fn nodes(&self) -> Vec<Value> {
+        let output = self.xtask(&["herd-status", "--json"]);
+        let status: Value = serde_json::from_slice(&output.stdout).expect("a status");
+        let nodes = status["nodes"].as_array().unwrap().clone();
+        assert_eq!(output.status.success(), nodes.iter().all(|node| node["state"] == "up"));
+        nodes
+    }
+
+    fn pids(&self) -> Vec<i32> {
+        self.nodes().iter().filter_map(|node| node["pid"].as_i64()).map(|pid| pid as i32).collect()
+    }
+}
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        self.xtask(&["herd-down"]);
+    }
+}
+
+/// Whether a process runs; one that has ended and was not yet waited for does not.
+fn runs(pid: i32) -> bool {
+    let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    state.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
+fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited {DEADLINE:?} until {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_detached_herd_lives_until_it_is_told_to_go_down() {
+    let checkout = Checkout::new("detached");
+    // That this returns shows that nobody holds on to the output.
+    let table = checkout.up(&[]);
+    assert!(
+        table.contains("Alford") && table.contains("Parker,Powell") && table.contains("cargo xtask say"),
+        "{table}"
+    );
+    let nodes = checkout.nodes();
+    assert_eq!(nodes.len(), 5);
+    for node in &nodes {
+        let log = PathBuf::from(node["log"].as_str().unwrap());
+        assert!(log.is_absolute() && log.exists(), "{log:?}");
+    }
+    let answer = checkout.run(&["say", "Alford", "IAMAT kiwi +34.0-118.4 1", "WHATSAT kiwi 10 2"]);
+    assert!(answer.starts_with("AT Alford +") && answer.contains("\"status\" : \"OK\""), "{answer}");
+    let log = checkout.run(&["herd-logs", "Alford"]);
+    assert!(log.contains("IAMAT kiwi +34.0-118.4 1") && !log.contains('\u{1b}'), "{log}");
+    let pids = checkout.pids();
+    checkout.run(&["herd-down"]);
+    assert!(!pids.into_iter().any(runs));
+    assert!(checkout.fail(&["herd-status"]).contains("no herd"));
+}
+
+#[test]
+fn a_second_herd_is_refused_with_the_way_out() {
+    let checkout = Checkout::new("second");
+    checkout.up(&[]);
+    let stderr = checkout.fail(&["herd-up", "--detach"]);
+    assert!(stderr.contains("cargo xtask herd-down"), "{stderr}");
+    assert_eq!(checkout.pids().len(), 5);
+}
+
+#[test]
+fn killed_nodes_are_told_and_come_back_on_their_ports_with_what_they_missed() {
+    let checkout = Checkout::new("killed");
+    checkout.up(&[]);
+    let before = checkout.nodes();
+    checkout.run(&["herd-kill", "Bolden", "Parker"]);
+    assert_eq!(checkout.pids().len(), 3);
+    assert!(checkout.fail(&["herd-status"]).contains("down: Bolden, Parker"));
+    assert!(checkout.fail(&["say", "Parker", "x"]).contains("herd-restart Parker"));
+    checkout.run(&["say", "Alford", "IAMAT kiwi +1+1 1"]);
+    checkout.run(&["herd-restart", "Bolden", "Parker"]);
+    for (old, new) in before.iter().zip(checkout.nodes()) {
+        assert_eq!((&old["client"], &old["link"]), (&new["client"], &new["link"]));
+    }
+    wait_until("Bolden knows", || {
+        checkout.run(&["say", "Bolden", "WHATSAT kiwi 1 0"]).starts_with("AT Alford ")
+    });
+}
+
+#[test]
+fn a_herd_whose_nodes_have_all_died_is_restarted_whole() {
+    let checkout = Checkout::new("all-dead");
+    checkout.up(&["--nodes", "3", "--graph", "line"]);
+    for pid in checkout.pids() {
+        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    }
+    wait_until("all are down", || checkout.pids().is_empty());
+    checkout.run(&["herd-restart"]);
+    assert_eq!(checkout.pids().len(), 3);
+}
+
+#[test]
+fn a_herd_dies_with_its_supervisor_even_when_that_is_killed() {
+    let checkout = Checkout::new("orphans");
+    checkout.up(&[]);
+    let pids = checkout.pids();
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pids[0])).unwrap();
+    let supervisor = stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap().parse().unwrap();
+    kill(Pid::from_raw(supervisor), Signal::SIGKILL).unwrap();
+    wait_until("the nodes are gone", || !pids.iter().any(|pid| runs(*pid)));
+    assert!(checkout.fail(&["herd-status"]).contains("no herd"));
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_and_nothing_is_left_behind() {
+    let checkout = Checkout::new("taken");
+    let port = checkout.ports.first() + 7;
+    let taken = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let base = checkout.ports.first().to_string();
+    let stderr = checkout.fail(&["herd-up", "--detach", "--base-port", &base]);
+    assert!(stderr.contains(&format!("port {port} is taken, and Hamilton wants it")), "{stderr}");
+    drop(taken);
+    assert!(checkout.fail(&["herd-status"]).contains("no herd"));
+    checkout.up(&[]);
+}
+
+#[test]
+fn unknown_nodes_are_answered_by_those_there_are() {
+    let checkout = Checkout::new("unknown");
+    checkout.up(&["--nodes", "2"]);
+    for arguments in [
+        &["herd-kill", "Alford"][..],
+        &["herd-restart", "Alford"],
+        &["herd-logs", "Alford"],
+        &["say", "Alford", "x"],
+    ] {
+        let stderr = checkout.fail(arguments);
+        assert!(stderr.contains("no node is called Alford: the nodes are Node1, Node2"), "{stderr}");
+    }
+}

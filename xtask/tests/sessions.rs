@@ -1,0 +1,66 @@
+//! What a session that goes wrong says.
+
+use std::net::{SocketAddr, TcpListener};
+
+use anyhow::{Result, bail};
+use xtask::places_stub::PlacesStub;
+use xtask::session::{Herd, Session, play};
+
+/// A herd of one that closes every connection without an answer.
+struct Mute(SocketAddr);
+
+impl Herd for Mute {
+    fn running(&mut self) -> Result<Vec<(String, SocketAddr)>> {
+        Ok(vec![("Alford".to_owned(), self.0)])
+    }
+
+    fn stop(&mut self, nodes: &[String]) -> Result<()> {
+        bail!("{nodes:?} cannot be stopped")
+    }
+
+    fn kill(&mut self, _: &[String]) -> Result<()> {
+        Ok(())
+    }
+
+    fn start(&mut self, _: &[String]) -> Result<()> {
+        Ok(())
+    }
+
+    fn localize(&self, answer: Vec<u8>) -> Vec<u8> {
+        answer
+    }
+}
+
+/// What playing this session against a mute herd says.
+fn failure(text: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    let session = Session::parse(text, "some.session").unwrap();
+    play(&session, &mut Mute(address), &PlacesStub::start().unwrap()).unwrap_err().to_string()
+}
+
+#[test]
+fn a_failure_names_the_file_the_line_and_what_was_waited_for() {
+    for (text, expected) in [
+        (
+            "# one\nconnect c Alford\nclosed c\nanswers Alford 1\n",
+            "some.session:4: no line was sent that has no answer yet",
+        ),
+        ("connect c Nobody\n", "some.session:1: no node called Nobody runs"),
+        ("\nsay c x\n", "some.session:2: no connection c is open"),
+        ("stop Alford\n", "some.session:1: [\"Alford\"] cannot be stopped"),
+        ("places none.json\n", "some.session:1: fixtures/places/none.json: "),
+        ("kill Alford\nupstream 1\n", "some.session:2: expected 1 requests upstream, there were 0"),
+        ("say Alford {nowhere}\n", "some.session:1: `{nowhere}` is no time"),
+    ] {
+        let message = failure(text);
+        assert!(message.starts_with(expected), "{message}");
+    }
+}
+
+#[test]
+fn a_node_that_closes_instead_of_answering_is_told_by_line() {
+    let message = failure("connect c Alford\nsay c x\n");
+    assert!(message.starts_with("some.session:2: "), "{message}");
+}
