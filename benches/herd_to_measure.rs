@@ -1,0 +1,96 @@
+//! Real node processes, built for speed when they are measured and quickly when the bench only runs as a test.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result};
+use xtask::herd_file::HerdFile;
+use xtask::ports::PortBlock;
+use xtask::processes::{Environment, Processes, Setup};
+use xtask::workspace::{Profile, herd_binary, target_dir};
+
+/// A running herd. Its nodes end with it.
+#[derive(Debug)]
+pub struct HerdToMeasure {
+    processes: Processes,
+    _ports: PortBlock,
+}
+
+impl HerdToMeasure {
+    /// Starts the herd of `fixtures/herds` with this name. With `observed`, every node has one more neighbour, named
+    /// after it, that an [`Observer`](crate::Observer) can be.
+    ///
+    /// # Errors
+    /// The nodes do not build or start.
+    pub fn start(name: &str, observed: bool) -> Result<HerdToMeasure> {
+        let mut file = HerdFile::find(name)?;
+        if observed {
+            file = with_observers(&file)?;
+        }
+        let nodes = u16::try_from(file.herd().members.len())?;
+        let ports = PortBlock::take(2 * nodes)?;
+        let setup = Setup {
+            file: file.at_ports(ports.first())?,
+            program: herd_binary(profile())?,
+            folder: target_dir()?.join("bench").join(name),
+            environment: Environment::Clean,
+            args: Vec::new(),
+            variables: Vec::new(),
+        };
+        let mut processes = Processes::new(setup)?;
+        let nodes: Vec<String> = processes.names().into_iter().filter(|name| !is_observer(name)).collect();
+        processes.start(&nodes)?;
+        Ok(HerdToMeasure { processes, _ports: ports })
+    }
+
+    /// The names of the nodes, without observers.
+    pub fn nodes(&self) -> Vec<String> {
+        self.processes.names().into_iter().filter(|name| !is_observer(name)).collect()
+    }
+
+    /// Where a node listens for clients.
+    ///
+    /// # Errors
+    /// There is no such node.
+    pub fn client_address(&self, node: &str) -> Result<SocketAddr> {
+        Ok(self.processes.member(node)?.client)
+    }
+
+    /// Where a node listens for links.
+    ///
+    /// # Errors
+    /// There is no such node.
+    pub fn link_address(&self, node: &str) -> Result<SocketAddr> {
+        Ok(self.processes.member(node)?.link)
+    }
+}
+
+/// Criterion measures when cargo says `--bench`, and otherwise runs each bench once.
+fn profile() -> Profile {
+    if std::env::args().any(|argument| argument == "--bench") { Profile::Release } else { Profile::Debug }
+}
+
+/// The name of a node's observer.
+pub(crate) fn observer_of(node: &str) -> String {
+    format!("Observer-of-{node}")
+}
+
+fn is_observer(name: &str) -> bool {
+    name.starts_with("Observer-of-")
+}
+
+/// The same herd with an observer for every node.
+fn with_observers(file: &HerdFile) -> Result<HerdFile> {
+    let mut herd = file.herd().clone();
+    let mut observers = herd.members.clone();
+    for (node, observer) in herd.members.iter_mut().zip(&mut observers) {
+        let name = observer_of(&node.name);
+        node.neighbours.push(name.clone());
+        observer.neighbours = vec![std::mem::replace(&mut observer.name, name)];
+        // Addresses of their own until all get others: those of the nodes, in another block.
+        for address in [&mut observer.client, &mut observer.link] {
+            address.set_port(address.port().checked_add(1000).context("ports end at 65535")?);
+        }
+    }
+    herd.members.extend(observers);
+    HerdFile::parse(&herd.to_string(), "the observed herd")
+}
