@@ -4,16 +4,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, Parser};
 
 use herd::config::{Herd, Member};
 use herd::node::parse_duration_or_off;
-use herd::places::{GoogleLegacy, Key, Provider};
+use herd::places::Provider;
 use herd::telemetry::{Format, Level};
 
-/// The environment variable that may hold the API key. There is no flag: flags can be seen by everybody.
-const KEY: &str = "HERD_PLACES_KEY";
+use crate::places_args::PlacesArgs;
 
 /// Runs one node of a server herd.
 ///
@@ -41,6 +39,22 @@ pub(crate) enum Subcommand {
         /// The herd file.
         file: PathBuf,
     },
+    /// Asks for places once, as a node would, and says in plain words whether that works.
+    ///
+    /// With Google this is one real request, billed as any other.
+    PlacesCheck {
+        /// Where to look, in degrees [default: UCLA].
+        #[arg(default_value_t = 34.068_930, allow_negative_numbers = true, value_name = "LAT")]
+        latitude: f64,
+        /// Where to look, in degrees.
+        #[arg(default_value_t = -118.445_127, allow_negative_numbers = true, value_name = "LON")]
+        longitude: f64,
+        /// The herd file whose [places] table counts.
+        #[arg(long, env = "HERD_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        places: PlacesArgs,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -65,17 +79,8 @@ pub(crate) struct NodeArgs {
     #[arg(long, env = "HERD_MAX_FUTURE_SKEW", value_name = "DURATION", value_parser = parse_skew)]
     max_future_skew: Option<Skew>,
 
-    /// Whom to ask for places. google-legacy needs a key, in HERD_PLACES_KEY or a file.
-    #[arg(long, env = "HERD_PLACES", value_name = "PROVIDER")]
-    places: Option<ProviderName>,
-
-    /// The base URL of the Places service, instead of Google's.
-    #[arg(long, env = "HERD_PLACES_URL", value_name = "URL")]
-    places_url: Option<String>,
-
-    /// The file that holds the API key.
-    #[arg(long, env = "HERD_PLACES_KEY_FILE", value_name = "FILE")]
-    places_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    places: PlacesArgs,
 
     /// Appends the log to this file instead of writing it to standard error.
     #[arg(long, env = "HERD_LOG_FILE", value_name = "FILE")]
@@ -94,15 +99,6 @@ pub(crate) struct NodeArgs {
     pub(crate) stop_with_stdin: bool,
 }
 
-/// A provider of places, as named on the command line and in herd files.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ProviderName {
-    /// Nobody is asked.
-    None,
-    /// Google's legacy Nearby Search, or what speaks like it.
-    GoogleLegacy,
-}
-
 /// A bound that may be off.
 #[derive(Clone, Copy, Debug)]
 struct Skew(Option<Duration>);
@@ -114,7 +110,7 @@ fn parse_skew(text: &str) -> Result<Skew, String> {
 /// What was asked for cannot be understood: nothing has been started.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct Usage(String);
+pub(crate) struct Usage(pub(crate) String);
 
 /// Everything a node needs to start, from all sources.
 #[derive(Debug)]
@@ -150,41 +146,13 @@ impl Cli {
         member.client = args.client_address.unwrap_or(member.client);
         member.link = args.link_address.unwrap_or(member.link);
         Ok(Plan {
-            provider: args.provider(&herd)?,
+            provider: args.places.provider(&herd)?,
             member,
             herd,
             log_file: args.log_file.clone(),
             log_level: args.log_level,
             log_format: args.log_format,
         })
-    }
-}
-
-impl NodeArgs {
-    fn provider(&self, herd: &Herd) -> anyhow::Result<Provider> {
-        let name = match (self.places, &herd.places.provider) {
-            (Some(name), _) => name,
-            (None, Some(name)) => ProviderName::from_str(name, false)
-                .map_err(|_| Usage(format!("[places] provider: `{name}` is none of: none, google-legacy")))?,
-            (None, None) => ProviderName::None,
-        };
-        let ProviderName::GoogleLegacy = name else { return Ok(Provider::Nobody) };
-        let url = self.places_url.as_deref().or(herd.places.url.as_deref());
-        let google = GoogleLegacy::new(url, self.key(herd)?, &herd.limits).map_err(Usage)?;
-        Ok(Provider::GoogleLegacy(google))
-    }
-
-    fn key(&self, herd: &Herd) -> anyhow::Result<Key> {
-        if let Ok(text) = std::env::var(KEY) {
-            return Ok(Key::new(&text).map_err(|reason| Usage(format!("{KEY}: {reason}")))?);
-        }
-        let file = self.places_key_file.as_ref().or(herd.places.key_file.as_ref());
-        let file = file.ok_or_else(|| {
-            Usage(format!("google-legacy needs an API key: set {KEY}, or name a file with --places-key-file"))
-        })?;
-        let text = std::fs::read_to_string(file)
-            .with_context(|| format!("cannot read the key file {}", file.display()))?;
-        Ok(Key::new(&text).map_err(|reason| Usage(format!("{}: {reason}", file.display())))?)
     }
 }
 
@@ -210,6 +178,7 @@ pub(crate) fn check_config(file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn read(file: Option<&Path>) -> Result<Herd, Usage> {
+/// Reads a herd file, or the built-in one.
+pub(crate) fn read(file: Option<&Path>) -> Result<Herd, Usage> {
     file.map_or_else(Herd::built_in, Herd::read).map_err(|error| Usage(error.to_string()))
 }

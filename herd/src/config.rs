@@ -28,6 +28,7 @@ use toml::Spanned;
 
 use crate::message::is_node_name;
 use crate::node::Limits;
+use crate::places::{Fields, Layout, ProviderName};
 
 /// The herd that is built in: the five nodes of 2015-winter.
 const BUILT_IN: &str = include_str!("../../fixtures/herds/2015-winter.toml");
@@ -63,11 +64,15 @@ pub struct Member {
 #[serde(default, deny_unknown_fields)]
 pub struct PlacesTable {
     /// The provider's name, as for `--places`.
-    pub provider: Option<String>,
+    pub provider: Option<ProviderName>,
     /// The service's base URL, as for `--places-url`.
     pub url: Option<String>,
     /// The file that holds the API key, as for `--places-key-file`.
     pub key_file: Option<PathBuf>,
+    /// The layout of answers, as for `--places-layout`.
+    pub layout: Option<Layout>,
+    /// The fields to ask for, as for `--places-fields`.
+    pub fields: Option<Fields>,
 }
 
 /// What is wrong with a herd file: every problem found, in the order of the file.

@@ -1,8 +1,11 @@
 //! `herd`: runs one node of a server herd.
 
 mod cli;
+mod places_args;
+mod places_check;
 
 use std::io::{Read, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -17,6 +20,7 @@ use herd::node::Lives;
 use herd::places::Places;
 use herd::server::Server;
 use herd::telemetry;
+use places_args::PlacesArgs;
 
 /// A process whose node hangs ends this long after it was told to stop.
 const LAST_RESORT: Duration = Duration::from_secs(2);
@@ -25,6 +29,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
         Some(Subcommand::CheckConfig { file }) => cli::check_config(file),
+        Some(Subcommand::PlacesCheck { latitude, longitude, config, places }) => {
+            check_places(config.as_deref(), places, *latitude, *longitude)
+        }
         None => run(&cli),
     };
     match result {
@@ -35,6 +42,16 @@ fn main() -> ExitCode {
             ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
         }
     }
+}
+
+fn check_places(
+    config: Option<&Path>,
+    args: &PlacesArgs,
+    latitude: f64,
+    longitude: f64,
+) -> anyhow::Result<()> {
+    let herd = cli::read(config)?;
+    places_check::run(args.provider(&herd)?, &herd.limits, latitude, longitude)
 }
 
 #[tokio::main(flavor = "current_thread")]

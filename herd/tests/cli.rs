@@ -1,6 +1,8 @@
 //! The command line of `herd`: help, wrong arguments, exit codes.
 
+use std::fs::Permissions;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 
 use assert_cmd::Command;
 
@@ -89,6 +91,38 @@ fn a_wrong_key_is_not_repeated() {
         2,
     );
     assert!(stderr.contains("HERD_PLACES_KEY") && !stderr.contains("cret"), "{stderr}");
+}
+
+#[test]
+fn a_key_file_that_others_can_read_is_refused() {
+    let path = format!("{}/open-key", env!("CARGO_TARGET_TMPDIR"));
+    std::fs::write(&path, "secret\n").unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    let stderr = stderr_of_failure(herd().args(["Alford", "--places-key-file", &path]), 2);
+    assert!(stderr.contains(&path) && stderr.contains("chmod 600") && !stderr.contains("secret"), "{stderr}");
+}
+
+#[test]
+fn places_check_works_offline_without_a_key() {
+    let output = herd().arg("places-check").assert().success().get_output().stdout.clone();
+    let verdict = String::from_utf8(output).unwrap();
+    assert!(verdict.starts_with("works: ") && verdict.contains("Santa Monica"), "{verdict}");
+}
+
+#[test]
+fn places_check_tells_an_unreachable_service_and_no_key() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    for provider in ["google", "google-legacy"] {
+        let mut check = herd();
+        check.args(["places-check", "34", "-118", "--places", provider, "--places-url", &url]);
+        let stderr = stderr_of_failure(check.env("HERD_PLACES_KEY", "secret"), 1);
+        assert!(
+            stderr.contains("unreachable") && !stderr.contains("secret") && !stderr.contains(&url),
+            "{stderr}"
+        );
+    }
 }
 
 #[test]

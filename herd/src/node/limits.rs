@@ -58,6 +58,14 @@ pub struct Limits {
     /// Time for one WHATSAT's answer from the Places service, waiting included.
     #[serde(deserialize_with = "duration")]
     pub places_total: Duration,
+    /// The shortest wait before the one retry of a request to the Places service; the longest is twice that.
+    #[serde(deserialize_with = "duration")]
+    pub places_retry: Duration,
+    /// So many failures in a row, and the Places service is left alone.
+    pub places_failures: u32,
+    /// For so long.
+    #[serde(deserialize_with = "duration")]
+    pub places_pause: Duration,
     /// Longest usable body of the Places service, in bytes.
     pub places_body_bytes: usize,
     /// Deepest usable nesting of such a body.
@@ -103,6 +111,9 @@ impl Default for Limits {
             whatsat_waiting: 1024,
             places_connect: Duration::from_secs(2),
             places_total: Duration::from_secs(5),
+            places_retry: Duration::from_millis(250),
+            places_failures: 5,
+            places_pause: Duration::from_secs(5),
             places_body_bytes: 1024 * 1024,
             places_depth: 64,
             heartbeat: Duration::from_millis(500),

@@ -58,7 +58,7 @@ pub enum Answer {
 }
 
 /// A question for the Places service.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PlacesQuery {
     /// `latitude,longitude` in decimal degrees, without plus signs.
     pub location: String,

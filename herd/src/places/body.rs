@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::layout::Layout;
 
 /// Why a body cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,20 +30,12 @@ struct Answer<'a> {
     results: Option<Vec<&'a RawValue>>,
 }
 
-/// Checks that `body` is one JSON object, nested at most `depth` deep, with a string `status` and an array
-/// `results`, which may be missing when the status is an error's.
-///
-/// # Errors
-/// Says what is wrong with it.
-pub fn usable(body: &[u8], depth: usize) -> Result<(), Unusable> {
-    parse(body, depth).map(drop)
-}
-
 /// Cuts `body` to at most `bound` results by byte offset, makes every run of line ends one, and removes those
 /// at the end. All other bytes stay as they are, spaces at line ends included.
 ///
 /// # Errors
-/// As for [`usable`].
+/// `body` is not one JSON object, nested at most `depth` deep, with a string `status` and an array `results`, which
+/// may be missing when the status is an error's.
 pub fn cut(body: &[u8], bound: usize, depth: usize) -> Result<Vec<u8>, Unusable> {
     let results = parse(body, depth)?;
     let mut kept = Vec::with_capacity(body.len());
@@ -65,12 +60,17 @@ pub fn cut(body: &[u8], bound: usize, depth: usize) -> Result<Vec<u8>, Unusable>
 
 /// An answer in the same shape that says what failed.
 pub fn error_object(message: &str) -> Vec<u8> {
-    let message =
-        serde_json::Value::from(message).to_string().replace('<', "\\u003c").replace('>', "\\u003e");
-    format!(
-        "{{\n   \"error_message\" : {message},\n   \"html_attributions\" : [],\n   \"results\" : [],\n   \"status\" : \"UNKNOWN_ERROR\"\n}}"
-    )
-    .into_bytes()
+    Layout::Current.write(&error_answer("UNKNOWN_ERROR", message))
+}
+
+/// An answer that is an error.
+pub(super) fn error_answer(status: &str, message: &str) -> Value {
+    json!({ "error_message": message, "html_attributions": [], "results": [], "status": status })
+}
+
+/// The `status` of an answer; empty when it has none.
+pub(super) fn status_of(json: &[u8]) -> String {
+    serde_json::from_slice::<Answer<'_>>(json).map(|answer| answer.status.into_owned()).unwrap_or_default()
 }
 
 fn parse(body: &[u8], depth: usize) -> Result<Vec<&RawValue>, Unusable> {
@@ -95,7 +95,7 @@ fn offset(body: &[u8], part: &RawValue) -> usize {
 
 /// Whether brackets outside strings nest deeper than `depth`. Raw values are skipped without recursion, so
 /// the parser itself has no such bound.
-fn is_deeper_than(body: &[u8], depth: usize) -> bool {
+pub(super) fn is_deeper_than(body: &[u8], depth: usize) -> bool {
     let (mut level, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in body {
         match byte {
@@ -115,9 +115,15 @@ fn is_deeper_than(body: &[u8], depth: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const CURRENT: &str = "{\n   \"html_attributions\" : [],\n   \"results\" : \n   [\n      {\n         \"name\" : \"a\"\n      },\n      {\n         \"name\" : \"b\"\n      }\n   ],\n   \"status\" : \"OK\"\n}\n";
+
+    fn usable(body: &[u8], depth: usize) -> Result<(), Unusable> {
+        cut(body, 20, depth).map(drop)
+    }
 
     #[test]
     fn a_cut_keeps_every_byte_outside_the_results_that_go() {
@@ -177,5 +183,78 @@ mod tests {
         let object = error_object("a \"quoted\" <tag>");
         assert_eq!(usable(&object, 64), Ok(()));
         assert!(!object.contains(&b'<') && !object.ends_with(b"\n"));
+    }
+
+    /// JSON as it may be written: any spaces and line ends where they are allowed.
+    fn written(value: &Value, gaps: &mut impl Iterator<Item = usize>) -> String {
+        let gap = |gaps: &mut dyn Iterator<Item = usize>| {
+            ["", " ", "\n", "   ", "\n\n\n", " \n "][gaps.next().unwrap_or(0) % 6]
+        };
+        let list =
+            |open: &str, close: &str, items: Vec<(String, &Value)>, gaps: &mut dyn Iterator<Item = usize>| {
+                let mut text = open.to_owned();
+                for (index, (before, item)) in items.into_iter().enumerate() {
+                    text += if index > 0 { "," } else { "" };
+                    text += gap(gaps);
+                    text += &before;
+                    text += gap(gaps);
+                    text += &written(item, &mut &mut *gaps);
+                    text += gap(gaps);
+                }
+                text + close
+            };
+        match value {
+            Value::Object(members) => {
+                let members = members
+                    .iter()
+                    .map(|(key, value)| (format!("{} :", Value::from(key.as_str())), value))
+                    .collect();
+                list("{", "}", members, gaps)
+            }
+            Value::Array(items) => {
+                list("[", "]", items.iter().map(|item| (String::new(), item)).collect(), gaps)
+            }
+            other => other.to_string(),
+        }
+    }
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i32>().prop_map(Value::from),
+            "[ -~é\\[\\]{}\"\\\\]{0,12}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 12, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::btree_map("[a-z\"\\\\]{0,4}", inner, 0..4)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_legal_body_is_cut_to_a_legal_body_with_all_else_untouched(
+            results in proptest::collection::vec(any_value(), 0..8),
+            before in any_value(),
+            after in any_value(),
+            bound in 0..10_usize,
+            gaps in proptest::collection::vec(0..6_usize, 1..60),
+        ) {
+            let whole = json!({ "a": before, "results": results, "status": "OK", "z": after });
+            let body = written(&whole, &mut gaps.iter().copied().cycle());
+            let kept = cut(body.as_bytes(), bound, 64).unwrap();
+            let expected = json!({ "a": before, "results": results[..bound.min(results.len())], "status": "OK", "z": after });
+            prop_assert_eq!(serde_json::from_slice::<Value>(&kept).unwrap(), expected);
+            // Outside `results` the bytes are those of the body, but for its runs of line ends.
+            let mut plain = body.into_bytes();
+            plain.dedup_by(|next, before| *next == b'\n' && *before == b'\n');
+            let plain = plain.strip_suffix(b"\n").unwrap_or(&plain);
+            let common = kept.iter().zip(plain).take_while(|(a, b)| a == b).count();
+            let tail = kept.len() - common;
+            prop_assert_eq!(&kept[common..], &plain[plain.len() - tail..]);
+        }
     }
 }

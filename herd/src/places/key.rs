@@ -1,6 +1,8 @@
 //! The API key.
 
 use std::fmt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 /// A key that is handed to a provider and to nobody else: it cannot be printed.
 #[derive(Clone)]
@@ -17,6 +19,20 @@ impl Key {
             return Err("expected a key of visible ASCII characters on one line");
         }
         Ok(Key(text.to_owned()))
+    }
+
+    /// Reads a key from a file that only its owner can read.
+    ///
+    /// # Errors
+    /// The file cannot be read, others can read it, or it holds no key.
+    pub fn read(file: &Path) -> Result<Key, String> {
+        let told = |reason: &dyn fmt::Display| format!("the key file {}: {reason}", file.display());
+        let mode = std::fs::metadata(file).map_err(|error| told(&error))?.permissions().mode();
+        if mode & 0o077 != 0 {
+            return Err(told(&format!("others can read it (mode {:o}): chmod 600 it", mode & 0o777)));
+        }
+        let text = std::fs::read_to_string(file).map_err(|error| told(&error))?;
+        Key::new(&text).map_err(|reason| told(&reason))
     }
 
     /// The key itself, to be put into a request.

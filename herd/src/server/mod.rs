@@ -139,6 +139,8 @@ impl Server {
         shared.stop.cancelled().await;
         shared.tasks.close();
         let all_closed = timeout(STOP, shared.tasks.wait()).await.is_ok();
+        let (places, breaker) = (shared.places.counters(), shared.places.breaker_state());
+        tracing::info!(%places, breaker, "asked for places");
         tracing::info!(name = member.name, all_closed, "node stopped");
     }
 }

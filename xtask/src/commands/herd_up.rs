@@ -40,8 +40,8 @@ pub struct HerdUp {
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     base_port: Option<u16>,
 
-    /// Whom the nodes ask for places [default: google-legacy when HERD_PLACES_KEY or HERD_PLACES_KEY_FILE is set,
-    /// stub otherwise].
+    /// Whom the nodes ask for places [default: google when HERD_PLACES_KEY or HERD_PLACES_KEY_FILE is set, else
+    /// offline].
     #[arg(long, value_name = "PROVIDER")]
     places: Option<PlacesChoice>,
 
@@ -60,8 +60,12 @@ pub struct HerdUp {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum PlacesChoice {
+    /// Real cities from an embedded table; needs no key and no network.
+    Offline,
     /// The harness answers every question with the same invented places.
     Stub,
+    /// Google's Places API (New); needs a key.
+    Google,
     /// Google's legacy Nearby Search; needs a key.
     GoogleLegacy,
     /// Nobody.
@@ -137,21 +141,20 @@ impl HerdUp {
         self.base_port.map_or_else(|| Ok(file.clone()), |port| file.at_ports(port))
     }
 
-    /// Tells the nodes whom to ask. The stub never sees a real key.
+    /// Tells the nodes whom to ask, unless the environment and they are to decide. The stub never sees a real key.
     async fn add_places(&self, setup: &mut Setup) -> Result<()> {
-        let has_key =
-            ["HERD_PLACES_KEY", "HERD_PLACES_KEY_FILE"].iter().any(|name| env::var_os(name).is_some());
-        let default = if has_key { PlacesChoice::GoogleLegacy } else { PlacesChoice::Stub };
-        match self.places.unwrap_or(default) {
-            PlacesChoice::None => setup.args.extend(["--places", "none"].map(Into::into)),
-            PlacesChoice::GoogleLegacy => setup.args.extend(["--places", "google-legacy"].map(Into::into)),
-            PlacesChoice::Stub => {
-                let address = places_server::start("nearby-20.json").await?;
-                setup.args.extend(["--places", "google-legacy", "--places-url"].map(Into::into));
-                setup.args.push(format!("http://{address}").into());
-                setup.variables =
-                    vec![("HERD_PLACES_KEY", Some("stub".into())), ("HERD_PLACES_KEY_FILE", None)];
-            }
+        let Some(choice) = self.places else { return Ok(()) };
+        let provider = match choice {
+            PlacesChoice::Offline => "offline",
+            PlacesChoice::Google => "google",
+            PlacesChoice::None => "none",
+            PlacesChoice::Stub | PlacesChoice::GoogleLegacy => "google-legacy",
+        };
+        setup.args.extend(["--places", provider].map(Into::into));
+        if choice == PlacesChoice::Stub {
+            let address = places_server::start("nearby-20.json").await?;
+            setup.args.extend(["--places-url".into(), format!("http://{address}").into()]);
+            setup.variables = vec![("HERD_PLACES_KEY", Some("stub".into())), ("HERD_PLACES_KEY_FILE", None)];
         }
         Ok(())
     }

@@ -4,4 +4,5 @@ pub mod ci;
 pub mod control;
 pub mod herd_up;
 pub mod logs;
+pub mod places_data;
 pub mod say;

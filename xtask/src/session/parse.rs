@@ -13,6 +13,8 @@ pub struct Session {
     pub file: String,
     /// The one herd whose graph the session depends on, if it does.
     pub needs: Option<String>,
+    /// The places provider of the nodes.
+    pub provider: String,
     /// The text of a `[limits]` table for the nodes.
     pub limits: String,
     /// What to do, each with its line.
@@ -88,8 +90,13 @@ impl Session {
     /// # Errors
     /// The first line that is no directive.
     pub fn parse(text: &str, file: &str) -> Result<Session, SessionError> {
-        let mut session =
-            Session { file: file.to_owned(), needs: None, limits: String::new(), steps: Vec::new() };
+        let mut session = Session {
+            file: file.to_owned(),
+            needs: None,
+            provider: "google-legacy".to_owned(),
+            limits: String::new(),
+            steps: Vec::new(),
+        };
         for (index, line) in text.lines().enumerate() {
             if line.trim().is_empty() || line.starts_with('#') {
                 continue;
@@ -97,6 +104,7 @@ impl Session {
             let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
             match word {
                 "needs" => session.needs = Some(rest.trim().to_owned()),
+                "provider" => session.provider = rest.trim().to_owned(),
                 "limits" => session.limits += &format!("{rest}\n"),
                 _ => {
                     let step = step(word, rest).map_err(|message| session.error(index + 1, message))?;
@@ -156,7 +164,7 @@ fn step(word: &str, rest: &str) -> Result<Step, String> {
         "settle" => Step::Settle(words),
         _ => {
             return Err(format!(
-                "`{word}` is none of: connect, say, send, answers, half-close, close, closed, ask-all, places, upstream, stop, kill, start, settle, needs, limits"
+                "`{word}` is none of: connect, say, send, answers, half-close, close, closed, ask-all, places, upstream, stop, kill, start, settle, needs, provider, limits"
             ));
         }
     })

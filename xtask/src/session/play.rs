@@ -122,6 +122,9 @@ impl Player<'_> {
                     return Err(format!("expected {count} requests upstream, there were {}", requests.len()));
                 }
                 self.transcript.line(&format!("upstream: {count} in all"));
+                if let Some(request) = requests.iter().find(|request| !request.has("key", "<key>")) {
+                    return Err(format!("expected a key upstream, there was {request}"));
+                }
                 for (request, (name, value)) in
                     requests.iter().flat_map(|request| parameters.iter().map(move |pair| (request, pair)))
                 {

@@ -1,8 +1,8 @@
 //! One node as a real process, seen from its clients' side of the socket.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -11,70 +11,7 @@ use nix::unistd::Pid;
 use wiremock::matchers::{method, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-/// Longer than anything takes here: a test that waits so long has failed.
-const DEADLINE: Duration = Duration::from_secs(10);
-
-const IAMAT: &str = "IAMAT kiwi +34.068930-118.445127 1520023934.918963997\n";
-
-/// A running node of a herd of one, killed when dropped.
-struct Node {
-    process: Child,
-    client: SocketAddr,
-    link: SocketAddr,
-}
-
-impl Node {
-    fn start(test: &str, limits: &str) -> Node {
-        Node::start_with(test, limits, |command| command)
-    }
-
-    fn start_with(test: &str, limits: &str, more: impl FnOnce(&mut Command) -> &mut Command) -> Node {
-        let file = format!("{}/{test}.toml", env!("CARGO_TARGET_TMPDIR"));
-        let node =
-            "name = \"one\"\n[[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:0\"\n";
-        std::fs::write(&file, format!("{node}[limits]\n{limits}\n")).unwrap();
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("herd"));
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HERD_")) {
-            command.env_remove(name);
-        }
-        command.args(["Alford", "--stop-with-stdin", "--config", &file]);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut process = more(&mut command).spawn().unwrap();
-        let mut ready = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-        let ready: serde_json::Value = serde_json::from_str(&ready).expect("a ready line");
-        let address = |key: &str| ready[key].as_str().unwrap().parse().unwrap();
-        Node { client: address("client"), link: address("link"), process }
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.client).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        stream.set_write_timeout(Some(DEADLINE)).unwrap();
-        stream
-    }
-
-    /// Sends `bytes`, closes the sending side, and reads to the end.
-    fn ask(&self, bytes: &[u8]) -> String {
-        let mut stream = self.connect();
-        stream.write_all(bytes).unwrap();
-        stream.shutdown(Shutdown::Write).unwrap();
-        let mut answers = String::new();
-        stream.read_to_string(&mut answers).unwrap();
-        answers
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.process.id() as i32), signal).unwrap();
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use crate::support::{DEADLINE, IAMAT, Node};
 
 /// A Places service that answers everything with `body`.
 async fn places(body: &str, delay: Duration) -> MockServer {
@@ -139,7 +76,9 @@ async fn a_request_sent_with_a_half_close_gets_its_whole_answer_in_one_read() {
 async fn answers_come_in_the_order_asked_even_when_places_are_slow() {
     let server = places(&body(1), Duration::from_millis(100)).await;
     let node = Node::start_with("order", "", |command| with_places(command, &server));
-    let lines = [IAMAT, "WHATSAT kiwi 10 1\nfirst\n"].concat() + &"WHATSAT kiwi 10 1\n".repeat(6) + "last";
+    // Each with another bound: equal ones would share a request.
+    let questions: String = (2..8).map(|bound| format!("WHATSAT kiwi 10 {bound}\n")).collect();
+    let lines = [IAMAT, "WHATSAT kiwi 10 1\nfirst\n", &questions, "last"].concat();
     let answers = tokio::task::spawn_blocking(move || (node.ask(lines.as_bytes()), node)).await.unwrap().0;
     let shape: Vec<&str> =
         answers.lines().filter_map(|line| line.get(..4)).filter(|start| !start.starts_with(' ')).collect();
@@ -151,7 +90,7 @@ async fn answers_come_in_the_order_asked_even_when_places_are_slow() {
 async fn a_failing_places_service_keeps_the_framing_and_tells_no_key() {
     let server = MockServer::start().await;
     Mock::given(method("GET"))
-        .respond_with(ResponseTemplate::new(500).set_body_string("<html>"))
+        .respond_with(ResponseTemplate::new(404).set_body_string("<html>"))
         .mount(&server)
         .await;
     let log = format!("{}/failing.log", env!("CARGO_TARGET_TMPDIR"));
@@ -159,7 +98,7 @@ async fn a_failing_places_service_keeps_the_framing_and_tells_no_key() {
     let node = Node::start_with("failing", "", |command| with_places(command, &server).args(logging));
     let answers = node.ask(format!("{IAMAT}WHATSAT kiwi 10 1\nnext\n").as_bytes());
     let at = answers.lines().next().unwrap();
-    let error = "{\n   \"error_message\" : \"the places service answered HTTP 500\",\n   \"html_attributions\" : [],\n   \"results\" : [],\n   \"status\" : \"UNKNOWN_ERROR\"\n}";
+    let error = "{\n   \"error_message\" : \"the places service answered HTTP 404\",\n   \"html_attributions\" : [],\n   \"results\" : [],\n   \"status\" : \"UNKNOWN_ERROR\"\n}";
     assert_eq!(answers, format!("{at}\n{at}\n{error}\n\n? next\n"));
     let log = std::fs::read_to_string(log).unwrap();
     assert!(log.contains("WHATSAT kiwi 10 1") && !log.contains("canary-key"), "{log}");
@@ -228,7 +167,7 @@ async fn a_stop_delivers_the_answers_in_flight_within_two_seconds() {
         while server.received_requests().await.unwrap().is_empty() {
             tokio::task::yield_now().await;
         }
-        node.signal(signal);
+        kill(Pid::from_raw(node.process.id() as i32), signal).unwrap();
         let (answers, status) = tokio::task::spawn_blocking(move || {
             let mut answers = String::new();
             stream.read_to_string(&mut answers).unwrap();

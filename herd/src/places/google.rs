@@ -1,0 +1,304 @@
+//! Google's Places API (New): a POST with the key in a header, its answer put into the legacy shape.
+
+use std::collections::BTreeSet;
+
+use clap::ValueEnum;
+use reqwest::Url;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::http::{Http, service_url};
+use super::layout::Layout;
+use super::{Found, Key, PlacesError, Unusable, error_answer, is_deeper_than};
+use crate::node::{Limits, PlacesQuery};
+
+/// Where Google answers.
+const GOOGLE: &str = "https://places.googleapis.com";
+
+/// Below the base URL.
+const PATH: &str = "/v1/places:searchNearby";
+
+/// Which fields are asked for. Google bills by the most expensive one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fields {
+    /// Those of the "Pro" price.
+    #[default]
+    Pro,
+    /// And ratings, prices and opening hours, at the "Enterprise" price.
+    Enterprise,
+}
+
+const PRO: &str = "places.id,places.displayName,places.shortFormattedAddress,places.formattedAddress,places.location,\
+    places.viewport,places.types,places.businessStatus,places.plusCode,places.iconMaskBaseUri,\
+    places.iconBackgroundColor,places.photos,places.attributions";
+
+const ENTERPRISE: &str =
+    "places.rating,places.userRatingCount,places.priceLevel,places.currentOpeningHours.openNow";
+
+impl Fields {
+    fn mask(self) -> String {
+        match self {
+            Fields::Pro => PRO.to_owned(),
+            Fields::Enterprise => format!("{PRO},{ENTERPRISE}"),
+        }
+    }
+}
+
+/// The New service at some base URL, with the key to ask it with.
+#[derive(Debug)]
+pub struct Google {
+    url: Url,
+    key: Key,
+    fields: Fields,
+    layout: Layout,
+    http: Http,
+    depth: usize,
+}
+
+impl Google {
+    /// Asks at `base` (Google itself when `None`) with `key` for `fields`, within `limits`; answers in `layout`.
+    ///
+    /// # Errors
+    /// `base` is no http or https URL.
+    pub fn new(
+        base: Option<&str>,
+        key: Key,
+        fields: Fields,
+        layout: Layout,
+        limits: &Limits,
+    ) -> Result<Google, String> {
+        let url = service_url(base.unwrap_or(GOOGLE), PATH, GOOGLE)?;
+        Ok(Google { url, key, fields, layout, http: Http::new(limits), depth: limits.places_depth })
+    }
+
+    /// Asks once. A radius of 0, which this API refuses, is answered without asking.
+    ///
+    /// # Errors
+    /// Says what failed, without the request.
+    pub(super) async fn ask(&self, query: &PlacesQuery) -> Result<Found, PlacesError> {
+        let number = |text: &str| text.parse::<f64>().unwrap_or_default();
+        let radius = number(&query.metres);
+        if radius == 0.0 {
+            return Ok(self.answer(&error_answer("INVALID_REQUEST", "a radius of 0 is not searched")));
+        }
+        let (latitude, longitude) = query.location.split_once(',').unwrap_or_default();
+        let center = json!({ "latitude": number(latitude), "longitude": number(longitude) });
+        let body = json!({
+            "locationRestriction": { "circle": { "center": center, "radius": radius } },
+            "maxResultCount": query.bound,
+        });
+        let request = |client: &reqwest::Client| {
+            client
+                .post(self.url.clone())
+                .header("Content-Type", "application/json")
+                .header("X-Goog-Api-Key", self.key.reveal())
+                .header("X-Goog-FieldMask", self.fields.mask())
+                .body(body.to_string())
+        };
+        let (status, body) = self.http.send(request).await?;
+        let value = self.parse(&body);
+        match status {
+            200 => Ok(self.answer(&legacy_answer(&value?, query.bound)?)),
+            400..=499 => {
+                let error = value.ok().and_then(|value| legacy_error(status, &value));
+                error.map(|error| self.answer(&error)).ok_or(PlacesError::Status(status))
+            }
+            status => Err(PlacesError::Status(status)),
+        }
+    }
+
+    fn parse(&self, body: &[u8]) -> Result<Value, Unusable> {
+        if is_deeper_than(body, self.depth) {
+            return Err(Unusable::TooDeep(self.depth));
+        }
+        serde_json::from_slice(body).ok().filter(Value::is_object).ok_or(Unusable::NotAnAnswer)
+    }
+
+    fn answer(&self, value: &Value) -> Found {
+        Found {
+            status: value["status"].as_str().unwrap_or_default().to_owned(),
+            json: self.layout.write(value),
+        }
+    }
+}
+
+/// A legacy answer from a New one. No places at all is an empty object.
+fn legacy_answer(new: &Value, bound: usize) -> Result<Value, Unusable> {
+    let places = match &new["places"] {
+        Value::Null => &Vec::new(),
+        Value::Array(places) => places,
+        _ => return Err(Unusable::NotAnAnswer),
+    };
+    let places = &places[..places.len().min(bound)];
+    let sources = places.iter().filter_map(|place| place["attributions"].as_array()).flatten();
+    let attributions: BTreeSet<String> =
+        sources.map(|source| anchor(&source["providerUri"], &source["provider"])).collect();
+    let results: Vec<Value> = places.iter().map(legacy_place).collect();
+    let status = if results.is_empty() { "ZERO_RESULTS" } else { "OK" };
+    Ok(json!({ "html_attributions": attributions, "results": results, "status": status }))
+}
+
+/// The legacy error that a New one stands for, if it is one of Google's own.
+fn legacy_error(status: u16, new: &Value) -> Option<Value> {
+    let error = new.get("error")?;
+    let reason = |wanted: &str| {
+        let details = error["details"].as_array().into_iter().flatten();
+        details.into_iter().any(|detail| detail["reason"] == wanted)
+    };
+    let legacy = match status {
+        400 if reason("API_KEY_INVALID") => "REQUEST_DENIED",
+        400 => "INVALID_REQUEST",
+        401 | 403 => "REQUEST_DENIED",
+        429 => "OVER_QUERY_LIMIT",
+        _ => return None,
+    };
+    Some(error_answer(legacy, error["message"].as_str().unwrap_or_default()))
+}
+
+/// A place field by field. What the New API does not tell is left out, not invented.
+fn legacy_place(new: &Value) -> Value {
+    let mut place = Map::new();
+    let mut put = |name: &str, value: Value| {
+        if !value.is_null() {
+            place.insert(name.to_owned(), value);
+        }
+    };
+    let corner = |point: &Value| json!({ "lat": point["latitude"], "lng": point["longitude"] });
+    let mut geometry = json!({ "location": corner(&new["location"]) });
+    if let Some(viewport) = new.get("viewport") {
+        geometry["viewport"] =
+            json!({ "northeast": corner(&viewport["high"]), "southwest": corner(&viewport["low"]) });
+    }
+    put("geometry", geometry);
+    put("name", new["displayName"]["text"].clone());
+    put("place_id", new["id"].clone());
+    put("reference", new["id"].clone());
+    put("scope", Value::from("GOOGLE"));
+    put("types", new["types"].clone());
+    let short = &new["shortFormattedAddress"];
+    put("vicinity", if short.is_null() { new["formattedAddress"].clone() } else { short.clone() });
+    put("business_status", new["businessStatus"].clone());
+    put("icon_mask_base_uri", new["iconMaskBaseUri"].clone());
+    put("icon_background_color", new["iconBackgroundColor"].clone());
+    put("rating", new["rating"].clone());
+    put("user_ratings_total", new["userRatingCount"].clone());
+    put("price_level", price_level(&new["priceLevel"]));
+    put(
+        "plus_code",
+        renamed(&new["plusCode"], &[("global_code", "globalCode"), ("compound_code", "compoundCode")]),
+    );
+    put("opening_hours", renamed(&new["currentOpeningHours"], &[("open_now", "openNow")]));
+    if let Some(photo) = new["photos"].as_array().and_then(|photos| photos.first()) {
+        put("photos", json!([legacy_photo(photo)]));
+    }
+    Value::Object(place)
+}
+
+fn legacy_photo(new: &Value) -> Value {
+    let authors = new["authorAttributions"].as_array().into_iter().flatten();
+    let anchors: Vec<String> = authors.map(|author| anchor(&author["uri"], &author["displayName"])).collect();
+    // "places/ID/photos/REFERENCE"
+    let reference = new["name"].as_str().and_then(|name| name.rsplit('/').next());
+    json!({
+        "height": new["heightPx"],
+        "html_attributions": anchors,
+        "photo_reference": reference,
+        "width": new["widthPx"],
+    })
+}
+
+/// Some members under other names; null when there are none.
+fn renamed(new: &Value, names: &[(&str, &str)]) -> Value {
+    let present =
+        names.iter().filter_map(|(legacy, name)| Some((legacy.to_string(), new.get(name)?.clone())));
+    let members: Map<String, Value> = present.collect();
+    if members.is_empty() { Value::Null } else { Value::Object(members) }
+}
+
+fn price_level(new: &Value) -> Value {
+    let levels = ["FREE", "INEXPENSIVE", "MODERATE", "EXPENSIVE", "VERY_EXPENSIVE"];
+    let name = new.as_str().and_then(|level| level.strip_prefix("PRICE_LEVEL_"));
+    levels.iter().position(|level| Some(*level) == name).map_or(Value::Null, Value::from)
+}
+
+fn anchor(uri: &Value, name: &Value) -> String {
+    let escaped = |value: &Value| {
+        let text = value.as_str().unwrap_or_default();
+        text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    };
+    format!("<a href=\"{}\">{}</a>", escaped(uri), escaped(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_finds_its_legacy_name() {
+        let new = json!({
+            "id": "EXid", "displayName": { "text": "Quill & Kettle", "languageCode": "en" }, "types": ["cafe"],
+            "location": { "latitude": 34.5, "longitude": -118.25 },
+            "viewport": { "low": { "latitude": 34, "longitude": -119 }, "high": { "latitude": 35, "longitude": -118 } },
+            "shortFormattedAddress": "1 Example Avenue", "formattedAddress": "1 Example Avenue, CA 90024",
+            "businessStatus": "OPERATIONAL", "plusCode": { "globalCode": "8563", "compoundCode": "3H LA" },
+            "iconMaskBaseUri": "https://example.org/mask", "iconBackgroundColor": "#7B9EB0",
+            "photos": [
+                { "name": "places/EXid/photos/REF", "heightPx": 3, "widthPx": 4,
+                  "authorAttributions": [{ "displayName": "A & B", "uri": "https://example.org/a" }] },
+                { "name": "places/EXid/photos/OTHER" },
+            ],
+            "rating": 4.0, "userRatingCount": 7, "priceLevel": "PRICE_LEVEL_MODERATE",
+            "currentOpeningHours": { "openNow": true },
+        });
+        let expected = json!({
+            "business_status": "OPERATIONAL",
+            "geometry": {
+                "location": { "lat": 34.5, "lng": -118.25 },
+                "viewport": { "northeast": { "lat": 35, "lng": -118 }, "southwest": { "lat": 34, "lng": -119 } },
+            },
+            "icon_background_color": "#7B9EB0", "icon_mask_base_uri": "https://example.org/mask",
+            "name": "Quill & Kettle", "opening_hours": { "open_now": true },
+            "photos": [{ "height": 3, "html_attributions": ["<a href=\"https://example.org/a\">A &amp; B</a>"],
+                         "photo_reference": "REF", "width": 4 }],
+            "place_id": "EXid", "plus_code": { "compound_code": "3H LA", "global_code": "8563" }, "price_level": 2,
+            "rating": 4.0, "reference": "EXid", "scope": "GOOGLE", "types": ["cafe"], "user_ratings_total": 7,
+            "vicinity": "1 Example Avenue",
+        });
+        assert_eq!(legacy_place(&new), expected);
+    }
+
+    #[test]
+    fn what_is_not_told_is_left_out() {
+        let place = legacy_place(
+            &json!({ "id": "x", "location": { "latitude": 1, "longitude": 2 }, "formattedAddress": "there" }),
+        );
+        let names: Vec<&str> = place.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(names, ["geometry", "place_id", "reference", "scope", "vicinity"]);
+    }
+
+    #[test]
+    fn no_places_are_zero_results_and_more_than_asked_for_are_cut() {
+        assert_eq!(legacy_answer(&json!({}), 5).unwrap()["status"], "ZERO_RESULTS");
+        let three = json!({ "places": [{ "id": "a" }, { "id": "b" }, { "id": "c" }] });
+        assert_eq!(legacy_answer(&three, 2).unwrap()["results"].as_array().unwrap().len(), 2);
+        assert!(legacy_answer(&json!({ "places": 1 }), 2).is_err());
+    }
+
+    #[test]
+    fn errors_are_mapped_to_legacy_statuses() {
+        let error =
+            |reason: &str| json!({ "error": { "message": "why", "details": [{ "reason": reason }] } });
+        for (status, reason, legacy) in [
+            (400, "API_KEY_INVALID", "REQUEST_DENIED"),
+            (400, "", "INVALID_REQUEST"),
+            (403, "SERVICE_DISABLED", "REQUEST_DENIED"),
+            (429, "RATE_LIMIT_EXCEEDED", "OVER_QUERY_LIMIT"),
+        ] {
+            let mapped = legacy_error(status, &error(reason)).unwrap();
+            assert_eq!((&mapped["status"], &mapped["error_message"]), (&json!(legacy), &json!("why")));
+        }
+        assert_eq!(legacy_error(404, &error("")), None);
+        assert_eq!(legacy_error(403, &json!({})), None);
+    }
+}

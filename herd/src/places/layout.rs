@@ -1,0 +1,186 @@
+//! Writing JSON as Google's legacy services do, for answers that are not theirs.
+//!
+//! Sorted keys, three spaces a level, a space on either side of the colon, at most 16 significant digits, whole
+//! numbers without a fraction, `<` and `>` as `\u003c` and `\u003e`.
+
+use clap::ValueEnum;
+use serde::Deserialize;
+use serde_json::{Number, Value};
+
+/// Which of the two layouts that Google has used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layout {
+    /// Today's: what stands behind a key begins on a line of its own, and arrays have an element a line.
+    #[default]
+    Current,
+    /// That of the classroom's example: what stands behind a key begins behind it, and short arrays stand on one
+    /// line.
+    Classic,
+}
+
+/// An array of this length or more, written on one line, is broken up in the classic layout.
+const LONGEST_LINE: usize = 74;
+
+impl Layout {
+    /// Writes `value`, without a line end at its end.
+    pub fn write(self, value: &Value) -> Vec<u8> {
+        let mut out = String::new();
+        self.append(value, 0, &mut out);
+        out.into_bytes()
+    }
+
+    fn append(self, value: &Value, level: usize, out: &mut String) {
+        match value {
+            Value::Object(members) if !members.is_empty() => {
+                let mut members: Vec<(&String, &Value)> = members.iter().collect();
+                members.sort_by_key(|(key, _)| key.as_bytes());
+                self.enclose('{', '}', level, members, out, |(key, value), out| {
+                    append_string(key, out);
+                    out.push_str(" : ");
+                    if self == Layout::Current && is_long(value) {
+                        new_line(level + 1, out);
+                    }
+                    self.append(value, level + 1, out);
+                });
+            }
+            Value::Array(items) if !items.is_empty() => {
+                if let Some(line) = self.one_line(items) {
+                    out.push_str(&line);
+                } else {
+                    self.enclose('[', ']', level, items, out, |item, out| self.append(item, level + 1, out));
+                }
+            }
+            Value::Object(_) => out.push_str("{}"),
+            Value::Array(_) => out.push_str("[]"),
+            Value::String(text) => append_string(text, out),
+            Value::Number(number) => out.push_str(&number_text(number)),
+            Value::Bool(_) | Value::Null => out.push_str(&value.to_string()),
+        }
+    }
+
+    fn enclose<T>(
+        self,
+        open: char,
+        close: char,
+        level: usize,
+        items: impl IntoIterator<Item = T>,
+        out: &mut String,
+        append: impl Fn(T, &mut String),
+    ) {
+        out.push(open);
+        for (index, item) in items.into_iter().enumerate() {
+            if index > 0 {
+                out.push(',');
+            }
+            new_line(level + 1, out);
+            append(item, out);
+        }
+        new_line(level, out);
+        out.push(close);
+    }
+
+    /// An array on one line, where the layout has it so.
+    fn one_line(self, items: &[Value]) -> Option<String> {
+        if self == Layout::Current || items.iter().any(|item| item.is_array() || item.is_object()) {
+            return None;
+        }
+        let texts: Vec<String> = items
+            .iter()
+            .map(|item| {
+                let mut text = String::new();
+                self.append(item, 0, &mut text);
+                text
+            })
+            .collect();
+        let line = format!("[ {} ]", texts.join(", "));
+        (line.len() < LONGEST_LINE).then_some(line)
+    }
+}
+
+fn is_long(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => !members.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        _ => false,
+    }
+}
+
+fn new_line(level: usize, out: &mut String) {
+    out.push('\n');
+    (0..level).for_each(|_| out.push_str("   "));
+}
+
+fn append_string(text: &str, out: &mut String) {
+    out.push_str(&Value::from(text).to_string().replace('<', "\\u003c").replace('>', "\\u003e"));
+}
+
+/// What C's `%.16g` prints, whole numbers as such.
+fn number_text(number: &Number) -> String {
+    let Some(value) = number.as_f64().filter(|_| number.is_f64()) else { return number.to_string() };
+    let scientific = format!("{value:.15e}");
+    let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    let trim = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text.to_owned(),
+    };
+    if (-4..16).contains(&exponent) {
+        trim(&format!("{value:.*}", (15 - exponent) as usize))
+    } else {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        format!("{}e{sign}{:02}", trim(mantissa), exponent.abs())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A body of the harness's fixtures, without its line end, and its value.
+    fn fixture(name: &str) -> (Vec<u8>, Value) {
+        let path = format!("{}/../fixtures/places/{name}", env!("CARGO_MANIFEST_DIR"));
+        let body = std::fs::read(path).unwrap();
+        let value = serde_json::from_slice(&body).unwrap();
+        (body.trim_ascii_end().to_vec(), value)
+    }
+
+    #[test]
+    fn both_layouts_are_written_as_the_fixtures_are() {
+        for (name, layout) in [
+            ("nearby-20.json", Layout::Current),
+            ("nearby-20-classic.json", Layout::Classic),
+            ("zero-results.json", Layout::Current),
+            ("denied-legacy.json", Layout::Classic),
+        ] {
+            let (body, value) = fixture(name);
+            assert_eq!(String::from_utf8(layout.write(&value)).unwrap(), String::from_utf8(body).unwrap());
+        }
+    }
+
+    #[test]
+    fn numbers_have_sixteen_digits_and_no_needless_fraction() {
+        for (number, text) in [
+            (4.0, "4"),
+            (4.6, "4.6"),
+            (-118.445_127, "-118.445127"),
+            (0.1 + 0.2, "0.3"),
+            (1.0 / 3.0, "0.3333333333333333"),
+            (0.0, "0"),
+            (-0.000_05, "-5e-05"),
+            (0.0001, "0.0001"),
+            (1e16, "1e+16"),
+            (123_456_789.125, "123456789.125"),
+        ] {
+            assert_eq!(number_text(&Number::from_f64(number).unwrap()), text);
+        }
+        assert_eq!(number_text(&Number::from(812)), "812");
+    }
+
+    #[test]
+    fn an_array_of_74_characters_is_broken_up() {
+        let of = |length: usize| serde_json::json!(["x".repeat(length - 6)]);
+        assert!(!Layout::Classic.write(&of(73)).contains(&b'\n'));
+        assert!(Layout::Classic.write(&of(74)).contains(&b'\n'));
+    }
+}

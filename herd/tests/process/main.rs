@@ -1,0 +1,5 @@
+//! One node as a real process.
+
+mod node;
+mod places_faults;
+mod support;

@@ -1,0 +1,370 @@
+//! A Places service that misbehaves in every way there is, seen from a client: the right answer, in order, and no
+//! key anywhere.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::support::{DEADLINE, IAMAT, Node};
+
+/// Looked for in everything that a node writes.
+const CANARY: &str = "canary-0123456789";
+
+/// Deadlines short enough for a test; five seconds stand for as long as it takes.
+const LIMITS: &str = "places_total = \"700ms\"\nplaces_retry = \"10ms\"";
+
+/// What goes wrong upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    SlowHeaders,
+    SlowBody,
+    EndlessBody,
+    CutBody,
+    Reset,
+    Refused,
+    NoSuchHost,
+    ServerErrorInHtml,
+    HtmlInsteadOfJson,
+    TruncatedJson,
+    EmptyBody,
+    HundredMegabytes,
+    Redirect,
+    GzipBomb,
+    DeepNesting,
+    QuotaUsedUp,
+}
+
+const FAULTS: [Fault; 16] = [
+    Fault::SlowHeaders,
+    Fault::SlowBody,
+    Fault::EndlessBody,
+    Fault::CutBody,
+    Fault::Reset,
+    Fault::Refused,
+    Fault::NoSuchHost,
+    Fault::ServerErrorInHtml,
+    Fault::HtmlInsteadOfJson,
+    Fault::TruncatedJson,
+    Fault::EmptyBody,
+    Fault::HundredMegabytes,
+    Fault::Redirect,
+    Fault::GzipBomb,
+    Fault::DeepNesting,
+    Fault::QuotaUsedUp,
+];
+
+impl Fault {
+    /// What the client is told, and with which status.
+    fn told(self) -> (&'static str, &'static str) {
+        let message = match self {
+            Fault::SlowHeaders | Fault::SlowBody => "no answer from the places service within 700ms",
+            Fault::EndlessBody | Fault::HundredMegabytes | Fault::GzipBomb => {
+                "it is longer than 1048576 bytes"
+            }
+            Fault::CutBody => "the connection broke within the answer",
+            Fault::Reset => "the connection broke before an answer came",
+            Fault::Refused | Fault::NoSuchHost => "cannot be reached: no connection",
+            Fault::ServerErrorInHtml => "the places service answered HTTP 500",
+            Fault::HtmlInsteadOfJson | Fault::TruncatedJson | Fault::EmptyBody => "it is no JSON object",
+            Fault::Redirect => "the places service answered HTTP 302",
+            Fault::DeepNesting => "it is nested deeper than 64 levels",
+            Fault::QuotaUsedUp => "too much was asked",
+        };
+        (message, if self == Fault::QuotaUsedUp { "OVER_QUERY_LIMIT" } else { "UNKNOWN_ERROR" })
+    }
+
+    /// Misbehaves on a connection whose request has been read; `legacy` says whose format is spoken. Ends when the
+    /// node closes.
+    fn happen(self, mut stream: TcpStream, legacy: bool) -> std::io::Result<()> {
+        let mut answer = |status: &str, body: &[u8]| {
+            let length = body.len();
+            stream.write_all(format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n").as_bytes())?;
+            stream.write_all(body)
+        };
+        match self {
+            Fault::Refused | Fault::NoSuchHost => {}
+            Fault::SlowHeaders => wait_for_end(&mut stream),
+            Fault::SlowBody => {
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")?;
+                while stream.write_all(b" ").is_ok() {
+                    thread::sleep(Duration::from_millis(100));
+                }
+            }
+            Fault::EndlessBody => {
+                stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+                let chunk = [b"10000\r\n", &b"{".repeat(0x10000)[..], b"\r\n"].concat();
+                while stream.write_all(&chunk).is_ok() {}
+            }
+            Fault::CutBody => {
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"status\"")?;
+                stream.shutdown(Shutdown::Both)?;
+            }
+            // Closing with nothing said.
+            Fault::Reset => {}
+            Fault::ServerErrorInHtml => answer("500 Internal Server Error", b"<html>")?,
+            Fault::HtmlInsteadOfJson => answer("200 OK", b"<html>{\"status\":\"OK\",\"results\":[]}</html>")?,
+            Fault::TruncatedJson => answer("200 OK", b"{\"status\":\"OK\",\"results\":[{\"name\"")?,
+            Fault::EmptyBody => answer("200 OK", b"")?,
+            Fault::HundredMegabytes => {
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")?;
+                (0..100).try_for_each(|_| stream.write_all(&[b' '; 1_000_000]))?;
+            }
+            Fault::Redirect => {
+                stream
+                    .write_all(b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n")?;
+            }
+            Fault::GzipBomb => {
+                let mut bomb = GzEncoder::new(Vec::new(), Compression::fast());
+                (0..20).try_for_each(|_| bomb.write_all(&[b' '; 1_000_000]))?;
+                let bomb = bomb.finish()?;
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+                    bomb.len()
+                );
+                stream.write_all(head.as_bytes())?;
+                stream.write_all(&bomb)?;
+            }
+            Fault::DeepNesting => {
+                let deep = [
+                    b"{\"status\":\"OK\",\"results\":".to_vec(),
+                    b"[".repeat(200_000),
+                    b"]".repeat(200_000),
+                    b"}".to_vec(),
+                ];
+                answer("200 OK", &deep.concat())?;
+            }
+            Fault::QuotaUsedUp if legacy => {
+                answer(
+                    "200 OK",
+                    b"{\"status\":\"OVER_QUERY_LIMIT\",\"error_message\":\"too much was asked\"}\n",
+                )?;
+            }
+            Fault::QuotaUsedUp => answer(
+                "429 Too Many Requests",
+                b"{\"error\":{\"code\":429,\"message\":\"too much was asked\"}}",
+            )?,
+        }
+        Ok(())
+    }
+}
+
+fn wait_for_end(stream: &mut TcpStream) {
+    let mut rest = [0; 1024];
+    while !matches!(stream.read(&mut rest), Ok(0) | Err(_)) {}
+}
+
+/// A service that misbehaves on each connection, and counts the requests.
+struct Upstream {
+    url: String,
+    requests: Arc<AtomicUsize>,
+}
+
+impl Upstream {
+    fn start(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Upstream {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(AtomicUsize::new(0));
+        let (counted, serve) = (Arc::clone(&requests), Arc::new(serve));
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (counted, serve) = (Arc::clone(&counted), Arc::clone(&serve));
+                thread::spawn(move || {
+                    if read_request(&stream).is_some() {
+                        counted.fetch_add(1, Ordering::SeqCst);
+                        serve(stream);
+                    }
+                });
+            }
+        });
+        Upstream { url, requests }
+    }
+
+    fn failing(fault: Fault, legacy: bool) -> Upstream {
+        match fault {
+            Fault::Refused => {
+                // A port that was free a moment ago.
+                let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+                let url = format!("http://{}", listener.local_addr().unwrap());
+                Upstream { url, requests: Arc::default() }
+            }
+            // Too long a label for any name: no name server is asked.
+            Fault::NoSuchHost => {
+                Upstream { url: format!("http://{}.invalid", "x".repeat(64)), requests: Arc::default() }
+            }
+            // The node may close first: that is no failure of the test.
+            fault => Upstream::start(move |stream| drop(fault.happen(stream, legacy))),
+        }
+    }
+}
+
+/// Reads a request whole, so that closing the connection is not taken for a reset of one half sent.
+fn read_request(stream: &TcpStream) -> Option<()> {
+    let mut reader = BufReader::new(stream);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+        if line == "\r\n" {
+            break;
+        }
+    }
+    reader.read_exact(&mut vec![0; length]).ok()
+}
+
+fn node(test: &str, provider: &str, url: &str) -> (Node, String) {
+    let log = format!("{}/{test}.log", env!("CARGO_TARGET_TMPDIR"));
+    let _ = std::fs::remove_file(&log);
+    let node = Node::start_with(test, LIMITS, |command| {
+        command.args(["--places", provider, "--places-url", url, "--log-level", "debug", "--log-file", &log]);
+        command.env("HERD_PLACES_KEY", CANARY)
+    });
+    (node, log)
+}
+
+/// Every fault, hit by the first, the middle and the last of a hundred pipelined lines.
+fn matrix(provider: &str) {
+    for (fault, position) in
+        FAULTS.into_iter().flat_map(|fault| [0, 50, 99].map(|position| (fault, position)))
+    {
+        let case = format!("{provider}, {fault:?}, line {position}");
+        let upstream = Upstream::failing(fault, provider == "google-legacy");
+        let (node, log) = node(&format!("faults-{provider}"), provider, &upstream.url);
+        let at = node.ask(IAMAT.as_bytes());
+        let lines: String =
+            (0..100)
+                .map(|line| {
+                    if line == position { "WHATSAT kiwi 10 5\n".to_owned() } else { format!("line {line}\n") }
+                })
+                .collect();
+        let answers = node.ask(lines.as_bytes());
+
+        let (before, rest) = answers.split_once(&at).unwrap_or_else(|| panic!("{case}: {answers}"));
+        let (json, after) = rest.split_once("\n\n").unwrap_or_else(|| panic!("{case}: {answers}"));
+        let copies =
+            |range: std::ops::Range<usize>| range.map(|line| format!("? line {line}\n")).collect::<String>();
+        assert_eq!((before, after), (&*copies(0..position), &*copies(position + 1..100)), "{case}");
+        let answer: serde_json::Value =
+            serde_json::from_str(json).unwrap_or_else(|_| panic!("{case}: {json}"));
+        let (message, status) = fault.told();
+        assert!(answer["error_message"].as_str().unwrap().contains(message), "{case}: {json}");
+        assert_eq!(answer["status"], status, "{case}");
+        assert!(upstream.requests.load(Ordering::SeqCst) <= 2, "{case}");
+        drop(node);
+        let log = std::fs::read_to_string(log).unwrap();
+        assert!(log.contains("WHATSAT kiwi 10 5"), "{case}");
+        for written in [&log, &answers] {
+            assert!(!written.contains(CANARY), "{case}: {written}");
+        }
+    }
+}
+
+#[test]
+fn every_fault_of_the_legacy_service_is_an_answer_in_order() {
+    matrix("google-legacy");
+}
+
+#[test]
+fn every_fault_of_the_new_service_is_an_answer_in_order() {
+    matrix("google");
+}
+
+#[test]
+fn a_hundred_equal_questions_at_once_are_one_request() {
+    let (release, released) = mpsc::channel::<()>();
+    let released = std::sync::Mutex::new(released);
+    let upstream = Upstream::start(move |mut stream| {
+        // Held back until all have asked; nobody asks a second time.
+        let _ = released.lock().unwrap().recv_timeout(DEADLINE);
+        let body = "{\"status\":\"OK\",\"results\":[]}";
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        stream.write_all((head + body).as_bytes()).unwrap();
+    });
+    let log = format!("{}/equal.log", env!("CARGO_TARGET_TMPDIR"));
+    let _ = std::fs::remove_file(&log);
+    let node = Node::start_with("equal", "", |command| {
+        command.args(["--places", "google-legacy", "--places-url", &upstream.url]);
+        command.args(["--log-level", "debug", "--log-file", &log]).env("HERD_PLACES_KEY", CANARY)
+    });
+    let at = node.ask(IAMAT.as_bytes());
+    let mut clients: Vec<TcpStream> = (0..100).map(|_| node.connect()).collect();
+    for client in &mut clients {
+        client.write_all(b"WHATSAT kiwi 10 5\n").unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+    }
+    let deadline = Instant::now() + DEADLINE;
+    while std::fs::read_to_string(&log).unwrap().matches("line=WHATSAT kiwi 10 5").count() < 100 {
+        assert!(Instant::now() < deadline, "not all questions were received");
+        thread::sleep(Duration::from_millis(5));
+    }
+    release.send(()).unwrap();
+    for mut client in clients {
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer, format!("{at}{{\"status\":\"OK\",\"results\":[]}}\n\n"));
+    }
+    assert_eq!(upstream.requests.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_chunked_and_compressed_answer_is_passed_on_as_it_was() {
+    let body =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/places/nearby-20.json")).unwrap();
+    let expected = String::from_utf8(body.clone()).unwrap();
+    let upstream = Upstream::start(move |mut stream| {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+        packed.write_all(&body).unwrap();
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n")
+            .unwrap();
+        for chunk in packed.finish().unwrap().chunks(7) {
+            stream.write_all(format!("{:x}\r\n", chunk.len()).as_bytes()).unwrap();
+            stream.write_all(chunk).unwrap();
+            stream.write_all(b"\r\n").unwrap();
+        }
+        stream.write_all(b"0\r\n\r\n").unwrap();
+    });
+    let (node, _) = node("chunked", "google-legacy", &upstream.url);
+    let at = node.ask(IAMAT.as_bytes());
+    assert_eq!(node.ask(b"WHATSAT kiwi 10 20"), format!("{at}{expected}\n"));
+}
+
+#[test]
+fn reports_are_answered_while_many_questions_wait() {
+    let upstream = Upstream::start(|mut stream| wait_for_end(&mut stream));
+    let node = Node::start_with("waiting", "", |command| {
+        command
+            .args(["--places", "google-legacy", "--places-url", &upstream.url])
+            .env("HERD_PLACES_KEY", CANARY)
+    });
+    node.ask(IAMAT.as_bytes());
+    let waiting: Vec<TcpStream> = (1..=64)
+        .map(|radius| {
+            let mut client = node.connect();
+            client.write_all(format!("WHATSAT kiwi 0.{radius:02} 5\n").as_bytes()).unwrap();
+            client
+        })
+        .collect();
+    let deadline = Instant::now() + DEADLINE;
+    while upstream.requests.load(Ordering::SeqCst) < 64 {
+        assert!(Instant::now() < deadline, "not all questions went upstream");
+        thread::sleep(Duration::from_millis(5));
+    }
+    // None of them can have been answered: they are asked still when the report's answer is here.
+    assert!(node.ask(b"IAMAT pear +1+1 1\n").starts_with("AT Alford "));
+    for client in &waiting {
+        client.set_nonblocking(true).unwrap();
+        assert!(client.peek(&mut [0]).is_err(), "a question was answered before the report");
+    }
+}
