@@ -57,7 +57,7 @@ async fn dial(shared: &Arc<Shared>, neighbour: NeighbourId, address: SocketAddr)
     // A task of its own: it must say goodbye when the node stops, and this one is cancelled then.
     let served = shared.tasks.spawn(link::serve(Arc::clone(shared), stream, link, None));
     match served.await {
-        Ok(LinkEnd::WrongName(..) | LinkEnd::Version(_)) => Err("see the link's end above".to_owned()),
+        Ok(end @ (LinkEnd::WrongName(..) | LinkEnd::Version(_))) => Err(end.to_string()),
         _ => Ok(()),
     }
 }
