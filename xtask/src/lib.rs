@@ -5,6 +5,7 @@ pub mod commands;
 pub mod e2e;
 pub mod graphs;
 pub mod herd_file;
+pub mod load;
 pub mod output;
 pub mod places_server;
 pub mod places_stub;

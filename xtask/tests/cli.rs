@@ -18,9 +18,18 @@ fn stderr_of_failure(arguments: &[&str], code: i32) -> String {
 fn help_lists_every_command() {
     let output = xtask().arg("--help").assert().success().get_output().stdout.clone();
     let help = String::from_utf8(output).unwrap();
-    for command in
-        ["herd-up", "herd-status", "herd-down", "herd-restart", "herd-kill", "herd-logs", "say", "e2e", "ci"]
-    {
+    for command in [
+        "herd-up",
+        "herd-status",
+        "herd-down",
+        "herd-restart",
+        "herd-kill",
+        "herd-logs",
+        "say",
+        "load",
+        "e2e",
+        "ci",
+    ] {
         assert!(help.contains(&format!("  {command} ")), "{command}");
     }
 }
@@ -35,6 +44,8 @@ fn wrong_arguments_are_usage_errors() {
         &["herd-up", "--nodes", "0"],
         &["herd-up", "--nodes", "5", "--graph", "tree"],
         &["herd-up", "--base-port", "70000"],
+        &["load", "--depth", "0"],
+        &["load", "--duration", "0"],
         &["herd-up", "--herd", "2020-winter", "--nodes", "3"],
     ] {
         stderr_of_failure(arguments, 2);
@@ -51,6 +62,7 @@ fn without_a_herd_every_command_says_how_to_start_one() {
         &["herd-kill", "Alford"],
         &["herd-logs"],
         &["say", "Alford", "x"],
+        &["load"],
     ] {
         let stderr = stderr_of_failure(arguments, 1);
         assert!(

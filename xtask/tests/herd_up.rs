@@ -114,6 +114,26 @@ fn a_detached_herd_lives_until_it_is_told_to_go_down() {
 }
 
 #[test]
+fn a_load_on_the_herd_is_answered_and_told() {
+    let checkout = Checkout::new("load");
+    checkout.up(&["--nodes", "2"]);
+    let closed = ["load", "--json", "-d", "1", "-c", "4", "-p", "8", "--clients", "20"];
+    let node = checkout.nodes()[0]["client"].as_str().unwrap().to_owned();
+    for more in [&[][..], &["Node2"], &[node.as_str()], &["--rate", "1000"]] {
+        let outcome: Value = serde_json::from_str(&checkout.run(&[&closed[..], more].concat())).unwrap();
+        assert!(outcome["answers"].as_u64().unwrap() > 0 && outcome["wrong"] == 0, "{outcome}");
+        let latency = |name: &str| outcome["latency_us"][name].as_f64().unwrap();
+        assert!(
+            latency("p50") > 0.0 && latency("p50") <= latency("p99") && latency("p99") <= latency("max"),
+            "{outcome}"
+        );
+    }
+    let known = checkout.run(&["say", "Node1", "WHATSAT load-19 1 0", "WHATSAT load-20 1 0"]);
+    assert!(known.starts_with("AT ") && known.ends_with("? WHATSAT load-20 1 0\n"), "{known}");
+    assert!(checkout.fail(&["load", "Node3"]).contains("the nodes are Node1, Node2"));
+}
+
+#[test]
 fn a_second_herd_is_refused_with_the_way_out() {
     let checkout = Checkout::new("second");
     checkout.up(&[]);

@@ -116,9 +116,13 @@ impl HerdUp {
                 file,
                 program: program.to_owned(),
                 environment: Environment::Inherited,
-                args: ["--log-level", "debug"].map(Into::into).into(),
+                args: Vec::new(),
                 variables: Vec::new(),
             };
+            // What nodes say and hear is what a herd is started for, mostly; it can be switched off for speed.
+            if env::var_os("HERD_LOG_LEVEL").is_none() {
+                setup.variables.push(("HERD_LOG_LEVEL", Some("debug".into())));
+            }
             self.add_places(&mut setup).await?;
             let mut processes = Processes::new(setup)?;
             processes.start_all()?;
@@ -154,7 +158,8 @@ impl HerdUp {
         if choice == PlacesChoice::Stub {
             let address = places_server::start("nearby-20.json").await?;
             setup.args.extend(["--places-url".into(), format!("http://{address}").into()]);
-            setup.variables = vec![("HERD_PLACES_KEY", Some("stub".into())), ("HERD_PLACES_KEY_FILE", None)];
+            setup.variables.push(("HERD_PLACES_KEY", Some("stub".into())));
+            setup.variables.push(("HERD_PLACES_KEY_FILE", None));
         }
         Ok(())
     }

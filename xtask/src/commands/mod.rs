@@ -3,6 +3,7 @@
 pub mod ci;
 pub mod control;
 pub mod herd_up;
+pub mod load;
 pub mod logs;
 pub mod places_data;
 pub mod say;

@@ -1,0 +1,164 @@
+//! `load`: a load of reports on the running herd, or on any nodes, and how they bear it.
+
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use hdrhistogram::Histogram;
+use serde_json::json;
+
+use crate::load::{Load, Outcome};
+use crate::output::print;
+use crate::supervisor::{Action, request};
+
+/// Above this share of a core the generator may be what is measured.
+const BUSY: f64 = 0.8;
+
+/// What to send, and where.
+#[derive(Clone, Debug, Args)]
+pub struct Options {
+    /// Nodes of the running herd by name, or any addresses [default: all nodes of the running herd].
+    #[arg(value_name = "NODE|ADDRESS")]
+    nodes: Vec<String>,
+
+    /// Connections in all, spread over the nodes.
+    #[arg(short, long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    connections: u32,
+
+    /// Commands in flight on each connection, at most.
+    #[arg(short = 'p', long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    depth: u32,
+
+    /// Commands a second in all, due whether earlier ones were answered or not [default: one for each answer].
+    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
+    rate: Option<u32>,
+
+    /// Distinct clients that are reported, at least one a connection.
+    #[arg(long, default_value_t = 10_000)]
+    clients: u32,
+
+    /// Seconds to send for.
+    #[arg(short, long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    duration: u32,
+
+    /// Print the outcome as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Sends the load, with a line a second on standard error, and prints the outcome.
+///
+/// # Errors
+/// There is no such node, a connection breaks, or a report was not answered by its AT line.
+pub fn run(options: &Options) -> Result<()> {
+    let load = Load {
+        nodes: addresses(&options.nodes)?,
+        connections: options.connections as usize,
+        depth: options.depth as usize,
+        rate: options.rate.map(f64::from),
+        clients: options.clients as usize,
+        duration: Duration::from_secs(options.duration.into()),
+    };
+    let live = std::io::stderr().is_terminal();
+    let outcome = load.run(|elapsed, answers, latencies| {
+        let line = format!("{:>4} s  {answers:>9}/s  {}", elapsed.as_secs(), percentiles(latencies));
+        // Nobody need be reading it.
+        let _ = if live {
+            write!(std::io::stderr(), "\r{line}\x1b[K")
+        } else {
+            writeln!(std::io::stderr(), "{line}")
+        };
+    })?;
+    if live {
+        let _ = writeln!(std::io::stderr());
+    }
+    print(&if options.json { as_json(&load, &outcome) } else { as_text(&outcome) })?;
+    if outcome.own_cpu > BUSY {
+        let share = outcome.own_cpu * 100.0;
+        let _ = writeln!(
+            std::io::stderr(),
+            "warning: the generator used {share:.0} % of a core: it may be the bottleneck"
+        );
+    }
+    if outcome.wrong > 0 {
+        bail!("{} reports were not answered by their AT line", outcome.wrong);
+    }
+    Ok(())
+}
+
+/// The addresses of nodes named, of addresses given, or of the whole running herd.
+fn addresses(wanted: &[String]) -> Result<Vec<SocketAddr>> {
+    let given: Vec<SocketAddr> = wanted.iter().filter_map(|text| text.parse().ok()).collect();
+    if !wanted.is_empty() && given.len() == wanted.len() {
+        return Ok(given);
+    }
+    let status = request(Action::Status, &[])?;
+    let nodes: Vec<(&str, &str)> = status["nodes"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|node| Some((node["name"].as_str()?, node["client"].as_str()?)))
+        .collect();
+    let names: Vec<&str> = nodes.iter().map(|(name, _)| *name).collect();
+    let all: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let wanted = if wanted.is_empty() { &all } else { wanted };
+    let mut addresses = Vec::new();
+    for text in wanted {
+        let known = nodes.iter().find(|(name, _)| name == text).map_or(text.as_str(), |(_, address)| address);
+        match known.parse() {
+            Ok(address) => addresses.push(address),
+            Err(_) => {
+                bail!("`{text}` is no address, and no node is called so: the nodes are {}", names.join(", "))
+            }
+        }
+    }
+    Ok(addresses)
+}
+
+fn percentiles(latencies: &Histogram<u64>) -> String {
+    let at = |quantile: f64| Duration::from_nanos(latencies.value_at_quantile(quantile));
+    format!(
+        "p50 {:.1?}  p90 {:.1?}  p99 {:.1?}  p99.9 {:.1?}  max {:.1?}",
+        at(0.5),
+        at(0.9),
+        at(0.99),
+        at(0.999),
+        at(1.0)
+    )
+}
+
+fn as_text(outcome: &Outcome) -> String {
+    let answers = outcome.latencies.len();
+    let rate = answers as f64 / outcome.elapsed.as_secs_f64();
+    let cpu = outcome.own_cpu * 100.0;
+    format!(
+        "{answers} answers in {:.1?}: {rate:.0}/s\n{}\nthe generator itself used {cpu:.0} % of a core\n",
+        outcome.elapsed,
+        percentiles(&outcome.latencies)
+    )
+}
+
+/// Latencies in microseconds.
+fn as_json(load: &Load, outcome: &Outcome) -> String {
+    let at = |quantile: f64| outcome.latencies.value_at_quantile(quantile) as f64 / 1000.0;
+    let answers = outcome.latencies.len();
+    let value = json!({
+        "connections": load.connections,
+        "depth": load.depth,
+        "rate": load.rate,
+        "clients": load.clients,
+        "nodes": load.nodes,
+        "seconds": outcome.elapsed.as_secs_f64(),
+        "answers": answers,
+        "wrong": outcome.wrong,
+        "answers_per_second": answers as f64 / outcome.elapsed.as_secs_f64(),
+        "latency_us": {
+            "mean": outcome.latencies.mean() / 1000.0,
+            "p50": at(0.5), "p90": at(0.9), "p99": at(0.99), "p99.9": at(0.999), "max": at(1.0),
+        },
+        "generator_cpu_share": outcome.own_cpu,
+    });
+    format!("{value}\n")
+}
