@@ -1,7 +1,9 @@
 //! Playing session files against real nodes, and comparing what came back with their snapshots.
 
 use std::env;
+use std::fs;
 use std::net::SocketAddr;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use crate::herd_file::HerdFile;
 use crate::places_stub::PlacesStub;
 use crate::ports::PortBlock;
 use crate::processes::{Environment, Processes, Setup};
-use crate::session::{self, Session};
+use crate::session::{self, Session, Transcript};
 use crate::workspace::{Profile, herd_binary, target_dir};
 
 /// The herd whose names sessions use.
@@ -103,11 +105,24 @@ fn play_and_compare(stage: &Stage, session: &Session, name: &str) -> Result<()> 
     settings.set_snapshot_path(fixtures::sessions());
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(name, transcript));
+    // Read first: where snapshots are updated, the old one is gone afterwards.
+    let file = fixtures::sessions().join(name).with_extension("snap");
+    let old = fs::read_to_string(&file).unwrap_or_default();
+    let assert = || settings.bind(|| insta::assert_snapshot!(name, transcript.text()));
+    if panic::catch_unwind(AssertUnwindSafe(assert)).is_err() {
+        // The difference itself has been printed.
+        let line = transcript.first_difference(body(&old)).unwrap_or(1);
+        return Err(session.error(line, format!("from here on what came differs from {name}.snap")).into());
+    }
     Ok(())
 }
 
-fn play(stage: &Stage, session: &Session, name: &str) -> Result<String> {
+/// A snapshot file without the header that the snapshot library writes.
+fn body(snapshot: &str) -> &str {
+    snapshot.splitn(3, "---\n").nth(2).unwrap_or_default()
+}
+
+fn play(stage: &Stage, session: &Session, name: &str) -> Result<Transcript> {
     let places = PlacesStub::start()?;
     let nodes = u16::try_from(stage.herd.herd().members.len())?;
     let ports = PortBlock::take(2 * nodes)?;
@@ -196,7 +211,7 @@ fn check_snapshots() -> Result<(), Failed> {
 
 /// The files of `fixtures/sessions` with this ending, in the order of their names.
 fn files_with_ending(ending: &str) -> Result<Vec<PathBuf>> {
-    let folder = std::fs::read_dir(fixtures::sessions()).context("cannot list fixtures/sessions")?;
+    let folder = fs::read_dir(fixtures::sessions()).context("cannot list fixtures/sessions")?;
     let mut files: Vec<PathBuf> = folder.filter_map(|file| Some(file.ok()?.path())).collect();
     files.retain(|file| file.extension().is_some_and(|found| found == Path::new(ending)));
     files.sort();

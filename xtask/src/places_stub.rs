@@ -56,7 +56,12 @@ impl PlacesStub {
     /// # Errors
     /// The body is no file of `fixtures/places`.
     pub fn mount(&self, mount: &Mount) -> Result<(), String> {
-        let mock = Mock::given(path_regex(PATHS));
+        let parameters = mount.parameters.clone();
+        let asks = move |request: &wiremock::Request| {
+            let request = Request::from(request);
+            parameters.iter().all(|(name, value)| request.has(name, value))
+        };
+        let mock = Mock::given(path_regex(PATHS)).and(asks);
         let mock = match &mount.body {
             None => {
                 mock.respond_with_err(|_: &wiremock::Request| io::Error::from(io::ErrorKind::ConnectionReset))

@@ -53,6 +53,7 @@ fn a_failure_names_the_file_the_line_and_what_was_waited_for() {
         ("places none.json\n", "some.session:1: fixtures/places/none.json: "),
         ("kill Alford\nupstream 1\n", "some.session:2: expected 1 requests upstream, there were 0"),
         ("say Alford {nowhere}\n", "some.session:1: `{nowhere}` is no time"),
+        ("settle Alfrod\n", "some.session:1: no node called Alfrod runs"),
     ] {
         let message = failure(text);
         assert!(message.starts_with(expected), "{message}");

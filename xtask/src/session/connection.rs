@@ -53,8 +53,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Closes the sending side: a line begun is a line.
-    pub(super) fn half_close(&mut self) -> Result<(), String> {
+    /// Sends bytes and closes the sending side right behind them: a line begun is a line.
+    pub(super) fn half_close(&mut self, bytes: &[u8]) -> Result<(), String> {
+        self.send(bytes)?;
         if !self.begun.is_empty() {
             self.end_line();
         }

@@ -30,6 +30,10 @@ pub(super) fn unescape(text: &str) -> Result<Vec<u8>, String> {
             b'x' => {
                 let digits =
                     after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok()).ok_or_else(wrong)?;
+                // `from_str_radix` would take a sign for a digit.
+                if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+                    return Err(wrong());
+                }
                 bytes.push(u8::from_str_radix(digits, 16).map_err(|_| wrong())?);
                 rest = &after[2..];
             }
@@ -57,10 +61,11 @@ pub(super) fn escape(bytes: &[u8]) -> String {
         let mut characters = chunk.valid().char_indices().peekable();
         while let Some((offset, character)) = characters.next() {
             let mut run = 1;
-            while run < bytes.len() && characters.next_if(|(_, next)| *next == character).is_some() {
+            while characters.next_if(|(_, next)| *next == character).is_some() {
                 run += 1;
             }
-            if run >= LONG_RUN && character.is_ascii_graphic() {
+            // A brace would end the repetition.
+            if run >= LONG_RUN && character.is_ascii_graphic() && character != '}' {
                 text += &format!("\\{{{character}*{run}}}");
                 continue;
             }
@@ -108,6 +113,8 @@ mod tests {
             b"ends with spaces  ",
             b" ",
             b"",
+            &b"}".repeat(LONG_RUN),
+            &b"\\".repeat(LONG_RUN),
         ] {
             let text = escape(bytes);
             assert_eq!(unescape(&text).unwrap(), bytes, "{text}");
@@ -127,7 +134,7 @@ mod tests {
 
     #[test]
     fn what_is_no_escape_is_told() {
-        for text in ["\\", "\\q", "\\x1", "\\xzz", "\\{x*}", "\\{x", "\\{x}"] {
+        for text in ["\\", "\\q", "\\x1", "\\xzz", "\\x+f", "\\{x*}", "\\{x", "\\{x}"] {
             assert!(unescape(text).is_err(), "{text}");
         }
     }

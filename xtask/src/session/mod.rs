@@ -11,6 +11,7 @@ mod transcript;
 
 pub use parse::{Mount, Session, Step};
 pub use play::{Herd, play};
+pub use transcript::Transcript;
 
 use std::fmt;
 

@@ -3,6 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use clap::ValueEnum;
+use herd::node::Limits;
+use herd::places::ProviderName;
+
 use super::SessionError;
 use super::escape::unescape;
 
@@ -37,8 +41,8 @@ pub enum Step {
     Send(String, Vec<u8>),
     /// Wait for so many answers.
     Answers(String, usize),
-    /// Close the sending side and wait for the rest, to the end.
-    HalfClose(String),
+    /// Send bytes, close the sending side at once, and wait for the rest, to the end.
+    HalfClose(String, Vec<u8>),
     /// Close.
     Close(String),
     /// Wait until the node closes, and show what it sent before.
@@ -70,6 +74,8 @@ pub struct Mount {
     pub delay: Duration,
     /// How often it is given before the next one mounted takes over; for ever when `None`.
     pub times: Option<u64>,
+    /// Given only to requests with these parameters.
+    pub parameters: Vec<(String, String)>,
 }
 
 impl Session {
@@ -103,16 +109,38 @@ impl Session {
             }
             let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
             match word {
-                "needs" => session.needs = Some(rest.trim().to_owned()),
-                "provider" => session.provider = rest.trim().to_owned(),
-                "limits" => session.limits += &format!("{rest}\n"),
-                _ => {
-                    let step = step(word, rest).map_err(|message| session.error(index + 1, message))?;
-                    session.steps.push((index + 1, step));
-                }
+                "needs" => session.needs(rest.trim()),
+                "provider" => session.provider(rest.trim()),
+                "limits" => session.limits(rest),
+                _ => step(word, rest).map(|step| session.steps.push((index + 1, step))),
             }
+            .map_err(|message| session.error(index + 1, message))?;
         }
         Ok(session)
+    }
+
+    fn needs(&mut self, herd: &str) -> Result<(), String> {
+        // A name that no herd has would leave the session out for ever, unnoticed.
+        if herd.is_empty() || !fixtures::herds().join(format!("{herd}.toml")).exists() {
+            return Err(format!("`{herd}` is no herd of fixtures/herds"));
+        }
+        self.needs = Some(herd.to_owned());
+        Ok(())
+    }
+
+    fn provider(&mut self, name: &str) -> Result<(), String> {
+        ProviderName::from_str(name, false).map_err(|_| {
+            let all = ProviderName::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+            let all: Vec<String> = all.map(|value| value.get_name().to_owned()).collect();
+            format!("`{name}` is none of: {}", all.join(", "))
+        })?;
+        self.provider = name.to_owned();
+        Ok(())
+    }
+
+    fn limits(&mut self, line: &str) -> Result<(), String> {
+        self.limits += &format!("{line}\n");
+        toml::from_str::<Limits>(&self.limits).map(drop).map_err(|error| error.message().trim().to_owned())
     }
 
     /// An error at a line of this session.
@@ -145,7 +173,10 @@ fn step(word: &str, rest: &str) -> Result<Step, String> {
             [connection, count] => Step::Answers(connection.clone(), number(count)?),
             _ => return Err("expected `answers CONNECTION COUNT`".to_owned()),
         },
-        "half-close" => Step::HalfClose(one("CONNECTION")?),
+        "half-close" => {
+            let (connection, bytes) = rest.split_once(' ').unwrap_or((rest, ""));
+            Step::HalfClose(connection.to_owned(), unescape(bytes)?)
+        }
         "close" => Step::Close(one("CONNECTION")?),
         "closed" => Step::Closed(one("CONNECTION")?),
         "ask-all" => Step::AskAll(unescape(rest)?),
@@ -171,17 +202,19 @@ fn step(word: &str, rest: &str) -> Result<Step, String> {
 }
 
 fn mount(words: &[String]) -> Result<Mount, String> {
-    let (body, options) =
-        words.split_first().ok_or("expected `places BODY|drop [status=N] [delay=MS] [times=N]`")?;
+    let (body, options) = words
+        .split_first()
+        .ok_or("expected `places BODY|drop [status=N] [delay=MS] [times=N] [radius=METRES]`")?;
     let body = (body != "drop").then(|| body.clone());
-    let mut mount = Mount { body, status: 200, delay: Duration::ZERO, times: None };
+    let mut mount = Mount { body, status: 200, delay: Duration::ZERO, times: None, parameters: Vec::new() };
     for option in options {
         let (name, value) = parameter(option)?;
         match name.as_str() {
-            "status" => mount.status = number(&value)?,
+            "status" => mount.status = status(&value)?,
             "delay" => mount.delay = Duration::from_millis(number(&value)?),
             "times" => mount.times = Some(number(&value)?),
-            _ => return Err(format!("`{option}` is none of: status=N, delay=MS, times=N")),
+            "radius" => mount.parameters.push((name, value)),
+            _ => return Err(format!("`{option}` is none of: status=N, delay=MS, times=N, radius=METRES")),
         }
     }
     Ok(mount)
@@ -190,6 +223,16 @@ fn mount(words: &[String]) -> Result<Mount, String> {
 fn parameter(pair: &str) -> Result<(String, String), String> {
     let (name, value) = pair.split_once('=').ok_or_else(|| format!("expected NAME=VALUE, not `{pair}`"))?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+fn status(text: &str) -> Result<u16, String> {
+    let status = number(text)?;
+    // What is below is no final answer.
+    if (200..600).contains(&status) {
+        Ok(status)
+    } else {
+        Err(format!("`{text}` is no HTTP status of an answer"))
+    }
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
@@ -211,6 +254,13 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_said_twice_is_told_by_its_second_line() {
+        let text = "limits line_bytes = 9\nsettle\nlimits line_bytes = 9\n";
+        let error = Session::parse(text, "s").unwrap_err().to_string();
+        assert!(error.starts_with("s:3: duplicate key"), "{error}");
+    }
+
+    #[test]
     fn a_wrong_line_is_told_by_file_and_line() {
         for (line, expected) in [
             ("shout Alford x", "s:2: `shout` is none of: connect, say,"),
@@ -221,6 +271,11 @@ mod tests {
             ("places x.json slow=1", "s:2: `slow=1` is none of: status=N"),
             ("upstream 1 radius", "s:2: expected NAME=VALUE, not `radius`"),
             ("kill", "s:2: expected `kill NODE..`"),
+            ("places x.json status=42", "s:2: `42` is no HTTP status"),
+            ("needs 1999-winter", "s:2: `1999-winter` is no herd of fixtures/herds"),
+            ("provider googel", "s:2: `googel` is none of: offline, google,"),
+            ("limits line_bites = 3", "s:2: unknown field `line_bites`"),
+            ("limits line_bytes 3", "s:2: key with no value"),
         ] {
             let error = Session::parse(&format!("settle\n{line}\n"), "s").unwrap_err().to_string();
             assert!(error.starts_with(expected), "{error}");

@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use herd::message::{Stamp, Time};
+
 use super::connection::Connection;
+use super::escape::escape;
 use super::transcript::Transcript;
 use super::{Session, SessionError, Step};
 use crate::places_stub::PlacesStub;
@@ -51,27 +54,28 @@ pub trait Herd {
 ///
 /// # Errors
 /// What was expected at which line and did not come.
-pub fn play(session: &Session, herd: &mut dyn Herd, places: &PlacesStub) -> Result<String, SessionError> {
+pub fn play(session: &Session, herd: &mut dyn Herd, places: &PlacesStub) -> Result<Transcript, SessionError> {
     let mut player = Player {
         herd,
         places,
         connections: BTreeMap::new(),
-        clients: BTreeSet::new(),
+        reports: BTreeMap::new(),
         transcript: Transcript::default(),
         now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
     };
     for (line, step) in &session.steps {
+        player.transcript.play(*line);
         player.step(step).map_err(|message| session.error(*line, message))?;
     }
-    Ok(player.transcript.into_text())
+    Ok(player.transcript)
 }
 
 struct Player<'a> {
     herd: &'a mut dyn Herd,
     places: &'a PlacesStub,
     connections: BTreeMap<String, Connection>,
-    /// Clients whose reports a node has answered with an AT line.
-    clients: BTreeSet<Vec<u8>>,
+    /// Of each client that a node has answered an AT line about: the latest time in such a line.
+    reports: BTreeMap<Vec<u8>, Time>,
     transcript: Transcript,
     /// What `{now}` stands for: when the session began.
     now: Duration,
@@ -99,9 +103,13 @@ impl Player<'_> {
                 self.let_arrive(connection)?;
             }
             Step::Answers(connection, count) => self.answers(connection, *count)?,
-            Step::HalfClose(connection) => {
+            Step::HalfClose(connection, bytes) => {
+                let bytes = self.with_now(bytes)?;
+                if !bytes.is_empty() {
+                    self.transcript.sent(connection, &bytes);
+                }
                 self.transcript.line(&format!("{connection}: half-closed"));
-                self.connection(connection)?.half_close()?;
+                self.connection(connection)?.half_close(&bytes)?;
                 let owed = self.connection(connection)?.owed();
                 self.answers(connection, owed)?;
                 self.closed(connection)?;
@@ -169,14 +177,12 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// Notes an answer, and whose location it tells.
+    /// Notes an answer, and what it tells of whom.
     fn note(&mut self, connection: &str, answer: Vec<u8>) {
         let answer = self.herd.localize(answer);
-        let mut fields = answer.split(|&byte| byte == b' ');
-        if fields.next() == Some(b"AT")
-            && let Some(client) = fields.nth(2)
-        {
-            self.clients.insert(client.to_vec());
+        if let Some((client, time)) = report(&answer) {
+            let latest = self.reports.entry(client.to_vec()).or_insert(time);
+            *latest = time.max(*latest);
         }
         self.transcript.answered(connection, &answer);
     }
@@ -190,6 +196,7 @@ impl Player<'_> {
     }
 
     fn ask_all(&mut self, line: &[u8]) -> Result<(), String> {
+        let line = &self.with_now(line)?[..];
         for (node, address) in self.running()? {
             let mut connection = Connection::open(address)?;
             self.transcript.said(&node, line);
@@ -222,37 +229,42 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// Waits until nodes know the same of every client. Each is asked with a bound of 0, which asks nobody
-    /// upstream; a node that has answered a report shows it, so equal answers include every report answered.
+    /// Waits until nodes know the same of every client, and nothing older than what any node has answered: nodes
+    /// that have heard nothing would agree too. Each is asked with a bound of 0, which asks nobody upstream.
     fn settle(&mut self, nodes: &[String]) -> Result<(), String> {
-        let mut asked: Vec<(String, Connection)> = Vec::new();
-        for (name, address) in self.running()? {
-            if nodes.is_empty() || nodes.contains(&name) {
-                asked.push((name, Connection::open(address)?));
-            }
+        let mut asked = self.running()?;
+        if !nodes.is_empty() {
+            nodes.iter().try_for_each(|node| self.address(node).map(drop))?;
+            asked.retain(|(name, _)| nodes.contains(name));
         }
+        let (names, addresses): (Vec<String>, Vec<SocketAddr>) = asked.into_iter().unzip();
+        let mut asked: Vec<Connection> =
+            addresses.into_iter().map(Connection::open).collect::<Result<_, _>>()?;
         let deadline = Instant::now() + SETTLE;
-        for client in &self.clients {
+        for (client, latest) in &self.reports {
             let question = [b"WHATSAT ", &client[..], b" 0 0\n"].concat();
             loop {
                 let mut answers = BTreeSet::new();
-                for (_, connection) in &mut asked {
+                for connection in &mut asked {
                     connection.send(&question)?;
                     answers.insert(connection.answer()?);
                 }
-                if answers.len() <= 1 {
+                if agree(&answers, *latest) {
                     break;
                 }
                 if Instant::now() > deadline {
-                    let client = super::escape::escape(client);
+                    let answers: Vec<String> =
+                        answers.iter().map(|answer| escape(first_line(answer))).collect();
                     return Err(format!(
-                        "waited {SETTLE:?} for the nodes to agree on {client}; they answer {answers:?}"
+                        "waited {SETTLE:?} for {} to agree on the latest report of {}; they answer: {}",
+                        names.join(", "),
+                        escape(client),
+                        answers.join(" | ")
                     ));
                 }
                 thread::sleep(POLL);
             }
         }
-        let names: Vec<&str> = asked.iter().map(|(name, _)| name.as_str()).collect();
         self.transcript.line(&format!("settled: {}", names.join(", ")));
         Ok(())
     }
@@ -262,18 +274,81 @@ impl Player<'_> {
         let Ok(mut text) = String::from_utf8(bytes.to_vec()) else { return Ok(bytes.to_vec()) };
         while let Some((before, rest)) = text.split_once("{now") {
             let (offset, after) = rest.split_once('}').ok_or("`{now` lacks its `}`")?;
-            let (sign, seconds) = offset.split_at(offset.len().min(1));
-            let seconds: f64 = if offset.is_empty() {
-                0.0
-            } else {
-                seconds.parse().map_err(|_| format!("`{{now{offset}}}` is no time"))?
-            };
-            let seconds = Duration::from_secs_f64(seconds);
-            let time = if sign == "-" { self.now.saturating_sub(seconds) } else { self.now + seconds };
+            let time = moved(self.now, offset).ok_or_else(|| format!("`{{now{offset}}}` is no time"))?;
             let stamp = format!("{}.{:09}", time.as_secs(), time.subsec_nanos());
             self.transcript.name_stamp(stamp.clone(), format!("{{now{offset}}}"));
             text = format!("{before}{stamp}{after}");
         }
         Ok(text.into_bytes())
+    }
+}
+
+/// The client that an answer tells of, and the time of its report.
+fn report(answer: &[u8]) -> Option<(&[u8], Time)> {
+    let fields: Vec<&[u8]> = first_line(answer).split(|&byte| byte == b' ').collect();
+    let [b"AT", _, _, client, _, stamp] = fields[..] else { return None };
+    Some((client, Stamp::parse(stamp)?.time()))
+}
+
+/// Whether all answers are one, and tell a report as late as `latest`.
+fn agree(answers: &BTreeSet<Vec<u8>>, latest: Time) -> bool {
+    let is_late = |answer: &Vec<u8>| report(answer).is_some_and(|(_, time)| time >= latest);
+    answers.len() <= 1 && answers.iter().all(is_late)
+}
+
+fn first_line(answer: &[u8]) -> &[u8] {
+    answer.split(|&byte| byte == b'\n').next().unwrap_or_default()
+}
+
+/// `now`, moved by an offset like `+3600` or `-10.5`, or not at all when it is empty.
+fn moved(now: Duration, offset: &str) -> Option<Duration> {
+    if offset.is_empty() {
+        return Some(now);
+    }
+    let seconds = |text: &str| Duration::try_from_secs_f64(text.parse().ok()?).ok();
+    match offset.split_at_checked(1)? {
+        ("+", text) => now.checked_add(seconds(text)?),
+        ("-", text) => now.checked_sub(seconds(text)?),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_the_clock_are_moved_exactly_or_not_at_all() {
+        let now = Duration::from_secs(1000);
+        let millis = Duration::from_millis;
+        for (offset, expected) in [("", 1_000_000), ("+3600", 4_600_000), ("-10.5", 989_500)] {
+            assert_eq!(moved(now, offset), Some(millis(expected)), "{offset}");
+        }
+        for offset in ["+", "-", "5", "x5", "+-5", "--5", "+1e30", "-1001", "+nan", "é"] {
+            assert_eq!(moved(now, offset), None, "{offset}");
+        }
+    }
+
+    #[test]
+    fn nodes_agree_on_the_latest_report_alone() {
+        let at = |stamp: &str| format!("AT Alford +1.0 kiwi +1-1 {stamp}\n{{\n}}\n\n").into_bytes();
+        let unknown = b"? WHATSAT kiwi 0 0\n".to_vec();
+        let agree_on_5 = |answers: Vec<Vec<u8>>| {
+            agree(&answers.into_iter().collect(), Stamp::parse(b"5").map(Stamp::time).unwrap())
+        };
+        assert!(agree_on_5(vec![at("5"), at("5")]));
+        assert!(!agree_on_5(vec![at("5"), at("5.0")]));
+        assert!(!agree_on_5(vec![at("5"), unknown.clone()]));
+        assert!(!agree_on_5(vec![at("4.9"), at("4.9")]), "all have missed the latest");
+        assert!(!agree_on_5(vec![unknown.clone(), unknown]), "all have heard nothing");
+    }
+
+    #[test]
+    fn a_report_is_told_by_an_at_line_alone() {
+        let (client, time) = report(b"AT Alford +1.0 kiwi +1-1 5.5\n{\n}\n\n").unwrap();
+        assert_eq!((client, Some(time)), (&b"kiwi"[..], Stamp::parse(b"5.5").map(Stamp::time)));
+        for other in [&b"? AT Alford +1.0 kiwi +1-1 5\n"[..], b"? WHATSAT kiwi 0 0\n", b"AT\n", b""] {
+            assert_eq!(report(other), None);
+        }
     }
 }

@@ -6,8 +6,12 @@ use super::escape::escape;
 
 /// The growing text of a session.
 #[derive(Debug, Default)]
-pub(super) struct Transcript {
+pub struct Transcript {
     text: String,
+    /// Of each line of the text, the line of the session that led to it.
+    causes: Vec<usize>,
+    /// The line of the session that is being played.
+    playing: usize,
     /// Skews in the order in which they were first seen: equal numbers are equal bytes.
     skews: Vec<String>,
     /// What times of the clock are shown as.
@@ -15,6 +19,11 @@ pub(super) struct Transcript {
 }
 
 impl Transcript {
+    /// What is noted from now on comes of this line of the session.
+    pub(super) fn play(&mut self, line: usize) {
+        self.playing = line;
+    }
+
     /// Shows the clock's time `stamp` as `symbol` from now on.
     pub(super) fn name_stamp(&mut self, stamp: String, symbol: String) {
         self.stamps.insert(stamp, symbol);
@@ -49,11 +58,25 @@ impl Transcript {
     pub(super) fn line(&mut self, line: &str) {
         self.text += line.trim_end();
         self.text.push('\n');
+        self.causes.push(self.playing);
     }
 
-    /// The whole transcript.
-    pub(super) fn into_text(self) -> String {
-        self.text
+    /// The whole transcript, one line an event.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The line of the session that led to the first line of the transcript that differs from `expected`; `None`
+    /// when the session differs in nothing, or says nothing.
+    pub fn first_difference(&self, expected: &str) -> Option<usize> {
+        let (mut lines, mut expected) = (self.text.lines(), expected.lines());
+        for cause in &self.causes {
+            if lines.next() != expected.next() {
+                return Some(*cause);
+            }
+        }
+        // Something more was expected after all of it.
+        expected.next().and(self.causes.last()).copied()
     }
 
     /// An answer's line with its skew replaced by its sign and number, if it is an AT line.
@@ -96,14 +119,14 @@ mod tests {
         }
         let expected = "A -> AT Alford +<skew 1> k +1-1 5\nA -> AT Alford -<skew 2> k +1-1 5\nA -> AT Alford +<skew 1> k +1-1 5\n\
             A -> AT Alford 1.000000000 k +1-1 5\nA -> AT Alford +1.0 k +1-1 5\n";
-        assert_eq!(transcript.into_text(), expected);
+        assert_eq!(transcript.text(), expected);
     }
 
     #[test]
     fn spaces_at_line_ends_and_missing_line_ends_are_seen() {
         let mut transcript = Transcript::default();
         transcript.answered("A", b"   \"results\" : \n\n? x");
-        assert_eq!(transcript.into_text(), "A ->    \"results\" :\\x20\nA ->\nA -> ? x (no line end)\n");
+        assert_eq!(transcript.text(), "A ->    \"results\" :\\x20\nA ->\nA -> ? x (no line end)\n");
     }
 
     #[test]
@@ -111,6 +134,27 @@ mod tests {
         let mut transcript = Transcript::default();
         transcript.name_stamp("1800000000.5".to_owned(), "{now+1}".to_owned());
         transcript.said("A", b"IAMAT k +1-1 1800000000.5");
-        assert_eq!(transcript.into_text(), "A <- IAMAT k +1-1 {now+1}\n");
+        assert_eq!(transcript.text(), "A <- IAMAT k +1-1 {now+1}\n");
+    }
+
+    #[test]
+    fn the_first_difference_is_told_by_the_line_of_the_session() {
+        let mut transcript = Transcript::default();
+        transcript.play(3);
+        transcript.said("A", b"x");
+        transcript.answered("A", b"? x\n");
+        transcript.play(7);
+        transcript.line("A: stopped");
+        let whole = "A <- x\nA -> ? x\nA: stopped\n";
+        for (expected, line) in [
+            (whole.to_owned(), None),
+            (whole.replace("? x", "? y"), Some(3)),
+            (whole.replace("stopped", "killed"), Some(7)),
+            ("A <- x\nA -> ? x\n".to_owned(), Some(7)),
+            (format!("{whole}more\n"), Some(7)),
+            (String::new(), Some(3)),
+        ] {
+            assert_eq!(transcript.first_difference(&expected), line, "{expected}");
+        }
     }
 }
