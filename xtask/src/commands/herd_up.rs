@@ -199,7 +199,7 @@ fn detach(program: &Path) -> Result<()> {
 fn check_ports(file: &HerdFile) -> Result<()> {
     for member in &file.herd().members {
         for (address, what) in [(member.client, "clients"), (member.link, "links")] {
-            if address.ip().is_loopback() && address.port() != 0 && !is_free(address.port()) {
+            if address.ip().is_loopback() && address.port() != 0 && !is_free(address) {
                 bail!(
                     "port {} is taken, and {} wants it for its {what}: choose others with --base-port",
                     address.port(),
