@@ -1,8 +1,8 @@
 //! A herd that is left running, from start to end, as a user has it.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -222,6 +222,44 @@ fn a_herd_that_nobody_waits_for_any_more_does_not_stay() {
     assert!(!output.status.success() && stderr.contains("gone away"), "{stderr}");
     assert!(checkout.fail(&["herd-status"]).contains("no herd"));
     checkout.up(&[]);
+}
+
+#[test]
+fn strangers_on_the_control_port_keep_nobody_waiting() {
+    let checkout = Checkout::new("strangers");
+    checkout.up(&["--nodes", "2"]);
+    let state = fs::read(checkout.folder.join("state.json")).unwrap();
+    let state: Value = serde_json::from_slice(&state).unwrap();
+    let connect = || TcpStream::connect(state["control"].as_str().unwrap()).unwrap();
+    let silent: Vec<TcpStream> = std::iter::repeat_with(connect).take(50).collect();
+    let asked = Instant::now();
+    assert_eq!(checkout.pids().len(), 2);
+    assert!(asked.elapsed() < DEADLINE / 4, "{:?}", asked.elapsed());
+    drop(silent);
+    for request in [&b"\xff\0\n"[..], b"{}\n", b"{\"token\":\"\",\"action\":\"down\",\"nodes\":[]}\n"] {
+        let mut stranger = connect();
+        stranger.write_all(request).unwrap();
+        let mut reply = Vec::new();
+        // The end of the connection or a reset, but no answer.
+        let _ = stranger.read_to_end(&mut reply);
+        assert!(reply.is_empty());
+    }
+    assert_eq!(checkout.pids().len(), 2);
+}
+
+#[test]
+fn a_herd_whose_name_leads_out_of_the_run_folder_is_refused() {
+    let checkout = Checkout::new("named");
+    fs::create_dir_all(&checkout.folder).unwrap();
+    let file = checkout.folder.join("herd.toml");
+    for name in ["../elsewhere", "/elsewhere", "..", ""] {
+        let node = "[[node]]\nname = \"A\"\nclient = \"127.0.0.1:1\"\nlink = \"127.0.0.1:2\"\n";
+        fs::write(&file, format!("name = \"{name}\"\n{node}")).unwrap();
+        let base = checkout.ports.first().to_string();
+        let stderr =
+            checkout.fail(&["herd-up", "--detach", "--base-port", &base, "--herd", file.to_str().unwrap()]);
+        assert!(stderr.contains("choose a name without slashes"), "{stderr}");
+    }
 }
 
 #[test]

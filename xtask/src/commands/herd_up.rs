@@ -116,7 +116,7 @@ impl HerdUp {
             let file = self.file()?;
             check_ports(&file)?;
             let mut setup = Setup {
-                folder: claim.folder_of(&file.herd().name),
+                folder: claim.folder_of(&file.herd().name)?,
                 file,
                 program: program.to_owned(),
                 environment: Environment::Inherited,
