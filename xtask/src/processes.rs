@@ -18,8 +18,9 @@ use serde_json::Value;
 
 use crate::herd_file::HerdFile;
 
-/// How long a node may take to print its ready line.
+/// How long nodes may take to print their ready lines, and how much longer for each that starts at the same time.
 const READY: Duration = Duration::from_secs(10);
+const READY_EACH: Duration = Duration::from_millis(500);
 
 /// How long a node may take to stop before it is killed. It promises two seconds.
 const STOP: Duration = Duration::from_secs(5);
@@ -140,7 +141,7 @@ impl Processes {
                 starting.push((name, ready));
             }
         }
-        let deadline = Instant::now() + READY;
+        let deadline = Instant::now() + READY + READY_EACH * starting.len() as u32;
         for (name, ready) in starting {
             let line = ready.recv_timeout(deadline.saturating_duration_since(Instant::now()));
             self.check_ready(name, line.ok())?;

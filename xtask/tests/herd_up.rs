@@ -231,10 +231,9 @@ fn strangers_on_the_control_port_keep_nobody_waiting() {
     let state = fs::read(checkout.folder.join("state.json")).unwrap();
     let state: Value = serde_json::from_slice(&state).unwrap();
     let connect = || TcpStream::connect(state["control"].as_str().unwrap()).unwrap();
-    let silent: Vec<TcpStream> = std::iter::repeat_with(connect).take(50).collect();
-    let asked = Instant::now();
+    // Were they heard out one after the other, a second each, whoever asks next would give up before its turn.
+    let silent: Vec<TcpStream> = std::iter::repeat_with(connect).take(100).collect();
     assert_eq!(checkout.pids().len(), 2);
-    assert!(asked.elapsed() < DEADLINE / 4, "{:?}", asked.elapsed());
     drop(silent);
     for request in [&b"\xff\0\n"[..], b"{}\n", b"{\"token\":\"\",\"action\":\"down\",\"nodes\":[]}\n"] {
         let mut stranger = connect();
