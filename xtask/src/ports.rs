@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::Range;
 
 use anyhow::{Context, Result, bail};
@@ -41,7 +41,7 @@ impl PortBlock {
                 file.try_lock().map_err(|_| std::io::Error::from(ErrorKind::WouldBlock)).map(|()| file)
             });
             let Ok(locks) = locks.collect::<std::io::Result<Vec<File>>>() else { continue };
-            if (first..first + count).all(is_free) {
+            if (first..first + count).all(|port| is_free((Ipv4Addr::LOCALHOST, port))) {
                 return Ok(PortBlock { first, _locks: locks });
             }
         }
@@ -54,9 +54,9 @@ impl PortBlock {
     }
 }
 
-/// Whether nobody listens on this port of loopback.
-pub fn is_free(port: u16) -> bool {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+/// Whether nobody listens at this address of this machine.
+pub fn is_free(address: impl Into<SocketAddr>) -> bool {
+    TcpListener::bind(address.into()).is_ok()
 }
 
 #[cfg(test)]

@@ -18,8 +18,9 @@ use serde_json::Value;
 
 use crate::herd_file::HerdFile;
 
-/// How long a node may take to print its ready line.
+/// How long nodes may take to print their ready lines, and how much longer for each that starts at the same time.
 const READY: Duration = Duration::from_secs(10);
+const READY_EACH: Duration = Duration::from_millis(500);
 
 /// How long a node may take to stop before it is killed. It promises two seconds.
 const STOP: Duration = Duration::from_secs(5);
@@ -127,8 +128,10 @@ impl Processes {
     /// Starts the nodes named, all at once, and waits until each is ready. Nodes that run are left alone.
     ///
     /// # Errors
-    /// One of them does not start: the message says why, in its own words. The others run on.
+    /// There is no such node, and none has been started; or one does not start: the message says why, in its own
+    /// words, and the others run on.
     pub fn start(&mut self, names: &[String]) -> Result<()> {
+        self.check_names(names)?;
         let mut starting = Vec::new();
         for name in names {
             if self.pid(name)?.is_none() {
@@ -138,7 +141,7 @@ impl Processes {
                 starting.push((name, ready));
             }
         }
-        let deadline = Instant::now() + READY;
+        let deadline = Instant::now() + READY + READY_EACH * starting.len() as u32;
         for (name, ready) in starting {
             let line = ready.recv_timeout(deadline.saturating_duration_since(Instant::now()));
             self.check_ready(name, line.ok())?;
@@ -157,7 +160,7 @@ impl Processes {
     /// Stops the nodes named, all at once, and waits until they have ended; kills those that do not end in time.
     ///
     /// # Errors
-    /// There is no such node. All others have ended.
+    /// There is no such node, and none has been touched; or a node cannot be looked after.
     pub fn stop(&mut self, names: &[String]) -> Result<()> {
         self.end(names, Signal::SIGTERM)
     }
@@ -165,7 +168,7 @@ impl Processes {
     /// Kills the nodes named with SIGKILL, and waits until they have ended.
     ///
     /// # Errors
-    /// There is no such node. All others have ended.
+    /// As for [`stop`](Self::stop).
     pub fn kill(&mut self, names: &[String]) -> Result<()> {
         self.end(names, Signal::SIGKILL)
     }
@@ -178,7 +181,13 @@ impl Processes {
         self.stop(&self.names())
     }
 
+    /// Fails when one of the names is no node's.
+    fn check_names(&self, names: &[String]) -> Result<()> {
+        names.iter().try_for_each(|name| self.member(name).map(drop))
+    }
+
     fn end(&mut self, names: &[String], signal: Signal) -> Result<()> {
+        self.check_names(names)?;
         for name in names {
             if let Some(pid) = self.pid(name)? {
                 // A node that has just ended by itself is what was wanted.
@@ -300,4 +309,66 @@ fn last_lines(file: &Path) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let last = lines[lines.len().saturating_sub(5)..].join("\n");
     if last.is_empty() { "it said nothing".to_owned() } else { last }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The nodes of a herd of two, each the same shell script.
+    fn scripted(test: &str, script: &str) -> Processes {
+        let folder = std::env::temp_dir().join(format!("herd-processes-{}-{test}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let program = folder.join("node");
+        // Not written by this process: what another test starts meanwhile would inherit the open file for a moment,
+        // and no file that is open for writing can be run.
+        let write = r##"printf '#!/bin/sh\n%s\n' "$2" > "$1" && chmod 700 "$1""##;
+        let mut shell = Command::new("/bin/sh");
+        assert!(shell.args(["-c", write, "sh"]).arg(&program).arg(script).status().unwrap().success());
+        let text = crate::graphs::Graph::Line.herd_file(2, 21_000);
+        let file = HerdFile::parse(&text, "generated").unwrap();
+        let environment = Environment::Clean;
+        Processes::new(Setup { file, program, folder, environment, args: Vec::new(), variables: Vec::new() })
+            .unwrap()
+    }
+
+    #[test]
+    fn a_node_that_ends_before_it_is_ready_is_quoted() {
+        let mut herd = scripted("ends", "echo it is too hot >&2; exit 3");
+        let error = herd.start_all().unwrap_err().to_string();
+        assert_eq!(error, "Node1 did not get ready (exit status: 3): it is too hot");
+        fs::remove_dir_all(&herd.setup.folder).unwrap();
+    }
+
+    #[test]
+    fn a_node_at_other_addresses_than_it_was_given_is_not_ready() {
+        let mut herd = scripted("elsewhere", r#"echo '{"client":"127.0.0.1:1","link":"127.0.0.1:2"}'; cat"#);
+        let error = herd.start_all().unwrap_err().to_string();
+        assert!(error.starts_with("Node1 is ready at other addresses"), "{error}");
+        fs::remove_dir_all(&herd.setup.folder).unwrap();
+    }
+
+    #[test]
+    fn an_unknown_name_leaves_the_known_ones_as_they_were() {
+        let ready = r#"echo '{"client":"127.0.0.1:21000","link":"127.0.0.1:21002"}'; exec cat"#;
+        let mut herd = scripted("unknown", ready);
+        let names = ["Node1", "Nobody"].map(str::to_owned);
+        let error = herd.start(&names).unwrap_err().to_string();
+        assert_eq!(error, "no node is called Nobody: the nodes are Node1, Node2");
+        assert_eq!(herd.pid("Node1").unwrap(), None);
+        herd.start(&names[..1]).unwrap();
+        assert!(herd.kill(&names).is_err());
+        assert!(herd.pid("Node1").unwrap().is_some());
+        fs::remove_dir_all(&herd.setup.folder).unwrap();
+    }
+
+    #[test]
+    fn a_clean_environment_hides_keys_and_proxies_however_they_are_written() {
+        for variable in
+            ["HERD_PLACES_KEY", "HERD_LOG_LEVEL", "https_proxy", "HTTP_PROXY", "no_proxy", "ALL_PROXY"]
+        {
+            assert!(is_private(variable), "{variable}");
+        }
+        assert!(!is_private("PATH") && !is_private("SHEPHERD_X"));
+    }
 }

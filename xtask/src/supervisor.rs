@@ -9,7 +9,8 @@ use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream as AsyncTcpStream};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::timeout;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
 
 use crate::processes::Processes;
 use crate::workspace::run_dir;
@@ -31,7 +33,10 @@ const ANSWER: Duration = Duration::from_secs(60);
 const REQUEST: Duration = Duration::from_secs(1);
 const REQUEST_BYTES: u64 = 64 * 1024;
 
-/// A command that looks whether a herd is running holds its lock for a moment; one that starts waits so long.
+/// How long the supervisor waits after a connection that it could not accept, instead of spinning.
+const REFUSED: Duration = Duration::from_millis(100);
+
+/// A command that looks whether a herd is running shares its lock for a moment; one that starts waits so long.
 const GLANCE: Duration = Duration::from_millis(200);
 
 /// What to do with the herd.
@@ -79,7 +84,8 @@ impl Claim {
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let deadline = Instant::now() + GLANCE;
         loop {
-            if let Some(lock) = lock_file(&folder)?.try_lock_claim()? {
+            let lock = lock_file(&folder)?;
+            if is_granted(lock.try_lock())? {
                 return Ok(Claim { folder, _lock: lock });
             }
             if Instant::now() > deadline {
@@ -90,23 +96,24 @@ impl Claim {
     }
 
     /// Where the herd called `name` keeps its files.
-    pub fn folder_of(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+    ///
+    /// # Errors
+    /// The name is no plain name of a folder: it would lead elsewhere.
+    pub fn folder_of(&self, name: &str) -> Result<PathBuf> {
+        let mut parts = Path::new(name).components();
+        let (Some(Component::Normal(only)), None) = (parts.next(), parts.next()) else {
+            bail!("a herd called {name:?} has no folder for its logs: choose a name without slashes or dots");
+        };
+        Ok(self.folder.join(only))
     }
 }
 
-trait TryLockClaim: Sized {
-    fn try_lock_claim(self) -> Result<Option<Self>>;
-}
-
-impl TryLockClaim for File {
-    /// The file with its lock, `None` when another process has it.
-    fn try_lock_claim(self) -> Result<Option<File>> {
-        match self.try_lock() {
-            Ok(()) => Ok(Some(self)),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error).context("cannot lock the herd's folder"),
-        }
+/// Whether a lock that was tried was granted; `false` when another process has it.
+fn is_granted(tried: Result<(), TryLockError>) -> Result<bool> {
+    match tried {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error).context("cannot lock the herd's folder"),
     }
 }
 
@@ -134,6 +141,8 @@ pub async fn supervise(
     let token = format!("{:016x}{:016x}", getrandom::u64()?, getrandom::u64()?);
     let contact = Contact { control: listener.local_addr()?, token };
     write_contact(&claim.folder, &contact)?;
+    let (sender, mut requests) = mpsc::channel(1);
+    tokio::spawn(listen(listener, contact.token.into(), sender));
     ready(&status(&mut processes)?)?;
     loop {
         tokio::select! {
@@ -142,9 +151,7 @@ pub async fn supervise(
             _ = hangup.recv() => break,
             // Asking for the status reaps what has died.
             _ = child.recv() => drop(status(&mut processes)?),
-            accepted = listener.accept() => {
-                let Ok((mut stream, _)) = accepted else { continue };
-                let Ok(Some(request)) = timeout(REQUEST, read_request(&mut stream, &contact.token)).await else { continue };
+            Some((request, mut stream)) = requests.recv() => {
                 let down = request.action == Action::Down;
                 let reply = act(&mut processes, request).unwrap_or_else(|error| json!({ "error": format!("{error:#}") }));
                 if down {
@@ -163,6 +170,24 @@ pub async fn supervise(
     processes.stop_all()
 }
 
+/// Hands on what is asked, each with the connection that waits for its answer. Every connection is read in a task
+/// of its own: those that stay silent keep nobody waiting.
+async fn listen(listener: TcpListener, token: Arc<str>, requests: mpsc::Sender<(Request, AsyncTcpStream)>) {
+    loop {
+        let Ok((mut stream, _)) = listener.accept().await else {
+            sleep(REFUSED).await;
+            continue;
+        };
+        let (token, requests) = (Arc::clone(&token), requests.clone());
+        tokio::spawn(async move {
+            if let Ok(Some(request)) = timeout(REQUEST, read_request(&mut stream, &token)).await {
+                // Fails only when the supervisor has ended.
+                let _ = requests.send((request, stream)).await;
+            }
+        });
+    }
+}
+
 /// Reads one request; `None` when it is none, or has another token.
 async fn read_request(stream: &mut AsyncTcpStream, token: &str) -> Option<Request> {
     let mut line = String::new();
@@ -173,9 +198,6 @@ async fn read_request(stream: &mut AsyncTcpStream, token: &str) -> Option<Reques
 
 fn act(processes: &mut Processes, request: Request) -> Result<Value> {
     let nodes = request.nodes;
-    for name in &nodes {
-        processes.member(name)?;
-    }
     match request.action {
         Action::Status => {}
         Action::Down => processes.stop_all()?,
@@ -217,9 +239,9 @@ fn status(processes: &mut Processes) -> Result<Value> {
 pub fn request(action: Action, nodes: &[String]) -> Result<Value> {
     let folder = run_dir()?;
     let no_herd = || anyhow!("no herd of this checkout is running: start one with `cargo xtask herd-up`");
-    // Whoever can take the lock has found no supervisor.
+    // Whoever can share the lock has found no supervisor, and does not look like one to the next who asks.
     let lock = folder.is_dir().then(|| lock_file(&folder)).transpose()?.ok_or_else(no_herd)?;
-    if lock.try_lock_claim()?.is_some() {
+    if is_granted(lock.try_lock_shared())? {
         return Err(no_herd());
     }
     let contact = fs::read(contact_file(&folder))
@@ -235,7 +257,7 @@ pub fn request(action: Action, nodes: &[String]) -> Result<Value> {
     BufReader::new(stream).read_line(&mut reply).context("the herd's supervisor did not answer")?;
     let reply: Value = serde_json::from_str(&reply).context("the herd's supervisor did not answer")?;
     if action == Action::Down {
-        lock_file(&folder)?.lock().context("cannot wait for the herd's end")?;
+        lock.lock_shared().context("cannot wait for the herd's end")?;
     }
     match reply["error"].as_str() {
         Some(error) => bail!("{error}"),

@@ -1,7 +1,8 @@
 //! A herd that is left running, from start to end, as a user has it.
 
 use std::fs;
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 use xtask::ports::PortBlock;
+use xtask::workspace::{Profile, herd_binary};
 
 /// Longer than anything takes here: a test that waits so long has failed.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -27,12 +29,17 @@ impl Checkout {
         Checkout { folder, ports: PortBlock::take(20).unwrap() }
     }
 
-    fn xtask(&self, arguments: &[&str]) -> Output {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("xtask"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HERD_")) {
             command.env_remove(name);
         }
-        command.args(arguments).env("XTASK_RUN_DIR", &self.folder).stdin(Stdio::null()).output().unwrap()
+        command.args(arguments).env("XTASK_RUN_DIR", &self.folder).stdin(Stdio::null());
+        command
+    }
+
+    fn xtask(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
     }
 
     /// Runs a command that must succeed; returns its standard output.
@@ -183,6 +190,75 @@ fn a_herd_dies_with_its_supervisor_even_when_that_is_killed() {
     kill(Pid::from_raw(supervisor), Signal::SIGKILL).unwrap();
     wait_until("the nodes are gone", || !pids.iter().any(|pid| runs(*pid)));
     assert!(checkout.fail(&["herd-status"]).contains("no herd"));
+}
+
+#[test]
+fn a_herd_in_the_foreground_ends_with_a_signal() {
+    let checkout = Checkout::new("foreground");
+    let port = checkout.ports.first().to_string();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        let mut command = checkout.command(&["herd-up", "--base-port", &port]);
+        let mut herd_up = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(herd_up.stdout.take().unwrap()).lines().map(Result::unwrap);
+        assert!(lines.any(|line| line == "Ctrl-C stops the herd."));
+        let pids = checkout.pids();
+        kill(Pid::from_raw(herd_up.id() as i32), signal).unwrap();
+        assert!(herd_up.wait().unwrap().success(), "{signal}");
+        assert!(pids.len() == 5 && !pids.into_iter().any(runs), "{signal}");
+    }
+}
+
+#[test]
+fn a_herd_that_nobody_waits_for_any_more_does_not_stay() {
+    let checkout = Checkout::new("interrupted");
+    let program = herd_binary(Profile::Debug).unwrap();
+    let port = checkout.ports.first().to_string();
+    let mut command = checkout.command(&["herd-up", "--base-port", &port, "--supervise"]);
+    let mut supervisor = command.arg(program).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // As when the herd-up that detaches is interrupted.
+    drop(supervisor.stdout.take());
+    let output = supervisor.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && stderr.contains("gone away"), "{stderr}");
+    assert!(checkout.fail(&["herd-status"]).contains("no herd"));
+    checkout.up(&[]);
+}
+
+#[test]
+fn strangers_on_the_control_port_keep_nobody_waiting() {
+    let checkout = Checkout::new("strangers");
+    checkout.up(&["--nodes", "2"]);
+    let state = fs::read(checkout.folder.join("state.json")).unwrap();
+    let state: Value = serde_json::from_slice(&state).unwrap();
+    let connect = || TcpStream::connect(state["control"].as_str().unwrap()).unwrap();
+    // Were they heard out one after the other, a second each, whoever asks next would give up before its turn.
+    let silent: Vec<TcpStream> = std::iter::repeat_with(connect).take(100).collect();
+    assert_eq!(checkout.pids().len(), 2);
+    drop(silent);
+    for request in [&b"\xff\0\n"[..], b"{}\n", b"{\"token\":\"\",\"action\":\"down\",\"nodes\":[]}\n"] {
+        let mut stranger = connect();
+        stranger.write_all(request).unwrap();
+        let mut reply = Vec::new();
+        // The end of the connection or a reset, but no answer.
+        let _ = stranger.read_to_end(&mut reply);
+        assert!(reply.is_empty());
+    }
+    assert_eq!(checkout.pids().len(), 2);
+}
+
+#[test]
+fn a_herd_whose_name_leads_out_of_the_run_folder_is_refused() {
+    let checkout = Checkout::new("named");
+    fs::create_dir_all(&checkout.folder).unwrap();
+    let file = checkout.folder.join("herd.toml");
+    for name in ["../elsewhere", "/elsewhere", "..", ""] {
+        let node = "[[node]]\nname = \"A\"\nclient = \"127.0.0.1:1\"\nlink = \"127.0.0.1:2\"\n";
+        fs::write(&file, format!("name = \"{name}\"\n{node}")).unwrap();
+        let base = checkout.ports.first().to_string();
+        let stderr =
+            checkout.fail(&["herd-up", "--detach", "--base-port", &base, "--herd", file.to_str().unwrap()]);
+        assert!(stderr.contains("choose a name without slashes"), "{stderr}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `AT <server> <skew> <client-id> <location> <time>`: what a node knows of a client, as clients and
 //! neighbours see it.
 
-use super::{ClientId, Iamat, Location, Skew, Stamp};
+use super::{Iamat, Skew};
 
 /// An AT line, understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,16 +20,11 @@ impl<'a> At<'a> {
         let mut fields = line.split(|&byte| byte == b' ');
         let mut next = || fields.next();
         let (word, server, skew) = (next()?, next()?, next()?);
-        let (client, location, stamp) = (next()?, next()?, next()?);
+        let operands = [next()?, next()?, next()?];
         if word != b"AT" || !is_node_name(server) || next().is_some() {
             return None;
         }
-        let iamat = Iamat {
-            client: ClientId::parse(client)?,
-            location: Location::parse(location)?,
-            stamp: Stamp::parse(stamp)?,
-        };
-        Some(At { line, skew: Skew::parse(skew)?, iamat })
+        Some(At { line, skew: Skew::parse(skew)?, iamat: Iamat::parse(operands)? })
     }
 
     /// Appends to `out` the AT line, without line end, of a report that `server` received with that skew.

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -92,7 +92,11 @@ impl HerdUp {
     pub fn run(self) -> Result<()> {
         if let Some(program) = &self.supervise {
             nix::unistd::setsid().context("cannot leave the terminal")?;
-            return self.supervise(program, |text| print(&format!("{text}{READY}\n")));
+            // A herd-up that was interrupted reads no more: nobody would know of this herd, so it ends.
+            return self.supervise(program, |text| {
+                writeln!(stdout().lock(), "{text}{READY}")
+                    .context("whoever asked for this herd has gone away")
+            });
         }
         // Before the build, which takes longer than seeing that it is in vain; then let go for the supervisor.
         drop(Claim::take()?);
@@ -112,7 +116,7 @@ impl HerdUp {
             let file = self.file()?;
             check_ports(&file)?;
             let mut setup = Setup {
-                folder: claim.folder_of(&file.herd().name),
+                folder: claim.folder_of(&file.herd().name)?,
                 file,
                 program: program.to_owned(),
                 environment: Environment::Inherited,
@@ -189,9 +193,12 @@ fn detach(program: &Path) -> Result<()> {
             line => said += &format!("{line}\n"),
         }
     }
-    supervisor.wait().context("cannot wait for the supervisor")?;
+    let status = supervisor.wait().context("cannot wait for the supervisor")?;
     let mut reason = String::new();
     File::open(&log)?.read_to_string(&mut reason)?;
+    if reason.trim().is_empty() {
+        bail!("the supervisor ended before the herd was ready ({status})");
+    }
     bail!("{}", reason.trim().trim_start_matches("error: "))
 }
 
@@ -199,7 +206,7 @@ fn detach(program: &Path) -> Result<()> {
 fn check_ports(file: &HerdFile) -> Result<()> {
     for member in &file.herd().members {
         for (address, what) in [(member.client, "clients"), (member.link, "links")] {
-            if address.ip().is_loopback() && address.port() != 0 && !is_free(address.port()) {
+            if address.ip().is_loopback() && address.port() != 0 && !is_free(address) {
                 bail!(
                     "port {} is taken, and {} wants it for its {what}: choose others with --base-port",
                     address.port(),

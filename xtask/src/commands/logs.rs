@@ -1,7 +1,7 @@
 //! `herd-logs`: what the nodes have logged, and what they log from now on.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Seek, Write};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -54,6 +54,11 @@ pub fn run(node: Option<&str>, follow: bool) -> Result<()> {
 
 fn copy_lines(log: &mut Log) -> io::Result<()> {
     let mut out = io::stdout().lock();
+    // A herd that starts anew empties its logs.
+    if log.file.get_ref().metadata()?.len() < log.file.stream_position()? {
+        log.file.rewind()?;
+        log.begun.clear();
+    }
     while log.file.read_until(b'\n', &mut log.begun)? > 0 && log.begun.ends_with(b"\n") {
         out.write_all(log.prefix.as_bytes())?;
         out.write_all(&log.begun)?;
