@@ -1,6 +1,7 @@
 //! A load of reports: many connections, each with a batch of commands in flight.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -38,7 +39,7 @@ impl Reports {
     /// The node cannot be reached.
     pub fn open(node: SocketAddr, connections: usize, depth: usize) -> Result<Reports> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let open = (0..connections).map(|number| Connection::open(node, number, depth));
+        let open = (0..connections).map(|_| Connection::open(node, depth));
         let connections = open.map(|connection| runtime.block_on(connection)).collect::<Result<_>>()?;
         Ok(Reports { runtime, connections })
     }
@@ -70,13 +71,16 @@ impl Reports {
 }
 
 impl Connection {
-    async fn open(node: SocketAddr, number: usize, depth: usize) -> Result<Connection> {
+    async fn open(node: SocketAddr, depth: usize) -> Result<Connection> {
         let stream = TcpStream::connect(node).await.context("cannot connect to the node")?;
         stream.set_nodelay(true)?;
+        // Clients of their own for each connection, or another load's later reports would make these stale.
+        static OPENED: AtomicUsize = AtomicUsize::new(0);
+        let opened = OPENED.fetch_add(1, Ordering::Relaxed);
         let (mut batch, mut times) = (Vec::new(), Vec::new());
         for place in 0..depth {
             batch.extend_from_slice(
-                format!("IAMAT client-{number}-{place} +34.068930-118.445127 ").as_bytes(),
+                format!("IAMAT client-{opened}-{place} +34.068930-118.445127 ").as_bytes(),
             );
             times.push(batch.len());
             batch.extend_from_slice(format!("{:SECONDS$}.918963997\n", 0).as_bytes());
