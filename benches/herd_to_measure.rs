@@ -31,7 +31,7 @@ impl HerdToMeasure {
         let setup = Setup {
             file: file.at_ports(ports.first())?,
             program: herd_binary(profile())?,
-            folder: target_dir()?.join("bench").join(name),
+            folder: target_dir()?.join("bench").join(format!("{name}-{}", ports.first())),
             environment: Environment::Clean,
             args: Vec::new(),
             variables: Vec::new(),

@@ -129,7 +129,8 @@ fn play(stage: &Stage, session: &Session, name: &str) -> Result<Transcript> {
     let setup = Setup {
         file: stage.herd.at_ports(ports.first())?.with_limits(&session.limits)?,
         program: stage.program.clone(),
-        folder: stage.folder.join(name),
+        // Of this run alone: another one may be playing the same session.
+        folder: stage.folder.join(format!("{name}-{}", ports.first())),
         environment: Environment::Clean,
         args: ["--log-level", "debug", "--places", &session.provider, "--places-url", &places.url()]
             .map(Into::into)

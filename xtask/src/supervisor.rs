@@ -27,7 +27,7 @@ use crate::processes::Processes;
 use crate::workspace::run_dir;
 
 /// How long an answer of the supervisor may take: longer than starting or stopping a large herd.
-const ANSWER: Duration = Duration::from_secs(60);
+const ANSWER: Duration = Duration::from_secs(120);
 
 /// How long the supervisor waits for the request of a connection that has been made, and how long that may be.
 const REQUEST: Duration = Duration::from_secs(1);
@@ -257,7 +257,13 @@ pub fn request(action: Action, nodes: &[String]) -> Result<Value> {
     BufReader::new(stream).read_line(&mut reply).context("the herd's supervisor did not answer")?;
     let reply: Value = serde_json::from_str(&reply).context("the herd's supervisor did not answer")?;
     if action == Action::Down {
-        lock.lock_shared().context("cannot wait for the herd's end")?;
+        let deadline = Instant::now() + ANSWER;
+        while !is_granted(lock.try_lock_shared())? {
+            if Instant::now() > deadline {
+                bail!("the herd is down, but its supervisor has not ended");
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
     }
     match reply["error"].as_str() {
         Some(error) => bail!("{error}"),

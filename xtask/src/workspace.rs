@@ -8,6 +8,9 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+/// The workspace's root.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
 /// How `herd` is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
@@ -35,8 +38,7 @@ pub fn run_dir() -> Result<PathBuf> {
 /// Cargo cannot tell.
 pub fn target_dir() -> Result<PathBuf> {
     let output = cargo()
-        .args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"])
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
+        .args(["metadata", "--no-deps", "--format-version", "1"])
         .stderr(Stdio::inherit())
         .output()
         .context("cannot run cargo metadata")?;
@@ -53,7 +55,6 @@ pub fn target_dir() -> Result<PathBuf> {
 pub fn herd_binary(profile: Profile) -> Result<PathBuf> {
     let mut build = cargo();
     build.args(["build", "--workspace", "--bin", "herd", "--message-format=json-render-diagnostics"]);
-    build.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")]);
     if profile == Profile::Release {
         build.arg("--release");
     }
@@ -69,7 +70,7 @@ pub fn herd_binary(profile: Profile) -> Result<PathBuf> {
     binary.context("cargo build names no executable for herd")
 }
 
-/// Cargo, as if called from a shell. What an outer cargo has told this process about its own package is taken
+/// Cargo, as if called from a shell in the workspace's root, which a relative target folder is relative to. What an outer cargo has told this process about its own package is taken
 /// away: build scripts that look at it would run again each time the caller changes.
 pub fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
@@ -81,5 +82,6 @@ pub fn cargo() -> Command {
     told.for_each(|name| {
         cargo.env_remove(name);
     });
+    cargo.current_dir(ROOT);
     cargo
 }

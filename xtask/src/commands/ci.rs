@@ -26,12 +26,8 @@ pub fn run() -> Result<()> {
         let name = format!("cargo {}", step.join(" "));
         print(&format!("\n== {name}\n"))?;
         let started = Instant::now();
-        let status = cargo()
-            .args(step)
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-            .env("CI", "true")
-            .status()
-            .with_context(|| format!("cannot run {name}"))?;
+        let status =
+            cargo().args(step).env("CI", "true").status().with_context(|| format!("cannot run {name}"))?;
         if !status.success() {
             bail!("{name} failed");
         }

@@ -1,5 +1,8 @@
 //! Bytes as visible text and back: `\r \n \t \f \v \0 \\ \xNN`, and `\{x*4096}` for many of one byte.
 
+/// A repetition may be so long: enough for any limit of a node.
+const MOST_TIMES: usize = 10_000_000;
+
 /// Runs of at least so many equal bytes are shown as a repetition.
 const LONG_RUN: usize = 40;
 
@@ -41,7 +44,8 @@ pub(super) fn unescape(text: &str) -> Result<Vec<u8>, String> {
                 let end = after.iter().position(|&byte| byte == b'}').ok_or_else(wrong)?;
                 let repetition = std::str::from_utf8(&after[..end]).map_err(|_| wrong())?;
                 let (what, times) = repetition.rsplit_once('*').ok_or_else(wrong)?;
-                let times: usize = times.parse().map_err(|_| wrong())?;
+                let times: usize =
+                    times.parse().ok().filter(|times| *times <= MOST_TIMES).ok_or_else(wrong)?;
                 bytes.extend(what.as_bytes().repeat(times));
                 rest = &after[end + 1..];
             }
@@ -134,7 +138,7 @@ mod tests {
 
     #[test]
     fn what_is_no_escape_is_told() {
-        for text in ["\\", "\\q", "\\x1", "\\xzz", "\\x+f", "\\{x*}", "\\{x", "\\{x}"] {
+        for text in ["\\", "\\q", "\\x1", "\\xzz", "\\x+f", "\\{x*}", "\\{x*10000001}", "\\{x", "\\{x}"] {
             assert!(unescape(text).is_err(), "{text}");
         }
     }

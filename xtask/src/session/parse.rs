@@ -212,7 +212,7 @@ fn mount(words: &[String]) -> Result<Mount, String> {
         match name.as_str() {
             "status" => mount.status = status(&value)?,
             "delay" => mount.delay = Duration::from_millis(number(&value)?),
-            "times" => mount.times = Some(number(&value)?),
+            "times" => mount.times = Some(times(&value)?),
             "radius" => mount.parameters.push((name, value)),
             _ => return Err(format!("`{option}` is none of: status=N, delay=MS, times=N, radius=METRES")),
         }
@@ -223,6 +223,13 @@ fn mount(words: &[String]) -> Result<Mount, String> {
 fn parameter(pair: &str) -> Result<(String, String), String> {
     let (name, value) = pair.split_once('=').ok_or_else(|| format!("expected NAME=VALUE, not `{pair}`"))?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+fn times(text: &str) -> Result<u64, String> {
+    match number(text)? {
+        0 => Err("an answer that is given 0 times is none".to_owned()),
+        times => Ok(times),
+    }
 }
 
 fn status(text: &str) -> Result<u16, String> {
@@ -271,6 +278,7 @@ mod tests {
             ("places x.json slow=1", "s:2: `slow=1` is none of: status=N"),
             ("upstream 1 radius", "s:2: expected NAME=VALUE, not `radius`"),
             ("kill", "s:2: expected `kill NODE..`"),
+            ("places x.json times=0", "s:2: an answer that is given 0 times is none"),
             ("places x.json status=42", "s:2: `42` is no HTTP status"),
             ("needs 1999-winter", "s:2: `1999-winter` is no herd of fixtures/herds"),
             ("provider googel", "s:2: `googel` is none of: offline, google,"),
