@@ -24,7 +24,8 @@ pub struct Limits {
     pub idle_client: Duration,
     /// Client connections served at once. The next one is told so and closed gently.
     pub client_connections: usize,
-    /// Connections beyond that which are being told so at once; even further ones are just closed.
+    /// Connections beyond that which are being closed gently at once. Even further ones are told and closed
+    /// without waiting for what they may have sent: else refusing would itself use up the files.
     pub client_refusals: usize,
     /// File descriptors kept free of clients, for links, logs and upstream requests.
     pub spare_files: usize,

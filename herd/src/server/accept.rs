@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
@@ -25,16 +25,12 @@ const TOO_MANY: &[u8] = b"? too many connections\n";
 pub(super) async fn clients(shared: Arc<Shared>, listener: Listener) {
     let refusals = Arc::new(Semaphore::new(shared.limits.client_refusals));
     accept(&shared, listener, "client", |stream, peer| {
-        let seat = Seat::take(&shared);
-        if let Some(seat) = seat {
-            shared.tasks.spawn(async move { client::serve(Arc::clone(&seat.0), stream, peer).await });
-        } else if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {
+        if let Some(seat) = Seat::take(&shared) {
+            shared.conversations.spawn(client::serve(seat, stream, peer));
+        } else {
             warn!(%peer, most = shared.limits.client_connections, "too many client connections");
-            let shared = Arc::clone(&shared);
-            shared.tasks.clone().spawn(async move {
-                refuse(stream, &shared).await;
-                drop(permit);
-            });
+            let permit = Arc::clone(&refusals).try_acquire_owned().ok();
+            shared.tasks.spawn(refuse(stream, Arc::clone(&shared), permit));
         }
     })
     .await;
@@ -82,13 +78,18 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 /// One of the places for clients, given back when dropped.
-struct Seat(Arc<Shared>);
+pub(super) struct Seat(Arc<Shared>);
 
 impl Seat {
     fn take(shared: &Arc<Shared>) -> Option<Seat> {
         let seat = Seat(Arc::clone(shared));
         let taken = shared.clients.fetch_add(1, Ordering::Relaxed);
         (taken < shared.limits.client_connections).then_some(seat)
+    }
+
+    /// What its client shares with all others.
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.0
     }
 }
 
@@ -98,8 +99,11 @@ impl Drop for Seat {
     }
 }
 
-async fn refuse(mut stream: Stream, shared: &Shared) {
+/// Tells a client that it cannot be served, and closes: gently, if it is one of the few that may linger.
+async fn refuse(mut stream: Stream, shared: Arc<Shared>, lingers: Option<OwnedSemaphorePermit>) {
     // A fresh connection has room for one short line; if it is gone already, nobody is left to be told.
     let _ = exchange(&mut stream, None, TOO_MANY).await;
-    linger(stream, &shared.limits).await;
+    if lingers.is_some() {
+        linger(stream, &shared.limits).await;
+    }
 }

@@ -34,7 +34,7 @@ impl Fetching<'_> {
     }
 }
 
-/// A sending buffer that grew over this is not kept once it is empty.
+/// Bytes sent that may stay in the sending buffer, and the size to which an empty one is shrunk.
 const KEPT: usize = 64 * 1024;
 
 impl Answers {
@@ -46,7 +46,7 @@ impl Answers {
         }
     }
 
-    /// Adds an answer that is being fetched. It stops being fetched when the client goes away.
+    /// Adds an answer that is being fetched. Nobody waits for it any more when the client goes away.
     pub(super) fn fetch(&mut self, answer: impl Future<Output = Vec<u8>> + Send + 'static) {
         let places = AbortOnDropHandle::new(tokio::spawn(answer));
         self.waiting.push_back(Waiting { places, behind: Vec::new() });
@@ -82,6 +82,10 @@ impl Answers {
             self.sent = 0;
             self.sendable.clear();
             self.sendable.shrink_to(KEPT);
+        } else if self.sent >= KEPT.max(self.sendable.len() / 2) {
+            // A client that reads steadily and is always owed something must not make the buffer grow. What
+            // stays is less than what goes, so the moving costs no more than the sending did.
+            self.sendable.drain(..std::mem::take(&mut self.sent));
         }
     }
 
@@ -93,5 +97,23 @@ impl Answers {
     /// Whether nothing is owed.
     pub(super) fn is_empty(&self) -> bool {
         self.sendable().is_empty() && self.waiting.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_is_always_owed_something_does_not_make_the_buffer_grow() {
+        let mut answers = Answers::default();
+        answers.next().extend_from_slice(b"first");
+        for number in 0..100_000 {
+            let answer = format!("answer {number:6}\n");
+            answers.next().extend_from_slice(answer.as_bytes());
+            answers.sent(answer.len());
+        }
+        assert_eq!(answers.sendable(), b"9999\n");
+        assert!(answers.sendable.capacity() <= 4 * KEPT, "{} bytes", answers.sendable.capacity());
     }
 }

@@ -6,27 +6,32 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tracing::{Level, debug, enabled};
 
+use super::accept::Seat;
 use super::answers::Answers;
 use super::linger::linger;
-use super::{STOP_PLACES, Shared, clock, lock};
+use super::{Shared, clock, lock};
 use crate::message::{Lines, Piece, Time};
 use crate::net::{Exchanged, Stream, exchange};
 use crate::node::{Answer, Node, PlacesQuery, places_answer, write_invalid};
 use crate::places::{PlacesError, error_object};
 
 /// Serves a client until it leaves, breaks a limit, or the node stops.
-pub(super) async fn serve(shared: Arc<Shared>, stream: Stream, peer: SocketAddr) {
+pub(super) async fn serve(seat: Seat, mut stream: Stream, peer: SocketAddr) {
+    let shared = Arc::clone(seat.shared());
     debug!(%peer, "client connected");
     let mut client = Client::new(Arc::clone(&shared), peer);
-    let mut stream = stream;
     match client.converse(&mut stream).await {
         Ok(End::Closed) => debug!(%peer, "client closed"),
         Ok(End::Gently(reason)) => {
             debug!(%peer, reason, "closing client gently");
-            linger(stream, &shared.limits).await;
+            // The conversation is over: a stop need not wait for this before it ends the links.
+            shared.tasks.clone().spawn(async move {
+                linger(stream, &shared.limits).await;
+                drop(seat);
+            });
         }
         Ok(End::TimedOut(reason)) => debug!(%peer, reason, "closing client"),
         Err(error) => debug!(%peer, %error, "client lost"),
@@ -136,6 +141,8 @@ impl Client {
                     ),
                     Piece::TooLong(line) => {
                         let shown = &line[..line.len().min(self.shared.limits.echo_bytes)];
+                        let peer = self.peer;
+                        debug!(%peer, line = %shown.escape_ascii(), "received the start of a line too long");
                         write_invalid(self.answers.next(), shown);
                         self.input = Input::Closed("line too long");
                         self.lines.discard();
@@ -259,13 +266,10 @@ fn answer_line(
 
 /// The whole answer to a WHATSAT that needs the Places service.
 async fn look_around(shared: Arc<Shared>, peer: SocketAddr, at: Box<[u8]>, query: PlacesQuery) -> Vec<u8> {
-    let stopping = async {
-        shared.stop.cancelled().await;
-        sleep(STOP_PLACES).await;
-    };
     let json = tokio::select! {
+        biased;
+        () = shared.stop_places.cancelled() => error_object(&PlacesError::Stopping.to_string()),
         json = shared.places.answer(&query) => json,
-        () = stopping => error_object(&PlacesError::Stopping.to_string()),
     };
     debug!(%peer, line = %at.escape_ascii(), places_bytes = json.len(), "answered");
     let mut answer = Vec::new();

@@ -12,8 +12,8 @@ use crate::message::{Lines, Piece};
 use crate::net::{Stream, exchange};
 use crate::node::{Link, LinkEnd, LinkEvent, NeighbourId, Node, Outcome};
 
-/// Serves a link from hello to goodbye, and says why it ended. `handshake` is given back once the other side
-/// has said who it is.
+/// Serves a link from hello to goodbye, and says why it ended. `handshake` is given back once the link is up, or
+/// the connection closed.
 pub(super) async fn serve(
     shared: Arc<Shared>,
     mut stream: Stream,
@@ -28,12 +28,15 @@ pub(super) async fn serve(
     task.shared.announce_link_change();
     let neighbour = task.neighbour_name();
     match &end {
-        LinkEnd::Duplicate => debug!(neighbour, peer, reason = %end, "link closed"),
         end if task.link.is_complete() => info!(neighbour, peer, reason = %end, "link down"),
+        LinkEnd::Duplicate => debug!(neighbour, peer, reason = %end, "link closed"),
         end => warn!(neighbour, peer, reason = %end, "no link"),
     }
-    let LinkTask { shared, out, sent, .. } = task;
-    shared.tasks.clone().spawn(async move { say_goodbye(&shared, stream, &out[sent..]).await });
+    let LinkTask { shared, out, sent, handshake, .. } = task;
+    shared.tasks.clone().spawn(async move {
+        say_goodbye(&shared, stream, &out[sent..]).await;
+        drop(handshake);
+    });
     end
 }
 
@@ -52,15 +55,20 @@ type Never = std::convert::Infallible;
 impl LinkTask {
     async fn converse(&mut self, stream: &mut Stream) -> Result<Never, LinkEnd> {
         let connection = |error: std::io::Error| LinkEnd::Connection(error.to_string());
-        let stop = self.shared.stop.clone();
+        let stop = self.shared.stop_links.clone();
         let mut growth = self.shared.log_growth.subscribe();
         loop {
             growth.borrow_and_update();
             let deadline = self.transmit()?;
             let is_writing = self.sent < self.out.len();
+            let is_stopping = stop.is_cancelled();
+            // What clients have been answered is to be known elsewhere before this node is gone.
+            if is_stopping && !is_writing {
+                return Err(LinkEnd::Stopping);
+            }
             tokio::select! {
                 biased;
-                () = stop.cancelled() => return Err(LinkEnd::Stopping),
+                () = stop.cancelled(), if !is_stopping => {}
                 done = exchange(stream, Some(self.lines.room()), &self.out[self.sent..]) => {
                     let done = done.map_err(connection)?;
                     self.sent += done.written.unwrap_or_default();

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -27,12 +27,14 @@ use crate::net::{self, Listener};
 use crate::node::{Limits, LinkId, Lives, Node};
 use crate::places::Places;
 
-/// How long a stopping node waits for its connections before it drops them: with room to spare within the two
-/// seconds that a stop may take.
-const STOP: Duration = Duration::from_millis(1700);
-
-/// How long a stopping node waits for places that were asked before.
+/// A stop has three steps, each by this long after its start. First, places that were asked for are given up.
 const STOP_PLACES: Duration = Duration::from_millis(1000);
+
+/// Then clients have their last answers, and links say what those changed and end.
+const STOP_CLIENTS: Duration = Duration::from_millis(1300);
+
+/// At last all connections are dropped: with room to spare within the two seconds that a stop may take.
+const STOP: Duration = Duration::from_millis(1700);
 
 /// A node that listens, not yet serving.
 #[derive(Debug)]
@@ -76,7 +78,15 @@ struct Shared {
     next_link: AtomicU64,
     /// Monotonic time is counted from here.
     started: Instant,
+    /// Nothing new is taken from clients any more.
     stop: CancellationToken,
+    /// Places are not waited for any more.
+    stop_places: CancellationToken,
+    /// The table does not change any more: links end once they have said what is in it.
+    stop_links: CancellationToken,
+    /// Conversations with clients: what may still change the table.
+    conversations: TaskTracker,
+    /// Everything else.
     tasks: TaskTracker,
 }
 
@@ -110,6 +120,9 @@ impl Server {
             next_link: AtomicU64::new(0),
             started: Instant::now(),
             stop,
+            stop_places: CancellationToken::new(),
+            stop_links: CancellationToken::new(),
+            conversations: TaskTracker::new(),
             tasks: TaskTracker::new(),
         };
         Ok(Server { shared: Arc::new(shared), member: member.clone(), clients, links })
@@ -123,8 +136,8 @@ impl Server {
         Ok((self.clients.local_addr()?, self.links.local_addr()?))
     }
 
-    /// Serves until told to stop; then answers what has been asked, and closes. `neighbours` says where each
-    /// neighbour listens for links. Takes at most two seconds from the stop.
+    /// Serves until told to stop; then answers what has been asked, floods what that changed, and closes.
+    /// `neighbours` says where each neighbour listens for links. Takes at most two seconds from the stop.
     pub async fn run(self, neighbours: impl IntoIterator<Item = (String, SocketAddr)>) {
         let Server { shared, member, clients, links } = self;
         for (name, address) in neighbours {
@@ -137,8 +150,7 @@ impl Server {
         shared.tasks.spawn(accept::clients(Arc::clone(&shared), clients));
         tracing::info!(name = member.name, clients = %member.client, links = %member.link, "node started");
         shared.stop.cancelled().await;
-        shared.tasks.close();
-        let all_closed = timeout(STOP, shared.tasks.wait()).await.is_ok();
+        let all_closed = shared.wind_down(Instant::now()).await;
         let (places, breaker) = (shared.places.counters(), shared.places.breaker_state());
         tracing::info!(%places, breaker, "asked for places");
         tracing::info!(name = member.name, all_closed, "node stopped");
@@ -146,6 +158,18 @@ impl Server {
 }
 
 impl Shared {
+    /// The steps of a stop that began at `began`. Returns whether every connection has been closed in time.
+    async fn wind_down(&self, began: Instant) -> bool {
+        self.conversations.close();
+        if timeout_at(began + STOP_PLACES, self.conversations.wait()).await.is_err() {
+            self.stop_places.cancel();
+            let _ = timeout_at(began + STOP_CLIENTS, self.conversations.wait()).await;
+        }
+        self.stop_links.cancel();
+        self.tasks.close();
+        timeout_at(began + STOP, self.tasks.wait()).await.is_ok()
+    }
+
     /// Monotonic time, as the links count it.
     fn now(&self) -> Duration {
         self.started.elapsed()

@@ -181,6 +181,78 @@ async fn a_stop_delivers_the_answers_in_flight_within_two_seconds() {
     }
 }
 
+/// Signals a node and waits until it has gone.
+fn stop(node: &mut Node) {
+    kill(Pid::from_raw(node.process.id() as i32), Signal::SIGTERM).unwrap();
+    assert!(node.process.wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn a_stop_answers_every_question_however_many_still_wait_for_places() {
+    let server = places(&body(1), DEADLINE).await;
+    let mut node = Node::start_with("stop-many", "", |command| with_places(command, &server));
+    node.ask(IAMAT.as_bytes());
+    let mut stream = node.connect();
+    // Four at a time are asked; those behind them come to their turn only while the node stops.
+    let questions: String = (1..=20).map(|bound| format!("WHATSAT kiwi 10 {bound}\n")).collect();
+    stream.write_all(format!("{questions}last\n").as_bytes()).unwrap();
+    while server.received_requests().await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let answers = tokio::task::spawn_blocking(move || {
+        let answers = thread::spawn(move || {
+            let mut answers = String::new();
+            stream.read_to_string(&mut answers).unwrap();
+            answers
+        });
+        stop(&mut node);
+        answers.join().unwrap()
+    });
+    let answers = answers.await.unwrap();
+    assert_eq!(answers.matches("this node is stopping").count(), 20, "{answers}");
+    assert!(answers.ends_with("}\n\n? last\n"), "{answers}");
+}
+
+#[tokio::test]
+async fn what_a_stopping_node_answers_is_known_to_its_neighbours() {
+    let server = places(&body(1), Duration::from_millis(500)).await;
+    let other = Node::start_awaiting("Parker", "Alford", "stop-flood");
+    let mut node = Node::start_beside("Alford", ("Parker", &other), "stop-flood", |command| {
+        with_places(command, &server)
+    });
+    node.ask(IAMAT.as_bytes());
+    while other.ask(b"WHATSAT kiwi 10 0\n").starts_with('?') {}
+    // The report behind four questions takes effect when the first of them is answered: after the stop began.
+    let mut stream = node.connect();
+    let questions: String = (1..=4).map(|bound| format!("WHATSAT kiwi 10 {bound}\n")).collect();
+    stream.write_all(format!("{questions}IAMAT late +1+1 1\n").as_bytes()).unwrap();
+    while server.received_requests().await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let known = tokio::task::spawn_blocking(move || {
+        stop(&mut node);
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers).unwrap();
+        assert!(answers.ends_with(" late +1+1 1\n"), "{answers}");
+        other.ask(b"WHATSAT late 10 0\n")
+    });
+    assert!(known.await.unwrap().starts_with("AT Alford "), "the neighbour has not heard it");
+}
+
+#[test]
+fn every_client_beyond_the_limit_is_told_however_many_come_at_once() {
+    let node = Node::start("crowds", "client_connections = 1");
+    let mut seated = node.connect();
+    seated.write_all(b"x\n").unwrap();
+    seated.read_exact(&mut [0; 4]).unwrap();
+    let crowd: Vec<TcpStream> = (0..100).map(|_| node.connect()).collect();
+    for mut stream in crowd {
+        let mut told = String::new();
+        stream.read_to_string(&mut told).unwrap();
+        assert_eq!(told, "? too many connections\n");
+    }
+}
+
 #[test]
 fn a_node_ends_with_its_standard_input() {
     let mut node = Node::start("stdin", "");

@@ -30,15 +30,40 @@ impl Node {
         limits: &str,
         more: impl FnOnce(&mut Command) -> &mut Command,
     ) -> Node {
-        let file = format!("{}/{test}.toml", env!("CARGO_TARGET_TMPDIR"));
-        let node =
-            "name = \"one\"\n[[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:0\"\n";
-        std::fs::write(&file, format!("{node}[limits]\n{limits}\n")).unwrap();
+        let alone = node_table("Alford", "127.0.0.1:0", None);
+        Node::run("Alford", test, &format!("name = \"one\"\n{alone}[limits]\n{limits}\n"), more)
+    }
+
+    /// Starts `name`, with `neighbour`, which runs already, as its only neighbour. That one must have been started
+    /// by [`Node::start_awaiting`].
+    pub(crate) fn start_beside(
+        name: &str,
+        neighbour: (&str, &Node),
+        test: &str,
+        more: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Node {
+        let (other, running) = neighbour;
+        let this = node_table(name, "127.0.0.1:0", Some(other));
+        let that = node_table(other, &running.link.to_string(), Some(name));
+        Node::run(name, test, &format!("name = \"pair\"\n{this}{that}"), more)
+    }
+
+    /// Starts `name`, whose only neighbour will dial it.
+    pub(crate) fn start_awaiting(name: &str, neighbour: &str, test: &str) -> Node {
+        // Nobody listens on port 1, so it is the neighbour that makes the link.
+        let this = node_table(name, "127.0.0.1:0", Some(neighbour));
+        let that = node_table(neighbour, "127.0.0.1:1", Some(name));
+        Node::run(name, test, &format!("name = \"pair\"\n{this}{that}"), |command| command)
+    }
+
+    fn run(name: &str, test: &str, herd: &str, more: impl FnOnce(&mut Command) -> &mut Command) -> Node {
+        let file = format!("{}/{test}-{name}.toml", env!("CARGO_TARGET_TMPDIR"));
+        std::fs::write(&file, herd).unwrap();
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("herd"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HERD_")) {
             command.env_remove(name);
         }
-        command.args(["Alford", "--stop-with-stdin", "--config", &file]);
+        command.args([name, "--stop-with-stdin", "--config", &file]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = more(&mut command).spawn().unwrap();
         let mut ready = String::new();
@@ -65,6 +90,14 @@ impl Node {
         stream.read_to_string(&mut answers).unwrap();
         answers
     }
+}
+
+/// A node of a herd file, with clients on any port.
+fn node_table(name: &str, link: &str, neighbour: Option<&str>) -> String {
+    let neighbours: Vec<&str> = neighbour.into_iter().collect();
+    format!(
+        "[[node]]\nname = \"{name}\"\nclient = \"127.0.0.1:0\"\nlink = \"{link}\"\nneighbours = {neighbours:?}\n"
+    )
 }
 
 impl Drop for Node {
