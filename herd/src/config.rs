@@ -33,7 +33,8 @@ use crate::places::{Fields, Layout, ProviderName};
 /// The herd that is built in: the five nodes of 2015-winter.
 const BUILT_IN: &str = include_str!("../../fixtures/herds/2015-winter.toml");
 
-/// A herd as its file describes it, checked: names and addresses are unique, edges are symmetric.
+/// A herd as its file describes it, checked: names and addresses are unique, edges are symmetric, links stay on
+/// this machine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Herd {
     /// The herd's name, for people and for folders.
@@ -53,7 +54,7 @@ pub struct Member {
     pub name: String,
     /// The address clients connect to.
     pub client: SocketAddr,
-    /// The address neighbours connect to.
+    /// The address neighbours connect to: loopback, since links are not authenticated.
     pub link: SocketAddr,
     /// The nodes it keeps a link with.
     pub neighbours: Vec<String>,
@@ -139,13 +140,20 @@ impl Herd {
         if members.is_empty() {
             problems.add(None, "a herd needs at least one [[node]] table".to_owned());
         }
-        problems.check_unique(&raw.node);
+        problems.check_names(&raw.node);
+        problems.check_addresses(&raw.node, &members);
         problems.check_edges(&raw.node);
+        if let Some(limits) = &raw.limits
+            && let Some(contradiction) = limits.get_ref().contradiction()
+        {
+            problems.at(limits, contradiction);
+        }
         if !problems.found.is_empty() {
             problems.found.sort_by_key(|problem| problem.line);
             return Err(ConfigError(problems.found));
         }
-        Ok(Herd { name: raw.name, members, limits: raw.limits, places: raw.places })
+        let limits = raw.limits.map(Spanned::into_inner).unwrap_or_default();
+        Ok(Herd { name: raw.name, members, limits, places: raw.places })
     }
 
     /// The node called `name`.
@@ -199,8 +207,7 @@ struct HerdFile {
     name: String,
     #[serde(default)]
     node: Vec<NodeTable>,
-    #[serde(default)]
-    limits: Limits,
+    limits: Option<Spanned<Limits>>,
     #[serde(default)]
     places: PlacesTable,
 }
@@ -261,21 +268,34 @@ impl Problems<'_> {
         })
     }
 
-    fn check_unique(&mut self, nodes: &[NodeTable]) {
+    fn check_names(&mut self, nodes: &[NodeTable]) {
         let mut names = BTreeMap::new();
-        let mut addresses = BTreeMap::new();
         for node in nodes {
             if let Some(first) = names.insert(node.name.get_ref(), &node.name) {
                 let first = self.line_of(first.span().start);
                 self.at(&node.name, format!("the name {} is taken by line {first}", node.name.get_ref()));
             }
-            for address in [&node.client, &node.link] {
-                // Port 0 asks the system for a free port, so two of them are not the same.
-                let chosen = !address.get_ref().ends_with(":0");
-                if let Some(first) = addresses.insert(address.get_ref(), address).filter(|_| chosen) {
-                    let first = self.line_of(first.span().start);
-                    self.at(address, format!("the address {} is taken by line {first}", address.get_ref()));
+        }
+    }
+
+    fn check_addresses(&mut self, nodes: &[NodeTable], members: &[Member]) {
+        let mut taken: BTreeMap<u16, Vec<(SocketAddr, usize)>> = BTreeMap::new();
+        for (node, member) in nodes.iter().zip(members) {
+            if !member.link.ip().is_loopback() && is_address(&node.link) {
+                let message = format!(
+                    "links are plain TCP and stay on loopback, such as 127.0.0.1: {} is not",
+                    member.link
+                );
+                self.at(&node.link, message);
+            }
+            for (text, address) in [(&node.client, member.client), (&node.link, member.link)] {
+                let line = self.line_of(text.span().start);
+                let others = taken.entry(address.port()).or_default();
+                if let Some((_, first)) = others.iter().find(|(other, _)| collide(*other, address)) {
+                    let message = format!("the address {address} is taken by line {first}");
+                    self.at(text, message);
                 }
+                others.push((address, line));
             }
         }
     }
@@ -307,6 +327,16 @@ impl Problems<'_> {
             }
         }
     }
+}
+
+fn is_address(text: &Spanned<String>) -> bool {
+    text.get_ref().parse::<SocketAddr>().is_ok()
+}
+
+/// Whether two nodes cannot listen on both. Port 0 asks the system for a free port, so it is never taken.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let same_ip = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() != 0 && one.port() == other.port() && same_ip
 }
 
 #[cfg(test)]
@@ -367,6 +397,21 @@ neighbours = ["A"]
                 "10: `nowhere:3` is no address: an IP and a port like \"127.0.0.1:12480\"",
             ),
             ("client = \"127.0.0.1:3\"\n", "", "8: missing field `client`"),
+            (
+                "client = \"127.0.0.1:3",
+                "client = \"0.0.0.0:1",
+                "10: the address 0.0.0.0:1 is taken by line 5",
+            ),
+            (
+                "client = \"127.0.0.1:1",
+                "client = \"[0:0::0:0]:2",
+                "6: the address 127.0.0.1:2 is taken by line 5",
+            ),
+            (
+                "link = \"127.0.0.1:4",
+                "link = \"192.0.2.1:4",
+                "11: links are plain TCP and stay on loopback, such as 127.0.0.1: 192.0.2.1:4 is not",
+            ),
         ] {
             assert_eq!(problems(from, to), [expected], "{to}");
         }
@@ -393,6 +438,12 @@ neighbours = ["A"]
             ("[limits]\nline_byte = 1\n", "unknown field `line_byte`"),
             ("[limits]\nlinger = \"soon\"\n", "`soon` is no duration"),
             ("[limits]\nmax_future_skew = \"24\"\n", "`24` is no duration"),
+            ("[limits]\nidle_client = \"101y\"\n", "at most 100 years"),
+            ("[limits]\nheartbeat = \"0s\"\n", "this bound cannot be 0"),
+            ("[limits]\nwhatsat_upstream = 0\n", "this bound cannot be 0"),
+            ("[limits]\nheartbeat = \"3s\"\n", "heartbeat must be shorter than link_silence"),
+            ("[limits]\nlink_line_bytes = 100\n", "link_line_bytes must be at least 512"),
+            ("[limits]\nredial_first = \"2s\"\n", "redial_first must not be longer than redial_longest"),
         ] {
             let ConfigError(problems) = Herd::parse(&format!("{PAIR}{table}"), "h").unwrap_err();
             assert!(problems[0].message.contains(expected) && problems[0].line > 12, "{problems:?}");

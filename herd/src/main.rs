@@ -22,7 +22,7 @@ use herd::server::Server;
 use herd::telemetry;
 use places_args::PlacesArgs;
 
-/// A process whose node hangs ends this long after it was told to stop.
+/// A process whose node hangs ends this long after its standard input has ended.
 const LAST_RESORT: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         Some(Subcommand::PlacesCheck { latitude, longitude, config, places }) => {
             check_places(config.as_deref(), places, *latitude, *longitude)
         }
-        None => run(&cli),
+        None => block_on(run(&cli)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -51,10 +51,18 @@ fn check_places(
     longitude: f64,
 ) -> anyhow::Result<()> {
     let herd = cli::read(config)?;
-    places_check::run(args.provider(&herd)?, &herd.limits, latitude, longitude)
+    block_on(places_check::run(args.provider(&herd)?, &herd.limits, latitude, longitude))
 }
 
-#[tokio::main(flavor = "current_thread")]
+/// Runs to the end, and not longer: a name that is still being looked up, in a thread that cannot be cancelled,
+/// is not waited for.
+fn block_on(main: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let result = runtime.block_on(main);
+    runtime.shutdown_background();
+    result
+}
+
 async fn run(cli: &Cli) -> anyhow::Result<()> {
     let plan = cli.plan()?;
     let log = plan.log_file.as_deref();

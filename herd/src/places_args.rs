@@ -1,6 +1,7 @@
 //! The arguments that say whom to ask for places.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -13,6 +14,10 @@ use crate::cli::Usage;
 /// The environment variable that may hold the API key. There is no flag: flags can be seen by everybody.
 const KEY: &str = "HERD_PLACES_KEY";
 
+/// The environment variable that may name the file that holds it. Not read by clap, which does not tell a flag
+/// from a variable: the key itself stands between them.
+const KEY_FILE: &str = "HERD_PLACES_KEY_FILE";
+
 #[derive(Debug, Args)]
 pub(crate) struct PlacesArgs {
     /// Whom to ask for places [default: google when there is a key, in HERD_PLACES_KEY or a file; else offline].
@@ -23,8 +28,9 @@ pub(crate) struct PlacesArgs {
     #[arg(long, env = "HERD_PLACES_URL", value_name = "URL")]
     places_url: Option<String>,
 
-    /// The file that holds the API key; only its owner may read it.
-    #[arg(long, env = "HERD_PLACES_KEY_FILE", value_name = "FILE")]
+    /// The file that holds the API key; only its owner may read it. Overrides HERD_PLACES_KEY, which overrides
+    /// HERD_PLACES_KEY_FILE.
+    #[arg(long, value_name = "FILE")]
     places_key_file: Option<PathBuf>,
 
     /// How google's and offline's answers are laid out [default: current].
@@ -46,7 +52,7 @@ impl PlacesArgs {
         let url = self.places_url.as_deref().or(table.url.as_deref());
         let layout = self.places_layout.or(table.layout).unwrap_or_default();
         let fields = self.places_fields.or(table.fields).unwrap_or_default();
-        let has_key = env::var_os(KEY).is_some() || self.key_file(herd).is_some();
+        let has_key = self.key_source(herd).is_some();
         let default = if has_key { ProviderName::Google } else { ProviderName::Offline };
         match self.places.or(table.provider).unwrap_or(default) {
             ProviderName::None => Ok(Provider::Nobody),
@@ -62,17 +68,30 @@ impl PlacesArgs {
         }
     }
 
-    fn key_file<'a>(&'a self, herd: &'a Herd) -> Option<&'a PathBuf> {
-        self.places_key_file.as_ref().or(herd.places.key_file.as_ref())
+    /// Where the key is: by flag, by environment, or by herd file.
+    fn key_source(&self, herd: &Herd) -> Option<KeySource> {
+        let variable = |name| env::var_os(name).filter(|value| !value.to_string_lossy().trim().is_empty());
+        let flag = self.places_key_file.clone().map(KeySource::File);
+        flag.or_else(|| variable(KEY).map(KeySource::Variable))
+            .or_else(|| variable(KEY_FILE).map(|file| KeySource::File(file.into())))
+            .or_else(|| herd.places.key_file.clone().map(KeySource::File))
     }
 
     fn key(&self, herd: &Herd) -> Result<Key, Usage> {
-        if let Ok(text) = env::var(KEY) {
-            return Key::new(&text).map_err(|reason| Usage(format!("{KEY}: {reason}")));
+        match self.key_source(herd) {
+            Some(KeySource::Variable(text)) => {
+                Key::new(&text.to_string_lossy()).map_err(|reason| Usage(format!("{KEY}: {reason}")))
+            }
+            Some(KeySource::File(file)) => Key::read(&file).map_err(Usage),
+            None => Err(Usage(format!(
+                "Google needs an API key: set {KEY}, name a file with --places-key-file, or use --places offline"
+            ))),
         }
-        let file = self.key_file(herd).ok_or_else(|| {
-            Usage(format!("Google needs an API key: set {KEY}, name a file with --places-key-file, or use --places offline"))
-        })?;
-        Key::read(file).map_err(Usage)
     }
+}
+
+/// Where a key is. Not to be printed: a variable holds the key itself.
+enum KeySource {
+    Variable(OsString),
+    File(PathBuf),
 }

@@ -16,7 +16,6 @@ const BOUND: usize = 5;
 ///
 /// # Errors
 /// It does not work; the message says why, and what to do.
-#[tokio::main(flavor = "current_thread")]
 pub(crate) async fn run(
     provider: Provider,
     limits: &Limits,

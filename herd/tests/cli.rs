@@ -73,9 +73,14 @@ fn a_port_in_use_is_named_and_ends_the_node_at_once() {
 
 #[test]
 fn links_are_refused_on_any_address_but_loopback() {
-    let file = herd_file("open-link", "127.0.0.1:0", "0.0.0.0:0");
-    let stderr = stderr_of_failure(herd().args(["Alford", "--config", &file]), 1);
+    let stderr = stderr_of_failure(herd().args(["Alford", "--link-address", "0.0.0.0:0"]), 1);
     assert!(stderr.contains("loopback only") && stderr.contains("0.0.0.0:0"), "{stderr}");
+    let file = herd_file("open-link", "127.0.0.1:0", "192.0.2.1:9");
+    let mut run = herd();
+    for command in [run.args(["Alford", "--config", &file]), herd().args(["check-config", &file])] {
+        let stderr = stderr_of_failure(command, 2);
+        assert!(stderr.contains(&format!("{file}:5: links are plain TCP and stay on loopback")), "{stderr}");
+    }
 }
 
 #[test]
@@ -91,6 +96,27 @@ fn a_wrong_key_is_not_repeated() {
         2,
     );
     assert!(stderr.contains("HERD_PLACES_KEY") && !stderr.contains("cret"), "{stderr}");
+}
+
+#[test]
+fn a_key_file_named_by_a_flag_overrides_a_key_in_the_environment() {
+    let mut command = herd();
+    command.args(["Alford", "--places-key-file", "/no/such/file"]).env("HERD_PLACES_KEY", "key");
+    assert!(stderr_of_failure(&mut command, 2).contains("/no/such/file"));
+    // A key in the environment overrides the name of a file there.
+    let mut check = herd();
+    check.args(["places-check", "--places", "google", "--places-url", "http://127.0.0.1:1"]);
+    check.env("HERD_PLACES_KEY", "key").env("HERD_PLACES_KEY_FILE", "/no/such/file");
+    assert!(stderr_of_failure(&mut check, 1).contains("unreachable"));
+}
+
+#[test]
+fn an_empty_key_is_no_key() {
+    let mut check = herd();
+    check.arg("places-check").env("HERD_PLACES_KEY", " ").assert().success();
+    let stderr =
+        stderr_of_failure(herd().args(["Alford", "--places", "google"]).env("HERD_PLACES_KEY", ""), 2);
+    assert!(stderr.contains("needs an API key"), "{stderr}");
 }
 
 #[test]

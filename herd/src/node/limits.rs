@@ -7,22 +7,25 @@ use serde::{Deserialize, Deserializer};
 /// The bounds that keep one client, one neighbour or one slow upstream from harming the rest.
 ///
 /// All are settable in the `[limits]` table of a herd file under the names of these fields; durations are
-/// written like `"30s"` or `"2s 500ms"`. What happens at a bound is said at each field.
+/// written like `"30s"` or `"2s 500ms"`, and are at most 100 years. What happens at a bound is said at each field.
+/// Those without which nothing would work cannot be 0.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Longest client line in bytes, without its line end. A longer one is answered `? ` and its first
     /// [`echo_bytes`](Self::echo_bytes) bytes; then the connection is closed gently.
+    #[serde(deserialize_with = "positive")]
     pub line_bytes: usize,
     /// How much of an over-long line its answer repeats, in bytes.
     pub echo_bytes: usize,
     /// How long a line may stay begun and unfinished before its connection is closed.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "positive_duration")]
     pub unfinished_line: Duration,
     /// How long a client may neither send nor be owed anything before its connection is closed.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "positive_duration")]
     pub idle_client: Duration,
     /// Client connections served at once. The next one is told so and closed gently.
+    #[serde(deserialize_with = "positive")]
     pub client_connections: usize,
     /// Connections beyond that which are being closed gently at once. Even further ones are told and closed
     /// without waiting for what they may have sent: else refusing would itself use up the files.
@@ -30,9 +33,10 @@ pub struct Limits {
     /// File descriptors kept free of clients, for links, logs and upstream requests.
     pub spare_files: usize,
     /// Bytes of answers held for one client. At this mark the node stops reading from it.
+    #[serde(deserialize_with = "positive")]
     pub unread_answers: usize,
     /// How long a client may take none of the answers it is owed before its connection is closed.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "positive_duration")]
     pub unread_stall: Duration,
     /// A gentle close stops sending, then discards what still comes in for at most this long, since closing
     /// with unread input would reset the connection before the client reads its last answer.
@@ -48,46 +52,53 @@ pub struct Limits {
     /// known ids go on. Updates from neighbours are never refused.
     pub distinct_clients: usize,
     /// WHATSATs asked upstream at once for one connection; its later lines wait.
+    #[serde(deserialize_with = "positive")]
     pub whatsat_per_connection: usize,
     /// Requests to the Places service in flight at once.
+    #[serde(deserialize_with = "positive")]
     pub whatsat_upstream: usize,
     /// WHATSATs waiting for one of those requests to end; beyond that the answer is `UNKNOWN_ERROR`.
     pub whatsat_waiting: usize,
     /// Time for connecting to the Places service.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "positive_duration")]
     pub places_connect: Duration,
     /// Time for one WHATSAT's answer from the Places service, waiting included.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "positive_duration")]
     pub places_total: Duration,
     /// The shortest wait before the one retry of a request to the Places service; the longest is twice that.
     #[serde(deserialize_with = "duration")]
     pub places_retry: Duration,
     /// So many failures in a row, and the Places service is left alone.
+    #[serde(deserialize_with = "positive")]
     pub places_failures: u32,
     /// For so long.
     #[serde(deserialize_with = "duration")]
     pub places_pause: Duration,
     /// Longest usable body of the Places service, in bytes.
+    #[serde(deserialize_with = "positive")]
     pub places_body_bytes: usize,
     /// Deepest usable nesting of such a body.
+    #[serde(deserialize_with = "positive")]
     pub places_depth: usize,
     /// How often a node says on each link that it lives.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "positive_duration")]
     pub heartbeat: Duration,
     /// How long a neighbour may be silent before its link is ended.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "positive_duration")]
     pub link_silence: Duration,
     /// The first wait after a failed dial; each further one doubles.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "positive_duration")]
     pub redial_first: Duration,
     /// The longest wait between dials.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "positive_duration")]
     pub redial_longest: Duration,
-    /// Longest line between nodes, in bytes: an AT line of the longest client line and a mark fit easily.
+    /// Longest line between nodes, in bytes; a longer one ends the link. At least 512, the longest AT line.
     pub link_line_bytes: usize,
     /// About how many bytes of updates a link writes before it marks them and looks at the clock again.
+    #[serde(deserialize_with = "positive")]
     pub link_batch_bytes: usize,
     /// Connections on the link port that have not yet said who they are, at once.
+    #[serde(deserialize_with = "positive")]
     pub link_handshakes: usize,
 }
 
@@ -128,6 +139,29 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// What is wrong with these bounds together, if anything.
+    pub fn contradiction(&self) -> Option<String> {
+        if self.heartbeat >= self.link_silence {
+            return Some(
+                "heartbeat must be shorter than link_silence, or every link ends for being silent".to_owned(),
+            );
+        }
+        if self.link_line_bytes < LONGEST_AT {
+            return Some(format!(
+                "link_line_bytes must be at least {LONGEST_AT}, or links end over a long AT line"
+            ));
+        }
+        if self.redial_first > self.redial_longest {
+            return Some("redial_first must not be longer than redial_longest".to_owned());
+        }
+        None
+    }
+}
+
+/// No AT line is longer, in bytes: the names of node and client, the longest numbers, and what is between them fit.
+const LONGEST_AT: usize = 512;
+
 /// Reads a bound that may be switched off: `"off"`, or a duration like `"24h"`.
 ///
 /// # Errors
@@ -136,13 +170,34 @@ pub fn parse_duration_or_off(text: &str) -> Result<Option<Duration>, String> {
     if text == "off" { Ok(None) } else { parse_duration(text).map(Some) }
 }
 
+/// Long enough for "never", short enough to be added to any clock.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 fn parse_duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text)
-        .map_err(|error| format!("`{text}` is no duration like \"30s\" or \"2s 500ms\": {error}"))
+    let parsed = humantime::parse_duration(text)
+        .map_err(|error| format!("`{text}` is no duration like \"30s\" or \"2s 500ms\": {error}"))?;
+    if parsed > LONGEST {
+        return Err(format!("`{text}` is too long: at most 100 years"));
+    }
+    Ok(parsed)
 }
 
 fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     parse_duration(&String::deserialize(from)?).map_err(serde::de::Error::custom)
+}
+
+fn positive_duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    above_zero(duration(from)?)
+}
+
+fn positive<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default + PartialEq>(
+    from: D,
+) -> Result<T, D::Error> {
+    above_zero(T::deserialize(from)?)
+}
+
+fn above_zero<T: Default + PartialEq, E: serde::de::Error>(value: T) -> Result<T, E> {
+    if value == T::default() { Err(E::custom("this bound cannot be 0")) } else { Ok(value) }
 }
 
 fn duration_or_off<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
