@@ -20,6 +20,9 @@ pub enum Unusable {
     /// Not one JSON object with a string `status` and an array `results`.
     #[error("it is no JSON object with a status and results")]
     NotAnAnswer,
+    /// Neither places nor the empty object that means none.
+    #[error("it has no list of places, and is not empty")]
+    NoPlaces,
 }
 
 #[derive(Deserialize)]

@@ -1,11 +1,13 @@
 //! Google's Places API (New): a POST with the key in a header, its answer put into the legacy shape.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use reqwest::Url;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tokio::time::timeout;
 
 use super::http::{Http, service_url};
 use super::layout::Layout;
@@ -54,6 +56,8 @@ pub struct Google {
     layout: Layout,
     http: Http,
     depth: usize,
+    /// How long the reason of a failure is waited for.
+    explanation: Duration,
 }
 
 impl Google {
@@ -69,23 +73,25 @@ impl Google {
         limits: &Limits,
     ) -> Result<Google, String> {
         let url = service_url(base.unwrap_or(GOOGLE), PATH, GOOGLE)?;
-        Ok(Google { url, key, fields, layout, http: Http::new(limits), depth: limits.places_depth })
+        let (http, depth, explanation) = (Http::new(limits), limits.places_depth, limits.places_retry);
+        Ok(Google { url, key, fields, layout, http, depth, explanation })
     }
 
-    /// Asks once. A radius of 0, which this API refuses, is answered without asking.
+    /// The answer to a question that this API would refuse: a radius of 0.
+    pub(super) fn refusal(&self, query: &PlacesQuery) -> Option<Found> {
+        (number(&query.metres) == 0.0)
+            .then(|| self.answer(&error_answer("INVALID_REQUEST", "a radius of 0 is not searched")))
+    }
+
+    /// Asks once.
     ///
     /// # Errors
     /// Says what failed, without the request.
     pub(super) async fn ask(&self, query: &PlacesQuery) -> Result<Found, PlacesError> {
-        let number = |text: &str| text.parse::<f64>().unwrap_or_default();
-        let radius = number(&query.metres);
-        if radius == 0.0 {
-            return Ok(self.answer(&error_answer("INVALID_REQUEST", "a radius of 0 is not searched")));
-        }
         let (latitude, longitude) = query.location.split_once(',').unwrap_or_default();
         let center = json!({ "latitude": number(latitude), "longitude": number(longitude) });
         let body = json!({
-            "locationRestriction": { "circle": { "center": center, "radius": radius } },
+            "locationRestriction": { "circle": { "center": center, "radius": number(&query.metres) } },
             "maxResultCount": query.bound,
         });
         let request = |client: &reqwest::Client| {
@@ -96,16 +102,27 @@ impl Google {
                 .header("X-Goog-FieldMask", self.fields.mask())
                 .body(body.to_string())
         };
-        let (status, body) = self.http.send(request).await?;
-        let value = self.parse(&body);
-        match status {
-            200 => Ok(self.answer(&legacy_answer(&value?, query.bound)?)),
-            400..=499 => {
-                let error = value.ok().and_then(|value| legacy_error(status, &value));
+        let response = self.http.send(request).await?;
+        match response.status().as_u16() {
+            200 => Ok(self.answer(&legacy_answer(&self.read(response).await?, query.bound)?)),
+            status @ 400..=499 => {
+                let error = legacy_error(status, &self.read(response).await.unwrap_or_default());
                 error.map(|error| self.answer(&error)).ok_or(PlacesError::Status(status))
+            }
+            status @ 500..=599 => {
+                // Why it failed is worth telling, but not worth the time in which to try once more.
+                let body = timeout(self.explanation, self.read(response)).await.ok().and_then(Result::ok);
+                let explanation = body.as_ref().and_then(|body| body["error"]["message"].as_str());
+                Err(explanation.map_or(PlacesError::Status(status), |explanation| {
+                    PlacesError::Explained(status, explanation.to_owned())
+                }))
             }
             status => Err(PlacesError::Status(status)),
         }
+    }
+
+    async fn read(&self, response: reqwest::Response) -> Result<Value, PlacesError> {
+        Ok(self.parse(&self.http.body(response).await?)?)
     }
 
     fn parse(&self, body: &[u8]) -> Result<Value, Unusable> {
@@ -123,12 +140,16 @@ impl Google {
     }
 }
 
-/// A legacy answer from a New one. No places at all is an empty object.
+fn number(text: &str) -> f64 {
+    text.parse().unwrap_or_default()
+}
+
+/// A legacy answer from a New one. No places at all is an empty object; nothing else without places is an answer.
 fn legacy_answer(new: &Value, bound: usize) -> Result<Value, Unusable> {
-    let places = match &new["places"] {
-        Value::Null => &Vec::new(),
-        Value::Array(places) => places,
-        _ => return Err(Unusable::NotAnAnswer),
+    let places = match (new.get("places"), new.as_object()) {
+        (Some(Value::Array(places)), _) => places,
+        (None, Some(members)) if members.is_empty() => &Vec::new(),
+        _ => return Err(Unusable::NoPlaces),
     };
     let places = &places[..places.len().min(bound)];
     let sources = places.iter().filter_map(|place| place["attributions"].as_array()).flatten();
@@ -164,13 +185,7 @@ fn legacy_place(new: &Value) -> Value {
             place.insert(name.to_owned(), value);
         }
     };
-    let corner = |point: &Value| json!({ "lat": point["latitude"], "lng": point["longitude"] });
-    let mut geometry = json!({ "location": corner(&new["location"]) });
-    if let Some(viewport) = new.get("viewport") {
-        geometry["viewport"] =
-            json!({ "northeast": corner(&viewport["high"]), "southwest": corner(&viewport["low"]) });
-    }
-    put("geometry", geometry);
+    put("geometry", legacy_geometry(new));
     put("name", new["displayName"]["text"].clone());
     put("place_id", new["id"].clone());
     put("reference", new["id"].clone());
@@ -195,24 +210,36 @@ fn legacy_place(new: &Value) -> Value {
     Value::Object(place)
 }
 
+/// A place's location and viewport, as far as they are told.
+fn legacy_geometry(new: &Value) -> Value {
+    let point = |new: &Value| renamed(new, &[("lat", "latitude"), ("lng", "longitude")]);
+    let viewport = &new["viewport"];
+    let viewport = present([("northeast", point(&viewport["high"])), ("southwest", point(&viewport["low"]))]);
+    present([("location", point(&new["location"])), ("viewport", viewport)])
+}
+
 fn legacy_photo(new: &Value) -> Value {
     let authors = new["authorAttributions"].as_array().into_iter().flatten();
     let anchors: Vec<String> = authors.map(|author| anchor(&author["uri"], &author["displayName"])).collect();
     // "places/ID/photos/REFERENCE"
     let reference = new["name"].as_str().and_then(|name| name.rsplit('/').next());
-    json!({
-        "height": new["heightPx"],
-        "html_attributions": anchors,
-        "photo_reference": reference,
-        "width": new["widthPx"],
-    })
+    present([
+        ("height", new["heightPx"].clone()),
+        ("html_attributions", Value::from(anchors)),
+        ("photo_reference", Value::from(reference)),
+        ("width", new["widthPx"].clone()),
+    ])
 }
 
 /// Some members under other names; null when there are none.
-fn renamed(new: &Value, names: &[(&str, &str)]) -> Value {
-    let present =
-        names.iter().filter_map(|(legacy, name)| Some((legacy.to_string(), new.get(name)?.clone())));
-    let members: Map<String, Value> = present.collect();
+fn renamed<const N: usize>(new: &Value, names: &[(&'static str, &str); N]) -> Value {
+    present(names.map(|(legacy, name)| (legacy, new[name].clone())))
+}
+
+/// An object of those members that are not null; null when there are none.
+fn present<const N: usize>(members: [(&'static str, Value); N]) -> Value {
+    let told = members.into_iter().filter(|(_, value)| !value.is_null());
+    let members: Map<String, Value> = told.map(|(name, value)| (name.to_owned(), value)).collect();
     if members.is_empty() { Value::Null } else { Value::Object(members) }
 }
 
@@ -271,10 +298,14 @@ mod tests {
     #[test]
     fn what_is_not_told_is_left_out() {
         let place = legacy_place(
-            &json!({ "id": "x", "location": { "latitude": 1, "longitude": 2 }, "formattedAddress": "there" }),
+            &json!({ "id": "x", "location": { "latitude": 1 }, "formattedAddress": "there", "photos": [{}] }),
         );
-        let names: Vec<&str> = place.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(names, ["geometry", "place_id", "reference", "scope", "vicinity"]);
+        let expected = json!({
+            "geometry": { "location": { "lat": 1 } }, "photos": [{ "html_attributions": [] }], "place_id": "x",
+            "reference": "x", "scope": "GOOGLE", "vicinity": "there",
+        });
+        assert_eq!(place, expected);
+        assert_eq!(legacy_place(&json!({})), json!({ "scope": "GOOGLE" }));
     }
 
     #[test]
@@ -282,7 +313,10 @@ mod tests {
         assert_eq!(legacy_answer(&json!({}), 5).unwrap()["status"], "ZERO_RESULTS");
         let three = json!({ "places": [{ "id": "a" }, { "id": "b" }, { "id": "c" }] });
         assert_eq!(legacy_answer(&three, 2).unwrap()["results"].as_array().unwrap().len(), 2);
-        assert!(legacy_answer(&json!({ "places": 1 }), 2).is_err());
+        for other in [json!({ "places": 1 }), json!({ "error": { "code": 500 } }), json!({ "status": "OK" })]
+        {
+            assert_eq!(legacy_answer(&other, 2), Err(Unusable::NoPlaces), "{other}");
+        }
     }
 
     #[test]

@@ -42,12 +42,13 @@ impl GoogleLegacy {
             .append_pair("location", &query.location)
             .append_pair("radius", &query.metres)
             .append_pair("key", self.key.reveal());
-        match self.http.send(|client| client.get(url)).await? {
-            (200, body) => {
-                let json = cut(&body, query.bound, self.depth)?;
+        let response = self.http.send(|client| client.get(url)).await?;
+        match response.status().as_u16() {
+            200 => {
+                let json = cut(&self.http.body(response).await?, query.bound, self.depth)?;
                 Ok(Found { status: status_of(&json), json })
             }
-            (status, _) => Err(PlacesError::Status(status)),
+            status => Err(PlacesError::Status(status)),
         }
     }
 }

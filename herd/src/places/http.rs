@@ -23,21 +23,22 @@ impl Http {
         Http { connect: limits.places_connect, body_bytes: limits.places_body_bytes, client: OnceLock::new() }
     }
 
-    /// Sends the request that `build` makes; returns the HTTP status and the body, decompressed.
+    /// Sends the request that `build` makes; returns as soon as the HTTP status is known.
     ///
     /// # Errors
-    /// The service cannot be reached, the connection breaks, or the body is too long.
+    /// The service cannot be reached, or the connection breaks.
     pub(super) async fn send(
         &self,
         build: impl FnOnce(&Client) -> RequestBuilder,
-    ) -> Result<(u16, Vec<u8>), PlacesError> {
-        let response = build(self.client()?).send().await.map_err(|error| transport(&error))?;
-        let status = response.status().as_u16();
-        Ok((status, self.read(response).await?))
+    ) -> Result<Response, PlacesError> {
+        build(self.client()?).send().await.map_err(|error| transport(&error))
     }
 
-    /// The body is bounded after decompression: a small one can be made to grow without end.
-    async fn read(&self, mut response: Response) -> Result<Vec<u8>, PlacesError> {
+    /// Reads a body, decompressed. It is bounded after that: a small one can be made to grow without end.
+    ///
+    /// # Errors
+    /// The connection breaks, or the body is too long.
+    pub(super) async fn body(&self, mut response: Response) -> Result<Vec<u8>, PlacesError> {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| transport(&error))? {
             body.extend_from_slice(&chunk);

@@ -16,6 +16,7 @@ mod http;
 mod key;
 mod layout;
 mod offline;
+mod upstream;
 
 pub use body::{Unusable, cut, error_object};
 pub use counters::Counters;
@@ -26,18 +27,12 @@ pub use layout::Layout;
 pub use offline::Offline;
 
 use body::{error_answer, is_deeper_than, status_of};
-use breaker::Breaker;
-use counters::status_name;
+use upstream::{Service, Upstream};
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clap::ValueEnum;
 use serde::Deserialize;
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
-use tokio::time::{Instant, sleep, timeout};
 
 use crate::node::{Limits, PlacesQuery};
 
@@ -91,6 +86,9 @@ pub enum PlacesError {
     /// The service failed several times in a row, and is left alone for a while.
     #[error("the places service has failed {0} times in a row, and is not asked for {1:?}")]
     Resting(u32, Duration),
+    /// No turn to ask the service in time, since so many others ask it.
+    #[error("too many questions for places are being asked at this node: no turn came within {0:?}")]
+    NoTurn(Duration),
     /// No answer in time.
     #[error("no answer from the places service within {0:?}")]
     Timeout(Duration),
@@ -103,6 +101,9 @@ pub enum PlacesError {
     /// Another HTTP status than 200.
     #[error("the places service answered HTTP {0}")]
     Status(u16),
+    /// A failure of the service itself that it has explained.
+    #[error("{1}")]
+    Explained(u16, String),
     /// A body that is no Nearby Search answer.
     #[error("the places service's answer cannot be used: {0}")]
     Unusable(#[from] Unusable),
@@ -116,7 +117,7 @@ impl PlacesError {
     fn is_outage(&self) -> bool {
         match self {
             PlacesError::Timeout(_) | PlacesError::Connect(_) | PlacesError::Transport(_) => true,
-            PlacesError::Status(status) => *status >= 500,
+            PlacesError::Status(status) | PlacesError::Explained(status, _) => *status >= 500,
             _ => false,
         }
     }
@@ -127,53 +128,39 @@ impl PlacesError {
             PlacesError::Nobody => "nobody to ask",
             PlacesError::Busy => "busy",
             PlacesError::Resting(..) => "resting",
+            PlacesError::NoTurn(_) => "no turn",
             PlacesError::Timeout(_) => "timeout",
             PlacesError::Connect(_) => "not reached",
             PlacesError::Transport(_) => "connection broken",
-            PlacesError::Status(_) => "other HTTP status",
+            PlacesError::Status(_) | PlacesError::Explained(..) => "other HTTP status",
             PlacesError::Unusable(_) => "unusable",
             PlacesError::Stopping => "stopping",
         }
     }
 }
 
-/// What a question comes to.
-type Outcome = Result<Found, PlacesError>;
-
 /// Asks a provider, and bounds how many do so at once and for how long.
-#[derive(Clone, Debug)]
-pub struct Places(Arc<Upstream>);
+#[derive(Debug)]
+pub struct Places(Asked);
 
 #[derive(Debug)]
-struct Upstream {
-    provider: Provider,
-    limits: Limits,
-    turns: Semaphore,
-    waiting: AtomicUsize,
-    /// Questions in flight, to be joined by equal ones.
-    flights: Mutex<HashMap<PlacesQuery, Flight>>,
-    breaker: Mutex<Breaker>,
-    counters: Mutex<Counters>,
-    /// Times are counted from here.
-    started: Instant,
+enum Asked {
+    Nobody,
+    Offline(Offline),
+    Upstream(Upstream),
 }
-
-/// A question in flight; its outcome when it has landed.
-type Flight = watch::Receiver<Option<Arc<Outcome>>>;
 
 impl Places {
     /// Asks `provider` within `limits`.
     pub fn new(provider: Provider, limits: &Limits) -> Places {
-        Places(Arc::new(Upstream {
-            provider,
-            turns: Semaphore::new(limits.whatsat_upstream),
-            waiting: AtomicUsize::new(0),
-            flights: Mutex::default(),
-            breaker: Mutex::new(Breaker::new(limits.places_failures, limits.places_pause)),
-            counters: Mutex::default(),
-            started: Instant::now(),
-            limits: limits.clone(),
-        }))
+        Places(match provider {
+            Provider::Nobody => Asked::Nobody,
+            Provider::Offline(offline) => Asked::Offline(offline),
+            Provider::Google(google) => Asked::Upstream(Upstream::new(Service::Google(google), limits)),
+            Provider::GoogleLegacy(google) => {
+                Asked::Upstream(Upstream::new(Service::GoogleLegacy(google), limits))
+            }
+        })
     }
 
     /// The JSON to answer `query` with: the provider's, or an error object that says what failed.
@@ -192,128 +179,29 @@ impl Places {
     /// # Errors
     /// Says why there is no answer.
     pub async fn ask(&self, query: &PlacesQuery) -> Result<Found, PlacesError> {
-        match &self.0.provider {
-            Provider::Nobody => Err(PlacesError::Nobody),
-            Provider::Offline(offline) => {
+        match &self.0 {
+            Asked::Nobody => Err(PlacesError::Nobody),
+            Asked::Offline(offline) => {
                 let json = offline.answer(query);
                 Ok(Found { status: status_of(&json), json })
             }
-            Provider::GoogleLegacy(_) | Provider::Google(_) => {
-                let total = self.0.limits.places_total;
-                let mut flight = self.board(query);
-                let landed = timeout(total, flight.wait_for(Option::is_some)).await;
-                let landed = landed.map_err(|_| PlacesError::Timeout(total))?;
-                // The one who asks lands its flight, unless the runtime is being shut down.
-                let outcome = landed.ok().and_then(|outcome| outcome.clone()).ok_or(PlacesError::Stopping)?;
-                Outcome::clone(&outcome)
-            }
+            Asked::Upstream(upstream) => upstream.ask(query).await,
         }
     }
 
-    /// What became of the questions so far.
+    /// What became of the questions that were asked upstream so far.
     pub fn counters(&self) -> Counters {
-        lock(&self.0.counters).clone()
+        match &self.0 {
+            Asked::Upstream(upstream) => upstream.counters(),
+            Asked::Nobody | Asked::Offline(_) => Counters::default(),
+        }
     }
 
     /// Whether the service is asked: `closed`, `open` or `half-open`.
     pub fn breaker_state(&self) -> &'static str {
-        lock(&self.0.breaker).state(self.0.started.elapsed())
-    }
-
-    /// Joins an equal question in flight, or begins one. It goes on when those who wait for it go away.
-    fn board(&self, query: &PlacesQuery) -> Flight {
-        let mut flights = lock(&self.0.flights);
-        if let Some(flight) = flights.get(query) {
-            lock(&self.0.counters).joined += 1;
-            return flight.clone();
-        }
-        let (landing, flight) = watch::channel(None);
-        flights.insert(query.clone(), flight.clone());
-        let (upstream, query) = (Arc::clone(&self.0), query.clone());
-        tokio::spawn(async move {
-            let outcome = upstream.fly(&query).await;
-            lock(&upstream.flights).remove(&query);
-            landing.send_replace(Some(Arc::new(outcome)));
-        });
-        flight
-    }
-}
-
-impl Upstream {
-    /// One question from its place in the queue to its outcome.
-    async fn fly(&self, query: &PlacesQuery) -> Outcome {
-        let began = Instant::now();
-        let outcome = timeout(self.limits.places_total, self.ask_in_turn(query)).await;
-        let outcome = outcome.unwrap_or(Err(PlacesError::Timeout(self.limits.places_total)));
-        let name = outcome.as_ref().map_or_else(PlacesError::name, |found| status_name(&found.status));
-        lock(&self.counters).note(name, began.elapsed());
-        if !matches!(outcome, Err(PlacesError::Busy | PlacesError::Resting(..))) {
-            let failed = outcome.as_ref().is_err_and(PlacesError::is_outage);
-            lock(&self.breaker).note(failed, self.started.elapsed());
-        }
-        outcome
-    }
-
-    async fn ask_in_turn(&self, query: &PlacesQuery) -> Outcome {
-        let _turn = match self.turns.try_acquire() {
-            Ok(turn) => turn,
-            Err(_) => self.wait_for_turn().await?,
-        };
-        if !lock(&self.breaker).admits(self.started.elapsed()) {
-            return Err(PlacesError::Resting(self.limits.places_failures, self.limits.places_pause));
-        }
-        let outcome = self.ask_once(query).await;
-        if !is_worth_a_retry(&outcome) {
-            return outcome;
-        }
-        // Jittered, so that nodes that failed together do not come back together.
-        let jitter = getrandom::u32().unwrap_or_default() as f64 / f64::from(u32::MAX);
-        sleep(self.limits.places_retry.mul_f64(1.0 + jitter)).await;
-        self.ask_once(query).await
-    }
-
-    async fn ask_once(&self, query: &PlacesQuery) -> Outcome {
-        lock(&self.counters).requests += 1;
-        match &self.provider {
-            Provider::GoogleLegacy(google) => google.ask(query).await,
-            Provider::Google(google) => google.ask(query).await,
-            Provider::Nobody | Provider::Offline(_) => Err(PlacesError::Nobody),
+        match &self.0 {
+            Asked::Upstream(upstream) => upstream.breaker_state(),
+            Asked::Nobody | Asked::Offline(_) => "closed",
         }
     }
-
-    async fn wait_for_turn(&self) -> Result<SemaphorePermit<'_>, PlacesError> {
-        let _place = Waiting::join(&self.waiting, self.limits.whatsat_waiting).ok_or(PlacesError::Busy)?;
-        self.turns.acquire().await.map_err(|_| PlacesError::Stopping)
-    }
-}
-
-/// Whether asking once more may help: not when Google has said no.
-fn is_worth_a_retry(outcome: &Outcome) -> bool {
-    match outcome {
-        Ok(found) => found.status == "UNKNOWN_ERROR",
-        Err(PlacesError::Connect(_)) => true,
-        Err(PlacesError::Status(status)) => matches!(status, 500 | 502 | 503 | 504),
-        Err(_) => false,
-    }
-}
-
-/// A place among those who wait, given back when dropped.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn join(waiting: &'a AtomicUsize, most: usize) -> Option<Waiting<'a>> {
-        let place = Waiting(waiting);
-        (waiting.fetch_add(1, Ordering::Relaxed) < most).then_some(place)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Locks what is only ever held for a few instructions; nothing in them panics half-way.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,4 +2,6 @@
 
 mod node;
 mod places_faults;
+mod places_limits;
 mod support;
+mod upstream;

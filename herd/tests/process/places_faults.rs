@@ -1,10 +1,9 @@
 //! A Places service that misbehaves in every way there is, seen from a client: the right answer, in order, and no
 //! key anywhere.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,9 +12,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::support::{DEADLINE, IAMAT, Node};
-
-/// Looked for in everything that a node writes.
-const CANARY: &str = "canary-0123456789";
+use crate::upstream::{CANARY, Upstream, node, wait_for_end};
 
 /// Waits short enough for a test.
 const LIMITS: &str = "places_retry = \"10ms\"";
@@ -163,82 +160,22 @@ impl Fault {
     }
 }
 
-fn wait_for_end(stream: &mut TcpStream) {
-    let mut rest = [0; 1024];
-    while !matches!(stream.read(&mut rest), Ok(0) | Err(_)) {}
-}
-
-/// A service that misbehaves on each connection, and counts the requests.
-struct Upstream {
-    url: String,
-    requests: Arc<AtomicUsize>,
-}
-
-impl Upstream {
-    fn start(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Upstream {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let requests = Arc::new(AtomicUsize::new(0));
-        let (counted, serve) = (Arc::clone(&requests), Arc::new(serve));
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (counted, serve) = (Arc::clone(&counted), Arc::clone(&serve));
-                thread::spawn(move || {
-                    if read_request(&stream).is_some() {
-                        counted.fetch_add(1, Ordering::SeqCst);
-                        serve(stream);
-                    }
-                });
-            }
-        });
-        Upstream { url, requests }
+/// A service that fails.
+fn failing(fault: Fault, legacy: bool) -> Upstream {
+    match fault {
+        Fault::Refused => {
+            // A port that was free a moment ago.
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let url = format!("http://{}", listener.local_addr().unwrap());
+            Upstream { url, requests: Arc::default() }
+        }
+        // Too long a label for any name: no name server is asked.
+        Fault::NoSuchHost => {
+            Upstream { url: format!("http://{}.invalid", "x".repeat(64)), requests: Arc::default() }
+        }
+        // The node may close first: that is no failure of the test.
+        fault => Upstream::start(move |stream| drop(fault.happen(stream, legacy))),
     }
-
-    fn failing(fault: Fault, legacy: bool) -> Upstream {
-        match fault {
-            Fault::Refused => {
-                // A port that was free a moment ago.
-                let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-                let url = format!("http://{}", listener.local_addr().unwrap());
-                Upstream { url, requests: Arc::default() }
-            }
-            // Too long a label for any name: no name server is asked.
-            Fault::NoSuchHost => {
-                Upstream { url: format!("http://{}.invalid", "x".repeat(64)), requests: Arc::default() }
-            }
-            // The node may close first: that is no failure of the test.
-            fault => Upstream::start(move |stream| drop(fault.happen(stream, legacy))),
-        }
-    }
-}
-
-/// Reads a request whole, so that closing the connection is not taken for a reset of one half sent.
-fn read_request(stream: &TcpStream) -> Option<()> {
-    let mut reader = BufReader::new(stream);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().ok()?;
-        }
-        if line == "\r\n" {
-            break;
-        }
-    }
-    reader.read_exact(&mut vec![0; length]).ok()
-}
-
-fn node(test: &str, limits: &str, provider: &str, url: &str) -> (Node, String) {
-    let log = format!("{}/{test}.log", env!("CARGO_TARGET_TMPDIR"));
-    let _ = std::fs::remove_file(&log);
-    let node = Node::start_with(test, limits, |command| {
-        command.args(["--places", provider, "--places-url", url, "--log-level", "debug", "--log-file", &log]);
-        command.env("HERD_PLACES_KEY", CANARY)
-    });
-    (node, log)
 }
 
 /// Every fault, hit by the first, the middle and the last of a hundred pipelined lines.
@@ -247,7 +184,7 @@ fn matrix(provider: &str) {
         FAULTS.into_iter().flat_map(|fault| [0, 50, 99].map(|position| (fault, position)))
     {
         let case = format!("{provider}, {fault:?}, line {position}");
-        let upstream = Upstream::failing(fault, provider == "google-legacy");
+        let upstream = failing(fault, provider == "google-legacy");
         let (node, log) = node(&format!("faults-{provider}"), fault.limits(), provider, &upstream.url);
         let at = node.ask(IAMAT.as_bytes());
         let lines: String =
@@ -268,7 +205,7 @@ fn matrix(provider: &str) {
         let (message, status) = fault.told();
         assert!(answer["error_message"].as_str().unwrap().contains(message), "{case}: {json}");
         assert_eq!(answer["status"], status, "{case}");
-        assert!(upstream.requests.load(Ordering::SeqCst) <= 2, "{case}");
+        assert!(upstream.requests() <= 2, "{case}");
         drop(node);
         let log = std::fs::read_to_string(log).unwrap();
         assert!(log.contains("WHATSAT kiwi 10 5"), "{case}");
@@ -322,7 +259,7 @@ fn a_hundred_equal_questions_at_once_are_one_request() {
         client.read_to_string(&mut answer).unwrap();
         assert_eq!(answer, format!("{at}{{\"status\":\"OK\",\"results\":[]}}\n\n"));
     }
-    assert_eq!(upstream.requests.load(Ordering::SeqCst), 1);
+    assert_eq!(upstream.requests(), 1);
 }
 
 #[test]
@@ -365,7 +302,7 @@ fn reports_are_answered_while_many_questions_wait() {
         })
         .collect();
     let deadline = Instant::now() + DEADLINE;
-    while upstream.requests.load(Ordering::SeqCst) < 64 {
+    while upstream.requests() < 64 {
         assert!(Instant::now() < deadline, "not all questions went upstream");
         thread::sleep(Duration::from_millis(5));
     }

@@ -1,0 +1,81 @@
+//! A service of raw connections, for all that an HTTP server would not do.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use crate::support::Node;
+
+/// Looked for in everything that a node writes.
+pub(crate) const CANARY: &str = "canary-0123456789";
+
+/// A service that does as it likes on each connection, and counts the requests.
+pub(crate) struct Upstream {
+    pub(crate) url: String,
+    pub(crate) requests: Arc<AtomicUsize>,
+}
+
+impl Upstream {
+    /// Calls `serve` with each connection whose request has been read.
+    pub(crate) fn start(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Upstream {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(AtomicUsize::new(0));
+        let (counted, serve) = (Arc::clone(&requests), Arc::new(serve));
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (counted, serve) = (Arc::clone(&counted), Arc::clone(&serve));
+                thread::spawn(move || {
+                    if read_request(&stream).is_some() {
+                        counted.fetch_add(1, Ordering::SeqCst);
+                        serve(stream);
+                    }
+                });
+            }
+        });
+        Upstream { url, requests }
+    }
+
+    /// How many requests have come.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+}
+
+/// Reads until the other side closes.
+pub(crate) fn wait_for_end(stream: &mut TcpStream) {
+    let mut rest = [0; 1024];
+    while !matches!(stream.read(&mut rest), Ok(0) | Err(_)) {}
+}
+
+/// Reads a request whole, so that closing the connection is not taken for a reset of one half sent.
+fn read_request(stream: &TcpStream) -> Option<()> {
+    let mut reader = BufReader::new(stream);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+        if line == "\r\n" {
+            break;
+        }
+    }
+    reader.read_exact(&mut vec![0; length]).ok()
+}
+
+/// A node that asks the service at `url`, with the canary as its key; and where it logs every line.
+pub(crate) fn node(test: &str, limits: &str, provider: &str, url: &str) -> (Node, String) {
+    let log = format!("{}/{test}.log", env!("CARGO_TARGET_TMPDIR"));
+    let _ = std::fs::remove_file(&log);
+    let node = Node::start_with(test, limits, |command| {
+        command.args(["--places", provider, "--places-url", url, "--log-level", "debug", "--log-file", &log]);
+        command.env("HERD_PLACES_KEY", CANARY)
+    });
+    (node, log)
+}
