@@ -32,7 +32,8 @@ pub struct Limits {
     pub client_refusals: usize,
     /// File descriptors kept free of clients, for links, logs and upstream requests.
     pub spare_files: usize,
-    /// Bytes of answers held for one client. At this mark the node stops reading from it.
+    /// Bytes of answers held for one client at which the node stops reading from it. A high-water mark: the last
+    /// answer may pass it by its own length.
     #[serde(deserialize_with = "positive")]
     pub unread_answers: usize,
     /// How long a client may take none of the answers it is owed before its connection is closed.
@@ -97,7 +98,7 @@ pub struct Limits {
     /// About how many bytes of updates a link writes before it marks them and looks at the clock again.
     #[serde(deserialize_with = "positive")]
     pub link_batch_bytes: usize,
-    /// Connections on the link port that have not yet said who they are, at once.
+    /// Connections on the link port without a link that is up, at once, until each is closed; more are closed at once.
     #[serde(deserialize_with = "positive")]
     pub link_handshakes: usize,
 }

@@ -189,13 +189,11 @@ impl Link {
                     return Err(LinkEnd::Duplicate);
                 }
                 match line {
-                    LinkLine::At(line) => Ok(Some(match At::parse(line) {
-                        Some(at) => {
-                            let source = Source::Neighbour(peer.neighbour, reader.generation);
-                            LinkEvent::Update(node.table.apply(&at, source))
-                        }
-                        None => LinkEvent::Unacceptable,
-                    })),
+                    LinkLine::At(line) => Ok(Some(take_update(
+                        node,
+                        line,
+                        Source::Neighbour(peer.neighbour, reader.generation),
+                    ))),
                     LinkLine::UpTo(sequence) => {
                         node.neighbours[peer.neighbour].cursor = Cursor { epoch: peer.epoch, sequence };
                         Ok(None)
@@ -249,7 +247,7 @@ impl Link {
             if heartbeat_due {
                 LinkLine::Alive.write(out);
             }
-            reader.write_changes(node, peer.neighbour, heartbeat_due, out);
+            node.counters.said += reader.write_changes(node, peer.neighbour, heartbeat_due, out);
         }
         Ok(())
     }
@@ -309,18 +307,37 @@ impl Link {
     }
 }
 
+fn take_update(node: &mut Node, line: &[u8], source: Source) -> LinkEvent {
+    let Some(at) = At::parse(line) else {
+        node.counters.unacceptable += 1;
+        return LinkEvent::Unacceptable;
+    };
+    let outcome = node.table.apply(&at, source);
+    match outcome {
+        Outcome::Fresh => node.counters.fresh += 1,
+        Outcome::Stale => node.counters.stale += 1,
+    }
+    LinkEvent::Update(outcome)
+}
+
 impl Reader {
-    /// Writes changes that the neighbour has not heard, and marks how far that got.
-    fn write_changes(&mut self, node: &Node, neighbour: NeighbourId, heartbeat_due: bool, out: &mut Vec<u8>) {
+    /// Writes changes that the neighbour has not heard, and marks how far that got. Returns how many updates that were.
+    fn write_changes(
+        &mut self,
+        node: &Node,
+        neighbour: NeighbourId,
+        heartbeat_due: bool,
+        out: &mut Vec<u8>,
+    ) -> u64 {
         let theirs = Source::Neighbour(neighbour, self.generation);
         let full = out.len() + node.limits.link_batch_bytes;
-        let mut said = false;
+        let mut said = 0;
         let mut changes = node.table.changes_after(self.read);
         let at_end = loop {
             let Some(record) = changes.next() else { break true };
             if record.source() != theirs {
                 LinkLine::At(record.line()).write(out);
-                said = true;
+                said += 1;
             }
             self.read = record.sequence();
             if out.len() >= full {
@@ -328,7 +345,7 @@ impl Reader {
             }
         };
         let newly_synced = at_end && !self.synced;
-        if self.marked < self.read && (said || heartbeat_due || newly_synced) {
+        if self.marked < self.read && (said > 0 || heartbeat_due || newly_synced) {
             LinkLine::UpTo(self.read).write(out);
             self.marked = self.read;
         }
@@ -336,5 +353,6 @@ impl Reader {
             LinkLine::Synced.write(out);
             self.synced = true;
         }
+        said
     }
 }

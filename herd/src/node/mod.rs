@@ -6,11 +6,13 @@
 //! where that neighbour has heard it, see [`Link`].
 
 mod backoff;
+mod counters;
 mod limits;
 mod link;
 mod neighbours;
 mod table;
 
+pub use counters::LinkCounters;
 pub use limits::{Limits, parse_duration_or_off};
 pub use link::{Link, LinkEnd, LinkEvent, LinkId, Side};
 pub use neighbours::{Cursor, NeighbourId};
@@ -28,6 +30,7 @@ pub struct Node {
     limits: Limits,
     table: Table,
     neighbours: Neighbours,
+    counters: LinkCounters,
     /// The life of the table: sequences of another epoch mean nothing in this one.
     epoch: u64,
     /// The life of the process.
@@ -89,6 +92,7 @@ impl Node {
             neighbours: Neighbours::new(neighbours, limits.redial_first, limits.redial_longest),
             limits,
             table: Table::default(),
+            counters: LinkCounters::default(),
             epoch: lives.epoch,
             incarnation: lives.incarnation,
         }
@@ -97,6 +101,11 @@ impl Node {
     /// What the node knows of its clients.
     pub fn table(&self) -> &Table {
         &self.table
+    }
+
+    /// What has gone over its links.
+    pub fn counters(&self) -> LinkCounters {
+        self.counters
     }
 
     /// Answers a client's line that was received at `now`: appends the answer to `out`, or says what to ask for.

@@ -153,6 +153,8 @@ impl Server {
         let all_closed = shared.wind_down(Instant::now()).await;
         let (places, breaker) = (shared.places.counters(), shared.places.breaker_state());
         tracing::info!(%places, breaker, "asked for places");
+        let updates = lock(&shared).counters();
+        tracing::info!(%updates, "flooded");
         tracing::info!(name = member.name, all_closed, "node stopped");
     }
 }

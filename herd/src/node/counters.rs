@@ -1,0 +1,26 @@
+//! What has gone over the links.
+
+use std::fmt;
+
+/// Updates passed on and heard since the node started, on all links together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkCounters {
+    /// AT lines written to neighbours.
+    pub said: u64,
+    /// AT lines from neighbours that were news.
+    pub fresh: u64,
+    /// AT lines from neighbours that were not.
+    pub stale: u64,
+    /// AT lines from neighbours whose fields this node does not accept.
+    pub unacceptable: u64,
+}
+
+impl fmt::Display for LinkCounters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let LinkCounters { said, fresh, stale, unacceptable } = self;
+        write!(
+            f,
+            "{said} said, {fresh} heard that were news, {stale} that were not, {unacceptable} unacceptable"
+        )
+    }
+}
