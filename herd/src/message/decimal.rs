@@ -12,13 +12,13 @@ impl<'a> Decimal<'a> {
     /// Reads 1 to `most_whole` digits, optionally followed by a point and 1 to `most_fraction` digits.
     /// Nothing else may stand in `text`. `most_whole` is at most 19, so that the whole part fits a `u64`.
     pub(super) fn parse(text: &'a [u8], most_whole: usize, most_fraction: usize) -> Option<Self> {
-        let (whole, fraction) = match memchr::memchr(b'.', text) {
-            Some(point) => (&text[..point], Some(&text[point + 1..])),
-            None => (text, None),
+        let (whole, rest) = text.split_at(count_digits(text));
+        let fraction = match rest.split_first() {
+            None => &[],
+            Some((b'.', digits)) if is_digits(digits, most_fraction) => digits,
+            Some(_) => return None,
         };
-        let fits =
-            is_digits(whole, most_whole) && fraction.is_none_or(|digits| is_digits(digits, most_fraction));
-        fits.then_some(Decimal { whole, fraction: fraction.unwrap_or_default() })
+        (1..=most_whole).contains(&whole.len()).then_some(Decimal { whole, fraction })
     }
 
     /// Whether the decimal is greater than `bound`: 90.000000000000001 is greater than 90.
@@ -35,5 +35,9 @@ pub(super) fn digits_value(digits: &[u8]) -> u64 {
 
 /// Whether `text` is 1 to `most` ASCII digits and nothing else.
 pub(super) fn is_digits(text: &[u8], most: usize) -> bool {
-    (1..=most).contains(&text.len()) && text.iter().all(u8::is_ascii_digit)
+    (1..=most).contains(&text.len()) && count_digits(text) == text.len()
+}
+
+fn count_digits(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }

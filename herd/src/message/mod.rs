@@ -58,7 +58,14 @@ impl<'a> Command<'a> {
 
 /// The fields of a line: what white space leaves.
 fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(|byte| is_white_space(*byte)).filter(|field| !field.is_empty())
+    let mut rest = line;
+    std::iter::from_fn(move || {
+        let start = rest.iter().position(|byte| !is_white_space(*byte))?;
+        let field = &rest[start..];
+        let end = field.iter().position(|byte| is_white_space(*byte)).unwrap_or(field.len());
+        rest = &field[end..];
+        Some(&field[..end])
+    })
 }
 
 fn is_white_space(byte: u8) -> bool {

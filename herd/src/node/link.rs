@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use super::Node;
 use super::neighbours::{Current, Cursor, NeighbourId};
-use super::table::{Outcome, Source};
+use super::record::Source;
+use super::table::Outcome;
 use crate::message::{At, LinkLine, VERSION};
 
 /// Tells links of one process apart.
@@ -334,12 +335,12 @@ impl Reader {
         let mut said = 0;
         let mut changes = node.table.changes_after(self.read);
         let at_end = loop {
-            let Some(record) = changes.next() else { break true };
+            let Some((sequence, record)) = changes.next() else { break true };
             if record.source() != theirs {
                 LinkLine::At(record.line()).write(out);
                 said += 1;
             }
-            self.read = record.sequence();
+            self.read = sequence;
             if out.len() >= full {
                 break self.read == node.table.head();
             }

@@ -6,17 +6,21 @@
 //! where that neighbour has heard it, see [`Link`].
 
 mod backoff;
+mod change_log;
 mod counters;
 mod limits;
 mod link;
 mod neighbours;
+mod record;
+mod slab;
 mod table;
 
 pub use counters::LinkCounters;
 pub use limits::{Limits, parse_duration_or_off};
 pub use link::{Link, LinkEnd, LinkEvent, LinkId, Side};
 pub use neighbours::{Cursor, NeighbourId};
-pub use table::{Outcome, Record, Source, Table};
+pub use record::{Record, Source};
+pub use table::{Outcome, Table};
 
 use std::time::Duration;
 

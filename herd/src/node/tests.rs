@@ -204,7 +204,8 @@ fn changes_are_read_from_any_sequence_and_superseded_ones_are_skipped() {
         say(&mut alford, &format!("IAMAT often +1+1 {round}"));
     }
     say(&mut alford, "IAMAT once +1+1 1");
-    let clients = |after| alford.table().changes_after(after).map(Record::sequence).collect::<Vec<_>>();
+    let clients =
+        |after| alford.table().changes_after(after).map(|(sequence, _)| sequence).collect::<Vec<_>>();
     assert_eq!(clients(0), [3000, 3001]);
     assert_eq!(clients(3000), [3001]);
     assert_eq!(clients(3001), [0; 0]);
