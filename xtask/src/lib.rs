@@ -3,8 +3,10 @@
 
 pub mod commands;
 pub mod e2e;
+pub mod foreign;
 pub mod graphs;
 pub mod herd_file;
+mod herd_program;
 pub mod load;
 pub mod output;
 pub mod places_server;
