@@ -9,6 +9,7 @@ pub mod herd_file;
 mod herd_program;
 pub mod load;
 pub mod output;
+pub mod peers;
 pub mod places_server;
 pub mod places_stub;
 pub mod ports;
