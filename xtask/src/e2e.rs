@@ -2,7 +2,6 @@
 
 use std::env;
 use std::fs;
-use std::net::SocketAddr;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,15 +11,13 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use libtest_mimic::{Arguments, Failed, Trial};
 
+use crate::cast::{Cast, SESSIONS_HERD};
 use crate::herd_file::HerdFile;
 use crate::places_stub::PlacesStub;
 use crate::ports::PortBlock;
 use crate::processes::{Environment, Processes, Setup};
 use crate::session::{self, Session, Transcript};
 use crate::workspace::{Profile, herd_binary, target_dir};
-
-/// The herd whose names sessions use.
-const SESSIONS_HERD: &str = "2015-winter";
 
 /// What to play, and how.
 #[derive(Clone, Debug, Args)]
@@ -111,7 +108,7 @@ fn play_and_compare(stage: &Stage, session: &Session, name: &str) -> Result<()> 
     let assert = || settings.bind(|| insta::assert_snapshot!(name, transcript.text()));
     if panic::catch_unwind(AssertUnwindSafe(assert)).is_err() {
         // The difference itself has been printed.
-        let line = transcript.first_difference(body(&old)).unwrap_or(1);
+        let line = transcript.first_difference(body(&old)).map_or(1, |difference| difference.line);
         return Err(session.error(line, format!("from here on what came differs from {name}.snap")).into());
     }
     Ok(())
@@ -137,66 +134,12 @@ fn play(stage: &Stage, session: &Session, name: &str) -> Result<Transcript> {
             .into(),
         variables: vec![("HERD_PLACES_KEY", Some("key-of-a-session".into()))],
     };
-    let mut processes = Processes::new(setup)?;
-    processes.start_all()?;
-    let parts =
-        HerdFile::find(SESSIONS_HERD)?.herd().members.iter().map(|member| member.name.clone()).collect();
-    let mut cast = Cast { processes, parts };
-    let transcript = session::play(session, &mut cast, &places)?;
-    cast.processes.stop_all()?;
+    let mut cast = Cast::new(Processes::new(setup)?)?;
+    cast.processes().start_all()?;
+    let (transcript, result) = session::play(session, &mut cast, &places, session::PATIENCE);
+    result?;
+    cast.processes().stop_all()?;
     Ok(transcript)
-}
-
-/// A herd whose nodes take the parts that sessions name, in order.
-struct Cast {
-    processes: Processes,
-    parts: Vec<String>,
-}
-
-impl Cast {
-    fn actors(&self, parts: &[String]) -> Result<Vec<String>> {
-        let names = self.processes.names();
-        let actor = |part: &String| {
-            let index = self.parts.iter().position(|other| other == part);
-            index
-                .and_then(|index| names.get(index).cloned())
-                .with_context(|| format!("no node is called {part}"))
-        };
-        parts.iter().map(actor).collect()
-    }
-}
-
-impl session::Herd for Cast {
-    fn running(&mut self) -> Result<Vec<(String, SocketAddr)>> {
-        let mut running = Vec::new();
-        for (part, actor) in self.parts.iter().zip(self.processes.names()) {
-            if self.processes.pid(&actor)?.is_some() {
-                running.push((part.clone(), self.processes.member(&actor)?.client));
-            }
-        }
-        Ok(running)
-    }
-
-    fn stop(&mut self, nodes: &[String]) -> Result<()> {
-        self.processes.stop(&self.actors(nodes)?)
-    }
-
-    fn kill(&mut self, nodes: &[String]) -> Result<()> {
-        self.processes.kill(&self.actors(nodes)?)
-    }
-
-    fn start(&mut self, nodes: &[String]) -> Result<()> {
-        self.processes.start(&self.actors(nodes)?)
-    }
-
-    fn localize(&self, answer: Vec<u8>) -> Vec<u8> {
-        for (part, actor) in self.parts.iter().zip(self.processes.names()) {
-            if let Some(rest) = answer.strip_prefix(format!("AT {actor} ").as_bytes()) {
-                return [format!("AT {part} ").as_bytes(), rest].concat();
-            }
-        }
-        answer
-    }
 }
 
 fn check_snapshots() -> Result<(), Failed> {

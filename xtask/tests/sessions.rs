@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 
 use anyhow::{Result, bail};
 use xtask::places_stub::PlacesStub;
-use xtask::session::{Herd, Session, play};
+use xtask::session::{Herd, PATIENCE, Session, play};
 
 /// A herd of one that closes every connection without an answer.
 struct Mute(SocketAddr);
@@ -37,7 +37,8 @@ fn failure(text: &str) -> String {
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || listener.incoming().for_each(drop));
     let session = Session::parse(text, "some.session").unwrap();
-    play(&session, &mut Mute(address), &PlacesStub::start().unwrap()).unwrap_err().to_string()
+    let (_, result) = play(&session, &mut Mute(address), &PlacesStub::start().unwrap(), PATIENCE);
+    result.unwrap_err().to_string()
 }
 
 #[test]
