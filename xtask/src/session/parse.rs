@@ -149,24 +149,21 @@ impl Session {
         toml::from_str::<Limits>(&self.limits).map(drop).map_err(|error| error.message().trim().to_owned())
     }
 
-    /// What the session takes that other programs than ours do not have, as its directives tell: `None` when any
+    /// What the session takes that other programs than ours do not have, as its directives tell: nothing when any
     /// program will do that speaks the client protocol and can be stopped, killed and started.
-    pub fn takes_of_ours(&self) -> Option<&'static str> {
+    pub fn takes_of_ours(&self) -> Vec<&'static str> {
         let asks_stub = |step: &Step| match step {
             Step::Places(_) => true,
             // That nobody was asked holds for those, too, who ask nobody.
             Step::Upstream(count, _) => *count > 0,
             _ => false,
         };
-        if !self.limits.is_empty() {
-            Some("our limits")
-        } else if self.provider != PROVIDER {
-            Some("our providers of places")
-        } else if self.steps.iter().any(|(_, step)| asks_stub(step)) {
-            Some("the stub of the Places service")
-        } else {
-            None
-        }
+        let things = [
+            (self.provider != PROVIDER, "our providers of places"),
+            (self.steps.iter().any(|(_, step)| asks_stub(step)), "the stub of the Places service"),
+            (!self.limits.is_empty(), "our limits"),
+        ];
+        things.into_iter().filter_map(|(takes, thing)| takes.then_some(thing)).collect()
     }
 
     /// An error at a line of this session.
@@ -296,11 +293,10 @@ mod tests {
     #[test]
     fn what_a_session_takes_of_ours_is_told_by_its_directives() {
         for (line, expected) in [
-            ("upstream 0\nkill A\nstart A", None),
-            ("places x.json", Some("the stub of the Places service")),
-            ("upstream 1", Some("the stub of the Places service")),
-            ("provider none", Some("our providers of places")),
-            ("limits line_bytes = 9", Some("our limits")),
+            ("upstream 0\nkill A\nstart A", &[][..]),
+            ("places x.json", &["the stub of the Places service"]),
+            ("upstream 1", &["the stub of the Places service"]),
+            ("provider none\nlimits line_bytes = 9", &["our providers of places", "our limits"]),
         ] {
             assert_eq!(Session::parse(line, "s").unwrap().takes_of_ours(), expected, "{line}");
         }
