@@ -43,7 +43,10 @@ function onLines(socket, take) {
     const lines = (begun + data).split('\n');
     begun = lines.pop();
     const whole = lines.map((line) => line.endsWith('\r') ? line.slice(0, -1) : line);
-    if (begun.length > LONGEST_LINE + 1) whole.push(begun); // one more for a CR
+    if (begun.length > LONGEST_LINE + 1) { // one more for a CR
+      whole.push(begun);
+      begun = '';
+    }
     if (whole.length > 0) take(whole);
   });
   socket.on('end', () => {

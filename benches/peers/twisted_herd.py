@@ -20,10 +20,10 @@ from herd import BACKLOG, LONGEST_LINE, REDIAL_SECONDS, Node, members, too_long
 class HerdFactory(Factory):
     """Makes a node's connections of one kind, and gives them what they share."""
 
+    noisy = False
+
     def __init__(self, protocol, herd, neighbour=None):
         self.protocol, self.herd, self.neighbour = protocol, herd, neighbour
-
-    noisy = False
 
 
 class Herd:

@@ -75,7 +75,7 @@ fn the_first_line_that_differs_is_shown_with_the_one_expected() {
     ] {
         assert!(stdout.lines().any(|other| other == line), "{line}: {stdout}");
     }
-    assert!(stderr(&assert).contains("1 sessions came out otherwise"));
+    assert!(stderr(&assert).contains("not every session came out as its snapshot"));
 }
 
 #[test]
