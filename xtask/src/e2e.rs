@@ -2,25 +2,26 @@
 
 use std::env;
 use std::fs;
-use std::net::SocketAddr;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use libtest_mimic::{Arguments, Failed, Trial};
 
+use crate::against::{self, Guest, Piece};
+use crate::cast::{Cast, SESSIONS_HERD};
+use crate::foreign::Template;
 use crate::herd_file::HerdFile;
+use crate::peers;
 use crate::places_stub::PlacesStub;
 use crate::ports::PortBlock;
 use crate::processes::{Environment, Processes, Setup};
 use crate::session::{self, Session, Transcript};
 use crate::workspace::{Profile, herd_binary, target_dir};
-
-/// The herd whose names sessions use.
-const SESSIONS_HERD: &str = "2015-winter";
 
 /// What to play, and how.
 #[derive(Clone, Debug, Args)]
@@ -32,9 +33,21 @@ pub struct Options {
     #[arg(long)]
     bless: bool,
 
-    /// Play on the graph of another herd of fixtures/herds; its nodes take the parts of 2015-winter's in order.
-    #[arg(long, value_name = "NAME", default_value = SESSIONS_HERD)]
+    /// Play on the graph of another herd of fixtures/herds or of a herd file; its nodes take the parts of 2015-winter's
+    /// in order.
+    #[arg(long, value_name = "NAME|FILE", default_value = SESSIONS_HERD)]
     herd: String,
+
+    /// Play against any program that speaks the client protocol: a command such as `python3 node.py {name} {file}`
+    /// that runs one node, or a peer of benches/peers by its name. {name} stands for the node's name, {file} for the
+    /// herd file, {client} and {link} for the node's addresses. Tells of each session whether it passed, differs or
+    /// cannot be played; fails when one differs.
+    #[arg(long, value_name = "COMMAND|PEER", conflicts_with = "bless")]
+    against: Option<String>,
+
+    /// How many seconds that program may take for each step of a session.
+    #[arg(long, default_value_t = 3, requires = "against", value_parser = clap::value_parser!(u64).range(1..=60))]
+    patience: u64,
 }
 
 /// Plays the sessions, each under its own name.
@@ -50,21 +63,55 @@ pub fn run(options: &Options) -> Result<()> {
             .status();
         return if again?.success() { Ok(()) } else { bail!("not all sessions could be blessed") };
     }
+    if let Some(program) = &options.against {
+        return run_against(program, options);
+    }
     let trials = trials(&options.herd)?;
-    let fits = |trial: &Trial| options.filter.as_ref().is_none_or(|filter| trial.name().contains(filter));
-    if !trials.iter().any(fits) {
-        let names: Vec<&str> = trials.iter().map(Trial::name).collect();
+    check_filter(options, trials.iter().map(Trial::name))?;
+    let arguments = Arguments { filter: options.filter.clone(), ..Arguments::default() };
+    if libtest_mimic::run(&arguments, trials).has_failed() {
+        bail!("not all sessions passed; if what came back is right, `cargo xtask e2e --bless` takes it");
+    }
+    Ok(())
+}
+
+/// Plays the sessions against a program, or a peer, that is not ours.
+fn run_against(program: &str, options: &Options) -> Result<()> {
+    let is_peer = peers::names().any(|peer| peer == program);
+    let guest = Guest {
+        template: if is_peer { peers::find(program)?.template } else { Template::parse(program)? },
+        herd: HerdFile::find(&options.herd)?,
+        folder: target_dir()?.join("e2e/against"),
+        patience: Duration::from_secs(options.patience),
+    };
+    let mut pieces = Vec::new();
+    for (name, session) in sessions()? {
+        let expected =
+            fs::read_to_string(snapshot(&name)).with_context(|| format!("{name} has no snapshot"))?;
+        pieces.push(Piece { name, session, expected: body(&expected).to_owned() });
+    }
+    check_filter(options, pieces.iter().map(|piece| piece.name.as_str()))?;
+    pieces.retain(|piece| options.fits(&piece.name));
+    against::play_all(&guest, &pieces)
+}
+
+/// Fails when no name fits the filter.
+fn check_filter<'a>(options: &Options, names: impl Iterator<Item = &'a str>) -> Result<()> {
+    let names: Vec<&str> = names.collect();
+    if !names.iter().any(|name| options.fits(name)) {
         bail!(
             "no session's name holds {:?}: there are\n  {}",
             options.filter.as_deref().unwrap_or_default(),
             names.join("\n  ")
         );
     }
-    let arguments = Arguments { filter: options.filter.clone(), ..Arguments::default() };
-    if libtest_mimic::run(&arguments, trials).has_failed() {
-        bail!("not all sessions passed; if what came back is right, `cargo xtask e2e --bless` takes it");
-    }
     Ok(())
+}
+
+impl Options {
+    fn fits(&self, name: &str) -> bool {
+        self.filter.as_ref().is_none_or(|filter| name.contains(filter))
+    }
 }
 
 /// A test for each session file, and one that finds snapshots without a session.
@@ -78,13 +125,11 @@ pub fn trials(herd: &str) -> Result<Vec<Trial>> {
         folder: target_dir()?.join("e2e"),
     });
     let mut trials = vec![Trial::test("every-snapshot-has-its-session", check_snapshots)];
-    for path in files_with_ending("session")? {
-        let name = path.file_stem().context("a session file has a name")?.to_string_lossy().into_owned();
-        let session = Session::read(&path)?;
+    for (name, session) in sessions()? {
         let elsewhere = session.needs.as_ref().is_some_and(|needs| *needs != stage.herd.herd().name);
-        let (stage, snapshot) = (Arc::clone(&stage), name.clone());
+        let (stage, played) = (Arc::clone(&stage), name.clone());
         let play = move || {
-            play_and_compare(&stage, &session, &snapshot).map_err(|error| Failed::from(format!("{error:#}")))
+            play_and_compare(&stage, &session, &played).map_err(|error| Failed::from(format!("{error:#}")))
         };
         trials.push(Trial::test(name, play).with_ignored_flag(elsewhere));
     }
@@ -106,12 +151,11 @@ fn play_and_compare(stage: &Stage, session: &Session, name: &str) -> Result<()> 
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     // Read first: where snapshots are updated, the old one is gone afterwards.
-    let file = fixtures::sessions().join(name).with_extension("snap");
-    let old = fs::read_to_string(&file).unwrap_or_default();
+    let old = fs::read_to_string(snapshot(name)).unwrap_or_default();
     let assert = || settings.bind(|| insta::assert_snapshot!(name, transcript.text()));
     if panic::catch_unwind(AssertUnwindSafe(assert)).is_err() {
         // The difference itself has been printed.
-        let line = transcript.first_difference(body(&old)).unwrap_or(1);
+        let line = transcript.first_difference(body(&old)).map_or(1, |difference| difference.line);
         return Err(session.error(line, format!("from here on what came differs from {name}.snap")).into());
     }
     Ok(())
@@ -137,66 +181,12 @@ fn play(stage: &Stage, session: &Session, name: &str) -> Result<Transcript> {
             .into(),
         variables: vec![("HERD_PLACES_KEY", Some("key-of-a-session".into()))],
     };
-    let mut processes = Processes::new(setup)?;
-    processes.start_all()?;
-    let parts =
-        HerdFile::find(SESSIONS_HERD)?.herd().members.iter().map(|member| member.name.clone()).collect();
-    let mut cast = Cast { processes, parts };
-    let transcript = session::play(session, &mut cast, &places)?;
-    cast.processes.stop_all()?;
+    let mut cast = Cast::new(Processes::new(setup)?)?;
+    cast.processes().start_all()?;
+    let (transcript, result) = session::play(session, &mut cast, &places, session::PATIENCE);
+    result?;
+    cast.processes().stop_all()?;
     Ok(transcript)
-}
-
-/// A herd whose nodes take the parts that sessions name, in order.
-struct Cast {
-    processes: Processes,
-    parts: Vec<String>,
-}
-
-impl Cast {
-    fn actors(&self, parts: &[String]) -> Result<Vec<String>> {
-        let names = self.processes.names();
-        let actor = |part: &String| {
-            let index = self.parts.iter().position(|other| other == part);
-            index
-                .and_then(|index| names.get(index).cloned())
-                .with_context(|| format!("no node is called {part}"))
-        };
-        parts.iter().map(actor).collect()
-    }
-}
-
-impl session::Herd for Cast {
-    fn running(&mut self) -> Result<Vec<(String, SocketAddr)>> {
-        let mut running = Vec::new();
-        for (part, actor) in self.parts.iter().zip(self.processes.names()) {
-            if self.processes.pid(&actor)?.is_some() {
-                running.push((part.clone(), self.processes.member(&actor)?.client));
-            }
-        }
-        Ok(running)
-    }
-
-    fn stop(&mut self, nodes: &[String]) -> Result<()> {
-        self.processes.stop(&self.actors(nodes)?)
-    }
-
-    fn kill(&mut self, nodes: &[String]) -> Result<()> {
-        self.processes.kill(&self.actors(nodes)?)
-    }
-
-    fn start(&mut self, nodes: &[String]) -> Result<()> {
-        self.processes.start(&self.actors(nodes)?)
-    }
-
-    fn localize(&self, answer: Vec<u8>) -> Vec<u8> {
-        for (part, actor) in self.parts.iter().zip(self.processes.names()) {
-            if let Some(rest) = answer.strip_prefix(format!("AT {actor} ").as_bytes()) {
-                return [format!("AT {part} ").as_bytes(), rest].concat();
-            }
-        }
-        answer
-    }
 }
 
 fn check_snapshots() -> Result<(), Failed> {
@@ -208,6 +198,20 @@ fn check_snapshots() -> Result<(), Failed> {
     } else {
         Err(Failed::from(format!("snapshots without a session: {lonely:?}")))
     }
+}
+
+/// The sessions of `fixtures/sessions`, by name.
+fn sessions() -> Result<Vec<(String, Session)>> {
+    let read = |path: PathBuf| {
+        let name = path.file_stem().context("a session file has a name")?.to_string_lossy().into_owned();
+        Ok((name, Session::read(&path)?))
+    };
+    files_with_ending("session")?.into_iter().map(read).collect()
+}
+
+/// The snapshot of a session.
+fn snapshot(name: &str) -> PathBuf {
+    fixtures::sessions().join(name).with_extension("snap")
 }
 
 /// The files of `fixtures/sessions` with this ending, in the order of their names.

@@ -1,12 +1,17 @@
 //! The harness around the herd: it starts nodes as real processes, plays scripted client sessions against
 //! them, and measures. `cargo xtask` is its command line; tests and benches use the same parts.
 
+mod against;
+mod cast;
 pub mod commands;
 pub mod e2e;
+pub mod foreign;
 pub mod graphs;
 pub mod herd_file;
+mod herd_program;
 pub mod load;
 pub mod output;
+pub mod peers;
 pub mod places_server;
 pub mod places_stub;
 pub mod ports;

@@ -1,32 +1,31 @@
 //! The nodes of a herd as processes: started, waited for, stopped, killed; none outlives its owner.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader};
+use std::fmt::Debug;
+use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use herd::config::{Herd, Member};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
-use serde_json::Value;
 
 use crate::herd_file::HerdFile;
+use crate::herd_program::HerdProgram;
 
-/// How long nodes may take to print their ready lines, and how much longer for each that starts at the same time.
+/// How long nodes may take to get ready, and how much longer for each that starts at the same time.
 const READY: Duration = Duration::from_secs(10);
 const READY_EACH: Duration = Duration::from_millis(500);
 
 /// How long a node may take to stop before it is killed. It promises two seconds.
 const STOP: Duration = Duration::from_secs(5);
 
-/// How often a node's end is looked for.
-const POLL: Duration = Duration::from_millis(2);
+/// How often a node is looked after while something is waited for.
+pub(crate) const POLL: Duration = Duration::from_millis(2);
 
 /// What a node sees of its caller's environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +37,7 @@ pub enum Environment {
     Clean,
 }
 
-/// How the nodes of a herd are started.
+/// How the nodes of a herd are started, all with the node program of this workspace.
 #[derive(Debug)]
 pub struct Setup {
     /// The herd.
@@ -55,10 +54,41 @@ pub struct Setup {
     pub variables: Vec<(&'static str, Option<OsString>)>,
 }
 
+/// What is run as the nodes of a herd, and how it is known to be ready.
+pub(crate) trait Launch: Debug + Send {
+    /// What is run, as messages name it.
+    fn program(&self) -> String;
+
+    /// The command that runs a node, with its environment and its standard output set.
+    ///
+    /// # Errors
+    /// A file for it cannot be written.
+    fn command(&self, node: &Member, files: &Files) -> Result<Command>;
+
+    /// Waits until a node that has been started is ready; `false` when it ends before, or is late.
+    ///
+    /// # Errors
+    /// It got ready otherwise than it should.
+    fn wait_ready(&self, node: &Member, process: &mut Child, deadline: Instant) -> Result<bool>;
+}
+
+/// The files of a node.
+#[derive(Clone, Debug)]
+pub(crate) struct Files {
+    /// The herd file, which all nodes share.
+    pub(crate) herd: PathBuf,
+    /// The node's log.
+    pub(crate) log: PathBuf,
+    /// What it writes to standard error.
+    pub(crate) errors: PathBuf,
+}
+
 /// The nodes of a herd. Dropping it kills those that run.
 #[derive(Debug)]
 pub struct Processes {
-    setup: Setup,
+    file: HerdFile,
+    folder: PathBuf,
+    launch: Box<dyn Launch>,
     nodes: Vec<Node>,
 }
 
@@ -74,13 +104,20 @@ impl Processes {
     /// # Errors
     /// The folder cannot be written.
     pub fn new(setup: Setup) -> Result<Processes> {
-        let folder = &setup.folder;
-        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        fs::write(folder.join("herd.toml"), setup.file.text())
-            .with_context(|| format!("cannot write in {}", folder.display()))?;
-        let members = setup.file.herd().members.iter();
+        let Setup { file, program, folder, environment, args, variables } = setup;
+        let launch = HerdProgram { program, environment, args, variables };
+        Processes::launched_by(Box::new(launch), file, folder)
+    }
+
+    /// The same for nodes of any kind.
+    pub(crate) fn launched_by(launch: Box<dyn Launch>, file: HerdFile, folder: PathBuf) -> Result<Processes> {
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let members = file.herd().members.iter();
         let nodes: Vec<Node> = members.map(|member| Node { member: member.clone(), process: None }).collect();
-        let processes = Processes { setup, nodes };
+        let processes = Processes { file, folder, launch, nodes };
+        let herd = processes.herd_file();
+        fs::write(&herd, processes.file.text())
+            .with_context(|| format!("cannot write {}", herd.display()))?;
         for name in processes.names() {
             let log = processes.log(&name);
             File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
@@ -90,7 +127,7 @@ impl Processes {
 
     /// The herd.
     pub fn herd(&self) -> &Herd {
-        self.setup.file.herd()
+        self.file.herd()
     }
 
     /// The names of the nodes, in the order of the herd file.
@@ -108,7 +145,7 @@ impl Processes {
 
     /// The log file of a node.
     pub fn log(&self, name: &str) -> PathBuf {
-        self.setup.folder.join(format!("{name}.log"))
+        self.folder.join(format!("{name}.log"))
     }
 
     /// The process id of a node, `None` when it is down.
@@ -135,18 +172,13 @@ impl Processes {
         let mut starting = Vec::new();
         for name in names {
             if self.pid(name)?.is_none() {
-                let mut process = self.spawn(name)?;
-                let ready = ready_line(&mut process)?;
+                let process = self.spawn(name)?;
                 self.node(name)?.process = Some(process);
-                starting.push((name, ready));
+                starting.push(name);
             }
         }
         let deadline = Instant::now() + READY + READY_EACH * starting.len() as u32;
-        for (name, ready) in starting {
-            let line = ready.recv_timeout(deadline.saturating_duration_since(Instant::now()));
-            self.check_ready(name, line.ok())?;
-        }
-        Ok(())
+        starting.into_iter().try_for_each(|name| self.wait_ready(name, deadline))
     }
 
     /// Starts all nodes that do not run.
@@ -190,8 +222,9 @@ impl Processes {
         self.check_names(names)?;
         for name in names {
             if let Some(pid) = self.pid(name)? {
+                let pid = Pid::from_raw(pid as i32);
                 // A node that has just ended by itself is what was wanted.
-                let _ = kill(Pid::from_raw(pid as i32), signal);
+                let _ = if signal == Signal::SIGKILL { killpg(pid, signal) } else { kill(pid, signal) };
             }
         }
         let deadline = Instant::now() + STOP;
@@ -212,63 +245,64 @@ impl Processes {
         anyhow!("no node is called {name}: the nodes are {}", self.names().join(", "))
     }
 
-    fn errors(&self, name: &str) -> PathBuf {
-        self.setup.folder.join(format!("{name}.stderr"))
+    fn herd_file(&self) -> PathBuf {
+        self.folder.join("herd.toml")
+    }
+
+    fn files(&self, name: &str) -> Files {
+        Files {
+            herd: self.herd_file(),
+            log: self.log(name),
+            errors: self.folder.join(format!("{name}.stderr")),
+        }
     }
 
     fn spawn(&self, name: &str) -> Result<Child> {
-        let Setup { file: _, program, folder, environment, args, variables } = &self.setup;
-        let stderr = OpenOptions::new().create(true).write(true).truncate(true).open(self.errors(name))?;
-        let mut command = Command::new(program);
-        command.arg(name).arg("--config").arg(folder.join("herd.toml"));
-        command.arg("--log-file").arg(self.log(name)).arg("--stop-with-stdin").args(args);
-        if *environment == Environment::Clean {
-            let told =
-                std::env::vars_os().map(|(name, _)| name).filter(|name| is_private(&name.to_string_lossy()));
-            told.for_each(|name| {
-                command.env_remove(name);
-            });
-        }
-        for (variable, value) in variables {
-            match value {
-                Some(value) => command.env(variable, value),
-                None => command.env_remove(variable),
-            };
-        }
+        let files = self.files(name);
+        let errors = File::create(&files.errors)
+            .with_context(|| format!("cannot write {}", files.errors.display()))?;
+        let mut command = self.launch.command(self.member(name)?, &files)?;
         // A group of its own: Ctrl-C at the terminal is for the harness, which stops its nodes in order. And a
         // pipe to standard input that nobody writes to: it ends with this process, and so does the node.
-        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
-        command.spawn().with_context(|| format!("cannot run {}", program.display()))
+        command.process_group(0).stdin(Stdio::piped()).stderr(errors);
+        command.spawn().with_context(|| format!("cannot run {}", command.get_program().display()))
     }
 
-    /// Checks what a node said when it was ready; nothing means that it has ended, or takes too long.
-    fn check_ready(&mut self, name: &str, line: Option<String>) -> Result<()> {
-        let member = self.member(name)?.clone();
-        let errors = self.errors(name);
-        let Some(process) = self.node(name)?.process.as_mut() else { bail!("{name} is gone") };
-        // An output that has ended belongs to a node that is about to; one that is silent has had its time.
-        let patience = if line.is_some() { STOP } else { Duration::ZERO };
-        let Some(line) = line.filter(|line| !line.is_empty()) else {
-            let status = wait_or_kill(process, Instant::now() + patience)?;
-            let said = last_lines(&errors);
-            self.node(name)?.process = None;
-            bail!("{name} did not get ready ({status}): {said}");
-        };
-        let ready: Value =
-            serde_json::from_str(&line).with_context(|| format!("{name} is ready with {line:?}"))?;
-        let expected = [member.client.to_string(), member.link.to_string()];
-        if ready["client"] != *expected[0] || ready["link"] != *expected[1] {
-            bail!("{name} is ready at other addresses than {expected:?}: {line}");
+    /// Waits until a node is ready; one that is not by then runs no more.
+    fn wait_ready(&mut self, name: &str, deadline: Instant) -> Result<()> {
+        let Files { herd: _, log, errors } = self.files(name);
+        let node = self.nodes.iter_mut().find(|node| node.member.name == name);
+        let Some(Node { member, process: slot }) = node else { bail!("{name} is gone") };
+        let Some(mut process) = slot.take() else { bail!("{name} is gone") };
+        match self.launch.wait_ready(member, &mut process, deadline) {
+            Ok(true) => {
+                *slot = Some(process);
+                Ok(())
+            }
+            Ok(false) => {
+                // One that is about to end may do so by itself; one that is late has had its time.
+                let late = Instant::now() >= deadline;
+                let patience = if late { Duration::ZERO } else { STOP };
+                let status = wait_or_kill(&mut process, Instant::now() + patience)?;
+                let how =
+                    if late { "it took too long, and was killed".to_owned() } else { status.to_string() };
+                let said = last_lines(&errors).or_else(|| last_lines(&log));
+                let said = said.unwrap_or_else(|| "it said nothing".to_owned());
+                let program = self.launch.program();
+                bail!("{name} did not get ready ({how}): {said}\n(`{program}`, log {})", log.display())
+            }
+            Err(error) => {
+                wait_or_kill(&mut process, Instant::now())?;
+                Err(error)
+            }
         }
-        Ok(())
     }
 }
 
 impl Drop for Processes {
     fn drop(&mut self) {
         for process in self.nodes.iter_mut().filter_map(|node| node.process.as_mut()) {
-            // Fails only for what has ended already.
-            let _ = process.kill();
+            kill_group(process);
             let _ = process.wait();
         }
     }
@@ -280,17 +314,17 @@ fn is_private(variable: &str) -> bool {
     variable.starts_with("HERD_") || proxies.iter().any(|proxy| variable.eq_ignore_ascii_case(proxy))
 }
 
-/// The first line of a process's standard output, when it comes; empty when the output ends without one.
-fn ready_line(process: &mut Child) -> Result<mpsc::Receiver<String>> {
-    let stdout = process.stdout.take().context("a node's standard output is piped")?;
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let mut line = String::new();
-        // An unreadable output is as good as none; and nobody may be waiting any more.
-        let _ = BufReader::new(stdout).read_line(&mut line);
-        let _ = sender.send(line);
+/// Takes away from a command what nodes do not see in a clean environment.
+pub(crate) fn clean(command: &mut Command) {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| is_private(&name.to_string_lossy())).for_each(|name| {
+        command.env_remove(name);
     });
-    Ok(receiver)
+}
+
+/// Kills a node and whatever it has started; fails only for what has ended already.
+fn kill_group(process: &Child) {
+    let _ = killpg(Pid::from_raw(process.id() as i32), Signal::SIGKILL);
 }
 
 fn wait_or_kill(process: &mut Child, deadline: Instant) -> Result<ExitStatus> {
@@ -300,15 +334,16 @@ fn wait_or_kill(process: &mut Child, deadline: Instant) -> Result<ExitStatus> {
         }
         thread::sleep(POLL);
     }
-    process.kill().context("cannot kill a node")?;
+    kill_group(process);
     process.wait().context("cannot wait for a node")
 }
 
-fn last_lines(file: &Path) -> String {
+/// The last lines of a file, `None` when it has none.
+fn last_lines(file: &Path) -> Option<String> {
     let text = fs::read_to_string(file).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     let last = lines[lines.len().saturating_sub(5)..].join("\n");
-    if last.is_empty() { "it said nothing".to_owned() } else { last }
+    (!last.is_empty()).then_some(last)
 }
 
 #[cfg(test)]
@@ -336,8 +371,8 @@ mod tests {
     fn a_node_that_ends_before_it_is_ready_is_quoted() {
         let mut herd = scripted("ends", "echo it is too hot >&2; exit 3");
         let error = herd.start_all().unwrap_err().to_string();
-        assert_eq!(error, "Node1 did not get ready (exit status: 3): it is too hot");
-        fs::remove_dir_all(&herd.setup.folder).unwrap();
+        assert!(error.starts_with("Node1 did not get ready (exit status: 3): it is too hot\n"), "{error}");
+        fs::remove_dir_all(&herd.folder).unwrap();
     }
 
     #[test]
@@ -345,7 +380,7 @@ mod tests {
         let mut herd = scripted("elsewhere", r#"echo '{"client":"127.0.0.1:1","link":"127.0.0.1:2"}'; cat"#);
         let error = herd.start_all().unwrap_err().to_string();
         assert!(error.starts_with("Node1 is ready at other addresses"), "{error}");
-        fs::remove_dir_all(&herd.setup.folder).unwrap();
+        fs::remove_dir_all(&herd.folder).unwrap();
     }
 
     #[test]
@@ -359,7 +394,7 @@ mod tests {
         herd.start(&names[..1]).unwrap();
         assert!(herd.kill(&names).is_err());
         assert!(herd.pid("Node1").unwrap().is_some());
-        fs::remove_dir_all(&herd.setup.folder).unwrap();
+        fs::remove_dir_all(&herd.folder).unwrap();
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! What a session that goes wrong says.
 
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use xtask::places_stub::PlacesStub;
-use xtask::session::{Herd, Session, play};
+use xtask::session::{Herd, PATIENCE, Session, play};
 
 /// A herd of one that closes every connection without an answer.
 struct Mute(SocketAddr);
@@ -36,8 +38,13 @@ fn failure(text: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || listener.incoming().for_each(drop));
+    failure_at(address, text, PATIENCE)
+}
+
+fn failure_at(node: SocketAddr, text: &str, patience: Duration) -> String {
     let session = Session::parse(text, "some.session").unwrap();
-    play(&session, &mut Mute(address), &PlacesStub::start().unwrap()).unwrap_err().to_string()
+    let (_, result) = play(&session, &mut Mute(node), &PlacesStub::start().unwrap(), patience);
+    result.unwrap_err().to_string()
 }
 
 #[test]
@@ -64,4 +71,27 @@ fn a_failure_names_the_file_the_line_and_what_was_waited_for() {
 fn a_node_that_closes_instead_of_answering_is_told_by_line() {
     let message = failure("connect c Alford\nsay c x\n");
     assert!(message.starts_with("some.session:2: "), "{message}");
+}
+
+#[test]
+fn a_node_that_never_answers_costs_one_deadline_a_session() {
+    // Connections are taken by the system, and by nobody else.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let started = Instant::now();
+    let text = "connect c Alford\nsay c x\nsay c y\nanswers c 1000\n";
+    let message = failure_at(listener.local_addr().unwrap(), text, Duration::from_millis(200));
+    assert_eq!(message, "some.session:2: waited 200ms for an answer; so far: nothing");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[test]
+fn an_answer_without_an_end_is_not_read_for_ever() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        while client.write_all(&[b'x'; 64 * 1024]).is_ok() {}
+    });
+    let message = failure_at(address, "say Alford x\n", PATIENCE);
+    assert!(message.ends_with(" bytes came, and still it had to be waited for an answer"), "{message}");
 }

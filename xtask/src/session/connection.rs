@@ -1,12 +1,13 @@
 //! A client's connection to a node, and where its answers end.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
 
-/// How long a node may take for what is waited for.
-const DEADLINE: Duration = Duration::from_secs(10);
+use super::deadline::Deadline;
+
+/// More than this is no answer, and nobody's to keep.
+const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
 
 /// One connection. Errors are messages without a place; the player adds it.
 #[derive(Debug)]
@@ -22,15 +23,14 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn open(address: SocketAddr) -> Result<Connection, String> {
+    pub(super) fn open(address: SocketAddr, deadline: Deadline) -> Result<Connection, String> {
+        let left = deadline.left().map_err(|waited| format!("{waited} to connect to {address}"))?;
         let open = || {
-            let stream = TcpStream::connect_timeout(&address, DEADLINE)?;
+            let stream = TcpStream::connect_timeout(&address, left)?;
             stream.set_nodelay(true)?;
-            stream.set_write_timeout(Some(DEADLINE))?;
             Ok(stream)
         };
-        let stream =
-            open().map_err(|error: std::io::Error| format!("cannot connect to {address}: {error}"))?;
+        let stream = open().map_err(|error: io::Error| format!("cannot connect to {address}: {error}"))?;
         Ok(Connection {
             address,
             stream,
@@ -42,8 +42,13 @@ impl Connection {
     }
 
     /// Sends bytes in one segment.
-    pub(super) fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
-        self.stream.write_all(bytes).map_err(|error| format!("cannot send: {error}"))?;
+    pub(super) fn send(&mut self, bytes: &[u8], deadline: Deadline) -> Result<(), String> {
+        let write = |stream: &mut TcpStream, left| {
+            stream.set_write_timeout(Some(left))?;
+            stream.write_all(bytes)
+        };
+        let left = deadline.left().map_err(|waited| format!("{waited} to send"))?;
+        write(&mut self.stream, left).map_err(|error: io::Error| format!("cannot send: {error}"))?;
         for part in bytes.split_inclusive(|&byte| byte == b'\n') {
             self.begun.extend_from_slice(part);
             if part.ends_with(b"\n") {
@@ -54,8 +59,8 @@ impl Connection {
     }
 
     /// Sends bytes and closes the sending side right behind them: a line begun is a line.
-    pub(super) fn half_close(&mut self, bytes: &[u8]) -> Result<(), String> {
-        self.send(bytes)?;
+    pub(super) fn half_close(&mut self, bytes: &[u8], deadline: Deadline) -> Result<(), String> {
+        self.send(bytes, deadline)?;
         if !self.begun.is_empty() {
             self.end_line();
         }
@@ -74,18 +79,17 @@ impl Connection {
 
     /// Waits for the next answer: a line, and the JSON up to two line ends behind it when places were asked for
     /// and the answer is no copy.
-    pub(super) fn answer(&mut self) -> Result<Vec<u8>, String> {
+    pub(super) fn answer(&mut self, deadline: Deadline) -> Result<Vec<u8>, String> {
         let asks_places = self.owed.pop_front().ok_or("no line was sent that has no answer yet")?;
-        let mut end = self.wait_for(b"\n", 0)?;
+        let mut end = self.wait_for(b"\n", 0, deadline)?;
         if asks_places && self.received.starts_with(b"AT ") {
-            end = self.wait_for(b"\n\n", end)?;
+            end = self.wait_for(b"\n\n", end, deadline)?;
         }
         Ok(self.received.drain(..end).collect())
     }
 
     /// Waits for the end of the stream; returns what came before it.
-    pub(super) fn rest(&mut self) -> Result<Vec<u8>, String> {
-        let deadline = Instant::now() + DEADLINE;
+    pub(super) fn rest(&mut self, deadline: Deadline) -> Result<Vec<u8>, String> {
         while !self.ended {
             self.read(deadline, "the node to close")?;
         }
@@ -99,8 +103,7 @@ impl Connection {
     }
 
     /// Waits until `end` has come, at `from` or later; returns where it ends.
-    fn wait_for(&mut self, end: &[u8], from: usize) -> Result<usize, String> {
-        let deadline = Instant::now() + DEADLINE;
+    fn wait_for(&mut self, end: &[u8], mut from: usize, deadline: Deadline) -> Result<usize, String> {
         loop {
             let found = self.received[from..].windows(end.len()).position(|window| window == end);
             if let Some(found) = found {
@@ -109,23 +112,28 @@ impl Connection {
             if self.ended {
                 return Err(format!("the node closed before its answer was whole: {}", self.so_far()));
             }
+            // What has been looked through is not looked through again, but for an end that has begun.
+            from = from.max((self.received.len() + 1).saturating_sub(end.len()));
             self.read(deadline, "an answer")?;
         }
     }
 
-    fn read(&mut self, deadline: Instant, what: &str) -> Result<(), String> {
-        let late = |so_far: String| format!("waited {DEADLINE:?} for {what}; so far: {so_far}");
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(late(self.so_far()));
+    fn read(&mut self, deadline: Deadline, what: &str) -> Result<(), String> {
+        if self.received.len() > LONGEST_ANSWER {
+            return Err(format!(
+                "{} bytes came, and still it had to be waited for {what}",
+                self.received.len()
+            ));
         }
+        let late = |waited: String| format!("{waited} for {what}; so far: {}", self.so_far());
+        let left = deadline.left().map_err(late)?;
         self.stream.set_read_timeout(Some(left)).map_err(|error| error.to_string())?;
         let mut buffer = [0; 16 * 1024];
         match self.stream.read(&mut buffer) {
             Ok(0) => self.ended = true,
             Ok(length) => self.received.extend_from_slice(&buffer[..length]),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(late(self.so_far())),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // The time is over, or nearly: the next look at the deadline tells.
+            Err(error) if [ErrorKind::WouldBlock, ErrorKind::Interrupted].contains(&error.kind()) => {}
             Err(error) => return Err(format!("the connection broke: {error}; so far: {}", self.so_far())),
         }
         Ok(())

@@ -1,17 +1,18 @@
 //! Scripted client sessions: what clients say to the nodes of a herd, and what comes back.
 //!
 //! A session is a text file, one directive a line; `fixtures/sessions/README.md` describes the language. The
-//! player knows nodes by name and address only, and everything it waits for has a deadline.
+//! player knows nodes by name and address only, and every step has a deadline.
 
 mod connection;
+mod deadline;
 mod escape;
 mod parse;
 mod play;
 mod transcript;
 
 pub use parse::{Mount, Session, Step};
-pub use play::{Herd, play};
-pub use transcript::Transcript;
+pub use play::{Herd, PATIENCE, play};
+pub use transcript::{Difference, Transcript};
 
 use std::fmt;
 

@@ -10,11 +10,16 @@ use herd::places::ProviderName;
 use super::SessionError;
 use super::escape::unescape;
 
+/// Whom nodes ask for places if a session does not say.
+const PROVIDER: &str = "google-legacy";
+
 /// A session, read and checked.
 #[derive(Clone, Debug)]
 pub struct Session {
     /// The file, as messages name it.
     pub file: String,
+    /// What it proves, as its first comment says.
+    pub proves: String,
     /// The one herd whose graph the session depends on, if it does.
     pub needs: Option<String>,
     /// The places provider of the nodes.
@@ -98,8 +103,9 @@ impl Session {
     pub fn parse(text: &str, file: &str) -> Result<Session, SessionError> {
         let mut session = Session {
             file: file.to_owned(),
+            proves: first_comment(text),
             needs: None,
-            provider: "google-legacy".to_owned(),
+            provider: PROVIDER.to_owned(),
             limits: String::new(),
             steps: Vec::new(),
         };
@@ -143,10 +149,33 @@ impl Session {
         toml::from_str::<Limits>(&self.limits).map(drop).map_err(|error| error.message().trim().to_owned())
     }
 
+    /// What the session takes that other programs than ours do not have, as its directives tell: nothing when any
+    /// program will do that speaks the client protocol and can be stopped, killed and started.
+    pub fn takes_of_ours(&self) -> Vec<&'static str> {
+        let asks_stub = |step: &Step| match step {
+            Step::Places(_) => true,
+            // That nobody was asked holds for those, too, who ask nobody.
+            Step::Upstream(count, _) => *count > 0,
+            _ => false,
+        };
+        let things = [
+            (self.provider != PROVIDER, "our providers of places"),
+            (self.steps.iter().any(|(_, step)| asks_stub(step)), "the stub of the Places service"),
+            (!self.limits.is_empty(), "our limits"),
+        ];
+        things.into_iter().filter_map(|(takes, thing)| takes.then_some(thing)).collect()
+    }
+
     /// An error at a line of this session.
     pub fn error(&self, line: usize, message: impl Into<String>) -> SessionError {
         SessionError { file: self.file.clone(), line, message: message.into() }
     }
+}
+
+/// The comment that a text begins with, on one line.
+fn first_comment(text: &str) -> String {
+    let lines = text.lines().map_while(|line| line.strip_prefix('#'));
+    lines.map(str::trim).collect::<Vec<&str>>().join(" ")
 }
 
 fn step(word: &str, rest: &str) -> Result<Step, String> {
@@ -253,11 +282,24 @@ mod tests {
     #[test]
     fn directives_are_read_with_their_lines() {
         let text =
-            "# a comment\nneeds 2015-winter\nlimits line_bytes = 9\n\nsay Alford IAMAT  a\\tb \nsettle\n";
+            "# a\n# comment\nneeds 2015-winter\nlimits line_bytes = 9\nsay Alford IAMAT  a\\tb \nsettle\n";
         let session = Session::parse(text, "s").unwrap();
+        assert_eq!(session.proves, "a comment");
         assert_eq!((session.needs.as_deref(), &*session.limits), (Some("2015-winter"), "line_bytes = 9\n"));
         let say = Step::Say("Alford".to_owned(), b"IAMAT  a\tb ".to_vec());
         assert_eq!(session.steps, [(5, say), (6, Step::Settle(Vec::new()))]);
+    }
+
+    #[test]
+    fn what_a_session_takes_of_ours_is_told_by_its_directives() {
+        for (line, expected) in [
+            ("upstream 0\nkill A\nstart A", &[][..]),
+            ("places x.json", &["the stub of the Places service"]),
+            ("upstream 1", &["the stub of the Places service"]),
+            ("provider none\nlimits line_bytes = 9", &["our providers of places", "our limits"]),
+        ] {
+            assert_eq!(Session::parse(line, "s").unwrap().takes_of_ours(), expected, "{line}");
+        }
     }
 
     #[test]

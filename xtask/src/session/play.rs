@@ -3,20 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use herd::message::{Stamp, Time};
 
 use super::connection::Connection;
+use super::deadline::Deadline;
 use super::escape::escape;
 use super::transcript::Transcript;
 use super::{Session, SessionError, Step};
 use crate::places_stub::PlacesStub;
 
-/// How long a flood may take to settle.
-const SETTLE: Duration = Duration::from_secs(10);
+/// How long a node of ours may take for what a step waits for.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often nodes are asked whether it has.
+/// How often nodes are asked whether a flood has settled.
 const POLL: Duration = Duration::from_millis(2);
 
 /// What the player needs of a herd: its nodes by name, and the power to end and start them. Names are those of
@@ -50,11 +51,14 @@ pub trait Herd {
     fn localize(&self, answer: Vec<u8>) -> Vec<u8>;
 }
 
-/// Plays a session against a herd and its Places service; returns the transcript.
-///
-/// # Errors
-/// What was expected at which line and did not come.
-pub fn play(session: &Session, herd: &mut dyn Herd, places: &PlacesStub) -> Result<Transcript, SessionError> {
+/// Plays a session against a herd and its Places service. Each step ends after `patience`, whatever it waits for.
+/// Returns the transcript, to the end or to the line at which something was expected and did not come.
+pub fn play(
+    session: &Session,
+    herd: &mut dyn Herd,
+    places: &PlacesStub,
+    patience: Duration,
+) -> (Transcript, Result<(), SessionError>) {
     let mut player = Player {
         herd,
         places,
@@ -62,12 +66,14 @@ pub fn play(session: &Session, herd: &mut dyn Herd, places: &PlacesStub) -> Resu
         reports: BTreeMap::new(),
         transcript: Transcript::default(),
         now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+        deadline: Deadline::after(patience),
     };
-    for (line, step) in &session.steps {
+    let result = session.steps.iter().try_for_each(|(line, step)| {
         player.transcript.play(*line);
-        player.step(step).map_err(|message| session.error(*line, message))?;
-    }
-    Ok(player.transcript)
+        player.deadline = Deadline::after(patience);
+        player.step(step).map_err(|message| session.error(*line, message))
+    });
+    (player.transcript, result)
 }
 
 struct Player<'a> {
@@ -79,27 +85,30 @@ struct Player<'a> {
     transcript: Transcript,
     /// What `{now}` stands for: when the session began.
     now: Duration,
+    /// Of the step that is being played.
+    deadline: Deadline,
 }
 
 impl Player<'_> {
     fn step(&mut self, step: &Step) -> Result<(), String> {
+        let deadline = self.deadline;
         match step {
             Step::Connect { connection, node } => {
                 let address = self.address(node)?;
-                self.connections.insert(connection.clone(), Connection::open(address)?);
+                self.connections.insert(connection.clone(), Connection::open(address, deadline)?);
                 self.transcript.line(&format!("{connection}: connected to {node}"));
             }
             Step::Say(connection, line) => {
                 let line = self.with_now(line)?;
                 self.transcript.said(connection, &line);
-                self.connection(connection)?.send(&[&line[..], b"\n"].concat())?;
+                self.connection(connection)?.send(&[&line[..], b"\n"].concat(), deadline)?;
                 let owed = self.connection(connection)?.owed();
                 self.answers(connection, owed)?;
             }
             Step::Send(connection, bytes) => {
                 let bytes = self.with_now(bytes)?;
                 self.transcript.sent(connection, &bytes);
-                self.connection(connection)?.send(&bytes)?;
+                self.connection(connection)?.send(&bytes, deadline)?;
                 self.let_arrive(connection)?;
             }
             Step::Answers(connection, count) => self.answers(connection, *count)?,
@@ -109,7 +118,7 @@ impl Player<'_> {
                     self.transcript.sent(connection, &bytes);
                 }
                 self.transcript.line(&format!("{connection}: half-closed"));
-                self.connection(connection)?.half_close(&bytes)?;
+                self.connection(connection)?.half_close(&bytes, deadline)?;
                 let owed = self.connection(connection)?.owed();
                 self.answers(connection, owed)?;
                 self.closed(connection)?;
@@ -164,14 +173,15 @@ impl Player<'_> {
         if !self.connections.contains_key(name) {
             let address =
                 self.address(name).map_err(|error| format!("no connection {name} is open, and {error}"))?;
-            self.connections.insert(name.to_owned(), Connection::open(address)?);
+            self.connections.insert(name.to_owned(), Connection::open(address, self.deadline)?);
         }
         self.connections.get_mut(name).ok_or_else(|| format!("no connection {name} is open"))
     }
 
     fn answers(&mut self, connection: &str, count: usize) -> Result<(), String> {
+        let deadline = self.deadline;
         for _ in 0..count {
-            let answer = self.connection(connection)?.answer()?;
+            let answer = self.connection(connection)?.answer(deadline)?;
             self.note(connection, answer);
         }
         Ok(())
@@ -188,7 +198,8 @@ impl Player<'_> {
     }
 
     fn closed(&mut self, connection: &str) -> Result<(), String> {
-        let rest = self.connection(connection)?.rest()?;
+        let deadline = self.deadline;
+        let rest = self.connection(connection)?.rest(deadline)?;
         self.connections.remove(connection);
         self.note(connection, rest);
         self.transcript.line(&format!("{connection}: closed by the node"));
@@ -196,12 +207,13 @@ impl Player<'_> {
     }
 
     fn ask_all(&mut self, line: &[u8]) -> Result<(), String> {
+        let deadline = self.deadline;
         let line = &self.with_now(line)?[..];
         for (node, address) in self.running()? {
-            let mut connection = Connection::open(address)?;
+            let mut connection = Connection::open(address, deadline)?;
             self.transcript.said(&node, line);
-            connection.send(&[line, b"\n"].concat())?;
-            let answer = connection.answer()?;
+            connection.send(&[line, b"\n"].concat(), deadline)?;
+            let answer = connection.answer(deadline)?;
             self.note(&node, answer);
         }
         Ok(())
@@ -209,10 +221,11 @@ impl Player<'_> {
 
     /// Lets what was sent reach the node before anything else is sent: by a round trip on another connection.
     fn let_arrive(&mut self, connection: &str) -> Result<(), String> {
+        let deadline = self.deadline;
         let address = self.connection(connection)?.address();
-        let mut probe = Connection::open(address)?;
-        probe.send(b"\n")?;
-        probe.answer().map(drop)
+        let mut probe = Connection::open(address, deadline)?;
+        probe.send(b"\n", deadline)?;
+        probe.answer(deadline).map(drop)
     }
 
     fn change(
@@ -238,25 +251,27 @@ impl Player<'_> {
             asked.retain(|(name, _)| nodes.contains(name));
         }
         let (names, addresses): (Vec<String>, Vec<SocketAddr>) = asked.into_iter().unzip();
-        let mut asked: Vec<Connection> =
-            addresses.into_iter().map(Connection::open).collect::<Result<_, _>>()?;
-        let deadline = Instant::now() + SETTLE;
+        let deadline = self.deadline;
+        let open = |address| Connection::open(address, deadline);
+        let mut asked: Vec<Connection> = addresses.into_iter().map(open).collect::<Result<_, _>>()?;
         for (client, latest) in &self.reports {
             let question = [b"WHATSAT ", &client[..], b" 0 0\n"].concat();
             loop {
                 let mut answers = BTreeSet::new();
+                // A time of its own, so that what is told at the end is what the nodes disagree about.
+                let answered = deadline.again();
                 for connection in &mut asked {
-                    connection.send(&question)?;
-                    answers.insert(connection.answer()?);
+                    connection.send(&question, answered)?;
+                    answers.insert(connection.answer(answered)?);
                 }
                 if agree(&answers, *latest) {
                     break;
                 }
-                if Instant::now() > deadline {
+                if let Err(waited) = deadline.left() {
                     let answers: Vec<String> =
                         answers.iter().map(|answer| escape(first_line(answer))).collect();
                     return Err(format!(
-                        "waited {SETTLE:?} for {} to agree on the latest report of {}; they answer: {}",
+                        "{waited} for {} to agree on the latest report of {}; they answer: {}",
                         names.join(", "),
                         escape(client),
                         answers.join(" | ")

@@ -18,6 +18,17 @@ pub struct Transcript {
     stamps: BTreeMap<String, String>,
 }
 
+/// Where a transcript begins to differ from what was expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The line of the session that led to it.
+    pub line: usize,
+    /// The transcript's line that was expected, `None` when nothing more was.
+    pub expected: Option<String>,
+    /// The one there is, `None` when there is nothing more.
+    pub came: Option<String>,
+}
+
 impl Transcript {
     /// What is noted from now on comes of this line of the session.
     pub(super) fn play(&mut self, line: usize) {
@@ -66,17 +77,20 @@ impl Transcript {
         &self.text
     }
 
-    /// The line of the session that led to the first line of the transcript that differs from `expected`; `None`
-    /// when the session differs in nothing, or says nothing.
-    pub fn first_difference(&self, expected: &str) -> Option<usize> {
+    /// Where the transcript begins to differ from what was expected; `None` when it differs in nothing, or says
+    /// nothing.
+    pub fn first_difference(&self, expected: &str) -> Option<Difference> {
         let (mut lines, mut expected) = (self.text.lines(), expected.lines());
-        for cause in &self.causes {
-            if lines.next() != expected.next() {
-                return Some(*cause);
+        for &line in &self.causes {
+            let (came, expected) = (lines.next(), expected.next());
+            if came != expected {
+                let [expected, came] = [expected, came].map(|text| text.map(str::to_owned));
+                return Some(Difference { line, expected, came });
             }
         }
         // Something more was expected after all of it.
-        expected.next().and(self.causes.last()).copied()
+        let (expected, &line) = (expected.next()?.to_owned(), self.causes.last()?);
+        Some(Difference { line, expected: Some(expected), came: None })
     }
 
     /// An answer's line with its skew replaced by its sign and number, if it is an AT line.
@@ -146,15 +160,19 @@ mod tests {
         transcript.play(7);
         transcript.line("A: stopped");
         let whole = "A <- x\nA -> ? x\nA: stopped\n";
-        for (expected, line) in [
+        let differs = |line, expected: &str, came: &str| {
+            let [expected, came] = [expected, came].map(|text| (!text.is_empty()).then(|| text.to_owned()));
+            Some(Difference { line, expected, came })
+        };
+        for (expected, difference) in [
             (whole.to_owned(), None),
-            (whole.replace("? x", "? y"), Some(3)),
-            (whole.replace("stopped", "killed"), Some(7)),
-            ("A <- x\nA -> ? x\n".to_owned(), Some(7)),
-            (format!("{whole}more\n"), Some(7)),
-            (String::new(), Some(3)),
+            (whole.replace("? x", "? y"), differs(3, "A -> ? y", "A -> ? x")),
+            (whole.replace("stopped", "killed"), differs(7, "A: killed", "A: stopped")),
+            ("A <- x\nA -> ? x\n".to_owned(), differs(7, "", "A: stopped")),
+            (format!("{whole}more\n"), differs(7, "more", "")),
+            (String::new(), differs(3, "", "A <- x")),
         ] {
-            assert_eq!(transcript.first_difference(&expected), line, "{expected}");
+            assert_eq!(transcript.first_difference(&expected), difference, "{expected}");
         }
     }
 }

@@ -1,0 +1,142 @@
+"""A herd node on asyncio's protocols: all lines of a read are taken together, with one write for their answers and one
+a neighbour for what was news.
+
+Usage: asyncio_protocol.py [--uvloop] NAME HERD_FILE
+Claims IAMAT, AT and `WHATSAT id radius 0`. TCP_NODELAY is what asyncio and uvloop set by themselves.
+"""
+
+import asyncio
+import sys
+
+from herd import BACKLOG, LONGEST_LINE, REDIAL_SECONDS, Node, members, too_long
+
+
+class Herd:
+    """What the connections of a node share."""
+
+    def __init__(self, name):
+        self.node = Node(name)
+        self.links = {}  # the transports to neighbours that can be reached
+
+    def flood(self, news, origin=None):
+        # Nobody waits for a slow neighbour: its lines stand in its transport's buffer.
+        data = b"".join(news)
+        for neighbour, transport in self.links.items():
+            if neighbour != origin:
+                transport.write(data)
+
+
+class LineProtocol(asyncio.Protocol):
+    """Cuts what comes into lines, and takes all of them at once."""
+
+    def __init__(self, herd):
+        self._herd = herd
+        self._begun = b""
+
+    def connection_made(self, transport):
+        self._transport = transport
+
+    def data_received(self, data):
+        *lines, self._begun = (self._begun + data).split(b"\n")
+        lines = [line.removesuffix(b"\r") for line in lines]
+        if len(self._begun) > LONGEST_LINE + 1:  # one more for a CR
+            lines.append(self._begun)
+        if lines:
+            self.lines_received(lines)
+
+
+class Client(LineProtocol):
+    def lines_received(self, lines):
+        answers, news = [], []
+        for line in lines:
+            if len(line) > LONGEST_LINE:
+                answers.append(too_long(line))
+                break
+            answer, update = self._herd.node.answer(line)
+            answers.append(answer)
+            if update:
+                news.append(update)
+        self._transport.write(b"".join(answers))
+        if len(line) > LONGEST_LINE:
+            self._transport.close()
+        if news:
+            self._herd.flood(news)
+
+    def eof_received(self):
+        # What is left is a line too. Returning nothing closes the connection when all has been written.
+        if self._begun:
+            self.lines_received([self._begun])
+
+    # A client that does not read its answers is not read from.
+    def pause_writing(self):
+        self._transport.pause_reading()
+
+    def resume_writing(self):
+        self._transport.resume_reading()
+
+
+class LinkFromNeighbour(LineProtocol):
+    """A neighbour's first line is its name, the others are AT lines."""
+
+    _neighbour = None
+
+    def lines_received(self, lines):
+        if self._neighbour is None:
+            self._neighbour = lines.pop(0).decode()
+        news = [line + b"\n" for line in lines if self._herd.node.hear(line)]
+        if news:
+            self._herd.flood(news, self._neighbour)
+
+
+class LinkToNeighbour(asyncio.Protocol):
+    """Says this node's name, all it knows, and then what is news. Nothing is ever said back."""
+
+    def __init__(self, herd, name, neighbour):
+        self._herd, self._name, self._neighbour = herd, name, neighbour
+        self.lost = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport):
+        transport.write(b"%s\n%s" % (self._name.encode(), self._herd.node.known()))
+        self._herd.links[self._neighbour] = transport
+
+    def connection_lost(self, exc):
+        del self._herd.links[self._neighbour]
+        self.lost.set_result(None)
+
+
+async def keep_link(herd, name, neighbour):
+    """Dials a neighbour for as long as this node runs."""
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            make = lambda: LinkToNeighbour(herd, name, neighbour.name)
+            _, link = await loop.create_connection(make, *neighbour.link)
+            await link.lost
+        except OSError:
+            pass  # It is not up.
+        await asyncio.sleep(REDIAL_SECONDS)
+
+
+async def run(name, file):
+    everybody = members(file)
+    me = everybody[name]
+    herd = Herd(name)
+    loop = asyncio.get_running_loop()
+    await loop.create_server(lambda: LinkFromNeighbour(herd), *me.link, backlog=BACKLOG)
+    clients = await loop.create_server(lambda: Client(herd), *me.client, backlog=BACKLOG)
+    links = [keep_link(herd, name, everybody[neighbour]) for neighbour in me.neighbours]
+    await asyncio.gather(*links, clients.serve_forever())
+
+
+def main():
+    *flags, name, file = sys.argv[1:]
+    if flags == ["--uvloop"]:
+        import uvloop
+
+        uvloop.run(run(name, file))
+    else:
+        asyncio.run(run(name, file))
+
+
+if __name__ == "__main__":
+    main()

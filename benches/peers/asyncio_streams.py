@@ -1,0 +1,84 @@
+"""A herd node on asyncio's streams: a coroutine a connection, a read and a write a line.
+
+Usage: asyncio_streams.py [--uvloop] NAME HERD_FILE
+Claims IAMAT, AT and `WHATSAT id radius 0`. TCP_NODELAY is what asyncio and uvloop set by themselves.
+"""
+
+import asyncio
+import sys
+
+from herd import BACKLOG, REDIAL_SECONDS, Node, chomp, members
+
+
+class Server:
+    def __init__(self, name, file):
+        herd = members(file)
+        self._me = herd[name]
+        self._neighbours = [herd[neighbour] for neighbour in self._me.neighbours]
+        self._node = Node(name)
+        self._links = {}  # the writers to neighbours that can be reached
+
+    async def run(self):
+        links = await asyncio.start_server(self._serve_neighbour, *self._me.link, backlog=BACKLOG)
+        clients = await asyncio.start_server(self._serve_client, *self._me.client, backlog=BACKLOG)
+        async with links, clients:
+            await asyncio.gather(*map(self._keep_link, self._neighbours), clients.serve_forever())
+
+    async def _serve_client(self, reader, writer):
+        try:
+            async for line in reader:
+                answer, news = self._node.answer(chomp(line))
+                writer.write(answer)
+                if news:
+                    self._flood(news)
+                await writer.drain()
+        except (ConnectionError, ValueError):
+            pass  # It has gone, or its line is longer than a stream may hold.
+        finally:
+            writer.close()
+
+    async def _serve_neighbour(self, reader, writer):
+        try:
+            neighbour = chomp(await reader.readline()).decode()
+            async for line in reader:
+                if self._node.hear(chomp(line)):
+                    self._flood(line, neighbour)
+        except (ConnectionError, ValueError):
+            pass  # It dials again.
+        finally:
+            writer.close()
+
+    def _flood(self, line, origin=None):
+        # Nobody waits for a slow neighbour: its lines stand in its writer's buffer.
+        for neighbour, writer in self._links.items():
+            if neighbour != origin:
+                writer.write(line)
+
+    async def _keep_link(self, neighbour):
+        """Dials a neighbour for as long as this node runs; says its name, all it knows, and then what is news."""
+        while True:
+            try:
+                reader, writer = await asyncio.open_connection(*neighbour.link)
+                writer.write(b"%s\n%s" % (self._me.name.encode(), self._node.known()))
+                self._links[neighbour.name] = writer
+                await reader.read()  # Nothing is ever said back: this ends with the link.
+                writer.close()
+            except OSError:
+                pass
+            self._links.pop(neighbour.name, None)
+            await asyncio.sleep(REDIAL_SECONDS)
+
+
+def main():
+    *flags, name, file = sys.argv[1:]
+    server = Server(name, file)
+    if flags == ["--uvloop"]:
+        import uvloop
+
+        uvloop.run(server.run())
+    else:
+        asyncio.run(server.run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+// What a node of a herd knows and answers: without any I/O, and with bytes as Latin-1 strings, which keep them as they
+// are. Claims IAMAT, AT and `WHATSAT id radius 0`; a question for places is answered as an invalid command.
+
+'use strict';
+
+const { isUtf8 } = require('node:buffer');
+
+const LATEST = 253402300799; // the last second of the year 9999
+const AHEAD = 24 * 3600; // how many seconds ahead of the clock a report may be
+
+const SPACE = '[ \\t\\r\\f\\v]';
+const ID = '([^\\x00-\\x20\\x7f]{1,255})';
+const LATITUDE = '[+-](?:0?[0-8]?\\d(?:\\.\\d{1,15})?|0?90(?:\\.0{1,15})?)';
+const LONGITUDE = '[+-](?:(?:0?\\d?\\d|1[0-7]\\d)(?:\\.\\d{1,15})?|180(?:\\.0{1,15})?)';
+const TIME = '(\\d{1,12})(?:\\.(\\d{1,9}))?';
+const IAMAT = new RegExp(
+  `^${SPACE}*IAMAT${SPACE}+${ID}${SPACE}+(${LATITUDE}${LONGITUDE})${SPACE}+(${TIME})${SPACE}*$`);
+const WHATSAT = new RegExp(
+  `^${SPACE}*WHATSAT${SPACE}+${ID}${SPACE}+(\\d{1,9}(?:\\.\\d{1,9})?)${SPACE}+0{1,9}${SPACE}*$`);
+const AT = new RegExp(`^AT [^ ]+ [+-]\\d+\\.\\d{9} ${ID} ${LATITUDE}${LONGITUDE} ${TIME}$`);
+
+const NO_PLACES = '{\n   "html_attributions" : [],\n   "results" : [],\n   "status" : "OK"\n}\n\n';
+
+// The members of a herd file by name: its tables [[node]], each key on a line of its own.
+function readHerd(toml) {
+  const tables = toml.split(/^\[+/m).filter((table) => table.startsWith('node]]'));
+  return new Map(tables.map((table) => {
+    const value = (key) => JSON.parse(table.match(new RegExp(`^${key} = (.*)$`, 'm'))[1]);
+    const address = (key) => {
+      const [, host, port] = value(key).match(/^(.*):(\d+)$/);
+      return { host, port: Number(port) };
+    };
+    return [value('name'), { client: address('client'), link: address('link'), neighbours: value('neighbours') }];
+  }));
+}
+
+// The latest report of each client.
+class Node {
+  #name;
+  #records = new Map(); // of each client: the time of its latest report, and the AT line
+
+  constructor(name) {
+    this.#name = name;
+  }
+
+  // The answer to a client's line, and whether it is news for the neighbours.
+  answer(line) {
+    let match;
+    if ((match = IAMAT.exec(line))) {
+      const [, client, location, stamp, seconds, fraction] = match;
+      const time = { seconds: Number(seconds), nanoseconds: nanosecondsOf(fraction) };
+      const skew = skewOf(time);
+      if (skew !== undefined && isId(client)) {
+        const answer = `AT ${this.#name} ${skew} ${client} ${location} ${stamp}\n`;
+        return [answer, this.#learn(client, time, answer)];
+      }
+    } else if ((match = WHATSAT.exec(line))) {
+      const record = this.#records.get(match[1]);
+      // As few digits as a radius may have are exact enough in a float to be compared with 50.
+      if (record !== undefined && Number(match[2]) <= 50) return [record.line + NO_PLACES, false];
+    }
+    return [`? ${line}\n`, false];
+  }
+
+  // Takes a neighbour's AT line; whether it was news.
+  hear(line) {
+    const match = AT.exec(line);
+    if (match === null) return false;
+    const [, client, seconds, fraction] = match;
+    return this.#learn(client, { seconds: Number(seconds), nanoseconds: nanosecondsOf(fraction) }, `${line}\n`);
+  }
+
+  // All that a neighbour should know, as AT lines.
+  known() {
+    return [...this.#records.values()].map((record) => record.line).join('');
+  }
+
+  // The later report wins; of two with the same time that with the smaller skew, then the smaller line.
+  #learn(client, { seconds, nanoseconds }, line) {
+    const known = this.#records.get(client);
+    if (known === undefined) {
+      this.#records.set(own(client), { seconds, nanoseconds, line: own(line) });
+      return true;
+    }
+    const later = seconds - known.seconds || nanoseconds - known.nanoseconds;
+    if (later < 0 || (later === 0 && !winsTie(line, known.line))) return false;
+    Object.assign(known, { seconds, nanoseconds, line: own(line) });
+    return true;
+  }
+}
+
+// A copy: a string that was cut out of what a socket brought would keep all of that in memory.
+function own(text) {
+  return Buffer.from(text, 'latin1').latin1Slice();
+}
+
+function isId(text) {
+  return /^[\x00-\x7f]*$/.test(text) || isUtf8(Buffer.from(text, 'latin1'));
+}
+
+function nanosecondsOf(fraction) {
+  return fraction === undefined ? 0 : Number(fraction.padEnd(9, '0'));
+}
+
+// The wall clock: the monotonic one, which tells nanoseconds, moved by what they differed at the start.
+const bootTime = process.hrtime();
+const bootDate = Date.now();
+
+// How much later than `time` it is, as an AT line tells it; nothing where the time is none.
+function skewOf(time) {
+  const [seconds, nanoseconds] = process.hrtime(bootTime);
+  let whole = Math.floor(bootDate / 1000) + seconds - time.seconds;
+  let part = (bootDate % 1000) * 1e6 + nanoseconds - time.nanoseconds;
+  whole += Math.floor(part / 1e9);
+  part -= Math.floor(part / 1e9) * 1e9;
+  if (time.seconds > LATEST || whole < -AHEAD) return undefined;
+  if (whole >= 0) return `+${whole}.${String(part).padStart(9, '0')}`;
+  // -1 second and 0.4 are -0.6.
+  return part === 0 ? `${whole}.000000000` : `-${-whole - 1}.${String(1e9 - part).padStart(9, '0')}`;
+}
+
+function winsTie(line, other) {
+  const skew = (at) => BigInt(at.split(' ', 3)[2].replace('+', '').replace('.', ''));
+  const [mine, others] = [skew(line), skew(other)];
+  return mine < others || (mine === others && line < other);
+}
+
+module.exports = { Node, readHerd };

@@ -1,0 +1,132 @@
+"""What a node of a herd knows and answers: the part that the Python peers share, without any I/O.
+
+Claims IAMAT, AT and `WHATSAT id radius 0`; a question for places is answered as an invalid command.
+"""
+
+import re
+import time
+import tomllib
+from collections import namedtuple
+
+LONGEST_LINE = 4096
+REDIAL_SECONDS = 0.1
+BACKLOG = 1024  # connections that wait to be accepted: a load opens many at once
+
+_LATEST = 253_402_300_799  # the last second of the year 9999
+_AHEAD = 24 * 3600 * 10**9  # how far ahead of the clock a report may be, in nanoseconds
+
+# White space is ASCII's six characters, which are those that `bytes.split` splits at.
+_ID = rb"([^\x00-\x20\x7f]{1,255})"
+_LATITUDE = rb"[+-](?:0?[0-8]?\d(?:\.\d{1,15})?|0?90(?:\.0{1,15})?)"
+_LONGITUDE = rb"[+-](?:(?:0?\d?\d|1[0-7]\d)(?:\.\d{1,15})?|180(?:\.0{1,15})?)"
+_TIME = rb"(\d{1,12})(?:\.(\d{1,9}))?"
+_IAMAT = re.compile(rb"\s*IAMAT\s+%s\s+(%s%s)\s+(%s)\s*" % (_ID, _LATITUDE, _LONGITUDE, _TIME))
+_WHATSAT = re.compile(rb"\s*WHATSAT\s+%s\s+(\d{1,9}(?:\.\d{1,9})?)\s+0{1,9}\s*" % _ID)
+_AT = re.compile(rb"AT \S+ [+-]\d+\.\d{9} %s %s%s %s" % (_ID, _LATITUDE, _LONGITUDE, _TIME))
+
+_NO_PLACES = b"""{
+   "html_attributions" : [],
+   "results" : [],
+   "status" : "OK"
+}
+
+"""
+
+Member = namedtuple("Member", "name client link neighbours")
+
+
+def members(file):
+    """The members of a herd file by name, their addresses as (host, port)."""
+    with open(file, "rb") as toml:
+        nodes = tomllib.load(toml)["node"]
+    return {n["name"]: Member(n["name"], _address(n["client"]), _address(n["link"]), n["neighbours"]) for n in nodes}
+
+
+def _address(text):
+    host, port = text.rsplit(":", 1)
+    return host, int(port)
+
+
+class Node:
+    """The latest report of each client."""
+
+    def __init__(self, name):
+        self._name = name.encode()
+        self._records = {}  # of each client: the time of its latest report, and the AT line
+
+    def answer(self, line):
+        """The answer to a client's line, and the line to flood if it was news, else None."""
+        if match := _IAMAT.fullmatch(line):
+            answer = self._report(match)
+        elif match := _WHATSAT.fullmatch(line):
+            answer = self._question(match), None
+        else:
+            answer = None, None
+        return answer if answer[0] else (b"? " + line + b"\n", None)
+
+    def hear(self, line):
+        """Takes a neighbour's AT line; whether it was news."""
+        match = _AT.fullmatch(line)
+        if not match:
+            return False
+        client, seconds, fraction = match.groups()
+        return self._learn(client, (int(seconds), _nanoseconds(fraction)), line + b"\n")
+
+    def known(self):
+        """All that a neighbour should know, as AT lines."""
+        return b"".join([line for _, line in self._records.values()])
+
+    def _report(self, match):
+        client, location, stamp, seconds, fraction = match.groups()
+        seconds, nanoseconds = int(seconds), _nanoseconds(fraction)
+        skew = time.time_ns() - seconds * 10**9 - nanoseconds
+        if seconds > _LATEST or skew < -_AHEAD or not _is_utf8(client):
+            return None, None
+        whole, fraction = divmod(abs(skew), 10**9)
+        skew = b"%c%d.%09d" % (b"+-"[skew < 0], whole, fraction)
+        line = b"AT %s %s %s %s %s\n" % (self._name, skew, client, location, stamp)
+        return line, line if self._learn(client, (seconds, nanoseconds), line) else None
+
+    def _question(self, match):
+        client, radius = match.groups()
+        # As few digits as a radius may have are exact enough in a float to be compared with 50.
+        if client in self._records and float(radius) <= 50:
+            return self._records[client][1] + _NO_PLACES
+        return None
+
+    def _learn(self, client, moment, line):
+        """The later report wins; of two with the same time that with the smaller skew, then the smaller line."""
+        known = self._records.get(client)
+        if known is not None:
+            latest, winner = known
+            if moment < latest or moment == latest and (_skew(line), line) >= (_skew(winner), winner):
+                return False
+        self._records[client] = moment, line
+        return True
+
+
+def chomp(line):
+    """A line without its end, which is LF and perhaps one CR before it."""
+    return line[:-1].removesuffix(b"\r") if line.endswith(b"\n") else line
+
+
+def too_long(line):
+    """The answer to a line that is longer than LONGEST_LINE; the connection ends behind it."""
+    return b"? " + line[:128] + b"\n"
+
+
+def _nanoseconds(fraction):
+    return int(fraction.ljust(9, b"0")) if fraction else 0
+
+
+def _skew(line):
+    """The skew of an AT line in nanoseconds."""
+    return int(line.split(b" ", 3)[2].replace(b".", b""))
+
+
+def _is_utf8(text):
+    try:
+        text.isascii() or text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

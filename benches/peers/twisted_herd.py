@@ -1,0 +1,121 @@
+"""A herd node on Twisted: line receivers, whose transports gather what is written until the reactor's next turn.
+
+Usage: twisted_herd.py NAME HERD_FILE
+Claims IAMAT, AT and `WHATSAT id radius 0`.
+"""
+
+import sys
+
+from twisted.application.internet import ClientService
+from twisted.internet import reactor
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.protocol import Factory, Protocol
+from twisted.protocols.basic import LineOnlyReceiver
+from zope.interface import implementer
+
+from herd import BACKLOG, LONGEST_LINE, REDIAL_SECONDS, Node, members, too_long
+
+
+class HerdFactory(Factory):
+    """Makes a node's connections of one kind, and gives them what they share."""
+
+    noisy = False
+
+    def __init__(self, protocol, herd, neighbour=None):
+        self.protocol, self.herd, self.neighbour = protocol, herd, neighbour
+
+
+class Herd:
+    def __init__(self, name):
+        self.name = name.encode()
+        self.node = Node(name)
+        self.links = {}  # the transports to neighbours that can be reached
+
+    def flood(self, line, origin=None):
+        # Nobody waits for a slow neighbour: its lines stand in its transport's buffer.
+        for neighbour, transport in self.links.items():
+            if neighbour != origin:
+                transport.write(line)
+
+
+@implementer(IHalfCloseableProtocol)
+class Client(LineOnlyReceiver):
+    delimiter = b"\n"
+    MAX_LENGTH = LONGEST_LINE + 1  # one more for a CR
+
+    def connectionMade(self):
+        self.herd = self.factory.herd
+        self.transport.setTcpNoDelay(True)
+        # A client that does not read its answers is not read from.
+        self.transport.registerProducer(self.transport, True)
+
+    def lineReceived(self, line):
+        line = line.removesuffix(b"\r")
+        if len(line) > LONGEST_LINE:
+            return self.lineLengthExceeded(line)
+        self.answer(line)
+
+    def answer(self, line):
+        answer, news = self.herd.node.answer(line)
+        self.transport.write(answer)
+        if news:
+            self.herd.flood(news)
+
+    def lineLengthExceeded(self, line):
+        self.transport.write(too_long(line))
+        self.transport.loseConnection()
+
+    def readConnectionLost(self):
+        # What is left is a line too; the receiver has no public name for it.
+        if self._buffer:
+            self.answer(self._buffer)
+        self.transport.loseConnection()
+
+    def writeConnectionLost(self):
+        pass
+
+
+class LinkFromNeighbour(LineOnlyReceiver):
+    """A neighbour's first line is its name, the others are AT lines."""
+
+    delimiter = b"\n"
+    neighbour = None
+
+    def lineReceived(self, line):
+        herd = self.factory.herd
+        if self.neighbour is None:
+            self.neighbour = line.decode()
+        elif herd.node.hear(line):
+            herd.flood(line + b"\n", self.neighbour)
+
+
+class LinkToNeighbour(Protocol):
+    """Says this node's name, all it knows, and then what is news. Nothing is ever said back."""
+
+    def connectionMade(self):
+        self.transport.setTcpNoDelay(True)
+        herd = self.factory.herd
+        self.transport.write(b"%s\n%s" % (herd.name, herd.node.known()))
+        herd.links[self.factory.neighbour] = self.transport
+
+    def connectionLost(self, reason):
+        del self.factory.herd.links[self.factory.neighbour]
+
+
+def main():
+    name, file = sys.argv[1:]
+    everybody = members(file)
+    me = everybody[name]
+    herd = Herd(name)
+    for (host, port), protocol in (me.link, LinkFromNeighbour), (me.client, Client):
+        reactor.listenTCP(port, HerdFactory(protocol, herd), BACKLOG, host)
+    for neighbour in me.neighbours:
+        endpoint = TCP4ClientEndpoint(reactor, *everybody[neighbour].link)
+        factory = HerdFactory(LinkToNeighbour, herd, neighbour)
+        ClientService(endpoint, factory, retryPolicy=lambda attempts: REDIAL_SECONDS).startService()
+    reactor.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+//! The workspace's own node program: its arguments, and the line it prints when it is ready.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use herd::config::Member;
+use serde_json::Value;
+
+use crate::processes::{Environment, Files, Launch, clean};
+
+/// The node program, and what every node is given.
+#[derive(Debug)]
+pub(crate) struct HerdProgram {
+    pub(crate) program: PathBuf,
+    pub(crate) environment: Environment,
+    pub(crate) args: Vec<OsString>,
+    pub(crate) variables: Vec<(&'static str, Option<OsString>)>,
+}
+
+impl Launch for HerdProgram {
+    fn program(&self) -> String {
+        self.program.display().to_string()
+    }
+
+    fn command(&self, node: &Member, files: &Files) -> Result<Command> {
+        let mut command = Command::new(&self.program);
+        command.arg(&node.name).arg("--config").arg(&files.herd);
+        command.arg("--log-file").arg(&files.log).arg("--stop-with-stdin").args(&self.args);
+        if self.environment == Environment::Clean {
+            clean(&mut command);
+        }
+        for (variable, value) in &self.variables {
+            match value {
+                Some(value) => command.env(variable, value),
+                None => command.env_remove(variable),
+            };
+        }
+        command.stdout(Stdio::piped());
+        Ok(command)
+    }
+
+    fn wait_ready(&self, node: &Member, process: &mut Child, deadline: Instant) -> Result<bool> {
+        let stdout = process.stdout.take().context("a node's standard output is piped")?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        // An output that ends without a line belongs to a node that is about to.
+        let Some(line) = first_line(stdout).recv_timeout(left).ok().filter(|line| !line.is_empty()) else {
+            return Ok(false);
+        };
+        let name = &node.name;
+        let ready: Value =
+            serde_json::from_str(&line).with_context(|| format!("{name} is ready with {line:?}"))?;
+        let expected = [node.client.to_string(), node.link.to_string()];
+        if ready["client"] != *expected[0] || ready["link"] != *expected[1] {
+            bail!("{name} is ready at other addresses than {expected:?}: {line}");
+        }
+        Ok(true)
+    }
+}
+
+/// The first line of an output, when it comes; empty when the output ends without one.
+fn first_line(output: ChildStdout) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        // An unreadable output is as good as none; and nobody may be waiting any more.
+        let _ = BufReader::new(output).read_line(&mut line);
+        let _ = sender.send(line);
+    });
+    receiver
+}
