@@ -1,43 +1,58 @@
-//! Unsigned decimals as digits: compared exactly, never through floating point.
+//! Unsigned decimals, read from bytes and kept exact.
 
 /// The digits of an unsigned decimal, `whole` or `whole.fraction`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Decimal<'a> {
-    pub(super) whole: &'a [u8],
+    pub(super) whole: Digits<'a>,
     /// Empty when there was no point.
-    pub(super) fraction: &'a [u8],
+    pub(super) fraction: Digits<'a>,
+}
+
+/// ASCII digits and the number that they are: 0 when there are none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Digits<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) value: u64,
 }
 
 impl<'a> Decimal<'a> {
     /// Reads 1 to `most_whole` digits, optionally followed by a point and 1 to `most_fraction` digits.
-    /// Nothing else may stand in `text`. `most_whole` is at most 19, so that the whole part fits a `u64`.
+    /// Nothing else may stand in `text`. Both are at most 19.
     pub(super) fn parse(text: &'a [u8], most_whole: usize, most_fraction: usize) -> Option<Self> {
-        let (whole, rest) = text.split_at(count_digits(text));
+        let (whole, rest) = Digits::split(text);
         let fraction = match rest.split_first() {
-            None => &[],
-            Some((b'.', digits)) if is_digits(digits, most_fraction) => digits,
+            None => Digits::default(),
+            Some((b'.', digits)) => Digits::parse(digits, most_fraction)?,
             Some(_) => return None,
         };
-        (1..=most_whole).contains(&whole.len()).then_some(Decimal { whole, fraction })
+        (1..=most_whole).contains(&whole.text.len()).then_some(Decimal { whole, fraction })
     }
 
     /// Whether the decimal is greater than `bound`: 90.000000000000001 is greater than 90.
     pub(super) fn exceeds(self, bound: u64) -> bool {
-        let whole = digits_value(self.whole);
-        whole > bound || whole == bound && self.fraction.iter().any(|&digit| digit != b'0')
+        self.whole.value > bound || self.whole.value == bound && self.fraction.value > 0
     }
 }
 
-/// The value of ASCII digits, at most 19 of them.
-pub(super) fn digits_value(digits: &[u8]) -> u64 {
-    digits.iter().fold(0, |value, digit| value * 10 + u64::from(digit - b'0'))
-}
+impl<'a> Digits<'a> {
+    /// Takes `text` if it is 1 to `most` digits, at most 19, and nothing else.
+    pub(super) fn parse(text: &'a [u8], most: usize) -> Option<Self> {
+        let (digits, rest) = Digits::split(text);
+        (rest.is_empty() && (1..=most).contains(&digits.text.len())).then_some(digits)
+    }
 
-/// Whether `text` is 1 to `most` ASCII digits and nothing else.
-pub(super) fn is_digits(text: &[u8], most: usize) -> bool {
-    (1..=most).contains(&text.len()) && count_digits(text) == text.len()
-}
-
-fn count_digits(text: &[u8]) -> usize {
-    text.iter().take_while(|byte| byte.is_ascii_digit()).count()
+    /// The digits that `text` begins with, and what follows them. Of more than 19 the value is none.
+    fn split(text: &'a [u8]) -> (Self, &'a [u8]) {
+        let (mut value, mut length) = (0_u64, 0);
+        for byte in text {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+            length += 1;
+        }
+        let (text, rest) = text.split_at(length);
+        (Digits { text, value }, rest)
+    }
 }

@@ -14,7 +14,7 @@
 
 use std::fmt;
 
-use super::decimal::{digits_value, is_digits};
+use super::decimal::Digits;
 use super::is_node_name;
 
 /// The version of the language between nodes.
@@ -113,7 +113,7 @@ impl fmt::Display for LinkLine<'_> {
 }
 
 fn decimal(text: &str) -> Option<u64> {
-    is_digits(text.as_bytes(), 19).then(|| digits_value(text.as_bytes()))
+    Digits::parse(text.as_bytes(), 19).map(|digits| digits.value)
 }
 
 fn hexadecimal(text: &str) -> Option<u64> {

@@ -62,10 +62,25 @@ fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let start = rest.iter().position(|byte| !is_white_space(*byte))?;
         let field = &rest[start..];
-        let end = field.iter().position(|byte| is_white_space(*byte)).unwrap_or(field.len());
+        let end = field_length(field);
         rest = &field[end..];
         Some(&field[..end])
     })
+}
+
+/// Where the field that `text` begins with ends. Eight bytes at a time are passed over if all of them are above the
+/// space, as those of a field mostly are.
+fn field_length(text: &[u8]) -> usize {
+    let eights = text.as_chunks::<8>().0.iter().take_while(|eight| are_all_above_space(**eight)).count();
+    let rest = &text[8 * eights..];
+    8 * eights + rest.iter().position(|byte| is_white_space(*byte)).unwrap_or(rest.len())
+}
+
+/// A byte below 0x21 borrows from its own top bit when 0x21 is taken from each, unless that bit was set before.
+fn are_all_above_space(eight: [u8; 8]) -> bool {
+    const EACH: u64 = u64::from_ne_bytes([1; 8]);
+    let bytes = u64::from_ne_bytes(eight);
+    bytes.wrapping_sub(0x21 * EACH) & !bytes & (0x80 * EACH) == 0
 }
 
 fn is_white_space(byte: u8) -> bool {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::decimal::{Decimal, digits_value};
+use super::decimal::Decimal;
 
 const NANOSECONDS: i128 = 1_000_000_000;
 
@@ -57,9 +57,9 @@ impl<'a> Stamp<'a> {
         if decimal.exceeds(LAST_SECOND) {
             return None;
         }
-        let scale = 10_u64.pow(9 - decimal.fraction.len() as u32);
-        let nanoseconds = (digits_value(decimal.fraction) * scale) as u32;
-        Some(Stamp { text, time: Time { seconds: digits_value(decimal.whole), nanoseconds } })
+        let scale = 10_u64.pow(9 - decimal.fraction.text.len() as u32);
+        let nanoseconds = (decimal.fraction.value * scale) as u32;
+        Some(Stamp { text, time: Time { seconds: decimal.whole.value, nanoseconds } })
     }
 
     /// The value to compare.
@@ -90,16 +90,15 @@ impl Skew {
     /// write the same skew would let two nodes hold different bytes for one update.
     pub fn parse(field: &[u8]) -> Option<Skew> {
         let (sign, digits) = field.split_first()?;
-        let decimal = Decimal::parse(digits, 12, 9)?;
-        let nanoseconds = i128::from(digits_value(decimal.whole)) * NANOSECONDS
-            + i128::from(digits_value(decimal.fraction));
+        let Decimal { whole, fraction } = Decimal::parse(digits, 12, 9)?;
+        let nanoseconds = i128::from(whole.value) * NANOSECONDS + i128::from(fraction.value);
         let skew = match sign {
             b'+' => Skew(nanoseconds),
             b'-' => Skew(-nanoseconds),
             _ => return None,
         };
-        let canonical = decimal.fraction.len() == 9
-            && (decimal.whole.len() == 1 || decimal.whole[0] != b'0')
+        let canonical = fraction.text.len() == 9
+            && (whole.text.len() == 1 || whole.text[0] != b'0')
             && (*sign == b'+' || nanoseconds != 0);
         canonical.then_some(skew)
     }

@@ -1,7 +1,7 @@
 //! `WHATSAT <client-id> <radius> <bound>`: what is near that client.
 
 use super::ClientId;
-use super::decimal::{Decimal, digits_value, is_digits};
+use super::decimal::{Decimal, Digits};
 
 /// The largest radius, in kilometres.
 const LARGEST_RADIUS: u64 = 50;
@@ -23,17 +23,20 @@ impl<'a> Whatsat<'a> {
     pub(super) fn parse([client, radius, bound]: [&'a [u8]; 3]) -> Option<Self> {
         let client = ClientId::parse(client)?;
         let radius = Decimal::parse(radius, 9, 9).filter(|radius| !radius.exceeds(LARGEST_RADIUS))?;
-        let bound =
-            is_digits(bound, 9).then(|| digits_value(bound)).filter(|bound| *bound <= LARGEST_BOUND)?;
+        let bound = Digits::parse(bound, 9)?.value;
+        if bound > LARGEST_BOUND {
+            return None;
+        }
         Some(Whatsat { client, radius, bound: bound as usize })
     }
 
     /// The radius in metres, exact: the decimal point moved by three places, without needless zeros.
     pub fn metres(self) -> String {
         let Decimal { whole, fraction } = self.radius;
-        let (moved, rest) = fraction.split_at(fraction.len().min(3));
-        let mut metres = digits_value(whole) * 1000;
-        metres += digits_value(moved) * 10_u64.pow(3 - moved.len() as u32);
+        let (moved, rest) = fraction.text.split_at(fraction.text.len().min(3));
+        let thousandths =
+            Digits::parse(moved, 3).unwrap_or_default().value * 10_u64.pow(3 - moved.len() as u32);
+        let metres = whole.value * 1000 + thousandths;
         let rest = String::from_utf8_lossy(rest);
         match rest.trim_end_matches('0') {
             "" => metres.to_string(),

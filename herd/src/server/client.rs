@@ -92,6 +92,8 @@ impl Client {
 
     async fn converse(&mut self, stream: &mut Stream) -> io::Result<End> {
         let stop = self.shared.stop.clone();
+        // Once for all rounds: waiting anew takes a lock each time.
+        let mut stopping = pin!(stop.cancelled());
         let mut alarm = pin!(sleep_until(self.deadline().0));
         loop {
             self.answer_lines();
@@ -105,7 +107,7 @@ impl Client {
             let (sendable, fetching) = self.answers.parts();
             tokio::select! {
                 biased;
-                () = stop.cancelled(), if self.input == Input::Open => self.take_last_input(stream).await?,
+                () = stopping.as_mut(), if self.input == Input::Open => self.take_last_input(stream).await?,
                 () = alarm.as_mut() => {
                     let (deadline, reason) = self.deadline();
                     if deadline <= Instant::now() {

@@ -1,5 +1,6 @@
 //! One connection with a neighbour.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
@@ -55,10 +56,11 @@ type Never = std::convert::Infallible;
 impl LinkTask {
     async fn converse(&mut self, stream: &mut Stream) -> Result<Never, LinkEnd> {
         let connection = |error: std::io::Error| LinkEnd::Connection(error.to_string());
-        let stop = self.shared.stop_links.clone();
-        let mut growth = self.shared.log_growth.subscribe();
+        let (shared, stop) = (Arc::clone(&self.shared), self.shared.stop_links.clone());
+        let mut growth = pin!(shared.log_growth.notified());
         loop {
-            growth.borrow_and_update();
+            // From here on no growth is missed, not even one while this link writes.
+            growth.as_mut().enable();
             let deadline = self.transmit()?;
             let is_writing = self.sent < self.out.len();
             let is_stopping = stop.is_cancelled();
@@ -78,7 +80,7 @@ impl LinkTask {
                         None => {}
                     }
                 }
-                _ = growth.changed(), if !is_writing => {}
+                () = growth.as_mut(), if !is_writing => growth.set(shared.log_growth.notified()),
                 () = sleep_until(self.shared.started + deadline) => {}
             }
         }
