@@ -79,6 +79,10 @@ pub(crate) struct NodeArgs {
     #[arg(long, env = "HERD_MAX_FUTURE_SKEW", value_name = "DURATION", value_parser = parse_skew)]
     max_future_skew: Option<Skew>,
 
+    /// How many threads serve clients [default: 1 on a machine of fewer than 4 cores, else one a core].
+    #[arg(long, env = "HERD_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: Option<u16>,
+
     #[command(flatten)]
     places: PlacesArgs,
 
@@ -117,6 +121,7 @@ pub(crate) struct Usage(pub(crate) String);
 pub(crate) struct Plan {
     pub(crate) herd: Herd,
     pub(crate) member: Member,
+    pub(crate) threads: usize,
     pub(crate) provider: Provider,
     pub(crate) log_file: Option<PathBuf>,
     pub(crate) log_level: Level,
@@ -146,6 +151,7 @@ impl Cli {
         member.client = args.client_address.unwrap_or(member.client);
         member.link = args.link_address.unwrap_or(member.link);
         Ok(Plan {
+            threads: args.threads.map_or_else(default_threads, usize::from),
             provider: args.places.provider(&herd)?,
             member,
             herd,
@@ -154,6 +160,13 @@ impl Cli {
             log_format: args.log_format,
         })
     }
+}
+
+/// Where cores are few the nodes of a herd and their clients need them all; where they are many, one thread would
+/// leave most of them idle.
+fn default_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if cores < 4 { 1 } else { cores }
 }
 
 /// Says on standard output that a herd file is fine, with warnings.

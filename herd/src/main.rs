@@ -82,7 +82,7 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
         limits.client_connections.min(most_files().saturating_sub(limits.spare_files));
     let places = Places::new(plan.provider, &limits);
     let lives = Lives { epoch: random()?.max(1), incarnation: random()? };
-    let server = Server::bind(&plan.member, limits, places, lives, stop).await?;
+    let server = Server::bind(&plan.member, plan.threads, limits, places, lives, stop).await?;
     let (client, link) = server.addresses().context("cannot tell the addresses bound")?;
     let ready = serde_json::json!({ "name": plan.member.name, "client": client, "link": link });
     // Whoever started this node need not be listening.

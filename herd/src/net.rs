@@ -41,6 +41,28 @@ pub fn prepare(stream: &Stream) -> io::Result<()> {
     stream.set_nodelay(true)
 }
 
+/// A connection on its way from one runtime to another.
+#[derive(Debug)]
+pub struct MovedStream(std::net::TcpStream);
+
+impl MovedStream {
+    /// Takes a connection away from the current runtime.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn from(stream: Stream) -> io::Result<MovedStream> {
+        stream.into_std().map(MovedStream)
+    }
+
+    /// Gives it to the current runtime.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn arrive(self) -> io::Result<Stream> {
+        Stream::from_std(self.0)
+    }
+}
+
 /// What one [`exchange`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Exchanged {

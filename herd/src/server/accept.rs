@@ -26,7 +26,8 @@ pub(super) async fn clients(shared: Arc<Shared>, listener: Listener) {
     let refusals = Arc::new(Semaphore::new(shared.limits.client_refusals));
     accept(&shared, listener, "client", |stream, peer| {
         if let Some(seat) = Seat::take(&shared) {
-            shared.conversations.spawn(client::serve(seat, stream, peer));
+            let serve = move |stream| client::serve(seat, stream, peer);
+            shared.workers.spawn(&shared.conversations, stream, serve);
         } else {
             warn!(%peer, most = shared.limits.client_connections, "too many client connections");
             let permit = Arc::clone(&refusals).try_acquire_owned().ok();

@@ -1,7 +1,8 @@
 //! The shell: sockets, tasks and clocks around a [`Node`].
 //!
 //! One task a connection, and one for each neighbour that dials it while there is no link. All share one
-//! [`Node`] behind a lock that is taken once for everything that has been read, never across an await.
+//! [`Node`] behind a lock that is taken once for everything that has been read, never across an await. Links, and
+//! with one thread clients too, are served by the runtime that [`Server::run`] runs on.
 
 mod accept;
 mod answers;
@@ -9,6 +10,7 @@ mod client;
 mod dial;
 mod linger;
 mod link;
+mod workers;
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,6 +28,7 @@ use crate::message::Time;
 use crate::net::{self, Listener};
 use crate::node::{Limits, LinkId, Lives, Node};
 use crate::places::Places;
+use workers::Workers;
 
 /// A stop has three steps, each by this long after its start. First, places that were asked for are given up.
 const STOP_PLACES: Duration = Duration::from_millis(1000);
@@ -58,6 +61,9 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
+    /// There are no threads left.
+    #[error("cannot start threads: {0}")]
+    Threads(io::Error),
     /// Links are not authenticated, so they stay on this machine.
     #[error("links are plain TCP and listen on loopback only, such as 127.0.0.1: {0} is not")]
     LinkNotLoopback(SocketAddr),
@@ -74,6 +80,7 @@ struct Shared {
     link_change: watch::Sender<()>,
     /// Clients connected.
     clients: AtomicUsize,
+    workers: Workers,
     places: Places,
     next_link: AtomicU64,
     /// Monotonic time is counted from here.
@@ -91,12 +98,13 @@ struct Shared {
 }
 
 impl Server {
-    /// Listens where `member` says.
+    /// Listens where `member` says, to serve clients with so many threads.
     ///
     /// # Errors
-    /// An address is taken or not allowed. Nothing is left open then.
+    /// An address is taken or not allowed, or there are no threads left. Nothing is left open then.
     pub async fn bind(
         member: &Member,
+        threads: usize,
         limits: Limits,
         places: Places,
         lives: Lives,
@@ -116,6 +124,7 @@ impl Server {
             log_growth: Notify::new(),
             link_change: watch::Sender::new(()),
             clients: AtomicUsize::new(0),
+            workers: Workers::start(threads).map_err(StartError::Threads)?,
             places,
             next_link: AtomicU64::new(0),
             started: Instant::now(),

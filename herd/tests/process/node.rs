@@ -281,16 +281,25 @@ fn a_forged_update_on_either_port_changes_nothing() {
 }
 
 #[test]
-fn many_clients_at_once_each_get_their_own_answers() {
-    let node = Node::start("many", "");
-    thread::scope(|scope| {
-        for client in 0..50 {
-            let node = &node;
-            scope.spawn(move || {
-                let lines: String = (0..50).map(|number| format!("{client} {number}\n")).collect();
-                let expected: String = lines.lines().map(|line| format!("? {line}\n")).collect();
-                assert_eq!(node.ask(lines.as_bytes()), expected);
-            });
-        }
-    });
+fn many_clients_at_once_each_get_their_own_answers_however_many_threads_serve_them() {
+    for threads in ["1", "3"] {
+        let mut node = Node::start_with("many", "", |command| command.args(["--threads", threads]));
+        thread::scope(|scope| {
+            for client in 0..50 {
+                let node = &node;
+                scope.spawn(move || {
+                    let lines: String = (0..50).map(|number| format!("{client} {number}\n")).collect();
+                    let expected: String = lines.lines().map(|line| format!("? {line}\n")).collect();
+                    assert_eq!(node.ask(lines.as_bytes()), expected);
+                    let at = node.ask(format!("IAMAT c{client} +1+1 1\n").as_bytes());
+                    assert!(node.ask(format!("WHATSAT c{client} 1 0").as_bytes()).starts_with(&at));
+                });
+            }
+        });
+        let mut waiting = node.connect();
+        waiting.write_all(b"x\nbegun").unwrap();
+        waiting.read_exact(&mut [0; 4]).unwrap();
+        stop(&mut node);
+        assert_eq!(waiting.read(&mut [0]).unwrap(), 0, "closed, and not reset");
+    }
 }

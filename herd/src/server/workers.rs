@@ -1,0 +1,66 @@
+//! Threads that serve clients.
+
+use std::future::Future;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use tokio::runtime::{Builder, Handle};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use crate::net::{MovedStream, Stream};
+
+/// Single-threaded runtimes that take connections in turn. None of them takes work from another: a connection's
+/// buffers stay with one core. They end when this is dropped, and what they serve then is dropped with them.
+#[derive(Debug)]
+pub(super) struct Workers {
+    /// Empty when the caller's own runtime serves everything.
+    handles: Vec<Handle>,
+    next: AtomicUsize,
+    _end: DropGuard,
+}
+
+impl Workers {
+    /// Starts `threads` threads; none for 1, which the caller's own runtime is.
+    ///
+    /// # Errors
+    /// The system has no threads left. Those begun end.
+    pub(super) fn start(threads: usize) -> io::Result<Workers> {
+        let end = CancellationToken::new();
+        let mut workers =
+            Workers { handles: Vec::new(), next: AtomicUsize::new(0), _end: end.clone().drop_guard() };
+        for number in 0..if threads > 1 { threads } else { 0 } {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            workers.handles.push(runtime.handle().clone());
+            let end = end.clone();
+            let thread = thread::Builder::new().name(format!("clients-{number}"));
+            thread.spawn(move || runtime.block_on(end.cancelled_owned()))?;
+        }
+        Ok(workers)
+    }
+
+    /// Serves a connection on the next thread.
+    pub(super) fn spawn<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        tracker: &TaskTracker,
+        stream: Stream,
+        serve: impl FnOnce(Stream) -> F + Send + 'static,
+    ) {
+        if self.handles.is_empty() {
+            tracker.spawn(serve(stream));
+            return;
+        }
+        let next = self.next.fetch_add(1, Ordering::Relaxed) % self.handles.len();
+        // A connection that cannot be moved is lost already.
+        let Ok(moved) = MovedStream::from(stream) else { return };
+        tracker.spawn_on(
+            async move {
+                if let Ok(stream) = moved.arrive() {
+                    serve(stream).await;
+                }
+            },
+            &self.handles[next],
+        );
+    }
+}
