@@ -11,7 +11,7 @@ use serde_json::Value;
 /// The workspace's root.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// How `herd` is built.
+/// How a program is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
     /// Quick to build.
@@ -47,27 +47,35 @@ pub fn target_dir() -> Result<PathBuf> {
     Ok(PathBuf::from(folder))
 }
 
-/// Builds `herd` and tells where it is. The whole workspace is named, so that features resolve as in any other
-/// build of it and nothing is built twice. Progress goes to standard error.
+/// Builds `herd` and tells where it is.
 ///
 /// # Errors
 /// The build fails; cargo has said why.
 pub fn herd_binary(profile: Profile) -> Result<PathBuf> {
+    binary("herd", profile)
+}
+
+/// Builds a program of the workspace and tells where it is. The whole workspace is named, so that features resolve as
+/// in any other build of it and nothing is built twice. Progress goes to standard error.
+///
+/// # Errors
+/// The build fails; cargo has said why.
+pub fn binary(name: &str, profile: Profile) -> Result<PathBuf> {
     let mut build = cargo();
-    build.args(["build", "--workspace", "--bin", "herd", "--message-format=json-render-diagnostics"]);
+    build.args(["build", "--workspace", "--bin", name, "--message-format=json-render-diagnostics"]);
     if profile == Profile::Release {
         build.arg("--release");
     }
     let output = build.stderr(Stdio::inherit()).output().context("cannot run cargo build")?;
     if !output.status.success() {
-        bail!("herd does not build");
+        bail!("{name} does not build");
     }
     let messages = String::from_utf8_lossy(&output.stdout);
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let binary = messages
-        .filter(|message| message["target"]["name"] == "herd")
+        .filter(|message| message["target"]["name"] == name)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from));
-    binary.context("cargo build names no executable for herd")
+    binary.with_context(|| format!("cargo build names no executable for {name}"))
 }
 
 /// Cargo, as if called from a shell in the workspace's root, which a relative target folder is relative to. What an outer cargo has told this process about its own package is taken

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
+use xtask::load::Protocol;
 use xtask::ports::PortBlock;
 use xtask::workspace::{Profile, herd_binary};
 
@@ -124,19 +125,21 @@ fn a_detached_herd_lives_until_it_is_told_to_go_down() {
 fn a_load_on_the_herd_is_answered_and_told() {
     let checkout = Checkout::new("load");
     checkout.up(&["--nodes", "2"]);
-    let closed = ["load", "--json", "-d", "1", "-c", "4", "-p", "8", "--clients", "20"];
+    let closed = ["load", "--debug", "--json", "-d", "1", "-c", "4", "-p", "8", "--clients", "20"];
     let node = checkout.nodes()[0]["client"].as_str().unwrap().to_owned();
     for more in [&[][..], &["Node2"], &[node.as_str()], &["--rate", "1000"]] {
         let outcome: Value = serde_json::from_str(&checkout.run(&[&closed[..], more].concat())).unwrap();
+        let outcome = &outcome["outcome"];
         assert!(outcome["answers"].as_u64().unwrap() > 0 && outcome["wrong"] == 0, "{outcome}");
-        let latency = |name: &str| outcome["latency_us"][name].as_f64().unwrap();
+        let latency = |name: &str| outcome["latency"][name].as_f64().unwrap();
         assert!(
             latency("p50") > 0.0 && latency("p50") <= latency("p99") && latency("p99") <= latency("max"),
             "{outcome}"
         );
     }
-    let known = checkout.run(&["say", "Node1", "WHATSAT load-19 1 0", "WHATSAT load-20 1 0"]);
-    assert!(known.starts_with("AT ") && known.ends_with("? WHATSAT load-20 1 0\n"), "{known}");
+    let [last, beyond] = [19, 20].map(|client| format!("WHATSAT {} 1 0", Protocol::client_id(client)));
+    let known = checkout.run(&["say", "Node1", &last, &beyond]);
+    assert!(known.starts_with("AT ") && known.ends_with(&format!("? {beyond}\n")), "{known}");
     assert!(checkout.fail(&["load", "Node3"]).contains("the nodes are Node1, Node2"));
 }
 

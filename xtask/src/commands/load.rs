@@ -1,17 +1,18 @@
 //! `load`: a load of reports on the running herd, or on any nodes, and how they bear it.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use hdrhistogram::Histogram;
 use serde_json::json;
 
-use crate::load::{Load, Outcome};
+use crate::generator::{Generator, Task};
+use crate::load::{Load, Protocol, Summary};
 use crate::output::print;
 use crate::supervisor::{Action, request};
+use crate::workspace::Profile;
 
 /// Above this share of a core the generator may be what is measured.
 const BUSY: f64 = 0.8;
@@ -43,6 +44,14 @@ pub struct Options {
     #[arg(short, long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
     duration: u32,
 
+    /// What to speak; other than iamat only to addresses.
+    #[arg(long, value_enum, default_value_t)]
+    protocol: Protocol,
+
+    /// Build the generator quickly instead of for speed: to try things out, not to measure.
+    #[arg(long)]
+    debug: bool,
+
     /// Print the outcome as JSON.
     #[arg(long)]
     json: bool,
@@ -54,26 +63,16 @@ pub struct Options {
 /// There is no such node, a connection breaks, or a report was not answered by its AT line.
 pub fn run(options: &Options) -> Result<()> {
     let load = Load {
+        protocol: options.protocol,
         nodes: addresses(&options.nodes)?,
         connections: options.connections as usize,
         depth: options.depth as usize,
         rate: options.rate.map(f64::from),
-        clients: options.clients as usize,
+        clients: options.clients.into(),
         duration: Duration::from_secs(options.duration.into()),
     };
-    let live = std::io::stderr().is_terminal();
-    let outcome = load.run(|elapsed, answers, latencies| {
-        let line = format!("{:>4} s  {answers:>9}/s  {}", elapsed.as_secs(), percentiles(latencies));
-        // Nobody need be reading it.
-        let _ = if live {
-            write!(std::io::stderr(), "\r{line}\x1b[K")
-        } else {
-            writeln!(std::io::stderr(), "{line}")
-        };
-    })?;
-    if live {
-        let _ = writeln!(std::io::stderr());
-    }
+    let generator = Generator::build(if options.debug { Profile::Debug } else { Profile::Release })?;
+    let outcome: Summary = generator.run(&Task::Load { load: load.clone(), live: true })?;
     print(&if options.json { as_json(&load, &outcome) } else { as_text(&outcome) })?;
     if outcome.own_cpu > BUSY {
         let share = outcome.own_cpu * 100.0;
@@ -117,48 +116,15 @@ fn addresses(wanted: &[String]) -> Result<Vec<SocketAddr>> {
     Ok(addresses)
 }
 
-fn percentiles(latencies: &Histogram<u64>) -> String {
-    let at = |quantile: f64| Duration::from_nanos(latencies.value_at_quantile(quantile));
+fn as_text(outcome: &Summary) -> String {
+    let Summary { answers, seconds, per_second, latency, own_cpu, .. } = outcome;
+    let cpu = own_cpu * 100.0;
     format!(
-        "p50 {:.1?}  p90 {:.1?}  p99 {:.1?}  p99.9 {:.1?}  max {:.1?}",
-        at(0.5),
-        at(0.9),
-        at(0.99),
-        at(0.999),
-        at(1.0)
+        "{answers} answers in {seconds:.1} s: {per_second:.0}/s\n{latency}\nthe generator itself used {cpu:.0} % of a core\n"
     )
 }
 
-fn as_text(outcome: &Outcome) -> String {
-    let answers = outcome.latencies.len();
-    let rate = answers as f64 / outcome.elapsed.as_secs_f64();
-    let cpu = outcome.own_cpu * 100.0;
-    format!(
-        "{answers} answers in {:.1?}: {rate:.0}/s\n{}\nthe generator itself used {cpu:.0} % of a core\n",
-        outcome.elapsed,
-        percentiles(&outcome.latencies)
-    )
-}
-
-/// Latencies in microseconds.
-fn as_json(load: &Load, outcome: &Outcome) -> String {
-    let at = |quantile: f64| outcome.latencies.value_at_quantile(quantile) as f64 / 1000.0;
-    let answers = outcome.latencies.len();
-    let value = json!({
-        "connections": load.connections,
-        "depth": load.depth,
-        "rate": load.rate,
-        "clients": load.clients,
-        "nodes": load.nodes,
-        "seconds": outcome.elapsed.as_secs_f64(),
-        "answers": answers,
-        "wrong": outcome.wrong,
-        "answers_per_second": answers as f64 / outcome.elapsed.as_secs_f64(),
-        "latency_us": {
-            "mean": outcome.latencies.mean() / 1000.0,
-            "p50": at(0.5), "p90": at(0.9), "p99": at(0.99), "p99.9": at(0.999), "max": at(1.0),
-        },
-        "generator_cpu_share": outcome.own_cpu,
-    });
-    format!("{value}\n")
+/// The load and its outcome; latencies are in microseconds.
+fn as_json(load: &Load, outcome: &Summary) -> String {
+    format!("{}\n", json!({ "load": load, "outcome": outcome }))
 }

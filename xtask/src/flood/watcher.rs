@@ -1,0 +1,165 @@
+//! Watching for updates: at a cost to the server that any subscriber has.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use herd::message::{Lines, Piece};
+use herd::node::{Limits, Link, LinkEvent, LinkId, Lives, Node};
+use serde::{Deserialize, Serialize};
+
+use super::sender::CHANNEL;
+use super::update_in;
+
+/// How long it may take until a watcher is told everything that happens from then on.
+const READY: Duration = Duration::from_secs(10);
+
+/// Where updates are seen.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Watch {
+    /// As a neighbour of a node of this herd: its name, the node's, the node's link address.
+    Link {
+        /// What the watcher is called in the node's herd file.
+        name: String,
+        /// The node.
+        node: String,
+        /// Where it listens for neighbours.
+        address: SocketAddr,
+    },
+    /// As a neighbour that a node of another kind dials: the watcher's link address in the node's herd file.
+    Listener(SocketAddr),
+    /// As a subscriber of Redis.
+    Subscribe(SocketAddr),
+    /// As a subscriber to the changes of keys of Redis.
+    Keyspace(SocketAddr),
+    /// As a subscriber of NATS.
+    Nats(SocketAddr),
+}
+
+/// A connection on which updates come.
+pub(super) struct Watcher {
+    stream: TcpStream,
+    link: Option<Heart>,
+}
+
+/// What keeps a link with a node of this herd alive.
+struct Heart {
+    node: Node,
+    link: Link,
+    started: Instant,
+}
+
+impl Watch {
+    /// Connects, and waits until everything is told.
+    pub(super) fn begin(&self) -> Result<Watcher> {
+        match self {
+            Watch::Link { name, node, address } => Watcher::link(name, node, *address),
+            Watch::Listener(address) => {
+                let listener =
+                    TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
+                Watcher::new(listener.accept()?.0)
+            }
+            Watch::Subscribe(address) => {
+                Watcher::subscriber(*address, &format!("SUBSCRIBE {CHANNEL}\r\n"), b"subscribe")
+            }
+            Watch::Keyspace(address) => {
+                Watcher::subscriber(*address, "SUBSCRIBE __keyevent@0__:set\r\n", b"subscribe")
+            }
+            Watch::Nats(address) => {
+                let hello = format!("CONNECT {{\"verbose\":false}}\r\nSUB {CHANNEL} 1\r\nPING\r\n");
+                Watcher::subscriber(*address, &hello, b"PONG")
+            }
+        }
+    }
+}
+
+impl Watcher {
+    fn new(stream: TcpStream) -> Result<Watcher> {
+        stream.set_nodelay(true)?;
+        Ok(Watcher { stream, link: None })
+    }
+
+    fn subscriber(address: SocketAddr, hello: &str, answer: &[u8]) -> Result<Watcher> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.write_all(hello.as_bytes())?;
+        stream.set_read_timeout(Some(READY))?;
+        let (mut told, mut buffer) = (Vec::new(), [0; 1024]);
+        while memchr::memmem::find(&told, answer).is_none() {
+            let length = stream.read(&mut buffer)?;
+            ensure!(length > 0, "closed before it was subscribed");
+            told.extend_from_slice(&buffer[..length]);
+        }
+        stream.set_read_timeout(None)?;
+        Watcher::new(stream)
+    }
+
+    fn link(name: &str, node: &str, address: SocketAddr) -> Result<Watcher> {
+        let limits = Limits::default();
+        let lives = Lives { epoch: 1, incarnation: u64::from(std::process::id()) };
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(limits.heartbeat / 2))?;
+        let this = Node::new(name, &[node.to_owned()], limits.clone(), lives);
+        let neighbour = this.neighbour(node).context("the only neighbour")?;
+        let link = Link::dialled(LinkId(0), neighbour, Duration::ZERO);
+        let mut watcher = Watcher::new(stream)?;
+        watcher.link = Some(Heart { node: this, link, started: Instant::now() });
+        watcher.wait_for_sync(limits.link_line_bytes)?;
+        Ok(watcher)
+    }
+
+    fn wait_for_sync(&mut self, longest: usize) -> Result<()> {
+        let mut lines = Lines::new(longest);
+        let deadline = Instant::now() + READY;
+        loop {
+            ensure!(Instant::now() < deadline, "the link did not come into sync");
+            self.beat()?;
+            let mut buffer = [0; 4096];
+            match self.stream.read(&mut buffer) {
+                Ok(0) => bail!("closed by the node"),
+                Ok(length) => lines.room().extend_from_slice(&buffer[..length]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                Err(error) => return Err(error.into()),
+            }
+            let Some(Heart { node, link, started }) = &mut self.link else { bail!("no link") };
+            while let Some(Piece::Line(line)) = lines.next_line() {
+                if link.receive(node, line, started.elapsed())? == Some(LinkEvent::Synced) {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Says on a link what is due.
+    fn beat(&mut self) -> Result<()> {
+        if let Some(Heart { node, link, started }) = &mut self.link {
+            let mut out = Vec::new();
+            link.transmit(node, started.elapsed(), &mut out)?;
+            self.stream.write_all(&out)?;
+        }
+        Ok(())
+    }
+
+    /// Calls `seen` with each update, until the connection ends.
+    pub(super) fn watch(&mut self, seen: impl Fn(usize)) -> Result<()> {
+        let mut buffer = Vec::with_capacity(256 * 1024);
+        let mut block = vec![0; 64 * 1024];
+        loop {
+            self.beat()?;
+            match self.stream.read(&mut block) {
+                Ok(0) => return Ok(()),
+                Ok(length) => buffer.extend_from_slice(&block[..length]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                Err(error) => return Err(error.into()),
+            }
+            let mut start = 0;
+            for end in memchr::memchr_iter(b'\n', &buffer) {
+                if let Some(update) = update_in(&buffer[start..end]) {
+                    seen(update);
+                }
+                start = end + 1;
+            }
+            buffer.drain(..start);
+        }
+    }
+}

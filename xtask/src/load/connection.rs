@@ -1,0 +1,146 @@
+//! One connection of a load.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, ensure};
+use hdrhistogram::Histogram;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::pace::Pace;
+use super::{Load, Protocol};
+
+/// How long an answer may take.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
+
+/// What all connections write down. They run on one thread.
+pub(super) type Tally = Rc<RefCell<Answers>>;
+
+/// The answers that came.
+#[derive(Debug)]
+pub(super) struct Answers {
+    /// Nanoseconds since their commands were due.
+    pub(super) latencies: Histogram<u64>,
+    /// Those that are not the right answer to a report.
+    pub(super) wrong: u64,
+    /// The client that each connection reported last.
+    pub(super) last_clients: Vec<u64>,
+}
+
+pub(super) struct Connection {
+    stream: TcpStream,
+    protocol: Protocol,
+    depth: usize,
+    /// The first client it speaks for, the step to the next, and how many; no other connection speaks for them.
+    first: u64,
+    step: u64,
+    clients: u64,
+    /// Commands sent.
+    sent: u64,
+    /// Nanoseconds since 1970 of the next report: each is later than the one before, in any run.
+    stamp: u64,
+    /// When the commands without an answer were due: so many at a time.
+    due: VecDeque<(Instant, usize)>,
+    in_flight: usize,
+    output: Vec<u8>,
+    input: Vec<u8>,
+}
+
+impl Connection {
+    pub(super) async fn open(load: &Load, number: usize) -> Result<Connection> {
+        let node = load.nodes[number % load.nodes.len()];
+        let stream = TcpStream::connect(node).await.with_context(|| format!("cannot connect to {node}"))?;
+        stream.set_nodelay(true)?;
+        let (number, step) = (number as u64, load.connections as u64);
+        Ok(Connection {
+            stream,
+            protocol: load.protocol,
+            depth: load.depth,
+            first: number,
+            step,
+            clients: (load.clients.saturating_sub(number)).div_ceil(step).max(1),
+            sent: 0,
+            stamp: SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos() as u64,
+            due: VecDeque::new(),
+            in_flight: 0,
+            output: Vec::new(),
+            input: Vec::with_capacity(64 * 1024),
+        })
+    }
+
+    pub(super) async fn send(mut self, mut pace: Pace, tally: Tally) -> Result<()> {
+        loop {
+            while self.in_flight < self.depth
+                && let Some((due, commands)) = pace.due_now(self.depth - self.in_flight)
+            {
+                self.write_reports(due, commands);
+            }
+            if !self.output.is_empty() {
+                self.stream.write_all(&self.output).await?;
+                self.output.clear();
+            }
+            let pace_ended = pace.has_ended();
+            if self.in_flight == 0 && pace_ended {
+                tally.borrow_mut().last_clients.push(self.client(self.sent.saturating_sub(1)));
+                return Ok(());
+            }
+            let (may_send, owed) = (self.in_flight < self.depth, self.in_flight > 0);
+            tokio::select! {
+                read = timeout(LAST_ANSWERS, self.stream.read_buf(&mut self.input)), if owed => {
+                    let read = read.with_context(|| format!("no answer within {LAST_ANSWERS:?}"))?;
+                    ensure!(read? > 0, "a node closed a connection under load");
+                    self.take_answers(&mut tally.borrow_mut());
+                }
+                due = pace.next_due(), if may_send && !pace_ended => {
+                    due.into_iter().for_each(|due| self.write_reports(due, 1));
+                }
+            }
+        }
+    }
+
+    fn client(&self, number: u64) -> u64 {
+        self.first + self.step * (number % self.clients)
+    }
+
+    fn write_reports(&mut self, due: Instant, commands: usize) {
+        for _ in 0..commands {
+            let client = self.client(self.sent);
+            self.protocol.write(&mut self.output, client, self.stamp);
+            self.sent += 1;
+            self.stamp += 1;
+        }
+        self.in_flight += commands;
+        self.due.push_back((due, commands));
+    }
+
+    fn take_answers(&mut self, tally: &mut Answers) {
+        let now = Instant::now();
+        let (mut answered, mut wrong, mut start) = (0_usize, 0, 0);
+        for end in memchr::memchr_iter(b'\n', &self.input) {
+            wrong += u64::from(!self.protocol.is_right(&self.input[start..end]));
+            answered += 1;
+            start = end + 1;
+        }
+        self.input.drain(..start);
+        // More answers than commands are wrong, too.
+        wrong += answered.saturating_sub(self.in_flight) as u64;
+        answered = answered.min(self.in_flight);
+        self.in_flight -= answered;
+        tally.wrong += wrong;
+        while answered > 0
+            && let Some((due, commands)) = self.due.front_mut()
+        {
+            let these = answered.min(*commands);
+            tally.latencies.saturating_record_n((now - *due).as_nanos() as u64, these as u64);
+            answered -= these;
+            *commands -= these;
+            if *commands == 0 {
+                self.due.pop_front();
+            }
+        }
+    }
+}

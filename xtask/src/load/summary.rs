@@ -1,0 +1,84 @@
+//! An outcome in figures.
+
+use std::fmt;
+
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+
+use super::Outcome;
+
+/// What a load came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Answers.
+    pub answers: u64,
+    /// Answers that are not the right one.
+    pub wrong: u64,
+    /// Seconds from the first command to the last answer.
+    pub seconds: f64,
+    /// Answers a second.
+    pub per_second: f64,
+    /// The generator's own share of one core.
+    pub own_cpu: f64,
+    /// How long answers took.
+    pub latency: Latency,
+    /// The client that each connection reported last.
+    pub last_clients: Vec<u64>,
+}
+
+/// Latencies in microseconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// Half are at most this.
+    pub p50: f64,
+    /// 90 % are.
+    pub p90: f64,
+    /// 99 % are.
+    pub p99: f64,
+    /// 99.9 % are.
+    pub p999: f64,
+    /// The longest.
+    pub max: f64,
+    /// The distribution: latencies, and the share that are at most that.
+    pub distribution: Vec<(f64, f64)>,
+}
+
+impl Latency {
+    /// From latencies in nanoseconds.
+    pub fn of(latencies: &Histogram<u64>) -> Latency {
+        let at = |quantile: f64| latencies.value_at_quantile(quantile) as f64 / 1e3;
+        let steps = [0.001, 0.01, 0.05].into_iter().chain((1..10).map(|tenth| f64::from(tenth) / 10.0));
+        let steps = steps.chain([0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9999, 1.0]);
+        Latency {
+            p50: at(0.5),
+            p90: at(0.9),
+            p99: at(0.99),
+            p999: at(0.999),
+            max: latencies.max() as f64 / 1e3,
+            distribution: steps.map(|quantile| (at(quantile), quantile)).collect(),
+        }
+    }
+}
+
+impl Summary {
+    /// The figures of an outcome.
+    pub fn of(outcome: &Outcome) -> Summary {
+        let (answers, seconds) = (outcome.latencies.len(), outcome.elapsed.as_secs_f64());
+        Summary {
+            answers,
+            wrong: outcome.wrong,
+            seconds,
+            per_second: answers as f64 / seconds,
+            own_cpu: outcome.own_cpu,
+            latency: Latency::of(&outcome.latencies),
+            last_clients: outcome.last_clients.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Latency { p50, p90, p99, p999, max, .. } = self;
+        write!(f, "p50 {p50:.0} us, p90 {p90:.0}, p99 {p99:.0}, p99.9 {p999:.0}, longest {max:.0}")
+    }
+}
