@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use anyhow::{Context, Result};
-use xtask::herd_file::HerdFile;
+use anyhow::Result;
+use xtask::herd_file::{HerdFile, is_observer};
 use xtask::ports::PortBlock;
 use xtask::processes::{Environment, Processes, Setup};
 use xtask::workspace::{Profile, herd_binary, target_dir};
@@ -24,7 +24,7 @@ impl HerdToMeasure {
     pub fn start(name: &str, observed: bool) -> Result<HerdToMeasure> {
         let mut file = HerdFile::find(name)?;
         if observed {
-            file = with_observers(&file)?;
+            file = file.with_observers()?;
         }
         let nodes = u16::try_from(file.herd().members.len())?;
         let ports = PortBlock::take(2 * nodes)?;
@@ -67,30 +67,4 @@ impl HerdToMeasure {
 /// Criterion measures when cargo says `--bench`, and otherwise runs each bench once.
 fn profile() -> Profile {
     if std::env::args().any(|argument| argument == "--bench") { Profile::Release } else { Profile::Debug }
-}
-
-/// The name of a node's observer.
-pub(crate) fn observer_of(node: &str) -> String {
-    format!("Observer-of-{node}")
-}
-
-fn is_observer(name: &str) -> bool {
-    name.starts_with("Observer-of-")
-}
-
-/// The same herd with an observer for every node.
-fn with_observers(file: &HerdFile) -> Result<HerdFile> {
-    let mut herd = file.herd().clone();
-    let mut observers = herd.members.clone();
-    for (node, observer) in herd.members.iter_mut().zip(&mut observers) {
-        let name = observer_of(&node.name);
-        node.neighbours.push(name.clone());
-        observer.neighbours = vec![std::mem::replace(&mut observer.name, name)];
-        // Addresses of their own until all get others: those of the nodes, in another block.
-        for address in [&mut observer.client, &mut observer.link] {
-            address.set_port(address.port().checked_add(1000).context("ports end at 65535")?);
-        }
-    }
-    herd.members.extend(observers);
-    HerdFile::parse(&herd.to_string(), "the observed herd")
 }

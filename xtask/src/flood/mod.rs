@@ -97,6 +97,18 @@ pub fn run(flood: &Flood) -> Result<Outcome> {
     Ok(Outcome { updates: sent.len() as u64, latency: Latency::of(&latencies), latest })
 }
 
+/// Takes what is said to watchers, and looks at none of it, until the process ends.
+///
+/// # Errors
+/// Somebody cannot be reached.
+pub fn sink(watchers: &[Watch]) -> Result<()> {
+    for watch in watchers {
+        let mut watcher = watch.begin().with_context(|| format!("cannot be a neighbour: {watch:?}"))?;
+        thread::spawn(move || watcher.discard());
+    }
+    Ok(())
+}
+
 impl Sightings {
     fn note(&self, watcher: usize, update: usize) {
         if let Some(slot) = self.seen[watcher].get(update) {

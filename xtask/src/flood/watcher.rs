@@ -140,6 +140,20 @@ impl Watcher {
         Ok(())
     }
 
+    /// Takes everything, and looks at nothing, until the connection ends.
+    pub(super) fn discard(&mut self) -> Result<()> {
+        let mut block = vec![0; 256 * 1024];
+        loop {
+            self.beat()?;
+            match self.stream.read(&mut block) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     /// Calls `seen` with each update, until the connection ends.
     pub(super) fn watch(&mut self, seen: impl Fn(usize)) -> Result<()> {
         let mut buffer = Vec::with_capacity(256 * 1024);

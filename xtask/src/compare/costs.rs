@@ -1,0 +1,108 @@
+//! Rows of what it costs: memory, lines, processor time.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::figure::{Bound, Figure, Goal};
+use super::machine::usage::{cpu_seconds, resident_bytes};
+use super::systems::{Layout, Running, System};
+use super::throughput::{CLIENTS, answered, everywhere, load};
+use super::{Bench, HERD, interleave};
+use crate::generator::Task;
+use crate::load::{Load, Protocol, Summary};
+
+pub(super) fn memory(bench: &Bench) -> Result<Vec<Figure>> {
+    let clients: u64 = if bench.quick { 200_000 } else { 1_000_000 };
+    let title = format!("resident bytes a client, {clients} clients of 25-byte ids");
+    let mut figure = Figure::new("memory", title, "bytes");
+    figure.goals = vec![
+        Goal::of_herd(&["redis-set"], Bound::AtMost(1.0)),
+        Goal::of_herd(&["redis-geoadd"], Bound::AtMost(1.0)),
+    ];
+    let systems = [HERD, System::Redis(Protocol::Set), System::Redis(Protocol::Geoadd)];
+    interleave(bench, &mut figure, &systems, |system| {
+        let running = system.start(bench, Layout::Lone)?;
+        let before = resident_bytes(running.pids[0])?;
+        let mut answers = 0;
+        // Twice all clients: what updates leave behind counts as well.
+        while answers < 2 * clients {
+            let load = Load { clients, ..load(bench, &running, 64, 128) };
+            let summary: Summary = bench.generator.run(&Task::Load { load, live: false })?;
+            ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
+            answers += summary.answers;
+        }
+        Ok(((resident_bytes(running.pids[0])? - before) / clients as f64, Vec::new()))
+    })?;
+    Ok(vec![figure])
+}
+
+pub(super) fn idle(bench: &Bench) -> Result<Vec<Figure>> {
+    let mut figure = Figure::new("idle", "five idle nodes together, share of a core".to_owned(), "%");
+    figure.goals = vec![Goal::of_herd(&[], Bound::AtMost(0.5))];
+    // Hundredths of a second are all that the kernel tells: a few seconds would be too coarse.
+    let watched = Duration::from_secs(if bench.quick { 5 } else { 20 });
+    interleave(bench, &mut figure, &[HERD], |system| {
+        let running = system.start(bench, Layout::Five)?;
+        let used = || running.pids.iter().map(|pid| cpu_seconds(*pid)).sum::<Result<f64>>();
+        let (before, began) = (used()?, Instant::now());
+        thread::sleep(watched);
+        Ok((100.0 * (used()? - before) / began.elapsed().as_secs_f64(), Vec::new()))
+    })?;
+    Ok(vec![figure])
+}
+
+pub(super) fn logging(bench: &Bench) -> Result<Vec<Figure>> {
+    let mut figure = Figure::new("logging", "one node by log level, C64 P16".to_owned(), "reports/s");
+    let systems = [
+        System::Herd("log-error", &["--log-level", "error"]),
+        System::Herd("log-info", &["--log-level", "info"]),
+        System::Herd("log-debug", &["--log-level", "debug"]),
+    ];
+    let system = "log-info".to_owned();
+    figure.goals = vec![Goal { system, against: vec!["log-error"], bound: Bound::AtLeast(0.9) }];
+    interleave(bench, &mut figure, &systems, |system| {
+        let running = system.start(bench, Layout::Lone)?;
+        answered(bench, load(bench, &running, 64, 16))
+    })?;
+    Ok(vec![figure])
+}
+
+pub(super) fn lines(bench: &Bench) -> Result<Vec<Figure>> {
+    let mut idle = Figure::new("lines", "lines per fresh update, one at a time".to_owned(), "lines");
+    // The default graph has 5 edges and 5 nodes.
+    idle.goals = vec![Goal::of_herd(&[], Bound::AtMost(2.0 * 5.0 - 4.0))];
+    interleave(bench, &mut idle, &[HERD], |system| {
+        let running = system.start(bench, Layout::Five)?;
+        let updates = everywhere(bench, &running, false, 1, 1)?.load.answers;
+        Ok((lines_said(running)? / updates as f64, Vec::new()))
+    })?;
+    let title = format!("lines per fresh update, C64 P16, {CLIENTS} clients");
+    let mut loaded = Figure::new("lines", title, "lines");
+    loaded.goals = vec![Goal::of_herd(&[], Bound::AtMost(2.0 * 5.0 - 4.0))];
+    interleave(bench, &mut loaded, &[HERD], |system| {
+        let running = system.start(bench, Layout::Five)?;
+        let mut load = load(bench, &running, 64, 16);
+        load.nodes.clone_from(&running.nodes);
+        let summary: Summary = bench.generator.run(&Task::Load { load, live: false })?;
+        Ok((lines_said(running)? / summary.answers as f64, Vec::new()))
+    })?;
+    Ok(vec![idle, loaded])
+}
+
+/// Stops a herd, and adds up the updates that its nodes say they have passed on.
+fn lines_said(mut running: Running) -> Result<f64> {
+    let processes = running.processes.as_mut().context("not a herd")?;
+    processes.stop_all()?;
+    let mut said = 0.0;
+    for name in processes.names() {
+        let log = fs::read_to_string(processes.log(&name))?;
+        let line =
+            log.lines().find_map(|line| line.split_once("flooded updates=")).context("no count in a log")?;
+        let number = line.1.split(' ').next().unwrap_or_default();
+        said += number.parse::<f64>().context("expected how many updates were passed on")?;
+    }
+    Ok(said)
+}

@@ -1,0 +1,102 @@
+//! What a run was measured on, and what else ran there.
+
+use std::fs;
+use std::process::Command;
+
+use serde::Serialize;
+
+/// The machine and the programs, as found at the start of a run.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Machine {
+    /// Seconds since 1970, and as people write it.
+    pub(crate) time: u64,
+    /// The date, in UTC.
+    pub(crate) date: String,
+    /// Processors that can be used.
+    pub(crate) cores: usize,
+    /// The processor's name.
+    pub(crate) processor: String,
+    /// The kernel's version.
+    pub(crate) kernel: String,
+    /// The commit that was measured, if it is known.
+    pub(crate) commit: String,
+    /// The programs beside the herd, as they tell their versions.
+    pub(crate) programs: Vec<String>,
+}
+
+impl Machine {
+    /// Looks.
+    pub(crate) fn look() -> Machine {
+        let now = std::time::SystemTime::now();
+        let time = now.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let processor = cpuinfo.lines().find_map(|line| line.strip_prefix("model name"));
+        let processor = processor.map_or("unknown", |rest| rest.trim_start_matches([':', ' ', '\t']));
+        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let programs = [
+            ("redis-server", "--version"),
+            ("nats-server", "--version"),
+            ("python3", "--version"),
+            ("node", "--version"),
+            ("rustc", "--version"),
+        ];
+        Machine {
+            time,
+            date: humantime::format_rfc3339_seconds(now).to_string(),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            processor: processor.to_owned(),
+            kernel: kernel.trim().to_owned(),
+            commit: said("git", &["rev-parse", "--short", "HEAD"]).unwrap_or_default(),
+            programs: programs
+                .iter()
+                .filter_map(|(program, flag)| Some(format!("{program}: {}", said(program, &[flag])?)))
+                .collect(),
+        }
+    }
+}
+
+fn said(program: &str, arguments: &[&str]) -> Option<String> {
+    let output =
+        Command::new(program).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().ok()?;
+    let said = String::from_utf8(output.stdout).ok()?;
+    Some(said.lines().next()?.trim().to_owned())
+}
+
+/// Processor time in seconds, of a process and of the whole machine; resident memory.
+pub(crate) mod usage {
+    use std::fs;
+
+    use anyhow::{Context, Result};
+
+    /// The kernel tells times in hundredths of a second, whatever its own clock is.
+    const TICKS: f64 = 100.0;
+
+    /// Seconds of processor time that a process has used.
+    ///
+    /// # Errors
+    /// There is no such process.
+    pub(crate) fn cpu_seconds(pid: u32) -> Result<f64> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("the process has ended")?;
+        // The name, in parentheses, may hold spaces.
+        let fields = stat.rsplit(')').next().unwrap_or_default();
+        let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
+        Ok(ticks.sum::<f64>() / TICKS)
+    }
+
+    /// Bytes of memory that a process has resident.
+    ///
+    /// # Errors
+    /// There is no such process.
+    pub(crate) fn resident_bytes(pid: u32) -> Result<f64> {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).context("the process has ended")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse().context("VmRSS is no number")?;
+        Ok(kilobytes * 1024.0)
+    }
+
+    /// The machine's load average of the last minute.
+    pub(crate) fn load_average() -> f64 {
+        let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        text.split_whitespace().next().and_then(|field| field.parse().ok()).unwrap_or(f64::NAN)
+    }
+}
