@@ -70,7 +70,8 @@ pub fn run(flood: &Flood) -> Result<Outcome> {
         thread::spawn(move || watcher.watch(|update| sightings.note(number, update)));
     }
     let mut sender = flood.sender.connect()?;
-    let mut sent = Vec::with_capacity(most);
+    warm_up(&mut sender, &sightings)?;
+    let mut sent = vec![sightings.started.elapsed()];
     let mut latest = Duration::ZERO;
     let started = Instant::now();
     while started.elapsed() < flood.duration && sent.len() < most {
@@ -90,11 +91,22 @@ pub fn run(flood: &Flood) -> Result<Outcome> {
         sender.send(first..sent.len())?;
     }
     let mut latencies = Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3)?;
-    for (update, sent) in sent.iter().enumerate() {
+    for (update, sent) in sent.iter().enumerate().skip(1) {
         latencies.saturating_record((sightings.wait_for(update)?.saturating_sub(*sent)).as_nanos() as u64);
     }
     let latest = latest.as_secs_f64() * 1e6;
-    Ok(Outcome { updates: sent.len() as u64, latency: Latency::of(&latencies), latest })
+    Ok(Outcome { updates: sent.len() as u64 - 1, latency: Latency::of(&latencies), latest })
+}
+
+/// Sends the first update until all have seen it: a cluster may listen before its members know each other.
+fn warm_up(sender: &mut sender::Sending, sightings: &Sightings) -> Result<()> {
+    let begun = Instant::now();
+    while !sightings.seen.iter().all(|slots| slots[0].load(Ordering::Acquire) > 0) {
+        ensure!(begun.elapsed() < SEEN, "the first update was not seen everywhere in {SEEN:?}");
+        sender.send(0..1)?;
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
 }
 
 /// Takes what is said to watchers, and looks at none of it, until the process ends.
