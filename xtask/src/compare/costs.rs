@@ -42,8 +42,7 @@ pub(super) fn memory(bench: &Bench) -> Result<Vec<Figure>> {
 pub(super) fn idle(bench: &Bench) -> Result<Vec<Figure>> {
     let mut figure = Figure::new("idle", "five idle nodes together, share of a core".to_owned(), "%");
     figure.goals = vec![Goal::of_herd(&[], Bound::AtMost(0.5))];
-    // Hundredths of a second are all that the kernel tells: a few seconds would be too coarse.
-    let watched = Duration::from_secs(if bench.quick { 5 } else { 20 });
+    let watched = Duration::from_secs(if bench.quick { 3 } else { 10 });
     interleave(bench, &mut figure, &[HERD], |system| {
         let running = system.start(bench, Layout::Five)?;
         let used = || running.pids.iter().map(|pid| cpu_seconds(*pid)).sum::<Result<f64>>();

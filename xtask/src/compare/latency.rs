@@ -2,7 +2,10 @@
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
@@ -57,6 +60,15 @@ pub(super) fn flood(bench: &Bench) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
+fn wait_until_asked(asked: &AtomicUsize, questions: usize) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while asked.load(Ordering::SeqCst) < questions {
+        ensure!(Instant::now() < deadline, "not all WHATSATs were asked upstream");
+        thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
 pub(super) fn beside_whatsat(bench: &Bench) -> Result<Vec<Figure>> {
     let title = format!("IAMAT p99 at {BESIDE:.0}/s, alone and beside {QUESTIONS} waiting WHATSATs");
     let mut figure = Figure::new("whatsat", title, "us");
@@ -64,8 +76,16 @@ pub(super) fn beside_whatsat(bench: &Bench) -> Result<Vec<Figure>> {
     figure.goals = vec![Goal { system, against: vec!["alone"], bound: Bound::AtMost(1.2) }];
     let slow = TcpListener::bind("127.0.0.1:0").context("cannot listen")?;
     let url = format!("http://{}", slow.local_addr()?);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
     // Takes requests and answers none. The thread ends with the process.
-    thread::spawn(move || slow.incoming().flatten().collect::<Vec<TcpStream>>());
+    thread::spawn(move || {
+        let mut held = Vec::new();
+        for stream in slow.incoming().flatten() {
+            held.push(stream);
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+    });
     for _ in 0..bench.rounds {
         let running = System::HerdAsking(url.clone()).start(bench, Layout::Lone)?;
         for name in ["alone", "beside-whatsat"] {
@@ -78,6 +98,8 @@ pub(super) fn beside_whatsat(bench: &Bench) -> Result<Vec<Figure>> {
                     stream.write_all(format!("WHATSAT {client} 1.{number:02} 5\n").as_bytes())?;
                     waiting.push(stream);
                 }
+                wait_until_asked(&asked, QUESTIONS)?;
+                asked.store(0, Ordering::SeqCst);
             }
             let mut load = load(bench, &running, 16, 16);
             load.rate = Some(BESIDE);

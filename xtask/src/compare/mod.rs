@@ -2,6 +2,7 @@
 
 mod costs;
 mod figure;
+mod instructions;
 mod latency;
 mod machine;
 mod plot;
@@ -53,7 +54,7 @@ struct Row {
     measure: fn(&Bench) -> Result<Vec<Figure>>,
 }
 
-const ROWS: [Row; 9] = [
+const ROWS: [Row; 10] = [
     Row {
         name: "one-node",
         about: "reports a second at one node alone, beside Redis and an echo",
@@ -82,6 +83,11 @@ const ROWS: [Row; 9] = [
     Row { name: "memory", about: "resident bytes a client", measure: costs::memory },
     Row { name: "lines", about: "lines between nodes per fresh update", measure: costs::lines },
     Row { name: "idle", about: "processor time of five idle nodes together", measure: costs::idle },
+    Row {
+        name: "instructions",
+        about: "instructions for each report, which repeat where seconds do not",
+        measure: instructions::per_report,
+    },
     Row { name: "logging", about: "reports a second by log level", measure: costs::logging },
 ];
 
