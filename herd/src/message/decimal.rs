@@ -44,7 +44,11 @@ impl<'a> Digits<'a> {
     /// The digits that `text` begins with, and what follows them. Of more than 19 the value is none.
     fn split(text: &'a [u8]) -> (Self, &'a [u8]) {
         let (mut value, mut length) = (0_u64, 0);
-        for byte in text {
+        while let Some(number) = text[length..].first_chunk().and_then(eight_digits) {
+            value = value.wrapping_mul(100_000_000).wrapping_add(number);
+            length += 8;
+        }
+        for byte in &text[length..] {
             let digit = byte.wrapping_sub(b'0');
             if digit > 9 {
                 break;
@@ -54,5 +58,49 @@ impl<'a> Digits<'a> {
         }
         let (text, rest) = text.split_at(length);
         (Digits { text, value }, rest)
+    }
+}
+
+/// The number that eight bytes are, if all are digits: neighbours are put together to two digits, to four, to eight.
+fn eight_digits(text: &[u8; 8]) -> Option<u64> {
+    const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0xF0; 8]);
+    let bytes = u64::from_le_bytes(*text);
+    // Digits are 0x30 to 0x39: their upper half is 3, and still is with 6 added.
+    let sixes = u64::from_le_bytes([6; 8]);
+    if bytes & HIGH != ZEROS || bytes.wrapping_add(sixes) & HIGH != ZEROS {
+        return None;
+    }
+    let twos = (bytes - ZEROS).wrapping_mul(10 * (1 << 8) + 1) >> 8 & 0x00FF_00FF_00FF_00FF;
+    let fours = twos.wrapping_mul(100 * (1 << 16) + 1) >> 16 & 0x0000_FFFF_0000_FFFF;
+    Some(fours.wrapping_mul(10_000 * (1 << 32) + 1) >> 32)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn digits_are_the_number_that_they_spell(text in "[0-9]{1,19}", rest in "([^0-9].*)?") {
+            let both = text.clone() + &rest;
+            let (digits, left) = Digits::split(both.as_bytes());
+            prop_assert_eq!((digits.text, digits.value), (text.as_bytes(), text.parse::<u64>().unwrap()));
+            prop_assert_eq!(left, rest.as_bytes());
+        }
+
+        #[test]
+        fn eight_bytes_that_are_not_all_digits_are_no_number(text: [u8; 8]) {
+            prop_assert_eq!(eight_digits(&text).is_some(), text.iter().all(u8::is_ascii_digit));
+        }
+
+        #[test]
+        fn one_byte_that_is_no_digit_is_enough(place in 0_usize..8, byte: u8) {
+            let mut text = *b"12345678";
+            text[place] = byte;
+            prop_assert_eq!(eight_digits(&text).is_some(), byte.is_ascii_digit());
+        }
     }
 }

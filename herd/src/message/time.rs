@@ -106,29 +106,16 @@ impl Skew {
     /// Appends the skew to `out`.
     pub fn write(self, out: &mut Vec<u8>) {
         let magnitude = self.0.unsigned_abs();
-        let (mut seconds, mut nanoseconds) = match u64::try_from(magnitude) {
+        let (seconds, nanoseconds) = match u64::try_from(magnitude) {
             // Up to 584 years: dividing 128 bits takes ten times as long.
-            Ok(magnitude) => (magnitude / NANOSECONDS as u64, (magnitude % NANOSECONDS as u64) as u32),
-            Err(_) => ((magnitude / NANOSECONDS as u128) as u64, (magnitude % NANOSECONDS as u128) as u32),
+            Ok(magnitude) => (magnitude / NANOSECONDS as u64, magnitude % NANOSECONDS as u64),
+            Err(_) => ((magnitude / NANOSECONDS as u128) as u64, (magnitude % NANOSECONDS as u128) as u64),
         };
-        // Written from the back: 20 digits of a u64, the point, 9 digits, the sign.
-        let mut text = [b'0'; 31];
-        for digit in text[22..].iter_mut().rev() {
-            *digit += (nanoseconds % 10) as u8;
-            nanoseconds /= 10;
-        }
-        text[21] = b'.';
-        let mut start = 21;
-        loop {
-            start -= 1;
-            text[start] = b'0' + (seconds % 10) as u8;
-            seconds /= 10;
-            if seconds == 0 {
-                break;
-            }
-        }
-        start -= 1;
-        text[start] = if self.0 < 0 { b'-' } else { b'+' };
-        out.extend_from_slice(&text[start..]);
+        let mut digits = itoa::Buffer::new();
+        out.push(if self.0 < 0 { b'-' } else { b'+' });
+        out.extend_from_slice(digits.format(seconds).as_bytes());
+        out.push(b'.');
+        // With a one in front for the leading zeros.
+        out.extend_from_slice(&digits.format(NANOSECONDS as u64 + nanoseconds).as_bytes()[1..]);
     }
 }
