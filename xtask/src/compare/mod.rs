@@ -7,6 +7,7 @@ mod latency;
 mod machine;
 mod plot;
 mod report;
+pub mod scale;
 mod systems;
 mod throughput;
 
@@ -103,6 +104,20 @@ struct Bench {
     quick: bool,
 }
 
+impl Bench {
+    fn prepare(folder: PathBuf, quick: bool) -> Result<Bench> {
+        std::fs::create_dir_all(&folder)?;
+        Ok(Bench {
+            generator: Generator::build(Profile::Release)?,
+            herd: herd_binary(Profile::Release)?,
+            folder,
+            rounds: if quick { 3 } else { 5 },
+            round: Duration::from_secs(if quick { 1 } else { 3 }),
+            quick,
+        })
+    }
+}
+
 /// A whole run, as it is kept.
 #[derive(Debug, Serialize)]
 struct Run {
@@ -129,15 +144,7 @@ pub fn run(options: &Options) -> Result<()> {
         bail!("there is no row {name}: there are {}", names.join(", "));
     }
     let folder = target_dir()?.join("compare");
-    std::fs::create_dir_all(&folder)?;
-    let bench = Bench {
-        generator: Generator::build(Profile::Release)?,
-        herd: herd_binary(Profile::Release)?,
-        folder: folder.clone(),
-        rounds: if options.quick { 3 } else { 5 },
-        round: Duration::from_secs(if options.quick { 1 } else { 4 }),
-        quick: options.quick,
-    };
+    let bench = Bench::prepare(folder.clone(), options.quick)?;
     let mut run = Run {
         machine: Machine::look(),
         quick: options.quick,
@@ -153,7 +160,7 @@ pub fn run(options: &Options) -> Result<()> {
         run.load_averages.push((row.name, usage::load_average()));
         run.figures.extend((row.measure)(&bench)?);
     }
-    let written = report::write(&run, &folder, options.keep)?;
+    let written = report::write(&run, &folder, options.keep.then_some(report::RESULTS.as_ref()))?;
     print(&format!("{}\n{written}", report::table(&run)))
 }
 

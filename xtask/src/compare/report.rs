@@ -10,7 +10,7 @@ use super::figure::{Bound, Figure};
 use super::plot::{bars, distributions, escape, number_text};
 
 /// Where kept figures lie.
-const RESULTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../benches/results");
+pub(super) const RESULTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../benches/results");
 
 /// The figure that the kept picture shows.
 const SHOWN: &str = "one node, C64 P16";
@@ -82,11 +82,12 @@ fn goal_text(figure: &Figure, goal: &super::Goal) -> (String, String) {
     (wanted, reached)
 }
 
-/// Writes report.html, report.md and results.json, and keeps figures and picture if asked to. Says where.
+/// Writes report.html, report.md and results.json; keeps figures, table and picture in another folder if asked to.
+/// Says where.
 ///
 /// # Errors
 /// A file cannot be written.
-pub(super) fn write(run: &Run, folder: &Path, keep: bool) -> Result<String> {
+pub(super) fn write(run: &Run, folder: &Path, keep: Option<&Path>) -> Result<String> {
     let json = serde_json::to_string_pretty(run)? + "\n";
     let page = page(run);
     let mut files: Vec<(PathBuf, &str)> = Vec::new();
@@ -95,11 +96,11 @@ pub(super) fn write(run: &Run, folder: &Path, keep: bool) -> Result<String> {
     files.push((folder.join("report.md"), &table));
     files.push((folder.join("results.json"), &json));
     let shown = run.figures.iter().find(|figure| figure.title == SHOWN).or(run.figures.first()).map(bars);
-    if keep {
-        fs::create_dir_all(RESULTS)?;
-        files.push((Path::new(RESULTS).join("results.json"), &json));
-        files.push((Path::new(RESULTS).join("report.md"), &table));
-        files.extend(shown.iter().map(|picture| (Path::new(RESULTS).join("one-node.svg"), picture.as_str())));
+    if let Some(kept) = keep {
+        fs::create_dir_all(kept)?;
+        files.push((kept.join("results.json"), &json));
+        files.push((kept.join("report.md"), &table));
+        files.extend(shown.iter().map(|picture| (kept.join("one-node.svg"), picture.as_str())));
     }
     let mut told = String::new();
     for (file, text) in files {
