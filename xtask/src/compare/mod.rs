@@ -130,6 +130,24 @@ struct Run {
     load_averages: Vec<(&'static str, f64)>,
 }
 
+impl Run {
+    fn begin(bench: &Bench) -> Run {
+        Run {
+            machine: Machine::look(),
+            quick: bench.quick,
+            rounds: bench.rounds,
+            round_seconds: bench.round.as_secs_f64(),
+            figures: Vec::new(),
+            load_averages: Vec::new(),
+        }
+    }
+
+    /// Notes what else runs on the machine before a row is measured.
+    fn note_load(&mut self, row: &'static str) {
+        self.load_averages.push((row, usage::load_average()));
+    }
+}
+
 /// Measures the rows asked for, prints what came out, and writes the report.
 ///
 /// # Errors
@@ -145,19 +163,12 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let folder = target_dir()?.join("compare");
     let bench = Bench::prepare(folder.clone(), options.quick)?;
-    let mut run = Run {
-        machine: Machine::look(),
-        quick: options.quick,
-        rounds: bench.rounds,
-        round_seconds: bench.round.as_secs_f64(),
-        figures: Vec::new(),
-        load_averages: Vec::new(),
-    };
+    let mut run = Run::begin(&bench);
     for row in
         ROWS.iter().filter(|row| options.rows.is_empty() || options.rows.iter().any(|name| name == row.name))
     {
         tell(&format!("{}: {}", row.name, row.about));
-        run.load_averages.push((row.name, usage::load_average()));
+        run.note_load(row.name);
         run.figures.extend((row.measure)(&bench)?);
     }
     let written = report::write(&run, &folder, options.keep.then_some(report::RESULTS.as_ref()))?;

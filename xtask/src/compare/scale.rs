@@ -7,8 +7,7 @@ use clap::Args;
 
 use super::costs::updates_said;
 use super::figure::Figure;
-use super::machine::Machine;
-use super::{Bench, Run, report, tell, usage};
+use super::{Bench, Run, report, tell};
 use crate::flood::{self, Flood, Sender, Watch};
 use crate::generator::Task;
 use crate::graphs::Graph;
@@ -51,15 +50,14 @@ struct Large {
 pub fn run(options: &Options) -> Result<()> {
     let folder = target_dir()?.join("scale");
     let bench = Bench::prepare(folder.clone(), options.quick)?;
-    let (mut latency, mut hops) = (
-        Figure::new("scale", "one update until the farthest node has it, p50".to_owned(), "us"),
-        Figure::new("scale", "the same, for each hop".to_owned(), "us"),
-    );
-    let mut lines = Figure::new("scale", "lines per fresh update, one at a time".to_owned(), "lines");
-    let mut updates = Figure::new("scale", "updates everywhere, C16 P16".to_owned(), "updates/s");
-    let mut load_averages = Vec::new();
+    let mut run = Run::begin(&bench);
+    let figure = |title: &str, unit| Figure::new("scale", title.to_owned(), unit);
+    let mut latency = figure("one update until the farthest node has it, p50", "us");
+    let mut hops = figure("the same, for each hop", "us");
+    let mut lines = figure("lines per fresh update, one at a time", "lines");
+    let mut updates = figure("updates everywhere, C16 P16", "updates/s");
     for nodes in &options.nodes {
-        load_averages.push(("scale", usage::load_average()));
+        run.note_load("scale");
         for round in 0..bench.rounds {
             let (far, distance) = farthest(options.graph, *nodes);
             let name = format!("{nodes} nodes, {distance} hops");
@@ -75,14 +73,7 @@ pub fn run(options: &Options) -> Result<()> {
             updates.add(&name, spread.per_second, Vec::new());
         }
     }
-    let run = Run {
-        machine: Machine::look(),
-        quick: options.quick,
-        rounds: bench.rounds,
-        round_seconds: bench.round.as_secs_f64(),
-        figures: vec![latency, hops, lines, updates],
-        load_averages,
-    };
+    run.figures = vec![latency, hops, lines, updates];
     let written = report::write(&run, &folder, None)?;
     print(&format!("{}\n{written}", report::table(&run)))
 }
