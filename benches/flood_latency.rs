@@ -11,6 +11,7 @@ use anyhow::Result;
 use criterion::{Criterion, criterion_group, criterion_main};
 
 use benches::{HerdToMeasure, Observer};
+use xtask::flood::client;
 
 /// Where the report is sent.
 const ORIGIN: &str = "Alford";
@@ -18,7 +19,7 @@ const ORIGIN: &str = "Alford";
 struct Flood {
     client: BufReader<TcpStream>,
     observers: Vec<Observer>,
-    sent: u64,
+    sent: usize,
 }
 
 impl Flood {
@@ -33,16 +34,16 @@ impl Flood {
     /// Sends one report; returns how long it took until the last observer had it.
     fn once(&mut self) -> Result<Duration> {
         self.sent += 1;
-        let stamp = format!("1520023934.{:09}", self.sent);
+        let report = format!("{} +34.068930-118.445127 1520023934", client(self.sent));
         let started = Instant::now();
-        self.client.get_mut().write_all(format!("IAMAT kiwi +34.068930-118.445127 {stamp}\n").as_bytes())?;
+        self.client.get_mut().write_all(format!("IAMAT {report}\n").as_bytes())?;
         let mut last = started;
         for observer in &self.observers {
-            last = last.max(observer.sighting_of(stamp.as_bytes())?);
+            last = last.max(observer.sighting_of(self.sent)?);
         }
         let mut answer = String::new();
         self.client.read_line(&mut answer)?;
-        anyhow::ensure!(answer.ends_with(&format!(" {stamp}\n")), "not the answer to the report: {answer}");
+        anyhow::ensure!(answer.ends_with(&format!(" {report}\n")), "not the answer to the report: {answer}");
         Ok(last - started)
     }
 }

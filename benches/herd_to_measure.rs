@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use anyhow::Result;
 use xtask::herd_file::{HerdFile, is_observer};
 use xtask::ports::PortBlock;
-use xtask::processes::{Environment, Processes, Setup};
+use xtask::processes::{Processes, Setup};
 use xtask::workspace::{Profile, herd_binary, target_dir};
 
 /// A running herd. Its nodes end with it.
@@ -28,14 +28,8 @@ impl HerdToMeasure {
         }
         let nodes = u16::try_from(file.herd().members.len())?;
         let ports = PortBlock::take(2 * nodes)?;
-        let setup = Setup {
-            file: file.at_ports(ports.first())?,
-            program: herd_binary(profile())?,
-            folder: target_dir()?.join("bench").join(format!("{name}-{}", ports.first())),
-            environment: Environment::Clean,
-            args: Vec::new(),
-            variables: Vec::new(),
-        };
+        let folder = target_dir()?.join("bench").join(format!("{name}-{}", ports.first()));
+        let setup = Setup::clean(file.at_ports(ports.first())?, herd_binary(profile())?, folder);
         let mut processes = Processes::new(setup)?;
         let nodes: Vec<String> = processes.names().into_iter().filter(|name| !is_observer(name)).collect();
         processes.start(&nodes)?;

@@ -54,6 +54,14 @@ pub struct Setup {
     pub variables: Vec<(&'static str, Option<OsString>)>,
 }
 
+impl Setup {
+    /// Nodes in a clean environment, with nothing more on their command lines.
+    pub fn clean(file: HerdFile, program: PathBuf, folder: PathBuf) -> Setup {
+        let environment = Environment::Clean;
+        Setup { file, program, folder, environment, args: Vec::new(), variables: Vec::new() }
+    }
+}
+
 /// What is run as the nodes of a herd, and how it is known to be ready.
 pub(crate) trait Launch: Debug + Send {
     /// What is run, as messages name it.

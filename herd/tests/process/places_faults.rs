@@ -6,12 +6,12 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::support::{DEADLINE, IAMAT, Node};
+use crate::support::{DEADLINE, IAMAT, Node, wait_for_log};
 use crate::upstream::{CANARY, Upstream, node, wait_for_end};
 
 /// Waits short enough for a test.
@@ -248,11 +248,7 @@ fn a_hundred_equal_questions_at_once_are_one_request() {
         client.write_all(b"WHATSAT kiwi 10 5\n").unwrap();
         client.shutdown(Shutdown::Write).unwrap();
     }
-    let deadline = Instant::now() + DEADLINE;
-    while std::fs::read_to_string(&log).unwrap().matches("line=WHATSAT kiwi 10 5").count() < 100 {
-        assert!(Instant::now() < deadline, "not all questions were received");
-        thread::sleep(Duration::from_millis(5));
-    }
+    wait_for_log(&log, "line=WHATSAT kiwi 10 5", 100);
     release.send(()).unwrap();
     for mut client in clients {
         let mut answer = String::new();
@@ -301,11 +297,7 @@ fn reports_are_answered_while_many_questions_wait() {
             client
         })
         .collect();
-    let deadline = Instant::now() + DEADLINE;
-    while upstream.requests() < 64 {
-        assert!(Instant::now() < deadline, "not all questions went upstream");
-        thread::sleep(Duration::from_millis(5));
-    }
+    upstream.wait_for_requests(64);
     // None of them can have been answered: they are asked still when the report's answer is here.
     assert!(node.ask(b"IAMAT pear +1+1 1\n").starts_with("AT Alford "));
     for client in &waiting {

@@ -3,9 +3,8 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Instant;
 
-use crate::support::{DEADLINE, IAMAT, Node};
+use crate::support::{IAMAT, Node, wait_for_log};
 use crate::upstream::{Upstream, node, wait_for_end};
 
 /// Nothing found.
@@ -32,15 +31,6 @@ fn gated() -> (Upstream, impl Fn()) {
     })
 }
 
-/// Waits until so many requests have come.
-fn wait_for_requests(upstream: &Upstream, wanted: usize) {
-    let deadline = Instant::now() + DEADLINE;
-    while upstream.requests() < wanted {
-        assert!(Instant::now() < deadline, "{} requests instead of {wanted}", upstream.requests());
-        std::thread::yield_now();
-    }
-}
-
 /// A client that has asked one question, each with another radius.
 fn asking(node: &Node, radius: usize) -> TcpStream {
     let mut client = node.connect();
@@ -59,15 +49,6 @@ fn answer(client: &mut TcpStream) -> String {
     String::from_utf8(told).unwrap()
 }
 
-/// Waits until the log holds so many of a text.
-fn wait_for_log(log: &str, text: &str, wanted: usize) {
-    let deadline = Instant::now() + DEADLINE;
-    while std::fs::read_to_string(log).unwrap().matches(text).count() < wanted {
-        assert!(Instant::now() < deadline, "{log} does not hold {wanted} of {text:?}");
-        std::thread::yield_now();
-    }
-}
-
 #[test]
 fn four_questions_of_a_connection_are_asked_at_once_and_the_lines_behind_them_wait() {
     let (upstream, open) = gated();
@@ -76,7 +57,7 @@ fn four_questions_of_a_connection_are_asked_at_once_and_the_lines_behind_them_wa
     let mut client = node.connect();
     let questions: String = (1..=6).map(|radius| format!("WHATSAT kiwi {radius} 5\n")).collect();
     client.write_all(questions.as_bytes()).unwrap();
-    wait_for_requests(&upstream, 4);
+    upstream.wait_for_requests(4);
     // A fifth line that had been begun would be in the log before this answer is.
     node.ask(b"another client\n");
     assert_eq!(std::fs::read_to_string(&log).unwrap().matches("line=WHATSAT").count(), 4);
@@ -98,7 +79,7 @@ fn beyond_the_requests_at_once_questions_wait_and_beyond_those_that_wait_they_ar
             client
         })
         .collect();
-    wait_for_requests(&upstream, 2);
+    upstream.wait_for_requests(2);
     assert!(answer(&mut asking(&node, 6)).contains("too many questions for places are waiting"));
     assert_eq!(upstream.requests(), 2);
     open();
@@ -116,7 +97,7 @@ fn a_question_that_never_gets_a_turn_says_so_and_does_not_count_against_the_serv
     let (node, _) = node("no-turn", limits, "google-legacy", &upstream.url);
     node.ask(IAMAT.as_bytes());
     let mut first = asking(&node, 1);
-    wait_for_requests(&upstream, 1);
+    upstream.wait_for_requests(1);
     let mut second = asking(&node, 2);
     assert!(answer(&mut first).contains("no answer from the places service"));
     // The one before had the turn for so long that hardly any time was left.
@@ -133,7 +114,7 @@ fn a_waiting_question_whose_clients_have_gone_is_never_asked() {
     let (node, log) = node("abandoned", "whatsat_upstream = 1", "google-legacy", &upstream.url);
     node.ask(IAMAT.as_bytes());
     let mut first = asking(&node, 1);
-    wait_for_requests(&upstream, 1);
+    upstream.wait_for_requests(1);
     for radius in 2..=4 {
         let mut client = node.connect();
         client.write_all(format!("x\nWHATSAT kiwi {radius} 5\n").as_bytes()).unwrap();
@@ -158,7 +139,7 @@ fn a_radius_of_zero_is_refused_at_once_even_while_the_new_service_hangs() {
     let (node, _) = node("zero", "whatsat_upstream = 1\nwhatsat_waiting = 0", "google", &upstream.url);
     node.ask(IAMAT.as_bytes());
     let _hanging = asking(&node, 1);
-    wait_for_requests(&upstream, 1);
+    upstream.wait_for_requests(1);
     let told = node.ask(b"WHATSAT kiwi 0 5\n");
     assert!(told.contains("INVALID_REQUEST") && upstream.requests() == 1, "{told}");
 }

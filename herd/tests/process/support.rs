@@ -3,10 +3,26 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longer than anything takes here: a test that waits so long has failed.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Waits until something is so; `what` says what was waited for in vain.
+pub(crate) fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited {DEADLINE:?} in vain until {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// Waits until a log holds so many of a text.
+pub(crate) fn wait_for_log(log: &str, text: &str, wanted: usize) {
+    wait_until(&format!("{log} holds {wanted} of {text:?}"), || {
+        std::fs::read_to_string(log).unwrap().matches(text).count() >= wanted
+    });
+}
 
 /// A report, as the classroom's example has it.
 pub(crate) const IAMAT: &str = "IAMAT kiwi +34.068930-118.445127 1520023934.918963997\n";

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::support::Node;
+use crate::support::{Node, wait_until};
 
 /// Looked for in everything that a node writes.
 pub(crate) const CANARY: &str = "canary-0123456789";
@@ -41,6 +41,11 @@ impl Upstream {
     /// How many requests have come.
     pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
+    }
+
+    /// Waits until so many requests have come.
+    pub(crate) fn wait_for_requests(&self, wanted: usize) {
+        wait_until(&format!("{wanted} requests have come"), || self.requests() >= wanted);
     }
 }
 

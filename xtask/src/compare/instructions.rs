@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::Bench;
 use super::figure::Figure;
+use super::systems::check_installed;
 use crate::foreign::Template;
 use crate::graphs::Graph;
 use crate::herd_file::HerdFile;
@@ -24,16 +25,14 @@ const CLIENTS: u64 = 1_000;
 pub(super) fn per_report(bench: &Bench) -> Result<Vec<Figure>> {
     let title = format!("instructions a report, {BATCH} at a time");
     let mut figure = Figure::new("instructions", title, "instructions");
+    if let Err(missing) = check_installed("valgrind", "apt install valgrind") {
+        figure.missing.push(format!("instructions: {missing}"));
+        return Ok(vec![figure]);
+    }
     for _ in 0..bench.rounds.min(3) {
-        match SCRIPTS.map(|reports| instructions(bench, reports)) {
-            [Ok(short), Ok(long)] => {
-                figure.add("herd", (long - short) / (SCRIPTS[1] - SCRIPTS[0]) as f64, Vec::new());
-            }
-            [Err(error), _] | [_, Err(error)] => {
-                figure.missing = vec![format!("instructions: {error:#}: `apt install valgrind` (Debian)")];
-                break;
-            }
-        }
+        let [short, long] = SCRIPTS;
+        let more = instructions(bench, long)? - instructions(bench, short)?;
+        figure.add("herd", more / (long - short) as f64, Vec::new());
     }
     Ok(vec![figure])
 }

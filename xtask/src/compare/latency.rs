@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use super::figure::{Bound, Figure, Goal};
 use super::systems::{Layout, System};
 use super::throughput::load;
-use super::{Bench, HERD, interleave, peers_called};
+use super::{Bench, HERD, interleave, peers_called, tell};
 use crate::flood::{self, Flood};
 use crate::generator::Task;
 use crate::load::{Protocol, Summary};
@@ -52,6 +52,7 @@ pub(super) fn flood(bench: &Bench) -> Result<Vec<Figure>> {
             let watchers = running.watchers.clone();
             let flood = Flood { sender: running.sender, watchers, rate, duration: bench.round };
             let outcome: flood::Outcome = bench.generator.run(&Task::Flood(flood))?;
+            tell(&format!("  sent at most {:.0} us late", outcome.latest));
             p99.add(system.name(), outcome.latency.p99, Vec::new());
             Ok((outcome.latency.p50, outcome.latency.distribution))
         })?;

@@ -16,7 +16,7 @@ use crate::load::everywhere::{Everywhere, Spread};
 use crate::load::{Load, Protocol};
 use crate::output::print;
 use crate::ports::PortBlock;
-use crate::processes::{Environment, Processes, Setup};
+use crate::processes::{Processes, Setup};
 use crate::workspace::target_dir;
 
 /// Which herds.
@@ -109,14 +109,8 @@ impl Large {
         let file = HerdFile::parse(&graph.herd_file(nodes, 1), "a generated herd")?.with_observers()?;
         let file = file.with_limits("distinct_clients = 1000000000")?;
         let ports = PortBlock::take(4 * nodes)?;
-        let setup = Setup {
-            file: file.at_ports(ports.first())?,
-            program: bench.herd.clone(),
-            folder: bench.folder.join("herd"),
-            environment: Environment::Clean,
-            args: Vec::new(),
-            variables: Vec::new(),
-        };
+        let folder = bench.folder.join("herd");
+        let setup = Setup::clean(file.at_ports(ports.first())?, bench.herd.clone(), folder);
         let mut processes = Processes::new(setup)?;
         processes.start(&(1..=nodes).map(|node| format!("Node{node}")).collect::<Vec<_>>())?;
         Ok(Large { processes, graph, nodes, _ports: ports })

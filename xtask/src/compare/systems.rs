@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use crate::herd_file::HerdFile;
 use crate::load::Protocol;
 use crate::peers::Peer;
 use crate::ports::PortBlock;
-use crate::processes::{Environment, Processes, Setup};
+use crate::processes::{Processes, Setup};
 
 /// How long a program may take to listen.
 const READY: Duration = Duration::from_secs(10);
@@ -115,12 +115,7 @@ impl System {
             }
             System::Peer(peer) => herd(bench, layout, Some(peer), &[]),
             System::Redis(protocol) => redis(layout, *protocol),
-            System::RedisChannel => redis(layout, Protocol::Set).map(|mut running| {
-                running.sender = Sender::Publish(running.nodes[0]);
-                running.watchers =
-                    running.all[1..].iter().map(|replica| Watch::Subscribe(*replica)).collect();
-                running
-            }),
+            System::RedisChannel => redis(layout, Protocol::Set),
             System::Nats => nats(bench),
             System::Echo => echo(bench),
         };
@@ -147,12 +142,9 @@ fn herd(bench: &Bench, layout: Layout, peer: Option<&Peer>, args: &[&str]) -> Re
     let mut processes = match peer {
         Some(peer) => peer.template.herd(file, folder)?,
         None => Processes::new(Setup {
-            file,
-            program: bench.herd.clone(),
-            folder,
-            environment: Environment::Clean,
             args: args.iter().map(Into::into).collect(),
             variables: key.into_iter().collect(),
+            ..Setup::clean(file, bench.herd.clone(), folder)
         })?,
     };
     let runs = match layout {
@@ -212,8 +204,8 @@ fn redis(layout: Layout, protocol: Protocol) -> Result<Running> {
     Ok(Running {
         protocol,
         nodes: vec![addresses[0]],
-        sender: Sender::Set(addresses[0]),
-        watchers: Vec::new(),
+        sender: Sender::Publish(addresses[0]),
+        watchers: addresses[1..].iter().map(|replica| Watch::Subscribe(*replica)).collect(),
         pids: programs.iter().map(|program| program.0.id()).collect(),
         all: addresses,
         processes: None,
@@ -274,14 +266,18 @@ fn addresses(first: u16, count: u16) -> Vec<SocketAddr> {
     (first..first + count).map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))).collect()
 }
 
-/// Runs a program of the system's, which is told how to install when it is not there.
+/// Fails with what to install when a program of the system's is not there.
+pub(crate) fn check_installed(program: &str, install: &str) -> Result<()> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    // Where Debian puts servers, which is not on everybody's path.
+    let mut folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    let found = folders.any(|folder| folder.join(program).exists());
+    ensure!(found, "{program} is not installed: `{install}` (Debian)");
+    Ok(())
+}
+
 fn run(words: &[&str], install: &str) -> Result<Program> {
-    let found = std::env::var_os("PATH").is_some_and(|path| {
-        std::env::split_paths(&path)
-            .chain([Path::new("/usr/sbin").to_owned()])
-            .any(|folder| folder.join(words[0]).exists())
-    });
-    ensure!(found, "{} is not installed: `{install}` (Debian)", words[0]);
+    check_installed(words[0], install)?;
     let mut command: Command = guarded(words.iter().map(ToString::to_string));
     command.env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default()));
     command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -7,7 +7,7 @@ mod sender;
 mod watcher;
 
 pub use sender::Sender;
-pub use watcher::Watch;
+pub use watcher::{Watch, Watcher};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -153,6 +153,11 @@ impl Sightings {
 
 /// What the clients of a flood are called, before their number.
 const CLIENT: &str = "flood-";
+
+/// The client that an update is about, from which its watchers know its number.
+pub fn client(update: usize) -> String {
+    format!("{CLIENT}{update:08}")
+}
 
 /// The number of an update in a line that holds its client.
 fn update_in(line: &[u8]) -> Option<usize> {

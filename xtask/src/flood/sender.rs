@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::CLIENT;
+use super::client;
 
 /// How updates are sent.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -18,8 +18,6 @@ pub enum Sender {
     Iamat(SocketAddr),
     /// As messages on a channel of Redis.
     Publish(SocketAddr),
-    /// As keys of Redis.
-    Set(SocketAddr),
     /// As messages on a subject of NATS.
     Nats(SocketAddr),
 }
@@ -37,10 +35,7 @@ pub(super) struct Sending {
 
 impl Sender {
     pub(super) fn connect(&self) -> Result<Sending> {
-        let (Sender::Iamat(address)
-        | Sender::Publish(address)
-        | Sender::Set(address)
-        | Sender::Nats(address)) = *self;
+        let (Sender::Iamat(address) | Sender::Publish(address) | Sender::Nats(address)) = *self;
         let mut stream =
             TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
         stream.set_nodelay(true)?;
@@ -62,7 +57,7 @@ impl Sending {
     pub(super) fn send(&mut self, updates: Range<usize>) -> Result<()> {
         self.output.clear();
         for update in updates {
-            let (client, seconds) = (format!("{CLIENT}{update:08}"), self.seconds);
+            let (client, seconds) = (client(update), self.seconds);
             let report = format!("{client} +34.068930-118.445127 {seconds}.{:09}", update % 1_000_000_000);
             let at = format!("AT Alford +0.263873386 {report}");
             match self.kind {
@@ -71,12 +66,6 @@ impl Sending {
                     self.output,
                     "*3\r\n$7\r\nPUBLISH\r\n${}\r\n{CHANNEL}\r\n${}\r\n{at}\r\n",
                     CHANNEL.len(),
-                    at.len()
-                )?,
-                Sender::Set(_) => write!(
-                    self.output,
-                    "*3\r\n$3\r\nSET\r\n${}\r\n{client}\r\n${}\r\n{at}\r\n",
-                    client.len(),
                     at.len()
                 )?,
                 Sender::Nats(_) => write!(self.output, "PUB {CHANNEL} {}\r\n{at}\r\n", at.len())?,

@@ -31,19 +31,19 @@ pub enum Watch {
     Listener(SocketAddr),
     /// As a subscriber of Redis.
     Subscribe(SocketAddr),
-    /// As a subscriber to the changes of keys of Redis.
-    Keyspace(SocketAddr),
     /// As a subscriber of NATS.
     Nats(SocketAddr),
 }
 
 /// A connection on which updates come.
-pub(super) struct Watcher {
+#[derive(Debug)]
+pub struct Watcher {
     stream: TcpStream,
     link: Option<Heart>,
 }
 
 /// What keeps a link with a node of this herd alive.
+#[derive(Debug)]
 struct Heart {
     node: Node,
     link: Link,
@@ -51,8 +51,11 @@ struct Heart {
 }
 
 impl Watch {
-    /// Connects, and waits until everything is told.
-    pub(super) fn begin(&self) -> Result<Watcher> {
+    /// Connects, and waits until everything that happens from then on is told.
+    ///
+    /// # Errors
+    /// Nobody is there, or does not take the watcher in.
+    pub fn begin(&self) -> Result<Watcher> {
         match self {
             Watch::Link { name, node, address } => Watcher::link(name, node, *address),
             Watch::Listener(address) => {
@@ -62,9 +65,6 @@ impl Watch {
             }
             Watch::Subscribe(address) => {
                 Watcher::subscriber(*address, &format!("SUBSCRIBE {CHANNEL}\r\n"), b"subscribe")
-            }
-            Watch::Keyspace(address) => {
-                Watcher::subscriber(*address, "SUBSCRIBE __keyevent@0__:set\r\n", b"subscribe")
             }
             Watch::Nats(address) => {
                 let hello = format!("CONNECT {{\"verbose\":false}}\r\nSUB {CHANNEL} 1\r\nPING\r\n");
@@ -154,8 +154,11 @@ impl Watcher {
         }
     }
 
-    /// Calls `seen` with each update, until the connection ends.
-    pub(super) fn watch(&mut self, seen: impl Fn(usize)) -> Result<()> {
+    /// Calls `seen` with the number of each update, until the connection ends.
+    ///
+    /// # Errors
+    /// It ends otherwise than by being closed.
+    pub fn watch(&mut self, seen: impl Fn(usize)) -> Result<()> {
         let mut buffer = Vec::with_capacity(256 * 1024);
         let mut block = vec![0; 64 * 1024];
         loop {
