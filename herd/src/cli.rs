@@ -9,8 +9,10 @@ use clap::{Args, Parser};
 use herd::config::{Herd, Member};
 use herd::node::parse_duration_or_off;
 use herd::places::Provider;
+use herd::server::Durability;
 use herd::telemetry::{Format, Level};
 
+use crate::journal_tool::Tool;
 use crate::places_args::PlacesArgs;
 
 /// Runs one node of a server herd.
@@ -39,6 +41,9 @@ pub(crate) enum Subcommand {
         /// The herd file.
         file: PathBuf,
     },
+    /// Looks at a journal: the file in which a node keeps what it knows.
+    #[command(subcommand)]
+    Journal(Tool),
     /// Asks for places once, as a node would, and says in plain words whether that works.
     ///
     /// With Google this is one real request, billed as any other.
@@ -83,6 +88,19 @@ pub(crate) struct NodeArgs {
     #[arg(long, env = "HERD_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
 
+    /// Keeps what the node knows in this folder, and reads it back at the next start. Each node needs its own.
+    #[arg(long, env = "HERD_DATA_DIR", value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+
+    /// When an update is on disk [default: everysec with a data folder, else off].
+    #[arg(long, env = "HERD_DURABILITY", value_name = "WHEN")]
+    durability: Option<Durability>,
+
+    /// Closes clients' connections instead of answering while the disk fails; otherwise the node serves on, and says so
+    /// in its log.
+    #[arg(long, env = "HERD_STRICT_DURABILITY")]
+    strict_durability: bool,
+
     #[command(flatten)]
     places: PlacesArgs,
 
@@ -116,12 +134,21 @@ fn parse_skew(text: &str) -> Result<Skew, String> {
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);
 
+/// Where what a node knows is kept, and how.
+#[derive(Debug)]
+pub(crate) struct Storage {
+    pub(crate) folder: PathBuf,
+    pub(crate) durability: Durability,
+    pub(crate) strict: bool,
+}
+
 /// Everything a node needs to start, from all sources.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) herd: Herd,
     pub(crate) member: Member,
     pub(crate) threads: usize,
+    pub(crate) storage: Option<Storage>,
     pub(crate) provider: Provider,
     pub(crate) log_file: Option<PathBuf>,
     pub(crate) log_level: Level,
@@ -152,6 +179,7 @@ impl Cli {
         member.link = args.link_address.unwrap_or(member.link);
         Ok(Plan {
             threads: args.threads.map_or_else(default_threads, usize::from),
+            storage: args.storage()?,
             provider: args.places.provider(&herd)?,
             member,
             herd,
@@ -159,6 +187,30 @@ impl Cli {
             log_level: args.log_level,
             log_format: args.log_format,
         })
+    }
+}
+
+impl NodeArgs {
+    /// # Errors
+    /// [`Usage`] where one flag takes back what another says.
+    fn storage(&self) -> Result<Option<Storage>, Usage> {
+        let strict = self.strict_durability;
+        match (&self.data_dir, self.durability) {
+            (Some(_), Some(Durability::Off)) => {
+                Err(Usage("--durability off keeps nothing: leave out --data-dir (HERD_DATA_DIR)".to_owned()))
+            }
+            (Some(folder), durability) => {
+                let durability = durability.unwrap_or(Durability::Everysec);
+                Ok(Some(Storage { folder: folder.clone(), durability, strict }))
+            }
+            (None, Some(Durability::Everysec | Durability::Always)) => {
+                Err(Usage("--durability needs a folder to keep things in: add --data-dir FOLDER".to_owned()))
+            }
+            (None, _) if strict => {
+                Err(Usage("--strict-durability is about a disk: add --data-dir FOLDER".to_owned()))
+            }
+            (None, _) => Ok(None),
+        }
     }
 }
 

@@ -13,6 +13,7 @@
 //! [`telemetry`] sets up the log.
 
 pub mod config;
+pub mod journal;
 pub mod message;
 pub mod net;
 pub mod node;

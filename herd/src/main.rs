@@ -1,6 +1,7 @@
 //! `herd`: runs one node of a server herd.
 
 mod cli;
+mod journal_tool;
 mod places_args;
 mod places_check;
 
@@ -12,13 +13,14 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use cli::{Cli, Subcommand, Usage};
-use herd::node::Lives;
+use cli::{Cli, Storage, Subcommand, Usage};
+use herd::node::{Lives, Node};
 use herd::places::Places;
-use herd::server::Server;
+use herd::server::{Server, Store};
 use herd::telemetry;
 use places_args::PlacesArgs;
 
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
         Some(Subcommand::CheckConfig { file }) => cli::check_config(file),
+        Some(Subcommand::Journal(tool)) => tool.run(),
         Some(Subcommand::PlacesCheck { latitude, longitude, config, places }) => {
             check_places(config.as_deref(), places, *latitude, *longitude)
         }
@@ -82,7 +85,16 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
         limits.client_connections.min(most_files().saturating_sub(limits.spare_files));
     let places = Places::new(plan.provider, &limits);
     let lives = Lives { epoch: random()?.max(1), incarnation: random()? };
-    let server = Server::bind(&plan.member, plan.threads, limits, places, lives, stop).await?;
+    let node = Node::new(&plan.member.name, &plan.member.neighbours, limits, lives);
+    let store = match &plan.storage {
+        None => Store::in_memory(node),
+        Some(Storage { folder, durability, strict }) => {
+            let fresh_epoch = || getrandom::u64().expect("the system gave random numbers before");
+            Store::open(node, folder, *durability, *strict, fresh_epoch)
+                .with_context(|| format!("cannot use the data folder {}", folder.display()))?
+        }
+    };
+    let server = Server::bind(&plan.member, plan.threads, store, places, stop).await?;
     let (client, link) = server.addresses().context("cannot tell the addresses bound")?;
     let ready = serde_json::json!({ "name": plan.member.name, "client": client, "link": link });
     // Whoever started this node need not be listening.
@@ -97,11 +109,14 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
 fn stop_on_signals(stop: CancellationToken) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // A file that may not grow is an error of a write, not the end of the process.
+    let too_long = signal(SignalKind::from_raw(Signal::SIGXFSZ as i32))?;
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+        drop(too_long);
         stop.cancel();
     });
     Ok(())

@@ -170,3 +170,45 @@ fn check_config_tells_what_is_wrong_by_file_and_line() {
     assert!(stderr.contains(&format!("{path}:5: `nowhere` is no address")), "{stderr}");
     assert!(stderr.contains(&format!("{path}:6: A names B as a neighbour")), "{stderr}");
 }
+
+#[test]
+fn flags_that_take_back_each_other_are_usage_errors() {
+    let refused = |args: &[&str]| stderr_of_failure(herd().arg("Alford").args(args), 2);
+    assert!(refused(&["--data-dir", "x", "--durability", "off"]).contains("leave out --data-dir"));
+    assert!(refused(&["--durability", "always"]).contains("add --data-dir"));
+    assert!(refused(&["--strict-durability"]).contains("add --data-dir"));
+}
+
+#[test]
+fn a_journal_is_looked_at_without_being_changed() {
+    let folder = format!("{}/journal", env!("CARGO_TARGET_TMPDIR"));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = format!("{folder}/journal");
+    let journal = "be94ece8 JOURNAL 1 Alford\nabe91472 EPOCH 0361a8027139f407\n\
+        c2b1da46 2 AT Alford +1795486665.004884257 plum +1+1 1\nf43f8a62 CLOSED\n";
+    std::fs::write(&file, journal).unwrap();
+    let told = |command: &str| {
+        let output =
+            herd().args(["journal", command, &folder]).assert().success().get_output().stdout.clone();
+        String::from_utf8(output).unwrap()
+    };
+    assert_eq!(
+        told("verify"),
+        format!("{file}: 1 updates, {} bytes, closed properly: fine\n", journal.len())
+    );
+    assert_eq!(told("dump"), "AT Alford +1795486665.004884257 plum +1+1 1\n");
+    let stat: serde_json::Value = serde_json::from_str(&told("stat")).unwrap();
+    assert_eq!(
+        (&stat["node"], &stat["clients"], &stat["last_sequence"]),
+        (&"Alford".into(), &1.into(), &2.into())
+    );
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), journal);
+
+    std::fs::write(&file, journal.replace("plum", "plug")).unwrap();
+    let output = herd().args(["journal", "verify", &file]).assert().code(1).get_output().clone();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{file}:3: damaged, at byte 58\n"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("ask its neighbours for everything"));
+    std::fs::write(&file, &journal[..journal.len() - 1]).unwrap();
+    let output = herd().args(["journal", "verify", &file]).assert().code(1).get_output().clone();
+    assert!(String::from_utf8(output.stderr).unwrap().contains("torn"));
+}

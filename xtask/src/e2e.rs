@@ -19,7 +19,7 @@ use crate::herd_file::HerdFile;
 use crate::peers;
 use crate::places_stub::PlacesStub;
 use crate::ports::PortBlock;
-use crate::processes::{Environment, Processes, Setup};
+use crate::processes::{Processes, Setup};
 use crate::session::{self, Session, Transcript};
 use crate::workspace::{Profile, herd_binary, target_dir};
 
@@ -170,17 +170,21 @@ fn play(stage: &Stage, session: &Session, name: &str) -> Result<Transcript> {
     let places = PlacesStub::start()?;
     let nodes = u16::try_from(stage.herd.herd().members.len())?;
     let ports = PortBlock::take(2 * nodes)?;
-    let setup = Setup {
-        file: stage.herd.at_ports(ports.first())?.with_limits(&session.limits)?,
-        program: stage.program.clone(),
-        // Of this run alone: another one may be playing the same session.
-        folder: stage.folder.join(format!("{name}-{}", ports.first())),
-        environment: Environment::Clean,
-        args: ["--log-level", "debug", "--places", &session.provider, "--places-url", &places.url()]
-            .map(Into::into)
-            .into(),
-        variables: vec![("HERD_PLACES_KEY", Some("key-of-a-session".into()))],
-    };
+    let file = stage.herd.at_ports(ports.first())?.with_limits(&session.limits)?;
+    // Of this run alone: another one may be playing the same session.
+    let folder = stage.folder.join(format!("{name}-{}", ports.first()));
+    let mut setup = Setup::clean(file, stage.program.clone(), folder);
+    let url = places.url();
+    let args = ["--log-level", "debug", "--places", &session.provider, "--places-url", &url];
+    setup.args.extend(args.map(Into::into));
+    setup.variables.push(("HERD_PLACES_KEY", Some("key-of-a-session".into())));
+    if let Some(durability) = &session.durability {
+        let data = setup.folder.join("data");
+        // What an earlier run on the same ports has left.
+        let _ = fs::remove_dir_all(&data);
+        setup.data = Some(data);
+        setup.args.extend(["--durability".into(), durability.into()]);
+    }
     let mut cast = Cast::new(Processes::new(setup)?)?;
     cast.processes().start_all()?;
     let (transcript, result) = session::play(session, &mut cast, &places, session::PATIENCE);

@@ -18,6 +18,7 @@ use crate::processes::{Environment, Files, Launch, clean};
 #[derive(Debug)]
 pub(crate) struct HerdProgram {
     pub(crate) program: PathBuf,
+    pub(crate) data: Option<PathBuf>,
     pub(crate) environment: Environment,
     pub(crate) args: Vec<OsString>,
     pub(crate) variables: Vec<(&'static str, Option<OsString>)>,
@@ -32,6 +33,11 @@ impl Launch for HerdProgram {
         let mut command = Command::new(&self.program);
         command.arg(&node.name).arg("--config").arg(&files.herd);
         command.arg("--log-file").arg(&files.log).arg("--stop-with-stdin").args(&self.args);
+        // One folder in the environment would be one for all nodes.
+        command.env_remove("HERD_DATA_DIR");
+        if let Some(data) = &self.data {
+            command.arg("--data-dir").arg(data.join(&node.name));
+        }
         if self.environment == Environment::Clean {
             clean(&mut command);
         }

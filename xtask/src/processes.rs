@@ -46,6 +46,8 @@ pub struct Setup {
     pub program: PathBuf,
     /// Where the herd file and the logs go; made if it is not there.
     pub folder: PathBuf,
+    /// Where each node has a data folder, called like it; without one nodes keep what they know in memory.
+    pub data: Option<PathBuf>,
     /// What nodes see of this process's environment.
     pub environment: Environment,
     /// Arguments for every node, after its name.
@@ -55,10 +57,10 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Nodes in a clean environment, with nothing more on their command lines.
+    /// Nodes in memory and in a clean environment, with nothing more on their command lines.
     pub fn clean(file: HerdFile, program: PathBuf, folder: PathBuf) -> Setup {
         let environment = Environment::Clean;
-        Setup { file, program, folder, environment, args: Vec::new(), variables: Vec::new() }
+        Setup { file, program, folder, data: None, environment, args: Vec::new(), variables: Vec::new() }
     }
 }
 
@@ -112,8 +114,8 @@ impl Processes {
     /// # Errors
     /// The folder cannot be written.
     pub fn new(setup: Setup) -> Result<Processes> {
-        let Setup { file, program, folder, environment, args, variables } = setup;
-        let launch = HerdProgram { program, environment, args, variables };
+        let Setup { file, program, folder, data, environment, args, variables } = setup;
+        let launch = HerdProgram { program, data, environment, args, variables };
         Processes::launched_by(Box::new(launch), file, folder)
     }
 
@@ -371,8 +373,16 @@ mod tests {
         let text = crate::graphs::Graph::Line.herd_file(2, 21_000);
         let file = HerdFile::parse(&text, "generated").unwrap();
         let environment = Environment::Clean;
-        Processes::new(Setup { file, program, folder, environment, args: Vec::new(), variables: Vec::new() })
-            .unwrap()
+        Processes::new(Setup {
+            file,
+            program,
+            folder,
+            data: None,
+            environment,
+            args: Vec::new(),
+            variables: Vec::new(),
+        })
+        .unwrap()
     }
 
     #[test]

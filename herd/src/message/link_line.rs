@@ -7,10 +7,10 @@
 //! | `AT ...` | an update, exactly as a client would see it |
 //! | `UPTO <sequence>` | everything in the speaker's log up to that sequence has now been said |
 //! | `SYNCED` | the speaker has said all it knew when it first got there |
-//! | `ALIVE` | a heartbeat |
+//! | `ALIVE <sum> <head> <heard>` | a heartbeat: the sum of the digests of all that the speaker knows, the last sequence of its log, and up to which sequence it has heard the other's |
 //! | `BYE <reason>` | the speaker closes the link, and why |
 //!
-//! Epochs and incarnations are 16 hexadecimal digits, sequences are decimal.
+//! Epochs and incarnations are 16 hexadecimal digits, sums 32; sequences are decimal.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ use super::decimal::Digits;
 use super::is_node_name;
 
 /// The version of the language between nodes.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 
 /// A line from a neighbour, understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +47,16 @@ pub enum LinkLine<'a> {
     UpTo(u64),
     /// All that was known has been said.
     Synced,
-    /// A heartbeat.
-    Alive,
+    /// A heartbeat, and what two nodes that have heard all of each other can tell from it: whether they know the
+    /// same.
+    Alive {
+        /// The sum of the digests of all that the speaker knows.
+        sum: u128,
+        /// The last sequence of its log.
+        head: u64,
+        /// Up to which sequence it has heard the other's log, as that is now.
+        heard: u64,
+    },
     /// The speaker is closing.
     Bye(&'a str),
 }
@@ -80,7 +88,11 @@ impl<'a> LinkLine<'a> {
             }
             ("UPTO", [sequence]) => Some(LinkLine::UpTo(decimal(sequence)?)),
             ("SYNCED", [""]) => Some(LinkLine::Synced),
-            ("ALIVE", [""]) => Some(LinkLine::Alive),
+            ("ALIVE", [sum, head, heard]) => {
+                let sum =
+                    u128::from(hexadecimal(sum.get(..16)?)?) << 64 | u128::from(hexadecimal(sum.get(16..)?)?);
+                Some(LinkLine::Alive { sum, head: decimal(head)?, heard: decimal(heard)? })
+            }
             ("BYE", _) => Some(LinkLine::Bye(rest)),
             _ => None,
         }
@@ -106,7 +118,7 @@ impl fmt::Display for LinkLine<'_> {
             LinkLine::At(line) => write!(f, "{}", line.escape_ascii()),
             LinkLine::UpTo(sequence) => write!(f, "UPTO {sequence}"),
             LinkLine::Synced => f.write_str("SYNCED"),
-            LinkLine::Alive => f.write_str("ALIVE"),
+            LinkLine::Alive { sum, head, heard } => write!(f, "ALIVE {sum:032x} {head} {heard}"),
             LinkLine::Bye(reason) => write!(f, "BYE {reason}"),
         }
     }

@@ -81,6 +81,9 @@ pub struct Limits {
     /// Deepest usable nesting of such a body.
     #[serde(deserialize_with = "positive")]
     pub places_depth: usize,
+    /// Bytes that a journal may have before it is worth writing anew, which is done when more than half of it is of
+    /// no use any more.
+    pub journal_bytes: u64,
     /// How often a node says on each link that it lives.
     #[serde(deserialize_with = "positive_duration")]
     pub heartbeat: Duration,
@@ -129,6 +132,7 @@ impl Default for Limits {
             places_pause: Duration::from_secs(5),
             places_body_bytes: 1024 * 1024,
             places_depth: 64,
+            journal_bytes: 64 * 1024 * 1024,
             heartbeat: Duration::from_millis(500),
             link_silence: Duration::from_millis(2500),
             redial_first: Duration::from_millis(50),

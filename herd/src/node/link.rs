@@ -40,6 +40,8 @@ pub struct Link {
     hello_due: bool,
     /// Our answer to the neighbour's hello is to be written.
     cursor_due: bool,
+    /// The epoch that our hello named.
+    epoch: u64,
     /// When the neighbour was last heard.
     heard: Duration,
     /// When the next heartbeat is due.
@@ -100,6 +102,12 @@ pub enum LinkEnd {
     /// Another link with the same neighbour took its place. No fault.
     #[error("duplicate")]
     Duplicate,
+    /// Both have heard all of each other, and yet do not know the same. Both begin again from the beginning.
+    #[error("diverged")]
+    Diverged,
+    /// This node's table has begun another life: the neighbour's cursor means nothing any more.
+    #[error("a new epoch")]
+    NewEpoch,
     /// The neighbour closed it and said why.
     #[error("the neighbour said: {0}")]
     Bye(String),
@@ -126,8 +134,9 @@ pub enum LinkEnd {
     Stopping,
 }
 
-/// The reason a duplicate link is closed with.
+/// The reasons that the other side acts on.
 const DUPLICATE: &str = "duplicate";
+const DIVERGED: &str = "diverged";
 
 impl Link {
     /// A connection that this node has made to `neighbour`.
@@ -144,6 +153,7 @@ impl Link {
             phase: Phase::AwaitingHello,
             hello_due: true,
             cursor_due: false,
+            epoch: 0,
             heard: now,
             heartbeat: now,
         }
@@ -173,6 +183,7 @@ impl Link {
         let unexpected = || LinkEnd::Framing(line[..line.len().min(80)].escape_ascii().to_string());
         match (&mut self.phase, LinkLine::parse(line).ok_or_else(unexpected)?) {
             (_, LinkLine::Bye(DUPLICATE)) => Err(LinkEnd::Duplicate),
+            (_, LinkLine::Bye(DIVERGED)) => Err(LinkEnd::Diverged),
             (_, LinkLine::Bye(reason)) => Err(LinkEnd::Bye(reason.escape_default().to_string())),
             (Phase::AwaitingHello, LinkLine::Hello { version, name, epoch, incarnation }) => {
                 let peer = self.greet(node, version, name, epoch, incarnation)?;
@@ -203,7 +214,15 @@ impl Link {
                         node.neighbours[peer.neighbour].backoff.reset();
                         Ok(Some(LinkEvent::Synced))
                     }
-                    LinkLine::Alive => Ok(None),
+                    LinkLine::Alive { sum, head, heard } => {
+                        let cursor = node.neighbours[peer.neighbour].cursor;
+                        let all_heard = cursor == Cursor { epoch: peer.epoch, sequence: head };
+                        let all_said = heard == node.table.head();
+                        if all_heard && all_said && sum != node.table.sum() {
+                            return Err(LinkEnd::Diverged);
+                        }
+                        Ok(None)
+                    }
                     LinkLine::Hello { .. } | LinkLine::Cursor { .. } | LinkLine::Bye(_) => Err(unexpected()),
                 }
             }
@@ -233,6 +252,7 @@ impl Link {
         }
         if mem::take(&mut self.hello_due) {
             let (name, epoch, incarnation) = (node.name.as_str(), node.epoch, node.incarnation);
+            self.epoch = epoch;
             LinkLine::Hello { version: VERSION, name, epoch, incarnation }.write(out);
         }
         if let Some(neighbour) = self.neighbour
@@ -241,12 +261,17 @@ impl Link {
             let Cursor { epoch, sequence } = node.neighbours[neighbour].cursor;
             LinkLine::Cursor { epoch, sequence }.write(out);
         }
+        if self.epoch != node.epoch {
+            return Err(LinkEnd::NewEpoch);
+        }
         if let Phase::Complete(peer, reader) = &mut self.phase {
             if !node.neighbours[peer.neighbour].is_current(self.id) {
                 return Err(LinkEnd::Duplicate);
             }
             if heartbeat_due {
-                LinkLine::Alive.write(out);
+                let cursor = node.neighbours[peer.neighbour].cursor;
+                let heard = if cursor.epoch == peer.epoch { cursor.sequence } else { 0 };
+                LinkLine::Alive { sum: node.table.sum(), head: node.table.head(), heard }.write(out);
             }
             node.counters.said += reader.write_changes(node, peer.neighbour, heartbeat_due, out);
         }
@@ -264,6 +289,11 @@ impl Link {
     pub fn close(&self, node: &mut Node, end: &LinkEnd, out: &mut Vec<u8>) {
         if let Some(neighbour) = self.neighbour {
             node.neighbours[neighbour].unlink(self.id);
+        }
+        if *end == LinkEnd::Diverged
+            && let Phase::Complete(peer, _) = &self.phase
+        {
+            node.neighbours[peer.neighbour].forget();
         }
         match end {
             LinkEnd::Bye(_) | LinkEnd::Connection(_) => {}
@@ -333,7 +363,7 @@ impl Reader {
         let theirs = Source::Neighbour(neighbour, self.generation);
         let full = out.len() + node.limits.link_batch_bytes;
         let mut said = 0;
-        let mut changes = node.table.changes_after(self.read);
+        let mut changes = node.changes_to_say(self.read);
         let at_end = loop {
             let Some((sequence, record)) = changes.next() else { break true };
             if record.source() != theirs {
@@ -342,11 +372,11 @@ impl Reader {
             }
             self.read = sequence;
             if out.len() >= full {
-                break self.read == node.table.head();
+                break changes.next().is_none();
             }
         };
         let newly_synced = at_end && !self.synced;
-        if self.marked < self.read && (said > 0 || heartbeat_due || newly_synced) {
+        if newly_synced || self.marked < self.read && (said > 0 || heartbeat_due) {
             LinkLine::UpTo(self.read).write(out);
             self.marked = self.read;
         }

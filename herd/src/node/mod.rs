@@ -39,6 +39,8 @@ pub struct Node {
     epoch: u64,
     /// The life of the process.
     incarnation: u64,
+    /// Changes after this sequence are not yet on disk, where they must be before anybody is told.
+    withheld_after: u64,
 }
 
 /// Random numbers that tell one life from another. Zero is not an epoch: it stands for "none yet".
@@ -99,7 +101,65 @@ impl Node {
             counters: LinkCounters::default(),
             epoch: lives.epoch,
             incarnation: lives.incarnation,
+            withheld_after: u64::MAX,
         }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its bounds.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The life of its table.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Begins another life of the table: what neighbours have heard of the last one says nothing about this one,
+    /// so links end, and everything is said again.
+    pub fn begin_epoch(&mut self, epoch: u64) {
+        self.epoch = epoch;
+    }
+
+    /// Takes an update that it knew before, with the sequence that it had; to be called in the order of sequences, in
+    /// the epoch that they belong to. `false` if that is not their order, or the update does not win: then nothing
+    /// has changed.
+    pub fn restore(&mut self, at: &At<'_>, sequence: u64) -> bool {
+        sequence > self.table.head() && self.table.apply_as(at, Source::Journal, sequence) == Outcome::Fresh
+    }
+
+    /// Up to where each neighbour has been heard.
+    pub fn cursors(&self) -> impl Iterator<Item = (&str, Cursor)> {
+        self.neighbours.iter().map(|(id, name)| (name, self.neighbours[id].cursor))
+    }
+
+    /// Takes a cursor that it had before. One of somebody who is no neighbour any more is forgotten.
+    pub fn restore_cursor(&mut self, neighbour: &str, cursor: Cursor) {
+        if let Some(id) = self.neighbours.find(neighbour) {
+            self.neighbours[id].cursor = cursor;
+        }
+    }
+
+    /// Forgets up to where neighbours have been heard: they say everything again.
+    pub fn forget_cursors(&mut self) {
+        self.neighbours.forget_all();
+    }
+
+    /// Says up to which sequence changes are on disk. Later ones are not said on links until they are, too; `u64::MAX`
+    /// is for no disk, or one that is not waited for.
+    pub fn withhold_after(&mut self, sequence: u64) {
+        self.withheld_after = sequence;
+    }
+
+    /// The changes after `sequence` that links may say.
+    fn changes_to_say(&self, sequence: u64) -> impl Iterator<Item = (u64, &Record)> {
+        let last = self.withheld_after;
+        self.table.changes_after(sequence).take_while(move |(sequence, _)| *sequence <= last)
     }
 
     /// What the node knows of its clients.

@@ -80,6 +80,12 @@ impl Neighbour {
         }
     }
 
+    /// Forgets what it has said and been told: all of it is to be said again, both ways.
+    pub(super) fn forget(&mut self) {
+        self.cursor = Cursor::default();
+        self.generation += 1;
+    }
+
     pub(super) fn generation(&self) -> u32 {
         self.generation
     }
@@ -104,6 +110,10 @@ impl Neighbours {
 
     pub(super) fn find(&self, name: &str) -> Option<NeighbourId> {
         self.0.iter().position(|neighbour| neighbour.name == name).map(|index| NeighbourId(index as u16))
+    }
+
+    pub(super) fn forget_all(&mut self) {
+        self.0.iter_mut().for_each(Neighbour::forget);
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (NeighbourId, &str)> {

@@ -31,6 +31,8 @@ const USUAL_LINE: usize = 96;
 pub enum Source {
     /// A client of this node.
     Client,
+    /// This node's journal.
+    Journal,
     /// A neighbour, in one life of its table: the next life does not know what this one said.
     Neighbour(NeighbourId, u32),
 }

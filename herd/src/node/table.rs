@@ -18,6 +18,7 @@ pub struct Table {
     /// Keyed at random, so that nobody can choose ids that collide; nothing depends on its order.
     hasher: ahash::RandomState,
     log: ChangeLog,
+    sum: u128,
 }
 
 /// Holds the hash as well, so that neither a growing index nor a look that fails has to read records.
@@ -45,6 +46,7 @@ impl Default for Table {
             index: HashTable::new(),
             hasher: ahash::RandomState::with_seeds(a, b, c, d),
             log: ChangeLog::default(),
+            sum: 0,
         }
     }
 }
@@ -52,6 +54,11 @@ impl Default for Table {
 impl Table {
     /// The one way in: stores the update if it wins over what is known of its client.
     pub fn apply(&mut self, at: &At<'_>, source: Source) -> Outcome {
+        self.apply_as(at, source, self.log.head() + 1)
+    }
+
+    /// The same for an update that has a sequence already, which is later than all others: one from a journal.
+    pub(super) fn apply_as(&mut self, at: &At<'_>, source: Source, sequence: u64) -> Outcome {
         let hash = self.hash(at.iamat.client);
         let record = match self.find(at.iamat.client, hash) {
             Some(known) => {
@@ -59,6 +66,7 @@ impl Table {
                 if !record.loses_to(at) {
                     return Outcome::Stale;
                 }
+                self.sum = self.sum.wrapping_sub(digest(record.line()));
                 record.replace(at, source);
                 known
             }
@@ -68,7 +76,8 @@ impl Table {
                 record
             }
         };
-        self.log.note(record);
+        self.sum = self.sum.wrapping_add(digest(at.line));
+        self.log.note(record, sequence);
         Outcome::Fresh
     }
 
@@ -92,6 +101,12 @@ impl Table {
         self.log.head()
     }
 
+    /// The sum of the 128-bit digests of all lines: equal at nodes that know the same, whatever the order in which
+    /// they learned it.
+    pub fn sum(&self) -> u128 {
+        self.sum
+    }
+
     /// Every record that changed after `sequence`, in the order of the changes, with the sequence in which this
     /// node learned it.
     pub fn changes_after(&self, sequence: u64) -> impl Iterator<Item = (u64, &Record)> {
@@ -107,6 +122,12 @@ impl Table {
         let same = |slot: &Slot| slot.hash == hash && self.records.get(slot.record).client() == id;
         self.index.find(spread(hash), same).map(|slot| slot.record)
     }
+}
+
+/// The same at every node, and cheap. Whoever makes lines collide on purpose hides them from
+/// [`Table::sum`] only.
+fn digest(line: &[u8]) -> u128 {
+    xxhash_rust::xxh3::xxh3_128(line)
 }
 
 /// The index looks at both ends of a hash.

@@ -365,7 +365,7 @@ fn a_heartbeat_is_due_under_load_too() {
         say(&mut alford, &format!("IAMAT c{client} +1+1 1"));
     }
     wire.transmit(0, &mut alford, seconds(0.5));
-    assert!(wire.pipes[1].starts_with(b"ALIVE\n"));
+    assert!(wire.pipes[1].starts_with(b"ALIVE "));
     assert!(wire.pipes[1].len() < 2 * Limits::default().link_batch_bytes);
 }
 
@@ -399,11 +399,11 @@ fn who_is_no_neighbour_gets_no_link() {
     let mut alford = node("Alford", &["Parker"]);
     let cases: [(&str, LinkEnd); 4] = [
         (
-            "HELLO 1 Mallory 0000000000000001 0000000000000001",
+            "HELLO 2 Mallory 0000000000000001 0000000000000001",
             LinkEnd::Stranger("Mallory".to_owned(), "Alford".to_owned()),
         ),
         (
-            "HELLO 1 Alford 0000000000000001 0000000000000001",
+            "HELLO 2 Alford 0000000000000001 0000000000000001",
             LinkEnd::Stranger("Alford".to_owned(), "Alford".to_owned()),
         ),
         ("HELLO 9 Parker", LinkEnd::Version(9)),
@@ -418,7 +418,7 @@ fn who_is_no_neighbour_gets_no_link() {
         assert_eq!(link.receive(&mut alford, line.as_bytes(), START), Err(end));
     }
     let mut dialled = Link::dialled(LinkId(2), alford.neighbour("Parker").unwrap(), START);
-    let hello = b"HELLO 1 Bolden 0000000000000001 0000000000000001";
+    let hello = b"HELLO 2 Bolden 0000000000000001 0000000000000001";
     let end = LinkEnd::WrongName("Parker".to_owned(), "Bolden".to_owned());
     assert_eq!(dialled.receive(&mut alford, hello, START), Err(end));
     assert!(alford.table().is_empty());
@@ -434,4 +434,79 @@ fn dials_back_off_to_a_second_until_a_link_has_been_in_sync() {
     let mut wire = Wire::between(&alford, &parker, 1, START);
     wire.settle([&mut alford, &mut parker], START);
     assert_eq!(alford.next_dial(id, 0).as_millis(), 50);
+}
+
+/// Parker claims to have heard Alford up to a sequence that it has never heard: as a disk that lies would have it.
+fn pair_that_diverged() -> [Node; 2] {
+    let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
+    say(&mut alford, "IAMAT kiwi +1+1 1");
+    say(&mut alford, "IAMAT plum +1+1 1");
+    parker.restore_cursor("Alford", Cursor { epoch: alford.epoch, sequence: 2 });
+    [alford, parker]
+}
+
+#[test]
+fn nodes_that_heard_all_of_each_other_and_know_different_things_find_out_and_say_everything_again() {
+    let [mut alford, mut parker] = pair_that_diverged();
+    say(&mut parker, "IAMAT fig +1+1 1");
+    let mut wire = Wire::between(&alford, &parker, 1, START);
+    wire.settle([&mut alford, &mut parker], START);
+    assert_eq!((wire.ended.clone(), known(&parker, "kiwi")), ([None, None], None));
+    for beat in 1..=2 {
+        wire.settle([&mut alford, &mut parker], seconds(0.5 * f64::from(beat)));
+    }
+    assert_eq!(wire.ended, [Some(LinkEnd::Diverged), Some(LinkEnd::Diverged)]);
+    let mut again = Wire::between(&alford, &parker, 2, seconds(1.0));
+    again.settle([&mut alford, &mut parker], seconds(1.0));
+    assert_eq!(alford.table.sum(), parker.table.sum());
+    for client in ["kiwi", "plum", "fig"] {
+        assert!(known(&alford, client).is_some() && known(&alford, client) == known(&parker, client));
+    }
+    // Fig too was said again, though it had come from Parker.
+    assert_eq!(again.updates(), 4);
+}
+
+#[test]
+fn a_node_that_knows_nothing_though_it_heard_everything_is_found_out_too() {
+    let [mut alford, mut parker] = pair_that_diverged();
+    let mut wire = Wire::between(&alford, &parker, 1, START);
+    for beat in 0..=2 {
+        wire.settle([&mut alford, &mut parker], seconds(0.5 * f64::from(beat)));
+    }
+    assert_eq!(wire.ended, [Some(LinkEnd::Diverged), Some(LinkEnd::Diverged)]);
+}
+
+#[test]
+fn heartbeats_while_updates_are_on_their_way_find_nothing_wrong() {
+    let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
+    let mut wire = Wire::between(&alford, &parker, 1, START);
+    wire.settle([&mut alford, &mut parker], START);
+    for beat in 1..50 {
+        let now = seconds(0.25 * f64::from(beat));
+        say(&mut alford, &format!("IAMAT kiwi +1+1 {beat}"));
+        wire.transmit(0, &mut alford, now);
+        say(&mut parker, &format!("IAMAT plum +1+1 {beat}"));
+        wire.transmit(1, &mut parker, now);
+        say(&mut parker, &format!("IAMAT plum +1+2 {beat}"));
+        wire.deliver(0, &mut alford, now);
+        wire.transmit(0, &mut alford, now);
+        wire.deliver(1, &mut parker, now);
+        assert_eq!(wire.ended, [None, None]);
+    }
+}
+
+#[test]
+fn a_new_epoch_ends_the_link_and_the_next_one_says_everything_again() {
+    let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
+    say(&mut alford, "IAMAT kiwi +1+1 1");
+    let mut wire = Wire::between(&alford, &parker, 1, START);
+    wire.settle([&mut alford, &mut parker], START);
+    alford.begin_epoch(7);
+    wire.transmit(0, &mut alford, START);
+    assert_eq!(wire.ended[0], Some(LinkEnd::NewEpoch));
+    wire.deliver(1, &mut parker, START);
+    assert_eq!(wire.ended[1], Some(LinkEnd::Bye("a new epoch".to_owned())));
+    let mut again = Wire::between(&alford, &parker, 2, START);
+    again.settle([&mut alford, &mut parker], START);
+    assert_eq!(again.updates(), 2);
 }

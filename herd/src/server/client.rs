@@ -12,6 +12,7 @@ use tracing::{Level, debug, enabled};
 use super::accept::Seat;
 use super::answers::Answers;
 use super::linger::linger;
+use super::store::Promise;
 use super::{Shared, clock, lock};
 use crate::message::{Lines, Piece, Time};
 use crate::net::{Exchanged, Stream, exchange};
@@ -33,7 +34,7 @@ pub(super) async fn serve(seat: Seat, mut stream: Stream, peer: SocketAddr) {
                 drop(seat);
             });
         }
-        Ok(End::TimedOut(reason)) => debug!(%peer, reason, "closing client"),
+        Ok(End::AtOnce(reason)) => debug!(%peer, reason, "closing client"),
         Err(error) => debug!(%peer, %error, "client lost"),
     }
 }
@@ -44,8 +45,8 @@ enum End {
     Closed,
     /// The node closes, and the client may still be sending.
     Gently(&'static str),
-    /// The client took too long.
-    TimedOut(&'static str),
+    /// The client took too long, or cannot be answered.
+    AtOnce(&'static str),
 }
 
 /// What is still taken from a client.
@@ -96,7 +97,10 @@ impl Client {
         let mut stopping = pin!(stop.cancelled());
         let mut alarm = pin!(sleep_until(self.deadline().0));
         loop {
-            self.answer_lines();
+            let promise = self.answer_lines();
+            if promise != Promise::Now && !self.shared.keeps(promise).await {
+                return Ok(End::AtOnce("what it said cannot be kept on disk"));
+            }
             match self.input {
                 Input::Ended if self.answers.is_empty() => return Ok(End::Closed),
                 Input::Closed(reason) if self.answers.is_empty() => return Ok(End::Gently(reason)),
@@ -111,7 +115,7 @@ impl Client {
                 () = alarm.as_mut() => {
                     let (deadline, reason) = self.deadline();
                     if deadline <= Instant::now() {
-                        return Ok(End::TimedOut(reason));
+                        return Ok(End::AtOnce(reason));
                     }
                     alarm.as_mut().reset(deadline);
                 }
@@ -121,20 +125,22 @@ impl Client {
         }
     }
 
-    /// Answers the lines that have come, as far as the limits allow. The node is locked once for all of them.
-    fn answer_lines(&mut self) {
+    /// Answers the lines that have come, as far as the limits allow, and says when the answers may be sent. The store is
+    /// locked once for all of them.
+    fn answer_lines(&mut self) -> Promise {
         let was_owed = !self.answers.sendable().is_empty();
         let mut answered = false;
+        let mut promise = Promise::Now;
         if !self.is_held_up()
             && let Some(mut piece) = self.lines.next_line()
         {
-            let mut node = lock(&self.shared);
-            let head = node.table().head();
+            let mut store = lock(&self.shared);
+            let head = store.node.table().head();
             loop {
                 answered = true;
                 match piece {
                     Piece::Line(line) => answer_line(
-                        &mut node,
+                        &mut store.node,
                         &self.shared,
                         &mut self.answers,
                         self.peer,
@@ -158,7 +164,8 @@ impl Client {
                     None => break,
                 }
             }
-            if node.table().head() != head {
+            promise = self.shared.record(&mut store);
+            if store.node.table().head() != head {
                 self.shared.announce_growth();
             }
         }
@@ -172,6 +179,7 @@ impl Client {
         if !was_owed && !self.answers.sendable().is_empty() {
             self.taken = now;
         }
+        promise
     }
 
     /// Whether lines that have come must wait.

@@ -32,7 +32,7 @@ pub(super) async fn keep_linked(
                 }
                 Err(reason) => debug!(neighbour = name, %address, reason, "neighbour not reached"),
             }
-            let wait = lock(&shared).next_dial(neighbour, getrandom::u64().unwrap_or_default());
+            let wait = lock(&shared).node.next_dial(neighbour, getrandom::u64().unwrap_or_default());
             sleep(wait).await;
         }
     })
@@ -41,7 +41,7 @@ pub(super) async fn keep_linked(
 
 async fn wait_until_unlinked(shared: &Shared, neighbour: NeighbourId) {
     let mut changes = shared.link_change.subscribe();
-    while lock(shared).is_linked(neighbour) {
+    while lock(shared).node.is_linked(neighbour) {
         // The sender lives as long as the node.
         let _ = changes.changed().await;
     }

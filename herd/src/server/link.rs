@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep_until, timeout};
-use tracing::{Level, debug, enabled, info, warn};
+use tracing::{Level, debug, enabled, error, info, warn};
 
 use super::linger::linger;
 use super::{Shared, lock};
@@ -25,10 +25,14 @@ pub(super) async fn serve(
     let lines = Lines::new(shared.limits.link_line_bytes);
     let mut task = LinkTask { shared, link, handshake, lines, out: Vec::new(), sent: 0 };
     let Err(end) = task.converse(&mut stream).await;
-    task.link.close(&mut lock(&task.shared), &end, &mut task.out);
+    task.link.close(&mut lock(&task.shared).node, &end, &mut task.out);
     task.shared.announce_link_change();
     let neighbour = task.neighbour_name();
     match &end {
+        LinkEnd::Diverged => error!(
+            neighbour,
+            peer, "the neighbour has heard the same and knows something else: all is said again"
+        ),
         end if task.link.is_complete() => info!(neighbour, peer, reason = %end, "link down"),
         LinkEnd::Duplicate => debug!(neighbour, peer, reason = %end, "link closed"),
         end => warn!(neighbour, peer, reason = %end, "no link"),
@@ -89,24 +93,25 @@ impl LinkTask {
     /// Writes what is due, unless something is still being written; says when to come back.
     fn transmit(&mut self) -> Result<std::time::Duration, LinkEnd> {
         let now = self.shared.now();
-        let mut node = lock(&self.shared);
-        self.link.check_alive(&node, now)?;
+        let node = &mut lock(&self.shared).node;
+        self.link.check_alive(node, now)?;
         if self.sent == self.out.len() {
             self.out.clear();
             self.sent = 0;
-            let result = self.link.transmit(&mut node, now, &mut self.out);
+            let result = self.link.transmit(node, now, &mut self.out);
             if enabled!(Level::DEBUG) {
-                log_lines(name(&node, self.link.neighbour()), &self.out);
+                log_lines(name(node, self.link.neighbour()), &self.out);
             }
             result?;
         }
-        Ok(self.link.deadline(&node, !self.out.is_empty()))
+        Ok(self.link.deadline(node, !self.out.is_empty()))
     }
 
     /// Takes the lines that have come, with the node locked once for all of them.
     fn receive(&mut self) -> Result<(), LinkEnd> {
         let now = self.shared.now();
-        let mut node = lock(&self.shared);
+        let mut store = lock(&self.shared);
+        let node = &mut store.node;
         let (mut grown, mut up) = (false, false);
         let mut result = Ok(());
         while let Some(piece) = self.lines.next_line() {
@@ -114,18 +119,18 @@ impl LinkTask {
                 result = Err(LinkEnd::Framing("a line too long for a link".to_owned()));
                 break;
             };
-            debug!(from = name(&node, self.link.neighbour()), line = %line.escape_ascii(), "heard");
-            match self.link.receive(&mut node, line, now) {
+            debug!(from = name(node, self.link.neighbour()), line = %line.escape_ascii(), "heard");
+            match self.link.receive(node, line, now) {
                 Ok(None | Some(LinkEvent::Update(Outcome::Stale))) => {}
                 Ok(Some(LinkEvent::Update(Outcome::Fresh))) => grown = true,
                 Ok(Some(LinkEvent::Unacceptable)) => {
-                    warn!(from = name(&node, self.link.neighbour()), line = %line.escape_ascii(), "update skipped");
+                    warn!(from = name(node, self.link.neighbour()), line = %line.escape_ascii(), "update skipped");
                 }
                 Ok(Some(LinkEvent::Synced)) => {
-                    info!(neighbour = name(&node, self.link.neighbour()), "link in sync");
+                    info!(neighbour = name(node, self.link.neighbour()), "link in sync");
                 }
                 Ok(Some(LinkEvent::Up { neighbour, from })) => {
-                    info!(neighbour = name(&node, Some(neighbour)), from, "link up");
+                    info!(neighbour = name(node, Some(neighbour)), from, "link up");
                     self.handshake = None;
                     up = true;
                 }
@@ -135,7 +140,9 @@ impl LinkTask {
                 }
             }
         }
-        drop(node);
+        // Before any link says what has come.
+        self.shared.record(&mut store);
+        drop(store);
         if up {
             self.shared.announce_link_change();
         } else if grown {
@@ -145,7 +152,7 @@ impl LinkTask {
     }
 
     fn neighbour_name(&self) -> String {
-        name(&lock(&self.shared), self.link.neighbour()).to_owned()
+        name(&lock(&self.shared).node, self.link.neighbour()).to_owned()
     }
 }
 

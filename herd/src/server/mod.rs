@@ -1,16 +1,20 @@
-//! The shell: sockets, tasks and clocks around a [`Node`].
+//! The shell: sockets, tasks, clocks and a disk around a [`Node`](crate::node::Node).
 //!
 //! One task a connection, and one for each neighbour that dials it while there is no link. All share one
-//! [`Node`] behind a lock that is taken once for everything that has been read, never across an await. Links, and
+//! [`Store`] behind a lock that is taken once for everything that has been read, never across an await. Links, and
 //! with one thread clients too, are served by the runtime that [`Server::run`] runs on.
 
 mod accept;
 mod answers;
 mod client;
 mod dial;
+mod keeper;
 mod linger;
 mod link;
+mod store;
 mod workers;
+
+pub use store::{Durability, Store};
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,18 +30,24 @@ use tokio_util::task::TaskTracker;
 use crate::config::Member;
 use crate::message::Time;
 use crate::net::{self, Listener};
-use crate::node::{Limits, LinkId, Lives, Node};
+use crate::node::{Limits, LinkId};
 use crate::places::Places;
+use keeper::Keeper;
+use store::Promise;
 use workers::Workers;
 
-/// A stop has three steps, each by this long after its start. First, places that were asked for are given up.
+/// A stop has four steps, each by this long after its start. First, places that were asked for are given up.
 const STOP_PLACES: Duration = Duration::from_millis(1000);
 
 /// Then clients have their last answers, and links say what those changed and end.
 const STOP_CLIENTS: Duration = Duration::from_millis(1300);
 
-/// At last all connections are dropped: with room to spare within the two seconds that a stop may take.
+/// Then all connections are dropped.
 const STOP: Duration = Duration::from_millis(1700);
+
+/// At last the journal is closed, if the disk is quick: with room to spare within the two seconds that a stop may
+/// take. A journal that is not closed is as good as that of a process that was killed.
+const STOP_DISK: Duration = Duration::from_millis(1850);
 
 /// A node that listens, not yet serving.
 #[derive(Debug)]
@@ -73,9 +83,13 @@ pub enum StartError {
 #[derive(Debug)]
 struct Shared {
     limits: Limits,
-    node: Mutex<Node>,
+    store: Mutex<Store>,
     /// Wakes the links when the change log has grown. Costs next to nothing when none of them waits for that.
     log_growth: Notify,
+    /// Wakes whoever keeps the journal.
+    keeper: Keeper,
+    /// Up to which sequence nobody waits for the disk any more.
+    synced: watch::Sender<u64>,
     /// Ticks when a link has come or gone.
     link_change: watch::Sender<()>,
     /// Clients connected.
@@ -105,9 +119,8 @@ impl Server {
     pub async fn bind(
         member: &Member,
         threads: usize,
-        limits: Limits,
+        store: Store,
         places: Places,
-        lives: Lives,
         stop: CancellationToken,
     ) -> Result<Server, StartError> {
         if !member.link.ip().is_loopback() {
@@ -118,10 +131,13 @@ impl Server {
         };
         let clients = listen("clients", member.client).await?;
         let links = listen("neighbours", member.link).await?;
-        let shared = Shared {
-            node: Mutex::new(Node::new(&member.name, &member.neighbours, limits.clone(), lives)),
-            limits,
+        let (keeper, wakes) = Keeper::new();
+        let shared = Arc::new(Shared {
+            limits: store.node.limits().clone(),
+            synced: watch::Sender::new(store.settled()),
+            store: Mutex::new(store),
             log_growth: Notify::new(),
+            keeper,
             link_change: watch::Sender::new(()),
             clients: AtomicUsize::new(0),
             workers: Workers::start(threads).map_err(StartError::Threads)?,
@@ -133,8 +149,11 @@ impl Server {
             stop_links: CancellationToken::new(),
             conversations: TaskTracker::new(),
             tasks: TaskTracker::new(),
-        };
-        Ok(Server { shared: Arc::new(shared), member: member.clone(), clients, links })
+        });
+        if lock(&shared).durability != Durability::Off {
+            wakes.keep(Arc::clone(&shared)).map_err(StartError::Threads)?;
+        }
+        Ok(Server { shared, member: member.clone(), clients, links })
     }
 
     /// The addresses bound: for clients, and for neighbours.
@@ -150,7 +169,7 @@ impl Server {
     pub async fn run(self, neighbours: impl IntoIterator<Item = (String, SocketAddr)>) {
         let Server { shared, member, clients, links } = self;
         for (name, address) in neighbours {
-            let id = lock(&shared).neighbour(&name);
+            let id = lock(&shared).node.neighbour(&name);
             if let Some(id) = id {
                 shared.tasks.spawn(dial::keep_linked(Arc::clone(&shared), id, name, address));
             }
@@ -162,7 +181,7 @@ impl Server {
         let all_closed = shared.wind_down(Instant::now()).await;
         let (places, breaker) = (shared.places.counters(), shared.places.breaker_state());
         tracing::info!(%places, breaker, "asked for places");
-        let updates = lock(&shared).counters();
+        let updates = lock(&shared).node.counters();
         tracing::info!(%updates, "flooded");
         tracing::info!(name = member.name, all_closed, "node stopped");
     }
@@ -178,7 +197,34 @@ impl Shared {
         }
         self.stop_links.cancel();
         self.tasks.close();
-        timeout_at(began + STOP, self.tasks.wait()).await.is_ok()
+        let all_closed = timeout_at(began + STOP, self.tasks.wait()).await.is_ok();
+        if lock(self).durability != Durability::Off {
+            let _ = timeout_at(began + STOP_DISK, self.keeper.close()).await;
+        }
+        all_closed
+    }
+
+    /// Hands what has changed to the disk, and says when it may be told.
+    fn record(&self, store: &mut Store) -> Promise {
+        store.record();
+        let promise = store.promise();
+        if let Promise::OnceSynced(_) = promise {
+            self.keeper.ask_for_sync();
+        }
+        promise
+    }
+
+    /// Waits until what was promised may be told. Returns whether it may.
+    async fn keeps(&self, promise: Promise) -> bool {
+        match promise {
+            Promise::Now => true,
+            Promise::Never => false,
+            Promise::OnceSynced(sequence) => {
+                // The sender lives as long as the node.
+                let _ = self.synced.subscribe().wait_for(|synced| *synced >= sequence).await;
+                lock(self).promise() != Promise::Never
+            }
+        }
     }
 
     /// Monotonic time, as the links count it.
@@ -202,9 +248,9 @@ impl Shared {
     }
 }
 
-/// Locks the node. A task that panicked while it held the lock was told so loudly; the others serve on.
-fn lock(shared: &Shared) -> MutexGuard<'_, Node> {
-    shared.node.lock().unwrap_or_else(PoisonError::into_inner)
+/// Locks the store. A task that panicked while it held the lock was told so loudly; the others serve on.
+fn lock(shared: &Shared) -> MutexGuard<'_, Store> {
+    shared.store.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The wall clock.

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Write, stdout};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -44,6 +44,15 @@ pub struct HerdUp {
     /// offline].
     #[arg(long, value_name = "PROVIDER")]
     places: Option<PlacesChoice>,
+
+    /// Keep what the nodes know in folders of this one, and start with what is there [default: a folder beside the
+    /// logs, emptied first: nodes that are restarted or killed know what they knew, a new herd starts with nothing].
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+
+    /// Keep what the nodes know in memory only: one that is restarted learns everything from its neighbours.
+    #[arg(long, conflicts_with = "data_dir")]
+    memory: bool,
 
     /// Build the nodes for speed.
     #[arg(long)]
@@ -115,8 +124,10 @@ impl HerdUp {
             let claim = Claim::take()?;
             let file = self.file()?;
             check_ports(&file)?;
+            let folder = claim.folder_of(&file.herd().name)?;
             let mut setup = Setup {
-                folder: claim.folder_of(&file.herd().name)?,
+                data: self.data(&folder)?,
+                folder,
                 file,
                 program: program.to_owned(),
                 environment: Environment::Inherited,
@@ -147,6 +158,23 @@ impl HerdUp {
             None => HerdFile::find(&self.herd)?,
         };
         self.base_port.map_or_else(|| Ok(file.clone()), |port| file.at_ports(port))
+    }
+
+    /// Where the nodes keep what they know.
+    fn data(&self, folder: &Path) -> Result<Option<PathBuf>> {
+        if self.memory {
+            return Ok(None);
+        }
+        if let Some(data) = &self.data_dir {
+            return Ok(Some(data.clone()));
+        }
+        let data = folder.join("data");
+        match fs::remove_dir_all(&data) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot empty {}", data.display()))
+            }
+            _ => Ok(Some(data)),
+        }
     }
 
     /// Tells the nodes whom to ask, unless the environment and they are to decide. The stub never sees a real key.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use herd::node::Limits;
 use herd::places::ProviderName;
+use herd::server::Durability;
 
 use super::SessionError;
 use super::escape::unescape;
@@ -24,6 +25,8 @@ pub struct Session {
     pub needs: Option<String>,
     /// The places provider of the nodes.
     pub provider: String,
+    /// When what the nodes know is on disk; never if nothing is said.
+    pub durability: Option<String>,
     /// The text of a `[limits]` table for the nodes.
     pub limits: String,
     /// What to do, each with its line.
@@ -106,6 +109,7 @@ impl Session {
             proves: first_comment(text),
             needs: None,
             provider: PROVIDER.to_owned(),
+            durability: None,
             limits: String::new(),
             steps: Vec::new(),
         };
@@ -117,6 +121,7 @@ impl Session {
             match word {
                 "needs" => session.needs(rest.trim()),
                 "provider" => session.provider(rest.trim()),
+                "durability" => session.durability(rest.trim()),
                 "limits" => session.limits(rest),
                 _ => step(word, rest).map(|step| session.steps.push((index + 1, step))),
             }
@@ -135,12 +140,14 @@ impl Session {
     }
 
     fn provider(&mut self, name: &str) -> Result<(), String> {
-        ProviderName::from_str(name, false).map_err(|_| {
-            let all = ProviderName::value_variants().iter().filter_map(ValueEnum::to_possible_value);
-            let all: Vec<String> = all.map(|value| value.get_name().to_owned()).collect();
-            format!("`{name}` is none of: {}", all.join(", "))
-        })?;
+        check_value::<ProviderName>(name)?;
         self.provider = name.to_owned();
+        Ok(())
+    }
+
+    fn durability(&mut self, when: &str) -> Result<(), String> {
+        check_value::<Durability>(when)?;
+        self.durability = Some(when.to_owned()).filter(|when| when != "off");
         Ok(())
     }
 
@@ -160,6 +167,7 @@ impl Session {
         };
         let things = [
             (self.provider != PROVIDER, "our providers of places"),
+            (self.durability.is_some(), "our durability"),
             (self.steps.iter().any(|(_, step)| asks_stub(step)), "the stub of the Places service"),
             (!self.limits.is_empty(), "our limits"),
         ];
@@ -170,6 +178,15 @@ impl Session {
     pub fn error(&self, line: usize, message: impl Into<String>) -> SessionError {
         SessionError { file: self.file.clone(), line, message: message.into() }
     }
+}
+
+/// Fails, with what there is, when a flag of the nodes does not take a value.
+fn check_value<T: ValueEnum>(value: &str) -> Result<(), String> {
+    T::from_str(value, false).map(drop).map_err(|_| {
+        let all = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        let all: Vec<String> = all.map(|value| value.get_name().to_owned()).collect();
+        format!("`{value}` is none of: {}", all.join(", "))
+    })
 }
 
 /// The comment that a text begins with, on one line.
@@ -224,7 +241,7 @@ fn step(word: &str, rest: &str) -> Result<Step, String> {
         "settle" => Step::Settle(words),
         _ => {
             return Err(format!(
-                "`{word}` is none of: connect, say, send, answers, half-close, close, closed, ask-all, places, upstream, stop, kill, start, settle, needs, provider, limits"
+                "`{word}` is none of: connect, say, send, answers, half-close, close, closed, ask-all, places, upstream, stop, kill, start, settle, needs, provider, durability, limits"
             ));
         }
     })
@@ -324,6 +341,7 @@ mod tests {
             ("places x.json status=42", "s:2: `42` is no HTTP status"),
             ("needs 1999-winter", "s:2: `1999-winter` is no herd of fixtures/herds"),
             ("provider googel", "s:2: `googel` is none of: offline, google,"),
+            ("durability sometimes", "s:2: `sometimes` is none of: off, everysec, always"),
             ("limits line_bites = 3", "s:2: unknown field `line_bites`"),
             ("limits line_bytes 3", "s:2: key with no value"),
         ] {

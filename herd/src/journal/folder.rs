@@ -1,0 +1,125 @@
+//! The real disk: a folder with the journal in it.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::disk::{Disk, Log};
+
+/// A node's data folder. Holds its lock for as long as it lives.
+///
+/// `journal` is the journal, `journal.draft` the next one while it is written, `journal.damaged` the last one that was
+/// found damaged, `lock` the lock.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+/// A file in it. Clones are the same file.
+#[derive(Clone, Debug)]
+pub struct LogFile {
+    file: Arc<File>,
+    /// The length of what counts.
+    length: u64,
+}
+
+const JOURNAL: &str = "journal";
+const DRAFT: &str = "journal.draft";
+const DAMAGED: &str = "journal.damaged";
+const LOCK: &str = "lock";
+
+/// Bytes that are read at a time.
+const READ: usize = 256 * 1024;
+
+impl Folder {
+    /// Opens a data folder, and makes it if there is none.
+    ///
+    /// # Errors
+    /// Another process has it, or the system says no.
+    pub fn open(path: &Path) -> io::Result<Folder> {
+        fs::create_dir_all(path)?;
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(LOCK))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Folder { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(io::Error::other("another process uses it")),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Has the folder's own list of files on disk.
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()
+    }
+}
+
+impl Disk for Folder {
+    type Log = LogFile;
+
+    fn read(&mut self) -> io::Result<Option<Box<dyn BufRead + '_>>> {
+        match File::open(self.file(JOURNAL)) {
+            Ok(file) => Ok(Some(Box::new(BufReader::with_capacity(READ, file)))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn log(&mut self) -> io::Result<LogFile> {
+        let file = OpenOptions::new().create(true).append(true).open(self.file(JOURNAL))?;
+        let length = file.metadata()?.len();
+        Ok(LogFile { file: Arc::new(file), length })
+    }
+
+    fn draft(&mut self) -> io::Result<LogFile> {
+        let path = self.file(DRAFT);
+        // Not truncated: what an earlier draft left behind would stay for those who have it open.
+        let _ = fs::remove_file(&path);
+        let file = OpenOptions::new().create_new(true).append(true).open(path)?;
+        Ok(LogFile { file: Arc::new(file), length: 0 })
+    }
+
+    fn install(&mut self, draft: LogFile) -> io::Result<LogFile> {
+        fs::rename(self.file(DRAFT), self.file(JOURNAL))?;
+        self.sync()?;
+        Ok(draft)
+    }
+
+    fn keep_damaged(&mut self) -> io::Result<()> {
+        let aside = self.file(DAMAGED);
+        let _ = fs::remove_file(&aside);
+        fs::hard_link(self.file(JOURNAL), aside)
+    }
+}
+
+impl Log for LogFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let written = (&*self.file).write_all(bytes);
+        match written {
+            Ok(()) => self.length += bytes.len() as u64,
+            // A full disk takes half a line. If it cannot be cut off either, the next start finds it torn.
+            Err(_) => drop(self.file.set_len(self.length)),
+        }
+        written
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.file.set_len(length)?;
+        self.length = length;
+        Ok(())
+    }
+}
+
+/// Names this life of the machine, where the system tells: nothing that was written is lost within it.
+pub fn boot_id() -> Option<String> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned()).filter(|id| !id.is_empty())
+}
