@@ -55,6 +55,22 @@ pub(super) fn idle(bench: &Bench) -> Result<Vec<Figure>> {
     Ok(vec![figure])
 }
 
+pub(super) fn durable(bench: &Bench) -> Result<Vec<Figure>> {
+    let mut figure = Figure::new("durable", "one node by durability, C64 P16".to_owned(), "reports/s");
+    let systems = [
+        HERD,
+        System::Herd("everysec", &["--durability", "everysec"]),
+        System::Herd("always", &["--durability", "always"]),
+    ];
+    let system = "everysec".to_owned();
+    figure.goals = vec![Goal { system, against: vec!["herd"], bound: Bound::AtLeast(0.7) }];
+    interleave(bench, &mut figure, &systems, |system| {
+        let running = system.start(bench, Layout::Lone)?;
+        answered(bench, load(bench, &running, 64, 16))
+    })?;
+    Ok(vec![figure])
+}
+
 pub(super) fn logging(bench: &Bench) -> Result<Vec<Figure>> {
     let mut figure = Figure::new("logging", "one node by log level, C64 P16".to_owned(), "reports/s");
     let systems = [

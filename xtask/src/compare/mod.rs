@@ -55,7 +55,7 @@ struct Row {
     measure: fn(&Bench) -> Result<Vec<Figure>>,
 }
 
-const ROWS: [Row; 10] = [
+const ROWS: [Row; 11] = [
     Row {
         name: "one-node",
         about: "reports a second at one node alone, beside Redis and an echo",
@@ -88,6 +88,11 @@ const ROWS: [Row; 10] = [
         name: "instructions",
         about: "instructions for each report, which repeat where seconds do not",
         measure: instructions::per_report,
+    },
+    Row {
+        name: "durable",
+        about: "reports a second at a node that keeps them on disk",
+        measure: costs::durable,
     },
     Row { name: "logging", about: "reports a second by log level", measure: costs::logging },
 ];

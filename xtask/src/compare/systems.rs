@@ -139,11 +139,17 @@ fn herd(bench: &Bench, layout: Layout, peer: Option<&Peer>, args: &[&str]) -> Re
     let folder = bench.folder.join(peer.map_or("herd", |peer| peer.name));
     // Nobody's key: the only service that is ever asked is a stub of ours.
     let key = args.contains(&"--places-url").then(|| ("HERD_PLACES_KEY", Some("key-of-a-stub".into())));
+    let data = args.contains(&"--durability").then(|| folder.join("data"));
+    if let Some(data) = &data {
+        // What an earlier round has left.
+        let _ = std::fs::remove_dir_all(data);
+    }
     let mut processes = match peer {
         Some(peer) => peer.template.herd(file, folder)?,
         None => Processes::new(Setup {
             args: args.iter().map(Into::into).collect(),
             variables: key.into_iter().collect(),
+            data,
             ..Setup::clean(file, bench.herd.clone(), folder)
         })?,
     };
