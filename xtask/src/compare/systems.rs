@@ -114,8 +114,8 @@ impl System {
                 herd(bench, layout, None, &["--places", "google-legacy", "--places-url", url])
             }
             System::Peer(peer) => herd(bench, layout, Some(peer), &[]),
-            System::Redis(protocol) => redis(layout, *protocol),
-            System::RedisChannel => redis(layout, Protocol::Set),
+            System::Redis(protocol) => redis(bench, layout, *protocol),
+            System::RedisChannel => redis(bench, layout, Protocol::Set),
             System::Nats => nats(bench),
             System::Echo => echo(bench),
         };
@@ -186,17 +186,19 @@ fn herd(bench: &Bench, layout: Layout, peer: Option<&Peer>, args: &[&str]) -> Re
     })
 }
 
-fn redis(layout: Layout, protocol: Protocol) -> Result<Running> {
+fn redis(bench: &Bench, layout: Layout, protocol: Protocol) -> Result<Running> {
     let servers = if matches!(layout, Layout::Five | Layout::FiveWatched) { 5 } else { 1 };
     let ports = PortBlock::take(servers)?;
     let addresses: Vec<SocketAddr> = addresses(ports.first(), servers);
     let mut programs = Vec::new();
+    // Replicas write there what they get first.
+    let folder = bench.folder.display().to_string();
     for (number, address) in addresses.iter().enumerate() {
         let port = address.port().to_string();
         let mut words =
             vec!["redis-server", "--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly"];
         let primary = ports.first().to_string();
-        words.extend(["no", "--repl-diskless-sync-delay", "0", "--daemonize", "no"]);
+        words.extend(["no", "--repl-diskless-sync-delay", "0", "--daemonize", "no", "--dir", &folder]);
         if number > 0 {
             words.extend(["--replicaof", "127.0.0.1"]);
             words.push(&primary);
