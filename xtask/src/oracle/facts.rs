@@ -1,0 +1,145 @@
+//! A history, put in order for the invariants.
+
+use std::collections::BTreeMap;
+
+use super::history::{History, Keeps, What};
+use super::update::Update;
+
+/// What the invariants ask about.
+pub(super) struct Facts<'a> {
+    pub(super) history: &'a History,
+    /// All operations, in the order in which they were invoked.
+    pub(super) ops: Vec<Op<'a>>,
+    pub(super) faults: Vec<Fault<'a>>,
+    /// By node: when it ended, and what it kept.
+    pub(super) ends: Vec<Vec<(u64, Keeps)>>,
+    /// By node: when it could not answer, from and until.
+    pub(super) away: Vec<Vec<(u64, u64)>>,
+    /// By node: what it knows in the end, by client.
+    pub(super) known: Vec<BTreeMap<&'a str, Update<'a>>>,
+}
+
+/// Something that a client asked for.
+pub(super) struct Op<'a> {
+    pub(super) node: usize,
+    pub(super) line: &'a str,
+    pub(super) invoked: u64,
+    /// When it was answered, and what with.
+    pub(super) answer: Option<(u64, &'a str)>,
+}
+
+/// Something that was broken.
+pub(super) struct Fault<'a> {
+    pub(super) nodes: &'a [usize],
+    pub(super) from: u64,
+    /// `u64::MAX` if it was never mended.
+    pub(super) until: u64,
+}
+
+impl<'a> Op<'a> {
+    /// The report, if it is one: client, location and time.
+    pub(super) fn report(&self) -> Option<&'a str> {
+        self.line.strip_prefix("IAMAT ")
+    }
+
+    /// The update that it was answered with, and when.
+    pub(super) fn update(&self) -> Option<(u64, Update<'a>)> {
+        let (at, answer) = self.answer?;
+        Some((at, Update::parse(answer)?))
+    }
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn of(history: &'a History) -> Facts<'a> {
+        let nodes = history.setting.nodes.len();
+        let known = |lines: &'a [String]| {
+            lines
+                .iter()
+                .filter_map(|line| Update::parse(line))
+                .map(|update| (update.client, update))
+                .collect()
+        };
+        let mut facts = Facts {
+            history,
+            ops: Vec::new(),
+            faults: Vec::new(),
+            ends: vec![Vec::new(); nodes],
+            away: vec![Vec::new(); nodes],
+            known: history.endings.iter().map(|ending| known(&ending.lines)).collect(),
+        };
+        facts.note_events();
+        facts
+    }
+
+    fn note_events(&mut self) {
+        let (mut ops, mut faults, mut down) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for event in &self.history.events {
+            match &event.what {
+                What::Invoke { op, node, line } => {
+                    ops.insert(*op, self.ops.len());
+                    self.ops.push(Op { node: *node, line, invoked: event.at, answer: None });
+                }
+                What::Ok { op, answer } => {
+                    if let Some(op) = ops.get(op) {
+                        self.ops[*op].answer = Some((event.at, answer));
+                    }
+                }
+                What::FaultBegins { fault, nodes, stops_answers, .. } => {
+                    faults.insert(*fault, (self.faults.len(), *stops_answers));
+                    self.faults.push(Fault { nodes, from: event.at, until: u64::MAX });
+                }
+                What::FaultEnds { fault } => {
+                    if let Some((index, stops_answers)) = faults.get(fault) {
+                        let fault = &mut self.faults[*index];
+                        fault.until = event.at;
+                        if *stops_answers {
+                            fault.nodes.iter().for_each(|node| self.away[*node].push((fault.from, event.at)));
+                        }
+                    }
+                }
+                What::Down { node, keeps } => {
+                    down.insert(*node, event.at);
+                    self.ends[*node].push((event.at, *keeps));
+                }
+                What::Up { node } => {
+                    if let Some(since) = down.remove(node) {
+                        self.away[*node].push((since, event.at));
+                    }
+                }
+                What::Info { .. } | What::LinkDown { .. } | What::Panic { .. } => {}
+            }
+        }
+        for (node, since) in down {
+            self.away[node].push((since, u64::MAX));
+        }
+    }
+
+    /// Every acknowledged report: the operation, when it was acknowledged, and the update.
+    pub(super) fn acknowledged(&self) -> impl Iterator<Item = (&Op<'a>, u64, Update<'a>)> {
+        self.ops.iter().filter(|op| op.report().is_some()).filter_map(|op| {
+            let (at, update) = op.update()?;
+            Some((op, at, update))
+        })
+    }
+
+    /// Whether a node has forgotten between two moments what it knew at the first: `Synced` keeps what is older than
+    /// about a second, unless everything waits for the disk.
+    pub(super) fn forgot(&self, node: usize, known_at: u64, until: u64) -> bool {
+        use super::Durability::{Always, Everysec, Memory};
+        self.ends[node].iter().filter(|(at, _)| (known_at..=until).contains(at)).any(|(at, keeps)| {
+            match (keeps, self.history.setting.durability) {
+                (Keeps::Nothing | Keeps::Damaged, _) | (_, Memory) => true,
+                (Keeps::Synced, Everysec) => at - known_at <= SYNC_TAKES,
+                (Keeps::Synced, Always) | (Keeps::Disk, _) => false,
+            }
+        })
+    }
+
+    /// The name of a node.
+    pub(super) fn name(&self, node: usize) -> &'a str {
+        &self.history.setting.nodes[node]
+    }
+}
+
+/// `everysec` has the disk waited for a second after the last time, in microseconds, with some allowance.
+const SYNC_TAKES: u64 = 1_200_000;

@@ -1,0 +1,25 @@
+//! I7: without faults an update is said at most 2E-(N-1) times: once on each link of a spanning tree, and in both
+//! directions at once on every other.
+
+use std::collections::BTreeSet;
+
+use super::facts::Facts;
+
+pub(super) fn check(facts: &Facts<'_>) -> Vec<String> {
+    let broken = !facts.faults.is_empty() || facts.ends.iter().any(|ends| !ends.is_empty());
+    if broken {
+        return Vec::new();
+    }
+    let setting = &facts.history.setting;
+    let most = (2 * setting.edges).saturating_sub(setting.nodes.len() - 1) as u64;
+    // A report that was not answered may have become an update as well.
+    let answers: BTreeSet<&str> = facts.acknowledged().map(|(_, _, update)| update.line).collect();
+    let unanswered = facts.ops.iter().filter(|op| op.report().is_some() && op.answer.is_none()).count();
+    let updates = (answers.len() + unanswered) as u64;
+    let said: u64 = facts.history.endings.iter().map(|ending| ending.said).sum();
+    if said > most * updates {
+        vec![format!("{said} lines for {updates} updates: more than {most} for each")]
+    } else {
+        Vec::new()
+    }
+}

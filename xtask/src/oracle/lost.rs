@@ -1,0 +1,81 @@
+//! I1: no acknowledged update is lost: every node knows it in the end, or a later one of its client.
+
+use super::facts::Facts;
+use super::history::Keeps;
+use super::update::Update;
+
+/// An update that a live node has had for so long, with nothing broken, has been passed on: microseconds.
+const PASSED_ON: u64 = 1_000_000;
+
+pub(super) fn check(facts: &Facts<'_>) -> Vec<String> {
+    let missing = missing(facts).filter(|missing| !missing.is_excused(facts));
+    let say = |missing: Missing<'_>| {
+        let node = facts.name(missing.at_node);
+        let instead = facts.known[missing.at_node].get(missing.update.client);
+        let instead = instead.map_or("nothing", |update| update.line);
+        format!("acknowledged and lost: {} knows {instead}, not {}", node, missing.update.line)
+    };
+    missing.map(say).collect()
+}
+
+/// How many acknowledged updates are missing, and may be.
+pub(super) fn excused(facts: &Facts<'_>) -> usize {
+    let mut lines: Vec<&str> = missing(facts)
+        .filter(|missing| missing.is_excused(facts))
+        .map(|missing| missing.update.line)
+        .collect();
+    lines.sort_unstable();
+    lines.dedup();
+    lines.len()
+}
+
+struct Missing<'a> {
+    acknowledged_by: usize,
+    acknowledged_at: u64,
+    update: Update<'a>,
+    at_node: usize,
+}
+
+fn missing<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = Missing<'a>> {
+    facts.acknowledged().flat_map(|(op, at, update)| {
+        facts.known.iter().enumerate().filter_map(move |(node, known)| {
+            let is_there = known.get(update.client).is_some_and(|known| update.is_superseded_by(known));
+            (!is_there).then_some(Missing {
+                acknowledged_by: op.node,
+                acknowledged_at: at,
+                update,
+                at_node: node,
+            })
+        })
+    })
+}
+
+impl Missing<'_> {
+    /// The node that acknowledged it lost its memory, too soon or too isolated to have passed it on. (Others may have
+    /// lost theirs as well since then; but all must have, and with a disk none did.)
+    fn is_excused(&self, facts: &Facts<'_>) -> bool {
+        let ends = facts.ends[self.acknowledged_by].iter();
+        // A damaged disk is no excuse: neighbours know what it lost.
+        let mut ends = ends.filter(|(at, keeps)| *at >= self.acknowledged_at && *keeps != Keeps::Damaged);
+        ends.any(|(at, keeps)| {
+            facts.forgot(self.acknowledged_by, self.acknowledged_at, *at)
+                && (*at - self.acknowledged_at < PASSED_ON
+                    || self.was_hindered(facts, *at)
+                    || *keeps == Keeps::Synced)
+        })
+    }
+
+    /// Whether anything was broken between the acknowledgement and the end of the node.
+    fn was_hindered(&self, facts: &Facts<'_>, end: u64) -> bool {
+        facts
+            .faults
+            .iter()
+            .any(|fault| fault.from <= end && fault.until.saturating_add(SETTLES) >= self.acknowledged_at)
+            || facts.away.iter().flatten().any(|(from, until)| {
+                *from <= end && until.saturating_add(SETTLES) >= self.acknowledged_at && *from != end
+            })
+    }
+}
+
+/// For so long after a fault links may still be about to come back, in microseconds.
+const SETTLES: u64 = 5_000_000;

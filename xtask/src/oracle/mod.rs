@@ -1,0 +1,131 @@
+//! Says whether what happened to a herd was right: a history goes in, a verdict comes out.
+//!
+//! Histories come from the simulator and from real processes alike. One file an invariant:
+//!
+//! | | invariant | file |
+//! |---|---|---|
+//! | I1 | no acknowledged update is lost | `lost` |
+//! | I2 | all nodes end up the same | `identical` |
+//! | I3 | no node goes back in time for a client | `backwards` |
+//! | I4 | every record is one that was sent, at the node it names, with the skew that was answered | `phantom` |
+//! | I5 | a client reads its acknowledged update at the node that acknowledged it | `own_reads` |
+//! | I6 | the flood ends | `flood_ends` |
+//! | I7 | without faults, at most 2E-(N-1) lines go over the links for each update | `lines` |
+//! | I8 | clients of live nodes are answered, whatever happens elsewhere | `answered` |
+//! | I9 | no link is dropped without a fault (simulation only) | `links` |
+//! | I10 | memory is bounded | `memory` |
+//! | I11 | nothing panics | `panics` |
+
+mod answered;
+mod backwards;
+mod facts;
+mod flood_ends;
+mod history;
+mod identical;
+mod lines;
+mod links;
+mod lost;
+mod memory;
+mod own_reads;
+mod panics;
+mod phantom;
+mod update;
+
+#[cfg(test)]
+mod tests;
+
+pub use history::{Durability, Ending, Event, History, Keeps, Setting, Source, What};
+pub use update::Update;
+
+use std::any::Any;
+use std::fmt;
+
+use facts::Facts;
+
+/// What was found out about a history.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// What must not be.
+    pub violations: Vec<Violation>,
+    /// Acknowledged updates that are missing, and may be: their node lost its memory before it could pass them on.
+    pub excused: usize,
+    /// Updates acknowledged.
+    pub acknowledged: usize,
+    /// Lines between nodes that were news to nobody.
+    pub duplicates: u64,
+}
+
+/// Something that must not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which invariant, as `I1`.
+    pub invariant: &'static str,
+    /// What was seen.
+    pub evidence: String,
+}
+
+/// How an invariant is checked: each violation as its evidence.
+type Check = fn(&Facts<'_>) -> Vec<String>;
+
+const INVARIANTS: [(&str, Check); 11] = [
+    ("I1", lost::check),
+    ("I2", identical::check),
+    ("I3", backwards::check),
+    ("I4", phantom::check),
+    ("I5", own_reads::check),
+    ("I6", flood_ends::check),
+    ("I7", lines::check),
+    ("I8", answered::check),
+    ("I9", links::check),
+    ("I10", memory::check),
+    ("I11", panics::check),
+];
+
+/// Checks a history.
+pub fn check(history: &History) -> Verdict {
+    let facts = Facts::of(history);
+    let violations = INVARIANTS.iter().flat_map(|(invariant, check)| {
+        check(&facts).into_iter().map(|evidence| Violation { invariant, evidence })
+    });
+    Verdict {
+        violations: violations.collect(),
+        excused: lost::excused(&facts),
+        acknowledged: facts.acknowledged().count(),
+        duplicates: history.endings.iter().map(|ending| ending.stale).sum(),
+    }
+}
+
+impl Verdict {
+    /// The verdict on a run that ended by a panic.
+    pub fn of_panic(panic: &(dyn Any + Send)) -> Verdict {
+        let said =
+            panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+        let evidence = format!("a node panicked: {}", said.unwrap_or("and said nothing"));
+        Verdict { violations: vec![Violation { invariant: "I11", evidence }], ..Verdict::default() }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.invariant, self.evidence)
+    }
+}
+
+/// The first violations, one a line, and how many more there are.
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 10;
+        for violation in self.violations.iter().take(SHOWN) {
+            writeln!(f, "{violation}")?;
+        }
+        match self.violations.len() {
+            0 => writeln!(
+                f,
+                "all invariants hold: {} updates acknowledged, none lost, {} excused",
+                self.acknowledged, self.excused
+            ),
+            more if more > SHOWN => writeln!(f, "and {} more violations", more - SHOWN),
+            _ => Ok(()),
+        }
+    }
+}

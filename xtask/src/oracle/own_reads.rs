@@ -1,0 +1,33 @@
+//! I5: who asks at the node that acknowledged an update is told that one, or a later one.
+
+use std::collections::BTreeMap;
+
+use super::backwards::client_of;
+use super::facts::Facts;
+use super::update::Update;
+
+pub(super) fn check(facts: &Facts<'_>) -> Vec<String> {
+    let mut acknowledged: BTreeMap<(usize, &str), Vec<(u64, Update<'_>)>> = BTreeMap::new();
+    for (op, at, update) in facts.acknowledged() {
+        acknowledged.entry((op.node, update.client)).or_default().push((at, update));
+    }
+    let mut found = Vec::new();
+    for op in facts.ops.iter().filter(|op| op.answer.is_some()) {
+        let Some(acknowledged) = client_of(op).and_then(|client| acknowledged.get(&(op.node, client))) else {
+            continue;
+        };
+        let told = op.update();
+        for (at, update) in acknowledged.iter().filter(|(at, _)| *at < op.invoked) {
+            let is_told = told.is_some_and(|(_, told)| update.is_superseded_by(&told));
+            if !is_told && !facts.forgot(op.node, *at, op.invoked) {
+                found.push(format!(
+                    "{} acknowledged {} and told {}",
+                    facts.name(op.node),
+                    update.line,
+                    told.map_or("nothing", |(_, told)| told.line)
+                ));
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,224 @@
+//! Small histories, each right, and each with one thing wrong that exactly one invariant must find.
+
+use super::*;
+
+/// Two linked nodes and one update: reported at A, read at both.
+fn right() -> History {
+    let at = "AT A +0.500000000 kiwi +1+1 1".to_owned();
+    let setting = Setting {
+        nodes: vec!["A".to_owned(), "B".to_owned()],
+        edges: 1,
+        durability: Durability::Everysec,
+        source: Source::Simulation,
+        patience: 1_000,
+        memory: 100,
+    };
+    let mut history = History::new(setting);
+    ask(&mut history, 1, 0, "IAMAT kiwi +1+1 1", &at);
+    ask(&mut history, 2, 0, "WHATSAT kiwi 0 0", &at);
+    ask(&mut history, 3, 1, "WHATSAT kiwi 0 0", &at);
+    history.endings = vec![
+        Ending { lines: vec![at.clone()], said: 1, memory: 100, ..Ending::default() },
+        Ending { lines: vec![at], memory: 100, ..Ending::default() },
+    ];
+    history
+}
+
+/// An operation that takes from `op` to `op` + 0.5 milliseconds.
+fn ask(history: &mut History, op: u64, node: usize, line: &str, answer: &str) {
+    history.note(1_000 * op, What::Invoke { op, node, line: line.to_owned() });
+    history.note(1_000 * op + 500, What::Ok { op, answer: answer.to_owned() });
+}
+
+fn fault(history: &mut History, nodes: Vec<usize>, from: u64, until: u64) {
+    let kind = "cut".to_owned();
+    history.note(from, What::FaultBegins { fault: from, kind, nodes, stops_answers: false });
+    history.note(until, What::FaultEnds { fault: from });
+}
+
+/// Which invariants a history violates.
+fn violated(history: &History) -> Vec<&'static str> {
+    let mut found: Vec<&str> =
+        check(history).violations.iter().map(|violation| violation.invariant).collect();
+    found.dedup();
+    found
+}
+
+#[test]
+fn a_right_history_is_right() {
+    let verdict = check(&right());
+    assert_eq!(verdict.violations, []);
+    assert_eq!((verdict.acknowledged, verdict.excused), (1, 0));
+}
+
+#[test]
+fn an_acknowledged_update_that_a_node_lacks_is_lost() {
+    let mut history = right();
+    ask(&mut history, 4, 0, "IAMAT plum +1+1 1", "AT A +0.500000000 plum +1+1 1");
+    assert_eq!(violated(&history), ["I1"]);
+    // An older one of the same client is no substitute, a later one is.
+    let mut history = right();
+    ask(&mut history, 4, 0, "IAMAT kiwi +2+2 2", "AT A +0.500000000 kiwi +2+2 2");
+    assert_eq!(violated(&history), ["I1"]);
+    let mut history = right();
+    ask(&mut history, 4, 0, "IAMAT kiwi +0+0 0", "AT A +1.500000000 kiwi +0+0 0");
+    assert_eq!(violated(&history), [""; 0]);
+}
+
+#[test]
+fn an_update_whose_node_lost_its_memory_at_once_is_excused_and_one_on_disk_is_not() {
+    let lost = |durability, keeps, at| {
+        let mut history = right();
+        history.setting.durability = durability;
+        ask(&mut history, 4, 0, "IAMAT plum +1+1 1", "AT A +0.500000000 plum +1+1 1");
+        history.note(at, What::Down { node: 0, keeps });
+        history.note(at + 1, What::Up { node: 0 });
+        let verdict = check(&history);
+        (verdict.excused, verdict.violations.len())
+    };
+    assert_eq!(lost(Durability::Memory, Keeps::Disk, 5_000), (1, 0));
+    assert_eq!(lost(Durability::Everysec, Keeps::Nothing, 5_000), (1, 0));
+    assert_eq!(lost(Durability::Everysec, Keeps::Synced, 5_000), (1, 0));
+    // At both nodes.
+    assert_eq!(lost(Durability::Everysec, Keeps::Disk, 5_000), (0, 2));
+    assert_eq!(lost(Durability::Everysec, Keeps::Synced, 5_000_000), (0, 2));
+    assert_eq!(lost(Durability::Always, Keeps::Synced, 5_000), (0, 2));
+    // It had all the time in the world to pass it on.
+    assert_eq!(lost(Durability::Memory, Keeps::Disk, 5_000_000), (0, 2));
+}
+
+#[test]
+fn nodes_that_differ_in_the_end_or_had_diverged_are_found() {
+    let mut history = right();
+    // Reported, not acknowledged, and known at one node only.
+    history.note(9_000, What::Invoke { op: 9, node: 1, line: "IAMAT fig +1+1 1".to_owned() });
+    history.note(9_001, What::Down { node: 1, keeps: Keeps::Disk });
+    history.note(9_002, What::Up { node: 1 });
+    history.endings[1].lines.insert(0, "AT B +7.000000000 fig +1+1 1".to_owned());
+    assert_eq!(violated(&history), ["I2"]);
+    let mut history = right();
+    fault(&mut history, vec![0, 1], 5_000, 6_000);
+    history.note(7_000, What::LinkDown { node: 0, neighbour: 1, reason: "diverged".to_owned() });
+    assert_eq!(violated(&history), ["I2"]);
+}
+
+#[test]
+fn a_node_that_says_something_older_than_before_goes_backwards() {
+    let older = "AT A +1.500000000 kiwi +0+0 0";
+    let mut history = right();
+    ask(&mut history, 4, 0, "IAMAT kiwi +0+0 0", older);
+    ask(&mut history, 5, 1, "WHATSAT kiwi 0 0", older);
+    assert_eq!(violated(&history), ["I3"]);
+    // Nothing is older than everything.
+    let mut history = right();
+    ask(&mut history, 5, 1, "WHATSAT kiwi 0 0", "? WHATSAT kiwi 0 0");
+    assert_eq!(violated(&history), ["I3"]);
+    // Unless it was allowed to forget.
+    history.events.insert(6, Event { at: 4_000, what: What::Down { node: 1, keeps: Keeps::Nothing } });
+    history.events.insert(7, Event { at: 4_001, what: What::Up { node: 1 } });
+    assert_eq!(violated(&history), [""; 0]);
+}
+
+#[test]
+fn what_nobody_sent_is_a_phantom() {
+    for phantom in [
+        "AT A +0.500000000 kiwi +1+2 1",
+        "AT B +0.500000000 kiwi +1+1 1",
+        "AT A +0.600000000 kiwi +1+1 1",
+        "AT A +0.500000000 kiwi +1+1 1.0",
+    ] {
+        let mut history = right();
+        for ending in &mut history.endings {
+            ending.lines = vec![phantom.to_owned()];
+        }
+        assert!(violated(&history).contains(&"I4"), "{phantom}");
+    }
+    let mut history = right();
+    ask(&mut history, 4, 1, "WHATSAT plum 0 0", "AT A +0.500000000 plum +1+1 1");
+    assert_eq!(violated(&history), ["I4"]);
+    let mut history = right();
+    ask(&mut history, 4, 1, "IAMAT kiwi +1+1 1", "AT A +0.500000000 kiwi +1+1 1");
+    assert_eq!(violated(&history), ["I4"]);
+}
+
+#[test]
+fn a_client_that_does_not_read_its_own_update_is_found() {
+    let mut history = right();
+    // Read before anybody else was told: only the acknowledgement speaks against it.
+    history.events.retain(|event| !matches!(event.what, What::Invoke { op: 2, .. } | What::Ok { op: 2, .. }));
+    ask(&mut history, 5, 0, "WHATSAT kiwi 0 0", "? WHATSAT kiwi 0 0");
+    assert_eq!(violated(&history), ["I5"]);
+}
+
+#[test]
+fn a_flood_that_does_not_end_is_found() {
+    let mut history = right();
+    history.endings[1].said_at_rest = 1;
+    assert_eq!(violated(&history), ["I6"]);
+}
+
+#[test]
+fn too_many_lines_without_a_fault_are_found() {
+    let mut history = right();
+    history.endings[1].said = 1;
+    assert_eq!(violated(&history), ["I7"]);
+    fault(&mut history, vec![0, 1], 5_000, 6_000);
+    assert_eq!(violated(&history), [""; 0]);
+}
+
+#[test]
+fn a_client_of_a_live_node_that_is_not_answered_is_found() {
+    let unanswered = |history: &mut History| {
+        history.note(9_000, What::Invoke { op: 9, node: 1, line: "WHATSAT kiwi 0 0".to_owned() });
+        history.note(20_000, What::Info { op: 9 });
+    };
+    let mut history = right();
+    unanswered(&mut history);
+    assert_eq!(violated(&history), ["I8"]);
+    history.note(9_500, What::Down { node: 1, keeps: Keeps::Disk });
+    assert_eq!(violated(&history), [""; 0]);
+    let mut history = right();
+    fault(&mut history, vec![0, 1], 5_000, 15_000);
+    unanswered(&mut history);
+    assert_eq!(violated(&history), ["I8"]);
+    let mut late = right();
+    let answer = "AT A +0.500000000 kiwi +1+1 1".to_owned();
+    late.note(9_000, What::Invoke { op: 9, node: 1, line: "WHATSAT kiwi 0 0".to_owned() });
+    late.note(20_000, What::Ok { op: 9, answer });
+    assert_eq!(violated(&late), ["I8"]);
+}
+
+#[test]
+fn a_link_that_is_dropped_for_nothing_is_found() {
+    let mut history = right();
+    history.note(9_000, What::LinkDown { node: 0, neighbour: 1, reason: "silent".to_owned() });
+    assert_eq!(violated(&history), ["I9"]);
+    fault(&mut history, vec![1], 5_000, 6_000);
+    assert_eq!(violated(&history), [""; 0]);
+}
+
+#[test]
+fn too_much_memory_and_panics_are_found() {
+    let mut history = right();
+    history.endings[0].memory = 101;
+    assert_eq!(violated(&history), ["I10"]);
+    let mut history = right();
+    history.note(9_000, What::Panic { node: 0, message: "oh".to_owned() });
+    assert_eq!(violated(&history), ["I11"]);
+}
+
+#[test]
+fn a_history_is_read_as_it_was_written() {
+    let mut history = right();
+    fault(&mut history, vec![1], 5_000, 6_000);
+    history.note(9_000, What::Down { node: 0, keeps: Keeps::Synced });
+    let path = std::env::temp_dir().join(format!("history-{}.jsonl", std::process::id()));
+    history.write(&path).unwrap();
+    assert_eq!(History::read(&path).unwrap(), history);
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.lines().take(3).collect::<Vec<_>>().join("\n")).unwrap();
+    assert!(format!("{:#}", History::read(&path).unwrap_err()).contains("0 endings of 2 nodes"));
+    std::fs::write(&path, "{}\n").unwrap();
+    assert!(format!("{:#}", History::read(&path).unwrap_err()).contains(":1: expected a setting"));
+    std::fs::remove_file(&path).unwrap();
+}

@@ -1,0 +1,176 @@
+//! What will be done to a simulated herd: drawn from a seed, so that it can be drawn again; and data, so that parts of
+//! it can be left out.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use crate::graphs::Graph;
+use crate::oracle::{Durability, Keeps};
+
+/// A whole run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Draws whatever is left to chance: delays, cuts of segments, jitter.
+    pub seed: u64,
+    /// How many nodes.
+    pub nodes: usize,
+    /// On which graph.
+    pub graph: Graph,
+    /// When what a node knows is on disk.
+    pub durability: Durability,
+    /// How long a segment is under way, at least; at most half as much more.
+    pub latency: Duration,
+    /// What is broken.
+    pub faults: Vec<Fault>,
+    /// What clients say.
+    pub ops: Vec<Op>,
+    /// When all of that is over.
+    pub end: Duration,
+}
+
+/// Something broken, for some time.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// From when.
+    pub from: Duration,
+    /// Until when.
+    pub until: Duration,
+    /// What.
+    pub kind: FaultKind,
+}
+
+/// What can be broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// Segments between two nodes take so much longer.
+    Delay(usize, usize, Duration),
+    /// Connections between two nodes are reset, and none can be made.
+    Cut(usize, usize),
+    /// Nothing comes from the first node to the second one, and neither is told.
+    Hole(usize, usize),
+    /// A process does nothing for a while, as after SIGSTOP.
+    Stop(usize),
+    /// A node ends at once, and starts again when the fault is over.
+    Crash(usize, Keeps),
+}
+
+/// A line of a client's.
+#[derive(Clone, Debug)]
+pub struct Op {
+    /// When.
+    pub at: Duration,
+    /// To which node.
+    pub node: usize,
+    /// The line.
+    pub line: String,
+}
+
+/// Virtual time begins here, in seconds since 1970.
+pub(super) const EPOCH: u64 = 1_800_000_000;
+
+/// Faults begin and clients talk for at least so long.
+const BUSY: Duration = Duration::from_millis(3_000);
+
+/// By so many milliseconds a client's clock is wrong at most.
+const CLOCKS: u64 = 200;
+
+impl Plan {
+    /// Draws a plan. `durability` is drawn too, if it is not given.
+    pub fn of_seed(seed: u64, nodes: usize, durability: Option<Durability>) -> Plan {
+        let mut rng = Rng::with_seed(seed);
+        let drawn = [Durability::Memory, Durability::Everysec, Durability::Always][rng.usize(..3)];
+        let shapes = [Graph::Ring, Graph::Line, Graph::Star, Graph::Grid, Graph::Mesh];
+        // A mesh of many nodes has more links than anybody would make.
+        let shapes = if nodes > 10 { &shapes[..4] } else { &shapes[..] };
+        let mut plan = Plan {
+            seed,
+            nodes,
+            graph: shapes[rng.usize(..shapes.len())],
+            durability: durability.unwrap_or(drawn),
+            latency: Duration::from_micros(rng.u64(50..20_000)),
+            faults: Vec::new(),
+            ops: Vec::new(),
+            end: BUSY,
+        };
+        plan.draw_faults(&mut rng);
+        plan.draw_ops(&mut rng);
+        plan
+    }
+
+    fn draw_faults(&mut self, rng: &mut Rng) {
+        // What one bit of a disk holds must be known elsewhere for nothing to be lost: then links are left alone.
+        let damages = self.durability != Durability::Memory && rng.u8(..4) == 0;
+        let edges = self.graph.edges(self.nodes);
+        // Every tenth run has no faults at all.
+        let faults = if rng.u8(..10) == 0 { 0 } else { rng.usize(1..=4 + self.nodes / 5) };
+        for _ in 0..faults {
+            let from = Duration::from_millis(rng.u64(..BUSY.as_millis() as u64));
+            let node = rng.usize(..self.nodes);
+            let (low, high) = edges[rng.usize(..edges.len())];
+            let (one, other) = if rng.bool() { (low, high) } else { (high, low) };
+            let (kind, most) = match rng.u8(..10) {
+                _ if damages => (FaultKind::Crash(node, Keeps::Damaged), 500),
+                0 => (FaultKind::Delay(one, other, Duration::from_millis(rng.u64(10..500))), 3_000),
+                1 | 2 => (FaultKind::Cut(one, other), 3_000),
+                3 | 4 => (FaultKind::Hole(one, other), 5_000),
+                5 => (FaultKind::Stop(node), 4_000),
+                6 | 7 => (FaultKind::Crash(node, Keeps::Disk), 1_500),
+                8 => (FaultKind::Crash(node, Keeps::Synced), 1_500),
+                _ => (FaultKind::Crash(node, Keeps::Nothing), 1_500),
+            };
+            let until = from + Duration::from_millis(rng.u64(1..most));
+            self.faults.push(Fault { from, until, kind });
+            self.end = self.end.max(until);
+        }
+    }
+
+    fn draw_ops(&mut self, rng: &mut Rng) {
+        let clients = rng.usize(2..12);
+        // Some herds hear mostly at one node.
+        let favourite = rng.usize(..self.nodes);
+        let favours = rng.bool();
+        let mut said: Vec<(usize, String, String)> = Vec::new();
+        let mut at = Duration::from_millis(rng.u64(..500));
+        while at < self.end {
+            let node = if favours && rng.u8(..10) > 0 { favourite } else { rng.usize(..self.nodes) };
+            let client = rng.usize(..clients);
+            let earlier = said.iter().rev().find(|(of, ..)| *of == client);
+            let line = match (rng.u8(..10), earlier) {
+                (0..=2, _) => format!("WHATSAT client-{client} 0 0"),
+                // The same again, at another node.
+                (3, Some((_, place, stamp))) => format!("IAMAT client-{client} {place} {stamp}"),
+                // Another place at the same time.
+                (4, Some((_, _, stamp))) => {
+                    let stamp = stamp.clone();
+                    said.push((client, place(rng), stamp.clone()));
+                    format!("IAMAT client-{client} {} {stamp}", said[said.len() - 1].1)
+                }
+                _ => {
+                    let millis = EPOCH * 1000 + at.as_millis() as u64 + rng.u64(..=2 * CLOCKS) - CLOCKS;
+                    let stamp = format!("{}.{:03}", millis / 1000, millis % 1000);
+                    said.push((client, place(rng), stamp.clone()));
+                    format!("IAMAT client-{client} {} {stamp}", said[said.len() - 1].1)
+                }
+            };
+            self.ops.push(Op { at, node, line });
+            at += Duration::from_millis(rng.u64(..120));
+        }
+    }
+}
+
+fn place(rng: &mut Rng) -> String {
+    format!("+{}.{:03}-{}.{:03}", rng.u8(..90), rng.u16(..1000), rng.u8(..180), rng.u16(..1000))
+}
+
+impl FaultKind {
+    /// The nodes at which it is felt.
+    pub fn nodes(self) -> Vec<usize> {
+        match self {
+            FaultKind::Delay(one, other, _) | FaultKind::Cut(one, other) | FaultKind::Hole(one, other) => {
+                vec![one, other]
+            }
+            FaultKind::Stop(node) | FaultKind::Crash(node, _) => vec![node],
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! A simulated process: the pure node and its journal, and what the shell around them keeps.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use fastrand::Rng;
+use herd::journal::{Journal, Snapshot};
+use herd::message::{Lines, Time};
+use herd::node::{Limits, Link, Lives, NeighbourId, Node};
+
+use super::disk::{SimDisk, SimFile};
+use super::plan::EPOCH;
+use crate::oracle::Durability;
+
+/// A machine: what outlives its processes, and the process that runs on it.
+#[derive(Debug)]
+pub(super) struct Machine {
+    pub(super) name: String,
+    pub(super) neighbours: Vec<usize>,
+    pub(super) disk: SimDisk,
+    /// How far its clock is ahead of the others, in nanoseconds.
+    pub(super) clock: u64,
+    /// How often it was booted.
+    pub(super) boots: u64,
+    /// How many processes have run on it.
+    pub(super) lives: u64,
+    pub(super) process: Option<Process>,
+    /// Faults that keep the process from doing anything.
+    pub(super) stops: usize,
+    /// What its earlier processes have said, and heard that was no news.
+    pub(super) said: u64,
+    pub(super) stale: u64,
+    /// The most bytes that it held for one link.
+    pub(super) memory: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) node: Node,
+    pub(super) journal: Option<Journal<SimDisk>>,
+    pub(super) snapshot: Option<Snapshot<SimFile>>,
+    pub(super) ends: BTreeMap<u64, End>,
+    pub(super) dialling: Vec<Dialling>,
+    /// Answers that wait for the disk.
+    pub(super) promised: VecDeque<Promised>,
+    /// The last sequence on disk.
+    pub(super) synced: u64,
+    /// A sync is on its way.
+    pub(super) syncing: bool,
+}
+
+/// One end of a wire.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) link: Link,
+    /// Which neighbour was dialled, by its place in the list; `None` for a connection that was accepted.
+    pub(super) dialled: Option<usize>,
+    pub(super) side: usize,
+    pub(super) lines: Lines,
+    pub(super) out: Vec<u8>,
+    pub(super) sent: usize,
+    /// When it will look after its link by itself.
+    pub(super) wake: Duration,
+}
+
+/// What is done to have a link with a neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialling {
+    /// Nothing, there is one.
+    Linked,
+    /// It is about to be dialled, or being dialled, or the connection made is served.
+    Busy,
+}
+
+#[derive(Debug)]
+pub(super) struct Promised {
+    pub(super) sequence: u64,
+    pub(super) op: u64,
+    pub(super) answer: String,
+}
+
+impl Machine {
+    /// Starts a process.
+    pub(super) fn start(&mut self, names: &[String], durability: Durability, limits: &Limits, rng: &mut Rng) {
+        self.lives += 1;
+        let neighbours: Vec<String> = self.neighbours.iter().map(|other| names[*other].clone()).collect();
+        let lives = Lives { epoch: rng.u64(1..), incarnation: rng.u64(..) };
+        let mut node = Node::new(&self.name, &neighbours, limits.clone(), lives);
+        let mut epochs = rng.fork();
+        let journal = (durability != Durability::Memory).then(|| {
+            let boot = format!("boot-{}", self.boots);
+            let epochs = Box::new(move || epochs.u64(1..));
+            let opened = Journal::open(self.disk.clone(), &mut node, Some(&boot), epochs);
+            opened.expect("a simulated disk never fails").0
+        });
+        if durability == Durability::Always {
+            node.withhold_after(0);
+        }
+        self.process = Some(Process {
+            node,
+            journal,
+            snapshot: None,
+            ends: BTreeMap::new(),
+            dialling: vec![Dialling::Busy; self.neighbours.len()],
+            promised: VecDeque::new(),
+            synced: 0,
+            syncing: false,
+        });
+    }
+
+    /// The time by its clock.
+    pub(super) fn clock(&self, now: Duration) -> Time {
+        let since = now + Duration::from_nanos(self.clock);
+        Time { seconds: EPOCH + since.as_secs(), nanoseconds: since.subsec_nanos() }
+    }
+
+    /// All lines that it knows, sorted.
+    pub(super) fn known(&self) -> Vec<String> {
+        let Some(process) = &self.process else { return Vec::new() };
+        let records = process.node.table().changes_after(0);
+        let mut lines: Vec<String> =
+            records.map(|(_, record)| String::from_utf8_lossy(record.line()).into_owned()).collect();
+        lines.sort_unstable();
+        lines
+    }
+
+    /// Lines said in all its lives, and lines heard that were no news.
+    pub(super) fn totals(&self) -> (u64, u64) {
+        let counters = self.process.as_ref().map(|process| process.node.counters()).unwrap_or_default();
+        (self.said + counters.said, self.stale + counters.stale)
+    }
+}
+
+impl Process {
+    /// Which neighbour that is, by its place in the list.
+    pub(super) fn neighbour(&self, id: NeighbourId) -> usize {
+        self.node.neighbours().position(|(other, _)| other == id).unwrap_or_default()
+    }
+
+    /// The neighbour at a place in the list.
+    pub(super) fn neighbour_id(&self, place: usize) -> NeighbourId {
+        self.node.neighbours().nth(place).expect("a neighbour at each place").0
+    }
+}

@@ -1,0 +1,49 @@
+//! Looks for a smaller plan that goes wrong in the same way.
+
+use super::{Plan, judge};
+
+/// How many plans are tried.
+const TRIES: usize = 300;
+
+/// Leaves out faults and lines of clients, many at first and then fewer, as long as the same invariant is violated.
+pub fn shrink(plan: &Plan, invariant: &str) -> Plan {
+    let fails =
+        |plan: &Plan| judge(plan).1.violations.iter().any(|violation| violation.invariant == invariant);
+    let mut best = plan.clone();
+    let mut tries = 0;
+    let mut step = best.faults.len().max(best.ops.len()).div_ceil(2);
+    while step > 0 {
+        let mut start = 0;
+        while start < best.faults.len().max(best.ops.len()) {
+            for leave_out in [leave_out_faults, leave_out_ops] {
+                tries += 1;
+                if tries > TRIES {
+                    return best;
+                }
+                let smaller = leave_out(&best, start, step);
+                if smaller.faults.len() + smaller.ops.len() < best.faults.len() + best.ops.len()
+                    && fails(&smaller)
+                {
+                    best = smaller;
+                }
+            }
+            start += step;
+        }
+        step /= 2;
+    }
+    best
+}
+
+fn leave_out_faults(plan: &Plan, start: usize, count: usize) -> Plan {
+    let mut smaller = plan.clone();
+    let end = (start + count).min(smaller.faults.len());
+    smaller.faults.drain(start.min(end)..end);
+    smaller
+}
+
+fn leave_out_ops(plan: &Plan, start: usize, count: usize) -> Plan {
+    let mut smaller = plan.clone();
+    let end = (start + count).min(smaller.ops.len());
+    smaller.ops.drain(start.min(end)..end);
+    smaller
+}

@@ -1,0 +1,37 @@
+//! Seeds that anybody can run again: `cargo xtask chaos --sim --first SEED --seeds 1 --nodes N`.
+
+use super::*;
+
+fn assert_right(seeds: std::ops::Range<u64>, nodes: usize) {
+    for seed in seeds {
+        let (_, verdict) = judge(&Plan::of_seed(seed, nodes, None));
+        assert!(
+            verdict.violations.is_empty(),
+            "cargo xtask chaos --sim --first {seed} --seeds 1 --nodes {nodes}\n{verdict}"
+        );
+    }
+}
+
+#[test]
+fn five_nodes_keep_every_promise_500_seeds() {
+    assert_right(0..500, 5);
+}
+
+#[test]
+fn five_nodes_keep_every_promise_500_more_seeds() {
+    assert_right(500..1000, 5);
+}
+
+#[test]
+fn twenty_five_nodes_keep_every_promise_100_seeds() {
+    assert_right(0..100, 25);
+}
+
+#[test]
+fn the_same_seed_leaves_the_same_trace() {
+    for seed in 0..50 {
+        let [one, other] = [(), ()].map(|()| run(&Plan::of_seed(seed, 5, None)));
+        assert_eq!((one.trace, &one.history), (other.trace, &other.history), "seed {seed}");
+    }
+    assert_ne!(run(&Plan::of_seed(0, 5, None)).trace, run(&Plan::of_seed(1, 5, None)).trace);
+}
