@@ -11,6 +11,8 @@ pub enum Graph {
     Line,
     /// All nodes with the first.
     Star,
+    /// Each node with up to four that are further from the first.
+    Tree,
     /// Rows and columns, as square as the number allows.
     Grid,
     /// Every node with every other.
@@ -26,6 +28,7 @@ impl Graph {
             Graph::Ring if nodes < 3 => next.collect(),
             Graph::Ring => next.chain([(0, nodes - 1)]).collect(),
             Graph::Star => (1..nodes).map(|node| (0, node)).collect(),
+            Graph::Tree => (1..nodes).map(|node| ((node - 1) / 4, node)).collect(),
             Graph::Mesh => (0..nodes).flat_map(|low| (low + 1..nodes).map(move |high| (low, high))).collect(),
             Graph::Grid => {
                 let columns = (nodes as f64).sqrt().ceil() as usize;
@@ -76,6 +79,7 @@ mod tests {
             (Graph::Ring, 2, 1),
             (Graph::Line, 5, 4),
             (Graph::Star, 5, 4),
+            (Graph::Tree, 25, 24),
             (Graph::Grid, 9, 12),
             (Graph::Grid, 5, 5),
             (Graph::Mesh, 5, 10),

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::commands::{chaos, check_history, ci, control, herd_up, load, logs, places_data, say};
+use xtask::commands::{
+    broadcast, bugs, chaos, check_history, ci, control, herd_up, load, logs, places_data, say,
+};
 use xtask::{compare, e2e};
 
 /// The harness around the herd: starts nodes, plays scripted sessions against them, and measures.
@@ -64,6 +66,10 @@ enum Command {
     Scale(compare::scale::Options),
     /// Breaks herds on purpose, and says whether they kept their promises.
     Chaos(chaos::Options),
+    /// Simulates the broadcast challenge of Gossip Glomers on a tree, a hub and a grid.
+    Broadcast,
+    /// Plants bugs in simulated nodes, and says which invariant finds each.
+    Bugs,
     /// Says whether a history that was written to a file is right.
     CheckHistory {
         /// The file.
@@ -90,6 +96,8 @@ fn main() -> ExitCode {
         Command::Compare(options) => compare::run(&options),
         Command::Scale(options) => compare::scale::run(&options),
         Command::Chaos(options) => chaos::run(&options),
+        Command::Broadcast => broadcast::run(),
+        Command::Bugs => bugs::run(),
         Command::CheckHistory { file } => check_history::run(&file),
         Command::E2e(options) => e2e::run(&options),
         Command::PlacesData => places_data::run(),

@@ -11,6 +11,7 @@
 //!
 //! The checksum is the CRC-32 of what follows it and one space, as 8 hexadecimal digits.
 
+use crate::bug::{Bug, is_planted};
 use crate::message::At;
 use crate::node::Cursor;
 
@@ -56,7 +57,7 @@ impl<'a> Line<'a> {
     /// Understands a line without its line end. `None` is damage.
     pub fn parse(line: &'a [u8]) -> Option<Self> {
         let (tag, text) = line.split_at_checked(TAG)?;
-        if tag != checksum(text) {
+        if tag != checksum(text) && !is_planted(Bug::TornLineApplied) {
             return None;
         }
         if text.first()?.is_ascii_digit() {

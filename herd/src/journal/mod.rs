@@ -28,6 +28,7 @@ pub use snapshot::Snapshot;
 use std::fmt;
 use std::io;
 
+use crate::bug::{Bug, is_planted};
 use crate::node::{Cursor, Node};
 use replay::replay;
 
@@ -91,13 +92,13 @@ impl<D: Disk> Journal<D> {
             Some(file) => replay(file, node)?,
             None => Replayed::default(),
         };
-        if replayed.is_damaged() {
+        if replayed.is_damaged() && !is_planted(Bug::CursorsKeptAfterBadRecord) {
             node.forget_cursors();
         }
         let may_lack_its_end = replayed.is_torn() || !replayed.closed && replayed.boot.as_deref() != boot;
         if let Some(epoch) = replayed.epoch
             && !replayed.is_damaged()
-            && !may_lack_its_end
+            && (!may_lack_its_end || is_planted(Bug::EpochKeptAfterLostTail))
         {
             node.begin_epoch(epoch);
         }

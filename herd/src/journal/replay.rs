@@ -4,6 +4,7 @@ use std::io::{self, BufRead};
 
 use super::Size;
 use super::line::{FORMAT, Line};
+use crate::bug::{Bug, is_planted};
 use crate::message::At;
 use crate::node::Node;
 
@@ -115,7 +116,8 @@ pub fn read(
             break;
         }
         number += 1;
-        let whole = line.strip_suffix(b"\n");
+        let torn = is_planted(Bug::TornLineApplied).then_some(line.as_slice());
+        let whole = line.strip_suffix(b"\n").or(torn);
         match whole.and_then(Line::parse) {
             Some(Line::Journal { format, .. }) if format != FORMAT => {
                 return Err(ReplayError::OtherFormat(format));

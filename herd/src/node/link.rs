@@ -13,6 +13,7 @@ use super::Node;
 use super::neighbours::{Current, Cursor, NeighbourId};
 use super::record::Source;
 use super::table::Outcome;
+use crate::bug::{self, Bug, is_planted};
 use crate::message::{At, LinkLine, VERSION};
 
 /// Tells links of one process apart.
@@ -247,7 +248,7 @@ impl Link {
     /// The link has ended; a last line for the neighbour may have been appended.
     pub fn transmit(&mut self, node: &mut Node, now: Duration, out: &mut Vec<u8>) -> Result<(), LinkEnd> {
         let heartbeat_due = now >= self.heartbeat;
-        if heartbeat_due {
+        if heartbeat_due || is_planted(Bug::StarvedHeartbeat) {
             self.heartbeat = now + node.limits.heartbeat;
         }
         if mem::take(&mut self.hello_due) {
@@ -268,7 +269,7 @@ impl Link {
             if !node.neighbours[peer.neighbour].is_current(self.id) {
                 return Err(LinkEnd::Duplicate);
             }
-            if heartbeat_due {
+            if heartbeat_due && !is_planted(Bug::NoHeartbeat) {
                 let cursor = node.neighbours[peer.neighbour].cursor;
                 let heard = if cursor.epoch == peer.epoch { cursor.sequence } else { 0 };
                 LinkLine::Alive { sum: node.table.sum(), head: node.table.head(), heard }.write(out);
@@ -331,7 +332,12 @@ impl Link {
         neighbour.meet(peer.epoch);
         // A cursor of another life, or beyond the end, says nothing about this log.
         let known = heard.epoch == node.epoch && heard.sequence <= node.table.head();
-        let from = if known { heard.sequence } else { 0 };
+        let from = match known {
+            _ if is_planted(Bug::NoResync) => node.table.head(),
+            _ if is_planted(Bug::SenderSideCursor) => bug::said(node.epoch, peer.neighbour.0),
+            true => heard.sequence,
+            false => 0,
+        };
         let reader = Reader { generation: neighbour.generation(), read: from, marked: from, synced: false };
         self.phase = Phase::Complete(peer, reader);
         Ok(LinkEvent::Up { neighbour: peer.neighbour, from })
@@ -339,6 +345,7 @@ impl Link {
 }
 
 fn take_update(node: &mut Node, line: &[u8], source: Source) -> LinkEvent {
+    let line = &*bug::reprinted(line);
     let Some(at) = At::parse(line) else {
         node.counters.unacceptable += 1;
         return LinkEvent::Unacceptable;
@@ -363,14 +370,22 @@ impl Reader {
         let theirs = Source::Neighbour(neighbour, self.generation);
         let full = out.len() + node.limits.link_batch_bytes;
         let mut said = 0;
+        if is_planted(Bug::MarkBeforeLines) && self.read < node.table.head() {
+            LinkLine::UpTo(node.table.head()).write(out);
+        }
         let mut changes = node.changes_to_say(self.read);
         let at_end = loop {
             let Some((sequence, record)) = changes.next() else { break true };
-            if record.source() != theirs {
+            let is_theirs = match record.source() {
+                Source::Neighbour(from, _) if is_planted(Bug::SplitHorizonByName) => from == neighbour,
+                source => source == theirs,
+            };
+            if !is_theirs {
                 LinkLine::At(record.line()).write(out);
                 said += 1;
             }
             self.read = sequence;
+            bug::note_said(node.epoch, neighbour.0, sequence);
             if out.len() >= full {
                 break changes.next().is_none();
             }

@@ -24,6 +24,7 @@ pub use table::{Outcome, Table};
 
 use std::time::Duration;
 
+use crate::bug::{Bug, is_planted};
 use crate::message::{At, Command, Iamat, Skew, Time, Whatsat};
 use neighbours::Neighbours;
 
@@ -130,6 +131,7 @@ impl Node {
     /// the epoch that they belong to. `false` if that is not their order, or the update does not win: then nothing
     /// has changed.
     pub fn restore(&mut self, at: &At<'_>, sequence: u64) -> bool {
+        let sequence = if is_planted(Bug::RenumberedOnReplay) { self.table.head() + 1 } else { sequence };
         sequence > self.table.head() && self.table.apply_as(at, Source::Journal, sequence) == Outcome::Fresh
     }
 

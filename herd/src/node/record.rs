@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use smallvec::SmallVec;
 
 use super::neighbours::NeighbourId;
+use crate::bug::{Bug, is_planted};
 use crate::message::{At, Time};
 
 /// The latest update of one client.
@@ -79,6 +80,12 @@ impl Record {
     pub(super) fn loses_to(&self, new: &At<'_>) -> bool {
         let time = Time { seconds: self.seconds, nanoseconds: self.nanoseconds };
         let order = new.iamat.stamp.time().cmp(&time);
+        if is_planted(Bug::NoTieBreak) {
+            return order == Ordering::Greater;
+        }
+        if is_planted(Bug::ArrivalOrderWins) {
+            return self.line.as_slice() != new.line;
+        }
         order.then_with(|| self.order_of_equal_times(new)) == Ordering::Greater
     }
 

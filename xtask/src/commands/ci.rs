@@ -8,11 +8,12 @@ use crate::output::print;
 use crate::workspace::cargo;
 
 /// The steps, as arguments of cargo. All in debug builds: each further configuration takes minutes.
-const STEPS: [&[&str]; 5] = [
+const STEPS: [&[&str]; 6] = [
     &["fmt", "--all", "--check"],
     &["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"],
     &["test", "--locked", "--workspace"],
     &["xtask", "e2e"],
+    &["xtask", "bugs"],
     // Without `--bench` each bench runs once, as a test.
     &["test", "--locked", "--workspace", "--benches"],
 ];

@@ -1,5 +1,7 @@
 //! What `cargo xtask` can do: one module a subcommand, or a few that belong together.
 
+pub mod broadcast;
+pub mod bugs;
 pub mod chaos;
 pub mod check_history;
 pub mod ci;

@@ -41,7 +41,7 @@ pub struct Ran {
     pub trace: u64,
     /// How long after the last fault all nodes knew the same; `None` if they never did.
     pub settled: Option<Duration>,
-    /// How often nodes wrote updates to a link, one or many at a time.
+    /// How often nodes wrote to a link: an update or many of them, a heartbeat, a word of the handshake.
     pub messages: u64,
 }
 

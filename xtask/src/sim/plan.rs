@@ -19,8 +19,10 @@ pub struct Plan {
     pub graph: Graph,
     /// When what a node knows is on disk.
     pub durability: Durability,
-    /// How long a segment is under way, at least; at most half as much more.
+    /// How long a segment is under way, at least.
     pub latency: Duration,
+    /// At most so much longer.
+    pub jitter: Duration,
     /// What is broken.
     pub faults: Vec<Fault>,
     /// What clients say.
@@ -80,15 +82,17 @@ impl Plan {
     pub fn of_seed(seed: u64, nodes: usize, durability: Option<Durability>) -> Plan {
         let mut rng = Rng::with_seed(seed);
         let drawn = [Durability::Memory, Durability::Everysec, Durability::Always][rng.usize(..3)];
-        let shapes = [Graph::Ring, Graph::Line, Graph::Star, Graph::Grid, Graph::Mesh];
+        let shapes = [Graph::Ring, Graph::Line, Graph::Star, Graph::Tree, Graph::Grid, Graph::Mesh];
         // A mesh of many nodes has more links than anybody would make.
-        let shapes = if nodes > 10 { &shapes[..4] } else { &shapes[..] };
+        let shapes = if nodes > 10 { &shapes[..5] } else { &shapes[..] };
+        let latency = Duration::from_micros(rng.u64(50..20_000));
         let mut plan = Plan {
             seed,
             nodes,
             graph: shapes[rng.usize(..shapes.len())],
             durability: durability.unwrap_or(drawn),
-            latency: Duration::from_micros(rng.u64(50..20_000)),
+            latency,
+            jitter: latency / 2,
             faults: Vec::new(),
             ops: Vec::new(),
             end: BUSY,
@@ -115,12 +119,26 @@ impl Plan {
                 1 | 2 => (FaultKind::Cut(one, other), 3_000),
                 3 | 4 => (FaultKind::Hole(one, other), 5_000),
                 5 => (FaultKind::Stop(node), 4_000),
-                6 | 7 => (FaultKind::Crash(node, Keeps::Disk), 1_500),
-                8 => (FaultKind::Crash(node, Keeps::Synced), 1_500),
+                6 => (FaultKind::Crash(node, Keeps::Disk), 1_500),
+                7 | 8 => (FaultKind::Crash(node, Keeps::Synced), 1_500),
                 _ => (FaultKind::Crash(node, Keeps::Nothing), 1_500),
             };
             let until = from + Duration::from_millis(rng.u64(1..most));
             self.faults.push(Fault { from, until, kind });
+            // Some come back behind a partition, and have clients before they have links.
+            if let FaultKind::Crash(..) = kind
+                && !damages
+                && rng.bool()
+            {
+                let until = until + Duration::from_millis(rng.u64(..1_500));
+                let own = edges.iter().filter(|(low, high)| *low == node || *high == node);
+                self.faults.extend(own.map(|&(low, high)| Fault {
+                    from,
+                    until,
+                    kind: FaultKind::Cut(low, high),
+                }));
+                self.end = self.end.max(until);
+            }
             self.end = self.end.max(until);
         }
     }

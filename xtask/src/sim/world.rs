@@ -18,10 +18,10 @@ use super::{Ran, SETTLES};
 use crate::oracle::{Durability, Ending, History, Keeps, Setting, Source, What};
 
 /// Journals are written anew when they are longer than so many bytes, so that it happens.
-const JOURNAL: u64 = 2_000;
+const JOURNAL: u64 = 600;
 
-/// A snapshot takes the place of the journal so long after it was begun.
-const SNAPSHOT: Duration = Duration::from_millis(20);
+/// A snapshot takes the place of the journal at most so long after it was begun.
+const SNAPSHOT: Duration = Duration::from_millis(300);
 
 /// How long the disk takes, at most.
 const DISK: Duration = Duration::from_millis(5);
@@ -40,6 +40,9 @@ const REST: Duration = Duration::from_millis(900);
 
 /// How often it is looked whether all nodes know the same, once nothing is broken any more.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// A run of a healthy herd takes some thousands of events. One that is far beyond that floods for ever, and is ended.
+const MOST_EVENTS: u64 = 500_000;
 
 /// How far clocks differ at most, in nanoseconds.
 const CLOCKS: u64 = 200_000_000;
@@ -192,7 +195,7 @@ impl<'a> World<'a> {
         self.at(self.plan.end, Event::Look);
         self.at(end - REST, Event::Rest);
         while let Some(((at, _), event)) = self.queue.pop_first() {
-            if at > end {
+            if at > end || self.events > MOST_EVENTS {
                 break;
             }
             self.now = at;
@@ -205,7 +208,9 @@ impl<'a> World<'a> {
     fn finish(mut self) -> Ran {
         for (node, machine) in self.machines.iter().enumerate() {
             let (said, stale) = machine.totals();
-            let said_at_rest = said - self.at_rest.get(node).copied().unwrap_or_default();
+            // A run that had to be ended was never at rest.
+            let restless = u64::from(self.events > MOST_EVENTS);
+            let said_at_rest = restless + said - self.at_rest.get(node).copied().unwrap_or_default();
             let memory = machine.memory as u64;
             self.history.endings.push(Ending { lines: machine.known(), said, stale, said_at_rest, memory });
         }
@@ -447,7 +452,8 @@ impl<'a> World<'a> {
         kept.into_iter()
             .for_each(|promised| self.note(What::Ok { op: promised.op, answer: promised.answer }));
         if begins {
-            self.at(self.now + SNAPSHOT, Event::TakeOver { machine, life });
+            let after = SNAPSHOT.mul_f64(self.rng.f64());
+            self.at(self.now + after, Event::TakeOver { machine, life });
         }
         if durability == Durability::Always {
             wires.into_iter().for_each(|wire| self.soon(Event::Wake { machine, life, wire }));
@@ -533,7 +539,7 @@ impl<'a> World<'a> {
             end.out.clear();
             end.sent = 0;
             result = end.link.transmit(&mut process.node, now, &mut end.out);
-            self.messages += u64::from(end.out.starts_with(b"AT "));
+            self.messages += u64::from(!end.out.is_empty());
             *memory = (*memory).max(end.out.len());
         }
         if let Err(reason) = result {
@@ -562,8 +568,8 @@ impl<'a> World<'a> {
         let to = 1 - end.side;
         let (from, towards) = (way.machines[end.side], way.machines[to]);
         let delay = self.broken.delay(from, towards);
-        let (now, latency, mut chance) = (self.now, self.plan.latency, self.rng.fork());
-        let arrival = || now + latency + latency.mul_f64(chance.f64() / 2.0) + delay;
+        let (now, plan, mut chance) = (self.now, self.plan, self.rng.fork());
+        let arrival = || now + plan.latency + plan.jitter.mul_f64(chance.f64()) + delay;
         let (sent, times) = way.send(to, &end.out[end.sent..], arrival, &mut self.rng);
         end.sent += sent;
         times.into_iter().for_each(|at| self.at(at, Event::Arrive { wire, side: to }));
@@ -579,8 +585,8 @@ impl<'a> World<'a> {
     }
 
     fn latency(&mut self, one: usize, other: usize) -> Duration {
-        let latency = self.plan.latency;
-        latency + latency.mul_f64(self.rng.f64() / 2.0) + self.broken.delay(one, other)
+        let Plan { latency, jitter, .. } = self.plan;
+        *latency + jitter.mul_f64(self.rng.f64()) + self.broken.delay(one, other)
     }
 
     /// Takes what has arrived at one side of a wire.
