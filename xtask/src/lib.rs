@@ -3,6 +3,7 @@
 
 mod against;
 mod cast;
+pub mod chaos;
 pub mod commands;
 pub mod compare;
 pub mod e2e;

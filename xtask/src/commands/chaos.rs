@@ -11,38 +11,76 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
+use crate::chaos::{self, Chaos, FaultName};
+use crate::herd_file::HerdFile;
 use crate::oracle::{Durability, Verdict};
 use crate::output::print;
 use crate::sim::plan::Plan;
 use crate::sim::{judge, shrink};
-use crate::workspace::target_dir;
+use crate::workspace::{Profile, herd_binary, target_dir};
 
 /// What to break.
 #[derive(Clone, Debug, Args)]
 pub struct Options {
     /// Simulated herds in virtual time: the core that nodes run, without processes.
-    #[arg(long, required = true)]
+    #[arg(long)]
     sim: bool,
 
-    /// How many seeds, each for a herd of its own.
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    seeds: u64,
-
-    /// The first seed.
-    #[arg(long, value_name = "SEED", default_value_t = 0)]
-    first: u64,
-
-    /// How many nodes each herd has.
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=100))]
-    nodes: u16,
-
-    /// When what nodes know is on disk [default: each seed draws one].
+    /// When what nodes know is on disk [default: everysec; in simulations each seed draws one].
     #[arg(long, value_name = "WHEN")]
     durability: Option<DurabilityChoice>,
 
+    #[command(flatten)]
+    simulated: Simulated,
+
+    #[command(flatten)]
+    real: Real,
+}
+
+/// Of simulations.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "With --sim")]
+struct Simulated {
+    /// How many seeds, each for a herd of its own.
+    #[arg(long, value_name = "N", default_value_t = 1000, requires = "sim")]
+    seeds: u64,
+
+    /// The first seed.
+    #[arg(long, value_name = "SEED", default_value_t = 0, requires = "sim")]
+    first: u64,
+
+    /// How many nodes each herd has.
+    #[arg(long, value_name = "N", default_value_t = 5, requires = "sim", value_parser = clap::value_parser!(u16).range(2..=100))]
+    nodes: u16,
+
     /// Write the history of the first seed to a file, for `check-history`.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "sim")]
     history: Option<PathBuf>,
+}
+
+/// Of real processes.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Without --sim, on real processes")]
+struct Real {
+    /// Draws what happens [default: another one each time, which is told].
+    #[arg(long, conflicts_with = "sim")]
+    seed: Option<u64>,
+
+    /// How many faults, one after another.
+    #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "sim")]
+    rounds: u32,
+
+    /// What may happen [default: all of it].
+    #[arg(long, value_name = "FAULT,..", value_delimiter = ',', conflicts_with = "sim")]
+    faults: Vec<FaultName>,
+
+    /// Reports a second, at all nodes together.
+    #[arg(long, value_name = "R", default_value_t = 1000, conflicts_with = "sim", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rate: u32,
+
+    /// A herd of fixtures/herds by its name, or any herd file.
+    #[arg(long, value_name = "NAME|FILE", default_value = "2015-winter", conflicts_with = "sim")]
+    herd: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -68,13 +106,48 @@ struct Tally {
     failed: Vec<(u64, Verdict)>,
 }
 
-/// Runs the seeds.
+/// Breaks what was asked for.
 ///
 /// # Errors
-/// A herd broke a promise: the message says which seed, what it came down to, and how to see it again.
+/// A herd broke a promise: the message says how to see it again.
 pub fn run(options: &Options) -> Result<()> {
-    if let Some(file) = &options.history {
-        let (Some(ran), _) = judge(&options.plan(options.first)) else {
+    if options.sim { simulate(options) } else { run_processes(options) }
+}
+
+/// Breaks real processes.
+fn run_processes(options: &Options) -> Result<()> {
+    let real = &options.real;
+    let seed = real.seed.map_or_else(getrandom::u64, Ok)?;
+    let faults =
+        if real.faults.is_empty() { FaultName::value_variants().to_vec() } else { real.faults.clone() };
+    let chaos = Chaos {
+        seed,
+        rounds: real.rounds,
+        rate: real.rate,
+        file: HerdFile::find(&real.herd)?,
+        program: herd_binary(Profile::Debug)?,
+        durability: options.durability.map_or(Durability::Everysec, Into::into),
+        faults,
+        folder: target_dir()?.join("chaos").join(format!("processes-{seed}")),
+    };
+    let mut again = format!(
+        "cargo xtask chaos --seed {seed} --rounds {} --rate {} --herd {}",
+        real.rounds, real.rate, real.herd
+    );
+    again += &options.durability_flag();
+    for (number, fault) in real.faults.iter().filter_map(ValueEnum::to_possible_value).enumerate() {
+        again += if number == 0 { " --faults " } else { "," };
+        again += fault.get_name();
+    }
+    print(&format!("{again}\n"))?;
+    chaos::tell(&chaos.run()?, &again)
+}
+
+/// Runs the seeds.
+fn simulate(options: &Options) -> Result<()> {
+    let simulated = &options.simulated;
+    if let Some(file) = &simulated.history {
+        let (Some(ran), _) = judge(&options.plan(simulated.first)) else {
             bail!("the run of the first seed panics")
         };
         ran.history.write(file)?;
@@ -90,10 +163,10 @@ fn run_all(options: &Options) -> Tally {
     let work = || {
         while !stop.load(Ordering::Relaxed) {
             let done = next.fetch_add(1, Ordering::Relaxed);
-            if done >= options.seeds {
+            if done >= options.simulated.seeds {
                 break;
             }
-            let seed = options.first + done;
+            let seed = options.simulated.first + done;
             let (ran, verdict) = judge(&options.plan(seed));
             let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
             tally.acknowledged += verdict.acknowledged;
@@ -115,8 +188,8 @@ fn run_all(options: &Options) -> Tally {
             if tells && told.elapsed() >= TOLD {
                 told = Instant::now();
                 // Nobody need be reading.
-                let done = next.load(Ordering::Relaxed).min(options.seeds);
-                let _ = write!(std::io::stderr(), "\r{done} of {} seeds ", options.seeds);
+                let done = next.load(Ordering::Relaxed).min(options.simulated.seeds);
+                let _ = write!(std::io::stderr(), "\r{done} of {} seeds ", options.simulated.seeds);
             }
         }
         if tells {
@@ -165,20 +238,31 @@ fn tell_failure(options: &Options, seed: u64, verdict: &Verdict) -> Result<()> {
 
 impl Options {
     fn plan(&self, seed: u64) -> Plan {
-        let durability = self.durability.map(|choice| match choice {
-            DurabilityChoice::Memory => Durability::Memory,
-            DurabilityChoice::Everysec => Durability::Everysec,
-            DurabilityChoice::Always => Durability::Always,
-        });
-        Plan::of_seed(seed, usize::from(self.nodes), durability)
+        Plan::of_seed(seed, usize::from(self.simulated.nodes), self.durability.map(Into::into))
     }
 
     /// The command that runs one seed again.
     fn command(&self, seed: u64) -> String {
+        let durability = self.durability_flag();
+        format!(
+            "cargo xtask chaos --sim --first {seed} --seeds 1 --nodes {}{durability}",
+            self.simulated.nodes
+        )
+    }
+
+    fn durability_flag(&self) -> String {
         let durability = self.durability.and_then(|choice| choice.to_possible_value());
-        let durability =
-            durability.map(|value| format!(" --durability {}", value.get_name())).unwrap_or_default();
-        format!("cargo xtask chaos --sim --first {seed} --seeds 1 --nodes {}{durability}", self.nodes)
+        durability.map(|value| format!(" --durability {}", value.get_name())).unwrap_or_default()
+    }
+}
+
+impl From<DurabilityChoice> for Durability {
+    fn from(choice: DurabilityChoice) -> Durability {
+        match choice {
+            DurabilityChoice::Memory => Durability::Memory,
+            DurabilityChoice::Everysec => Durability::Everysec,
+            DurabilityChoice::Always => Durability::Always,
+        }
     }
 }
 
@@ -190,10 +274,10 @@ impl Tally {
             "{} herds of {} nodes, seeds {} to {}, in {took:.1?}: {} updates acknowledged, 0 lost, 0 diverged, 0 phantom, \
              0 backwards; {} excused, whose node forgot them before it could pass them on\n\
              settled {median:.1?} (median) to {longest:.1?} (longest) after the last fault, in virtual time\n",
-            options.seeds,
-            options.nodes,
-            options.first,
-            options.first + options.seeds.saturating_sub(1),
+            options.simulated.seeds,
+            options.simulated.nodes,
+            options.simulated.first,
+            options.simulated.first + options.simulated.seeds.saturating_sub(1),
             self.acknowledged,
             self.excused,
         )

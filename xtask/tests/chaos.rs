@@ -1,0 +1,38 @@
+//! Chaos on real processes, in short.
+
+use std::process::Command;
+
+#[test]
+fn nodes_on_disk_that_are_killed_lose_nothing_and_the_history_can_be_checked_again() {
+    let xtask = || Command::new(assert_cmd::cargo::cargo_bin!("xtask"));
+    let output = xtask()
+        .args(["chaos", "--seed", "1009", "--rounds", "3", "--rate", "500", "--faults", "kill,kill-all"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        told.starts_with("cargo xtask chaos --seed 1009 ") && told.contains("none lost, 0 excused"),
+        "{told}"
+    );
+    let history = told.lines().find_map(|line| line.strip_prefix("history: ")).expect("a history");
+    let output = xtask().args(["check-history", history]).output().unwrap();
+    assert!(output.status.success() && output.stdout.starts_with(b"all invariants hold"));
+
+    // The same history without what a node knew in the end.
+    let text = std::fs::read_to_string(history).unwrap();
+    let (rest, last) = text.trim_end().rsplit_once('\n').unwrap();
+    let emptied = without_lines(last);
+    let broken = format!("{history}.broken");
+    std::fs::write(&broken, format!("{rest}\n{emptied}\n")).unwrap();
+    let output = xtask().args(["check-history", &broken]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.starts_with(b"I1: acknowledged and lost: "));
+}
+
+/// An ending without its lines.
+fn without_lines(ending: &str) -> String {
+    let mut ending: serde_json::Value = serde_json::from_str(ending).unwrap();
+    ending["lines"] = serde_json::json!([]);
+    ending.to_string()
+}
