@@ -1,59 +1,123 @@
-//! From the moment a client sends a report until every other node has it, one report at a time.
+//! From the moment a client sends a report until a certain node has it: the nearest and the farthest, one report at a
+//! time and many a second, by graph and by size of the herd.
 //!
-//! "Has it" is seen by an observer of each node: a neighbour that the node passes its updates on to, as to any
+//! "Has it" is seen by an observer of that node: a neighbour that the node passes its updates on to, as to any
 //! other. So the time includes that last link, and no node is asked anything meanwhile.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, Write};
 use std::net::TcpStream;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use criterion::{Criterion, criterion_group, criterion_main};
-
-use benches::{HerdToMeasure, Observer};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use xtask::flood::client;
+use xtask::graphs::Graph;
+use xtask::herd_file::HerdFile;
 
-/// Where the report is sent.
-const ORIGIN: &str = "Alford";
+use benches::{HerdToMeasure, Observer, Percentiles};
 
 struct Flood {
-    client: BufReader<TcpStream>,
-    observers: Vec<Observer>,
+    client: TcpStream,
+    observer: Observer,
     sent: usize,
+    latencies: Percentiles,
 }
 
 impl Flood {
-    fn start(herd: &HerdToMeasure) -> Result<Flood> {
-        let client = TcpStream::connect(herd.client_address(ORIGIN)?)?;
+    fn start(herd: &HerdToMeasure, from: &str, to: &str) -> Result<Flood> {
+        let client = TcpStream::connect(herd.client_address(from)?)?;
         client.set_nodelay(true)?;
-        let others = herd.nodes().into_iter().filter(|node| node != ORIGIN);
-        let observers = others.map(|node| Observer::of(herd, &node)).collect::<Result<_>>()?;
-        Ok(Flood { client: BufReader::new(client), observers, sent: 0 })
+        let (mut answers, observer) = (client.try_clone()?, Observer::of(herd, to)?);
+        // They are read as they come; that a report was taken is seen at the other node.
+        thread::spawn(move || io::copy(&mut answers, &mut io::sink()));
+        Ok(Flood { client, observer, sent: 0, latencies: Percentiles::default() })
     }
 
-    /// Sends one report; returns how long it took until the last observer had it.
-    fn once(&mut self) -> Result<Duration> {
+    fn send(&mut self) -> Result<Instant> {
         self.sent += 1;
-        let report = format!("{} +34.068930-118.445127 1520023934", client(self.sent));
+        let line = format!("IAMAT {} +34.068930-118.445127 1520023934\n", client(self.sent));
         let started = Instant::now();
-        self.client.get_mut().write_all(format!("IAMAT {report}\n").as_bytes())?;
-        let mut last = started;
-        for observer in &self.observers {
-            last = last.max(observer.sighting_of(self.sent)?);
+        self.client.write_all(line.as_bytes())?;
+        Ok(started)
+    }
+
+    /// Sends reports, each after the last one has been seen. Returns how long they took together.
+    fn one_at_a_time(&mut self, reports: u64) -> Result<Duration> {
+        let mut sum = Duration::ZERO;
+        for _ in 0..reports {
+            let started = self.send()?;
+            sum += self.seen(self.sent, started)?;
         }
-        let mut answer = String::new();
-        self.client.read_line(&mut answer)?;
-        anyhow::ensure!(answer.ends_with(&format!(" {report}\n")), "not the answer to the report: {answer}");
-        Ok(last - started)
+        Ok(sum)
+    }
+
+    /// Sends so many reports a second, whether seen or not. Returns how long each took, added up.
+    fn at_rate(&mut self, reports: u64, rate: f64) -> Result<Duration> {
+        let (began, first) = (Instant::now(), self.sent + 1);
+        let mut sent = Vec::new();
+        for number in 0..reports {
+            let due = began + Duration::from_secs_f64(number as f64 / rate);
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            sent.push(self.send()?);
+        }
+        sent.into_iter().enumerate().map(|(index, started)| self.seen(first + index, started)).sum()
+    }
+
+    fn seen(&mut self, update: usize, started: Instant) -> Result<Duration> {
+        let took = self.observer.sighting_of(update)?.saturating_duration_since(started);
+        self.latencies.note(took);
+        Ok(took)
     }
 }
 
 fn flood_latency(criterion: &mut Criterion) {
-    let herd = HerdToMeasure::start("2015-winter", true).expect("a herd");
-    let mut flood = Flood::start(&herd).expect("observers");
-    criterion.bench_function("flood_latency/one at a time", |bencher| {
-        bencher.iter_custom(|reports| (0..reports).map(|_| flood.once().expect("a flood")).sum());
-    });
+    let mut group = criterion.benchmark_group("flood_latency");
+    group.sample_size(30).measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_secs(1));
+    default_herd(&mut group);
+    for graph in [Graph::Line, Graph::Ring, Graph::Star, Graph::Grid, Graph::Mesh] {
+        let name = format!("nine nodes/{graph:?}").to_lowercase();
+        // The last node of a ring is the first one's neighbour; the fifth is across.
+        let farthest = if graph == Graph::Ring { 5 } else { 9 };
+        generated(&mut group, &name, graph, 9, farthest);
+    }
+    for nodes in [5, 10, 25] {
+        generated(&mut group, &format!("grid/{nodes} nodes"), Graph::Grid, nodes, nodes);
+    }
+    group.finish();
+}
+
+/// From Alford, Parker is one hop away, and Hamilton two.
+fn default_herd(group: &mut BenchmarkGroup<'_, WallTime>) {
+    let file = HerdFile::find("2015-winter").expect("a herd file");
+    for (what, node) in [("nearest", "Parker"), ("farthest", "Hamilton")] {
+        let herd = HerdToMeasure::start_observed(&file).expect("a herd");
+        let mut flood = Flood::start(&herd, "Alford", node).expect("an observer");
+        bench(group, &format!("{what}/one at a time"), &mut flood, Flood::one_at_a_time);
+        for rate in [1_000.0, 10_000.0] {
+            bench(group, &format!("{what}/{rate} a second"), &mut flood, |flood, n| flood.at_rate(n, rate));
+        }
+    }
+}
+
+/// To the node that is farthest from the first one.
+fn generated(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, graph: Graph, nodes: u16, farthest: u16) {
+    let file = HerdFile::parse(&graph.herd_file(nodes, 1), "a generated herd").expect("a herd file");
+    let herd = HerdToMeasure::start_observed(&file).expect("a herd");
+    let mut flood = Flood::start(&herd, "Node1", &format!("Node{farthest}")).expect("an observer");
+    bench(group, name, &mut flood, Flood::one_at_a_time);
+}
+
+fn bench(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    flood: &mut Flood,
+    mut run: impl FnMut(&mut Flood, u64) -> Result<Duration>,
+) {
+    group
+        .bench_function(name, |bencher| bencher.iter_custom(|reports| run(flood, reports).expect("a flood")));
+    flood.latencies.tell(name);
 }
 
 criterion_group!(benches, flood_latency);

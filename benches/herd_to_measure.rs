@@ -16,23 +16,35 @@ pub struct HerdToMeasure {
 }
 
 impl HerdToMeasure {
-    /// Starts the herd of `fixtures/herds` with this name. With `observed`, every node has one more neighbour, named
-    /// after it, that an [`Observer`](crate::Observer) can be.
+    /// Starts all nodes of a herd.
     ///
     /// # Errors
     /// The nodes do not build or start.
-    pub fn start(name: &str, observed: bool) -> Result<HerdToMeasure> {
-        let mut file = HerdFile::find(name)?;
-        if observed {
-            file = file.with_observers()?;
-        }
-        let nodes = u16::try_from(file.herd().members.len())?;
-        let ports = PortBlock::take(2 * nodes)?;
-        let folder = target_dir()?.join("bench").join(format!("{name}-{}", ports.first()));
-        let setup = Setup::clean(file.at_ports(ports.first())?, herd_binary(profile())?, folder);
+    pub fn start(file: &HerdFile) -> Result<HerdToMeasure> {
+        HerdToMeasure::start_first(file, file.herd().members.len())
+    }
+
+    /// Starts all nodes of a herd, each with one more neighbour, named after it, that an [`Observer`](crate::Observer) can
+    /// be.
+    ///
+    /// # Errors
+    /// The nodes do not build or start.
+    pub fn start_observed(file: &HerdFile) -> Result<HerdToMeasure> {
+        HerdToMeasure::start_first(&file.with_observers()?, file.herd().members.len())
+    }
+
+    /// Starts the first nodes of a herd. The others are for the bench to be.
+    ///
+    /// # Errors
+    /// The nodes do not build or start.
+    pub fn start_first(file: &HerdFile, nodes: usize) -> Result<HerdToMeasure> {
+        let ports = PortBlock::take(2 * u16::try_from(file.herd().members.len())?)?;
+        let folder = target_dir()?.join("bench").join(format!("herd-{}", ports.first()));
+        let file = file.with_limits("distinct_clients = 1000000000")?.at_ports(ports.first())?;
+        let setup = Setup::clean(file, herd_binary(profile())?, folder);
         let mut processes = Processes::new(setup)?;
-        let nodes: Vec<String> = processes.names().into_iter().filter(|name| !is_observer(name)).collect();
-        processes.start(&nodes)?;
+        let names = processes.names();
+        processes.start(&names[..nodes])?;
         Ok(HerdToMeasure { processes, _ports: ports })
     }
 
@@ -58,7 +70,11 @@ impl HerdToMeasure {
     }
 }
 
-/// Criterion measures when cargo says `--bench`, and otherwise runs each bench once.
+/// Whether criterion measures: when cargo says `--bench`. Otherwise it runs each bench once.
+pub fn is_measured() -> bool {
+    std::env::args().any(|argument| argument == "--bench")
+}
+
 fn profile() -> Profile {
-    if std::env::args().any(|argument| argument == "--bench") { Profile::Release } else { Profile::Debug }
+    if is_measured() { Profile::Release } else { Profile::Debug }
 }

@@ -1,26 +1,87 @@
-//! Reports a second at one node: connections by commands in flight on each.
+//! Reports a second: at one node alone, at one that floods to four neighbours, and at five nodes until all of them have
+//! everything; connections by commands in flight on each.
 //!
 //! One iteration is one batch on every connection, written, answered and checked; an element is one report. The
-//! herd is the default one, so each report is flooded to the node's neighbours as well.
+//! percentiles are of batches.
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+use xtask::flood::{Watch, sink};
+use xtask::graphs::Graph;
+use xtask::herd_file::HerdFile;
 
 use benches::{HerdToMeasure, Reports};
 
 fn iamat_throughput(criterion: &mut Criterion) {
-    let herd = HerdToMeasure::start("2015-winter", false).expect("a herd");
-    let node = herd.client_address("Alford").expect("a node");
     let mut group = criterion.benchmark_group("iamat_throughput");
-    for connections in [1, 16, 64] {
-        for depth in [1, 16, 128] {
-            let mut reports = Reports::open(node, connections, depth).expect("connections");
-            group.throughput(Throughput::Elements((connections * depth) as u64));
-            group.bench_function(format!("C{connections}/P{depth}"), |bencher| {
-                bencher.iter_custom(|rounds| reports.send(rounds).expect("answers"));
-            });
-        }
-    }
+    one_node(&mut group);
+    four_sinks(&mut group);
+    five_nodes(&mut group);
     group.finish();
+}
+
+fn one_node(group: &mut BenchmarkGroup<'_, WallTime>) {
+    let herd = HerdToMeasure::start(&star(1)).expect("a node");
+    let node = [herd.client_address("Node1").expect("a node")];
+    for (connections, depth) in [1, 16, 64].into_iter().flat_map(|c| [1, 16, 128].map(|depth| (c, depth))) {
+        bench(group, "one node", &node, connections, depth, |_| {});
+    }
+}
+
+/// Neighbours that take what the node says, and look at none of it.
+fn four_sinks(group: &mut BenchmarkGroup<'_, WallTime>) {
+    let herd = HerdToMeasure::start_first(&star(5), 1).expect("a node");
+    let link = herd.link_address("Node1").expect("a node");
+    let neighbour = |number| {
+        let (name, node) = (format!("Node{number}"), "Node1".to_owned());
+        Watch::Link { name, node, address: link }
+    };
+    sink(&[2, 3, 4, 5].map(neighbour)).expect("neighbours");
+    let node = [herd.client_address("Node1").expect("a node")];
+    for connections in [16, 64] {
+        bench(group, "four sinks", &node, connections, 16, |_| {});
+    }
+}
+
+/// An iteration ends when every node has every report of it.
+fn five_nodes(group: &mut BenchmarkGroup<'_, WallTime>) {
+    let herd = HerdToMeasure::start(&HerdFile::find("2015-winter").expect("a herd file")).expect("a herd");
+    let addresses =
+        herd.nodes().into_iter().map(|node| herd.client_address(&node)).collect::<Result<Vec<_>, _>>();
+    let nodes = addresses.expect("five nodes");
+    bench(group, "five nodes", &nodes, 65, 16, |reports| {
+        reports.wait_until_everywhere(&nodes).expect("reports everywhere");
+    });
+}
+
+/// Measures one load, up to the end of what `settle` waits for.
+fn bench(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    what: &str,
+    nodes: &[SocketAddr],
+    connections: usize,
+    depth: usize,
+    settle: impl Fn(&Reports),
+) {
+    let mut reports = Reports::open(nodes, connections, depth).expect("connections");
+    let name = format!("{what}/C{connections}/P{depth}");
+    group.throughput(Throughput::Elements((connections * depth) as u64));
+    group.bench_function(&name, |bencher| {
+        bencher.iter_custom(|rounds| {
+            let started = std::time::Instant::now();
+            reports.send(rounds).expect("answers");
+            settle(&reports);
+            started.elapsed().max(Duration::from_nanos(1))
+        });
+    });
+    reports.batches.tell(&name);
+}
+
+fn star(nodes: u16) -> HerdFile {
+    HerdFile::parse(&Graph::Star.herd_file(nodes, 1), "a star").expect("a herd file")
 }
 
 criterion_group!(benches, iamat_throughput);
