@@ -176,7 +176,10 @@ pub fn run(options: &Options) -> Result<()> {
         run.note_load(row.name);
         run.figures.extend((row.measure)(&bench)?);
     }
-    let written = report::write(&run, &folder, options.keep.then_some(report::RESULTS.as_ref()))?;
+    let mut written = report::write(&run, &folder)?;
+    if options.keep {
+        written += &report::keep(&run)?;
+    }
     print(&format!("{}\n{written}", report::table(&run)))
 }
 

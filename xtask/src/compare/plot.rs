@@ -32,6 +32,35 @@ pub(super) fn bars(figure: &Figure) -> String {
     svg + "</svg>"
 }
 
+/// One picture of several figures in one unit, each a group of bars: medians on a logarithmic scale, since a hundred
+/// times more is usual from the first to the last.
+pub(super) fn groups(title: &str, figures: &[&Figure]) -> String {
+    let medians =
+        figures.iter().flat_map(|figure| &figure.series).map(Series::median).filter(|median| *median > 0.0);
+    let (least, most) =
+        medians.fold((f64::INFINITY, 1.0), |(least, most), median| (median.min(least), median.max(most)));
+    // The least bar is as long as a tenth of a decade.
+    let start = least / 1.26;
+    let scale = (WIDTH - NAMES - VALUES) / (most / start).ln().max(1.0);
+    let bars: usize = figures.iter().map(|figure| figure.series.len()).sum();
+    let mut svg = begin(title, 30.0 + bars as f64 * (BAR + 4.0) + figures.len() as f64 * 26.0);
+    let mut top = 28.0;
+    for figure in figures {
+        text(&mut svg, 8.0, top + 12.0, "start", &figure.title);
+        top += 18.0;
+        for (number, series) in figure.series.iter().enumerate() {
+            let (median, middle) = (series.median(), top + BAR / 2.0);
+            text(&mut svg, NAMES - 8.0, middle + 4.0, "end", &series.system);
+            let length = (median.max(start) / start).ln() * scale;
+            rectangle(&mut svg, NAMES, top, length, colour(number, &series.system));
+            text(&mut svg, NAMES + length + 6.0, middle + 4.0, "start", &number_text(median));
+            top += BAR + 4.0;
+        }
+        top += 8.0;
+    }
+    svg + "</svg>"
+}
+
 /// Cumulative distributions of latencies in microseconds, on a logarithmic scale.
 pub(super) fn distributions(figure: &Figure) -> Option<String> {
     let series: Vec<&Series> = figure.series.iter().filter(|series| series.distribution.len() > 1).collect();
@@ -72,7 +101,7 @@ pub(super) fn number_text(number: f64) -> String {
     match number.abs() {
         size if size >= 1e6 => format!("{:.2} M", number / 1e6),
         size if size >= 1e4 => format!("{:.0} k", number / 1e3),
-        size if size >= 1e3 => format!("{:.1} k", number / 1e3),
+        size if size >= 1e3 => format!("{number:.0}"),
         size if size >= 100.0 => format!("{number:.0}"),
         size if size >= 10.0 => format!("{number:.1}"),
         _ => format!("{number:.2}"),
@@ -134,6 +163,8 @@ mod tests {
             bars.contains("a &lt; b (us)") && bars.contains(">20.0<") && bars.ends_with("</svg>"),
             "{bars}"
         );
+        let groups = groups("all", &[&figure, &figure]);
+        assert_eq!((groups.matches("<rect x=").count(), groups.matches(">herd<").count()), (4, 2));
         let curves = distributions(&figure).unwrap();
         assert_eq!(curves.matches(OWN).count(), 2, "a curve and its key");
         figure.series.iter_mut().for_each(|series| series.distribution.clear());
@@ -143,6 +174,6 @@ mod tests {
     #[test]
     fn numbers_are_short() {
         let texts = [1_234_567.0, 54_321.0, 4321.0, 321.0, 21.0, 0.5].map(number_text);
-        assert_eq!(texts, ["1.23 M", "54 k", "4.3 k", "321", "21.0", "0.50"]);
+        assert_eq!(texts, ["1.23 M", "54 k", "4321", "321", "21.0", "0.50"]);
     }
 }

@@ -1,19 +1,22 @@
 //! What a run came to: a table for the terminal and in Markdown, a page with pictures, and the figures themselves.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
 use super::Run;
 use super::figure::{Bound, Figure};
-use super::plot::{bars, distributions, escape, number_text};
+use super::plot::{bars, distributions, escape, groups, number_text};
 
 /// Where kept figures lie.
-pub(super) const RESULTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../benches/results");
+const RESULTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../benches/results");
 
 /// The figure that the kept picture shows.
 const SHOWN: &str = "one node, C64 P16";
+
+/// The row of which all figures are kept as one picture.
+const SHOWN_ROW: &str = "one-node";
 
 /// The Markdown table of all figures, with what was missing below it.
 pub(super) fn table(run: &Run) -> String {
@@ -82,28 +85,53 @@ fn goal_text(figure: &Figure, goal: &super::Goal) -> (String, String) {
     (wanted, reached)
 }
 
-/// Writes report.html, report.md and results.json; keeps figures, table and picture in another folder if asked to.
-/// Says where.
+/// Writes report.html, report.md and results.json. Says where.
 ///
 /// # Errors
 /// A file cannot be written.
-pub(super) fn write(run: &Run, folder: &Path, keep: Option<&Path>) -> Result<String> {
-    let json = serde_json::to_string_pretty(run)? + "\n";
-    let page = page(run);
-    let mut files: Vec<(PathBuf, &str)> = Vec::new();
-    let table = table(run);
-    files.push((folder.join("report.html"), &page));
-    files.push((folder.join("report.md"), &table));
-    files.push((folder.join("results.json"), &json));
-    let shown = run.figures.iter().find(|figure| figure.title == SHOWN).or(run.figures.first()).map(bars);
-    if let Some(kept) = keep {
-        fs::create_dir_all(kept)?;
-        files.push((kept.join("results.json"), &json));
-        files.push((kept.join("report.md"), &table));
-        files.extend(shown.iter().map(|picture| (kept.join("one-node.svg"), picture.as_str())));
-    }
+pub(super) fn write(run: &Run, folder: &Path) -> Result<String> {
+    let files = [("report.html", page(run)), ("report.md", table(run)), ("results.json", json(run)?)];
+    write_files(folder, &files)
+}
+
+/// Keeps a run of all rows: figures, table and pictures.
+///
+/// # Errors
+/// A file cannot be written.
+pub(super) fn keep(run: &Run) -> Result<String> {
+    let shown = run.figures.iter().find(|figure| figure.title == SHOWN).or(run.figures.first());
+    let row: Vec<&Figure> = run.figures.iter().filter(|figure| figure.row == SHOWN_ROW).collect();
+    let title =
+        "one node, reports/s, by connections (C) and commands in flight on each (P); logarithmic scale";
+    let files = [
+        ("results.json", json(run)?),
+        ("report.md", table(run)),
+        ("one-node.svg", shown.map(bars).unwrap_or_default()),
+        ("one-node-all.svg", groups(title, &row)),
+    ];
+    write_files(RESULTS.as_ref(), &files)
+}
+
+/// Keeps a run of herds of several sizes, likewise.
+///
+/// # Errors
+/// A file cannot be written.
+pub(super) fn keep_scale(run: &Run) -> Result<String> {
+    let mut files = vec![("scale.json", json(run)?), ("scale.md", table(run))];
+    let pictures = ["scale-latency.svg", "scale-per-hop.svg", "scale-lines.svg", "scale-updates.svg"];
+    files.extend(pictures.into_iter().zip(run.figures.iter().map(bars)));
+    write_files(RESULTS.as_ref(), &files)
+}
+
+fn json(run: &Run) -> Result<String> {
+    Ok(serde_json::to_string_pretty(run)? + "\n")
+}
+
+fn write_files(folder: &Path, files: &[(&str, String)]) -> Result<String> {
+    fs::create_dir_all(folder)?;
     let mut told = String::new();
-    for (file, text) in files {
+    for (name, text) in files {
+        let file = folder.join(name);
         fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
         told += &format!("{}\n", file.display());
     }
@@ -113,6 +141,12 @@ pub(super) fn write(run: &Run, folder: &Path, keep: Option<&Path>) -> Result<Str
 fn page(run: &Run) -> String {
     let mut body = String::new();
     for figure in &run.figures {
+        let row: Vec<&Figure> = run.figures.iter().filter(|other| other.row == figure.row).collect();
+        let is_first = row.first().is_some_and(|first| std::ptr::eq(*first, figure));
+        if is_first && row.len() > 1 && row.iter().all(|other| other.unit == figure.unit) {
+            let title = format!("{}, {}, logarithmic", figure.row, figure.unit);
+            body += &format!("<h2>{}</h2>\n{}\n", escape(figure.row), groups(&title, &row));
+        }
         body += &format!("<h2>{}: {}</h2>\n{}\n", figure.row, escape(&figure.title), bars(figure));
         body += &distributions(figure).unwrap_or_default();
         for goal in &figure.goals {

@@ -33,6 +33,10 @@ pub struct Options {
     /// Fewer and shorter rounds: to see that it works, not to quote.
     #[arg(long)]
     quick: bool,
+
+    /// Keep the figures and their plots in benches/results.
+    #[arg(long, conflicts_with = "quick")]
+    keep: bool,
 }
 
 /// A herd of real processes, with room for an observer at each.
@@ -74,7 +78,10 @@ pub fn run(options: &Options) -> Result<()> {
         }
     }
     run.figures = vec![latency, hops, lines, updates];
-    let written = report::write(&run, &folder, None)?;
+    let mut written = report::write(&run, &folder)?;
+    if options.keep {
+        written += &report::keep_scale(&run)?;
+    }
     print(&format!("{}\n{written}", report::table(&run)))
 }
 
