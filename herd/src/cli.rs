@@ -80,6 +80,11 @@ pub(crate) struct NodeArgs {
     #[arg(long, env = "HERD_LINK_ADDRESS", value_name = "IP:PORT")]
     link_address: Option<SocketAddr>,
 
+    /// Where to listen for whoever looks after the node: HTTP with /healthz, /readyz, /status and /metrics; loopback
+    /// only.
+    #[arg(long, env = "HERD_ADMIN_ADDRESS", value_name = "IP:PORT")]
+    pub(crate) admin_address: Option<SocketAddr>,
+
     /// How far a client's time may be ahead of this node's clock, such as "24h", or "off".
     #[arg(long, env = "HERD_MAX_FUTURE_SKEW", value_name = "DURATION", value_parser = parse_skew)]
     max_future_skew: Option<Skew>,

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use cli::{Cli, Storage, Subcommand, Usage};
 use herd::node::{Lives, Node};
 use herd::places::Places;
-use herd::server::{Server, Store};
+use herd::server::{Addresses, Server, Store};
 use herd::telemetry;
 use places_args::PlacesArgs;
 
@@ -94,9 +94,11 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
                 .with_context(|| format!("cannot use the data folder {}", folder.display()))?
         }
     };
-    let server = Server::bind(&plan.member, plan.threads, store, places, stop).await?;
-    let (client, link) = server.addresses().context("cannot tell the addresses bound")?;
-    let ready = serde_json::json!({ "name": plan.member.name, "client": client, "link": link });
+    let server =
+        Server::bind(&plan.member, cli.node.admin_address, plan.threads, store, places, stop).await?;
+    let Addresses { client, link, admin } = server.addresses().context("cannot tell the addresses bound")?;
+    let ready =
+        serde_json::json!({ "name": plan.member.name, "client": client, "link": link, "admin": admin });
     // Whoever started this node need not be listening.
     let _ = writeln!(std::io::stdout(), "{ready}");
 

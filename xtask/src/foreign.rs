@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use herd::config::Member;
 
 use crate::herd_file::HerdFile;
-use crate::processes::{Files, Launch, POLL, Processes, clean};
+use crate::processes::{Files, Launch, POLL, Processes, Ready, clean};
 
 /// A command with places for what differs from node to node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,18 +97,18 @@ impl Launch for Template {
         Ok(command)
     }
 
-    fn wait_ready(&self, node: &Member, process: &mut Child, deadline: Instant) -> Result<bool> {
+    fn wait_ready(&self, node: &Member, process: &mut Child, deadline: Instant) -> Result<Option<Ready>> {
         while process.try_wait().context("cannot look after a node")?.is_none() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Ok(false);
+                return Ok(None);
             }
             if TcpStream::connect_timeout(&node.client, left.min(Duration::from_secs(1))).is_ok() {
-                return Ok(true);
+                return Ok(Some(Ready::default()));
             }
             thread::sleep(POLL);
         }
-        Ok(false)
+        Ok(None)
     }
 }
 

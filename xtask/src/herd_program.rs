@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use herd::config::Member;
 use serde_json::Value;
 
-use crate::processes::{Environment, Files, Launch, clean};
+use crate::processes::{Environment, Files, Launch, Ready, clean};
 
 /// The node program, and what every node is given.
 #[derive(Debug)]
@@ -32,9 +32,10 @@ impl Launch for HerdProgram {
     fn command(&self, node: &Member, files: &Files) -> Result<Command> {
         let mut command = Command::new(&self.program);
         command.arg(&node.name).arg("--config").arg(&files.herd);
-        command.arg("--log-file").arg(&files.log).arg("--stop-with-stdin").args(&self.args);
-        // One folder in the environment would be one for all nodes.
-        command.env_remove("HERD_DATA_DIR");
+        command.arg("--log-file").arg(&files.log).arg("--stop-with-stdin");
+        command.args(["--admin-address", "127.0.0.1:0"]).args(&self.args);
+        // One folder or address in the environment would be one for all nodes.
+        command.env_remove("HERD_DATA_DIR").env_remove("HERD_ADMIN_ADDRESS");
         if let Some(data) = &self.data {
             command.arg("--data-dir").arg(data.join(&node.name));
         }
@@ -51,12 +52,12 @@ impl Launch for HerdProgram {
         Ok(command)
     }
 
-    fn wait_ready(&self, node: &Member, process: &mut Child, deadline: Instant) -> Result<bool> {
+    fn wait_ready(&self, node: &Member, process: &mut Child, deadline: Instant) -> Result<Option<Ready>> {
         let stdout = process.stdout.take().context("a node's standard output is piped")?;
         let left = deadline.saturating_duration_since(Instant::now());
         // An output that ends without a line belongs to a node that is about to.
         let Some(line) = first_line(stdout).recv_timeout(left).ok().filter(|line| !line.is_empty()) else {
-            return Ok(false);
+            return Ok(None);
         };
         let name = &node.name;
         let ready: Value =
@@ -65,7 +66,8 @@ impl Launch for HerdProgram {
         if ready["client"] != *expected[0] || ready["link"] != *expected[1] {
             bail!("{name} is ready at other addresses than {expected:?}: {line}");
         }
-        Ok(true)
+        let admin = ready["admin"].as_str().and_then(|address| address.parse().ok());
+        Ok(Some(Ready { admin }))
     }
 }
 

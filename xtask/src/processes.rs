@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fmt::Debug;
 use std::fs::{self, File};
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -75,11 +76,18 @@ pub(crate) trait Launch: Debug + Send {
     /// A file for it cannot be written.
     fn command(&self, node: &Member, files: &Files) -> Result<Command>;
 
-    /// Waits until a node that has been started is ready; `false` when it ends before, or is late.
+    /// Waits until a node that has been started is ready; `None` when it ends before, or is late.
     ///
     /// # Errors
     /// It got ready otherwise than it should.
-    fn wait_ready(&self, node: &Member, process: &mut Child, deadline: Instant) -> Result<bool>;
+    fn wait_ready(&self, node: &Member, process: &mut Child, deadline: Instant) -> Result<Option<Ready>>;
+}
+
+/// What a node that is ready tells of itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ready {
+    /// Where it tells how it is, over HTTP.
+    pub(crate) admin: Option<SocketAddr>,
 }
 
 /// The files of a node.
@@ -106,6 +114,7 @@ pub struct Processes {
 struct Node {
     member: Member,
     process: Option<Child>,
+    ready: Ready,
 }
 
 impl Processes {
@@ -123,7 +132,9 @@ impl Processes {
     pub(crate) fn launched_by(launch: Box<dyn Launch>, file: HerdFile, folder: PathBuf) -> Result<Processes> {
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let members = file.herd().members.iter();
-        let nodes: Vec<Node> = members.map(|member| Node { member: member.clone(), process: None }).collect();
+        let nodes: Vec<Node> = members
+            .map(|member| Node { member: member.clone(), process: None, ready: Ready::default() })
+            .collect();
         let processes = Processes { file, folder, launch, nodes };
         let herd = processes.herd_file();
         fs::write(&herd, processes.file.text())
@@ -156,6 +167,15 @@ impl Processes {
     /// The log file of a node.
     pub fn log(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.log"))
+    }
+
+    /// Where a node that is up tells how it is, over HTTP; `None` if it is not up, or of another kind.
+    ///
+    /// # Errors
+    /// There is no such node.
+    pub fn admin(&mut self, name: &str) -> Result<Option<SocketAddr>> {
+        let is_up = self.pid(name)?.is_some();
+        Ok(self.node(name)?.ready.admin.filter(|_| is_up))
     }
 
     /// The process id of a node, `None` when it is down.
@@ -282,14 +302,15 @@ impl Processes {
     fn wait_ready(&mut self, name: &str, deadline: Instant) -> Result<()> {
         let Files { herd: _, log, errors } = self.files(name);
         let node = self.nodes.iter_mut().find(|node| node.member.name == name);
-        let Some(Node { member, process: slot }) = node else { bail!("{name} is gone") };
+        let Some(Node { member, process: slot, ready }) = node else { bail!("{name} is gone") };
         let Some(mut process) = slot.take() else { bail!("{name} is gone") };
         match self.launch.wait_ready(member, &mut process, deadline) {
-            Ok(true) => {
+            Ok(Some(told)) => {
+                *ready = told;
                 *slot = Some(process);
                 Ok(())
             }
-            Ok(false) => {
+            Ok(None) => {
                 // One that is about to end may do so by itself; one that is late has had its time.
                 let late = Instant::now() >= deadline;
                 let patience = if late { Duration::ZERO } else { STOP };

@@ -23,6 +23,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
+use crate::admin;
 use crate::processes::Processes;
 use crate::workspace::run_dir;
 
@@ -211,21 +212,27 @@ fn act(processes: &mut Processes, request: Request) -> Result<Value> {
     status(processes)
 }
 
-/// The herd's name, and of each node its name, addresses, process, log, state and neighbours.
+/// The herd's name, and of each node its name, addresses, process, log, state and neighbours, and what it says of itself.
 fn status(processes: &mut Processes) -> Result<Value> {
     let mut nodes = Vec::new();
     for name in processes.names() {
         let pid = processes.pid(&name)?;
         let log = processes.log(&name);
+        let admin = processes.admin(&name)?;
+        // One that does not answer is shown as it looks from outside.
+        let says = admin.and_then(|address| admin::status(address).ok()).unwrap_or_default();
         let member = processes.member(&name)?;
         nodes.push(json!({
             "name": name,
             "client": member.client,
             "link": member.link,
+            "admin": admin,
             "pid": pid,
             "log": log,
             "state": if pid.is_some() { "up" } else { "down" },
             "neighbours": member.neighbours,
+            "durability": says["durability"],
+            "status": says,
         }));
     }
     Ok(json!({ "herd": processes.herd().name, "nodes": nodes }))

@@ -44,7 +44,7 @@ fn wrong_arguments_are_usage_errors() {
         &["say", "Alford"],
         &["herd-kill"],
         &["herd-up", "--nodes", "0"],
-        &["herd-up", "--nodes", "5", "--graph", "tree"],
+        &["herd-up", "--nodes", "5", "--graph", "cube"],
         &["herd-up", "--base-port", "70000"],
         &["load", "--depth", "0"],
         &["load", "--duration", "0"],

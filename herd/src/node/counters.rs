@@ -1,9 +1,11 @@
-//! What has gone over the links.
+//! What clients and neighbours have said.
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// Updates passed on and heard since the node started, on all links together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LinkCounters {
     /// AT lines written to neighbours.
     pub said: u64,
@@ -23,4 +25,17 @@ impl fmt::Display for LinkCounters {
             "{said} said, {fresh} heard that were news, {stale} that were not, {unacceptable} unacceptable"
         )
     }
+}
+
+/// Lines of clients since the node started, by what came of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ClientCounters {
+    /// IAMATs that were the latest of their clients.
+    pub reports_fresh: u64,
+    /// IAMATs that were not.
+    pub reports_stale: u64,
+    /// WHATSATs about a client that is known.
+    pub questions: u64,
+    /// Invalid commands.
+    pub invalid: u64,
 }

@@ -275,6 +275,7 @@ impl Link {
                 LinkLine::Alive { sum: node.table.sum(), head: node.table.head(), heard }.write(out);
             }
             node.counters.said += reader.write_changes(node, peer.neighbour, heartbeat_due, out);
+            node.neighbours[peer.neighbour].told = reader.read;
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ mod record;
 mod slab;
 mod table;
 
-pub use counters::LinkCounters;
+pub use counters::{ClientCounters, LinkCounters};
 pub use limits::{Limits, parse_duration_or_off};
 pub use link::{Link, LinkEnd, LinkEvent, LinkId, Side};
 pub use neighbours::{Cursor, NeighbourId};
@@ -36,6 +36,7 @@ pub struct Node {
     table: Table,
     neighbours: Neighbours,
     counters: LinkCounters,
+    lines: ClientCounters,
     /// The life of the table: sequences of another epoch mean nothing in this one.
     epoch: u64,
     /// The life of the process.
@@ -100,6 +101,7 @@ impl Node {
             limits,
             table: Table::default(),
             counters: LinkCounters::default(),
+            lines: ClientCounters::default(),
             epoch: lives.epoch,
             incarnation: lives.incarnation,
             withheld_after: u64::MAX,
@@ -174,14 +176,24 @@ impl Node {
         self.counters
     }
 
+    /// What its clients have said.
+    pub fn lines(&self) -> ClientCounters {
+        self.lines
+    }
+
     /// Answers a client's line that was received at `now`: appends the answer to `out`, or says what to ask for.
     pub fn answer(&mut self, line: &[u8], now: Time, out: &mut Vec<u8>) -> Answer {
         let answered = match Command::parse(line) {
             Some(Command::Iamat(iamat)) => self.take_report(&iamat, now, out).then_some(Answer::Written),
-            Some(Command::Whatsat(whatsat)) => self.look_around(&whatsat, out),
+            Some(Command::Whatsat(whatsat)) => {
+                let answer = self.look_around(&whatsat, out);
+                self.lines.questions += u64::from(answer.is_some());
+                answer
+            }
             None => None,
         };
         answered.unwrap_or_else(|| {
+            self.lines.invalid += 1;
             write_invalid(out, line);
             Answer::Written
         })
@@ -197,7 +209,10 @@ impl Node {
         let skew = Skew::between(now, iamat.stamp.time());
         let start = out.len();
         At::write(out, &self.name, skew, iamat);
-        self.table.apply(&At { line: &out[start..], skew, iamat: *iamat }, Source::Client);
+        match self.table.apply(&At { line: &out[start..], skew, iamat: *iamat }, Source::Client) {
+            Outcome::Fresh => self.lines.reports_fresh += 1,
+            Outcome::Stale => self.lines.reports_stale += 1,
+        }
         out.push(b'\n');
         true
     }
@@ -221,6 +236,13 @@ impl Node {
     /// Every neighbour with its name.
     pub fn neighbours(&self) -> impl Iterator<Item = (NeighbourId, &str)> {
         self.neighbours.iter()
+    }
+
+    /// How many sequences that neighbour has not been told of: at most so many updates. All of them, when there is no
+    /// link.
+    pub fn lag(&self, neighbour: NeighbourId) -> u64 {
+        let neighbour = &self.neighbours[neighbour];
+        self.table.head() - if neighbour.is_linked() { neighbour.told.min(self.table.head()) } else { 0 }
     }
 
     /// Whether there is a link with that neighbour; if not, it is to be dialled.

@@ -28,6 +28,8 @@ pub(super) struct Neighbour {
     /// life is not known to this one.
     epoch: u64,
     generation: u32,
+    /// Up to which sequence of this node's log it has been told on its link.
+    pub(super) told: u64,
     /// The one link that counts.
     current: Option<Current>,
     pub(super) backoff: Backoff,
@@ -102,6 +104,7 @@ impl Neighbours {
             cursor: Cursor::default(),
             epoch: 0,
             generation: 0,
+            told: 0,
             current: None,
             backoff: Backoff::new(redial_first, redial_longest),
         };

@@ -29,6 +29,7 @@ pub(super) async fn clients(shared: Arc<Shared>, listener: Listener) {
             let serve = move |stream| client::serve(seat, stream, peer);
             shared.workers.spawn(&shared.conversations, stream, serve);
         } else {
+            shared.refused.fetch_add(1, Ordering::Relaxed);
             warn!(%peer, most = shared.limits.client_connections, "too many client connections");
             let permit = Arc::clone(&refusals).try_acquire_owned().ok();
             shared.tasks.spawn(refuse(stream, Arc::clone(&shared), permit));

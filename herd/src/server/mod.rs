@@ -5,12 +5,15 @@
 //! with one thread clients too, are served by the runtime that [`Server::run`] runs on.
 
 mod accept;
+mod admin;
 mod answers;
 mod client;
 mod dial;
 mod keeper;
 mod linger;
 mod link;
+mod metrics;
+mod status;
 mod store;
 mod workers;
 
@@ -56,6 +59,18 @@ pub struct Server {
     member: Member,
     clients: Listener,
     links: Listener,
+    admin: Option<Listener>,
+}
+
+/// The addresses that a node listens on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// For clients.
+    pub client: SocketAddr,
+    /// For neighbours.
+    pub link: SocketAddr,
+    /// For whoever looks after it.
+    pub admin: Option<SocketAddr>,
 }
 
 /// Why a node cannot start.
@@ -74,6 +89,9 @@ pub enum StartError {
     /// There are no threads left.
     #[error("cannot start threads: {0}")]
     Threads(io::Error),
+    /// Whoever reaches the admin port sees everything, so it stays on this machine.
+    #[error("the admin port listens on loopback only, such as 127.0.0.1: {0} is not")]
+    AdminNotLoopback(SocketAddr),
     /// Links are not authenticated, so they stay on this machine.
     #[error("links are plain TCP and listen on loopback only, such as 127.0.0.1: {0} is not")]
     LinkNotLoopback(SocketAddr),
@@ -94,6 +112,8 @@ struct Shared {
     link_change: watch::Sender<()>,
     /// Clients connected.
     clients: AtomicUsize,
+    /// Clients refused since the start.
+    refused: AtomicU64,
     workers: Workers,
     places: Places,
     next_link: AtomicU64,
@@ -112,12 +132,13 @@ struct Shared {
 }
 
 impl Server {
-    /// Listens where `member` says, to serve clients with so many threads.
+    /// Listens where `member` says, to serve clients with so many threads; and at `admin`, for whoever looks after the node.
     ///
     /// # Errors
     /// An address is taken or not allowed, or there are no threads left. Nothing is left open then.
     pub async fn bind(
         member: &Member,
+        admin: Option<SocketAddr>,
         threads: usize,
         store: Store,
         places: Places,
@@ -126,11 +147,18 @@ impl Server {
         if !member.link.ip().is_loopback() {
             return Err(StartError::LinkNotLoopback(member.link));
         }
+        if let Some(outside) = admin.filter(|address| !address.ip().is_loopback()) {
+            return Err(StartError::AdminNotLoopback(outside));
+        }
         let listen = async |what, address| {
             net::listen(address).await.map_err(|error| StartError::Listen { what, address, error })
         };
         let clients = listen("clients", member.client).await?;
         let links = listen("neighbours", member.link).await?;
+        let admin = match admin {
+            Some(address) => Some(listen("admin", address).await?),
+            None => None,
+        };
         let (keeper, wakes) = Keeper::new();
         let shared = Arc::new(Shared {
             limits: store.node.limits().clone(),
@@ -140,6 +168,7 @@ impl Server {
             keeper,
             link_change: watch::Sender::new(()),
             clients: AtomicUsize::new(0),
+            refused: AtomicU64::new(0),
             workers: Workers::start(threads).map_err(StartError::Threads)?,
             places,
             next_link: AtomicU64::new(0),
@@ -153,26 +182,34 @@ impl Server {
         if lock(&shared).durability != Durability::Off {
             wakes.keep(Arc::clone(&shared)).map_err(StartError::Threads)?;
         }
-        Ok(Server { shared, member: member.clone(), clients, links })
+        Ok(Server { shared, member: member.clone(), clients, links, admin })
     }
 
-    /// The addresses bound: for clients, and for neighbours.
+    /// The addresses bound.
     ///
     /// # Errors
     /// The system does not tell.
-    pub fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr)> {
-        Ok((self.clients.local_addr()?, self.links.local_addr()?))
+    pub fn addresses(&self) -> io::Result<Addresses> {
+        Ok(Addresses {
+            client: self.clients.local_addr()?,
+            link: self.links.local_addr()?,
+            admin: self.admin.as_ref().map(Listener::local_addr).transpose()?,
+        })
     }
 
     /// Serves until told to stop; then answers what has been asked, floods what that changed, and closes.
     /// `neighbours` says where each neighbour listens for links. Takes at most two seconds from the stop.
     pub async fn run(self, neighbours: impl IntoIterator<Item = (String, SocketAddr)>) {
-        let Server { shared, member, clients, links } = self;
+        let Server { shared, member, clients, links, admin } = self;
         for (name, address) in neighbours {
             let id = lock(&shared).node.neighbour(&name);
             if let Some(id) = id {
                 shared.tasks.spawn(dial::keep_linked(Arc::clone(&shared), id, name, address));
             }
+        }
+        if let Some(admin) = admin {
+            // Not waited for: whoever looks has to take what there is when the node stops.
+            tokio::spawn(admin::serve(Arc::clone(&shared), admin));
         }
         shared.tasks.spawn(accept::links(Arc::clone(&shared), links));
         shared.tasks.spawn(accept::clients(Arc::clone(&shared), clients));

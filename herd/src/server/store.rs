@@ -95,6 +95,28 @@ impl Store {
         Ok(store)
     }
 
+    /// How safe what is answered is: when it is on disk, or `degraded` while the disk fails; and what the disk said then.
+    pub(super) fn state(&self) -> (&'static str, Option<&str>) {
+        let failure = match &self.kept {
+            Kept::OnDisk(journal) => journal.failure(),
+            Kept::InMemory | Kept::Closed => None,
+        };
+        match (failure, self.durability) {
+            (Some(reason), _) => ("degraded", Some(reason)),
+            (None, Durability::Off) => ("memory", None),
+            (None, Durability::Everysec) => ("everysec", None),
+            (None, Durability::Always) => ("always", None),
+        }
+    }
+
+    /// The length of the journal, in bytes.
+    pub(super) fn journal_bytes(&self) -> u64 {
+        match &self.kept {
+            Kept::OnDisk(journal) => journal.size().bytes,
+            Kept::InMemory | Kept::Closed => 0,
+        }
+    }
+
     /// Hands what has changed to the disk, before anybody is told.
     pub(super) fn record(&mut self) {
         if let Kept::OnDisk(journal) = &mut self.kept

@@ -1,5 +1,6 @@
 //! One node as a real process.
 
+mod admin;
 mod journal;
 mod node;
 mod places_faults;

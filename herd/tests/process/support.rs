@@ -32,6 +32,7 @@ pub(crate) struct Node {
     pub(crate) process: Child,
     pub(crate) client: SocketAddr,
     pub(crate) link: SocketAddr,
+    pub(crate) admin: Option<SocketAddr>,
 }
 
 impl Node {
@@ -66,10 +67,15 @@ impl Node {
 
     /// Starts `name`, whose only neighbour will dial it.
     pub(crate) fn start_awaiting(name: &str, neighbour: &str, test: &str) -> Node {
+        Node::start_awaiting_with(name, neighbour, test, &[])
+    }
+
+    /// The same, with more said on the command line.
+    pub(crate) fn start_awaiting_with(name: &str, neighbour: &str, test: &str, args: &[&str]) -> Node {
         // Nobody listens on port 1, so it is the neighbour that makes the link.
         let this = node_table(name, "127.0.0.1:0", Some(neighbour));
         let that = node_table(neighbour, "127.0.0.1:1", Some(name));
-        Node::run(name, test, &format!("name = \"pair\"\n{this}{that}"), |command| command)
+        Node::run(name, test, &format!("name = \"pair\"\n{this}{that}"), |command| command.args(args))
     }
 
     fn run(name: &str, test: &str, herd: &str, more: impl FnOnce(&mut Command) -> &mut Command) -> Node {
@@ -86,7 +92,8 @@ impl Node {
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut ready).unwrap();
         let ready: serde_json::Value = serde_json::from_str(&ready).expect("a ready line");
         let address = |key: &str| ready[key].as_str().unwrap().parse().unwrap();
-        Node { client: address("client"), link: address("link"), process }
+        let admin = ready["admin"].as_str().map(|address| address.parse().unwrap());
+        Node { client: address("client"), link: address("link"), admin, process }
     }
 
     /// Connects as a client.

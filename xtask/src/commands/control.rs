@@ -60,10 +60,11 @@ pub fn describe(status: &Value) -> String {
         Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     };
-    let header = ["NODE", "STATE", "CLIENTS", "LINKS", "NEIGHBOURS", "PID", "LOG"].map(str::to_owned);
-    let keys = ["name", "state", "client", "link", "neighbours", "pid", "log"];
+    let header =
+        ["NODE", "STATE", "CLIENTS", "LINKS", "NEIGHBOURS", "DURABILITY", "PID", "LOG"].map(str::to_owned);
+    let keys = ["name", "state", "client", "link", "neighbours", "durability", "pid", "log"];
     let nodes = status["nodes"].as_array().into_iter().flatten();
-    let rows: Vec<[String; 7]> =
+    let rows: Vec<[String; 8]> =
         std::iter::once(header).chain(nodes.map(|node| keys.map(|key| text(node, key)))).collect();
     table(&rows)
 }

@@ -1,0 +1,103 @@
+//! A node's status in the words of Prometheus: names and units by its conventions.
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::status::{Neighbour, Status};
+
+/// What the text is.
+pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// All metrics, as text.
+pub(super) fn text(status: &Status) -> String {
+    let mut metrics = Metrics(Registry::with_prefix("herd"));
+    metrics.gauge("ready", "Whether the node can do what it is for", u64::from(status.ready));
+    metrics.gauge("clients", "Clients whose location is known", status.clients as u64);
+    metrics.gauge("sequence", "Last sequence of the change log", status.sequence);
+    metrics.gauge("client_connections", "Connections of clients", status.connections as u64);
+    metrics.counter("client_connections_refused", "Connections beyond the limit", status.connections_refused);
+    metrics.counters(
+        "client_lines",
+        "Lines of clients by what came of them",
+        [
+            ([("verb", "IAMAT"), ("outcome", "fresh")], status.lines.reports_fresh),
+            ([("verb", "IAMAT"), ("outcome", "stale")], status.lines.reports_stale),
+            ([("verb", "WHATSAT"), ("outcome", "answered")], status.lines.questions),
+            ([("verb", "other"), ("outcome", "invalid")], status.lines.invalid),
+        ],
+    );
+    metrics.counter("link_updates_sent", "Updates said to neighbours", status.links.said);
+    metrics.counters(
+        "link_updates_received",
+        "Updates heard from neighbours by what came of them",
+        [
+            ([("outcome", "fresh")], status.links.fresh),
+            ([("outcome", "stale")], status.links.stale),
+            ([("outcome", "unacceptable")], status.links.unacceptable),
+        ],
+    );
+    let neighbours = &status.neighbours;
+    metrics.gauges("link_up", "Whether there is a link", neighbours, |neighbour| u64::from(neighbour.linked));
+    metrics.gauges("link_lag_sequences", "Sequences not yet said", neighbours, |neighbour| neighbour.lag);
+    let degraded = u64::from(status.durability == "degraded");
+    metrics.gauge("durability_degraded", "Whether the disk fails", degraded);
+    metrics.gauge("journal_size_bytes", "Length of the journal", status.journal_bytes);
+    metrics.counter("places_requests", "Requests to the Places service", status.places_requests);
+    metrics.counter("places_joined", "Questions that shared a request", status.places_joined);
+    metrics.text()
+}
+
+struct Metrics(Registry);
+
+impl Metrics {
+    fn gauge(&mut self, name: &str, help: &str, value: u64) {
+        let gauge: Gauge = Gauge::default();
+        gauge.set(value.cast_signed());
+        self.0.register(name, help, gauge);
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) {
+        let counter: Counter = Counter::default();
+        counter.inc_by(value);
+        self.0.register(name, help, counter);
+    }
+
+    /// A counter with labels.
+    fn counters<const L: usize, const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: [([(&'static str, &'static str); L], u64); N],
+    ) {
+        let family = Family::<Vec<(&str, &str)>, Counter>::default();
+        for (labels, value) in values {
+            family.get_or_create(&labels.to_vec()).inc_by(value);
+        }
+        self.0.register(name, help, family);
+    }
+
+    /// A gauge of each neighbour.
+    fn gauges(
+        &mut self,
+        name: &str,
+        help: &str,
+        neighbours: &[Neighbour],
+        value: impl Fn(&Neighbour) -> u64,
+    ) {
+        let family = Family::<Vec<(&str, String)>, Gauge>::default();
+        for neighbour in neighbours {
+            let labels = vec![("neighbour", neighbour.name.clone())];
+            family.get_or_create(&labels).set(value(neighbour).cast_signed());
+        }
+        self.0.register(name, help, family);
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.0).expect("a string takes any text");
+        text
+    }
+}

@@ -1,0 +1,84 @@
+//! How a node is, for whoever looks after it.
+
+use std::sync::atomic::Ordering;
+
+use serde::Serialize;
+
+use super::{Shared, lock};
+use crate::node::{ClientCounters, LinkCounters};
+
+/// A moment of a node. Counts are since its start.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Status {
+    pub(super) name: String,
+    pub(super) uptime_seconds: f64,
+    /// Whether it can do what it is for; if not, `reasons` say why.
+    pub(super) ready: bool,
+    pub(super) reasons: Vec<String>,
+    /// When what is answered is on disk: `memory`, `everysec`, `always`; or `degraded` while the disk fails.
+    pub(super) durability: &'static str,
+    pub(super) journal_bytes: u64,
+    /// Clients whose location is known, and the last sequence of the change log.
+    pub(super) clients: usize,
+    pub(super) sequence: u64,
+    pub(super) connections: usize,
+    pub(super) connections_refused: u64,
+    pub(super) lines: ClientCounters,
+    pub(super) links: LinkCounters,
+    pub(super) neighbours: Vec<Neighbour>,
+    pub(super) places_requests: u64,
+    pub(super) places_joined: u64,
+    pub(super) places_breaker: &'static str,
+}
+
+/// A neighbour, as the node sees it.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Neighbour {
+    pub(super) name: String,
+    pub(super) linked: bool,
+    /// Sequences that it has not been told of.
+    pub(super) lag: u64,
+}
+
+impl Status {
+    pub(super) fn of(shared: &Shared) -> Status {
+        let (places, places_breaker) = (shared.places.counters(), shared.places.breaker_state());
+        let store = lock(shared);
+        let node = &store.node;
+        let neighbours: Vec<Neighbour> = node
+            .neighbours()
+            .map(|(id, name)| Neighbour {
+                name: name.to_owned(),
+                linked: node.is_linked(id),
+                lag: node.lag(id),
+            })
+            .collect();
+        let (durability, failure) = store.state();
+        let mut reasons: Vec<String> =
+            failure.map(|reason| format!("the disk fails: {reason}")).into_iter().collect();
+        if !neighbours.is_empty() && !neighbours.iter().any(|neighbour| neighbour.linked) {
+            reasons.push("no neighbour is linked".to_owned());
+        }
+        if shared.stop.is_cancelled() {
+            reasons.push("the node is stopping".to_owned());
+        }
+        Status {
+            name: node.name().to_owned(),
+            uptime_seconds: shared.started.elapsed().as_secs_f64(),
+            ready: reasons.is_empty(),
+            reasons,
+            durability,
+            journal_bytes: store.journal_bytes(),
+            clients: node.table().len(),
+            sequence: node.table().head(),
+            connections: shared.clients.load(Ordering::Relaxed),
+            connections_refused: shared.refused.load(Ordering::Relaxed),
+            lines: node.lines(),
+            links: node.counters(),
+            neighbours,
+            places_requests: places.requests,
+            places_joined: places.joined,
+            places_breaker,
+        }
+    }
+}

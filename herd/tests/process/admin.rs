@@ -1,0 +1,76 @@
+//! What a node tells whoever looks after it.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use crate::support::{DEADLINE, IAMAT, Node, wait_until};
+
+/// The answer of a node's admin port: its first line, and its body.
+fn get(node: &Node, path: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(node.admin.expect("an admin port")).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.lines().next().unwrap().to_owned(), body.to_owned())
+}
+
+fn start(test: &str) -> Node {
+    Node::start_with(test, "", |command| command.args(["--admin-address", "127.0.0.1:0"]))
+}
+
+#[test]
+fn a_node_tells_its_state_as_json_and_for_prometheus() {
+    let node = start("admin");
+    node.ask(format!("{IAMAT}{IAMAT}WHATSAT kiwi 0 0\nnonsense\nWHATSAT plum 0 0\n").as_bytes());
+    let (head, body) = get(&node, "/status");
+    assert_eq!(head, "HTTP/1.0 200 OK");
+    let status: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((&status["name"], &status["durability"]), (&"Alford".into(), &"memory".into()));
+    assert_eq!((&status["clients"], &status["ready"]), (&1.into(), &true.into()));
+    let lines = serde_json::json!({ "reports_fresh": 1, "reports_stale": 1, "questions": 1, "invalid": 2 });
+    assert_eq!(status["lines"], lines);
+    let (_, metrics) = get(&node, "/metrics");
+    for line in [
+        "herd_client_lines_total{verb=\"IAMAT\",outcome=\"fresh\"} 1",
+        "herd_client_lines_total{verb=\"other\",outcome=\"invalid\"} 2",
+        "herd_clients 1",
+        "herd_ready 1",
+        "# EOF",
+    ] {
+        assert!(metrics.lines().any(|told| told == line), "{line} in {metrics}");
+    }
+    assert_eq!(get(&node, "/healthz"), ("HTTP/1.0 200 OK".to_owned(), "ok\n".to_owned()));
+    assert_eq!(get(&node, "/readyz").1, "ready\n");
+    assert!(get(&node, "/").0.contains("404"));
+}
+
+#[test]
+fn a_node_without_any_link_is_not_ready_and_says_why() {
+    let node = Node::start_awaiting_with("Alford", "Parker", "lonely", &["--admin-address", "127.0.0.1:0"]);
+    let (head, body) = get(&node, "/readyz");
+    assert_eq!(
+        (head.as_str(), body.as_str()),
+        ("HTTP/1.0 503 Service Unavailable", "no neighbour is linked\n")
+    );
+    let _parker = Node::start_beside("Parker", ("Alford", &node), "lonely", |command| command);
+    wait_until("the node is ready", || get(&node, "/readyz").1 == "ready\n");
+    let (_, metrics) = get(&node, "/metrics");
+    assert!(metrics.contains("herd_link_up{neighbour=\"Parker\"} 1\n"), "{metrics}");
+}
+
+#[test]
+fn clients_get_no_http_and_the_admin_port_stays_on_loopback() {
+    let node = start("no-http");
+    assert_eq!(node.ask(b"GET /status HTTP/1.0\r\n\r\n"), "? GET /status HTTP/1.0\n? \n");
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("herd"));
+    let output =
+        command.args(["Alford", "--client-address", "127.0.0.1:0", "--admin-address", "0.0.0.0:0"]).output();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "error: the admin port listens on loopback only, such as 127.0.0.1: 0.0.0.0:0 is not\n"
+    );
+}
