@@ -23,6 +23,8 @@ pub struct Plan {
     pub latency: Duration,
     /// At most so much longer.
     pub jitter: Duration,
+    /// How many bytes may be on their way on a connection, in each direction.
+    pub window: usize,
     /// What is broken.
     pub faults: Vec<Fault>,
     /// What clients say.
@@ -71,6 +73,9 @@ pub struct Op {
 /// Virtual time begins here, in seconds since 1970.
 pub(super) const EPOCH: u64 = 1_800_000_000;
 
+/// A window that nothing fills.
+pub const WIDE: usize = 128 * 1024;
+
 /// Faults begin and clients talk for at least so long.
 const BUSY: Duration = Duration::from_millis(3_000);
 
@@ -93,6 +98,8 @@ impl Plan {
             durability: durability.unwrap_or(drawn),
             latency,
             jitter: latency / 2,
+            // Some have to wait for room before they can finish a line.
+            window: if rng.u8(..4) == 0 { rng.usize(100..4_000) } else { WIDE },
             faults: Vec::new(),
             ops: Vec::new(),
             end: BUSY,

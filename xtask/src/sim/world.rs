@@ -490,7 +490,7 @@ impl<'a> World<'a> {
         self.next_wire += 1;
         let wire = self.next_wire;
         let lives = [self.machines[machine].lives, self.machines[to].lives];
-        self.wires.insert(wire, Wire::new([machine, to], lives));
+        self.wires.insert(wire, Wire::new([machine, to], lives, self.plan.window));
         self.add_end(machine, wire, 0, Some(place));
         self.at(self.now + there, Event::Accept { wire });
     }
@@ -531,21 +531,25 @@ impl<'a> World<'a> {
     /// Lets an end look after its link: says what is due, and when to be woken again.
     fn wake(&mut self, machine: usize, wire: u64) {
         let now = self.now;
-        let Machine { process, memory, .. } = &mut self.machines[machine];
-        let process = process.as_mut().expect("a process that wakes");
-        let Some(end) = process.ends.get_mut(&wire) else { return };
-        let mut result = end.link.check_alive(&process.node, now);
-        if result.is_ok() && end.sent == end.out.len() {
-            end.out.clear();
-            end.sent = 0;
-            result = end.link.transmit(&mut process.node, now, &mut end.out);
-            self.messages += u64::from(!end.out.is_empty());
-            *memory = (*memory).max(end.out.len());
+        loop {
+            let Machine { process, memory, .. } = &mut self.machines[machine];
+            let process = process.as_mut().expect("a process that wakes");
+            let Some(end) = process.ends.get_mut(&wire) else { return };
+            let mut result = end.link.check_alive(&process.node, now);
+            if result.is_ok() && end.sent == end.out.len() {
+                end.out.clear();
+                end.sent = 0;
+                result = end.link.transmit(&mut process.node, now, &mut end.out);
+                self.messages += u64::from(!end.out.is_empty());
+                *memory = (*memory).max(end.out.len());
+            }
+            if let Err(reason) = result {
+                return self.close(machine, wire, &reason);
+            }
+            if self.send(machine, wire) == 0 {
+                break;
+            }
         }
-        if let Err(reason) = result {
-            return self.close(machine, wire, &reason);
-        }
-        self.send(machine, wire);
         let process = self.process(machine);
         let Some(end) = process.ends.get_mut(&wire) else { return };
         let deadline = end.link.deadline(&process.node, end.sent < end.out.len());
@@ -557,14 +561,14 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Sends as much as the wire takes of what an end has to say.
-    fn send(&mut self, machine: usize, wire: u64) {
+    /// Sends as much as the wire takes of what an end has to say. Returns how many bytes that was.
+    fn send(&mut self, machine: usize, wire: u64) -> usize {
         let Some(end) =
             self.machines[machine].process.as_mut().and_then(|process| process.ends.get_mut(&wire))
         else {
-            return;
+            return 0;
         };
-        let Some(way) = self.wires.get_mut(&wire) else { return };
+        let Some(way) = self.wires.get_mut(&wire) else { return 0 };
         let to = 1 - end.side;
         let (from, towards) = (way.machines[end.side], way.machines[to]);
         let delay = self.broken.delay(from, towards);
@@ -573,6 +577,7 @@ impl<'a> World<'a> {
         let (sent, times) = way.send(to, &end.out[end.sent..], arrival, &mut self.rng);
         end.sent += sent;
         times.into_iter().for_each(|at| self.at(at, Event::Arrive { wire, side: to }));
+        sent
     }
 
     fn send_end(&mut self, wire: u64, to: usize) {
