@@ -24,12 +24,19 @@ struct Bytes {
 
 impl SimDisk {
     /// The machine stops: of what was not synced, only a beginning is there afterwards, which need not end with a line.
+    /// Mostly it is nothing; and the rest may be there as nonsense.
     pub(super) fn lose_unsynced(&self, rng: &mut Rng) {
         if let Some(SimFile(file)) = &*self.0.borrow() {
             let mut file = file.borrow_mut();
-            let kept = rng.usize(file.synced..=file.written.len());
+            let kept = if rng.bool() { file.synced } else { rng.usize(file.synced..=file.written.len()) };
+            let rest = file.written.len() - kept;
             file.written.truncate(kept);
-            file.synced = kept;
+            match rng.u8(..4) {
+                0 => file.written.resize(kept + rest, 0),
+                1 => file.written.extend((0..rest).map(|_| rng.u8(b'\n'..=b'\r'))),
+                _ => {}
+            }
+            file.synced = file.written.len();
         }
     }
 
@@ -87,7 +94,9 @@ impl Log for SimFile {
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.0.borrow_mut().written.truncate(length as usize);
+        let mut file = self.0.borrow_mut();
+        file.written.truncate(length as usize);
+        file.synced = file.synced.min(file.written.len());
         Ok(())
     }
 }

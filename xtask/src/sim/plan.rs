@@ -57,6 +57,8 @@ pub enum FaultKind {
     Stop(usize),
     /// A node ends at once, and starts again when the fault is over.
     Crash(usize, Keeps),
+    /// A node is stopped properly, and starts again when the fault is over.
+    Restart(usize),
 }
 
 /// A line of a client's.
@@ -116,11 +118,21 @@ impl Plan {
         // Every tenth run has no faults at all.
         let faults = if rng.u8(..10) == 0 { 0 } else { rng.usize(1..=4 + self.nodes / 5) };
         for _ in 0..faults {
-            let from = Duration::from_millis(rng.u64(..BUSY.as_millis() as u64));
-            let node = rng.usize(..self.nodes);
+            let mut from = Duration::from_millis(rng.u64(..BUSY.as_millis() as u64));
+            let mut node = rng.usize(..self.nodes);
+            // Some nodes are hit again when they have hardly started.
+            let started = self.faults.iter().rev().find_map(|fault| match fault.kind {
+                FaultKind::Crash(node, _) | FaultKind::Restart(node) => Some((node, fault.until)),
+                _ => None,
+            });
+            if let Some((again, at)) = started
+                && rng.u8(..3) == 0
+            {
+                (node, from) = (again, at + Duration::from_millis(rng.u64(..800)));
+            }
             let (low, high) = edges[rng.usize(..edges.len())];
             let (one, other) = if rng.bool() { (low, high) } else { (high, low) };
-            let (kind, most) = match rng.u8(..10) {
+            let (kind, most) = match rng.u8(..11) {
                 _ if damages => (FaultKind::Crash(node, Keeps::Damaged), 500),
                 0 => (FaultKind::Delay(one, other, Duration::from_millis(rng.u64(10..500))), 3_000),
                 1 | 2 => (FaultKind::Cut(one, other), 3_000),
@@ -128,6 +140,7 @@ impl Plan {
                 5 => (FaultKind::Stop(node), 4_000),
                 6 => (FaultKind::Crash(node, Keeps::Disk), 1_500),
                 7 | 8 => (FaultKind::Crash(node, Keeps::Synced), 1_500),
+                9 => (FaultKind::Restart(node), 500),
                 _ => (FaultKind::Crash(node, Keeps::Nothing), 1_500),
             };
             let until = from + Duration::from_millis(rng.u64(1..most));
@@ -195,7 +208,7 @@ impl FaultKind {
             FaultKind::Delay(one, other, _) | FaultKind::Cut(one, other) | FaultKind::Hole(one, other) => {
                 vec![one, other]
             }
-            FaultKind::Stop(node) | FaultKind::Crash(node, _) => vec![node],
+            FaultKind::Stop(node) | FaultKind::Crash(node, _) | FaultKind::Restart(node) => vec![node],
         }
     }
 }

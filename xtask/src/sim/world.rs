@@ -289,8 +289,11 @@ impl<'a> World<'a> {
         for place in 0..self.machines[machine].neighbours.len() {
             self.soon(Event::Dial { machine, life, place });
         }
-        if durability != Durability::Memory {
-            self.soon(Event::Sync { machine, life });
+        match durability {
+            Durability::Memory => {}
+            // What was read back counts as not synced, until that has been done once.
+            Durability::Always => self.soon(Event::Sync { machine, life }),
+            Durability::Everysec => self.at(self.now + SYNC, Event::Sync { machine, life }),
         }
     }
 
@@ -317,10 +320,31 @@ impl<'a> World<'a> {
         self.note(What::Down { node: machine, keeps });
     }
 
+    /// Stops a process as a signal does: links say what was answered last, and the journal is closed.
+    fn stop(&mut self, machine: usize) {
+        if self.machines[machine].stops > 0 || self.machines[machine].process.is_none() {
+            return;
+        }
+        if self.plan.durability != Durability::Memory {
+            self.sync(machine);
+        }
+        let wires: Vec<u64> = self.process(machine).ends.keys().copied().collect();
+        for wire in wires {
+            self.wake(machine, wire);
+            self.close(machine, wire, &LinkEnd::Stopping);
+        }
+        let process = self.process(machine);
+        if let Some(journal) = process.journal.take() {
+            journal.close(&mut process.node).expect("a simulated disk never fails");
+        }
+        self.crash(machine, Keeps::Disk);
+    }
+
     fn break_something(&mut self, index: usize) {
         let fault = &self.plan.faults[index];
         match fault.kind {
             FaultKind::Crash(machine, keeps) => return self.crash(machine, keeps),
+            FaultKind::Restart(machine) => return self.stop(machine),
             FaultKind::Stop(machine) => self.machines[machine].stops += 1,
             FaultKind::Cut(one, other) => self.reset_between(one, other),
             FaultKind::Delay(..) | FaultKind::Hole(..) => {}
@@ -334,7 +358,7 @@ impl<'a> World<'a> {
     fn mend(&mut self, index: usize) {
         let fault = &self.plan.faults[index];
         match fault.kind {
-            FaultKind::Crash(machine, _) => {
+            FaultKind::Crash(machine, _) | FaultKind::Restart(machine) => {
                 if self.machines[machine].process.is_none() {
                     self.start(machine);
                 }
