@@ -106,7 +106,10 @@ impl<'a> Facts<'a> {
                         self.away[*node].push((since, event.at));
                     }
                 }
-                What::Info { .. } | What::LinkDown { .. } | What::Panic { .. } => {}
+                What::Info { .. }
+                | What::LinkDown { .. }
+                | What::SequenceReused { .. }
+                | What::Panic { .. } => {}
             }
         }
         for (node, since) in down {

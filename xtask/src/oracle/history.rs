@@ -130,6 +130,17 @@ pub enum What {
         /// Why.
         reason: String,
     },
+    /// A node gave a sequence to an update that it had given to another one in the same epoch. Only simulations see that.
+    SequenceReused {
+        /// Which node.
+        node: usize,
+        /// The sequence.
+        sequence: u64,
+        /// The AT line that had it first.
+        was: String,
+        /// The AT line that has it now.
+        is: String,
+    },
     /// A node panicked.
     Panic {
         /// Which.

@@ -208,6 +208,14 @@ fn too_much_memory_and_panics_are_found() {
 }
 
 #[test]
+fn a_sequence_that_is_used_twice_is_found() {
+    let mut history = right();
+    let [was, is] = ["AT A +0.500000000 kiwi +1+1 1", "AT A +0.500000000 kiwi +2+2 2"].map(str::to_owned);
+    history.note(9_000, What::SequenceReused { node: 0, sequence: 1, was, is });
+    assert_eq!(violated(&history), ["I12"]);
+}
+
+#[test]
 fn a_history_is_read_as_it_was_written() {
     let mut history = right();
     fault(&mut history, vec![1], 5_000, 6_000);

@@ -146,7 +146,7 @@ impl Plan {
             let until = from + Duration::from_millis(rng.u64(1..most));
             self.faults.push(Fault { from, until, kind });
             // Some come back behind a partition, and have clients before they have links.
-            if let FaultKind::Crash(..) = kind
+            if let FaultKind::Crash(..) | FaultKind::Restart(_) = kind
                 && !damages
                 && rng.bool()
             {

@@ -32,6 +32,8 @@ pub(super) struct Machine {
     pub(super) stale: u64,
     /// The most bytes that it held for one link.
     pub(super) memory: usize,
+    /// Which AT line each sequence of each epoch was given to.
+    pub(super) sequences: BTreeMap<(u64, u64), String>,
 }
 
 #[derive(Debug)]
@@ -112,6 +114,20 @@ impl Machine {
     pub(super) fn clock(&self, now: Duration) -> Time {
         let since = now + Duration::from_nanos(self.clock);
         Time { seconds: EPOCH + since.as_secs(), nanoseconds: since.subsec_nanos() }
+    }
+
+    /// Notes which updates it has learned since a sequence. Returns the sequences that were given before, with both lines.
+    pub(super) fn note_sequences(&mut self, since: u64) -> Vec<(u64, String, String)> {
+        let Some(Process { node, .. }) = &self.process else { return Vec::new() };
+        let mut reused = Vec::new();
+        for (sequence, record) in node.table().changes_after(since) {
+            let line = String::from_utf8_lossy(record.line());
+            let first = self.sequences.entry((node.epoch(), sequence)).or_insert_with(|| line.to_string());
+            if *first != line {
+                reused.push((sequence, first.clone(), line.into_owned()));
+            }
+        }
+        reused
     }
 
     /// All lines that it knows, sorted.

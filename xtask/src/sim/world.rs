@@ -145,6 +145,7 @@ impl<'a> World<'a> {
             said: 0,
             stale: 0,
             memory: 0,
+            sequences: BTreeMap::new(),
         };
         let machines = names.iter().enumerate().map(machine).collect();
         let limits = Limits { journal_bytes: JOURNAL, ..Limits::default() };
@@ -285,6 +286,7 @@ impl<'a> World<'a> {
         let (durability, limits) = (self.plan.durability, self.limits.clone());
         self.machines[machine].start(&self.names, durability, &limits, &mut self.rng);
         self.note(What::Up { node: machine });
+        self.note_sequences(machine, 0);
         let life = self.machines[machine].lives;
         for place in 0..self.machines[machine].neighbours.len() {
             self.soon(Event::Dial { machine, life, place });
@@ -433,8 +435,10 @@ impl<'a> World<'a> {
         for (_, record) in process.node.table().changes_after(old_head) {
             (self.watch)(self.now, machine, &String::from_utf8_lossy(record.line()));
         }
-        let waits =
-            self.plan.durability == Durability::Always && process.node.table().head() > process.synced;
+        self.note_sequences(machine, old_head);
+        let durability = self.plan.durability;
+        let process = self.process(machine);
+        let waits = durability == Durability::Always && process.node.table().head() > process.synced;
         let wires: Vec<u64> = process.ends.keys().copied().collect();
         let grown = process.node.table().head() > old_head;
         let life = self.machines[machine].lives;
@@ -444,6 +448,12 @@ impl<'a> World<'a> {
         }
         if grown {
             wires.into_iter().for_each(|wire| self.soon(Event::Wake { machine, life, wire }));
+        }
+    }
+
+    fn note_sequences(&mut self, machine: usize, since: u64) {
+        for (sequence, was, is) in self.machines[machine].note_sequences(since) {
+            self.note(What::SequenceReused { node: machine, sequence, was, is });
         }
     }
 
