@@ -160,7 +160,7 @@ pub enum Keeps {
     Damaged,
     /// What was on disk: the machine stopped.
     Synced,
-    /// Nothing.
+    /// Nothing, or nothing that can be counted on: its disk had failed before.
     Nothing,
 }
 

@@ -59,6 +59,8 @@ pub enum FaultKind {
     Crash(usize, Keeps),
     /// A node is stopped properly, and starts again when the fault is over.
     Restart(usize),
+    /// Nothing can be written to a node's disk.
+    Disk(usize),
 }
 
 /// A line of a client's.
@@ -132,7 +134,7 @@ impl Plan {
             }
             let (low, high) = edges[rng.usize(..edges.len())];
             let (one, other) = if rng.bool() { (low, high) } else { (high, low) };
-            let (kind, most) = match rng.u8(..11) {
+            let (kind, most) = match rng.u8(..12) {
                 _ if damages => (FaultKind::Crash(node, Keeps::Damaged), 500),
                 0 => (FaultKind::Delay(one, other, Duration::from_millis(rng.u64(10..500))), 3_000),
                 1 | 2 => (FaultKind::Cut(one, other), 3_000),
@@ -141,6 +143,7 @@ impl Plan {
                 6 => (FaultKind::Crash(node, Keeps::Disk), 1_500),
                 7 | 8 => (FaultKind::Crash(node, Keeps::Synced), 1_500),
                 9 => (FaultKind::Restart(node), 500),
+                10 => (FaultKind::Disk(node), 3_000),
                 _ => (FaultKind::Crash(node, Keeps::Nothing), 1_500),
             };
             let until = from + Duration::from_millis(rng.u64(1..most));
@@ -208,7 +211,10 @@ impl FaultKind {
             FaultKind::Delay(one, other, _) | FaultKind::Cut(one, other) | FaultKind::Hole(one, other) => {
                 vec![one, other]
             }
-            FaultKind::Stop(node) | FaultKind::Crash(node, _) | FaultKind::Restart(node) => vec![node],
+            FaultKind::Stop(node)
+            | FaultKind::Crash(node, _)
+            | FaultKind::Restart(node)
+            | FaultKind::Disk(node) => vec![node],
         }
     }
 }

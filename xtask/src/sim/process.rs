@@ -93,7 +93,7 @@ impl Machine {
             let boot = format!("boot-{}", self.boots);
             let epochs = Box::new(move || epochs.u64(1..));
             let opened = Journal::open(self.disk.clone(), &mut node, Some(&boot), epochs);
-            opened.expect("a simulated disk never fails").0
+            opened.expect("a simulated disk can be read").0
         });
         if durability == Durability::Always {
             node.withhold_after(0);
@@ -148,6 +148,16 @@ impl Machine {
 }
 
 impl Process {
+    /// Whether its disk has failed, and it goes on without.
+    pub(super) fn is_degraded(&self) -> bool {
+        self.journal.as_ref().is_some_and(|journal| journal.failure().is_some())
+    }
+
+    /// Up to which sequence nothing has to wait for the disk.
+    pub(super) fn settled(&self) -> u64 {
+        if self.is_degraded() { u64::MAX } else { self.synced }
+    }
+
     /// Which neighbour that is, by its place in the list.
     pub(super) fn neighbour(&self, id: NeighbourId) -> usize {
         self.node.neighbours().position(|(other, _)| other == id).unwrap_or_default()
