@@ -169,6 +169,8 @@ pub enum Keeps {
 pub struct Ending {
     /// All it knows: AT lines, sorted.
     pub lines: Vec<String>,
+    /// Those of them that it would not know after a restart, though it has a disk. Only simulations look.
+    pub not_on_disk: Vec<String>,
     /// AT lines that it said on its links, in all of its lives.
     pub said: u64,
     /// AT lines that it heard and that were no news, in all of its lives.

@@ -66,6 +66,13 @@ fn an_acknowledged_update_that_a_node_lacks_is_lost() {
 }
 
 #[test]
+fn an_update_that_a_restart_would_forget_is_lost() {
+    let mut history = right();
+    history.endings[1].not_on_disk = history.endings[1].lines.clone();
+    assert_eq!(violated(&history), ["I1"]);
+}
+
+#[test]
 fn an_update_whose_node_lost_its_memory_at_once_is_excused_and_one_on_disk_is_not() {
     let lost = |durability, keeps, at| {
         let mut history = right();

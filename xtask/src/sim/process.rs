@@ -132,12 +132,18 @@ impl Machine {
 
     /// All lines that it knows, sorted.
     pub(super) fn known(&self) -> Vec<String> {
-        let Some(process) = &self.process else { return Vec::new() };
-        let records = process.node.table().changes_after(0);
-        let mut lines: Vec<String> =
-            records.map(|(_, record)| String::from_utf8_lossy(record.line()).into_owned()).collect();
-        lines.sort_unstable();
-        lines
+        self.process.as_ref().map(|process| lines_of(&process.node)).unwrap_or_default()
+    }
+
+    /// Those of them that its next process would not find on disk, if there is one. To be called at the end.
+    pub(super) fn not_on_disk(&self) -> Vec<String> {
+        let Some(Process { node, journal: Some(_), .. }) = &self.process else { return Vec::new() };
+        let lives = Lives { epoch: 1, incarnation: 1 };
+        let mut next = Node::new(&self.name, &[], node.limits().clone(), lives);
+        Journal::open(self.disk.clone(), &mut next, None, Box::new(|| 1))
+            .expect("a simulated disk can be read");
+        let kept = lines_of(&next);
+        lines_of(node).into_iter().filter(|line| kept.binary_search(line).is_err()).collect()
     }
 
     /// Lines said in all its lives, and lines heard that were no news.
@@ -145,6 +151,15 @@ impl Machine {
         let counters = self.process.as_ref().map(|process| process.node.counters()).unwrap_or_default();
         (self.said + counters.said, self.stale + counters.stale)
     }
+}
+
+/// All lines that a node knows, sorted.
+fn lines_of(node: &Node) -> Vec<String> {
+    let line = |line: &[u8]| String::from_utf8_lossy(line).into_owned();
+    let mut lines: Vec<String> =
+        node.table().changes_after(0).map(|(_, record)| line(record.line())).collect();
+    lines.sort_unstable();
+    lines
 }
 
 impl Process {

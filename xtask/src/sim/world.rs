@@ -220,7 +220,8 @@ impl<'a> World<'a> {
             let restless = u64::from(self.events > MOST_EVENTS);
             let said_at_rest = restless + said - self.at_rest.get(node).copied().unwrap_or_default();
             let memory = machine.memory as u64;
-            self.history.endings.push(Ending { lines: machine.known(), said, stale, said_at_rest, memory });
+            let (lines, not_on_disk) = (machine.known(), machine.not_on_disk());
+            self.history.endings.push(Ending { lines, not_on_disk, said, stale, said_at_rest, memory });
         }
         Ran {
             history: self.history,
