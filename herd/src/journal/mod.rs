@@ -250,6 +250,9 @@ impl<D: Disk> Journal<D> {
         }
         Line::Boot(&self.boot).write(&mut begin);
         self.log.append(&begin)?;
+        // Before anything new: else a machine that stops soon might bring an older end back, even one that says that
+        // nothing is missing.
+        self.log.sync()?;
         self.size = replayed.size;
         self.size.bytes += begin.len() as u64;
         self.cursors = node.cursors().map(|(_, cursor)| cursor).collect();

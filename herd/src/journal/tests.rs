@@ -19,6 +19,8 @@ struct MemoryDisk(Rc<RefCell<Files>>);
 struct Files {
     journal: Option<File>,
     damaged: Option<File>,
+    /// How much of the file that was synced last is on disk.
+    synced: usize,
     /// Bytes that may still be appended; `None` for any number.
     room: Option<usize>,
     /// Steps until everything fails; `None` for never.
@@ -53,6 +55,13 @@ impl MemoryDisk {
             }
             None => Ok(()),
         }
+    }
+
+    /// The machine stops: what was not synced is gone.
+    fn lose_unsynced(&self) {
+        let files = self.0.borrow();
+        let journal = files.journal.as_ref().expect("a journal");
+        journal.borrow_mut().truncate(files.synced);
     }
 
     fn open(&self, file: File) -> MemoryLog {
@@ -112,7 +121,9 @@ impl Log for MemoryLog {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.disk.step()
+        self.disk.step()?;
+        self.disk.0.borrow_mut().synced = self.length;
+        Ok(())
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
@@ -258,6 +269,32 @@ fn a_stop_of_the_machine_begins_a_new_epoch_unless_the_node_was_stopped_before()
     let (node, _, replayed) = start_after_boot(&disk, 3, "boot-3");
     assert!(replayed.closed);
     assert_eq!(node.epoch(), 2000);
+}
+
+#[test]
+fn a_machine_that_stops_just_after_a_start_brings_no_older_end_back() {
+    // The last lines on disk must not be those of the stop before: they would say that nothing is missing.
+    let disk = MemoryDisk::default();
+    let (mut node, journal, _) = start(&disk, 1);
+    journal.close(&mut node).unwrap();
+    let (mut node, mut journal, _) = start(&disk, 2);
+    report(&mut node, "kiwi +1+1 1");
+    journal.write(&mut node).unwrap();
+    let told_in = node.epoch();
+    disk.lose_unsynced();
+    let (node, ..) = start_after_boot(&disk, 3, "boot-2");
+    assert!(node.table().is_empty());
+    assert_ne!(node.epoch(), told_in);
+}
+
+#[test]
+fn what_was_read_back_is_on_disk_before_anything_new() {
+    let disk = MemoryDisk::default();
+    let before = written(&disk);
+    start(&disk, 2);
+    disk.lose_unsynced();
+    let (after, ..) = start_after_boot(&disk, 3, "boot-2");
+    assert_eq!(known(&after), known(&before));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use crate::graphs::Graph;
 use crate::oracle::{Durability, check};
 use crate::output::{print, table};
-use crate::sim::plan::{Op, Plan};
+use crate::sim::plan::{Op, Plan, WIDE};
 use crate::sim::watch;
 
 /// The setting of the challenges 3d and 3e: <https://fly.io/dist-sys/3d/>.
@@ -61,6 +61,7 @@ fn measure(name: &str, graph: Graph) -> Result<[String; 6]> {
         durability: Durability::Memory,
         latency: LATENCY,
         jitter: Duration::ZERO,
+        window: WIDE,
         faults: Vec::new(),
         end: Duration::from_secs(2) + LASTS,
         ops,

@@ -106,7 +106,10 @@ impl<'a> Facts<'a> {
                         self.away[*node].push((since, event.at));
                     }
                 }
-                What::Info { .. } | What::LinkDown { .. } | What::Panic { .. } => {}
+                What::Info { .. }
+                | What::LinkDown { .. }
+                | What::SequenceReused { .. }
+                | What::Panic { .. } => {}
             }
         }
         for (node, since) in down {
@@ -129,10 +132,17 @@ impl<'a> Facts<'a> {
         self.ends[node].iter().filter(|(at, _)| (known_at..=until).contains(at)).any(|(at, keeps)| {
             match (keeps, self.history.setting.durability) {
                 (Keeps::Nothing | Keeps::Damaged, _) | (_, Memory) => true,
-                (Keeps::Synced, Everysec) => at - known_at <= SYNC_TAKES,
+                (Keeps::Synced, Everysec) => self.awake(node, known_at, *at) <= SYNC_TAKES,
                 (Keeps::Synced, Always) | (Keeps::Disk, _) => false,
             }
         })
+    }
+
+    /// For how long between two moments a node could do anything: a process that is stopped syncs nothing.
+    fn awake(&self, node: usize, from: u64, until: u64) -> u64 {
+        let away =
+            self.away[node].iter().map(|(left, back)| (*back).min(until).saturating_sub((*left).max(from)));
+        (until - from).saturating_sub(away.sum())
     }
 
     /// The name of a node.

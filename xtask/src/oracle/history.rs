@@ -130,6 +130,17 @@ pub enum What {
         /// Why.
         reason: String,
     },
+    /// A node gave a sequence to an update that it had given to another one in the same epoch. Only simulations see that.
+    SequenceReused {
+        /// Which node.
+        node: usize,
+        /// The sequence.
+        sequence: u64,
+        /// The AT line that had it first.
+        was: String,
+        /// The AT line that has it now.
+        is: String,
+    },
     /// A node panicked.
     Panic {
         /// Which.
@@ -149,7 +160,7 @@ pub enum Keeps {
     Damaged,
     /// What was on disk: the machine stopped.
     Synced,
-    /// Nothing.
+    /// Nothing, or nothing that can be counted on: its disk had failed before.
     Nothing,
 }
 
@@ -158,6 +169,8 @@ pub enum Keeps {
 pub struct Ending {
     /// All it knows: AT lines, sorted.
     pub lines: Vec<String>,
+    /// Those of them that it would not know after a restart, though it has a disk. Only simulations look.
+    pub not_on_disk: Vec<String>,
     /// AT lines that it said on its links, in all of its lives.
     pub said: u64,
     /// AT lines that it heard and that were no news, in all of its lives.

@@ -1,4 +1,5 @@
-//! I1: no acknowledged update is lost: every node knows it in the end, or a later one of its client.
+//! I1: no acknowledged update is lost: every node knows it in the end, or a later one of its client; and what a node with
+//! a disk knows in the end, it would know after a restart.
 
 use super::facts::Facts;
 use super::history::Keeps;
@@ -15,7 +16,11 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<String> {
         let instead = instead.map_or("nothing", |update| update.line);
         format!("acknowledged and lost: {} knows {instead}, not {}", node, missing.update.line)
     };
-    missing.map(say).collect()
+    let kept = facts.history.endings.iter().enumerate().flat_map(|(node, ending)| {
+        let line = move |line| format!("not on the disk of {} in the end: {line}", facts.name(node));
+        ending.not_on_disk.iter().map(line)
+    });
+    missing.map(say).chain(kept).collect()
 }
 
 /// How many acknowledged updates are missing, and may be.

@@ -15,6 +15,7 @@
 //! | I9 | no link is dropped without a fault (simulation only) | `links` |
 //! | I10 | memory is bounded | `memory` |
 //! | I11 | nothing panics | `panics` |
+//! | I12 | a sequence is used once in an epoch (simulation only) | `sequences` |
 
 mod answered;
 mod backwards;
@@ -29,6 +30,7 @@ mod memory;
 mod own_reads;
 mod panics;
 mod phantom;
+mod sequences;
 mod update;
 
 #[cfg(test)]
@@ -67,7 +69,7 @@ pub struct Violation {
 /// How an invariant is checked: each violation as its evidence.
 type Check = fn(&Facts<'_>) -> Vec<String>;
 
-const INVARIANTS: [(&str, Check); 11] = [
+const INVARIANTS: [(&str, Check); 12] = [
     ("I1", lost::check),
     ("I2", identical::check),
     ("I3", backwards::check),
@@ -79,6 +81,7 @@ const INVARIANTS: [(&str, Check); 11] = [
     ("I9", links::check),
     ("I10", memory::check),
     ("I11", panics::check),
+    ("I12", sequences::check),
 ];
 
 /// Checks a history.

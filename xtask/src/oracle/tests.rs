@@ -66,6 +66,13 @@ fn an_acknowledged_update_that_a_node_lacks_is_lost() {
 }
 
 #[test]
+fn an_update_that_a_restart_would_forget_is_lost() {
+    let mut history = right();
+    history.endings[1].not_on_disk = history.endings[1].lines.clone();
+    assert_eq!(violated(&history), ["I1"]);
+}
+
+#[test]
 fn an_update_whose_node_lost_its_memory_at_once_is_excused_and_one_on_disk_is_not() {
     let lost = |durability, keeps, at| {
         let mut history = right();
@@ -205,6 +212,14 @@ fn too_much_memory_and_panics_are_found() {
     let mut history = right();
     history.note(9_000, What::Panic { node: 0, message: "oh".to_owned() });
     assert_eq!(violated(&history), ["I11"]);
+}
+
+#[test]
+fn a_sequence_that_is_used_twice_is_found() {
+    let mut history = right();
+    let [was, is] = ["AT A +0.500000000 kiwi +1+1 1", "AT A +0.500000000 kiwi +2+2 2"].map(str::to_owned);
+    history.note(9_000, What::SequenceReused { node: 0, sequence: 1, was, is });
+    assert_eq!(violated(&history), ["I12"]);
 }
 
 #[test]

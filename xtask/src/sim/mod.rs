@@ -62,6 +62,6 @@ pub fn judge(plan: &Plan) -> (Option<Ran>, Verdict) {
             let verdict = check(&ran.history);
             (Some(ran), verdict)
         }
-        Err(panic) => (None, Verdict::of_panic(&panic)),
+        Err(panic) => (None, Verdict::of_panic(&*panic)),
     }
 }

@@ -23,6 +23,8 @@ pub struct Plan {
     pub latency: Duration,
     /// At most so much longer.
     pub jitter: Duration,
+    /// How many bytes may be on their way on a connection, in each direction.
+    pub window: usize,
     /// What is broken.
     pub faults: Vec<Fault>,
     /// What clients say.
@@ -55,6 +57,10 @@ pub enum FaultKind {
     Stop(usize),
     /// A node ends at once, and starts again when the fault is over.
     Crash(usize, Keeps),
+    /// A node is stopped properly, and starts again when the fault is over.
+    Restart(usize),
+    /// Nothing can be written to a node's disk.
+    Disk(usize),
 }
 
 /// A line of a client's.
@@ -70,6 +76,9 @@ pub struct Op {
 
 /// Virtual time begins here, in seconds since 1970.
 pub(super) const EPOCH: u64 = 1_800_000_000;
+
+/// A window that nothing fills.
+pub const WIDE: usize = 128 * 1024;
 
 /// Faults begin and clients talk for at least so long.
 const BUSY: Duration = Duration::from_millis(3_000);
@@ -93,6 +102,8 @@ impl Plan {
             durability: durability.unwrap_or(drawn),
             latency,
             jitter: latency / 2,
+            // Some have to wait for room before they can finish a line.
+            window: if rng.u8(..4) == 0 { rng.usize(100..4_000) } else { WIDE },
             faults: Vec::new(),
             ops: Vec::new(),
             end: BUSY,
@@ -109,11 +120,21 @@ impl Plan {
         // Every tenth run has no faults at all.
         let faults = if rng.u8(..10) == 0 { 0 } else { rng.usize(1..=4 + self.nodes / 5) };
         for _ in 0..faults {
-            let from = Duration::from_millis(rng.u64(..BUSY.as_millis() as u64));
-            let node = rng.usize(..self.nodes);
+            let mut from = Duration::from_millis(rng.u64(..BUSY.as_millis() as u64));
+            let mut node = rng.usize(..self.nodes);
+            // Some nodes are hit again when they have hardly started.
+            let started = self.faults.iter().rev().find_map(|fault| match fault.kind {
+                FaultKind::Crash(node, _) | FaultKind::Restart(node) => Some((node, fault.until)),
+                _ => None,
+            });
+            if let Some((again, at)) = started
+                && rng.u8(..3) == 0
+            {
+                (node, from) = (again, at + Duration::from_millis(rng.u64(..800)));
+            }
             let (low, high) = edges[rng.usize(..edges.len())];
             let (one, other) = if rng.bool() { (low, high) } else { (high, low) };
-            let (kind, most) = match rng.u8(..10) {
+            let (kind, most) = match rng.u8(..12) {
                 _ if damages => (FaultKind::Crash(node, Keeps::Damaged), 500),
                 0 => (FaultKind::Delay(one, other, Duration::from_millis(rng.u64(10..500))), 3_000),
                 1 | 2 => (FaultKind::Cut(one, other), 3_000),
@@ -121,12 +142,14 @@ impl Plan {
                 5 => (FaultKind::Stop(node), 4_000),
                 6 => (FaultKind::Crash(node, Keeps::Disk), 1_500),
                 7 | 8 => (FaultKind::Crash(node, Keeps::Synced), 1_500),
+                9 => (FaultKind::Restart(node), 500),
+                10 => (FaultKind::Disk(node), 3_000),
                 _ => (FaultKind::Crash(node, Keeps::Nothing), 1_500),
             };
             let until = from + Duration::from_millis(rng.u64(1..most));
             self.faults.push(Fault { from, until, kind });
             // Some come back behind a partition, and have clients before they have links.
-            if let FaultKind::Crash(..) = kind
+            if let FaultKind::Crash(..) | FaultKind::Restart(_) = kind
                 && !damages
                 && rng.bool()
             {
@@ -188,7 +211,10 @@ impl FaultKind {
             FaultKind::Delay(one, other, _) | FaultKind::Cut(one, other) | FaultKind::Hole(one, other) => {
                 vec![one, other]
             }
-            FaultKind::Stop(node) | FaultKind::Crash(node, _) => vec![node],
+            FaultKind::Stop(node)
+            | FaultKind::Crash(node, _)
+            | FaultKind::Restart(node)
+            | FaultKind::Disk(node) => vec![node],
         }
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Machine {
     pub(super) stale: u64,
     /// The most bytes that it held for one link.
     pub(super) memory: usize,
+    /// Which AT line each sequence of each epoch was given to.
+    pub(super) sequences: BTreeMap<(u64, u64), String>,
 }
 
 #[derive(Debug)]
@@ -91,7 +93,7 @@ impl Machine {
             let boot = format!("boot-{}", self.boots);
             let epochs = Box::new(move || epochs.u64(1..));
             let opened = Journal::open(self.disk.clone(), &mut node, Some(&boot), epochs);
-            opened.expect("a simulated disk never fails").0
+            opened.expect("a simulated disk can be read").0
         });
         if durability == Durability::Always {
             node.withhold_after(0);
@@ -114,14 +116,34 @@ impl Machine {
         Time { seconds: EPOCH + since.as_secs(), nanoseconds: since.subsec_nanos() }
     }
 
+    /// Notes which updates it has learned since a sequence. Returns the sequences that were given before, with both lines.
+    pub(super) fn note_sequences(&mut self, since: u64) -> Vec<(u64, String, String)> {
+        let Some(Process { node, .. }) = &self.process else { return Vec::new() };
+        let mut reused = Vec::new();
+        for (sequence, record) in node.table().changes_after(since) {
+            let line = String::from_utf8_lossy(record.line());
+            let first = self.sequences.entry((node.epoch(), sequence)).or_insert_with(|| line.to_string());
+            if *first != line {
+                reused.push((sequence, first.clone(), line.into_owned()));
+            }
+        }
+        reused
+    }
+
     /// All lines that it knows, sorted.
     pub(super) fn known(&self) -> Vec<String> {
-        let Some(process) = &self.process else { return Vec::new() };
-        let records = process.node.table().changes_after(0);
-        let mut lines: Vec<String> =
-            records.map(|(_, record)| String::from_utf8_lossy(record.line()).into_owned()).collect();
-        lines.sort_unstable();
-        lines
+        self.process.as_ref().map(|process| lines_of(&process.node)).unwrap_or_default()
+    }
+
+    /// Those of them that its next process would not find on disk, if there is one. To be called at the end.
+    pub(super) fn not_on_disk(&self) -> Vec<String> {
+        let Some(Process { node, journal: Some(_), .. }) = &self.process else { return Vec::new() };
+        let lives = Lives { epoch: 1, incarnation: 1 };
+        let mut next = Node::new(&self.name, &[], node.limits().clone(), lives);
+        Journal::open(self.disk.clone(), &mut next, None, Box::new(|| 1))
+            .expect("a simulated disk can be read");
+        let kept = lines_of(&next);
+        lines_of(node).into_iter().filter(|line| kept.binary_search(line).is_err()).collect()
     }
 
     /// Lines said in all its lives, and lines heard that were no news.
@@ -131,7 +153,26 @@ impl Machine {
     }
 }
 
+/// All lines that a node knows, sorted.
+fn lines_of(node: &Node) -> Vec<String> {
+    let line = |line: &[u8]| String::from_utf8_lossy(line).into_owned();
+    let mut lines: Vec<String> =
+        node.table().changes_after(0).map(|(_, record)| line(record.line())).collect();
+    lines.sort_unstable();
+    lines
+}
+
 impl Process {
+    /// Whether its disk has failed, and it goes on without.
+    pub(super) fn is_degraded(&self) -> bool {
+        self.journal.as_ref().is_some_and(|journal| journal.failure().is_some())
+    }
+
+    /// Up to which sequence nothing has to wait for the disk.
+    pub(super) fn settled(&self) -> u64 {
+        if self.is_degraded() { u64::MAX } else { self.synced }
+    }
+
     /// Which neighbour that is, by its place in the list.
     pub(super) fn neighbour(&self, id: NeighbourId) -> usize {
         self.node.neighbours().position(|(other, _)| other == id).unwrap_or_default()

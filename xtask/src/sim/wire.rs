@@ -14,6 +14,8 @@ pub(super) struct Wire {
     pub(super) lives: [u64; 2],
     /// What is on its way to each side.
     pipes: [Pipe; 2],
+    /// So many bytes may be on their way in each direction; beyond that the sender has to wait.
+    window: usize,
 }
 
 #[derive(Debug, Default)]
@@ -32,12 +34,9 @@ pub(super) enum Piece {
     End,
 }
 
-/// So many bytes may be on their way in each direction; beyond that the sender has to wait.
-const WINDOW: usize = 128 * 1024;
-
 impl Wire {
-    pub(super) fn new(machines: [usize; 2], lives: [u64; 2]) -> Wire {
-        Wire { machines, lives, pipes: Default::default() }
+    pub(super) fn new(machines: [usize; 2], lives: [u64; 2], window: usize) -> Wire {
+        Wire { machines, lives, pipes: Default::default(), window }
     }
 
     /// Sends towards a side as much as fits, in pieces, none of which overtakes another. Returns how much that was,
@@ -50,7 +49,7 @@ impl Wire {
         rng: &mut Rng,
     ) -> (usize, Vec<Duration>) {
         let pipe = &mut self.pipes[to];
-        let length = if pipe.ended { 0 } else { bytes.len().min(WINDOW - pipe.bytes) };
+        let length = if pipe.ended { 0 } else { bytes.len().min(self.window - pipe.bytes) };
         let (mut rest, mut times) = (&bytes[..length], Vec::new());
         while !rest.is_empty() {
             let cut = if rng.u8(..4) == 0 { rng.usize(1..=rest.len()) } else { rest.len() };
@@ -86,7 +85,7 @@ impl Wire {
 
     /// Whether nothing can be sent towards a side for now.
     pub(super) fn is_full(&self, to: usize) -> bool {
-        self.pipes[to].bytes >= WINDOW
+        self.pipes[to].bytes >= self.window
     }
 }
 

@@ -3,13 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
 use std::time::Duration;
 
 use fastrand::Rng;
+use herd::journal::{Journal, Log, Snapshot};
 use herd::message::{Lines, Piece as LinePiece};
-use herd::node::{Answer, Limits, Link, LinkEnd, LinkEvent, LinkId, Outcome};
+use herd::node::{Answer, Limits, Link, LinkEnd, LinkEvent, LinkId, Node, Outcome};
 
-use super::disk::SimDisk;
+use super::disk::{SimDisk, SimFile};
 use super::network::Broken;
 use super::plan::{FaultKind, Plan};
 use super::process::{Dialling, End, Machine, Process, Promised};
@@ -69,6 +71,11 @@ enum Event {
         machine: usize,
         life: u64,
         place: usize,
+    },
+    /// The disk is looked after, whoever waits for it.
+    Tick {
+        machine: usize,
+        life: u64,
     },
     /// The disk has what was appended.
     Sync {
@@ -145,6 +152,7 @@ impl<'a> World<'a> {
             said: 0,
             stale: 0,
             memory: 0,
+            sequences: BTreeMap::new(),
         };
         let machines = names.iter().enumerate().map(machine).collect();
         let limits = Limits { journal_bytes: JOURNAL, ..Limits::default() };
@@ -212,7 +220,8 @@ impl<'a> World<'a> {
             let restless = u64::from(self.events > MOST_EVENTS);
             let said_at_rest = restless + said - self.at_rest.get(node).copied().unwrap_or_default();
             let memory = machine.memory as u64;
-            self.history.endings.push(Ending { lines: machine.known(), said, stale, said_at_rest, memory });
+            let (lines, not_on_disk) = (machine.known(), machine.not_on_disk());
+            self.history.endings.push(Ending { lines, not_on_disk, said, stale, said_at_rest, memory });
         }
         Ran {
             history: self.history,
@@ -246,8 +255,16 @@ impl<'a> World<'a> {
             Event::Wake { machine, life, wire } if self.is_life(machine, life) => self.wake(machine, wire),
             Event::Dial { machine, life, place } if self.is_life(machine, life) => self.dial(machine, place),
             Event::Sync { machine, life } if self.is_life(machine, life) => self.sync(machine),
+            Event::Tick { machine, life } if self.is_life(machine, life) => {
+                self.sync(machine);
+                self.at(self.now + SYNC, Event::Tick { machine, life });
+            }
             Event::TakeOver { machine, life } if self.is_life(machine, life) => self.take_over(machine),
-            Event::Wake { .. } | Event::Dial { .. } | Event::Sync { .. } | Event::TakeOver { .. } => {}
+            Event::Wake { .. }
+            | Event::Dial { .. }
+            | Event::Tick { .. }
+            | Event::Sync { .. }
+            | Event::TakeOver { .. } => {}
             Event::Say { node, line, retries } => self.say(node, line, retries),
             Event::FaultBegins(fault) => self.break_something(fault),
             Event::FaultEnds(fault) => self.mend(fault),
@@ -263,6 +280,7 @@ impl<'a> World<'a> {
             Event::Accept { wire } => self.wires.get(wire).map(|wire| wire.machines[1]),
             Event::Wake { machine, .. }
             | Event::Dial { machine, .. }
+            | Event::Tick { machine, .. }
             | Event::Sync { machine, .. }
             | Event::TakeOver { machine, .. } => Some(*machine),
             Event::Say { node, .. } => Some(*node),
@@ -285,11 +303,16 @@ impl<'a> World<'a> {
         let (durability, limits) = (self.plan.durability, self.limits.clone());
         self.machines[machine].start(&self.names, durability, &limits, &mut self.rng);
         self.note(What::Up { node: machine });
+        self.note_sequences(machine, 0);
         let life = self.machines[machine].lives;
         for place in 0..self.machines[machine].neighbours.len() {
             self.soon(Event::Dial { machine, life, place });
         }
         if durability != Durability::Memory {
+            self.at(self.now + SYNC, Event::Tick { machine, life });
+        }
+        if durability == Durability::Always {
+            // What was read back counts as not synced, and the first word of a neighbour asks for that.
             self.soon(Event::Sync { machine, life });
         }
     }
@@ -298,6 +321,7 @@ impl<'a> World<'a> {
     fn crash(&mut self, machine: usize, keeps: Keeps) {
         (self.machines[machine].said, self.machines[machine].stale) = self.machines[machine].totals();
         let Some(process) = self.machines[machine].process.take() else { return };
+        let was_degraded = process.is_degraded();
         for promised in process.promised {
             self.note(What::Info { op: promised.op });
         }
@@ -314,15 +338,41 @@ impl<'a> World<'a> {
             Keeps::Nothing => disk.lose_everything(),
         }
         self.machines[machine].boots += u64::from(matches!(keeps, Keeps::Synced | Keeps::Nothing));
+        let keeps = if was_degraded { Keeps::Nothing } else { keeps };
         self.note(What::Down { node: machine, keeps });
+    }
+
+    /// Stops a process as a signal does: links say what was answered last, and the journal is closed.
+    fn stop(&mut self, machine: usize) {
+        if self.machines[machine].stops > 0 || self.machines[machine].process.is_none() {
+            return;
+        }
+        if self.plan.durability != Durability::Memory {
+            self.sync(machine);
+        }
+        let wires: Vec<u64> = self.process(machine).ends.keys().copied().collect();
+        for wire in wires {
+            self.wake(machine, wire);
+            self.close(machine, wire, &LinkEnd::Stopping);
+        }
+        let process = self.process(machine);
+        if !process.is_degraded()
+            && let Some(journal) = process.journal.take()
+        {
+            // A journal that is not closed is as good as that of a process that was killed.
+            let _ = journal.close(&mut process.node);
+        }
+        self.crash(machine, Keeps::Disk);
     }
 
     fn break_something(&mut self, index: usize) {
         let fault = &self.plan.faults[index];
         match fault.kind {
             FaultKind::Crash(machine, keeps) => return self.crash(machine, keeps),
+            FaultKind::Restart(machine) => return self.stop(machine),
             FaultKind::Stop(machine) => self.machines[machine].stops += 1,
             FaultKind::Cut(one, other) => self.reset_between(one, other),
+            FaultKind::Disk(machine) => self.machines[machine].disk.fail(true),
             FaultKind::Delay(..) | FaultKind::Hole(..) => {}
         }
         self.broken.begin(fault);
@@ -334,13 +384,14 @@ impl<'a> World<'a> {
     fn mend(&mut self, index: usize) {
         let fault = &self.plan.faults[index];
         match fault.kind {
-            FaultKind::Crash(machine, _) => {
+            FaultKind::Crash(machine, _) | FaultKind::Restart(machine) => {
                 if self.machines[machine].process.is_none() {
                     self.start(machine);
                 }
                 return;
             }
             FaultKind::Stop(machine) => self.machines[machine].stops -= 1,
+            FaultKind::Disk(machine) => self.machines[machine].disk.fail(false),
             FaultKind::Hole(..) => {
                 for (wire, side) in
                     self.wires.keys().copied().flat_map(|wire| [(wire, 0), (wire, 1)]).collect::<Vec<_>>()
@@ -391,26 +442,26 @@ impl<'a> World<'a> {
         debug_assert_eq!(answered, Answer::Written);
         let answer = String::from_utf8_lossy(&out).lines().next().unwrap_or_default().to_owned();
         let sequence = process.node.table().head();
-        let waits = self.plan.durability == Durability::Always && process.synced < sequence;
-        if waits {
-            process.promised.push_back(Promised { sequence, op, answer });
+        self.changed(node, head);
+        if self.plan.durability == Durability::Always && self.process(node).settled() < sequence {
+            self.process(node).promised.push_back(Promised { sequence, op, answer });
         } else {
             self.note(What::Ok { op, answer });
         }
-        self.changed(node, head);
     }
 
     /// What a change of the table brings about: the journal is written, the disk waited for, and links say what is new.
     fn changed(&mut self, machine: usize, old_head: u64) {
         let process = self.machines[machine].process.as_mut().expect("a process that has changed");
-        if let Some(journal) = &mut process.journal {
-            journal.write(&mut process.node).expect("a simulated disk never fails");
-        }
+        let failed =
+            process.journal.as_mut().is_some_and(|journal| journal.write(&mut process.node).is_err());
         for (_, record) in process.node.table().changes_after(old_head) {
             (self.watch)(self.now, machine, &String::from_utf8_lossy(record.line()));
         }
-        let waits =
-            self.plan.durability == Durability::Always && process.node.table().head() > process.synced;
+        self.note_sequences(machine, old_head);
+        let durability = self.plan.durability;
+        let process = self.process(machine);
+        let waits = durability == Durability::Always && process.node.table().head() > process.settled();
         let wires: Vec<u64> = process.ends.keys().copied().collect();
         let grown = process.node.table().head() > old_head;
         let life = self.machines[machine].lives;
@@ -421,51 +472,67 @@ impl<'a> World<'a> {
         if grown {
             wires.into_iter().for_each(|wire| self.soon(Event::Wake { machine, life, wire }));
         }
+        if failed {
+            self.settle(machine);
+        }
+    }
+
+    fn note_sequences(&mut self, machine: usize, since: u64) {
+        for (sequence, was, is) in self.machines[machine].note_sequences(since) {
+            self.note(What::SequenceReused { node: machine, sequence, was, is });
+        }
     }
 
     // The disk.
 
+    /// Waits for the disk, and begins to write the journal anew if that is worth it.
     fn sync(&mut self, machine: usize) {
-        use herd::journal::Log;
-        let durability = self.plan.durability;
-        let process = self.machines[machine].process.as_mut().expect("a process that syncs");
+        let process = self.process(machine);
         let Some(journal) = &mut process.journal else { return };
-        journal.log().clone().sync().expect("a simulated disk never fails");
-        process.synced = journal.written();
         process.syncing = false;
+        if journal.failure().is_none() {
+            match journal.log().clone().sync() {
+                Ok(()) => process.synced = journal.written(),
+                Err(error) => journal.fail(&mut process.node, &error),
+            }
+        }
         let begins = process.snapshot.is_none() && journal.wants_snapshot(&process.node, JOURNAL);
         if begins {
-            let mut snapshot = journal.begin_snapshot(&process.node).expect("a simulated disk never fails");
-            snapshot.collect(&process.node);
-            snapshot.append().expect("a simulated disk never fails");
-            process.snapshot = Some(snapshot);
+            process.snapshot = begin_snapshot(journal, &process.node).ok();
         }
-        if durability == Durability::Always {
-            process.node.withhold_after(process.synced);
-        }
-        let mut kept = Vec::new();
-        while process.promised.front().is_some_and(|promised| promised.sequence <= process.synced) {
-            kept.extend(process.promised.pop_front());
-        }
-        let wires: Vec<u64> = process.ends.keys().copied().collect();
-        let life = self.machines[machine].lives;
-        kept.into_iter()
-            .for_each(|promised| self.note(What::Ok { op: promised.op, answer: promised.answer }));
-        if begins {
+        if process.snapshot.is_some() && begins {
             let after = SNAPSHOT.mul_f64(self.rng.f64());
+            let life = self.machines[machine].lives;
             self.at(self.now + after, Event::TakeOver { machine, life });
         }
-        if durability == Durability::Always {
-            wires.into_iter().for_each(|wire| self.soon(Event::Wake { machine, life, wire }));
-        } else {
-            self.at(self.now + SYNC, Event::Sync { machine, life });
-        }
+        self.settle(machine);
     }
 
     fn take_over(&mut self, machine: usize) {
         let process = self.process(machine);
-        if let (Some(journal), Some(snapshot)) = (&mut process.journal, process.snapshot.take()) {
-            journal.take_over(snapshot, &process.node).expect("a simulated disk never fails");
+        if let (Some(journal), Some(snapshot)) = (&mut process.journal, process.snapshot.take())
+            && journal.take_over(snapshot, &process.node).is_ok()
+        {
+            process.synced = journal.written();
+            self.settle(machine);
+        }
+    }
+
+    /// What has been waited for on disk, or need not be waited for any more, may be told.
+    fn settle(&mut self, machine: usize) {
+        let always = self.plan.durability == Durability::Always;
+        let life = self.machines[machine].lives;
+        let process = self.process(machine);
+        let settled = process.settled();
+        let kept = process.promised.partition_point(|promised| promised.sequence <= settled);
+        let kept: Vec<Promised> = process.promised.drain(..kept).collect();
+        kept.into_iter()
+            .for_each(|promised| self.note(What::Ok { op: promised.op, answer: promised.answer }));
+        if always {
+            let process = self.process(machine);
+            process.node.withhold_after(settled);
+            let wires: Vec<u64> = process.ends.keys().copied().collect();
+            wires.into_iter().for_each(|wire| self.soon(Event::Wake { machine, life, wire }));
         }
     }
 
@@ -490,7 +557,7 @@ impl<'a> World<'a> {
         self.next_wire += 1;
         let wire = self.next_wire;
         let lives = [self.machines[machine].lives, self.machines[to].lives];
-        self.wires.insert(wire, Wire::new([machine, to], lives));
+        self.wires.insert(wire, Wire::new([machine, to], lives, self.plan.window));
         self.add_end(machine, wire, 0, Some(place));
         self.at(self.now + there, Event::Accept { wire });
     }
@@ -531,21 +598,25 @@ impl<'a> World<'a> {
     /// Lets an end look after its link: says what is due, and when to be woken again.
     fn wake(&mut self, machine: usize, wire: u64) {
         let now = self.now;
-        let Machine { process, memory, .. } = &mut self.machines[machine];
-        let process = process.as_mut().expect("a process that wakes");
-        let Some(end) = process.ends.get_mut(&wire) else { return };
-        let mut result = end.link.check_alive(&process.node, now);
-        if result.is_ok() && end.sent == end.out.len() {
-            end.out.clear();
-            end.sent = 0;
-            result = end.link.transmit(&mut process.node, now, &mut end.out);
-            self.messages += u64::from(!end.out.is_empty());
-            *memory = (*memory).max(end.out.len());
+        loop {
+            let Machine { process, memory, .. } = &mut self.machines[machine];
+            let process = process.as_mut().expect("a process that wakes");
+            let Some(end) = process.ends.get_mut(&wire) else { return };
+            let mut result = end.link.check_alive(&process.node, now);
+            if result.is_ok() && end.sent == end.out.len() {
+                end.out.clear();
+                end.sent = 0;
+                result = end.link.transmit(&mut process.node, now, &mut end.out);
+                self.messages += u64::from(!end.out.is_empty());
+                *memory = (*memory).max(end.out.len());
+            }
+            if let Err(reason) = result {
+                return self.close(machine, wire, &reason);
+            }
+            if self.send(machine, wire) == 0 {
+                break;
+            }
         }
-        if let Err(reason) = result {
-            return self.close(machine, wire, &reason);
-        }
-        self.send(machine, wire);
         let process = self.process(machine);
         let Some(end) = process.ends.get_mut(&wire) else { return };
         let deadline = end.link.deadline(&process.node, end.sent < end.out.len());
@@ -557,14 +628,14 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Sends as much as the wire takes of what an end has to say.
-    fn send(&mut self, machine: usize, wire: u64) {
+    /// Sends as much as the wire takes of what an end has to say. Returns how many bytes that was.
+    fn send(&mut self, machine: usize, wire: u64) -> usize {
         let Some(end) =
             self.machines[machine].process.as_mut().and_then(|process| process.ends.get_mut(&wire))
         else {
-            return;
+            return 0;
         };
-        let Some(way) = self.wires.get_mut(&wire) else { return };
+        let Some(way) = self.wires.get_mut(&wire) else { return 0 };
         let to = 1 - end.side;
         let (from, towards) = (way.machines[end.side], way.machines[to]);
         let delay = self.broken.delay(from, towards);
@@ -573,6 +644,7 @@ impl<'a> World<'a> {
         let (sent, times) = way.send(to, &end.out[end.sent..], arrival, &mut self.rng);
         end.sent += sent;
         times.into_iter().for_each(|at| self.at(at, Event::Arrive { wire, side: to }));
+        sent
     }
 
     fn send_end(&mut self, wire: u64, to: usize) {
@@ -717,6 +789,13 @@ impl<'a> World<'a> {
             }
         }
     }
+}
+
+fn begin_snapshot(journal: &mut Journal<SimDisk>, node: &Node) -> io::Result<Snapshot<SimFile>> {
+    let mut snapshot = journal.begin_snapshot(node)?;
+    snapshot.collect(node);
+    snapshot.append()?;
+    Ok(snapshot)
 }
 
 fn micros(duration: Duration) -> u64 {
