@@ -1,7 +1,8 @@
 //! The real disk: a folder with the journal in it.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -39,8 +40,8 @@ impl Folder {
     /// # Errors
     /// Another process has it, or the system says no.
     pub fn open(path: &Path) -> io::Result<Folder> {
-        fs::create_dir_all(path)?;
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(LOCK))?;
+        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        let lock = private().create(true).truncate(false).write(true).open(path.join(LOCK))?;
         match lock.try_lock() {
             Ok(()) => Ok(Folder { path: path.to_owned(), _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(io::Error::other("another process uses it")),
@@ -58,6 +59,13 @@ impl Folder {
     }
 }
 
+/// Where people are is nobody else's business.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.mode(0o600);
+    options
+}
+
 impl Disk for Folder {
     type Log = LogFile;
 
@@ -70,7 +78,7 @@ impl Disk for Folder {
     }
 
     fn log(&mut self) -> io::Result<LogFile> {
-        let file = OpenOptions::new().create(true).append(true).open(self.file(JOURNAL))?;
+        let file = private().create(true).append(true).open(self.file(JOURNAL))?;
         let length = file.metadata()?.len();
         Ok(LogFile { file: Arc::new(file), length })
     }
@@ -79,7 +87,7 @@ impl Disk for Folder {
         let path = self.file(DRAFT);
         // Not truncated: what an earlier draft left behind would stay for those who have it open.
         let _ = fs::remove_file(&path);
-        let file = OpenOptions::new().create_new(true).append(true).open(path)?;
+        let file = private().create_new(true).append(true).open(path)?;
         Ok(LogFile { file: Arc::new(file), length: 0 })
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -50,9 +51,11 @@ fn a_killed_node_says_the_same_after_its_restart_and_forgets_without_a_folder() 
 }
 
 #[test]
-fn a_data_folder_is_used_by_one_process_and_belongs_to_one_node() {
+fn a_data_folder_is_private_and_used_by_one_process_and_belongs_to_one_node() {
     let folder = folder("shared");
     let node = start("shared", &folder, &[]);
+    let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(folder.clone()), mode(folder.join("journal"))), (0o700, 0o600));
     let second = |name: &str| {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("herd"));
         command.args([
