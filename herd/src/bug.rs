@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 /// Something that a node could do wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "planted-bugs", derive(PartialOrd, Ord))]
+#[cfg_attr(feature = "planted-bugs", derive(clap::ValueEnum))]
 pub enum Bug {
     /// A new link says only what is new from then on.
     NoResync,
@@ -62,7 +62,7 @@ pub(crate) const fn reprinted(line: &[u8]) -> Cow<'_, [u8]> {
 }
 
 #[cfg(feature = "planted-bugs")]
-pub use planted::{ALL, plant};
+pub use planted::plant;
 
 #[cfg(feature = "planted-bugs")]
 pub(crate) use planted::{is_planted, note_said, reprinted, said};
@@ -73,25 +73,7 @@ mod planted {
     use std::cell::{Cell, RefCell};
     use std::collections::BTreeMap;
 
-    use super::Bug::{self, *};
-
-    /// All of them.
-    pub const ALL: [Bug; 14] = [
-        NoResync,
-        NoHeartbeat,
-        NoTieBreak,
-        SenderSideCursor,
-        ArrivalOrderWins,
-        SplitHorizonByName,
-        StarvedHeartbeat,
-        CompactionLosesCursor,
-        TornLineApplied,
-        SkewReprinted,
-        EpochKeptAfterLostTail,
-        RenumberedOnReplay,
-        CursorsKeptAfterBadRecord,
-        MarkBeforeLines,
-    ];
+    use super::Bug;
 
     thread_local! {
         static PLANTED: Cell<Option<Bug>> = const { Cell::new(None) };
@@ -105,7 +87,7 @@ mod planted {
     }
 
     pub(crate) fn note_said(epoch: u64, neighbour: u16, sequence: u64) {
-        if is_planted(SenderSideCursor) {
+        if is_planted(Bug::SenderSideCursor) {
             SAID.with_borrow_mut(|said| said.insert((epoch, neighbour), sequence));
         }
     }
@@ -121,7 +103,7 @@ mod planted {
     pub(crate) fn reprinted(line: &[u8]) -> Cow<'_, [u8]> {
         let fields: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
         match *fields.as_slice() {
-            [word, server, _, client, place, stamp] if is_planted(SkewReprinted) => {
+            [word, server, _, client, place, stamp] if is_planted(Bug::SkewReprinted) => {
                 Cow::Owned([word, server, b"+0.000000000", client, place, stamp].join(&b' '))
             }
             _ => Cow::Borrowed(line),

@@ -26,19 +26,21 @@ pub fn run() -> Result<()> {
 pub fn run() -> Result<()> {
     use crate::output::{print, table};
     use anyhow::ensure;
-    use herd::bug::{ALL, plant};
+    use clap::ValueEnum;
+    use herd::bug::{Bug, plant};
 
     // A node that panics over a bug has found it; what it says is in the verdict.
     std::panic::set_hook(Box::new(|_| {}));
     let mut rows = vec![["BUG", "FOUND BY", "AT SEED", "EVIDENCE"].map(str::to_owned)];
     let mut missed = 0;
-    for bug in ALL {
-        plant(Some(bug));
+    for bug in Bug::value_variants() {
+        plant(Some(*bug));
         let found = find();
         plant(None);
         missed += usize::from(found.is_none());
         let [by, seed, evidence] = found.unwrap_or_else(|| ["-", "-", "not found"].map(str::to_owned));
-        rows.push([format!("{bug:?}"), by, seed, evidence]);
+        let name = bug.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        rows.push([name, by, seed, evidence]);
     }
     print(&table(&rows))?;
     ensure!(missed == 0, "{missed} bugs were not found within {SEEDS} seeds");
