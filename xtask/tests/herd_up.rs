@@ -184,6 +184,38 @@ fn a_herd_whose_nodes_have_all_died_is_restarted_whole() {
 }
 
 #[test]
+fn nodes_know_what_they_knew_after_a_kill_of_all_but_not_after_a_new_herd_up_nor_in_memory() {
+    let checkout = Checkout::new("data");
+    let (all, kiwi) = (["Node1", "Node2"], "IAMAT kiwi +34.0-118.4 1");
+    let kill_and_ask = || {
+        checkout.run(&[&["herd-kill"][..], &all].concat());
+        checkout.run(&["herd-restart"]);
+        checkout.run(&["say", "Node2", "WHATSAT kiwi 0 0"])
+    };
+    let durability = || checkout.nodes().iter().map(|node| node["durability"].clone()).collect::<Vec<_>>();
+    let data = checkout.folder.join("kept").display().to_string();
+
+    checkout.up(&["--nodes", "2"]);
+    assert_eq!(durability(), ["everysec", "everysec"]);
+    let told = checkout.run(&["say", "Node2", kiwi]);
+    assert!(kill_and_ask().starts_with(&told), "{told}");
+    checkout.run(&["herd-down"]);
+
+    checkout.up(&["--nodes", "2", "--data-dir", &data]);
+    assert_eq!(checkout.run(&["say", "Node2", "WHATSAT kiwi 0 0"]), "? WHATSAT kiwi 0 0\n");
+    let told = checkout.run(&["say", "Node2", kiwi]);
+    checkout.run(&["herd-down"]);
+    checkout.up(&["--nodes", "2", "--data-dir", &data]);
+    assert!(checkout.run(&["say", "Node2", "WHATSAT kiwi 0 0"]).starts_with(&told), "{told}");
+    checkout.run(&["herd-down"]);
+
+    checkout.up(&["--nodes", "2", "--memory"]);
+    assert_eq!(durability(), ["memory", "memory"]);
+    checkout.run(&["say", "Node2", kiwi]);
+    assert_eq!(kill_and_ask(), "? WHATSAT kiwi 0 0\n");
+}
+
+#[test]
 fn a_herd_dies_with_its_supervisor_even_when_that_is_killed() {
     let checkout = Checkout::new("orphans");
     checkout.up(&[]);
