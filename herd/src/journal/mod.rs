@@ -46,6 +46,8 @@ pub struct Journal<D: Disk> {
     size: Size,
     /// What the disk said when it failed.
     failure: Option<String>,
+    /// What it said when a draft may or may not have taken the file's place: the next write fails of it.
+    unplaced: Option<io::Error>,
     /// One write's bytes.
     buffer: Vec<u8>,
 }
@@ -112,6 +114,7 @@ impl<D: Disk> Journal<D> {
             cursors: Vec::new(),
             size: Size::default(),
             failure: None,
+            unplaced: None,
             buffer: Vec::new(),
         };
         // What goes wrong from here on is what may go wrong later as well.
@@ -134,6 +137,10 @@ impl<D: Disk> Journal<D> {
     pub fn write(&mut self, node: &mut Node) -> io::Result<()> {
         if self.failure.is_some() {
             return Ok(());
+        }
+        if let Some(error) = self.unplaced.take() {
+            self.fail(node, &error);
+            return Err(error);
         }
         self.buffer.clear();
         let mut size = self.size;
@@ -201,13 +208,19 @@ impl<D: Disk> Journal<D> {
     /// Puts a snapshot in the place of the journal, with all that has changed since it was collected.
     ///
     /// # Errors
-    /// The disk has failed: the journal is what it was.
+    /// The disk has failed. The journal may be what it was or the snapshot, so nothing more is appended: if it worked until
+    /// now, the next [write](Self::write) fails.
     pub fn take_over(&mut self, mut snapshot: Snapshot<D::Log>, node: &Node) -> io::Result<()> {
         let cursors = snapshot.finish(node)?;
-        let mut draft = self.disk.install(snapshot.log)?;
-        std::mem::swap(&mut self.log, &mut draft);
+        match self.disk.install(snapshot.log) {
+            Ok(log) => self.log = log,
+            Err(error) => {
+                self.unplaced = Some(io::Error::new(error.kind(), error.to_string()));
+                return Err(error);
+            }
+        }
         (self.written, self.cursors, self.size) = (node.table().head(), cursors, snapshot.size);
-        self.failure = None;
+        (self.failure, self.unplaced) = (None, None);
         Ok(())
     }
 

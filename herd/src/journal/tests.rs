@@ -25,6 +25,8 @@ struct Files {
     room: Option<usize>,
     /// Steps until everything fails; `None` for never.
     steps: Option<usize>,
+    /// Whether a draft takes the journal's place and the disk says that it failed: the folder could not be synced.
+    fails_after_install: bool,
 }
 
 type File = Rc<RefCell<Vec<u8>>>;
@@ -91,8 +93,13 @@ impl Disk for MemoryDisk {
 
     fn install(&mut self, draft: MemoryLog) -> io::Result<MemoryLog> {
         self.step()?;
-        self.0.borrow_mut().journal = Some(Rc::clone(&draft.file));
-        Ok(draft)
+        let mut files = self.0.borrow_mut();
+        files.journal = Some(Rc::clone(&draft.file));
+        if files.fails_after_install {
+            Err(io::Error::other("the folder cannot be synced"))
+        } else {
+            Ok(draft)
+        }
     }
 
     fn keep_damaged(&mut self) -> io::Result<()> {
@@ -437,6 +444,26 @@ fn a_full_disk_stops_nothing_and_the_journal_is_whole_again_when_there_is_room()
     write_anew(&mut journal, &node).unwrap();
     assert!(journal.failure().is_none());
     let (killed, ..) = start(&disk, 3);
+    assert_eq!((known(&killed), killed.epoch()), (known(&node), 1001));
+}
+
+#[test]
+fn a_draft_that_may_have_taken_the_journal_s_place_is_a_failure() {
+    let disk = MemoryDisk::default();
+    let (mut node, mut journal, _) = start(&disk, 1);
+    report(&mut node, "kiwi +1+1 1");
+    journal.write(&mut node).unwrap();
+    disk.0.borrow_mut().fails_after_install = true;
+    assert!(write_anew(&mut journal, &node).is_err());
+    // Which file is the journal now is not known: nothing more may be told as if it were in it.
+    report(&mut node, "plum +1+1 1");
+    assert!(journal.write(&mut node).is_err());
+    assert_eq!(node.epoch(), 1001);
+    disk.0.borrow_mut().fails_after_install = false;
+    write_anew(&mut journal, &node).unwrap();
+    report(&mut node, "fig +1+1 1");
+    journal.write(&mut node).unwrap();
+    let (killed, ..) = start(&disk, 2);
     assert_eq!((known(&killed), killed.epoch()), (known(&node), 1001));
 }
 

@@ -15,6 +15,8 @@ pub(super) struct Facts<'a> {
     pub(super) ends: Vec<Vec<(u64, Keeps)>>,
     /// By node: when it could not answer, from and until.
     pub(super) away: Vec<Vec<(u64, u64)>>,
+    /// Updates that the last node to know them forgot.
+    pub(super) last_copies: Vec<LastCopy<'a>>,
     /// By node: what it knows in the end, by client.
     pub(super) known: Vec<BTreeMap<&'a str, Update<'a>>>,
 }
@@ -34,6 +36,15 @@ pub(super) struct Fault<'a> {
     pub(super) from: u64,
     /// `u64::MAX` if it was never mended.
     pub(super) until: u64,
+}
+
+/// An update that is known nowhere any more, unless it is on its way to somebody.
+pub(super) struct LastCopy<'a> {
+    /// The last node that knew it, since when, and when it was found not to.
+    pub(super) node: usize,
+    pub(super) since: u64,
+    pub(super) at: u64,
+    pub(super) update: Update<'a>,
 }
 
 impl<'a> Op<'a> {
@@ -65,6 +76,7 @@ impl<'a> Facts<'a> {
             faults: Vec::new(),
             ends: vec![Vec::new(); nodes],
             away: vec![Vec::new(); nodes],
+            last_copies: Vec::new(),
             known: history.endings.iter().map(|ending| known(&ending.lines)).collect(),
         };
         facts.note_events();
@@ -105,6 +117,10 @@ impl<'a> Facts<'a> {
                     if let Some(since) = down.remove(node) {
                         self.away[*node].push((since, event.at));
                     }
+                }
+                What::LastCopyLost { node, line, since } => {
+                    let copy = |update| LastCopy { node: *node, since: *since, at: event.at, update };
+                    self.last_copies.extend(Update::parse(line).map(copy));
                 }
                 What::Info { .. }
                 | What::LinkDown { .. }

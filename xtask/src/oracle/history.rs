@@ -141,6 +141,16 @@ pub enum What {
         /// The AT line that has it now.
         is: String,
     },
+    /// A node that has come back does not know an update any more, and no other node that runs does. Only simulations
+    /// see that.
+    LastCopyLost {
+        /// Which node.
+        node: usize,
+        /// The AT line.
+        line: String,
+        /// Since when it had known it, in microseconds.
+        since: u64,
+    },
     /// A node panicked.
     Panic {
         /// Which.

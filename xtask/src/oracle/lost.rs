@@ -2,7 +2,7 @@
 //! a disk knows in the end, it would know after a restart.
 
 use super::facts::Facts;
-use super::history::Keeps;
+use super::history::{Keeps, Source};
 use super::update::Update;
 
 /// An update that a live node has had for so long, with nothing broken, has been passed on: microseconds.
@@ -56,9 +56,26 @@ fn missing<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = Missing<'a>> {
 }
 
 impl Missing<'_> {
-    /// The node that acknowledged it lost its memory, too soon or too isolated to have passed it on. (Others may have
-    /// lost theirs as well since then; but all must have, and with a disk none did.)
+    /// Every node that knew it, or a later one, was allowed to forget it.
     fn is_excused(&self, facts: &Facts<'_>) -> bool {
+        match facts.history.setting.source {
+            Source::Simulation => self.last_copy_may_be_lost(facts),
+            Source::Processes => self.may_not_have_been_passed_on(facts),
+        }
+    }
+
+    /// Exact, where all nodes are in sight.
+    fn last_copy_may_be_lost(&self, facts: &Facts<'_>) -> bool {
+        facts.last_copies.iter().any(|copy| {
+            copy.update.client == self.update.client
+                && self.update.is_superseded_by(&copy.update)
+                && facts.forgot(copy.node, copy.since, copy.at)
+        })
+    }
+
+    /// As far as can be seen from outside: the node that acknowledged it lost its memory, too soon or too isolated to
+    /// have passed it on. (Others may have lost theirs as well since then; but all must have, and with a disk none did.)
+    fn may_not_have_been_passed_on(&self, facts: &Facts<'_>) -> bool {
         let ends = facts.ends[self.acknowledged_by].iter();
         // A damaged disk is no excuse: neighbours know what it lost.
         let mut ends = ends.filter(|(at, keeps)| *at >= self.acknowledged_at && *keeps != Keeps::Damaged);

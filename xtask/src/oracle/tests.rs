@@ -77,6 +77,7 @@ fn an_update_whose_node_lost_its_memory_at_once_is_excused_and_one_on_disk_is_no
     let lost = |durability, keeps, at| {
         let mut history = right();
         history.setting.durability = durability;
+        history.setting.source = Source::Processes;
         ask(&mut history, 4, 0, "IAMAT plum +1+1 1", "AT A +0.500000000 plum +1+1 1");
         history.note(at, What::Down { node: 0, keeps });
         history.note(at + 1, What::Up { node: 0 });
@@ -92,6 +93,28 @@ fn an_update_whose_node_lost_its_memory_at_once_is_excused_and_one_on_disk_is_no
     assert_eq!(lost(Durability::Always, Keeps::Synced, 5_000), (0, 2));
     // It had all the time in the world to pass it on.
     assert_eq!(lost(Durability::Memory, Keeps::Disk, 5_000_000), (0, 2));
+}
+
+#[test]
+fn where_every_copy_is_in_sight_only_the_loss_of_the_last_one_is_an_excuse() {
+    let plum = "AT A +0.500000000 plum +1+1 1";
+    let lost = |keeps, copy: Option<&str>| {
+        let mut history = right();
+        ask(&mut history, 4, 0, "IAMAT plum +1+1 1", plum);
+        history.note(5_000, What::Down { node: 0, keeps });
+        history.note(5_001, What::Up { node: 0 });
+        let line = copy.map(str::to_owned);
+        line.into_iter().for_each(|line| {
+            history.note(5_001, What::LastCopyLost { node: 0, line, since: 4_000 });
+        });
+        check(&history).excused
+    };
+    assert_eq!(lost(Keeps::Nothing, Some(plum)), 1);
+    assert_eq!(lost(Keeps::Nothing, Some("AT B +0.500000000 plum +2+2 2")), 1);
+    assert_eq!(lost(Keeps::Nothing, None), 0);
+    assert_eq!(lost(Keeps::Nothing, Some("AT B +0.500000000 plum +2+2 0")), 0);
+    assert_eq!(lost(Keeps::Nothing, Some("AT A +0.500000000 fig +1+1 1")), 0);
+    assert_eq!(lost(Keeps::Disk, Some(plum)), 0);
 }
 
 #[test]

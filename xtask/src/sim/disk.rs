@@ -61,8 +61,10 @@ impl SimDisk {
     pub(super) fn damage(&self, rng: &mut Rng) {
         if let Some(file) = &*self.journal.borrow() {
             let mut file = file.bytes.borrow_mut();
-            let length = file.written.len();
-            file.written[rng.usize(..length.div_ceil(2))] ^= 1 << rng.u8(..8);
+            let beginning = file.written.len().div_ceil(2);
+            if beginning > 0 {
+                file.written[rng.usize(..beginning)] ^= 1 << rng.u8(..8);
+            }
         }
     }
 }

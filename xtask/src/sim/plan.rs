@@ -114,8 +114,8 @@ impl Plan {
     }
 
     fn draw_faults(&mut self, rng: &mut Rng) {
-        // What one bit of a disk holds must be known elsewhere for nothing to be lost: then links are left alone.
-        let damages = self.durability != Durability::Memory && rng.u8(..4) == 0;
+        // In some runs disks are damaged and nothing else is, so that neighbours are there to tell what they lost.
+        let damages = self.durability != Durability::Memory && rng.u8(..8) == 0;
         let edges = self.graph.edges(self.nodes);
         // Every tenth run has no faults at all.
         let faults = if rng.u8(..10) == 0 { 0 } else { rng.usize(1..=4 + self.nodes / 5) };
@@ -134,7 +134,7 @@ impl Plan {
             }
             let (low, high) = edges[rng.usize(..edges.len())];
             let (one, other) = if rng.bool() { (low, high) } else { (high, low) };
-            let (kind, most) = match rng.u8(..12) {
+            let (kind, most) = match rng.u8(..13) {
                 _ if damages => (FaultKind::Crash(node, Keeps::Damaged), 500),
                 0 => (FaultKind::Delay(one, other, Duration::from_millis(rng.u64(10..500))), 3_000),
                 1 | 2 => (FaultKind::Cut(one, other), 3_000),
@@ -144,6 +144,7 @@ impl Plan {
                 7 | 8 => (FaultKind::Crash(node, Keeps::Synced), 1_500),
                 9 => (FaultKind::Restart(node), 500),
                 10 => (FaultKind::Disk(node), 3_000),
+                11 => (FaultKind::Crash(node, Keeps::Damaged), 1_500),
                 _ => (FaultKind::Crash(node, Keeps::Nothing), 1_500),
             };
             let until = from + Duration::from_millis(rng.u64(1..most));

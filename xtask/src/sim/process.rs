@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use herd::journal::{Journal, Snapshot};
-use herd::message::{Lines, Time};
-use herd::node::{Limits, Link, Lives, NeighbourId, Node};
+use herd::message::{ClientId, Lines, Time};
+use herd::node::{Limits, Link, Lives, NeighbourId, Node, Record};
 
 use super::disk::{SimDisk, SimFile};
 use super::plan::EPOCH;
-use crate::oracle::Durability;
+use crate::oracle::{Durability, Update};
 
 /// A machine: what outlives its processes, and the process that runs on it.
 #[derive(Debug)]
@@ -34,6 +34,10 @@ pub(super) struct Machine {
     pub(super) memory: usize,
     /// Which AT line each sequence of each epoch was given to.
     pub(super) sequences: BTreeMap<(u64, u64), String>,
+    /// When it learned each AT line first, in microseconds.
+    pub(super) learned: BTreeMap<String, u64>,
+    /// What its last process knew.
+    pub(super) last_known: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -117,17 +121,28 @@ impl Machine {
     }
 
     /// Notes which updates it has learned since a sequence. Returns the sequences that were given before, with both lines.
-    pub(super) fn note_sequences(&mut self, since: u64) -> Vec<(u64, String, String)> {
+    pub(super) fn note_sequences(&mut self, since: u64, now: u64) -> Vec<(u64, String, String)> {
         let Some(Process { node, .. }) = &self.process else { return Vec::new() };
         let mut reused = Vec::new();
         for (sequence, record) in node.table().changes_after(since) {
             let line = String::from_utf8_lossy(record.line());
+            self.learned.entry(line.to_string()).or_insert(now);
             let first = self.sequences.entry((node.epoch(), sequence)).or_insert_with(|| line.to_string());
             if *first != line {
                 reused.push((sequence, first.clone(), line.into_owned()));
             }
         }
         reused
+    }
+
+    /// Whether it knows an update, or a later one of the same client.
+    pub(super) fn knows(&self, update: &Update<'_>) -> bool {
+        let known = self.process.as_ref().and_then(|process| {
+            let client = ClientId::parse(update.client.as_bytes())?;
+            process.node.table().get(client).map(Record::line)
+        });
+        let known = known.and_then(|line| std::str::from_utf8(line).ok()).and_then(Update::parse);
+        known.is_some_and(|known| update.is_superseded_by(&known))
     }
 
     /// All lines that it knows, sorted.

@@ -17,7 +17,7 @@ use super::plan::{FaultKind, Plan};
 use super::process::{Dialling, End, Machine, Process, Promised};
 use super::wire::{Piece, Wire};
 use super::{Ran, SETTLES};
-use crate::oracle::{Durability, Ending, History, Keeps, Setting, Source, What};
+use crate::oracle::{Durability, Ending, History, Keeps, Setting, Source, Update, What};
 
 /// Journals are written anew when they are longer than so many bytes, so that it happens.
 const JOURNAL: u64 = 600;
@@ -153,6 +153,8 @@ impl<'a> World<'a> {
             stale: 0,
             memory: 0,
             sequences: BTreeMap::new(),
+            learned: BTreeMap::new(),
+            last_known: Vec::new(),
         };
         let machines = names.iter().enumerate().map(machine).collect();
         let limits = Limits { journal_bytes: JOURNAL, ..Limits::default() };
@@ -304,6 +306,7 @@ impl<'a> World<'a> {
         self.machines[machine].start(&self.names, durability, &limits, &mut self.rng);
         self.note(What::Up { node: machine });
         self.note_sequences(machine, 0);
+        self.note_last_copies(machine);
         let life = self.machines[machine].lives;
         for place in 0..self.machines[machine].neighbours.len() {
             self.soon(Event::Dial { machine, life, place });
@@ -320,7 +323,9 @@ impl<'a> World<'a> {
     /// Ends a process at once. Neighbours are told so by its machine, if that goes on.
     fn crash(&mut self, machine: usize, keeps: Keeps) {
         (self.machines[machine].said, self.machines[machine].stale) = self.machines[machine].totals();
+        let known = self.machines[machine].known();
         let Some(process) = self.machines[machine].process.take() else { return };
+        self.machines[machine].last_known = known;
         let was_degraded = process.is_degraded();
         for promised in process.promised {
             self.note(What::Info { op: promised.op });
@@ -477,8 +482,20 @@ impl<'a> World<'a> {
         }
     }
 
+    /// Notes what a machine that has come back forgot, and no other knows.
+    fn note_last_copies(&mut self, machine: usize) {
+        for line in std::mem::take(&mut self.machines[machine].last_known) {
+            let is_lost = Update::parse(&line)
+                .is_some_and(|update| !self.machines.iter().any(|machine| machine.knows(&update)));
+            if is_lost {
+                let since = self.machines[machine].learned.get(&line).copied().unwrap_or_default();
+                self.note(What::LastCopyLost { node: machine, line, since });
+            }
+        }
+    }
+
     fn note_sequences(&mut self, machine: usize, since: u64) {
-        for (sequence, was, is) in self.machines[machine].note_sequences(since) {
+        for (sequence, was, is) in self.machines[machine].note_sequences(since, micros(self.now)) {
             self.note(What::SequenceReused { node: machine, sequence, was, is });
         }
     }
