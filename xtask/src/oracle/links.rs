@@ -3,8 +3,9 @@
 use super::facts::Facts;
 use super::history::{Source, What};
 
-/// For so long after a fault links may end because of it, in microseconds: the silence that ends a link, twice.
-const AFTERMATH: u64 = 5_000_000;
+/// For so long after a fault links may end because of it, in microseconds: the silence that ends a link, and the time
+/// that its last words take.
+const AFTERMATH: u64 = 3_500_000;
 
 pub(super) fn check(facts: &Facts<'_>) -> Vec<String> {
     if facts.history.setting.source != Source::Simulation {
@@ -15,8 +16,12 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<String> {
         let What::LinkDown { node, neighbour, reason } = &event.what else { continue };
         let concerns = |at: usize| at == *node || at == *neighbour;
         let of_fault = facts.faults.iter().any(|fault| {
-            fault.nodes.iter().any(|at| concerns(*at))
-                && (fault.from..=fault.until.saturating_add(AFTERMATH)).contains(&event.at)
+            // Between two nodes, or at one.
+            let is_near = match fault.nodes {
+                [one, other] => concerns(*one) && concerns(*other),
+                nodes => nodes.iter().any(|at| concerns(*at)),
+            };
+            is_near && (fault.from..=fault.until.saturating_add(AFTERMATH)).contains(&event.at)
         });
         let of_end = facts.away.iter().enumerate().any(|(at, away)| {
             let covers =

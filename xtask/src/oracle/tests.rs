@@ -225,6 +225,13 @@ fn a_link_that_is_dropped_for_nothing_is_found() {
     assert_eq!(violated(&history), ["I9"]);
     fault(&mut history, vec![1], 5_000, 6_000);
     assert_eq!(violated(&history), [""; 0]);
+    // Neither one of long ago nor one of another link is a reason.
+    for (nodes, until) in [(vec![0, 1], 6_000), (vec![1, 2], 4_000_000)] {
+        let mut history = right();
+        fault(&mut history, nodes, 5_000, until);
+        history.note(4_000_000, What::LinkDown { node: 0, neighbour: 1, reason: "silent".to_owned() });
+        assert_eq!(violated(&history), ["I9"]);
+    }
 }
 
 #[test]
