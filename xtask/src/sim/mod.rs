@@ -6,8 +6,8 @@
 //! random, and nothing depends on its order.) So the same plan always leaves the same [trace](Ran::trace).
 //!
 //! Simulated is what the server around the core does: connections that are dialled with a back-off, accepted, cut
-//! anywhere into segments, delayed, reset and swallowed; windows that fill; processes that stop and go on, or end; disks that are
-//! synced now and then, and lose what was not; journals that are written anew meanwhile; clients whose clocks are wrong.
+//! anywhere into segments, delayed, reset and swallowed; windows that fill; processes that stop and go on, or end, properly
+//! or not; disks that are synced now and then, lose what was not, take damage, or cannot be written to; journals that are written anew meanwhile; clients whose clocks are wrong.
 //! The history goes to the [oracle](crate::oracle).
 
 mod disk;
