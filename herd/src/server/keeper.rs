@@ -75,7 +75,8 @@ fn run(shared: &Shared, wakes: &Receiver<Wake>) {
             Ok(Wake::Sync) | Err(RecvTimeoutError::Timeout) => sync(shared),
             Err(RecvTimeoutError::Disconnected) => return,
         }
-        if Instant::now() < not_before {
+        // While the disk fails it is tried each time.
+        if Instant::now() < not_before && lock(shared).settled() != u64::MAX {
             continue;
         }
         match write_anew(shared, wakes) {
@@ -95,7 +96,8 @@ fn run(shared: &Shared, wakes: &Receiver<Wake>) {
 /// Waits until all that has been recorded is on disk.
 fn sync(shared: &Shared) {
     let unsynced = lock(shared).unsynced();
-    let Some((mut log, sequence)) = unsynced else { return };
+    // A disk that has just failed has nobody waited for either: those who wait are told all the same.
+    let Some((mut log, sequence)) = unsynced else { return tell(shared, |_| {}) };
     // The node is not locked meanwhile.
     let result = log.sync().map(|()| sequence);
     tell(shared, |store| store.note_sync(result));
