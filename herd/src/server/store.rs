@@ -90,7 +90,9 @@ impl Store {
         if let Some(reason) = journal.failure() {
             report_failure(reason);
         }
-        let mut store = Store { node, kept: Kept::OnDisk(journal), durability, strict, synced: 0 };
+        // Opening the journal has synced it.
+        let synced = journal.written();
+        let mut store = Store { node, kept: Kept::OnDisk(journal), durability, strict, synced };
         store.withhold();
         Ok(store)
     }
@@ -221,4 +223,27 @@ impl Store {
 
 fn report_failure(reason: &str) {
     error!(reason, "durability: degraded, nothing is kept on disk until it works again");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Time;
+    use crate::node::{Limits, Lives};
+
+    #[test]
+    fn what_was_read_back_is_on_disk_and_waits_for_nothing() {
+        let folder = std::env::temp_dir().join(format!("herd-store-{}", std::process::id()));
+        let open = || {
+            let node = Node::new("Alford", &[], Limits::default(), Lives { epoch: 1, incarnation: 1 });
+            Store::open(node, &folder, Durability::Always, false, || 2).unwrap()
+        };
+        let mut store = open();
+        store.node.answer(b"IAMAT kiwi +1+1 1", Time { seconds: 1, nanoseconds: 0 }, &mut Vec::new());
+        store.record();
+        assert_eq!(store.promise(), Promise::OnceSynced(1));
+        drop(store);
+        assert_eq!(open().promise(), Promise::Now);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 }
