@@ -111,14 +111,13 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
 fn stop_on_signals(stop: CancellationToken) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    // A file that may not grow is an error of a write, not the end of the process.
-    let too_long = signal(SignalKind::from_raw(Signal::SIGXFSZ as i32))?;
+    // Once listened to, it never ends the process again: that a file may not grow is an error of its write.
+    let _ = signal(SignalKind::from_raw(Signal::SIGXFSZ as i32))?;
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        drop(too_long);
         stop.cancel();
     });
     Ok(())

@@ -14,22 +14,13 @@ const ANSWER: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// It does not answer in time, or not with JSON.
-pub fn status(address: SocketAddr) -> Result<Value> {
-    let (_, body) = get(address, "/status")?;
-    serde_json::from_str(&body).context("expected JSON at /status")
-}
-
-/// What a node says at a path: the first line of the answer, and its body.
-///
-/// # Errors
-/// It does not answer in time.
-pub fn get(address: SocketAddr, path: &str) -> Result<(String, String)> {
+pub(crate) fn status(address: SocketAddr) -> Result<Value> {
     let mut stream = TcpStream::connect_timeout(&address, ANSWER)?;
     stream.set_read_timeout(Some(ANSWER))?;
     // With this version of HTTP the connection ends behind the body, which is not cut into chunks.
-    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes())?;
+    stream.write_all(format!("GET /status HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).with_context(|| format!("no answer from {address}"))?;
-    let (head, body) = answer.split_once("\r\n\r\n").context("expected an answer of HTTP")?;
-    Ok((head.lines().next().unwrap_or_default().to_owned(), body.to_owned()))
+    let (_, body) = answer.split_once("\r\n\r\n").context("expected an answer of HTTP")?;
+    serde_json::from_str(body).context("expected JSON at /status")
 }

@@ -1,7 +1,7 @@
 //! The harness around the herd: it starts nodes as real processes, plays scripted client sessions against
 //! them, and measures. `cargo xtask` is its command line; tests and benches use the same parts.
 
-pub mod admin;
+mod admin;
 mod against;
 mod cast;
 pub mod chaos;

@@ -56,31 +56,36 @@ pub(super) fn idle(bench: &Bench) -> Result<Vec<Figure>> {
 }
 
 pub(super) fn durable(bench: &Bench) -> Result<Vec<Figure>> {
-    let mut figure = Figure::new("durable", "one node by durability, C64 P16".to_owned(), "reports/s");
     let systems = [
         HERD,
         System::Herd("everysec", &["--durability", "everysec"]),
         System::Herd("always", &["--durability", "always"]),
     ];
-    let system = "everysec".to_owned();
-    figure.goals = vec![Goal { system, against: vec!["herd"], bound: Bound::AtLeast(0.7) }];
-    interleave(bench, &mut figure, &systems, |system| {
-        let running = system.start(bench, Layout::Lone)?;
-        answered(bench, load(bench, &running, 64, 16))
-    })?;
-    Ok(vec![figure])
+    let goal = Goal { system: "everysec".to_owned(), against: vec!["herd"], bound: Bound::AtLeast(0.7) };
+    one_node_by("durable", "durability", bench, &systems, goal)
 }
 
 pub(super) fn logging(bench: &Bench) -> Result<Vec<Figure>> {
-    let mut figure = Figure::new("logging", "one node by log level, C64 P16".to_owned(), "reports/s");
     let systems = [
         System::Herd("log-error", &["--log-level", "error"]),
         System::Herd("log-info", &["--log-level", "info"]),
         System::Herd("log-debug", &["--log-level", "debug"]),
     ];
-    let system = "log-info".to_owned();
-    figure.goals = vec![Goal { system, against: vec!["log-error"], bound: Bound::AtLeast(0.9) }];
-    interleave(bench, &mut figure, &systems, |system| {
+    let goal = Goal { system: "log-info".to_owned(), against: vec!["log-error"], bound: Bound::AtLeast(0.9) };
+    one_node_by("logging", "log level", bench, &systems, goal)
+}
+
+/// Reports a second at one node, started in several ways.
+fn one_node_by(
+    row: &'static str,
+    what: &str,
+    bench: &Bench,
+    systems: &[System],
+    goal: Goal,
+) -> Result<Vec<Figure>> {
+    let mut figure = Figure::new(row, format!("one node by {what}, C64 P16"), "reports/s");
+    figure.goals = vec![goal];
+    interleave(bench, &mut figure, systems, |system| {
         let running = system.start(bench, Layout::Lone)?;
         answered(bench, load(bench, &running, 64, 16))
     })?;

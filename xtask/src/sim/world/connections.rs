@@ -37,7 +37,7 @@ impl World<'_> {
         self.at(self.now + there, Event::Accept { wire });
     }
 
-    pub(super) fn dial_again(&mut self, machine: usize, place: usize, after: Duration) {
+    fn dial_again(&mut self, machine: usize, place: usize, after: Duration) {
         let random = self.rng.u64(..);
         let process = self.process(machine);
         let wait = process.node.next_dial(process.neighbour_id(place), random);
@@ -56,7 +56,7 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn add_end(&mut self, machine: usize, wire: u64, side: usize, dialled: Option<usize>) {
+    fn add_end(&mut self, machine: usize, wire: u64, side: usize, dialled: Option<usize>) {
         let now = self.now;
         let lines = Lines::new(self.limits.link_line_bytes);
         let process = self.process(machine);
@@ -104,7 +104,7 @@ impl World<'_> {
     }
 
     /// Sends as much as the wire takes of what an end has to say. Returns how many bytes that was.
-    pub(super) fn send(&mut self, machine: usize, wire: u64) -> usize {
+    fn send(&mut self, machine: usize, wire: u64) -> usize {
         let Some(end) =
             self.machines[machine].process.as_mut().and_then(|process| process.ends.get_mut(&wire))
         else {
@@ -131,7 +131,7 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn latency(&mut self, one: usize, other: usize) -> Duration {
+    fn latency(&mut self, one: usize, other: usize) -> Duration {
         let Plan { latency, jitter, .. } = self.plan;
         *latency + jitter.mul_f64(self.rng.f64()) + self.broken.delay(one, other)
     }
@@ -165,7 +165,7 @@ impl World<'_> {
         self.soon_if_more(wire, side);
     }
 
-    pub(super) fn soon_if_more(&mut self, wire: u64, side: usize) {
+    fn soon_if_more(&mut self, wire: u64, side: usize) {
         let now = self.now;
         if self.wires.get(&wire).is_some_and(|way| way.has_arrived(side, now)) {
             self.soon(Event::Arrive { wire, side });

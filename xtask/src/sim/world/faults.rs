@@ -28,7 +28,7 @@ impl World<'_> {
     }
 
     /// Ends a process at once. Neighbours are told so by its machine, if that goes on.
-    pub(super) fn crash(&mut self, machine: usize, keeps: Keeps) {
+    fn crash(&mut self, machine: usize, keeps: Keeps) {
         (self.machines[machine].said, self.machines[machine].stale) = self.machines[machine].totals();
         let known = self.machines[machine].known();
         let Some(process) = self.machines[machine].process.take() else { return };
@@ -55,7 +55,7 @@ impl World<'_> {
     }
 
     /// Stops a process as a signal does: links say what was answered last, and the journal is closed.
-    pub(super) fn stop(&mut self, machine: usize) {
+    fn stop(&mut self, machine: usize) {
         if self.machines[machine].stops > 0 || self.machines[machine].process.is_none() {
             return;
         }
