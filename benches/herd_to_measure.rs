@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Result;
+use xtask::flood::Watch;
 use xtask::herd_file::{HerdFile, is_observer};
 use xtask::ports::PortBlock;
 use xtask::processes::{Processes, Setup};
@@ -61,12 +62,12 @@ impl HerdToMeasure {
         Ok(self.processes.member(node)?.client)
     }
 
-    /// Where a node listens for links.
+    /// Being a neighbour of a node that only watches, in place of a member that does not run.
     ///
     /// # Errors
     /// There is no such node.
-    pub fn link_address(&self, node: &str) -> Result<SocketAddr> {
-        Ok(self.processes.member(node)?.link)
+    pub fn watch(&self, node: &str, name: &str) -> Result<Watch> {
+        self.processes.watch(node, name)
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use xtask::flood::{Watch, sink};
+use xtask::flood::sink;
 use xtask::graphs::Graph;
 use xtask::herd_file::HerdFile;
 
@@ -34,11 +34,7 @@ fn one_node(group: &mut BenchmarkGroup<'_, WallTime>) {
 /// Neighbours that take what the node says, and look at none of it.
 fn four_sinks(group: &mut BenchmarkGroup<'_, WallTime>) {
     let herd = HerdToMeasure::start_first(&star(5), 1).expect("a node");
-    let link = herd.link_address("Node1").expect("a node");
-    let neighbour = |number| {
-        let (name, node) = (format!("Node{number}"), "Node1".to_owned());
-        Watch::Link { name, node, address: link }
-    };
+    let neighbour = |number| herd.watch("Node1", &format!("Node{number}")).expect("a node");
     sink(&[2, 3, 4, 5].map(neighbour)).expect("neighbours");
     let node = [herd.client_address("Node1").expect("a node")];
     for connections in [16, 64] {

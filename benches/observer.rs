@@ -5,7 +5,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use xtask::flood::Watch;
 use xtask::herd_file::observer_of;
 
 use crate::HerdToMeasure;
@@ -26,8 +25,7 @@ impl Observer {
     /// # Errors
     /// The node cannot be reached, or ends the link.
     pub fn of(herd: &HerdToMeasure, node: &str) -> Result<Observer> {
-        let (name, node, address) = (observer_of(node), node.to_owned(), herd.link_address(node)?);
-        let mut watcher = Watch::Link { name, node, address }.begin()?;
+        let mut watcher = herd.watch(node, &observer_of(node))?.begin()?;
         let (sender, sightings) = mpsc::channel();
         thread::spawn(move || {
             watcher.watch(|update| {

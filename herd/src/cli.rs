@@ -11,9 +11,11 @@ use herd::node::parse_duration_or_off;
 use herd::places::Provider;
 use herd::server::Durability;
 use herd::telemetry::{Format, Level};
+use herd::tls::Encryption;
 
-use crate::journal_tool::Tool;
 use crate::places_args::PlacesArgs;
+use crate::tls_args::TlsArgs;
+use crate::{certs_tool, journal_tool};
 
 /// Runs one node of a server herd.
 ///
@@ -24,7 +26,8 @@ use crate::places_args::PlacesArgs;
 ///   WHATSAT <client-id> <radius-km> <bound>           asks what is near a client
 ///
 /// When the node is ready it prints one line of JSON with its name and the addresses it listens on. SIGTERM and
-/// SIGINT stop it within two seconds, answers in flight delivered.
+/// SIGINT stop it within two seconds, answers in flight delivered; SIGHUP has it open its log file anew and read
+/// certificates again.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Cli {
@@ -43,7 +46,10 @@ pub(crate) enum Subcommand {
     },
     /// Looks at a journal: the file in which a node keeps what it knows.
     #[command(subcommand)]
-    Journal(Tool),
+    Journal(journal_tool::Tool),
+    /// Makes the certificates by which the nodes of a herd know each other.
+    #[command(subcommand)]
+    Certs(certs_tool::Tool),
     /// Asks for places once, as a node would, and says in plain words whether that works.
     ///
     /// With Google this is one real request, billed as any other.
@@ -76,7 +82,7 @@ pub(crate) struct NodeArgs {
     #[arg(long, env = "HERD_CLIENT_ADDRESS", value_name = "IP:PORT")]
     client_address: Option<SocketAddr>,
 
-    /// Where to listen for neighbours, instead of where the herd file says; loopback only.
+    /// Where to listen for neighbours, instead of where the herd file says.
     #[arg(long, env = "HERD_LINK_ADDRESS", value_name = "IP:PORT")]
     link_address: Option<SocketAddr>,
 
@@ -105,6 +111,9 @@ pub(crate) struct NodeArgs {
     /// in its log.
     #[arg(long, env = "HERD_STRICT_DURABILITY")]
     strict_durability: bool,
+
+    #[command(flatten)]
+    tls: TlsArgs,
 
     #[command(flatten)]
     places: PlacesArgs,
@@ -155,6 +164,7 @@ pub(crate) struct Plan {
     pub(crate) threads: usize,
     pub(crate) storage: Option<Storage>,
     pub(crate) provider: Provider,
+    pub(crate) encryption: Encryption,
     pub(crate) log_file: Option<PathBuf>,
     pub(crate) log_level: Level,
     pub(crate) log_format: Format,
@@ -186,6 +196,7 @@ impl Cli {
             threads: args.threads.map_or_else(default_threads, usize::from),
             storage: args.storage()?,
             provider: args.places.provider(&herd)?,
+            encryption: args.tls.encryption(&herd, &member)?,
             member,
             herd,
             log_file: args.log_file.clone(),
@@ -240,7 +251,7 @@ pub(crate) fn check_config(file: &Path) -> anyhow::Result<()> {
         herd.name,
         herd.members.len()
     );
-    for warning in herd.warnings() {
+    for warning in herd.warnings().into_iter().chain(herd.lacks_certificates()) {
         text += &format!("{}: warning: {warning}\n", file.display());
     }
     // Nobody need be reading: the exit code says it too.

@@ -16,7 +16,8 @@
 //! neighbours = ["Alford"]
 //! ```
 //!
-//! Optional tables: `[limits]`, see [`Limits`], and `[places]`, see [`PlacesTable`].
+//! Optional tables: `[limits]`, see [`Limits`]; `[places]`, see [`PlacesTable`]; `[links]` and `[clients]`, see
+//! [`LinksTable`] and [`ClientsTable`]. Files that they name are relative to the herd file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -33,8 +34,7 @@ use crate::places::{Fields, Layout, ProviderName};
 /// The herd that is built in: the five nodes of 2015-winter.
 const BUILT_IN: &str = include_str!("../../fixtures/herds/2015-winter.toml");
 
-/// A herd as its file describes it, checked: names and addresses are unique, edges are symmetric, links stay on
-/// this machine.
+/// A herd as its file describes it, checked: names and addresses are unique, edges are symmetric.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Herd {
     /// The herd's name, for people and for folders.
@@ -45,6 +45,10 @@ pub struct Herd {
     pub limits: Limits,
     /// Where nodes ask for places, if the file says so.
     pub places: PlacesTable,
+    /// The certificates of links, if the file names them.
+    pub links: LinksTable,
+    /// The certificate that clients see, if the file names one.
+    pub clients: ClientsTable,
 }
 
 /// One node of a herd.
@@ -54,7 +58,7 @@ pub struct Member {
     pub name: String,
     /// The address clients connect to.
     pub client: SocketAddr,
-    /// The address neighbours connect to: loopback, since links are not authenticated.
+    /// The address neighbours connect to.
     pub link: SocketAddr,
     /// The nodes it keeps a link with.
     pub neighbours: Vec<String>,
@@ -74,6 +78,29 @@ pub struct PlacesTable {
     pub layout: Option<Layout>,
     /// The fields to ask for, as for `--places-fields`.
     pub fields: Option<Fields>,
+}
+
+/// The `[links]` table: certificates for links, in PEM. `{name}` in a path stands for the node's name. Flags and environment
+/// variables of the node override it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LinksTable {
+    /// The authority's, as for `--links-ca`.
+    pub ca: Option<PathBuf>,
+    /// The node's, as for `--links-cert`.
+    pub cert: Option<PathBuf>,
+    /// The node's private key, as for `--links-key`.
+    pub key: Option<PathBuf>,
+}
+
+/// The `[clients]` table: clients are served over TLS. `{name}`, flags and environment as for [`LinksTable`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClientsTable {
+    /// The certificate, as for `--clients-cert`.
+    pub cert: Option<PathBuf>,
+    /// Its private key, as for `--clients-key`.
+    pub key: Option<PathBuf>,
 }
 
 /// What is wrong with a herd file: every problem found, in the order of the file.
@@ -120,7 +147,18 @@ impl Herd {
             let message = format!("cannot read the herd file: {error}");
             ConfigError(vec![Problem { file: file.clone(), line: 0, message }])
         })?;
-        Herd::parse(&text, &file)
+        let mut herd = Herd::parse(&text, &file)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for named in herd.files() {
+            *named = folder.join(&*named);
+        }
+        Ok(herd)
+    }
+
+    /// The files that it names.
+    fn files(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let Herd { places, links: LinksTable { ca, cert, key }, clients, .. } = self;
+        [&mut places.key_file, ca, cert, key, &mut clients.cert, &mut clients.key].into_iter().flatten()
     }
 
     /// Reads the text of a herd file; `file` names it in messages.
@@ -152,8 +190,9 @@ impl Herd {
             problems.found.sort_by_key(|problem| problem.line);
             return Err(ConfigError(problems.found));
         }
-        let limits = raw.limits.map(Spanned::into_inner).unwrap_or_default();
-        Ok(Herd { name: raw.name, members, limits, places: raw.places })
+        let limits = raw.limits.as_ref().map(|limits| limits.get_ref().clone()).unwrap_or_default();
+        let HerdFile { name, places, links, clients, .. } = raw;
+        Ok(Herd { name, members, limits, places, links, clients })
     }
 
     /// The node called `name`.
@@ -187,6 +226,21 @@ impl Herd {
     }
 }
 
+impl Herd {
+    /// What is to be done before nodes on several machines can be linked, if the file does not say it.
+    pub fn lacks_certificates(&self) -> Option<String> {
+        let away = self.members.iter().find(|member| !member.link.ip().is_loopback())?;
+        let LinksTable { ca, cert, key } = &self.links;
+        let told = ca.is_some() && cert.is_some() && key.is_some();
+        (!told).then(|| {
+            format!(
+                "the links of {} are not on loopback: each node will need --links-ca, --links-cert and --links-key, unless [links] names them",
+                away.name
+            )
+        })
+    }
+}
+
 impl fmt::Display for Herd {
     /// The herd's nodes as a herd file; bounds and places are left at their defaults.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -210,6 +264,10 @@ struct HerdFile {
     limits: Option<Spanned<Limits>>,
     #[serde(default)]
     places: PlacesTable,
+    #[serde(default)]
+    links: LinksTable,
+    #[serde(default)]
+    clients: ClientsTable,
 }
 
 #[derive(Deserialize)]
@@ -281,13 +339,6 @@ impl Problems<'_> {
     fn check_addresses(&mut self, nodes: &[NodeTable], members: &[Member]) {
         let mut taken: BTreeMap<u16, Vec<(SocketAddr, usize)>> = BTreeMap::new();
         for (node, member) in nodes.iter().zip(members) {
-            if !member.link.ip().is_loopback() && is_address(&node.link) {
-                let message = format!(
-                    "links are plain TCP and stay on loopback, such as 127.0.0.1: {} is not",
-                    member.link
-                );
-                self.at(&node.link, message);
-            }
             for (text, address) in [(&node.client, member.client), (&node.link, member.link)] {
                 let line = self.line_of(text.span().start);
                 let others = taken.entry(address.port()).or_default();
@@ -327,10 +378,6 @@ impl Problems<'_> {
             }
         }
     }
-}
-
-fn is_address(text: &Spanned<String>) -> bool {
-    text.get_ref().parse::<SocketAddr>().is_ok()
 }
 
 /// Whether two nodes cannot listen on both. Port 0 asks the system for a free port, so it is never taken.
@@ -406,11 +453,6 @@ neighbours = ["A"]
                 "client = \"127.0.0.1:1",
                 "client = \"[0:0::0:0]:2",
                 "6: the address 127.0.0.1:2 is taken by line 5",
-            ),
-            (
-                "link = \"127.0.0.1:4",
-                "link = \"192.0.2.1:4",
-                "11: links are plain TCP and stay on loopback, such as 127.0.0.1: 192.0.2.1:4 is not",
             ),
         ] {
             assert_eq!(problems(from, to), [expected], "{to}");

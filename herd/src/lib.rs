@@ -10,7 +10,7 @@
 //! | [`server`] | the shell around them: sockets, tasks, clocks, shutdown |
 //!
 //! Beside them: [`journal`] keeps what a node knows on disk, [`config`] reads herd files, [`places`] asks for what is near, [`net`] names the socket types,
-//! [`telemetry`] sets up the log.
+//! [`tls`] knows certificates, [`telemetry`] sets up the log.
 
 pub mod bug;
 pub mod config;
@@ -21,3 +21,4 @@ pub mod node;
 pub mod places;
 pub mod server;
 pub mod telemetry;
+pub mod tls;

@@ -1,13 +1,17 @@
 //! `herd`: runs one node of a server herd.
 
+mod certs_tool;
 mod cli;
 mod journal_tool;
 mod places_args;
 mod places_check;
+mod tls_args;
+mod upkeep;
 
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -32,6 +36,7 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Some(Subcommand::CheckConfig { file }) => cli::check_config(file),
         Some(Subcommand::Journal(tool)) => tool.run(),
+        Some(Subcommand::Certs(tool)) => tool.run(),
         Some(Subcommand::PlacesCheck { latitude, longitude, config, places }) => {
             check_places(config.as_deref(), places, *latitude, *longitude)
         }
@@ -69,10 +74,17 @@ fn block_on(main: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
 async fn run(cli: &Cli) -> anyhow::Result<()> {
     let plan = cli.plan()?;
     let log = plan.log_file.as_deref();
-    telemetry::start(log, plan.log_level, plan.log_format)
+    let log_file = telemetry::start(log, plan.log_level, plan.log_format)
         .with_context(|| format!("cannot open the log file {}", log.unwrap_or("".as_ref()).display()))?;
     for warning in plan.herd.warnings() {
         tracing::warn!("{warning}");
+    }
+    let encryption = Arc::new(plan.encryption);
+    if encryption.clients.is_none() && !plan.member.client.ip().is_loopback() {
+        tracing::warn!(
+            address = %plan.member.client,
+            "clients are served in plain text, and not on this machine alone: whoever reaches this address can report any location"
+        );
     }
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone()).context("cannot listen for signals")?;
@@ -94,8 +106,9 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
                 .with_context(|| format!("cannot use the data folder {}", folder.display()))?
         }
     };
-    let server =
-        Server::bind(&plan.member, cli.node.admin_address, plan.threads, store, places, stop).await?;
+    upkeep::begin(log_file, Arc::clone(&encryption)).context("cannot listen for signals")?;
+    let admin = cli.node.admin_address;
+    let server = Server::bind(&plan.member, admin, plan.threads, store, places, encryption, stop).await?;
     let Addresses { client, link, admin } = server.addresses().context("cannot tell the addresses bound")?;
     let ready =
         serde_json::json!({ "name": plan.member.name, "client": client, "link": link, "admin": admin });

@@ -2,18 +2,31 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
-use std::task::Poll;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use tokio::io::AsyncWrite;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ServerConfig};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use tokio_util::io::poll_read_buf;
 
 /// Accepts connections.
 pub type Listener = tokio::net::TcpListener;
 
-/// One connection.
-pub type Stream = tokio::net::TcpStream;
+/// A connection that nothing has been said on.
+pub type Tcp = tokio::net::TcpStream;
+
+/// One connection, encrypted or not.
+#[derive(Debug)]
+pub enum Stream {
+    /// As it is.
+    Plain(Tcp),
+    /// Encrypted by TLS.
+    Tls(Box<TlsStream<Tcp>>),
+}
 
 /// Listens on `address`; port 0 takes any free port.
 ///
@@ -27,8 +40,8 @@ pub async fn listen(address: SocketAddr) -> io::Result<Listener> {
 ///
 /// # Errors
 /// Nobody listens there, or cannot be reached.
-pub async fn connect(address: SocketAddr) -> io::Result<Stream> {
-    let stream = Stream::connect(address).await?;
+pub async fn connect(address: SocketAddr) -> io::Result<Tcp> {
+    let stream = Tcp::connect(address).await?;
     prepare(&stream)?;
     Ok(stream)
 }
@@ -37,8 +50,117 @@ pub async fn connect(address: SocketAddr) -> io::Result<Stream> {
 ///
 /// # Errors
 /// The connection is gone already.
-pub fn prepare(stream: &Stream) -> io::Result<()> {
+pub fn prepare(stream: &Tcp) -> io::Result<()> {
     stream.set_nodelay(true)
+}
+
+/// Shakes hands on a connection that this node has made.
+///
+/// # Errors
+/// One of the two does not take the other; see [`handshake_reason`].
+pub async fn secure_dialled(stream: Tcp, config: Arc<ClientConfig>) -> io::Result<Stream> {
+    // Nodes are not known by the names of hosts; an address is sent to nobody.
+    let anybody = ServerName::from(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let secured = TlsConnector::from(config).connect(anybody, stream).await?;
+    Ok(Stream::Tls(Box::new(secured.into())))
+}
+
+/// Shakes hands on a connection that this node has accepted.
+///
+/// # Errors
+/// One of the two does not take the other. The connection comes back, so that it can be closed gently: whoever was refused
+/// has yet to read why.
+pub async fn secure_accepted(stream: Tcp, config: Arc<ServerConfig>) -> Result<Stream, (io::Error, Stream)> {
+    let accepted = TlsAcceptor::from(config).accept(stream).into_fallible().await;
+    let secured = accepted.map_err(|(error, stream)| (error, Stream::Plain(stream)))?;
+    Ok(Stream::Tls(Box::new(secured.into())))
+}
+
+/// Why a handshake failed, in plain words.
+pub fn handshake_reason(error: &io::Error) -> String {
+    use rustls::Error::{AlertReceived, InvalidCertificate, InvalidMessage, NoCertificatesPresented};
+    use rustls::{CertificateError, Error, PeerIncompatible};
+    let Some(cause) = error.get_ref().and_then(|cause| cause.downcast_ref::<Error>()) else {
+        return error.to_string();
+    };
+    let reason = match cause {
+        InvalidMessage(_) => "it does not speak TLS",
+        NoCertificatesPresented => "it shows no certificate",
+        // The latter when another authority has the same name.
+        InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
+            "its certificate is not of this herd's authority"
+        }
+        InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            "its certificate has ended"
+        }
+        InvalidCertificate(CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }) => {
+            "its certificate does not count yet: do the clocks differ?"
+        }
+        Error::PeerIncompatible(
+            PeerIncompatible::Tls12NotOfferedOrEnabled
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => "it does not speak TLS 1.3",
+        AlertReceived(alert) => return format!("it refused: {alert:?}"),
+        other => return other.to_string(),
+    };
+    reason.to_owned()
+}
+
+impl Stream {
+    /// Where the other side is.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Stream::Plain(stream) => stream.peer_addr(),
+            Stream::Tls(stream) => stream.get_ref().0.peer_addr(),
+        }
+    }
+
+    /// The certificate that the other side has shown, if any.
+    pub fn peer_certificate(&self) -> Option<&CertificateDer<'static>> {
+        match self {
+            Stream::Plain(_) => None,
+            Stream::Tls(stream) => stream.get_ref().1.peer_certificates()?.first(),
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Stream::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
 }
 
 /// A connection on its way from one runtime to another.
@@ -50,7 +172,7 @@ impl MovedStream {
     ///
     /// # Errors
     /// The connection is gone.
-    pub fn from(stream: Stream) -> io::Result<MovedStream> {
+    pub fn from(stream: Tcp) -> io::Result<MovedStream> {
         stream.into_std().map(MovedStream)
     }
 
@@ -58,8 +180,8 @@ impl MovedStream {
     ///
     /// # Errors
     /// The connection is gone.
-    pub fn arrive(self) -> io::Result<Stream> {
-        Stream::from_std(self.0)
+    pub fn arrive(self) -> io::Result<Tcp> {
+        Tcp::from_std(self.0)
     }
 }
 
@@ -89,6 +211,11 @@ pub async fn exchange(
             && let Poll::Ready(written) = Pin::new(&mut *stream).poll_write(context, output)
         {
             done.written = Some(written?);
+        }
+        // What has been encrypted and has found no room yet leaves as soon as there is some; whoever waits for that has
+        // nothing to be told.
+        if let Poll::Ready(Err(error)) = Pin::new(&mut *stream).poll_flush(context) {
+            return Poll::Ready(Err(error));
         }
         if let Some(input) = input.as_deref_mut()
             && let Poll::Ready(read) = poll_read_buf(Pin::new(&mut *stream), context, input)

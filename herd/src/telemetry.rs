@@ -1,8 +1,9 @@
 //! The log: one line an event, to a file or to standard error.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
@@ -33,14 +34,40 @@ pub enum Format {
     Json,
 }
 
+/// The file that a log goes to, if any.
+#[derive(Clone, Debug)]
+pub struct LogFile(Option<(PathBuf, Arc<RwLock<Arc<File>>>)>);
+
+impl LogFile {
+    /// Opens the file anew by its name: whoever rotates logs has moved the old one away.
+    ///
+    /// # Errors
+    /// It cannot be opened; the log goes on where it was.
+    pub fn reopen(&self) -> io::Result<()> {
+        if let Some((path, current)) = &self.0 {
+            *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(append_to(path)?);
+        }
+        Ok(())
+    }
+}
+
+fn append_to(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
 /// Sets up the log of this process, appending to `file` or, without one, writing to standard error.
 ///
 /// # Errors
 /// The file cannot be opened for appending.
-pub fn start(file: Option<&Path>, level: Level, format: Format) -> io::Result<()> {
-    let writer = match file {
-        Some(file) => BoxMakeWriter::new(OpenOptions::new().create(true).append(true).open(file)?),
-        None => BoxMakeWriter::new(io::stderr),
+pub fn start(file: Option<&Path>, level: Level, format: Format) -> io::Result<LogFile> {
+    let (writer, log_file) = match file {
+        Some(file) => {
+            let current = Arc::new(RwLock::new(Arc::new(append_to(file)?)));
+            let log_file = LogFile(Some((file.to_owned(), Arc::clone(&current))));
+            let open = move || Arc::clone(&current.read().unwrap_or_else(PoisonError::into_inner));
+            (BoxMakeWriter::new(open), log_file)
+        }
+        None => (BoxMakeWriter::new(io::stderr), LogFile(None)),
     };
     let level = match level {
         Level::Error => LevelFilter::ERROR,
@@ -60,5 +87,5 @@ pub fn start(file: Option<&Path>, level: Level, format: Format) -> io::Result<()
         Format::Text => tracing_subscriber::registry().with(events.with_filter(ours)).init(),
         Format::Json => tracing_subscriber::registry().with(events.json().with_filter(ours)).init(),
     }
-    Ok(())
+    Ok(log_file)
 }

@@ -11,6 +11,7 @@ fn herd() -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HERD_")) {
         command.env_remove(name);
     }
+    command.env("XDG_STATE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
     command
 }
 
@@ -72,15 +73,20 @@ fn a_port_in_use_is_named_and_ends_the_node_at_once() {
 }
 
 #[test]
-fn links_are_refused_on_any_address_but_loopback() {
-    let stderr = stderr_of_failure(herd().args(["Alford", "--link-address", "0.0.0.0:0"]), 1);
+fn plain_links_are_refused_on_any_address_but_loopback() {
+    let insecure = ["Alford", "--insecure-links", "--link-address", "0.0.0.0:0"];
+    let stderr = stderr_of_failure(herd().args(insecure), 1);
     assert!(stderr.contains("loopback only") && stderr.contains("0.0.0.0:0"), "{stderr}");
+}
+
+#[test]
+fn links_between_machines_need_certificates_that_somebody_has_made() {
     let file = herd_file("open-link", "127.0.0.1:0", "192.0.2.1:9");
-    let mut run = herd();
-    for command in [run.args(["Alford", "--config", &file]), herd().args(["check-config", &file])] {
-        let stderr = stderr_of_failure(command, 2);
-        assert!(stderr.contains(&format!("{file}:5: links are plain TCP and stay on loopback")), "{stderr}");
-    }
+    let stderr = stderr_of_failure(herd().args(["Alford", "--config", &file]), 2);
+    assert!(stderr.contains("192.0.2.1:9") && stderr.contains("`herd certs`"), "{stderr}");
+    let told = herd().args(["check-config", &file]).assert().success().get_output().stdout.clone();
+    let told = String::from_utf8(told).unwrap();
+    assert!(told.contains("the links of Alford are not on loopback"), "{told}");
 }
 
 #[test]
@@ -211,4 +217,67 @@ fn a_journal_is_looked_at_without_being_changed() {
     std::fs::write(&file, &journal[..journal.len() - 1]).unwrap();
     let output = herd().args(["journal", "verify", &file]).assert().code(1).get_output().clone();
     assert!(String::from_utf8(output.stderr).unwrap().contains("torn"));
+}
+
+#[test]
+fn certificates_are_made_shown_and_not_made_twice() {
+    let folder = format!("{}/certs", env!("CARGO_TARGET_TMPDIR"));
+    let _ = std::fs::remove_dir_all(&folder);
+    let refused = |args: &[&str], code| stderr_of_failure(herd().arg("certs").args(args), code);
+    let made = |args: &[&str]| {
+        let output = herd().arg("certs").args(args).assert().success().get_output().stdout.clone();
+        String::from_utf8(output).unwrap()
+    };
+    assert!(refused(&["add", "Alford", &folder], 1).contains("`herd certs init` makes them"));
+    assert_eq!(made(&["init", &folder]), format!("made an authority in {folder}\n"));
+    assert!(refused(&["init", &folder], 1).contains("has an authority already"));
+    let said = made(&["add", "Alford", &folder]);
+    assert_eq!(said, format!("made {folder}/Alford.pem and {folder}/Alford.key\n"));
+    assert!(refused(&["add", "Alford", &folder], 1).contains("--replace"));
+    made(&["add", "Alford", &folder, "--replace", "--days", "20"]);
+    for name in ["ca", "../Alford", "", "a b"] {
+        assert!(refused(&["add", name, &folder], 1).contains("is no name"), "{name}");
+    }
+    for days in ["0", "3651", "x"] {
+        refused(&["add", "Bolden", &folder, "--days", days], 2);
+    }
+    let shown = made(&["show", &folder]);
+    let shown: Vec<&str> = shown.lines().collect();
+    assert!(
+        shown[0].starts_with(&format!("{folder}/Alford.pem: Alford: ends soon, in 19 days")),
+        "{shown:?}"
+    );
+    assert!(
+        shown[1].starts_with(&format!("{folder}/ca.pem: the authority: counts for 3649 days")),
+        "{shown:?}"
+    );
+    assert_eq!(shown.len(), 2);
+    assert!(refused(&["show", "/dev/null"], 1).contains("/dev/null holds no certificate"));
+    let mode =
+        |file: &str| std::fs::metadata(format!("{folder}/{file}")).unwrap().permissions().mode() & 0o777;
+    assert_eq!([".", "ca.key", "Alford.key"].map(mode), [0o700, 0o600, 0o600]);
+}
+
+#[test]
+fn certificates_that_cannot_be_used_are_told_before_the_node_starts() {
+    let folder = format!("{}/unusable-certs", env!("CARGO_TARGET_TMPDIR"));
+    let _ = std::fs::remove_dir_all(&folder);
+    for args in [&["init", &folder][..], &["add", "Alford", &folder], &["add", "Bolden", &folder]] {
+        herd().arg("certs").args(args).assert().success();
+    }
+    let refused = |[ca, cert, key]: [&str; 3], code| {
+        let [ca, cert, key] = [ca, cert, key].map(|file| format!("{folder}/{file}"));
+        let args = ["Alford", "--links-ca", &ca, "--links-cert", &cert, "--links-key", &key];
+        stderr_of_failure(herd().args(args), code)
+    };
+    assert!(refused(["ca.pem", "none.pem", "Alford.key"], 1).contains("cannot read"));
+    assert!(refused(["ca.pem", "Alford.key", "Alford.key"], 1).contains("holds no certificate in PEM"));
+    assert!(refused(["ca.pem", "Alford.pem", "Alford.pem"], 1).contains("holds no private key in PEM"));
+    assert!(refused(["ca.pem", "Alford.pem", "Bolden.key"], 1).contains("its key is another one's"));
+    std::fs::set_permissions(format!("{folder}/Alford.key"), Permissions::from_mode(0o644)).unwrap();
+    assert!(refused(["ca.pem", "Alford.pem", "Alford.key"], 1).contains("chmod 600"));
+    let half = ["Alford", "--links-ca", "ca.pem"];
+    assert!(stderr_of_failure(herd().args(half), 2).contains("links need three files"));
+    let both = ["Alford", "--links-ca", "ca.pem", "--insecure-links"];
+    assert!(stderr_of_failure(herd().args(both), 2).contains("cannot be used with"));
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use herd::config::Member;
+use herd::tls::LinkFiles;
 
 use crate::herd_file::HerdFile;
 use crate::processes::{Files, Launch, POLL, Processes, Ready, clean};
@@ -84,6 +85,11 @@ pub(crate) fn guarded(words: impl Iterator<Item = String>) -> Command {
 impl Launch for Template {
     fn program(&self) -> String {
         self.words.join(" ")
+    }
+
+    /// Only nodes of this workspace encrypt their links.
+    fn certificates(&self, _name: &str) -> Option<LinkFiles> {
+        None
     }
 
     fn command(&self, node: &Member, files: &Files) -> Result<Command> {

@@ -3,8 +3,18 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use herd::config::Herd;
+use herd::config::{Herd, LinksTable};
 use toml::{Table, Value};
+
+/// Where a herd file names files: tables, and keys in them.
+const FILES: [(&str, &str); 6] = [
+    ("places", "key_file"),
+    ("links", "ca"),
+    ("links", "cert"),
+    ("links", "key"),
+    ("clients", "cert"),
+    ("clients", "key"),
+];
 
 /// A herd, and the table that its file is written from.
 #[derive(Clone, Debug)]
@@ -29,7 +39,20 @@ impl HerdFile {
         }
         let text =
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        HerdFile::parse(&text, &path.display().to_string())
+        let mut file = HerdFile::parse(&text, &path.display().to_string())?;
+        let folder = std::path::absolute(path)?.with_file_name("");
+        file.name_files_from(&folder);
+        Ok(file)
+    }
+
+    /// Files named relative to `folder` are named in full: the harness writes the herd file elsewhere.
+    fn name_files_from(&mut self, folder: &Path) {
+        for (table, key) in FILES {
+            let value = self.table.get_mut(table).and_then(|table| table.get_mut(key));
+            if let Some(Value::String(file)) = value {
+                *file = folder.join(&*file).display().to_string();
+            }
+        }
     }
 
     /// Reads the text of a herd file; `file` names it in messages.
@@ -90,6 +113,11 @@ impl HerdFile {
     /// The herd.
     pub fn herd(&self) -> &Herd {
         &self.herd
+    }
+
+    /// Whether it names certificates for links.
+    pub fn has_certificates(&self) -> bool {
+        self.herd.links != LinksTable::default()
     }
 
     /// The text of the file.

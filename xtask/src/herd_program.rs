@@ -1,5 +1,6 @@
 //! The workspace's own node program: its arguments, and the line it prints when it is ready.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -10,9 +11,22 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use herd::config::Member;
+use herd::tls::LinkFiles;
 use serde_json::Value;
 
 use crate::processes::{Environment, Files, Launch, Ready, clean};
+
+/// Variables that no two nodes can share, or that this program has a flag for.
+const OF_ONE_NODE: [&str; 8] = [
+    "HERD_DATA_DIR",
+    "HERD_ADMIN_ADDRESS",
+    "HERD_LINKS_CA",
+    "HERD_LINKS_CERT",
+    "HERD_LINKS_KEY",
+    "HERD_INSECURE_LINKS",
+    "HERD_CLIENTS_CERT",
+    "HERD_CLIENTS_KEY",
+];
 
 /// The node program, and what every node is given.
 #[derive(Debug)]
@@ -22,6 +36,8 @@ pub(crate) struct HerdProgram {
     pub(crate) environment: Environment,
     pub(crate) args: Vec<OsString>,
     pub(crate) variables: Vec<(&'static str, Option<OsString>)>,
+    /// The certificates of each node's links, unless the nodes are to find theirs themselves.
+    pub(crate) certificates: BTreeMap<String, LinkFiles>,
 }
 
 impl Launch for HerdProgram {
@@ -29,13 +45,22 @@ impl Launch for HerdProgram {
         self.program.display().to_string()
     }
 
+    fn certificates(&self, name: &str) -> Option<LinkFiles> {
+        self.certificates.get(name).cloned()
+    }
+
     fn command(&self, node: &Member, files: &Files) -> Result<Command> {
         let mut command = Command::new(&self.program);
         command.arg(&node.name).arg("--config").arg(&files.herd);
         command.arg("--log-file").arg(&files.log).arg("--stop-with-stdin");
         command.args(["--admin-address", "127.0.0.1:0"]).args(&self.args);
-        // One folder or address in the environment would be one for all nodes.
-        command.env_remove("HERD_DATA_DIR").env_remove("HERD_ADMIN_ADDRESS");
+        // One folder, address or certificate in the environment would be one for all nodes.
+        for variable in OF_ONE_NODE {
+            command.env_remove(variable);
+        }
+        if let Some(LinkFiles { ca, cert, key }) = self.certificates.get(&node.name) {
+            command.arg("--links-ca").arg(ca).arg("--links-cert").arg(cert).arg("--links-key").arg(key);
+        }
         if let Some(data) = &self.data {
             command.arg("--data-dir").arg(data.join(&node.name));
         }

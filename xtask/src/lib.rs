@@ -15,6 +15,7 @@ pub mod graphs;
 pub mod herd_file;
 mod herd_program;
 pub mod load;
+mod log_file;
 pub mod oracle;
 pub mod output;
 pub mod peers;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::commands::{
-    broadcast, bugs, chaos, check_history, ci, control, herd_up, load, logs, places_data, say,
+    broadcast, bugs, chaos, check_history, ci, control, herd_up, load, logs, places_data, say, tap,
 };
 use xtask::{compare, e2e};
 
@@ -50,6 +50,11 @@ enum Command {
         #[arg(short, long)]
         follow: bool,
     },
+    /// Prints the AT lines that the links of a node carry, as they come.
+    Tap {
+        /// Which node.
+        node: String,
+    },
     /// Sends lines to a node of the running herd and prints its answers.
     Say {
         /// Which node.
@@ -91,6 +96,7 @@ fn main() -> ExitCode {
         Command::HerdRestart { nodes } => control::restart(&nodes),
         Command::HerdKill { nodes } => control::kill(&nodes),
         Command::HerdLogs { node, follow } => logs::run(node.as_deref(), follow),
+        Command::Tap { node } => tap::run(&node),
         Command::Say { node, lines } => say::run(&node, &lines),
         Command::Load(options) => load::run(&options),
         Command::Compare(options) => compare::run(&options),

@@ -1,5 +1,6 @@
 //! The nodes of a herd as processes: started, waited for, stopped, killed; none outlives its owner.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Debug;
 use std::fs::{self, File};
@@ -12,9 +13,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use herd::config::{Herd, Member};
+use herd::tls::{Authority, LinkFiles};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
+use crate::flood::Watch;
 use crate::herd_file::HerdFile;
 use crate::herd_program::HerdProgram;
 
@@ -24,6 +27,9 @@ const READY_EACH: Duration = Duration::from_millis(500);
 
 /// How long a node may take to stop before it is killed. It promises two seconds.
 const STOP: Duration = Duration::from_secs(5);
+
+/// The argument of nodes by which their links are plain TCP.
+pub const INSECURE_LINKS: &str = "--insecure-links";
 
 /// How often a node is looked after while something is waited for.
 pub(crate) const POLL: Duration = Duration::from_millis(2);
@@ -69,6 +75,9 @@ impl Setup {
 pub(crate) trait Launch: Debug + Send {
     /// What is run, as messages name it.
     fn program(&self) -> String;
+
+    /// The certificates by which `name` is known to its neighbours, if it needs any.
+    fn certificates(&self, name: &str) -> Option<LinkFiles>;
 
     /// The command that runs a node, with its environment and its standard output set.
     ///
@@ -118,13 +127,20 @@ struct Node {
 }
 
 impl Processes {
-    /// Prepares a herd; no node runs yet. Logs of an earlier run in the same folder are emptied.
+    /// Prepares a herd; no node runs yet. Logs of an earlier run in the same folder are emptied. Links are encrypted, with
+    /// certificates from the folder, unless the herd file names others or the arguments choose plain links.
     ///
     /// # Errors
     /// The folder cannot be written.
     pub fn new(setup: Setup) -> Result<Processes> {
         let Setup { file, program, folder, data, environment, args, variables } = setup;
-        let launch = HerdProgram { program, data, environment, args, variables };
+        let insecure = args.iter().any(|argument| argument == INSECURE_LINKS);
+        let certificates = if insecure || file.has_certificates() {
+            BTreeMap::new()
+        } else {
+            certify(file.herd(), &folder)?
+        };
+        let launch = HerdProgram { program, data, environment, args, variables, certificates };
         Processes::launched_by(Box::new(launch), file, folder)
     }
 
@@ -176,6 +192,15 @@ impl Processes {
     pub fn admin(&mut self, name: &str) -> Result<Option<SocketAddr>> {
         let is_up = self.pid(name)?.is_some();
         Ok(self.node(name)?.ready.admin.filter(|_| is_up))
+    }
+
+    /// Being a neighbour of `node` that only watches, in place of the member `name`.
+    ///
+    /// # Errors
+    /// There is no such node.
+    pub fn watch(&self, node: &str, name: &str) -> Result<Watch> {
+        let (address, files) = (self.member(node)?.link, self.launch.certificates(name));
+        Ok(Watch::Link { name: name.to_owned(), node: node.to_owned(), address, files })
     }
 
     /// The process id of a node, `None` when it is down.
@@ -367,6 +392,13 @@ fn wait_or_kill(process: &mut Child, deadline: Instant) -> Result<ExitStatus> {
     }
     kill_group(process);
     process.wait().context("cannot wait for a node")
+}
+
+/// Makes sure that each node of a herd has a certificate.
+fn certify(herd: &Herd, folder: &Path) -> Result<BTreeMap<String, LinkFiles>> {
+    let authority = Authority::open_or_init(&folder.join("certs"))?;
+    let names = herd.members.iter().map(|member| &member.name);
+    names.map(|name| Ok((name.clone(), authority.ensure(name)?))).collect()
 }
 
 /// The last lines of a file, `None` when it has none.

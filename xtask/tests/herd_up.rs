@@ -71,6 +71,22 @@ impl Checkout {
         nodes
     }
 
+    /// How the first line begins that `tap` prints of a node while Alford is told something new.
+    fn tapped(&self, node: &str) -> String {
+        let mut tap = self.command(&["tap", node]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(tap.stdout.take().unwrap()).lines();
+        let line = std::thread::spawn(move || lines.next().unwrap().unwrap());
+        for time in 2.. {
+            self.run(&["say", "Alford", &format!("IAMAT kiwi +34.0-118.4 {time}")]);
+            if line.is_finished() {
+                break;
+            }
+        }
+        tap.kill().unwrap();
+        tap.wait().unwrap();
+        line.join().unwrap().split(' ').take(4).collect::<Vec<_>>().join(" ")
+    }
+
     fn pids(&self) -> Vec<i32> {
         self.nodes().iter().filter_map(|node| node["pid"].as_i64()).map(|pid| pid as i32).collect()
     }
@@ -115,6 +131,7 @@ fn a_detached_herd_lives_until_it_is_told_to_go_down() {
     assert!(answer.starts_with("AT Alford +") && answer.contains("\"status\" : \"OK\""), "{answer}");
     let log = checkout.run(&["herd-logs", "Alford"]);
     assert!(log.contains("IAMAT kiwi +34.0-118.4 1") && !log.contains('\u{1b}'), "{log}");
+    assert_eq!(checkout.tapped("Parker"), "from Alford AT Alford");
     let pids = checkout.pids();
     checkout.run(&["herd-down"]);
     assert!(!pids.into_iter().any(runs));

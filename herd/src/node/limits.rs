@@ -101,6 +101,9 @@ pub struct Limits {
     /// About how many bytes of updates a link writes before it marks them and looks at the clock again.
     #[serde(deserialize_with = "positive")]
     pub link_batch_bytes: usize,
+    /// How long a connection on the link port may take to show its certificate, and then to say hello.
+    #[serde(deserialize_with = "positive_duration")]
+    pub link_handshake: Duration,
     /// Connections on the link port without a link that is up, at once, until each is closed; more are closed at once.
     #[serde(deserialize_with = "positive")]
     pub link_handshakes: usize,
@@ -139,6 +142,7 @@ impl Default for Limits {
             redial_longest: Duration::from_secs(1),
             link_line_bytes: 8192,
             link_batch_bytes: 64 * 1024,
+            link_handshake: Duration::from_secs(2),
             link_handshakes: 32,
         }
     }

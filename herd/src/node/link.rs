@@ -36,6 +36,8 @@ pub struct Link {
     side: Side,
     /// Whom this node dialled, or who said hello.
     neighbour: Option<NeighbourId>,
+    /// The names that the other side has proved to have, where it was asked to.
+    certified: Option<Vec<String>>,
     phase: Phase,
     /// Our hello is to be written.
     hello_due: bool,
@@ -127,6 +129,9 @@ pub enum LinkEnd {
     /// Somebody else answered where a neighbour was dialled.
     #[error("dialled {0}, and {1} answered")]
     WrongName(String, String),
+    /// A neighbour's name that its certificate does not bear out.
+    #[error("says it is {1}, and its certificate says {0}")]
+    Impostor(String, String),
     /// The connection ended or failed.
     #[error("{0}")]
     Connection(String),
@@ -151,6 +156,7 @@ impl Link {
             id,
             side: Side::Accepted,
             neighbour: None,
+            certified: None,
             phase: Phase::AwaitingHello,
             hello_due: true,
             cursor_due: false,
@@ -158,6 +164,24 @@ impl Link {
             heard: now,
             heartbeat: now,
         }
+    }
+
+    /// Takes note of the names that the other side has proved to have: its hello must say one of them.
+    ///
+    /// # Errors
+    /// None of them is a neighbour's, or that of the neighbour dialled. The link has ended.
+    pub fn certify(&mut self, node: &Node, names: Vec<String>) -> Result<(), LinkEnd> {
+        let all = || if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+        if let Some(dialled) = self.neighbour {
+            let dialled = &node.neighbours[dialled].name;
+            if !names.contains(dialled) {
+                return Err(LinkEnd::WrongName(dialled.clone(), all()));
+            }
+        } else if !names.iter().any(|name| node.neighbour(name).is_some()) {
+            return Err(LinkEnd::Stranger(all(), node.name.clone()));
+        }
+        self.certified = Some(names);
+        Ok(())
     }
 
     /// With whom, once that is known.
@@ -236,7 +260,7 @@ impl Link {
     /// # Errors
     /// It has been silent for too long: the link has ended.
     pub fn check_alive(&self, node: &Node, now: Duration) -> Result<(), LinkEnd> {
-        let silence = node.limits.link_silence;
+        let silence = self.patience(node);
         if now >= self.heard + silence { Err(LinkEnd::Silent(silence)) } else { Ok(()) }
     }
 
@@ -283,8 +307,16 @@ impl Link {
     /// When [`check_alive`](Self::check_alive) and, unless something is still being written, when
     /// [`transmit`](Self::transmit) is to be called again at the latest.
     pub fn deadline(&self, node: &Node, is_writing: bool) -> Duration {
-        let silence = self.heard + node.limits.link_silence;
+        let silence = self.heard + self.patience(node);
         if is_writing { silence } else { silence.min(self.heartbeat) }
+    }
+
+    /// How long the other side may be silent: one that has not said who it is, less.
+    fn patience(&self, node: &Node) -> Duration {
+        match self.phase {
+            Phase::AwaitingHello => node.limits.link_handshake,
+            Phase::AwaitingCursor(_) | Phase::Complete(..) => node.limits.link_silence,
+        }
     }
 
     /// Forgets the link, and appends to `out` what its neighbour should be told.
@@ -314,6 +346,10 @@ impl Link {
     ) -> Result<Peer, LinkEnd> {
         if version != VERSION {
             return Err(LinkEnd::Version(version));
+        }
+        if let Some(names) = self.certified.as_ref().filter(|names| !names.iter().any(|known| known == name))
+        {
+            return Err(LinkEnd::Impostor(names.join(", "), name.to_owned()));
         }
         let neighbour = node.neighbour(name);
         if let Some(dialled) = self.neighbour.filter(|dialled| Some(*dialled) != neighbour) {

@@ -7,12 +7,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use super::linger::linger;
 use super::{Shared, client, link};
-use crate::net::{self, Listener, Stream, exchange};
+use crate::net::{self, Listener, Stream, Tcp, exchange};
 use crate::node::Link;
 
 /// The wait after a failed accept: without one, a node out of file descriptors would spin.
@@ -42,19 +42,47 @@ pub(super) async fn clients(shared: Arc<Shared>, listener: Listener) {
 pub(super) async fn links(shared: Arc<Shared>, listener: Listener) {
     let handshakes = Arc::new(Semaphore::new(shared.limits.link_handshakes));
     accept(&shared, listener, "neighbour", |stream, peer| {
-        let Ok(permit) = Arc::clone(&handshakes).try_acquire_owned() else {
+        if let Ok(permit) = Arc::clone(&handshakes).try_acquire_owned() {
+            shared.tasks.spawn(take_link(Arc::clone(&shared), stream, peer, permit));
+        } else {
+            shared.links_refused.fetch_add(1, Ordering::Relaxed);
             warn!(%peer, "too many connections on the link port have not said who they are");
-            return;
-        };
-        let link = Link::accepted(shared.new_link_id(), shared.now());
-        let serve = link::serve(Arc::clone(&shared), stream, link, Some(permit));
-        shared.tasks.spawn(async move { drop(serve.await) });
+        }
     })
     .await;
 }
 
+/// Takes one connection for a link, if it can show that it is a neighbour's.
+async fn take_link(shared: Arc<Shared>, stream: Tcp, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+    match secure_link(&shared, stream).await {
+        Ok(stream) => {
+            let link = Link::accepted(shared.new_link_id(), shared.now());
+            link::serve(shared, stream, link, Some(permit)).await;
+        }
+        Err((reason, stream)) => {
+            shared.links_refused.fetch_add(1, Ordering::Relaxed);
+            warn!(%peer, reason, "no link");
+            if let Some(stream) = stream {
+                linger(stream, &shared.limits).await;
+            }
+        }
+    }
+}
+
+/// Shakes hands, if links are encrypted. Who cannot may still be there to be told.
+async fn secure_link(shared: &Shared, stream: Tcp) -> Result<Stream, (String, Option<Stream>)> {
+    let Some(tls) = &shared.encryption.links else { return Ok(Stream::Plain(stream)) };
+    let patience = shared.limits.link_handshake;
+    let secured = timeout(patience, net::secure_accepted(stream, Arc::clone(&tls.get().accepting)));
+    match secured.await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err((error, stream))) => Err((net::handshake_reason(&error), Some(stream))),
+        Err(_) => Err((format!("no handshake within {patience:?}"), None)),
+    }
+}
+
 /// Hands accepted connections to `serve` until the node stops.
-async fn accept(shared: &Shared, listener: Listener, from: &str, serve: impl Fn(Stream, SocketAddr)) {
+async fn accept(shared: &Shared, listener: Listener, from: &str, serve: impl Fn(Tcp, SocketAddr)) {
     let stop = shared.stop.clone();
     loop {
         let accepted = tokio::select! {
@@ -101,8 +129,13 @@ impl Drop for Seat {
     }
 }
 
-/// Tells a client that it cannot be served, and closes: gently, if it is one of the few that may linger.
-async fn refuse(mut stream: Stream, shared: Arc<Shared>, lingers: Option<OwnedSemaphorePermit>) {
+/// Tells a client that it cannot be served, and closes: gently, if it is one of the few that may linger. One that expects
+/// TLS is only closed, since shaking hands with it would cost more than serving it.
+async fn refuse(stream: Tcp, shared: Arc<Shared>, lingers: Option<OwnedSemaphorePermit>) {
+    if shared.encryption.clients.is_some() {
+        return;
+    }
+    let mut stream = Stream::Plain(stream);
     // A fresh connection has room for one short line; if it is gone already, nobody is left to be told.
     let _ = exchange(&mut stream, None, TOO_MANY).await;
     if lingers.is_some() {

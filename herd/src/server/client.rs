@@ -6,6 +6,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tracing::{Level, debug, enabled};
 
@@ -15,17 +16,25 @@ use super::linger::linger;
 use super::store::Promise;
 use super::{Shared, clock, lock};
 use crate::message::{Lines, Piece, Time};
-use crate::net::{Exchanged, Stream, exchange};
+use crate::net::{self, Exchanged, Stream, Tcp, exchange};
 use crate::node::{Answer, Node, PlacesQuery, places_answer, write_invalid};
 use crate::places::{PlacesError, error_object};
 
 /// Serves a client until it leaves, breaks a limit, or the node stops.
-pub(super) async fn serve(seat: Seat, mut stream: Stream, peer: SocketAddr) {
+pub(super) async fn serve(seat: Seat, stream: Tcp, peer: SocketAddr) {
     let shared = Arc::clone(seat.shared());
     debug!(%peer, "client connected");
+    let mut stream = match secure(&shared, stream).await {
+        Ok(stream) => stream,
+        Err(reason) => return debug!(%peer, reason, "client lost"),
+    };
     let mut client = Client::new(Arc::clone(&shared), peer);
     match client.converse(&mut stream).await {
-        Ok(End::Closed) => debug!(%peer, "client closed"),
+        Ok(End::Closed) => {
+            // Over TLS an end that nobody has announced could be somebody else's doing.
+            let _ = timeout(shared.limits.linger, stream.shutdown()).await;
+            debug!(%peer, "client closed");
+        }
         Ok(End::Gently(reason)) => {
             debug!(%peer, reason, "closing client gently");
             // The conversation is over: a stop need not wait for this before it ends the links.
@@ -36,6 +45,18 @@ pub(super) async fn serve(seat: Seat, mut stream: Stream, peer: SocketAddr) {
         }
         Ok(End::AtOnce(reason)) => debug!(%peer, reason, "closing client"),
         Err(error) => debug!(%peer, %error, "client lost"),
+    }
+}
+
+/// Shakes hands, if clients are served over TLS. Takes no longer than a line may.
+async fn secure(shared: &Shared, stream: Tcp) -> Result<Stream, String> {
+    let Some(tls) = &shared.encryption.clients else { return Ok(Stream::Plain(stream)) };
+    let secured = net::secure_accepted(stream, Arc::clone(&tls.get().accepting));
+    match timeout(shared.limits.unfinished_line, shared.stop.run_until_cancelled(secured)).await {
+        Ok(Some(Ok(stream))) => Ok(stream),
+        Ok(Some(Err((error, _)))) => Err(net::handshake_reason(&error)),
+        Ok(None) => Err("the node is stopping".to_owned()),
+        Err(_) => Err("the handshake took too long".to_owned()),
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, info};
 
 use super::{Shared, link, lock};
-use crate::net;
+use crate::net::{self, Stream};
 use crate::node::{Link, LinkEnd, NeighbourId};
 
 /// Dials a neighbour whenever there is no link with it, until the node stops. The neighbour does the same, so
@@ -49,15 +49,25 @@ async fn wait_until_unlinked(shared: &Shared, neighbour: NeighbourId) {
 
 /// Dials once, and serves the link until it ends.
 async fn dial(shared: &Arc<Shared>, neighbour: NeighbourId, address: SocketAddr) -> Result<(), String> {
-    let stream = match timeout(shared.limits.link_silence, net::connect(address)).await {
-        Ok(connected) => connected.map_err(|error| error.to_string())?,
-        Err(_) => return Err(format!("no answer within {:?}", shared.limits.link_silence)),
+    let patience = shared.limits.link_handshake;
+    let late = |_| format!("no answer within {patience:?}");
+    let connected = timeout(patience, net::connect(address)).await.map_err(late)?;
+    let stream = connected.map_err(|error| error.to_string())?;
+    let stream = match &shared.encryption.links {
+        None => Stream::Plain(stream),
+        Some(tls) => {
+            let secured = net::secure_dialled(stream, Arc::clone(&tls.get().dialling));
+            let secured = timeout(patience, secured).await.map_err(late)?;
+            secured.map_err(|error| net::handshake_reason(&error))?
+        }
     };
     let link = Link::dialled(shared.new_link_id(), neighbour, shared.now());
     // A task of its own: it must say goodbye when the node stops, and this one is cancelled then.
     let served = shared.tasks.spawn(link::serve(Arc::clone(shared), stream, link, None));
     match served.await {
-        Ok(end @ (LinkEnd::WrongName(..) | LinkEnd::Version(_))) => Err(end.to_string()),
+        Ok(end @ (LinkEnd::WrongName(..) | LinkEnd::Impostor(..) | LinkEnd::Version(_))) => {
+            Err(end.to_string())
+        }
         _ => Ok(()),
     }
 }

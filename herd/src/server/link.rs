@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep_until, timeout};
@@ -12,6 +13,7 @@ use super::{Shared, lock};
 use crate::message::{Lines, Piece};
 use crate::net::{Stream, exchange};
 use crate::node::{Link, LinkEnd, LinkEvent, NeighbourId, Node, Outcome};
+use crate::tls::Certificate;
 
 /// Serves a link from hello to goodbye, and says why it ended. `handshake` is given back once the link is up, or
 /// the connection closed.
@@ -24,7 +26,13 @@ pub(super) async fn serve(
     let peer = stream.peer_addr().map_or_else(|error| error.to_string(), |address| address.to_string());
     let lines = Lines::new(shared.limits.link_line_bytes);
     let mut task = LinkTask { shared, link, handshake, lines, out: Vec::new(), sent: 0 };
-    let Err(end) = task.converse(&mut stream).await;
+    let end = match task.identify(&stream) {
+        Ok(()) => {
+            let Err(end) = task.converse(&mut stream).await;
+            end
+        }
+        Err(end) => end,
+    };
     task.link.close(&mut lock(&task.shared).node, &end, &mut task.out);
     task.shared.announce_link_change();
     let neighbour = task.neighbour_name();
@@ -35,7 +43,12 @@ pub(super) async fn serve(
         ),
         end if task.link.is_complete() => info!(neighbour, peer, reason = %end, "link down"),
         LinkEnd::Duplicate => debug!(neighbour, peer, reason = %end, "link closed"),
-        end => warn!(neighbour, peer, reason = %end, "no link"),
+        end => {
+            if task.handshake.is_some() {
+                task.shared.links_refused.fetch_add(1, Ordering::Relaxed);
+            }
+            warn!(neighbour, peer, reason = %end.to_string().escape_debug(), "no link");
+        }
     }
     let LinkTask { shared, out, sent, handshake, .. } = task;
     shared.tasks.clone().spawn(async move {
@@ -58,6 +71,13 @@ struct LinkTask {
 type Never = std::convert::Infallible;
 
 impl LinkTask {
+    /// Looks at whom the certificate of the other side names, where it had to show one.
+    fn identify(&mut self, stream: &Stream) -> Result<(), LinkEnd> {
+        let Some(certificate) = stream.peer_certificate() else { return Ok(()) };
+        let certificate = Certificate::parse(certificate).map_err(LinkEnd::Framing)?;
+        self.link.certify(&lock(&self.shared).node, certificate.names)
+    }
+
     async fn converse(&mut self, stream: &mut Stream) -> Result<Never, LinkEnd> {
         let connection = |error: std::io::Error| LinkEnd::Connection(error.to_string());
         let (shared, stop) = (Arc::clone(&self.shared), self.shared.stop_links.clone());

@@ -42,6 +42,17 @@ pub(super) fn text(status: &Status) -> String {
     let neighbours = &status.neighbours;
     metrics.gauges("link_up", "Whether there is a link", neighbours, |neighbour| u64::from(neighbour.linked));
     metrics.gauges("link_lag_sequences", "Sequences not yet said", neighbours, |neighbour| neighbour.lag);
+    metrics.counter(
+        "link_connections_refused",
+        "Connections on the link port that were no link",
+        status.links_refused,
+    );
+    metrics.labelled(
+        "certificate_expiry_timestamp_seconds",
+        "When a certificate ends, by whom it is for",
+        "connections",
+        status.certificates.iter().map(|(what, end)| ((*what).to_owned(), *end)),
+    );
     let degraded = u64::from(status.durability == "degraded");
     metrics.gauge("durability_degraded", "Whether the disk fails", degraded);
     metrics.gauge("journal_size_bytes", "Length of the journal", status.journal_bytes);
@@ -87,10 +98,21 @@ impl Metrics {
         neighbours: &[Neighbour],
         value: impl Fn(&Neighbour) -> u64,
     ) {
+        let values = neighbours.iter().map(|neighbour| (neighbour.name.clone(), value(neighbour)));
+        self.labelled(name, help, "neighbour", values);
+    }
+
+    /// A gauge with a label.
+    fn labelled(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &'static str,
+        values: impl Iterator<Item = (String, u64)>,
+    ) {
         let family = Family::<Vec<(&str, String)>, Gauge>::default();
-        for neighbour in neighbours {
-            let labels = vec![("neighbour", neighbour.name.clone())];
-            family.get_or_create(&labels).set(value(neighbour).cast_signed());
+        for (labelled, value) in values {
+            family.get_or_create(&vec![(label, labelled)]).set(value.cast_signed());
         }
         self.0.register(name, help, family);
     }

@@ -35,6 +35,7 @@ use crate::message::Time;
 use crate::net::{self, Listener};
 use crate::node::{Limits, LinkId};
 use crate::places::Places;
+use crate::tls::Encryption;
 use keeper::Keeper;
 use store::Promise;
 use workers::Workers;
@@ -92,8 +93,10 @@ pub enum StartError {
     /// Whoever reaches the admin port sees everything, so it stays on this machine.
     #[error("the admin port listens on loopback only, such as 127.0.0.1: {0} is not")]
     AdminNotLoopback(SocketAddr),
-    /// Links are not authenticated, so they stay on this machine.
-    #[error("links are plain TCP and listen on loopback only, such as 127.0.0.1: {0} is not")]
+    /// Links that are not authenticated stay on this machine.
+    #[error(
+        "without certificates links are plain TCP and listen on loopback only, such as 127.0.0.1: {0} is not"
+    )]
     LinkNotLoopback(SocketAddr),
 }
 
@@ -116,6 +119,9 @@ struct Shared {
     refused: AtomicU64,
     workers: Workers,
     places: Places,
+    encryption: Arc<Encryption>,
+    /// Connections on the link port that did not become links, and were not of a neighbour that has another one.
+    links_refused: AtomicU64,
     next_link: AtomicU64,
     /// Monotonic time is counted from here.
     started: Instant,
@@ -142,9 +148,10 @@ impl Server {
         threads: usize,
         store: Store,
         places: Places,
+        encryption: Arc<Encryption>,
         stop: CancellationToken,
     ) -> Result<Server, StartError> {
-        if !member.link.ip().is_loopback() {
+        if encryption.links.is_none() && !member.link.ip().is_loopback() {
             return Err(StartError::LinkNotLoopback(member.link));
         }
         if let Some(outside) = admin.filter(|address| !address.ip().is_loopback()) {
@@ -171,6 +178,8 @@ impl Server {
             refused: AtomicU64::new(0),
             workers: Workers::start(threads).map_err(StartError::Threads)?,
             places,
+            encryption,
+            links_refused: AtomicU64::new(0),
             next_link: AtomicU64::new(0),
             started: Instant::now(),
             stop,

@@ -1,6 +1,8 @@
 //! How a node is, for whoever looks after it.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
+use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
 
@@ -25,6 +27,10 @@ pub(super) struct Status {
     pub(super) connections_refused: u64,
     pub(super) lines: ClientCounters,
     pub(super) links: LinkCounters,
+    /// Connections on the link port that did not become links, and were not of a neighbour that has another one.
+    pub(super) links_refused: u64,
+    /// When certificates end, in seconds since 1970, by whom they are for.
+    pub(super) certificates: BTreeMap<&'static str, u64>,
     pub(super) neighbours: Vec<Neighbour>,
     pub(super) places_requests: u64,
     pub(super) places_joined: u64,
@@ -75,6 +81,12 @@ impl Status {
             connections_refused: shared.refused.load(Ordering::Relaxed),
             lines: node.lines(),
             links: node.counters(),
+            links_refused: shared.links_refused.load(Ordering::Relaxed),
+            certificates: shared
+                .encryption
+                .expiries()
+                .map(|(what, end)| (what, end.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()))
+                .collect(),
             neighbours,
             places_requests: places.requests,
             places_joined: places.joined,

@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use crate::net::{MovedStream, Stream};
+use crate::net::{MovedStream, Tcp};
 
 /// Single-threaded runtimes that take connections in turn. None of them takes work from another: a connection's
 /// buffers stay with one core. They end when this is dropped, and what they serve then is dropped with them.
@@ -44,8 +44,8 @@ impl Workers {
     pub(super) fn spawn<F: Future<Output = ()> + Send + 'static>(
         &self,
         tracker: &TaskTracker,
-        stream: Stream,
-        serve: impl FnOnce(Stream) -> F + Send + 'static,
+        stream: Tcp,
+        serve: impl FnOnce(Tcp) -> F + Send + 'static,
     ) {
         if self.handles.is_empty() {
             tracker.spawn(serve(stream));

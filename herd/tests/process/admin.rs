@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use crate::support::{DEADLINE, IAMAT, Node, wait_until};
 
 /// The answer of a node's admin port: its first line, and its body.
-fn get(node: &Node, path: &str) -> (String, String) {
+pub(crate) fn get(node: &Node, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(node.admin.expect("an admin port")).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).unwrap();

@@ -2,6 +2,7 @@
 
 mod admin;
 mod journal;
+mod links;
 mod node;
 mod places_faults;
 mod places_limits;

@@ -262,7 +262,7 @@ fn a_node_ends_with_its_standard_input() {
 
 #[test]
 fn a_forged_update_on_either_port_changes_nothing() {
-    let node = Node::start("forged", "");
+    let node = Node::start_with("forged", "", |command| command.arg("--insecure-links"));
     let forged = "AT Alford +0.000000000 kiwi +1+1 1";
     assert_eq!(node.ask(forged.as_bytes()), format!("? {forged}\n"));
     let mut link = TcpStream::connect(node.link).unwrap();

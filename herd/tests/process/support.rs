@@ -78,13 +78,21 @@ impl Node {
         Node::run(name, test, &format!("name = \"pair\"\n{this}{that}"), |command| command.args(args))
     }
 
-    fn run(name: &str, test: &str, herd: &str, more: impl FnOnce(&mut Command) -> &mut Command) -> Node {
+    /// Starts a node of a herd file's text.
+    pub(crate) fn run(
+        name: &str,
+        test: &str,
+        herd: &str,
+        more: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Node {
         let file = format!("{}/{test}-{name}.toml", env!("CARGO_TARGET_TMPDIR"));
         std::fs::write(&file, herd).unwrap();
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("herd"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HERD_")) {
             command.env_remove(name);
         }
+        // Where herds that are told nothing keep their certificates.
+        command.env("XDG_STATE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
         command.args([name, "--stop-with-stdin", "--config", &file]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = more(&mut command).spawn().unwrap();

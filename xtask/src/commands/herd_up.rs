@@ -16,7 +16,7 @@ use crate::herd_file::HerdFile;
 use crate::output::print;
 use crate::places_server;
 use crate::ports::is_free;
-use crate::processes::{Environment, Processes, Setup};
+use crate::processes::{Environment, INSECURE_LINKS, Processes, Setup};
 use crate::supervisor::{Claim, supervise};
 use crate::workspace::{Profile, herd_binary, run_dir};
 
@@ -53,6 +53,10 @@ pub struct HerdUp {
     /// Keep what the nodes know in memory only: one that is restarted learns everything from its neighbours.
     #[arg(long, conflicts_with = "data_dir")]
     memory: bool,
+
+    /// Links are plain TCP, for looking at with other tools: whoever reaches a link port can be a neighbour.
+    #[arg(long)]
+    insecure_links: bool,
 
     /// Build the nodes for speed.
     #[arg(long)]
@@ -137,6 +141,9 @@ impl HerdUp {
             // What nodes say and hear is what a herd is started for, mostly; it can be switched off for speed.
             if env::var_os("HERD_LOG_LEVEL").is_none() {
                 setup.variables.push(("HERD_LOG_LEVEL", Some("debug".into())));
+            }
+            if self.insecure_links {
+                setup.args.push(INSECURE_LINKS.into());
             }
             self.add_places(&mut setup).await?;
             let mut processes = Processes::new(setup)?;

@@ -1,22 +1,17 @@
 //! `herd-logs`: what the nodes have logged, and what they log from now on.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, ErrorKind, Seek, Write};
-use std::time::Duration;
+use std::io::{self, ErrorKind, Write};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use serde_json::Value;
 
+use crate::log_file::{LogFile, POLL};
 use crate::supervisor::{Action, request};
-
-/// How often a followed log is looked at.
-const POLL: Duration = Duration::from_millis(100);
 
 struct Log {
     /// Before each line, when several logs are shown.
     prefix: String,
-    file: BufReader<File>,
-    /// A line whose end has not been written yet.
-    begun: Vec<u8>,
+    file: LogFile,
 }
 
 /// Prints the log of one node, or of all with their names before each line; follows them if asked, until the
@@ -25,18 +20,14 @@ struct Log {
 /// # Errors
 /// No herd is running, there is no such node, or its log cannot be read.
 pub fn run(node: Option<&str>, follow: bool) -> Result<()> {
-    let status = request(Action::Status, &[])?;
-    let nodes = status["nodes"].as_array().context("the supervisor names no nodes")?;
-    let names: Vec<&str> = nodes.iter().filter_map(|node| node["name"].as_str()).collect();
-    if let Some(node) = node.filter(|node| !names.contains(node)) {
-        bail!("no node is called {node}: the nodes are {}", names.join(", "));
+    let shown = logs()?;
+    if let Some(node) = node {
+        find(&shown, node)?;
     }
     let mut logs = Vec::new();
-    for (entry, name) in nodes.iter().zip(names).filter(|(_, name)| node.is_none_or(|node| node == *name)) {
-        let path = entry["log"].as_str().unwrap_or_default();
-        let file = File::open(path).with_context(|| format!("cannot open {path}"))?;
+    for (name, path) in shown.iter().filter(|(name, _)| node.is_none_or(|node| node == name)) {
         let prefix = if node.is_some() { String::new() } else { format!("{name}: ") };
-        logs.push(Log { prefix, file: BufReader::new(file), begun: Vec::new() });
+        logs.push(Log { prefix, file: LogFile::open(path)? });
     }
     loop {
         for log in &mut logs {
@@ -52,17 +43,35 @@ pub fn run(node: Option<&str>, follow: bool) -> Result<()> {
     }
 }
 
+/// The log of a node of the running herd.
+///
+/// # Errors
+/// No herd is running, or there is no such node.
+pub(super) fn log_of(node: &str) -> Result<String> {
+    find(&logs()?, node).map(str::to_owned)
+}
+
+/// The nodes of the running herd, and their logs.
+fn logs() -> Result<Vec<(String, String)>> {
+    let status = request(Action::Status, &[])?;
+    let nodes = status["nodes"].as_array().context("the supervisor names no nodes")?;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    Ok(nodes.iter().map(|node| (text(&node["name"]), text(&node["log"]))).collect())
+}
+
+fn find<'a>(logs: &'a [(String, String)], node: &str) -> Result<&'a str> {
+    let found = logs.iter().find(|(name, _)| name == node);
+    let names = || logs.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+    found
+        .map(|(_, log)| log.as_str())
+        .with_context(|| format!("no node is called {node}: the nodes are {}", names()))
+}
+
 fn copy_lines(log: &mut Log) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    // A herd that starts anew empties its logs.
-    if log.file.get_ref().metadata()?.len() < log.file.stream_position()? {
-        log.file.rewind()?;
-        log.begun.clear();
-    }
-    while log.file.read_until(b'\n', &mut log.begun)? > 0 && log.begun.ends_with(b"\n") {
+    while let Some(line) = log.file.next_line()? {
         out.write_all(log.prefix.as_bytes())?;
-        out.write_all(&log.begun)?;
-        log.begun.clear();
+        out.write_all(line)?;
     }
     out.flush()
 }

@@ -11,3 +11,4 @@ pub mod load;
 pub mod logs;
 pub mod places_data;
 pub mod say;
+pub mod tap;

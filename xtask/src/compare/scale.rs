@@ -8,7 +8,7 @@ use clap::Args;
 use super::costs::updates_said;
 use super::figure::Figure;
 use super::{Bench, Run, report, tell};
-use crate::flood::{self, Flood, Sender, Watch};
+use crate::flood::{self, Flood, Sender};
 use crate::generator::Task;
 use crate::graphs::Graph;
 use crate::herd_file::{HerdFile, observer_of};
@@ -126,10 +126,9 @@ impl Large {
     /// One update after the other at the first node, watched at another.
     fn flood(&mut self, bench: &Bench, far: usize) -> Result<flood::Outcome> {
         let node = format!("Node{}", far + 1);
-        let address = self.processes.member(&node)?.link;
         let flood = Flood {
             sender: Sender::Iamat(self.processes.member("Node1")?.client),
-            watchers: vec![Watch::Link { name: observer_of(&node), node, address }],
+            watchers: vec![self.processes.watch(&node, &observer_of(&node))?],
             rate: None,
             duration: bench.round,
         };

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use herd::config::Member;
 
 use super::Bench;
 use crate::flood::{Sender, Watch};
@@ -159,15 +160,16 @@ fn herd(bench: &Bench, layout: Layout, peer: Option<&Peer>, args: &[&str]) -> Re
     };
     let names: Vec<String> = members[..runs].iter().map(|member| member.name.clone()).collect();
     processes.start(&names)?;
-    let watch = |observer: &herd::config::Member, node: &herd::config::Member| match peer {
-        Some(_) => Watch::Listener(observer.link),
-        None => Watch::Link { name: observer.name.clone(), node: node.name.clone(), address: node.link },
+    let watch = |observer: &Member, node: &Member| match peer {
+        Some(_) => Ok(Watch::Listener(observer.link)),
+        None => processes.watch(&node.name, &observer.name),
     };
-    let watchers = match layout {
-        Layout::Lone | Layout::Five => Vec::new(),
+    let watchers: Result<Vec<Watch>> = match layout {
+        Layout::Lone | Layout::Five => Ok(Vec::new()),
         Layout::Hub => members[1..].iter().map(|sink| watch(sink, &members[0])).collect(),
         Layout::FiveWatched => (1..5).map(|node| watch(&members[5 + node], &members[node])).collect(),
     };
+    let watchers = watchers?;
     let nodes: Vec<SocketAddr> = members[..runs].iter().map(|member| member.client).collect();
     let mut pids = Vec::new();
     for name in &names {

@@ -1,5 +1,6 @@
 //! Watching for updates: at a cost to the server that any subscriber has.
 
+use std::fmt::Debug;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -7,6 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use herd::message::{Lines, Piece};
 use herd::node::{Limits, Link, LinkEvent, LinkId, Lives, Node};
+use herd::tls::{LinkFiles, LinkTls};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
 use serde::{Deserialize, Serialize};
 
 use super::sender::CHANNEL;
@@ -26,6 +30,8 @@ pub enum Watch {
         node: String,
         /// Where it listens for neighbours.
         address: SocketAddr,
+        /// The watcher's certificates, unless links are plain.
+        files: Option<LinkFiles>,
     },
     /// As a neighbour that a node of another kind dials: the watcher's link address in the node's herd file.
     Listener(SocketAddr),
@@ -38,9 +44,14 @@ pub enum Watch {
 /// A connection on which updates come.
 #[derive(Debug)]
 pub struct Watcher {
-    stream: TcpStream,
+    stream: Box<dyn Connection>,
     link: Option<Heart>,
 }
+
+/// Bytes that come and go, encrypted or not.
+trait Connection: Read + Write + Debug + Send {}
+
+impl<T: Read + Write + Debug + Send> Connection for T {}
 
 /// What keeps a link with a node of this herd alive.
 #[derive(Debug)]
@@ -57,7 +68,7 @@ impl Watch {
     /// Nobody is there, or does not take the watcher in.
     pub fn begin(&self) -> Result<Watcher> {
         match self {
-            Watch::Link { name, node, address } => Watcher::link(name, node, *address),
+            Watch::Link { name, node, address, files } => Watcher::link(name, node, *address, files.as_ref()),
             Watch::Listener(address) => {
                 let listener =
                     TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
@@ -77,7 +88,7 @@ impl Watch {
 impl Watcher {
     fn new(stream: TcpStream) -> Result<Watcher> {
         stream.set_nodelay(true)?;
-        Ok(Watcher { stream, link: None })
+        Ok(Watcher { stream: Box::new(stream), link: None })
     }
 
     fn subscriber(address: SocketAddr, hello: &str, answer: &[u8]) -> Result<Watcher> {
@@ -94,16 +105,25 @@ impl Watcher {
         Watcher::new(stream)
     }
 
-    fn link(name: &str, node: &str, address: SocketAddr) -> Result<Watcher> {
+    fn link(name: &str, node: &str, address: SocketAddr, files: Option<&LinkFiles>) -> Result<Watcher> {
         let limits = Limits::default();
         let lives = Lives { epoch: 1, incarnation: u64::from(std::process::id()) };
         let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(limits.heartbeat / 2))?;
+        let stream: Box<dyn Connection> = match files {
+            None => Box::new(stream),
+            Some(files) => {
+                let session =
+                    ClientConnection::new(LinkTls::read(files)?.dialling, ServerName::from(address.ip()))?;
+                Box::new(StreamOwned::new(session, stream))
+            }
+        };
         let this = Node::new(name, &[node.to_owned()], limits.clone(), lives);
         let neighbour = this.neighbour(node).context("the only neighbour")?;
         let link = Link::dialled(LinkId(0), neighbour, Duration::ZERO);
-        let mut watcher = Watcher::new(stream)?;
-        watcher.link = Some(Heart { node: this, link, started: Instant::now() });
+        let heart = Heart { node: this, link, started: Instant::now() };
+        let mut watcher = Watcher { stream, link: Some(heart) };
         watcher.wait_for_sync(limits.link_line_bytes)?;
         Ok(watcher)
     }

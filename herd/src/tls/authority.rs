@@ -1,0 +1,296 @@
+//! A herd's own certificate authority: a folder with its certificate and key, and those of the nodes.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType,
+};
+
+use super::{EXPIRES_SOON, LinkFiles, TlsError, read_certificates};
+use crate::message::is_node_name;
+use crate::tls::Certificate;
+
+/// How many days a node's certificate counts if nothing else is said.
+pub const NODE_DAYS: u32 = 365;
+
+/// How many days that of an authority counts.
+const AUTHORITY_DAYS: u32 = 10 * 365;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Machines whose clock is behind by no more than this accept a fresh certificate.
+const SLOW_CLOCK: Duration = Duration::from_secs(60 * 60);
+
+/// What the authority's files are called, before their endings; no node can have that name here.
+const AUTHORITY: &str = "ca";
+
+/// Why certificates cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum CertsError {
+    /// The folder has no authority.
+    #[error("{} has no ca.pem and ca.key: `herd certs init` makes them", .0.display())]
+    NoAuthority(PathBuf),
+    /// The folder has one already, and whatever it signed would be worth nothing with another.
+    #[error("{} has an authority already", .0.display())]
+    Authority(PathBuf),
+    /// The node has a certificate already.
+    #[error("{} is there already: --replace makes another", .0.display())]
+    Node(PathBuf),
+    /// The name cannot stand in a certificate.
+    #[error(
+        "`{0}` is no name for a node's certificate: 1 to 64 letters, digits, `_`, `-` or `.`, and not `ca`"
+    )]
+    Name(String),
+    /// A file cannot be read or written.
+    #[error("cannot use {}: {error}", file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// What the folder's files hold cannot be used.
+    #[error("cannot use the authority in {}: {error}", folder.display())]
+    Unusable {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        error: rcgen::Error,
+    },
+}
+
+/// A folder with an authority. Only its owner can read the folder and the keys in it.
+///
+/// `ca.pem` and `ca.key` are the authority's; `NAME.pem` and `NAME.key` those of a node. Files are replaced whole, the
+/// key before its certificate, so that a process that ends halfway leaves nothing that looks finished.
+#[derive(Debug)]
+pub struct Authority {
+    folder: PathBuf,
+    /// Held while this lives: several nodes may begin in the same folder at once.
+    _lock: File,
+}
+
+impl Authority {
+    /// Makes a folder with an authority.
+    ///
+    /// # Errors
+    /// There is one, or files cannot be written.
+    pub fn init(folder: &Path) -> Result<Authority, CertsError> {
+        let authority = Authority::lock(folder)?;
+        if authority.exists() {
+            return Err(CertsError::Authority(folder.to_owned()));
+        }
+        authority.make()?;
+        Ok(authority)
+    }
+
+    /// Opens a folder that has one.
+    ///
+    /// # Errors
+    /// It has none, or cannot be used.
+    pub fn open(folder: &Path) -> Result<Authority, CertsError> {
+        let missing = || CertsError::NoAuthority(folder.to_owned());
+        if !folder.is_dir() {
+            return Err(missing());
+        }
+        let authority = Authority::lock(folder)?;
+        if authority.exists() { Ok(authority) } else { Err(missing()) }
+    }
+
+    /// Opens a folder, and makes it and what it lacks.
+    ///
+    /// # Errors
+    /// It cannot be used.
+    pub fn open_or_init(folder: &Path) -> Result<Authority, CertsError> {
+        let authority = Authority::lock(folder)?;
+        if !authority.exists() {
+            authority.make()?;
+        }
+        Ok(authority)
+    }
+
+    /// Makes a certificate for a node, or another one in place of the one it has.
+    ///
+    /// # Errors
+    /// There is one and it is not to be replaced, the name cannot stand in one, or files cannot be read or written.
+    pub fn add(&self, node: &str, days: u32, replace: bool) -> Result<LinkFiles, CertsError> {
+        if !is_node_name(node.as_bytes()) || node == AUTHORITY {
+            return Err(CertsError::Name(node.to_owned()));
+        }
+        let files = self.files(node);
+        if !replace && files.cert.exists() {
+            return Err(CertsError::Node(files.cert));
+        }
+        let unusable = |error| self.unusable(error);
+        let key = KeyPair::from_pem(&self.read(AUTHORITY, "key")?).map_err(unusable)?;
+        let issuer = Issuer::from_ca_cert_pem(&self.read(AUTHORITY, "pem")?, key).map_err(unusable)?;
+        let mut params = params(node, days);
+        params.subject_alt_names = vec![SanType::DnsName(node.try_into().map_err(unusable)?)];
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.use_authority_key_identifier_extension = true;
+        let key = KeyPair::generate().map_err(unusable)?;
+        let certificate = params.signed_by(&key, &issuer).map_err(unusable)?;
+        self.write(node, &key, &certificate.pem())?;
+        Ok(files)
+    }
+
+    /// The certificate of a node: the one it has, or a new one if there is none or it ends soon.
+    ///
+    /// # Errors
+    /// As for [`add`](Self::add).
+    pub fn ensure(&self, node: &str) -> Result<LinkFiles, CertsError> {
+        let files = self.files(node);
+        let lasting = |certificate: &Certificate| certificate.expires > SystemTime::now() + EXPIRES_SOON;
+        if first_certificate(&files.cert).is_ok_and(|certificate| lasting(&certificate)) {
+            return Ok(files);
+        }
+        self.add(node, NODE_DAYS, true)
+    }
+
+    /// Where a node's files are, or would be.
+    fn files(&self, node: &str) -> LinkFiles {
+        LinkFiles {
+            ca: self.file(AUTHORITY, "pem"),
+            cert: self.file(node, "pem"),
+            key: self.file(node, "key"),
+        }
+    }
+
+    fn lock(folder: &Path) -> Result<Authority, CertsError> {
+        let told = |file: &Path, error| CertsError::File { file: file.to_owned(), error };
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| told(folder, error))?;
+        let path = folder.join("lock");
+        let lock = private().truncate(false).open(&path);
+        let lock = lock.and_then(|lock| lock.lock().map(|()| lock)).map_err(|error| told(&path, error))?;
+        Ok(Authority { folder: folder.to_owned(), _lock: lock })
+    }
+
+    fn exists(&self) -> bool {
+        self.file(AUTHORITY, "pem").exists()
+    }
+
+    fn make(&self) -> Result<(), CertsError> {
+        let mut params = params("herd authority", AUTHORITY_DAYS);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate().map_err(|error| self.unusable(error))?;
+        let certificate = params.self_signed(&key).map_err(|error| self.unusable(error))?;
+        self.write(AUTHORITY, &key, &certificate.pem())
+    }
+
+    fn file(&self, name: &str, ending: &str) -> PathBuf {
+        self.folder.join(format!("{name}.{ending}"))
+    }
+
+    fn read(&self, name: &str, ending: &str) -> Result<String, CertsError> {
+        let file = self.file(name, ending);
+        fs::read_to_string(&file).map_err(|error| CertsError::File { file, error })
+    }
+
+    fn write(&self, name: &str, key: &KeyPair, certificate: &str) -> Result<(), CertsError> {
+        let draft = self.folder.join("draft");
+        for (ending, text) in [("key", key.serialize_pem().as_str()), ("pem", certificate)] {
+            let file = self.file(name, ending);
+            let written = private().truncate(true).open(&draft).and_then(|mut draft| {
+                draft.write_all(text.as_bytes())?;
+                draft.sync_all()
+            });
+            written
+                .and_then(|()| fs::rename(&draft, &file))
+                .map_err(|error| CertsError::File { file, error })?;
+        }
+        Ok(())
+    }
+
+    fn unusable(&self, error: rcgen::Error) -> CertsError {
+        CertsError::Unusable { folder: self.folder.clone(), error }
+    }
+}
+
+/// Reads the first certificate of a file.
+fn first_certificate(file: &Path) -> Result<Certificate, TlsError> {
+    let certificates = read_certificates(file)?;
+    Certificate::parse(&certificates[0]).map_err(|reason| TlsError::unusable(file, reason))
+}
+
+fn params(name: &str, days: u32) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    let now = SystemTime::now();
+    params.not_before = (now - SLOW_CLOCK).into();
+    params.not_after = (now + days * DAY).into();
+    params
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.create(true).write(true).mode(0o600);
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use rustls::pki_types::ServerName;
+    use rustls::{ClientConnection, ServerConnection};
+
+    use super::*;
+    use crate::tls::LinkTls;
+
+    /// Shakes hands in memory; the names that each side has proved to the other.
+    fn meet(dialling: &LinkTls, accepting: &LinkTls) -> [Vec<String>; 2] {
+        let anybody = ServerName::try_from("anybody").unwrap();
+        let mut client = ClientConnection::new(dialling.dialling.clone(), anybody).unwrap();
+        let mut server = ServerConnection::new(accepting.accepting.clone()).unwrap();
+        while client.is_handshaking() || server.is_handshaking() {
+            let mut wire = Vec::new();
+            client.write_tls(&mut wire).unwrap();
+            server.read_tls(&mut wire.as_slice()).unwrap();
+            server.process_new_packets().unwrap();
+            wire.clear();
+            server.write_tls(&mut wire).unwrap();
+            client.read_tls(&mut wire.as_slice()).unwrap();
+            client.process_new_packets().unwrap();
+        }
+        [client.peer_certificates(), server.peer_certificates()]
+            .map(|chain| Certificate::parse(&chain.unwrap()[0]).unwrap().names)
+    }
+
+    #[test]
+    fn nodes_that_start_at_once_in_an_empty_folder_know_each_other() {
+        let folder = std::env::temp_dir().join(format!("herd-authority-{}", std::process::id()));
+        let names = ["Alford", "Bolden", "Hamilton", "Parker", "Powell"];
+        let nodes = names.map(|name| {
+            let folder = folder.clone();
+            thread::spawn(move || LinkTls::read(&Authority::open_or_init(&folder)?.ensure(name)?))
+        });
+        let nodes = nodes.map(|node| node.join().unwrap().unwrap());
+        for (dialling, from) in nodes.iter().zip(names) {
+            for (accepting, to) in nodes.iter().zip(names) {
+                assert_eq!(meet(dialling, accepting), [[to], [from]]);
+            }
+        }
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_certificate_that_lasts_is_kept_and_one_that_ends_soon_is_not() {
+        let folder = std::env::temp_dir().join(format!("herd-renewal-{}", std::process::id()));
+        let authority = Authority::init(&folder).unwrap();
+        let read = |files: &LinkFiles| fs::read(&files.cert).unwrap();
+        let first = read(&authority.ensure("Alford").unwrap());
+        assert_eq!(read(&authority.ensure("Alford").unwrap()), first);
+        let soon = read(&authority.add("Alford", 29, true).unwrap());
+        assert_ne!(read(&authority.ensure("Alford").unwrap()), soon);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,117 @@
+//! The other side's certificate.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use x509_parser::extensions::GeneralName;
+
+use super::TlsError;
+
+/// What a certificate says that matters to a herd.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// The DNS names it was made out for, as they stand in it. A node's is the node's name.
+    pub names: Vec<String>,
+    /// When it ends.
+    pub expires: SystemTime,
+    /// Whether it may sign others.
+    pub is_authority: bool,
+}
+
+impl Certificate {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn parse(certificate: &CertificateDer<'_>) -> Result<Certificate, String> {
+        let (_, parsed) = x509_parser::parse_x509_certificate(certificate)
+            .map_err(|error| format!("no certificate: {error}"))?;
+        let names = parsed.subject_alternative_name().ok().flatten();
+        let names = names.iter().flat_map(|names| &names.value.general_names);
+        let end = u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or_default();
+        Ok(Certificate {
+            names: names
+                .filter_map(|name| match name {
+                    GeneralName::DNSName(name) => Some((*name).to_owned()),
+                    _ => None,
+                })
+                .collect(),
+            expires: SystemTime::UNIX_EPOCH + Duration::from_secs(end),
+            is_authority: parsed.is_ca(),
+        })
+    }
+}
+
+/// Reads all certificates of a file, at least one.
+///
+/// # Errors
+/// The file cannot be read, or holds none.
+pub fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let told = |error| TlsError::item(file, "certificate", error);
+    let certificates: Vec<_> =
+        CertificateDer::pem_file_iter(file).map_err(told)?.collect::<Result<_, _>>().map_err(told)?;
+    if certificates.is_empty() {
+        return Err(told(rustls::pki_types::pem::Error::NoItemsFound));
+    }
+    Ok(certificates)
+}
+
+/// Takes whoever shows a certificate of the herd's authority. Whether it is the neighbour that was dialled is for the link
+/// to say: nodes have names that need not be those of hosts, which is what the usual check is about.
+#[derive(Debug)]
+pub(super) struct OfTheAuthority {
+    roots: Arc<RootCertStore>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl OfTheAuthority {
+    pub(super) fn new(roots: Arc<RootCertStore>, provider: Arc<CryptoProvider>) -> OfTheAuthority {
+        OfTheAuthority { roots, provider }
+    }
+}
+
+impl ServerCertVerifier for OfTheAuthority {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        _dialled: &ServerName<'_>,
+        _ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        let certificate = ParsedCertificate::try_from(certificate)?;
+        verify_server_cert_signed_by_trust_anchor(&certificate, &self.roots, between, now, algorithms)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}

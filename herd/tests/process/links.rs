@@ -1,0 +1,234 @@
+//! Who is let in as a neighbour.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use herd::tls::{Authority, LinkFiles, read_certificates};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rcgen::{CertificateParams, Issuer, KeyPair, SanType};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
+
+use crate::admin::get;
+use crate::support::{DEADLINE, IAMAT, Node, wait_for_log, wait_until};
+
+/// What a neighbour would say, with a location that is not true.
+const FORGED: &str = "AT Parker +0.000000000 kiwi +1+1 1520023934.918963997";
+
+/// A folder of a test's own, with nothing in it.
+fn folder(test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn names(files: &LinkFiles) -> [String; 6] {
+    let [ca, cert, key] = [&files.ca, &files.cert, &files.key].map(|file| file.display().to_string());
+    ["--links-ca".to_owned(), ca, "--links-cert".to_owned(), cert, "--links-key".to_owned(), key]
+}
+
+/// Alford, whose neighbours Bolden and Parker would have to dial it.
+fn alford(test: &str, folder: &Path, files: &LinkFiles) -> Node {
+    let herd = "name = \"three\"\n\
+        [[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:0\"\nneighbours = [\"Bolden\", \"Parker\"]\n\
+        [[node]]\nname = \"Bolden\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:1\"\nneighbours = [\"Alford\"]\n\
+        [[node]]\nname = \"Parker\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:2\"\nneighbours = [\"Alford\"]\n";
+    Node::run("Alford", test, herd, |command| {
+        command
+            .arg("--log-file")
+            .arg(folder.join("log"))
+            .args(["--admin-address", "127.0.0.1:0"])
+            .args(names(files))
+    })
+}
+
+/// Says hello and something forged, in the name of a neighbour, and hears what comes.
+fn intrude(mut stream: impl Read + Write, name: &str) {
+    let said = format!(
+        "HELLO 2 {name} 0000000000000001 0000000000000001\nCURSOR 0000000000000000 0\n{FORGED}\nUPTO 1\n"
+    );
+    // It may be refused at any point.
+    let _ = stream.write_all(said.as_bytes()).and_then(|()| stream.read_to_end(&mut Vec::new()));
+}
+
+fn dial(node: &Node) -> TcpStream {
+    let stream = TcpStream::connect(node.link).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream
+}
+
+fn encrypted(node: &Node, config: Arc<ClientConfig>) -> StreamOwned<ClientConnection, TcpStream> {
+    let session = ClientConnection::new(config, ServerName::try_from("Alford").unwrap()).unwrap();
+    StreamOwned::new(session, dial(node))
+}
+
+/// A configuration that takes Alford, with or without a certificate of its own.
+fn config(
+    ca: &Path,
+    own: Option<&LinkFiles>,
+    version: &'static SupportedProtocolVersion,
+) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(read_certificates(ca).unwrap().remove(0)).unwrap();
+    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    let builder = builder.with_protocol_versions(&[version]).unwrap().with_root_certificates(roots);
+    Arc::new(match own {
+        None => builder.with_no_client_auth(),
+        Some(files) => {
+            let key = PrivateKeyDer::from_pem_file(&files.key).unwrap();
+            builder.with_client_auth_cert(read_certificates(&files.cert).unwrap(), key).unwrap()
+        }
+    })
+}
+
+/// A certificate for Parker that ends at `end`: of the authority in `signer`, or signed by itself.
+fn certificate(folder: &Path, signer: Option<&Path>, end: SystemTime) -> LinkFiles {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::default();
+    params.subject_alt_names = vec![SanType::DnsName("Parker".try_into().unwrap())];
+    params.not_before = SystemTime::UNIX_EPOCH.into();
+    params.not_after = end.into();
+    let certificate = match signer {
+        None => params.self_signed(&key),
+        Some(signer) => {
+            let read = |file| fs::read_to_string(signer.join(file)).unwrap();
+            let authority = KeyPair::from_pem(&read("ca.key")).unwrap();
+            let issuer = Issuer::from_ca_cert_pem(&read("ca.pem"), authority).unwrap();
+            params.signed_by(&key, &issuer)
+        }
+    };
+    let files = LinkFiles { ca: PathBuf::new(), cert: folder.join("bad.pem"), key: folder.join("bad.key") };
+    fs::write(&files.cert, certificate.unwrap().pem()).unwrap();
+    fs::write(&files.key, key.serialize_pem()).unwrap();
+    fs::set_permissions(&files.key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    files
+}
+
+fn state(node: &Node) -> serde_json::Value {
+    serde_json::from_str(&get(node, "/status").1).unwrap()
+}
+
+#[test]
+fn bad_neighbours_are_refused_for_a_reason_that_is_in_the_log() {
+    let folder = folder("bad-neighbours");
+    let certs = folder.join("certs");
+    let authority = Authority::init(&certs).unwrap();
+    let [alford_files, parker, mallory] =
+        ["Alford", "Parker", "Mallory"].map(|name| authority.add(name, 90, false).unwrap());
+    let other = Authority::init(&folder.join("other")).unwrap().add("Parker", 90, false).unwrap();
+    let node = alford("bad-neighbours", &folder, &alford_files);
+    let log = folder.join("log").display().to_string();
+    let (ca, tls13) = (&alford_files.ca, &rustls::version::TLS13);
+    let with = |files: &LinkFiles| encrypted(&node, config(ca, Some(files), tls13));
+    let now = SystemTime::now();
+
+    let mut refused = 0;
+    let mut refused_for = |reason: &str, count| {
+        refused += 1;
+        wait_for_log(&log, reason, count);
+        wait_until("the refusal is counted", || state(&node)["links_refused"] == refused);
+    };
+    intrude(dial(&node), "Parker");
+    refused_for("it does not speak TLS", 1);
+    intrude(encrypted(&node, config(ca, None, tls13)), "Parker");
+    refused_for("it shows no certificate", 1);
+    intrude(with(&certificate(&folder, None, now + Duration::from_secs(3600))), "Parker");
+    refused_for("its certificate is not of this herd's authority", 1);
+    intrude(with(&other), "Parker");
+    refused_for("its certificate is not of this herd's authority", 2);
+    intrude(with(&certificate(&folder, Some(&certs), now - Duration::from_secs(60))), "Parker");
+    refused_for("its certificate has ended", 1);
+    intrude(with(&mallory), "Parker");
+    refused_for("Mallory is no neighbour of Alford", 1);
+    intrude(with(&parker), "Bolden");
+    refused_for("says it is Bolden, and its certificate says Parker", 1);
+    intrude(encrypted(&node, config(ca, Some(&parker), &rustls::version::TLS12)), "Parker");
+    refused_for("it does not speak TLS 1.3", 1);
+
+    assert_eq!(node.ask(b"WHATSAT kiwi 1 0"), "? WHATSAT kiwi 1 0\n");
+    let told = state(&node);
+    assert_eq!((&told["clients"], &told["sequence"]), (&0.into(), &0.into()), "{told}");
+}
+
+#[test]
+fn forged_lines_between_nodes_mean_nothing_on_the_client_port() {
+    let node =
+        Node::start_with("forged-lines", "", |command| command.args(["--admin-address", "127.0.0.1:0"]));
+    let lines: String = (0..5000)
+        .map(|number| {
+            let skewed = format!("AT Parker +0.{number:09} kiwi{} +1+1 {number}.5\n", number % 100);
+            skewed + &format!("HELLO 2 Parker {number:016x} {number:016x}\n")
+        })
+        .collect();
+    let copies: String = lines.lines().map(|line| format!("? {line}\n")).collect();
+    assert!(node.ask(lines.as_bytes()) == copies, "each line is copied");
+    let told = state(&node);
+    assert_eq!((&told["clients"], &told["sequence"]), (&0.into(), &0.into()), "{told}");
+    assert_eq!(told["lines"]["invalid"], 10_000);
+}
+
+#[test]
+fn certificates_are_read_again_and_the_log_opened_anew_while_links_stay() {
+    let folder = folder("reload");
+    let authority = Authority::init(&folder.join("certs")).unwrap();
+    let [alford_files, parker] = ["Alford", "Parker"].map(|name| authority.add(name, 90, false).unwrap());
+    let node = alford("reload", &folder, &alford_files);
+    let log = folder.join("log").display().to_string();
+    let beside =
+        |test| Node::start_beside("Parker", ("Alford", &node), test, |command| command.args(names(&parker)));
+    let _parker = beside("reload");
+    wait_for_log(&log, "link in sync", 1);
+    let hang_up = || kill(Pid::from_raw(node.process.id() as i32), Signal::SIGHUP).unwrap();
+
+    let rotated = format!("{log}.1");
+    fs::rename(&log, &rotated).unwrap();
+    authority.add("Alford", 20, true).unwrap();
+    let before = state(&node)["certificates"]["links"].as_u64().unwrap();
+    hang_up();
+    wait_until("the log is opened anew", || fs::read_to_string(&log).is_ok());
+    wait_for_log(&log, "certificates read again", 1);
+    wait_for_log(&log, "the certificate ends within 30 days", 1);
+    assert!(state(&node)["certificates"]["links"].as_u64().unwrap() < before);
+
+    fs::write(&alford_files.cert, "nonsense").unwrap();
+    hang_up();
+    wait_for_log(&log, "certificates stay as they were", 1);
+    assert!(fs::read_to_string(&log).unwrap().contains("holds no certificate in PEM"));
+    let told = state(&node);
+    assert_eq!(told["neighbours"][1], serde_json::json!({ "name": "Parker", "linked": true, "lag": 0 }));
+    assert!(
+        !(fs::read_to_string(&log).unwrap() + &fs::read_to_string(&rotated).unwrap()).contains("link down")
+    );
+}
+
+#[test]
+fn clients_are_served_over_tls_when_the_node_has_a_certificate_for_them() {
+    let folder = folder("tls-clients");
+    let LinkFiles { ca, cert, key } = Authority::init(&folder).unwrap().add("Alford", 90, false).unwrap();
+    let node = Node::start_with("tls-clients", "", |command| {
+        command.arg("--clients-cert").arg(cert).arg("--clients-key").arg(key)
+    });
+    let session = ClientConnection::new(
+        config(&ca, None, &rustls::version::TLS13),
+        ServerName::try_from("Alford").unwrap(),
+    );
+    let mut stream = StreamOwned::new(session.unwrap(), node.connect());
+    stream.write_all(format!("{IAMAT}{}", "nonsense\n".repeat(10_000)).as_bytes()).unwrap();
+    stream.conn.send_close_notify();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).unwrap();
+    assert!(answers.starts_with("AT Alford +"), "{}", &answers[..80]);
+    assert!(answers.ends_with(&"? nonsense\n".repeat(10_000)));
+    let mut plain = node.connect();
+    plain.write_all(IAMAT.as_bytes()).unwrap();
+    let mut told = Vec::new();
+    let _ = plain.read_to_end(&mut told);
+    assert!(!told.starts_with(b"AT"), "{told:?}");
+}
