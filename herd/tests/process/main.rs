@@ -1,8 +1,10 @@
 //! One node as a real process.
 
 mod admin;
+mod bad_input;
 mod journal;
 mod links;
+mod log_injection;
 mod node;
 mod places_faults;
 mod places_limits;

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
+use fixtures::escape::escape;
+
 use super::deadline::Deadline;
 
 /// More than this is no answer, and nobody's to keep.
@@ -140,6 +142,6 @@ impl Connection {
     }
 
     fn so_far(&self) -> String {
-        if self.received.is_empty() { "nothing".to_owned() } else { super::escape::escape(&self.received) }
+        if self.received.is_empty() { "nothing".to_owned() } else { escape(&self.received) }
     }
 }

@@ -5,7 +5,6 @@
 
 mod connection;
 mod deadline;
-mod escape;
 mod parse;
 mod play;
 mod transcript;

@@ -9,7 +9,7 @@ use herd::places::ProviderName;
 use herd::server::Durability;
 
 use super::SessionError;
-use super::escape::unescape;
+use fixtures::escape::unescape;
 
 /// Whom nodes ask for places if a session does not say.
 const PROVIDER: &str = "google-legacy";
@@ -57,6 +57,8 @@ pub enum Step {
     Closed(String),
     /// Say a line to every running node.
     AskAll(Vec<u8>),
+    /// Say all lines of the table of bad input to a node.
+    BadInput(String),
     /// Mount an answer of the Places service.
     Places(Mount),
     /// Expect exactly so many requests to the Places service since the last look, each with these parameters.
@@ -226,6 +228,7 @@ fn step(word: &str, rest: &str) -> Result<Step, String> {
         "close" => Step::Close(one("CONNECTION")?),
         "closed" => Step::Closed(one("CONNECTION")?),
         "ask-all" => Step::AskAll(unescape(rest)?),
+        "bad-input" => Step::BadInput(one("NODE")?),
         "places" => Step::Places(mount(&words)?),
         "upstream" => {
             let (count, parameters) =
@@ -241,7 +244,7 @@ fn step(word: &str, rest: &str) -> Result<Step, String> {
         "settle" => Step::Settle(words),
         _ => {
             return Err(format!(
-                "`{word}` is none of: connect, say, send, answers, half-close, close, closed, ask-all, places, upstream, stop, kill, start, settle, needs, provider, durability, limits"
+                "`{word}` is none of: connect, say, send, answers, half-close, close, closed, ask-all, bad-input, places, upstream, stop, kill, start, settle, needs, provider, durability, limits"
             ));
         }
     })

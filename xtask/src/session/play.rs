@@ -5,14 +5,15 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use fixtures::bad_input::{BadInput, Future};
 use herd::message::{Stamp, Time};
 
 use super::connection::Connection;
 use super::deadline::Deadline;
-use super::escape::escape;
 use super::transcript::Transcript;
 use super::{Session, SessionError, Step};
 use crate::places_stub::PlacesStub;
+use fixtures::escape::escape;
 
 /// How long a node of ours may take for what a step waits for.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -130,6 +131,7 @@ impl Player<'_> {
                 self.transcript.line(&format!("{connection}: closed"));
             }
             Step::Closed(connection) => self.closed(connection)?,
+            Step::BadInput(node) => self.bad_input(node)?,
             Step::AskAll(line) => self.ask_all(line)?,
             Step::Places(mount) => self.places.mount(mount)?,
             Step::Upstream(count, parameters) => {
@@ -216,6 +218,27 @@ impl Player<'_> {
             let answer = connection.answer(deadline)?;
             self.note(&node, answer);
         }
+        Ok(())
+    }
+
+    /// Says each line of the table of bad input on a connection of its own, and notes what is not answered as it should be.
+    fn bad_input(&mut self, node: &str) -> Result<(), String> {
+        let table = BadInput::read(Future::Bounded)?;
+        let address = self.address(node)?;
+        let mut wrong = 0;
+        for case in &table.cases {
+            let deadline = self.deadline.again();
+            let mut connection = Connection::open(address, deadline)?;
+            connection.half_close(&case.sent, deadline)?;
+            let answer = self.herd.localize(connection.rest(deadline)?);
+            if let Err(difference) = case.check(node, &answer) {
+                wrong += 1;
+                self.transcript.line(&difference);
+            }
+        }
+        let (rows, lines) = (table.rows, table.cases.len());
+        self.transcript
+            .line(&format!("{node}: {rows} rows of bad input, {lines} lines, {wrong} answered wrongly"));
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::escape::escape;
+use fixtures::escape::escape;
 
 /// The growing text of a session.
 #[derive(Debug, Default)]
