@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::commands::{
-    broadcast, bugs, chaos, check_history, ci, control, herd_up, load, logs, places_data, say, tap,
+    broadcast, bugs, chaos, check_history, ci, control, fuzz, herd_up, load, logs, places_data, say, tap,
 };
 use xtask::{compare, e2e};
 
@@ -75,6 +75,8 @@ enum Command {
     Broadcast,
     /// Plants bugs in simulated nodes, and says which invariant finds each.
     Bugs,
+    /// Gives parts of a node bytes that nobody would think of; needs cargo-fuzz.
+    Fuzz(fuzz::Options),
     /// Says whether a history that was written to a file is right.
     CheckHistory {
         /// The file.
@@ -104,6 +106,7 @@ fn main() -> ExitCode {
         Command::Chaos(options) => chaos::run(&options),
         Command::Broadcast => broadcast::run(),
         Command::Bugs => bugs::run(),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::CheckHistory { file } => check_history::run(&file),
         Command::E2e(options) => e2e::run(&options),
         Command::PlacesData => places_data::run(),

@@ -78,6 +78,11 @@ pub fn binary(name: &str, profile: Profile) -> Result<PathBuf> {
     binary.with_context(|| format!("cargo build names no executable for {name}"))
 }
 
+/// The folder of the `herd` crate.
+pub fn herd_folder() -> PathBuf {
+    PathBuf::from(ROOT).join("herd")
+}
+
 /// Cargo, as if called from a shell in the workspace's root, which a relative target folder is relative to. What an outer cargo has told this process about its own package is taken
 /// away: build scripts that look at it would run again each time the caller changes.
 pub fn cargo() -> Command {

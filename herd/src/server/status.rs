@@ -20,8 +20,9 @@ pub(super) struct Status {
     /// When what is answered is on disk: `memory`, `everysec`, `always`; or `degraded` while the disk fails.
     pub(super) durability: &'static str,
     pub(super) journal_bytes: u64,
-    /// Clients whose location is known, and the last sequence of the change log.
+    /// Clients whose location is known, how many there may be, and the last sequence of the change log.
     pub(super) clients: usize,
+    pub(super) clients_limit: usize,
     pub(super) sequence: u64,
     pub(super) connections: usize,
     pub(super) connections_refused: u64,
@@ -76,6 +77,7 @@ impl Status {
             durability,
             journal_bytes: store.journal_bytes(),
             clients: node.table().len(),
+            clients_limit: node.limits().distinct_clients,
             sequence: node.table().head(),
             connections: shared.clients.load(Ordering::Relaxed),
             connections_refused: shared.refused.load(Ordering::Relaxed),

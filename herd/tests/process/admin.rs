@@ -61,6 +61,22 @@ fn a_node_without_any_link_is_not_ready_and_says_why() {
 }
 
 #[test]
+fn what_the_rules_for_prometheus_watch_is_what_a_node_tells() {
+    let args = ["--admin-address", "127.0.0.1:0"];
+    let node = Node::start_awaiting_with("Alford", "Parker", "rules", &args);
+    let told = get(&node, "/metrics").1;
+    let rules = include_str!("../../deploy/herd.rules.yml");
+    let expressions = rules.lines().filter_map(|line| line.trim().strip_prefix("expr: "));
+    let words = expressions.flat_map(|rule| rule.split(|byte: char| !byte.is_alphanumeric() && byte != '_'));
+    let mut watched = 0;
+    for metric in words.filter(|word| word.starts_with("herd_")) {
+        assert!(told.lines().any(|line| line.split(['{', ' ']).next() == Some(metric)), "{metric} in {told}");
+        watched += 1;
+    }
+    assert!(watched > 5, "{watched}");
+}
+
+#[test]
 fn clients_get_no_http_and_the_admin_port_stays_on_loopback() {
     let node = start("no-http");
     assert_eq!(node.ask(b"GET /status HTTP/1.0\r\n\r\n"), "? GET /status HTTP/1.0\n? \n");

@@ -6,6 +6,7 @@ pub mod chaos;
 pub mod check_history;
 pub mod ci;
 pub mod control;
+pub mod fuzz;
 pub mod herd_up;
 pub mod load;
 pub mod logs;
