@@ -7,10 +7,10 @@
 //! | `AT ...` | an update, exactly as a client would see it |
 //! | `UPTO <sequence>` | everything in the speaker's log up to that sequence has now been said |
 //! | `SYNCED` | the speaker has said all it knew when it first got there |
-//! | `ALIVE <sum> <head> <heard>` | a heartbeat: the sum of the digests of all that the speaker knows, the last sequence of its log, and up to which sequence it has heard the other's |
+//! | `ALIVE <sum> <head> <heard> <sent> <echo>` | a heartbeat: the sum of the digests of all that the speaker knows, the last sequence of its log, and up to which sequence it has heard the other's; when it was sent, and what the other's clock should show now |
 //! | `BYE <reason>` | the speaker closes the link, and why |
 //!
-//! Epochs and incarnations are 16 hexadecimal digits, sums 32; sequences are decimal.
+//! Clocks are in microseconds since any moment; how much later the other's shows is the round trip. Epochs and incarnations are 16 hexadecimal digits, sums 32; sequences are decimal.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ use super::decimal::Digits;
 use super::is_node_name;
 
 /// The version of the language between nodes.
-pub const VERSION: u64 = 2;
+pub const VERSION: u64 = 3;
 
 /// A line from a neighbour, understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,10 @@ pub enum LinkLine<'a> {
         head: u64,
         /// Up to which sequence it has heard the other's log, as that is now.
         heard: u64,
+        /// When it says this, by its own clock, in microseconds.
+        sent: u64,
+        /// What the other's clock would show now, had its last heartbeat taken no time; 0 if none has come.
+        echo: u64,
     },
     /// The speaker is closing.
     Bye(&'a str),
@@ -88,10 +92,11 @@ impl<'a> LinkLine<'a> {
             }
             ("UPTO", [sequence]) => Some(LinkLine::UpTo(decimal(sequence)?)),
             ("SYNCED", [""]) => Some(LinkLine::Synced),
-            ("ALIVE", [sum, head, heard]) => {
+            ("ALIVE", [sum, head, heard, sent, echo]) => {
                 let sum =
                     u128::from(hexadecimal(sum.get(..16)?)?) << 64 | u128::from(hexadecimal(sum.get(16..)?)?);
-                Some(LinkLine::Alive { sum, head: decimal(head)?, heard: decimal(heard)? })
+                let [head, heard] = [decimal(head)?, decimal(heard)?];
+                Some(LinkLine::Alive { sum, head, heard, sent: decimal(sent)?, echo: decimal(echo)? })
             }
             ("BYE", _) => Some(LinkLine::Bye(rest)),
             _ => None,
@@ -118,7 +123,9 @@ impl fmt::Display for LinkLine<'_> {
             LinkLine::At(line) => write!(f, "{}", line.escape_ascii()),
             LinkLine::UpTo(sequence) => write!(f, "UPTO {sequence}"),
             LinkLine::Synced => f.write_str("SYNCED"),
-            LinkLine::Alive { sum, head, heard } => write!(f, "ALIVE {sum:032x} {head} {heard}"),
+            LinkLine::Alive { sum, head, heard, sent, echo } => {
+                write!(f, "ALIVE {sum:032x} {head} {heard} {sent} {echo}")
+            }
             LinkLine::Bye(reason) => write!(f, "BYE {reason}"),
         }
     }

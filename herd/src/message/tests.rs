@@ -258,7 +258,7 @@ fn link_lines_survive_a_round_trip() {
         LinkLine::At(b"AT Alford +0.000000000 k +1-1 1"),
         LinkLine::UpTo(0),
         LinkLine::Synced,
-        LinkLine::Alive { sum: u128::MAX - 1, head: 7, heard: 0 },
+        LinkLine::Alive { sum: u128::MAX - 1, head: 7, heard: 0, sent: 1, echo: 9 },
         LinkLine::Bye("nothing heard for 2.5s"),
     ] {
         let mut out = Vec::new();
@@ -273,16 +273,16 @@ fn what_is_no_link_line_is_none() {
     for line in [
         "",
         "HELLO",
-        "HELLO 2 Alford 1 1",
+        "HELLO 3 Alford 1 1",
         "HELLO x Alford 0000000000000001 0000000000000001",
         "UPTO",
         "UPTO -1",
         "UPTO 1 2",
         "ALIVE",
         "ALIVE 1",
-        "ALIVE 0 1 1",
-        "ALIVE 0000000000000000000000000000000g 1 1",
-        "ALIVE 00000000000000000000000000000000 1",
+        "ALIVE 0 1 1 1 1",
+        "ALIVE 0000000000000000000000000000000g 1 1 1 1",
+        "ALIVE 00000000000000000000000000000000 1 1 1",
         "SYNCED now",
         "CURSOR 1 1",
         "GET / HTTP/1.1",
@@ -293,8 +293,8 @@ fn what_is_no_link_line_is_none() {
 
 #[test]
 fn of_another_version_only_the_number_is_read() {
-    let hello = LinkLine::parse(b"HELLO 3 whatever else");
-    assert!(matches!(hello, Some(LinkLine::Hello { version: 3, .. })));
+    let hello = LinkLine::parse(b"HELLO 4 whatever else");
+    assert!(matches!(hello, Some(LinkLine::Hello { version: 4, .. })));
 }
 
 /// Every line of a stream that comes in the given segments and then ends.

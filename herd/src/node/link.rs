@@ -49,6 +49,8 @@ pub struct Link {
     heard: Duration,
     /// When the next heartbeat is due.
     heartbeat: Duration,
+    /// What the neighbour's clock showed in its last heartbeat, and when that came.
+    clock: Option<(u64, Duration)>,
 }
 
 #[derive(Debug)]
@@ -163,6 +165,7 @@ impl Link {
             epoch: 0,
             heard: now,
             heartbeat: now,
+            clock: None,
         }
     }
 
@@ -239,7 +242,13 @@ impl Link {
                         node.neighbours[peer.neighbour].backoff.reset();
                         Ok(Some(LinkEvent::Synced))
                     }
-                    LinkLine::Alive { sum, head, heard } => {
+                    LinkLine::Alive { sum, head, heard, sent, echo } => {
+                        self.clock = Some((sent, now));
+                        if echo > 0 {
+                            let round_trip = microseconds(now).saturating_sub(echo);
+                            node.neighbours[peer.neighbour].round_trip =
+                                Some(Duration::from_micros(round_trip));
+                        }
                         let cursor = node.neighbours[peer.neighbour].cursor;
                         let all_heard = cursor == Cursor { epoch: peer.epoch, sequence: head };
                         let all_said = heard == node.table.head();
@@ -296,7 +305,11 @@ impl Link {
             if heartbeat_due && !is_planted(Bug::NoHeartbeat) {
                 let cursor = node.neighbours[peer.neighbour].cursor;
                 let heard = if cursor.epoch == peer.epoch { cursor.sequence } else { 0 };
-                LinkLine::Alive { sum: node.table.sum(), head: node.table.head(), heard }.write(out);
+                let echo = self
+                    .clock
+                    .map_or(0, |(clock, then)| clock.saturating_add(microseconds(now.saturating_sub(then))));
+                let (sum, head, sent) = (node.table.sum(), node.table.head(), microseconds(now));
+                LinkLine::Alive { sum, head, heard, sent, echo }.write(out);
             }
             node.counters.said += reader.write_changes(node, peer.neighbour, heartbeat_due, out);
             node.neighbours[peer.neighbour].told = reader.read;
@@ -379,6 +392,11 @@ impl Link {
         self.phase = Phase::Complete(peer, reader);
         Ok(LinkEvent::Up { neighbour: peer.neighbour, from })
     }
+}
+
+/// What a clock shows that began with the moment that times are counted from.
+fn microseconds(now: Duration) -> u64 {
+    now.as_micros() as u64
 }
 
 fn take_update(node: &mut Node, line: &[u8], source: Source) -> LinkEvent {

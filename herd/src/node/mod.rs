@@ -249,6 +249,11 @@ impl Node {
         self.table.head() - if neighbour.is_linked() { neighbour.told.min(self.table.head()) } else { 0 }
     }
 
+    /// How long it takes that neighbour to hear this node and be heard, as the latest heartbeats tell.
+    pub fn round_trip(&self, neighbour: NeighbourId) -> Option<Duration> {
+        self.neighbours[neighbour].round_trip
+    }
+
     /// Whether there is a link with that neighbour; if not, it is to be dialled.
     pub fn is_linked(&self, neighbour: NeighbourId) -> bool {
         self.neighbours[neighbour].is_linked()

@@ -30,6 +30,8 @@ pub(super) struct Neighbour {
     generation: u32,
     /// Up to which sequence of this node's log it has been told on its link.
     pub(super) told: u64,
+    /// How long a heartbeat took to come and be answered, without the time it waited to be.
+    pub(super) round_trip: Option<Duration>,
     /// The one link that counts.
     current: Option<Current>,
     pub(super) backoff: Backoff,
@@ -71,7 +73,9 @@ impl Neighbour {
 
     /// Forgets the link if it is the one that counts.
     pub(super) fn unlink(&mut self, link: LinkId) {
-        self.current.take_if(|current| current.link == link);
+        if self.current.take_if(|current| current.link == link).is_some() {
+            self.round_trip = None;
+        }
     }
 
     /// Notes the life of its table that the neighbour says it is in.
@@ -105,6 +109,7 @@ impl Neighbours {
             epoch: 0,
             generation: 0,
             told: 0,
+            round_trip: None,
             current: None,
             backoff: Backoff::new(redial_first, redial_longest),
         };

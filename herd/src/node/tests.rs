@@ -370,6 +370,23 @@ fn a_heartbeat_is_due_under_load_too() {
 }
 
 #[test]
+fn heartbeats_tell_the_round_trip_without_the_time_they_waited() {
+    let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
+    let mut wire = Wire::between(&alford, &parker, 1, START);
+    wire.settle([&mut alford, &mut parker], START);
+    let there = alford.neighbour("Parker").unwrap();
+    // 20 ms each way, and half a second until the other's heartbeat is due.
+    wire.transmit(0, &mut alford, seconds(0.5));
+    wire.deliver(1, &mut parker, seconds(0.52));
+    assert_eq!(alford.round_trip(there), None);
+    wire.transmit(1, &mut parker, seconds(1.0));
+    wire.deliver(0, &mut alford, seconds(1.02));
+    assert_eq!(alford.round_trip(there), Some(Duration::from_millis(40)));
+    wire.cut([&mut alford, &mut parker]);
+    assert_eq!(alford.round_trip(there), None);
+}
+
+#[test]
 fn a_long_log_is_said_in_batches_each_with_its_mark() {
     let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
     for client in 0..10_000 {
@@ -399,11 +416,11 @@ fn who_is_no_neighbour_gets_no_link() {
     let mut alford = node("Alford", &["Parker"]);
     let cases: [(&str, LinkEnd); 4] = [
         (
-            "HELLO 2 Mallory 0000000000000001 0000000000000001",
+            "HELLO 3 Mallory 0000000000000001 0000000000000001",
             LinkEnd::Stranger("Mallory".to_owned(), "Alford".to_owned()),
         ),
         (
-            "HELLO 2 Alford 0000000000000001 0000000000000001",
+            "HELLO 3 Alford 0000000000000001 0000000000000001",
             LinkEnd::Stranger("Alford".to_owned(), "Alford".to_owned()),
         ),
         ("HELLO 9 Parker", LinkEnd::Version(9)),
@@ -418,7 +435,7 @@ fn who_is_no_neighbour_gets_no_link() {
         assert_eq!(link.receive(&mut alford, line.as_bytes(), START), Err(end));
     }
     let mut dialled = Link::dialled(LinkId(2), alford.neighbour("Parker").unwrap(), START);
-    let hello = b"HELLO 2 Bolden 0000000000000001 0000000000000001";
+    let hello = b"HELLO 3 Bolden 0000000000000001 0000000000000001";
     let end = LinkEnd::WrongName("Parker".to_owned(), "Bolden".to_owned());
     assert_eq!(dialled.receive(&mut alford, hello, START), Err(end));
     assert!(alford.table().is_empty());

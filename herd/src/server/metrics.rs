@@ -1,5 +1,7 @@
 //! A node's status in the words of Prometheus: names and units by its conventions.
 
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -43,6 +45,7 @@ pub(super) fn text(status: &Status) -> String {
     let neighbours = &status.neighbours;
     metrics.gauges("link_up", "Whether there is a link", neighbours, |neighbour| u64::from(neighbour.linked));
     metrics.gauges("link_lag_sequences", "Sequences not yet said", neighbours, |neighbour| neighbour.lag);
+    metrics.round_trips(neighbours);
     metrics.counter(
         "link_connections_refused",
         "Connections on the link port that were no link",
@@ -101,6 +104,21 @@ impl Metrics {
     ) {
         let values = neighbours.iter().map(|neighbour| (neighbour.name.clone(), value(neighbour)));
         self.labelled(name, help, "neighbour", values);
+    }
+
+    /// Of each neighbour that is known to answer.
+    fn round_trips(&mut self, neighbours: &[Neighbour]) {
+        let family = Family::<Vec<(&str, String)>, Gauge<f64, AtomicU64>>::default();
+        for neighbour in neighbours {
+            if let Some(seconds) = neighbour.round_trip_seconds {
+                family.get_or_create(&vec![("neighbour", neighbour.name.clone())]).set(seconds);
+            }
+        }
+        self.0.register(
+            "link_round_trip_seconds",
+            "How long the latest heartbeats took, there and back",
+            family,
+        );
     }
 
     /// A gauge with a label.

@@ -45,6 +45,8 @@ pub(super) struct Neighbour {
     pub(super) linked: bool,
     /// Sequences that it has not been told of.
     pub(super) lag: u64,
+    /// How long heartbeats take, there and back; none before the second has come.
+    pub(super) round_trip_seconds: Option<f64>,
 }
 
 impl Status {
@@ -58,6 +60,7 @@ impl Status {
                 name: name.to_owned(),
                 linked: node.is_linked(id),
                 lag: node.lag(id),
+                round_trip_seconds: node.round_trip(id).map(|time| time.as_secs_f64()),
             })
             .collect();
         let (durability, failure) = store.state();

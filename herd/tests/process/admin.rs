@@ -58,6 +58,8 @@ fn a_node_without_any_link_is_not_ready_and_says_why() {
     wait_until("the node is ready", || get(&node, "/readyz").1 == "ready\n");
     let (_, metrics) = get(&node, "/metrics");
     assert!(metrics.contains("herd_link_up{neighbour=\"Parker\"} 1\n"), "{metrics}");
+    let round_trip = "\nherd_link_round_trip_seconds{neighbour=\"Parker\"} 0.0";
+    wait_until("heartbeats have gone there and back", || get(&node, "/metrics").1.contains(round_trip));
 }
 
 #[test]
