@@ -48,10 +48,7 @@ pub(super) fn flood(bench: &Bench) -> Result<Vec<Figure>> {
             p99.goals = vec![Goal::of_herd(&["redis-pubsub"], Bound::AtMost(1.0))];
         }
         interleave(bench, &mut p50, &systems, |system| {
-            let running = system.start(bench, Layout::FiveWatched)?;
-            let watchers = running.watchers.clone();
-            let flood = Flood { sender: running.sender, watchers, rate, duration: bench.round };
-            let outcome: flood::Outcome = bench.generator.run(&Task::Flood(flood))?;
+            let outcome = flood_once(bench, system, rate)?;
             tell(&format!("  sent at most {:.0} us late", outcome.latest));
             p99.add(system.name(), outcome.latency.p99, Vec::new());
             Ok((outcome.latency.p50, outcome.latency.distribution))
@@ -59,6 +56,14 @@ pub(super) fn flood(bench: &Bench) -> Result<Vec<Figure>> {
         figures.extend([p50, p99]);
     }
     Ok(figures)
+}
+
+/// Updates at one node for a round, watched at the other four.
+pub(super) fn flood_once(bench: &Bench, system: &System, rate: Option<f64>) -> Result<flood::Outcome> {
+    let running = system.start(bench, Layout::FiveWatched)?;
+    let watchers = running.watchers.clone();
+    let flood = Flood { sender: running.sender, watchers, rate, duration: bench.round };
+    bench.generator.run(&Task::Flood(flood))
 }
 
 fn wait_until_asked(asked: &AtomicUsize, questions: usize) -> Result<()> {

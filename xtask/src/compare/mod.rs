@@ -10,6 +10,7 @@ mod report;
 pub mod scale;
 mod systems;
 mod throughput;
+mod tls;
 
 use figure::{Figure, Goal};
 
@@ -24,6 +25,7 @@ use serde::Serialize;
 use crate::generator::Generator;
 use crate::output::print;
 use crate::peers;
+use crate::processes::INSECURE_LINKS;
 use crate::workspace::{Profile, herd_binary, target_dir};
 use machine::{Machine, usage};
 use systems::System;
@@ -55,7 +57,7 @@ struct Row {
     measure: fn(&Bench) -> Result<Vec<Figure>>,
 }
 
-const ROWS: [Row; 11] = [
+const ROWS: [Row; 12] = [
     Row {
         name: "one-node",
         about: "reports a second at one node alone, beside Redis and an echo",
@@ -93,6 +95,11 @@ const ROWS: [Row; 11] = [
         name: "durable",
         about: "reports a second at a node that keeps them on disk",
         measure: costs::durable,
+    },
+    Row {
+        name: "tls",
+        about: "flood latency and throughput with encrypted links, beside plain ones",
+        measure: tls::links,
     },
     Row { name: "logging", about: "reports a second by log level", measure: costs::logging },
 ];
@@ -232,5 +239,5 @@ fn interleave(
     Ok(())
 }
 
-/// This herd as it is by default.
-const HERD: System = System::Herd("herd", &[]);
+/// This herd with links as its peers have them; the row `tls` tells what encrypted ones cost.
+const HERD: System = System::Herd("herd", &[INSECURE_LINKS]);

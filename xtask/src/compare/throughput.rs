@@ -70,14 +70,17 @@ pub(super) fn flooding(bench: &Bench) -> Result<Vec<Figure>> {
         Goal::of_herd(&["twisted"], Bound::AtLeast(12.0)),
         Goal::of_herd(&others[1..], Bound::AtLeast(7.0)),
     ];
-    interleave(bench, &mut figure, &systems, |system| {
-        let running = system.start(bench, Layout::Hub)?;
-        let (load, sinks) = (load(bench, &running, 64, 16), running.watchers.clone());
-        let summary: Summary = bench.generator.run(&Task::Sunk { load, sinks })?;
-        ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
-        Ok((summary.per_second, summary.latency.distribution))
-    })?;
+    interleave(bench, &mut figure, &systems, |system| sunk(bench, system))?;
     Ok(vec![figure])
+}
+
+/// Reports a second at a node with four neighbours that only take what it says; the distribution of their latencies.
+pub(super) fn sunk(bench: &Bench, system: &System) -> Result<(f64, Vec<(f64, f64)>)> {
+    let running = system.start(bench, Layout::Hub)?;
+    let (load, sinks) = (load(bench, &running, 64, 16), running.watchers.clone());
+    let summary: Summary = bench.generator.run(&Task::Sunk { load, sinks })?;
+    ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
+    Ok((summary.per_second, summary.latency.distribution))
 }
 
 pub(super) fn five_nodes(bench: &Bench) -> Result<Vec<Figure>> {
