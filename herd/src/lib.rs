@@ -10,7 +10,7 @@
 //! | [`server`] | the shell around them: sockets, tasks, clocks, shutdown |
 //!
 //! Beside them: [`journal`] keeps what a node knows on disk, [`config`] reads herd files, [`places`] asks for what is near, [`net`] names the socket types,
-//! [`tls`] knows certificates, [`telemetry`] sets up the log.
+//! [`tls`] knows certificates, [`telemetry`] sets up the log, [`printable`] shows text from outside.
 
 pub mod bug;
 pub mod config;
@@ -19,6 +19,7 @@ pub mod message;
 pub mod net;
 pub mod node;
 pub mod places;
+pub mod printable;
 pub mod server;
 pub mod telemetry;
 pub mod tls;

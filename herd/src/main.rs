@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use cli::{Cli, Storage, Subcommand, Usage};
 use herd::node::{Lives, Node};
 use herd::places::Places;
+use herd::printable::lines;
 use herd::server::{Addresses, Server, Store};
 use herd::telemetry;
 use places_args::PlacesArgs;
@@ -32,7 +33,7 @@ use places_args::PlacesArgs;
 const LAST_RESORT: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
     let result = match &cli.command {
         Some(Subcommand::CheckConfig { file }) => cli::check_config(file),
         Some(Subcommand::Journal(tool)) => tool.run(),
@@ -46,10 +47,19 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Not `eprintln!`, which panics when nobody reads.
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            let _ = writeln!(std::io::stderr(), "error: {}", lines(format!("{error:#}").as_bytes()));
             ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
         }
     }
+}
+
+/// Ends with what is wrong with the arguments, of which a terminal obeys nothing; or with the help that was asked for.
+fn refuse(error: &clap::Error) -> ! {
+    if error.use_stderr() {
+        let _ = write!(std::io::stderr(), "{}", lines(error.render().to_string().as_bytes()));
+        std::process::exit(error.exit_code());
+    }
+    error.exit()
 }
 
 fn check_places(

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpSocket;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use tokio_util::io::poll_read_buf;
 
@@ -28,12 +29,20 @@ pub enum Stream {
     Tls(Box<TlsStream<Tcp>>),
 }
 
+/// How many connections may wait to be accepted, if the system allows as many (`net.core.somaxconn`): all clients of a node
+/// that comes back do so at once, and one that finds no room tries again after a second.
+const BACKLOG: u32 = 4096;
+
 /// Listens on `address`; port 0 takes any free port.
 ///
 /// # Errors
 /// The address is taken or not this machine's.
 pub async fn listen(address: SocketAddr) -> io::Result<Listener> {
-    Listener::bind(address).await
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A node that comes back can have its ports while connections of its last life are still dying.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Connects to `address`.

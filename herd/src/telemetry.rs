@@ -1,16 +1,20 @@
-//! The log: one line an event, to a file or to standard error.
+//! The log: one line an event, in which everything can be seen, to a file or to standard error.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::printable;
 
 /// How much is logged.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -75,10 +79,11 @@ pub fn start(file: Option<&Path>, level: Level, format: Format) -> io::Result<Lo
         Level::Info => LevelFilter::INFO,
         Level::Debug => LevelFilter::DEBUG,
     };
+    let coloured = file.is_none() && io::stderr().is_terminal();
     let events = tracing_subscriber::fmt::layer()
-        .with_writer(writer)
+        .with_writer(Lines { writer, coloured })
         .with_target(false)
-        .with_ansi(file.is_none() && io::stderr().is_terminal())
+        .with_ansi(coloured)
         // Complaining about a full disk on a closed standard error would panic.
         .log_internal_errors(false);
     // This crate's events only: a library's could hold a URL, and with it a key.
@@ -88,4 +93,95 @@ pub fn start(file: Option<&Path>, level: Level, format: Format) -> io::Result<Lo
         Format::Json => tracing_subscriber::registry().with(events.json().with_filter(ours)).init(),
     }
     Ok(log_file)
+}
+
+/// Makes of each event one line in which everything can be seen, whatever its fields hold.
+struct Lines {
+    writer: BoxMakeWriter,
+    coloured: bool,
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = LineWriter<<BoxMakeWriter as MakeWriter<'a>>::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        LineWriter { writer: self.writer.make_writer(), coloured: self.coloured }
+    }
+}
+
+/// Takes an event at a time, with its line end, as the library writes it.
+struct LineWriter<W> {
+    writer: W,
+    coloured: bool,
+}
+
+impl<W: Write> Write for LineWriter<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let line = event.strip_suffix(b"\n").unwrap_or(event);
+        let shown = if self.coloured { Cow::Owned(coloured(line)) } else { printable::line(line) };
+        match shown {
+            // As nearly always: what was written will do.
+            Cow::Borrowed(_) if line.len() < event.len() => self.writer.write_all(event)?,
+            shown => self.writer.write_all((shown.into_owned() + "\n").as_bytes())?,
+        }
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+/// The colours in which the library writes for a terminal.
+const COLOURS: [&[u8]; 9] = [
+    b"\x1b[0m",
+    b"\x1b[1m",
+    b"\x1b[2m",
+    b"\x1b[3m",
+    b"\x1b[31m",
+    b"\x1b[32m",
+    b"\x1b[33m",
+    b"\x1b[34m",
+    b"\x1b[35m",
+];
+
+/// A line in which everything can be seen, colours being as they were.
+fn coloured(line: &[u8]) -> String {
+    let mut shown = String::new();
+    let mut rest = line;
+    while !rest.is_empty() {
+        if let Some(colour) = COLOURS.iter().find(|colour| rest.starts_with(colour)) {
+            shown += &String::from_utf8_lossy(colour);
+            rest = &rest[colour.len()..];
+            continue;
+        }
+        let end = 1 + rest[1..].iter().position(|&byte| byte == 0x1B).unwrap_or(rest.len() - 1);
+        shown += &printable::line(&rest[..end]);
+        rest = &rest[end..];
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(event: &str, coloured: bool) -> String {
+        let mut writer = LineWriter { writer: Vec::new(), coloured };
+        writer.write_all(event.as_bytes()).unwrap();
+        String::from_utf8(writer.writer).unwrap()
+    }
+
+    #[test]
+    fn an_event_is_one_line_whatever_it_holds() {
+        let event = "\x1b[2mtime\x1b[0m \x1b[8mhidden\x1b]0;t\x07\r\nforged\u{202e}\n";
+        assert_eq!(
+            written(event, false),
+            "\\u001b[2mtime\\u001b[0m \\u001b[8mhidden\\u001b]0;t\\u0007\\r\\nforged\\u202e\n"
+        );
+        assert_eq!(
+            written(event, true),
+            "\x1b[2mtime\x1b[0m \\u001b[8mhidden\\u001b]0;t\\u0007\\r\\nforged\\u202e\n"
+        );
+    }
 }

@@ -60,6 +60,23 @@ fn an_unknown_name_is_answered_by_the_names_there_are() {
 }
 
 #[test]
+fn what_a_terminal_would_obey_is_shown_instead() {
+    let hostile = "\u{1b}]0;title\u{7}\u{202e}\u{9b}2J";
+    let file = format!("{}/hostile.toml", env!("CARGO_TARGET_TMPDIR"));
+    std::fs::write(&file, format!("name = \"x\"\n[[node]]\nname = \"{hostile}\"\n")).unwrap();
+    for args in [
+        &[hostile][..],
+        &["Alford", "--config", hostile],
+        &["--no-such-flag", hostile],
+        &["check-config", &file],
+    ] {
+        let stderr = stderr_of_failure(herd().args(args), 2);
+        let obeyed = |character: char| character.is_control() && character != '\n' || character == '\u{202e}';
+        assert!(!stderr.contains(obeyed), "{stderr:?}");
+    }
+}
+
+#[test]
 fn a_port_in_use_is_named_and_ends_the_node_at_once() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -166,6 +183,25 @@ fn check_config_passes_the_classroom_herds() {
         checked += 1;
     }
     assert_eq!(checked, 9);
+}
+
+#[test]
+fn what_is_started_by_default_listens_on_loopback_only() {
+    let herds = format!("{}/../fixtures/herds", env!("CARGO_MANIFEST_DIR"));
+    for file in std::fs::read_dir(herds).unwrap() {
+        // The built-in herd is one of them.
+        let herd = herd::config::Herd::read(&file.unwrap().path()).unwrap();
+        for member in &herd.members {
+            assert!(member.client.ip().is_loopback() && member.link.ip().is_loopback(), "{member:?}");
+        }
+    }
+    let built_in = herd::config::Herd::built_in().unwrap();
+    assert!(
+        built_in
+            .members
+            .iter()
+            .all(|member| member.client.ip().is_loopback() && member.link.ip().is_loopback())
+    );
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub mod generator;
 pub mod graphs;
 pub mod herd_file;
 mod herd_program;
+pub mod limits;
 pub mod load;
 mod log_file;
 pub mod oracle;

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use herd::printable::lines;
 use xtask::commands::{
     broadcast, bugs, chaos, check_history, ci, control, fuzz, herd_up, load, logs, places_data, say, tap,
 };
-use xtask::{compare, e2e};
+use xtask::{compare, e2e, limits};
 
 /// The harness around the herd: starts nodes, plays scripted sessions against them, and measures.
 #[derive(Debug, Parser)]
@@ -69,6 +70,8 @@ enum Command {
     Compare(compare::Options),
     /// Measures herds of 5 to 100 nodes: latency by hops, lines and updates by size.
     Scale(compare::scale::Options),
+    /// Tries to take everything from a node, and measures what is left for others.
+    Limits(limits::Options),
     /// Breaks herds on purpose, and says whether they kept their promises.
     Chaos(chaos::Options),
     /// Simulates the broadcast challenge of Gossip Glomers on a tree, a hub and a grid.
@@ -91,7 +94,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
+    let result = match cli.command {
         Command::HerdUp(options) => options.run(),
         Command::HerdStatus { json } => control::status(json),
         Command::HerdDown => control::down(),
@@ -103,6 +107,7 @@ fn main() -> ExitCode {
         Command::Load(options) => load::run(&options),
         Command::Compare(options) => compare::run(&options),
         Command::Scale(options) => compare::scale::run(&options),
+        Command::Limits(options) => limits::run(&options),
         Command::Chaos(options) => chaos::run(&options),
         Command::Broadcast => broadcast::run(),
         Command::Bugs => bugs::run(),
@@ -116,8 +121,17 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Not `eprintln!`, which panics when nobody reads.
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            let _ = writeln!(std::io::stderr(), "error: {}", lines(format!("{error:#}").as_bytes()));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Ends with what is wrong with the arguments, of which a terminal obeys nothing; or with the help that was asked for.
+fn refuse(error: &clap::Error) -> ! {
+    if error.use_stderr() {
+        let _ = write!(std::io::stderr(), "{}", lines(error.render().to_string().as_bytes()));
+        std::process::exit(error.exit_code());
+    }
+    error.exit()
 }

@@ -16,7 +16,7 @@ use crate::net::{self, Listener, Stream, Tcp, exchange};
 use crate::node::Link;
 
 /// The wait after a failed accept: without one, a node out of file descriptors would spin.
-const AFTER_FAILURE: Duration = Duration::from_millis(100);
+const AFTER_FAILURE: Duration = Duration::from_millis(25);
 
 /// What a client beyond the limit is told.
 const TOO_MANY: &[u8] = b"? too many connections\n";
@@ -84,6 +84,7 @@ async fn secure_link(shared: &Shared, stream: Tcp) -> Result<Stream, (String, Op
 /// Hands accepted connections to `serve` until the node stops.
 async fn accept(shared: &Shared, listener: Listener, from: &str, serve: impl Fn(Tcp, SocketAddr)) {
     let stop = shared.stop.clone();
+    let mut failing = false;
     loop {
         let accepted = tokio::select! {
             biased;
@@ -91,10 +92,16 @@ async fn accept(shared: &Shared, listener: Listener, from: &str, serve: impl Fn(
             accepted = listener.accept() => accepted,
         };
         match accepted.and_then(|(stream, peer)| net::prepare(&stream).map(|()| (stream, peer))) {
-            Ok((stream, peer)) => serve(stream, peer),
+            Ok((stream, peer)) => {
+                failing = false;
+                serve(stream, peer);
+            }
             Err(error) if is_of_one_connection(&error) => debug!(from, %error, "connection lost at once"),
             Err(error) => {
-                warn!(from, %error, "cannot accept connections for now");
+                if !failing {
+                    warn!(from, %error, "cannot accept connections for now");
+                }
+                failing = true;
                 sleep(AFTER_FAILURE).await;
             }
         }

@@ -3,6 +3,7 @@
 mod admin;
 mod bad_input;
 mod journal;
+mod limits;
 mod links;
 mod log_injection;
 mod node;

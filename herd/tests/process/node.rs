@@ -182,7 +182,7 @@ async fn a_stop_delivers_the_answers_in_flight_within_two_seconds() {
 }
 
 /// Signals a node and waits until it has gone.
-fn stop(node: &mut Node) {
+pub(crate) fn stop(node: &mut Node) {
     kill(Pid::from_raw(node.process.id() as i32), Signal::SIGTERM).unwrap();
     assert!(node.process.wait().unwrap().success());
 }

@@ -1,5 +1,6 @@
 //! One node as a real process, for tests that look at it from outside.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -85,9 +86,23 @@ impl Node {
         herd: &str,
         more: impl FnOnce(&mut Command) -> &mut Command,
     ) -> Node {
+        Node::run_by(&[], name, test, herd, more)
+    }
+
+    /// The same, by a program that runs others.
+    pub(crate) fn run_by(
+        runner: &[&str],
+        name: &str,
+        test: &str,
+        herd: &str,
+        more: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Node {
         let file = format!("{}/{test}-{name}.toml", env!("CARGO_TARGET_TMPDIR"));
         std::fs::write(&file, herd).unwrap();
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("herd"));
+        let program = assert_cmd::cargo::cargo_bin!("herd");
+        let words: Vec<&OsStr> = runner.iter().map(OsStr::new).chain([program.as_os_str()]).collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HERD_")) {
             command.env_remove(name);
         }

@@ -1,5 +1,6 @@
 //! What a run was measured on, and what else ran there.
 
+use std::fmt;
 use std::fs;
 use std::process::Command;
 
@@ -22,6 +23,14 @@ pub(crate) struct Machine {
     pub(crate) commit: String,
     /// The programs beside the herd, as they tell their versions.
     pub(crate) programs: Vec<String>,
+}
+
+impl fmt::Display for Machine {
+    /// On one line, without the programs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Machine { processor, cores, kernel, date, commit, .. } = self;
+        write!(f, "{processor}, {cores} cores, kernel {kernel}, {date}; commit {commit}")
+    }
 }
 
 impl Machine {

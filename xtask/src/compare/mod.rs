@@ -27,7 +27,7 @@ use crate::output::print;
 use crate::peers;
 use crate::processes::INSECURE_LINKS;
 use crate::workspace::{Profile, herd_binary, target_dir};
-use machine::{Machine, usage};
+pub(crate) use machine::{Machine, usage};
 use systems::System;
 
 /// What to compare.

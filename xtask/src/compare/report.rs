@@ -20,14 +20,9 @@ const SHOWN_ROW: &str = "one-node";
 
 /// The Markdown table of all figures, with what was missing below it.
 pub(super) fn table(run: &Run) -> String {
-    let machine = &run.machine;
     let mut text = format!(
-        "{}, {} cores, kernel {}, {}; commit {}; medians (least to greatest) of {} interleaved rounds of {} s{}\n\n",
-        machine.processor,
-        machine.cores,
-        machine.kernel,
-        machine.date,
-        machine.commit,
+        "{}; medians (least to greatest) of {} interleaved rounds of {} s{}\n\n",
+        run.machine,
         run.rounds,
         run.round_seconds,
         if run.quick { "; a quick run, not to be quoted" } else { "" }

@@ -1,0 +1,73 @@
+//! A node that may open no more files.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Bench, Bound, Finding};
+use crate::compare::usage::cpu_seconds;
+
+/// How many more than it has open.
+const SPARE: usize = 20;
+
+/// How many want in.
+const CLIENTS: usize = 200;
+
+/// For how long it is watched.
+const WATCHED: Duration = Duration::from_secs(3);
+
+pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
+    let mut node = bench.start("files")?;
+    let (pid, address) = (node.pid()?, node.address()?);
+    let mut before = TcpStream::connect(address)?;
+    ask(&mut before)?;
+    // Behind its back: what it knows of its own limit says that there is room.
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd"))?.count();
+    let most = (open + SPARE).to_string();
+    let limited =
+        Command::new("prlimit").args([format!("--pid={pid}"), format!("--nofile={most}:{most}")]).status();
+    ensure!(limited.context("prlimit, of util-linux, is not there")?.success(), "prlimit has failed");
+    let crowd: Vec<TcpStream> =
+        (0..CLIENTS).map(|_| TcpStream::connect(address)).collect::<std::io::Result<_>>()?;
+    let (cpu, began) = (cpu_seconds(pid)?, Instant::now());
+    let mut slowest = Duration::ZERO;
+    while began.elapsed() < WATCHED {
+        slowest = slowest.max(ask(&mut before)?);
+        thread::sleep(Duration::from_millis(50));
+    }
+    let share = 100.0 * (cpu_seconds(pid)? - cpu) / began.elapsed().as_secs_f64();
+    drop(crowd);
+    let began = Instant::now();
+    ask(&mut TcpStream::connect(address)?)?;
+    let again = began.elapsed();
+    Ok(vec![
+        Finding::new("out of files: share of a core", share, "%", Bound::AtMost(5.0)),
+        Finding::new(
+            "out of files: slowest answer to a client that is in",
+            slowest.as_secs_f64() * 1e3,
+            "ms",
+            Bound::AtMost(100.0),
+        ),
+        Finding::new(
+            "with files again: answer to a new client",
+            again.as_secs_f64(),
+            "s",
+            Bound::AtMost(1.0),
+        ),
+    ])
+}
+
+/// Asks for an answer, and says how long it took.
+fn ask(stream: &mut TcpStream) -> Result<Duration> {
+    let began = Instant::now();
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.write_all(b"x\n")?;
+    let mut answer = [0; 4];
+    stream.read_exact(&mut answer).context("a client is not answered")?;
+    ensure!(&answer == b"? x\n", "a client was answered {:?}", answer.escape_ascii().to_string());
+    Ok(began.elapsed())
+}
