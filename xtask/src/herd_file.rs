@@ -1,5 +1,6 @@
 //! Herd files as the harness changes them: other ports, other bounds, everything else as it was.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -79,6 +80,21 @@ impl HerdFile {
             node["link"] = Value::from(format!("127.0.0.1:{}", port + count));
         }
         HerdFile::parse(&table.to_string(), "the herd at other ports")
+    }
+
+    /// The same herd with other link addresses of the nodes named.
+    ///
+    /// # Errors
+    /// Two nodes would have the same one.
+    pub fn with_links<'a>(&self, links: impl IntoIterator<Item = (&'a str, SocketAddr)>) -> Result<HerdFile> {
+        let mut table = self.table.clone();
+        let nodes = table.get_mut("node").and_then(Value::as_array_mut).context("a herd has nodes")?;
+        for (name, address) in links {
+            for node in nodes.iter_mut().filter(|node| node["name"].as_str() == Some(name)) {
+                node["link"] = Value::from(address.to_string());
+            }
+        }
+        HerdFile::parse(&table.to_string(), "the herd with other links")
     }
 
     /// The same herd with the bounds of a `[limits]` table's text.

@@ -14,6 +14,7 @@ use herd::config::Member;
 use herd::tls::LinkFiles;
 use serde_json::Value;
 
+use crate::herd_file::HerdFile;
 use crate::processes::{Environment, Files, Launch, Ready, clean};
 
 /// Variables that no two nodes can share, or that this program has a flag for.
@@ -32,6 +33,8 @@ const OF_ONE_NODE: [&str; 8] = [
 #[derive(Debug)]
 pub(crate) struct HerdProgram {
     pub(crate) program: PathBuf,
+    /// What single nodes are told of the herd instead of what all are told.
+    pub(crate) views: BTreeMap<String, HerdFile>,
     pub(crate) data: Option<PathBuf>,
     pub(crate) environment: Environment,
     pub(crate) args: Vec<OsString>,
@@ -51,7 +54,16 @@ impl Launch for HerdProgram {
 
     fn command(&self, node: &Member, files: &Files) -> Result<Command> {
         let mut command = Command::new(&self.program);
-        command.arg(&node.name).arg("--config").arg(&files.herd);
+        let herd = match self.views.get(&node.name) {
+            None => files.herd.clone(),
+            Some(view) => {
+                let own = files.log.with_extension("toml");
+                std::fs::write(&own, view.text())
+                    .with_context(|| format!("cannot write {}", own.display()))?;
+                own
+            }
+        };
+        command.arg(&node.name).arg("--config").arg(herd);
         command.arg("--log-file").arg(&files.log).arg("--stop-with-stdin");
         command.args(["--admin-address", "127.0.0.1:0"]).args(&self.args);
         // One folder, address or certificate in the environment would be one for all nodes.

@@ -24,6 +24,7 @@ pub mod places_server;
 pub mod places_stub;
 pub mod ports;
 pub mod processes;
+pub mod proxy;
 pub mod session;
 pub mod sim;
 pub mod supervisor;

@@ -49,6 +49,8 @@ pub enum Environment {
 pub struct Setup {
     /// The herd.
     pub file: HerdFile,
+    /// What single nodes are told of the herd instead, by name: other addresses of their neighbours.
+    pub views: BTreeMap<String, HerdFile>,
     /// The node program.
     pub program: PathBuf,
     /// Where the herd file and the logs go; made if it is not there.
@@ -67,7 +69,8 @@ impl Setup {
     /// Nodes in memory and in a clean environment, with nothing more on their command lines.
     pub fn clean(file: HerdFile, program: PathBuf, folder: PathBuf) -> Setup {
         let environment = Environment::Clean;
-        Setup { file, program, folder, data: None, environment, args: Vec::new(), variables: Vec::new() }
+        let (views, args, variables) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Setup { file, views, program, folder, data: None, environment, args, variables }
     }
 }
 
@@ -133,14 +136,14 @@ impl Processes {
     /// # Errors
     /// The folder cannot be written.
     pub fn new(setup: Setup) -> Result<Processes> {
-        let Setup { file, program, folder, data, environment, args, variables } = setup;
+        let Setup { file, views, program, folder, data, environment, args, variables } = setup;
         let insecure = args.iter().any(|argument| argument == INSECURE_LINKS);
         let certificates = if insecure || file.has_certificates() {
             BTreeMap::new()
         } else {
             certify(file.herd(), &folder)?
         };
-        let launch = HerdProgram { program, data, environment, args, variables, certificates };
+        let launch = HerdProgram { program, views, data, environment, args, variables, certificates };
         Processes::launched_by(Box::new(launch), file, folder)
     }
 
@@ -425,17 +428,7 @@ mod tests {
         assert!(shell.args(["-c", write, "sh"]).arg(&program).arg(script).status().unwrap().success());
         let text = crate::graphs::Graph::Line.herd_file(2, 21_000);
         let file = HerdFile::parse(&text, "generated").unwrap();
-        let environment = Environment::Clean;
-        Processes::new(Setup {
-            file,
-            program,
-            folder,
-            data: None,
-            environment,
-            args: Vec::new(),
-            variables: Vec::new(),
-        })
-        .unwrap()
+        Processes::new(Setup::clean(file, program, folder)).unwrap()
     }
 
     #[test]

@@ -131,12 +131,8 @@ impl HerdUp {
             let folder = claim.folder_of(&file.herd().name)?;
             let mut setup = Setup {
                 data: self.data(&folder)?,
-                folder,
-                file,
-                program: program.to_owned(),
                 environment: Environment::Inherited,
-                args: Vec::new(),
-                variables: Vec::new(),
+                ..Setup::clean(file, program.to_owned(), folder)
             };
             // What nodes say and hear is what a herd is started for, mostly; it can be switched off for speed.
             if env::var_os("HERD_LOG_LEVEL").is_none() {
