@@ -28,4 +28,6 @@ pub mod proxy;
 pub mod session;
 pub mod sim;
 pub mod supervisor;
+pub mod timeline;
+mod usage;
 pub mod workspace;

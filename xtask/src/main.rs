@@ -84,6 +84,9 @@ enum Command {
     CheckHistory {
         /// The file.
         file: PathBuf,
+        /// Draw it to an HTML file, too.
+        #[arg(long, value_name = "FILE")]
+        timeline: Option<PathBuf>,
     },
     /// Plays the sessions of fixtures/sessions against five real nodes, and compares their transcripts.
     E2e(e2e::Options),
@@ -112,7 +115,7 @@ fn main() -> ExitCode {
         Command::Broadcast => broadcast::run(),
         Command::Bugs => bugs::run(),
         Command::Fuzz(options) => fuzz::run(&options),
-        Command::CheckHistory { file } => check_history::run(&file),
+        Command::CheckHistory { file, timeline } => check_history::run(&file, timeline.as_deref()),
         Command::E2e(options) => e2e::run(&options),
         Command::PlacesData => places_data::run(),
         Command::Ci => ci::run(),

@@ -31,3 +31,8 @@ pub fn table<const N: usize>(rows: &[[String; N]]) -> String {
     }
     text
 }
+
+/// For text in SVG and HTML.
+pub(crate) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}

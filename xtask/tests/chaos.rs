@@ -30,6 +30,23 @@ fn nodes_on_disk_that_are_killed_lose_nothing_and_the_history_can_be_checked_aga
     assert!(output.stdout.starts_with(b"I1: acknowledged and lost: "));
 }
 
+#[test]
+fn plain_links_that_are_cut_anywhere_lose_nothing_and_the_run_leaves_a_picture() {
+    let output = Command::new(assert_cmd::cargo::cargo_bin!("xtask"))
+        .args(["chaos", "--seed", "3", "--rounds", "3", "--rate", "500", "--faults", "reset,partition"])
+        .args(["--insecure-links", "--durability", "memory"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(told.contains("none lost, 0 excused"), "{told}");
+    let picture = told.lines().find_map(|line| line.strip_prefix("timeline: ")).expect("a timeline");
+    let picture = std::fs::read_to_string(picture).unwrap();
+    for row in ["Alford has a link with Parker", "converged after", "reset: ", "partition: "] {
+        assert!(picture.contains(row), "no {row}");
+    }
+}
+
 /// An ending without its lines.
 fn without_lines(ending: &str) -> String {
     let mut ending: serde_json::Value = serde_json::from_str(ending).unwrap();

@@ -15,12 +15,16 @@ use crate::oracle::{Ending, History, Keeps, What};
 /// What all clients share.
 pub(super) struct Clients {
     history: Mutex<History>,
+    /// By both clocks: that of this process, and that of the nodes' logs.
     began: Instant,
+    began_at: SystemTime,
+    acknowledged: AtomicU64,
     /// Numbers operations and faults.
     next: AtomicU64,
     stop: AtomicBool,
     /// How many clients report.
     reporters: AtomicU64,
+    nodes: usize,
 }
 
 /// Each client reports under so many ids in turn.
@@ -35,17 +39,24 @@ const QUESTION: u64 = 10;
 /// How long a client waits for an answer before it gives up. More than any node may be paused.
 const ANSWER: Duration = Duration::from_secs(8);
 
+/// How often it is looked whether a report has come to every node.
+const LOOK: Duration = Duration::from_millis(5);
+
 /// How often a client tries to reach a node that is away.
 const RECONNECT: Duration = Duration::from_millis(5);
 
 impl Clients {
     pub(super) fn new(history: History) -> Arc<Clients> {
+        let nodes = history.setting.nodes.len();
         Arc::new(Clients {
             history: Mutex::new(history),
             began: Instant::now(),
+            began_at: SystemTime::now(),
+            acknowledged: AtomicU64::new(0),
             next: AtomicU64::new(0),
             stop: AtomicBool::new(false),
             reporters: AtomicU64::new(0),
+            nodes,
         })
     }
 
@@ -68,9 +79,9 @@ impl Clients {
 
     /// The ids that were reported under.
     pub(super) fn ids(&self) -> Vec<String> {
-        (0..self.reporters.load(Ordering::Relaxed))
-            .flat_map(|who| (0..IDS).map(move |id| client_id(who, id)))
-            .collect()
+        let reported = self.reporters.load(Ordering::Relaxed);
+        let clients = (0..reported).flat_map(|who| (0..IDS).map(move |id| client_id(who, id)));
+        clients.chain((0..self.nodes).map(probe_id)).collect()
     }
 
     pub(super) fn note_up(&self, node: usize) {
@@ -81,11 +92,11 @@ impl Clients {
         self.note(What::Down { node, keeps });
     }
 
-    /// Notes that a node cannot answer for a while.
-    pub(super) fn note_fault(&self, kind: &str, node: usize) -> u64 {
+    /// Notes that something is broken, and tells its number.
+    pub(super) fn note_fault(&self, kind: &str, nodes: Vec<usize>, stops_answers: bool) -> u64 {
         let fault = self.next.fetch_add(1, Ordering::Relaxed);
         let kind = kind.to_owned();
-        self.note(What::FaultBegins { fault, kind, nodes: vec![node], stops_answers: true });
+        self.note(What::FaultBegins { fault, kind, nodes, stops_answers });
         fault
     }
 
@@ -101,11 +112,31 @@ impl Clients {
         }
     }
 
-    /// The history, with how each node was in the end.
-    pub(super) fn take_history(&self, endings: Vec<Ending>) -> History {
+    pub(super) fn note_usage(&self, node: usize, memory: u64, files: u64) {
+        self.note(What::Usage { node, memory, files });
+    }
+
+    /// Notes that all nodes know what had been acknowledged before `since`.
+    pub(super) fn note_converged(&self, since: Instant) {
+        let since = since.saturating_duration_since(self.began).as_micros() as u64;
+        self.note(What::Converged { since });
+    }
+
+    /// The history, with what the nodes' logs tell besides, and how each node was in the end.
+    pub(super) fn take_history(&self, logged: Vec<(SystemTime, What)>, endings: Vec<Ending>) -> History {
         let mut history = self.lock().clone();
         history.endings = endings;
+        for (at, what) in logged {
+            let since = at.duration_since(self.began_at).unwrap_or_default();
+            history.note(since.as_micros() as u64, what);
+        }
+        history.events.sort_by_key(|event| event.at);
         history
+    }
+
+    /// How many updates have been acknowledged so far.
+    pub(super) fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(Ordering::Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, History> {
@@ -144,17 +175,60 @@ impl Clients {
             } else {
                 format!("IAMAT {id} +{}.5-{}.25 {}", number % 90, number % 180, now())
             };
-            let op = self.next.fetch_add(1, Ordering::Relaxed);
-            self.note(What::Invoke { op, node, line: line.clone() });
-            match ask(stream, &line) {
-                Ok(answer) => self.note(What::Ok { op, answer }),
-                Err(_) => {
-                    self.note(What::Info { op });
-                    connection = None;
-                }
+            if self.say(stream, node, &line).is_err() {
+                connection = None;
             }
         }
     }
+
+    /// Says a line to a node, notes both it and the answer, and tells that.
+    ///
+    /// # Errors
+    /// There is no answer; the connection is of no use any more.
+    fn say(&self, stream: &mut BufReader<TcpStream>, node: usize, line: &str) -> Result<String> {
+        let op = self.next.fetch_add(1, Ordering::Relaxed);
+        self.note(What::Invoke { op, node, line: line.to_owned() });
+        let answer = ask(stream, line);
+        match &answer {
+            Ok(answer) => {
+                self.acknowledged.fetch_add(u64::from(line.starts_with("IAMAT")), Ordering::Relaxed);
+                self.note(What::Ok { op, answer: answer.clone() });
+            }
+            Err(_) => self.note(What::Info { op }),
+        }
+        answer
+    }
+
+    /// Reports a client of its own at each node, and waits until every node knows all of those: then they know whatever had been acknowledged before. Tells how long that took; `None` is for
+    /// longer than `patience`.
+    pub(super) fn converge(&self, nodes: &[SocketAddr], patience: Duration) -> Option<Duration> {
+        let began = Instant::now();
+        let ids: Vec<String> = (0..nodes.len()).map(probe_id).collect();
+        let mut told: Vec<Option<String>> = vec![None; nodes.len()];
+        loop {
+            for (node, told) in told.iter_mut().enumerate().filter(|(_, told)| told.is_none()) {
+                let line = format!("IAMAT {} +0.5-0.25 {}", ids[node], now());
+                *told = connect(nodes[node]).and_then(|mut stream| self.say(&mut stream, node, &line)).ok();
+            }
+            let all: Option<Vec<&String>> = told.iter().map(Option::as_ref).collect();
+            let knows = |address: &SocketAddr, all: &[&String]| {
+                ask_about(*address, &ids).is_ok_and(|known| all.iter().all(|line| known.contains(line)))
+            };
+            if all.is_some_and(|all| nodes.iter().all(|address| knows(address, &all))) {
+                self.note_converged(began);
+                return Some(began.elapsed());
+            }
+            if began.elapsed() > patience {
+                return None;
+            }
+            thread::sleep(LOOK);
+        }
+    }
+}
+
+/// The client that is reported at a node to see how long that takes to be known everywhere.
+fn probe_id(node: usize) -> String {
+    format!("probe-{node}")
 }
 
 fn client_id(who: u64, id: u64) -> String {

@@ -1,34 +1,46 @@
-//! Chaos on real processes: clients report, nodes are killed, paused and restarted, and the oracle looks at what the
-//! clients saw.
+//! Chaos on real processes: clients report, nodes and links are broken, and the oracle looks at what the clients saw.
 
 mod clients;
+mod disks;
 mod fault;
+mod files;
+mod link_log;
+mod stage;
+mod tell;
 
 pub use fault::FaultName;
+pub use tell::tell;
 
-use std::path::{Path, PathBuf};
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
 use fastrand::Rng;
 
 use crate::herd_file::HerdFile;
 use crate::oracle::{Durability, Ending, History, Setting, Source, Verdict, check};
 use crate::output::print;
 use crate::ports::PortBlock;
-use crate::processes::{Processes, Setup};
+use crate::processes::{INSECURE_LINKS, Processes, Setup};
+use crate::proxy::Proxy;
+use crate::timeline;
+use crate::usage::peak_bytes;
 use clients::{Clients, ask_about};
-use fault::{Fault, Stage};
+use disks::Disks;
+use fault::{Fault, Layout};
+use stage::Stage;
 
 /// What is done to a herd.
 #[derive(Clone, Debug)]
 pub struct Chaos {
     /// Draws the faults.
     pub seed: u64,
-    /// How many faults, one after another.
-    pub rounds: u32,
+    /// How long it goes on.
+    pub length: Length,
     /// Reports a second, at all nodes together.
     pub rate: u32,
     /// The herd.
@@ -39,12 +51,25 @@ pub struct Chaos {
     pub durability: Durability,
     /// What may happen.
     pub faults: Vec<FaultName>,
+    /// Links are plain TCP, so that bytes are cut where lines are.
+    pub insecure_links: bool,
     /// Where files go; emptied.
     pub folder: PathBuf,
+    /// The command that does the same again.
+    pub again: String,
 }
 
-/// All nodes must know the same so long after the last fault.
-const SETTLES: Duration = Duration::from_secs(10);
+/// When chaos is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// After so many faults.
+    Rounds(u32),
+    /// After so long, and what is broken then has been mended.
+    Time(Duration),
+}
+
+/// After a fault, and at the end, all nodes must know the same within so long.
+pub(crate) const SETTLES: Duration = Duration::from_secs(10);
 
 /// A live node answers within so many microseconds, on a machine that is busy with everything at once.
 const PATIENCE: u64 = 5_000_000;
@@ -61,51 +86,101 @@ const LOOK: Duration = Duration::from_millis(50);
 /// What came out.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The oracle's verdict.
+    /// What happened.
+    pub history: History,
+    /// What the oracle says of it.
     pub verdict: Verdict,
-    /// The history, for `check-history`.
-    pub history: PathBuf,
-    /// How long after the last fault all nodes knew the same; `None` if they never did.
+    /// How long after each fault all nodes knew what had been acknowledged before its end; `None` if that took too long.
+    pub converged: Vec<Option<Duration>>,
+    /// How long after the last client all nodes knew the same; `None` if they never did.
     pub settled: Option<Duration>,
+    /// Connections of links that were reset on purpose.
+    pub resets: u64,
+    /// Where the history is, for `check-history`, and the timeline.
+    pub files: [PathBuf; 2],
 }
 
 impl Chaos {
-    /// Runs all rounds.
+    /// Does it, and tells how it goes.
     ///
     /// # Errors
-    /// The herd cannot be run.
+    /// A fault that was asked for cannot happen here, the herd cannot be run, or a node ends by itself.
     pub fn run(&self) -> Result<Outcome> {
         let _ = std::fs::remove_dir_all(&self.folder);
-        let nodes = u16::try_from(self.file.herd().members.len())?;
-        let ports = PortBlock::take(2 * nodes)?;
-        let mut processes = Processes::new(self.setup(&ports)?)?;
-        let names = processes.names();
+        let names: Vec<String> = self.file.herd().members.iter().map(|member| member.name.clone()).collect();
+        let disks = self
+            .may_happen(FaultName::DiskFull)
+            .then(|| Disks::make(&self.folder.join("data"), &names))
+            .transpose()?;
+        let ports = PortBlock::take(2 * u16::try_from(names.len())?)?;
+        let file = self.file.at_ports(ports.first())?;
+        let proxy = self.faults.iter().any(|fault| fault.is_of_links()).then(|| Proxy::start(&file));
+        let proxy = proxy.transpose()?;
+        let processes = Processes::new(self.setup(file, proxy.as_ref())?)?;
         let clients = Clients::new(self.history(&names));
-        for node in 0..names.len() {
-            clients.note_up(node);
-        }
-        processes.start_all()?;
-        let addresses: Vec<_> = processes.herd().members.iter().map(|member| member.client).collect();
-        let load = Arc::clone(&clients).start(&addresses, self.rate);
+        let mut stage = Stage { processes, clients, proxy, disks, names };
+        let converged = self.break_and_mend(&mut stage)?;
+        self.judge(stage, converged)
+    }
 
-        let mut rng = Rng::with_seed(self.seed);
-        for round in 1..=self.rounds {
-            thread::sleep(Duration::from_millis(CALM + rng.u64(..CALM)));
-            let fault = Fault::draw(&self.faults, names.len(), &mut rng);
-            print(&format!("{round} of {}: {}\n", self.rounds, fault.describe(&names)))?;
-            fault.happen(&mut Stage { processes: &mut processes, clients: &clients, names: &names })?;
+    fn may_happen(&self, fault: FaultName) -> bool {
+        self.faults.contains(&fault)
+    }
+
+    /// Starts nodes and clients, lets faults happen while they talk, and tells how long after each fault all nodes knew the
+    /// same.
+    fn break_and_mend(&self, stage: &mut Stage) -> Result<Vec<Option<Duration>>> {
+        for node in 0..stage.names.len() {
+            stage.clients.note_up(node);
+        }
+        stage.processes.start_all()?;
+        let addresses = stage.addresses();
+        let load = Arc::clone(&stage.clients).start(&addresses, self.rate);
+        let (layout, mut rng) = (self.layout(), Rng::with_seed(self.seed));
+        let (began, mut converged) = (Instant::now(), Vec::new());
+        while !self.length.is_over(began, converged.len()) {
+            calm(&stage.clients, Duration::from_millis(CALM + rng.u64(..CALM)));
+            let fault = Fault::draw(&self.faults, &layout, &mut rng);
+            print(&format!(
+                "{:>5.0} s  {:>4}  {}: ",
+                began.elapsed().as_secs_f64(),
+                converged.len() + 1,
+                fault.describe(&stage.names)
+            ))?;
+            stage.suffer(&fault)?;
+            let took = stage.clients.converge(&addresses, SETTLES);
+            print(&took.map_or_else(
+                || format!("NOT CONVERGED within {SETTLES:?}\n"),
+                |took| format!("converged after {took:.0?}\n"),
+            ))?;
+            converged.push(took);
+            stage.note_usage()?;
         }
         thread::sleep(Duration::from_millis(CALM));
-        clients.stop();
+        stage.clients.stop();
         for client in load {
             client.join().map_err(|_| anyhow::anyhow!("a client panicked"))?;
         }
-        self.judge(&mut processes, &clients)
+        Ok(converged)
     }
 
-    fn setup(&self, ports: &PortBlock) -> Result<Setup> {
-        let file = self.file.at_ports(ports.first())?;
+    fn layout(&self) -> Layout {
+        let members = &self.file.herd().members;
+        let place = |name: &String| members.iter().position(|member| member.name == *name);
+        let pairs = members.iter().enumerate().flat_map(|(one, member)| {
+            member.neighbours.iter().filter_map(place).map(move |other| (one, other))
+        });
+        Layout { nodes: members.len(), edges: pairs.filter(|(one, other)| one < other).collect() }
+    }
+
+    fn setup(&self, file: HerdFile, proxy: Option<&Proxy>) -> Result<Setup> {
+        let views = proxy.map(|proxy| proxy.views(&file)).transpose()?.unwrap_or_default();
         let mut setup = Setup::clean(file, self.program.clone(), self.folder.join("herd"));
+        setup.views = views;
+        setup.args.extend(["--log-format", "json"].map(Into::into));
+        if self.insecure_links {
+            setup.args.push(INSECURE_LINKS.into());
+        }
         let durability = match self.durability {
             Durability::Memory => return Ok(setup),
             Durability::Everysec => "everysec",
@@ -117,70 +192,94 @@ impl Chaos {
     }
 
     fn history(&self, names: &[String]) -> History {
-        let degrees: usize = self.file.herd().members.iter().map(|member| member.neighbours.len()).sum();
         History::new(Setting {
             nodes: names.to_vec(),
-            edges: degrees / 2,
+            edges: self.layout().edges.len(),
             durability: self.durability,
             source: Source::Processes,
             patience: PATIENCE,
             memory: MEMORY,
+            again: self.again.clone(),
         })
     }
 
     /// Waits until the herd has settled, and has the oracle look at what happened.
-    fn judge(&self, processes: &mut Processes, clients: &Clients) -> Result<Outcome> {
-        let began = Instant::now();
-        let addresses: Vec<_> = processes.herd().members.iter().map(|member| member.client).collect();
-        let (known, settled) = loop {
-            let ids = clients.ids();
-            let known =
-                addresses.iter().map(|address| ask_about(*address, &ids)).collect::<Result<Vec<_>>>()?;
-            let same = known.windows(2).all(|pair| pair[0] == pair[1]);
-            let late = began.elapsed() > SETTLES;
-            if same || late {
-                break (known, same.then(|| began.elapsed()));
-            }
-            thread::sleep(LOOK);
-        };
-        let names = processes.names();
+    fn judge(&self, mut stage: Stage, converged: Vec<Option<Duration>>) -> Result<Outcome> {
+        let (known, settled) = settle(&stage)?;
         let mut endings = Vec::new();
-        for (name, lines) in names.iter().zip(known) {
-            let memory = processes.pid(name)?.map_or(0, peak_memory);
-            endings.push(Ending { lines, memory, ..Ending::default() });
+        for (name, lines) in stage.names.iter().zip(known) {
+            let pid = stage.processes.pid(name)?.with_context(|| format!("{name} has ended by itself"))?;
+            endings.push(Ending { lines, memory: peak_bytes(pid)?, ..Ending::default() });
         }
-        processes.stop_all()?;
-        for (node, name) in names.iter().enumerate() {
-            clients.note_panics(node, &self.folder.join("herd").join(format!("{name}.stderr")));
+        stage.processes.stop_all()?;
+        let mut logged = Vec::new();
+        for (node, name) in stage.names.iter().enumerate() {
+            stage.clients.note_panics(node, &self.folder.join("herd").join(format!("{name}.stderr")));
+            logged.extend(link_log::links(&stage.processes.log(name), node, &stage.names));
         }
-        let history = clients.take_history(endings);
-        let file = self.folder.join("history.jsonl");
-        history.write(&file)?;
-        Ok(Outcome { verdict: check(&history), history: file, settled })
+        let history = stage.clients.take_history(logged, endings);
+        let verdict = check(&history);
+        let files = ["history.jsonl", "timeline.html"].map(|name| self.folder.join(name));
+        history.write(&files[0])?;
+        timeline::write(&history, &verdict, &files[1])?;
+        let resets = stage.proxy.as_ref().map_or(0, Proxy::resets);
+        Ok(Outcome { history, verdict, converged, settled, resets, files })
     }
 }
 
-/// The most bytes of memory that a process has had.
-fn peak_memory(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes: u64 =
-        line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default();
-    1024 * kilobytes
+impl Length {
+    fn is_over(self, began: Instant, rounds: usize) -> bool {
+        match self {
+            Length::Rounds(all) => rounds >= all as usize,
+            Length::Time(most) => began.elapsed() >= most,
+        }
+    }
 }
 
-/// Tells an outcome.
+/// Lets clients talk for a while, and tells a terminal how many updates they have had acknowledged.
+fn calm(clients: &Clients, lasts: Duration) {
+    thread::sleep(lasts);
+    let mut terminal = std::io::stderr();
+    if terminal.is_terminal() {
+        // Written over by what happens next. Nobody need be reading.
+        let _ = write!(terminal, "{} updates acknowledged\r", clients.acknowledged());
+    }
+}
+
+/// Waits until all nodes know the same. Tells what each of them knows then, and how long that took.
+fn settle(stage: &Stage) -> Result<(Vec<Vec<String>>, Option<Duration>)> {
+    let (began, addresses, ids) = (Instant::now(), stage.addresses(), stage.clients.ids());
+    loop {
+        let known = addresses.iter().map(|address| ask_about(*address, &ids)).collect::<Result<Vec<_>>>()?;
+        let same = known.windows(2).all(|pair| pair[0] == pair[1]);
+        if same || began.elapsed() > SETTLES {
+            return Ok((known, same.then(|| began.elapsed())));
+        }
+        thread::sleep(LOOK);
+    }
+}
+
+/// The faults that can happen here to nodes that keep what they know as `durability` says, and why others cannot.
 ///
 /// # Errors
-/// A promise was broken: the message says how to see it again.
-pub fn tell(outcome: &Outcome, again: &str) -> Result<()> {
-    let history: &Path = &outcome.history;
-    let settled = outcome
-        .settled
-        .map_or_else(|| "never settled".to_owned(), |after| format!("settled after {after:.1?}"));
-    print(&format!("{}{settled}\nhistory: {}\n", outcome.verdict, history.display()))?;
-    if !outcome.verdict.violations.is_empty() {
-        bail!("a promise was broken; again by `{again}`");
+/// One of those that were `asked` for is among the others.
+pub fn possible(asked: &[FaultName], durability: Durability) -> Result<(Vec<FaultName>, Vec<String>)> {
+    let (mut can, mut cannot) = (Vec::new(), Vec::new());
+    for name in FaultName::value_variants() {
+        let reason = match name {
+            FaultName::DiskFull if durability == Durability::Memory => "nodes in memory have no disk",
+            FaultName::DiskFull if !disks::can_be_made() => "it takes root, to give nodes small disks",
+            FaultName::NoFiles if !files::can_be_limited() => "it takes prlimit, of util-linux",
+            _ => {
+                can.push(*name);
+                continue;
+            }
+        };
+        cannot.push(format!("{name} cannot happen here: {reason}"));
+        if asked.contains(name) {
+            bail!("{}", cannot.remove(cannot.len() - 1));
+        }
     }
-    outcome.settled.context("the nodes differ").map(drop)
+    can.retain(|name| asked.is_empty() || asked.contains(name));
+    Ok((can, if asked.is_empty() { cannot } else { Vec::new() }))
 }

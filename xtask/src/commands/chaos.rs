@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
-use crate::chaos::{self, Chaos, FaultName};
+use crate::chaos::{self, Chaos, FaultName, Length};
 use crate::herd_file::HerdFile;
 use crate::oracle::{Durability, Verdict};
 use crate::output::print;
 use crate::sim::plan::Plan;
 use crate::sim::{judge, shrink};
+use crate::timeline;
 use crate::workspace::{Profile, herd_binary, target_dir};
 
 /// What to break.
@@ -70,7 +71,11 @@ struct Real {
     #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "sim")]
     rounds: u32,
 
-    /// What may happen [default: all of it].
+    /// For how many minutes, instead of a number of faults.
+    #[arg(long, value_name = "M", conflicts_with_all = ["sim", "rounds"], value_parser = clap::value_parser!(u32).range(1..))]
+    minutes: Option<u32>,
+
+    /// What may happen [default: all of it that can happen here].
     #[arg(long, value_name = "FAULT,..", value_delimiter = ',', conflicts_with = "sim")]
     faults: Vec<FaultName>,
 
@@ -81,6 +86,10 @@ struct Real {
     /// A herd of fixtures/herds by its name, or any herd file.
     #[arg(long, value_name = "NAME|FILE", default_value = "2015-winter", conflicts_with = "sim")]
     herd: String,
+
+    /// Links are plain TCP: what is cut is cut between bytes of lines.
+    #[arg(long, conflicts_with = "sim")]
+    insecure_links: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -118,29 +127,46 @@ pub fn run(options: &Options) -> Result<()> {
 fn run_processes(options: &Options) -> Result<()> {
     let real = &options.real;
     let seed = real.seed.map_or_else(getrandom::u64, Ok)?;
-    let faults =
-        if real.faults.is_empty() { FaultName::value_variants().to_vec() } else { real.faults.clone() };
+    let durability = options.durability.map_or(Durability::Everysec, Into::into);
+    let (faults, left_out) = chaos::possible(&real.faults, durability)?;
+    let again = real.command(seed, &faults) + &options.durability_flag();
     let chaos = Chaos {
         seed,
-        rounds: real.rounds,
+        length: real.length(),
         rate: real.rate,
         file: HerdFile::find(&real.herd)?,
         program: herd_binary(Profile::Debug)?,
-        durability: options.durability.map_or(Durability::Everysec, Into::into),
+        durability,
         faults,
+        insecure_links: real.insecure_links,
         folder: target_dir()?.join("chaos").join(format!("processes-{seed}")),
+        again: again.clone(),
     };
-    let mut again = format!(
-        "cargo xtask chaos --seed {seed} --rounds {} --rate {} --herd {}",
-        real.rounds, real.rate, real.herd
-    );
-    again += &options.durability_flag();
-    for (number, fault) in real.faults.iter().filter_map(ValueEnum::to_possible_value).enumerate() {
-        again += if number == 0 { " --faults " } else { "," };
-        again += fault.get_name();
-    }
-    print(&format!("{again}\n"))?;
+    let left_out = left_out.iter().map(|why| format!("{why}\n")).collect::<String>();
+    print(&format!("{again}\n{left_out}"))?;
     chaos::tell(&chaos.run()?, &again)
+}
+
+impl Real {
+    fn length(&self) -> Length {
+        let minutes = |minutes| Length::Time(Duration::from_secs(60) * minutes);
+        self.minutes.map_or(Length::Rounds(self.rounds), minutes)
+    }
+
+    /// The command that does the same with a seed, wherever these faults can happen.
+    fn command(&self, seed: u64, faults: &[FaultName]) -> String {
+        let mut command = format!("cargo xtask chaos --seed {seed}");
+        command += &match self.minutes {
+            Some(minutes) => format!(" --minutes {minutes}"),
+            None => format!(" --rounds {}", self.rounds),
+        };
+        command += &format!(" --rate {} --herd {}", self.rate, self.herd);
+        if faults != FaultName::value_variants() {
+            let names: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            command += &format!(" --faults {}", names.join(","));
+        }
+        command + if self.insecure_links { " --insecure-links" } else { "" }
+    }
 }
 
 /// Runs the seeds.
@@ -228,26 +254,18 @@ fn tell_failure(options: &Options, seed: u64, verdict: &Verdict) -> Result<()> {
     if let Some(ran) = ran {
         let folder = target_dir()?.join("chaos");
         std::fs::create_dir_all(&folder)?;
-        let file = folder.join(format!("seed-{seed}.jsonl"));
+        let [file, picture] = ["jsonl", "html"].map(|kind| folder.join(format!("seed-{seed}.{kind}")));
         ran.history.write(&file)?;
-        text += &format!("its history: {}\n", file.display());
+        timeline::write(&ran.history, &small_verdict, &picture)?;
+        text += &format!("its history: {}\nits timeline: {}\n", file.display(), picture.display());
     }
     print(&text)?;
-    bail!("a promise was broken; again by `{}`", options.command(seed));
+    bail!("a promise was broken; again by `{}`", plan.command());
 }
 
 impl Options {
     fn plan(&self, seed: u64) -> Plan {
         Plan::of_seed(seed, usize::from(self.simulated.nodes), self.durability.map(Into::into))
-    }
-
-    /// The command that runs one seed again.
-    fn command(&self, seed: u64) -> String {
-        let durability = self.durability_flag();
-        format!(
-            "cargo xtask chaos --sim --first {seed} --seeds 1 --nodes {}{durability}",
-            self.simulated.nodes
-        )
     }
 
     fn durability_flag(&self) -> String {

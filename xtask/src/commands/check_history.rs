@@ -6,13 +6,18 @@ use anyhow::{Result, bail};
 
 use crate::oracle::{History, check};
 use crate::output::print;
+use crate::timeline;
 
-/// Reads a history, and says whether it is right.
+/// Reads a history, says whether it is right, and draws it if that is wanted.
 ///
 /// # Errors
-/// The file is no history, or an invariant is violated.
-pub fn run(file: &Path) -> Result<()> {
-    let verdict = check(&History::read(file)?);
+/// The file is no history, or an invariant is violated; or the picture cannot be written.
+pub fn run(file: &Path, picture: Option<&Path>) -> Result<()> {
+    let history = History::read(file)?;
+    let verdict = check(&history);
+    if let Some(picture) = picture {
+        timeline::write(&history, &verdict, picture)?;
+    }
     print(&verdict.to_string())?;
     match verdict.violations.len() {
         0 => Ok(()),

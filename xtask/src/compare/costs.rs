@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use super::figure::{Bound, Figure, Goal};
-use super::machine::usage::{cpu_seconds, resident_bytes};
 use super::systems::{Layout, Running, System};
 use super::throughput::{CLIENTS, answered, everywhere, load};
 use super::{Bench, HERD, interleave};
@@ -15,6 +14,7 @@ use crate::generator::Task;
 use crate::herd_file::is_observer;
 use crate::load::{Load, Protocol, Summary};
 use crate::processes::Processes;
+use crate::usage::{cpu_seconds, resident_bytes};
 
 pub(super) fn memory(bench: &Bench) -> Result<Vec<Figure>> {
     let clients: u64 = if bench.quick { 200_000 } else { 1_000_000 };

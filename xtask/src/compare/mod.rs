@@ -26,8 +26,9 @@ use crate::generator::Generator;
 use crate::output::print;
 use crate::peers;
 use crate::processes::INSECURE_LINKS;
+use crate::usage::load_average;
 use crate::workspace::{Profile, herd_binary, target_dir};
-pub(crate) use machine::{Machine, usage};
+pub(crate) use machine::Machine;
 use systems::System;
 
 /// What to compare.
@@ -156,7 +157,7 @@ impl Run {
 
     /// Notes what else runs on the machine before a row is measured.
     fn note_load(&mut self, row: &'static str) {
-        self.load_averages.push((row, usage::load_average()));
+        self.load_averages.push((row, load_average()));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::figure::{Figure, Series};
+use crate::output::escape;
 
 /// Pixels: the whole width, a bar's height, the room for names on the left and values on the right.
 const WIDTH: f64 = 760.0;
@@ -141,11 +142,6 @@ fn line(svg: &mut String, points: &[(f64, f64)], colour: &str) {
 
 fn colour(number: usize, system: &str) -> &'static str {
     if system == "herd" { OWN } else { OTHERS[number % OTHERS.len()] }
-}
-
-/// For text in SVG and HTML.
-pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]

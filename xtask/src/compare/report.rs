@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 
 use super::Run;
 use super::figure::{Bound, Figure};
-use super::plot::{bars, distributions, escape, groups, number_text};
+use super::plot::{bars, distributions, groups, number_text};
+use crate::output::escape;
 
 /// Where kept figures lie.
 const RESULTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../benches/results");

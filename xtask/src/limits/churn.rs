@@ -10,7 +10,7 @@ use nix::libc;
 use nix::sys::socket::{setsockopt, sockopt};
 
 use super::{Bench, Bound, Finding};
-use crate::compare::usage::resident_bytes;
+use crate::usage::resident_bytes;
 
 /// So many a second.
 const RATE: u32 = 10_000;

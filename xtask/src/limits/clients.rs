@@ -8,9 +8,9 @@ use anyhow::{Context, Result, ensure};
 
 use super::{Bench, Bound, Finding, Lone};
 use crate::admin;
-use crate::compare::usage::resident_bytes;
 use crate::generator::Task;
 use crate::load::{Load, Protocol, Summary};
+use crate::usage::resident_bytes;
 
 /// The limit if nothing is said.
 const MOST: u64 = 1_000_000;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use super::{Bench, Bound, Finding};
-use crate::compare::usage::cpu_seconds;
+use crate::usage::cpu_seconds;
 
 /// How many more than it has open.
 const SPARE: usize = 20;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use super::{Bench, Bound, Finding};
-use crate::compare::usage::resident_bytes;
+use crate::usage::resident_bytes;
 
 const LINES: usize = 1_000_000;
 

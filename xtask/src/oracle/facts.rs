@@ -123,7 +123,10 @@ impl<'a> Facts<'a> {
                     self.last_copies.extend(Update::parse(line).map(copy));
                 }
                 What::Info { .. }
+                | What::LinkUp { .. }
                 | What::LinkDown { .. }
+                | What::Converged { .. }
+                | What::Usage { .. }
                 | What::SequenceReused { .. }
                 | What::Panic { .. } => {}
             }

@@ -34,6 +34,9 @@ pub struct Setting {
     pub patience: u64,
     /// How much memory each node may take, in the unit of [`Ending::memory`].
     pub memory: u64,
+    /// The command that does the same again.
+    #[serde(default)]
+    pub again: String,
 }
 
 /// When what a node knows is on disk.
@@ -121,6 +124,13 @@ pub enum What {
         /// Which.
         fault: u64,
     },
+    /// A link is up.
+    LinkUp {
+        /// At which end this was seen.
+        node: usize,
+        /// With whom.
+        neighbour: usize,
+    },
     /// A link that was up ended.
     LinkDown {
         /// At which end this was seen.
@@ -150,6 +160,20 @@ pub enum What {
         line: String,
         /// Since when it had known it, in microseconds.
         since: u64,
+    },
+    /// All nodes know what had been acknowledged at any of them before a moment. Looked for after each fault.
+    Converged {
+        /// The moment, in microseconds since the start.
+        since: u64,
+    },
+    /// What a node takes.
+    Usage {
+        /// Which.
+        node: usize,
+        /// Resident memory, in bytes.
+        memory: u64,
+        /// Open files.
+        files: u64,
     },
     /// A node panicked.
     Panic {

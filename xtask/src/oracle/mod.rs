@@ -42,6 +42,7 @@ pub use update::Update;
 use std::any::Any;
 use std::fmt;
 
+use crate::output::table;
 use facts::Facts;
 
 /// What was found out about a history.
@@ -66,28 +67,28 @@ pub struct Violation {
     pub evidence: String,
 }
 
-/// How an invariant is checked: each violation as its evidence.
-type Check = fn(&Facts<'_>) -> Vec<String>;
+/// An invariant: its number, what it says, and how it is checked: each violation as its evidence.
+type Invariant = (&'static str, &'static str, fn(&Facts<'_>) -> Vec<String>);
 
-const INVARIANTS: [(&str, Check); 12] = [
-    ("I1", lost::check),
-    ("I2", identical::check),
-    ("I3", backwards::check),
-    ("I4", phantom::check),
-    ("I5", own_reads::check),
-    ("I6", flood_ends::check),
-    ("I7", lines::check),
-    ("I8", answered::check),
-    ("I9", links::check),
-    ("I10", memory::check),
-    ("I11", panics::check),
-    ("I12", sequences::check),
+const INVARIANTS: [Invariant; 12] = [
+    ("I1", "no acknowledged update is lost", lost::check),
+    ("I2", "all nodes end up the same", identical::check),
+    ("I3", "no node goes back in time for a client", backwards::check),
+    ("I4", "every record is one that was sent", phantom::check),
+    ("I5", "a client reads its own acknowledged update", own_reads::check),
+    ("I6", "the flood ends", flood_ends::check),
+    ("I7", "without faults few lines go over the links", lines::check),
+    ("I8", "clients of live nodes are answered", answered::check),
+    ("I9", "no link is dropped without a fault", links::check),
+    ("I10", "memory is bounded", memory::check),
+    ("I11", "nothing panics", panics::check),
+    ("I12", "a sequence is used once in an epoch", sequences::check),
 ];
 
 /// Checks a history.
 pub fn check(history: &History) -> Verdict {
     let facts = Facts::of(history);
-    let violations = INVARIANTS.iter().flat_map(|(invariant, check)| {
+    let violations = INVARIANTS.iter().flat_map(|(invariant, _, check)| {
         check(&facts).into_iter().map(|evidence| Violation { invariant, evidence })
     });
     Verdict {
@@ -105,6 +106,18 @@ impl Verdict {
             panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
         let evidence = format!("a node panicked: {}", said.unwrap_or("and said nothing"));
         Verdict { violations: vec![Violation { invariant: "I11", evidence }], ..Verdict::default() }
+    }
+}
+
+impl Verdict {
+    /// A line for each invariant: whether it holds.
+    pub fn table(&self) -> String {
+        let row = |(invariant, says, _): &Invariant| {
+            let found = self.violations.iter().filter(|violation| violation.invariant == *invariant).count();
+            let held = if found == 0 { "holds".to_owned() } else { format!("VIOLATED, {found} times") };
+            [(*invariant).to_owned(), (*says).to_owned(), held]
+        };
+        table(&INVARIANTS.iter().map(row).collect::<Vec<_>>())
     }
 }
 

@@ -12,6 +12,7 @@ fn right() -> History {
         source: Source::Simulation,
         patience: 1_000,
         memory: 100,
+        again: String::new(),
     };
     let mut history = History::new(setting);
     ask(&mut history, 1, 0, "IAMAT kiwi +1+1 1", &at);

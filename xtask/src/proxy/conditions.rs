@@ -1,5 +1,6 @@
 //! What happens to bytes on their way.
 
+use std::fmt;
 use std::time::Duration;
 
 /// What happens to what goes one way between two nodes. By default, nothing.
@@ -17,4 +18,19 @@ pub struct Conditions {
     pub reset_within: Option<u64>,
     /// Connections are reset, and so is each new one.
     pub cut: bool,
+}
+
+impl fmt::Display for Conditions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let said = [
+            (!self.delay.is_zero()).then(|| format!("{:?} late", self.delay)),
+            self.black_hole.then(|| "into a black hole".to_owned()),
+            self.slices.then(|| "byte by byte".to_owned()),
+            self.bandwidth.map(|bytes| format!("{bytes} bytes a second")),
+            self.reset_within.map(|bytes| format!("reset within {bytes} bytes")),
+            self.cut.then(|| "cut".to_owned()),
+        ];
+        let said: Vec<String> = said.into_iter().flatten().collect();
+        f.write_str(&said.join(", "))
+    }
 }

@@ -113,6 +113,19 @@ impl Plan {
         plan
     }
 
+    /// The command that draws the same plan.
+    pub fn command(&self) -> String {
+        let durability = match self.durability {
+            Durability::Memory => "memory",
+            Durability::Everysec => "everysec",
+            Durability::Always => "always",
+        };
+        format!(
+            "cargo xtask chaos --sim --first {} --seeds 1 --nodes {} --durability {durability}",
+            self.seed, self.nodes
+        )
+    }
+
     fn draw_faults(&mut self, rng: &mut Rng) {
         // In some runs disks are damaged and nothing else is, so that neighbours are there to tell what they lost.
         let damages = self.durability != Durability::Memory && rng.u8(..8) == 0;

@@ -156,6 +156,7 @@ impl<'a> World<'a> {
             source: Source::Simulation,
             patience: micros(PATIENCE),
             memory: 2 * limits.link_batch_bytes as u64,
+            again: plan.command(),
         };
         World {
             plan,
