@@ -38,6 +38,8 @@ pub enum Bug {
     CursorsKeptAfterBadRecord,
     /// A batch is marked as heard before it is.
     MarkBeforeLines,
+    /// What is said during a bulk sync is marked as heard before that is over.
+    MarkBeforeBulk,
 }
 
 #[cfg(not(feature = "planted-bugs"))]

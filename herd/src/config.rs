@@ -484,7 +484,7 @@ neighbours = ["A"]
             ("[limits]\nheartbeat = \"0s\"\n", "this bound cannot be 0"),
             ("[limits]\nwhatsat_upstream = 0\n", "this bound cannot be 0"),
             ("[limits]\nheartbeat = \"3s\"\n", "heartbeat must be shorter than link_silence"),
-            ("[limits]\nlink_line_bytes = 100\n", "link_line_bytes must be at least 512"),
+            ("[limits]\nlink_line_bytes = 100\n", "link_line_bytes must be at least 4200"),
             ("[limits]\nredial_first = \"2s\"\n", "redial_first must not be longer than redial_longest"),
         ] {
             let ConfigError(problems) = Herd::parse(&format!("{PAIR}{table}"), "h").unwrap_err();

@@ -9,7 +9,7 @@ use herd::printable::lines;
 use xtask::commands::{
     broadcast, bugs, chaos, check_history, ci, control, fuzz, herd_up, load, logs, places_data, say, tap,
 };
-use xtask::{compare, e2e, limits};
+use xtask::{compare, e2e, limits, resilience};
 
 /// The harness around the herd: starts nodes, plays scripted sessions against them, and measures.
 #[derive(Debug, Parser)]
@@ -74,6 +74,8 @@ enum Command {
     Limits(limits::Options),
     /// Breaks herds on purpose, and says whether they kept their promises.
     Chaos(chaos::Options),
+    /// Measures what faults cost on real processes, and says whether that is within bounds.
+    Resilience(resilience::Options),
     /// Simulates the broadcast challenge of Gossip Glomers on a tree, a hub and a grid.
     Broadcast,
     /// Plants bugs in simulated nodes, and says which invariant finds each.
@@ -112,6 +114,7 @@ fn main() -> ExitCode {
         Command::Scale(options) => compare::scale::run(&options),
         Command::Limits(options) => limits::run(&options),
         Command::Chaos(options) => chaos::run(&options),
+        Command::Resilience(options) => resilience::run(&options),
         Command::Broadcast => broadcast::run(),
         Command::Bugs => bugs::run(),
         Command::Fuzz(options) => fuzz::run(&options),

@@ -8,9 +8,12 @@
 //! | `UPTO <sequence>` | everything in the speaker's log up to that sequence has now been said |
 //! | `SYNCED` | the speaker has said all it knew when it first got there |
 //! | `ALIVE <sum> <head> <heard> <sent> <echo>` | a heartbeat: the sum of the digests of all that the speaker knows, the last sequence of its log, and up to which sequence it has heard the other's; when it was sent, and what the other's clock should show now |
+//! | `SUMS <seed> [<group>] <256 sums>` | before much is said: the sums of the groups of buckets, or of the buckets of a group |
+//! | `DIFFER [<group>] <256 bits>` | answers that: which of them are not the speaker's |
 //! | `BYE <reason>` | the speaker closes the link, and why |
 //!
-//! Clocks are in microseconds since any moment; how much later the other's shows is the round trip. Epochs and incarnations are 16 hexadecimal digits, sums 32; sequences are decimal.
+//! Clocks are in microseconds since any moment; how much later the other's shows is the round trip. Epochs, incarnations, seeds and sums
+//! of buckets are 16 hexadecimal digits, the sum of all 32, groups 2, bits 64; sequences are decimal.
 
 use std::fmt;
 
@@ -18,7 +21,7 @@ use super::decimal::Digits;
 use super::is_node_name;
 
 /// The version of the language between nodes.
-pub const VERSION: u64 = 3;
+pub const VERSION: u64 = 4;
 
 /// A line from a neighbour, understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +64,22 @@ pub enum LinkLine<'a> {
         /// What the other's clock would show now, had its last heartbeat taken no time; 0 if none has come.
         echo: u64,
     },
+    /// Sums of what the speaker knows, to be compared before it says much.
+    Sums {
+        /// What the hashes are made with.
+        seed: u64,
+        /// Whose buckets; `None` for the groups themselves.
+        group: Option<u8>,
+        /// The 256 sums, each of 16 digits: see [`words`].
+        sums: &'a str,
+    },
+    /// Which of such sums are not the speaker's own.
+    Differ {
+        /// Whose buckets; `None` for the groups themselves.
+        group: Option<u8>,
+        /// A bit each, 64 to a word of 16 digits, the first one lowest.
+        differ: &'a str,
+    },
     /// The speaker is closing.
     Bye(&'a str),
 }
@@ -98,6 +117,20 @@ impl<'a> LinkLine<'a> {
                 let [head, heard] = [decimal(head)?, decimal(heard)?];
                 Some(LinkLine::Alive { sum, head, heard, sent: decimal(sent)?, echo: decimal(echo)? })
             }
+            ("SUMS", [seed, sums]) => {
+                Some(LinkLine::Sums { seed: hexadecimal(seed)?, group: None, sums: of_words(sums, SUMS)? })
+            }
+            ("SUMS", [seed, group, sums]) => Some(LinkLine::Sums {
+                seed: hexadecimal(seed)?,
+                group: Some(byte(group)?),
+                sums: of_words(sums, SUMS)?,
+            }),
+            ("DIFFER", [differ]) => {
+                Some(LinkLine::Differ { group: None, differ: of_words(differ, SUMS / 64)? })
+            }
+            ("DIFFER", [group, differ]) => {
+                Some(LinkLine::Differ { group: Some(byte(group)?), differ: of_words(differ, SUMS / 64)? })
+            }
             ("BYE", _) => Some(LinkLine::Bye(rest)),
             _ => None,
         }
@@ -126,9 +159,41 @@ impl fmt::Display for LinkLine<'_> {
             LinkLine::Alive { sum, head, heard, sent, echo } => {
                 write!(f, "ALIVE {sum:032x} {head} {heard} {sent} {echo}")
             }
+            LinkLine::Sums { seed, group: None, sums } => write!(f, "SUMS {seed:016x} {sums}"),
+            LinkLine::Sums { seed, group: Some(group), sums } => {
+                write!(f, "SUMS {seed:016x} {group:02x} {sums}")
+            }
+            LinkLine::Differ { group: None, differ } => write!(f, "DIFFER {differ}"),
+            LinkLine::Differ { group: Some(group), differ } => write!(f, "DIFFER {group:02x} {differ}"),
             LinkLine::Bye(reason) => write!(f, "BYE {reason}"),
         }
     }
+}
+
+/// Sums are said so many at once.
+const SUMS: usize = 256;
+
+/// Digits of a word.
+const WORD: usize = 16;
+
+/// The words that a text of hexadecimal digits holds.
+pub fn words(text: &str) -> impl Iterator<Item = u64> {
+    let digits = text.as_bytes().chunks(WORD).filter_map(|word| std::str::from_utf8(word).ok());
+    digits.map(|word| u64::from_str_radix(word, 16).unwrap_or_default())
+}
+
+/// Words as hexadecimal digits.
+pub fn hex(words: &[u64]) -> String {
+    words.iter().map(|word| format!("{word:016x}")).collect()
+}
+
+/// A text that holds so many words.
+fn of_words(text: &str, words: usize) -> Option<&str> {
+    of_digits(text, words * WORD)
+}
+
+fn byte(text: &str) -> Option<u8> {
+    of_digits(text, 2).and_then(|text| u8::from_str_radix(text, 16).ok())
 }
 
 fn decimal(text: &str) -> Option<u64> {
@@ -136,6 +201,9 @@ fn decimal(text: &str) -> Option<u64> {
 }
 
 fn hexadecimal(text: &str) -> Option<u64> {
-    let fits = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    fits.then(|| u64::from_str_radix(text, 16).ok()).flatten()
+    of_digits(text, WORD).and_then(|text| u64::from_str_radix(text, 16).ok())
+}
+
+fn of_digits(text: &str, digits: usize) -> Option<&str> {
+    (text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(text)
 }

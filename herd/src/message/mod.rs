@@ -26,7 +26,7 @@ pub use at::{At, is_node_name};
 pub use client_id::{ClientId, LONGEST_CLIENT_ID};
 pub use iamat::Iamat;
 pub use lines::{Lines, Piece};
-pub use link_line::{LinkLine, VERSION};
+pub use link_line::{LinkLine, VERSION, hex, words};
 pub use location::Location;
 pub use time::{Skew, Stamp, Time};
 pub use whatsat::Whatsat;

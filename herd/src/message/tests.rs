@@ -252,6 +252,8 @@ fn an_at_line_is_exactly_what_a_node_writes() {
 
 #[test]
 fn link_lines_survive_a_round_trip() {
+    let (sums, differ) = (hex(&[u64::MAX; 256]), hex(&[1, 0, 0, 1 << 63]));
+    assert_eq!(words(&differ).collect::<Vec<_>>(), [1, 0, 0, 1 << 63]);
     for line in [
         LinkLine::Hello { version: VERSION, name: "Alford", epoch: 1, incarnation: u64::MAX },
         LinkLine::Cursor { epoch: 0xabc, sequence: 17 },
@@ -259,6 +261,10 @@ fn link_lines_survive_a_round_trip() {
         LinkLine::UpTo(0),
         LinkLine::Synced,
         LinkLine::Alive { sum: u128::MAX - 1, head: 7, heard: 0, sent: 1, echo: 9 },
+        LinkLine::Sums { seed: 0xabc, group: None, sums: &sums },
+        LinkLine::Sums { seed: 0, group: Some(0xf), sums: &sums },
+        LinkLine::Differ { group: None, differ: &differ },
+        LinkLine::Differ { group: Some(255), differ: &differ },
         LinkLine::Bye("nothing heard for 2.5s"),
     ] {
         let mut out = Vec::new();
@@ -273,7 +279,7 @@ fn what_is_no_link_line_is_none() {
     for line in [
         "",
         "HELLO",
-        "HELLO 3 Alford 1 1",
+        "HELLO 4 Alford 1 1",
         "HELLO x Alford 0000000000000001 0000000000000001",
         "UPTO",
         "UPTO -1",
@@ -284,6 +290,8 @@ fn what_is_no_link_line_is_none() {
         "ALIVE 0000000000000000000000000000000g 1 1 1 1",
         "ALIVE 00000000000000000000000000000000 1 1 1",
         "SYNCED now",
+        "SUMS 0000000000000001 00",
+        "DIFFER 00",
         "CURSOR 1 1",
         "GET / HTTP/1.1",
     ] {
@@ -293,8 +301,8 @@ fn what_is_no_link_line_is_none() {
 
 #[test]
 fn of_another_version_only_the_number_is_read() {
-    let hello = LinkLine::parse(b"HELLO 4 whatever else");
-    assert!(matches!(hello, Some(LinkLine::Hello { version: 4, .. })));
+    let hello = LinkLine::parse(b"HELLO 5 whatever else");
+    assert!(matches!(hello, Some(LinkLine::Hello { version: 5, .. })));
 }
 
 /// Every line of a stream that comes in the given segments and then ends.

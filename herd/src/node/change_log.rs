@@ -47,11 +47,26 @@ impl ChangeLog {
         self.head
     }
 
+    /// The sequence of a record's latest change.
+    pub(super) fn latest(&self, record: RecordId) -> u64 {
+        self.latest[record as usize]
+    }
+
+    /// How many entries stand after `sequence`, the stale ones too.
+    pub(super) fn entries_after(&self, sequence: u64) -> usize {
+        self.entries.len() - self.start(sequence)
+    }
+
     /// Every record that changed after `sequence`, in the order of the changes, with the sequence of its latest.
     pub(super) fn after(&self, sequence: u64) -> impl Iterator<Item = (u64, RecordId)> {
-        let start = self.entries.partition_point(|entry| entry.sequence() <= sequence);
-        let changes = self.entries[start..].iter().map(|entry| (entry.sequence(), entry.record));
+        let changes =
+            self.entries[self.start(sequence)..].iter().map(|entry| (entry.sequence(), entry.record));
         changes.filter(|(sequence, record)| self.latest[*record as usize] == *sequence)
+    }
+
+    /// Where the entries after `sequence` begin.
+    fn start(&self, sequence: u64) -> usize {
+        self.entries.partition_point(|entry| entry.sequence() <= sequence)
     }
 }
 

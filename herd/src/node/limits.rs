@@ -96,11 +96,14 @@ pub struct Limits {
     /// The longest wait between dials.
     #[serde(deserialize_with = "positive_duration")]
     pub redial_longest: Duration,
-    /// Longest line between nodes, in bytes; a longer one ends the link. At least 512, the longest AT line.
+    /// Longest line between nodes, in bytes; a longer one ends the link. At least 4,200, which
+    /// the sums of a bulk sync take.
     pub link_line_bytes: usize,
     /// About how many bytes of updates a link writes before it marks them and looks at the clock again.
     #[serde(deserialize_with = "positive")]
     pub link_batch_bytes: usize,
+    /// A neighbour that may lack more updates than this compares with the node what both know before anything is said.
+    pub bulk_sync: usize,
     /// How long a connection on the link port may take to show its certificate, and then to say hello.
     #[serde(deserialize_with = "positive_duration")]
     pub link_handshake: Duration,
@@ -142,6 +145,7 @@ impl Default for Limits {
             redial_longest: Duration::from_secs(1),
             link_line_bytes: 8192,
             link_batch_bytes: 64 * 1024,
+            bulk_sync: 4096,
             link_handshake: Duration::from_secs(2),
             link_handshakes: 32,
         }
@@ -156,9 +160,9 @@ impl Limits {
                 "heartbeat must be shorter than link_silence, or every link ends for being silent".to_owned(),
             );
         }
-        if self.link_line_bytes < LONGEST_AT {
+        if self.link_line_bytes < LONGEST_LINE {
             return Some(format!(
-                "link_line_bytes must be at least {LONGEST_AT}, or links end over a long AT line"
+                "link_line_bytes must be at least {LONGEST_LINE}, or links end over a long line"
             ));
         }
         if self.redial_first > self.redial_longest {
@@ -168,8 +172,8 @@ impl Limits {
     }
 }
 
-/// No AT line is longer, in bytes: the names of node and client, the longest numbers, and what is between them fit.
-const LONGEST_AT: usize = 512;
+/// No line between nodes is longer, in bytes: 256 sums of 16 digits, and what is before them, fit. (An AT line has at most 512.)
+const LONGEST_LINE: usize = 4_200;
 
 /// Reads a bound that may be switched off: `"off"`, or a duration like `"24h"`.
 ///

@@ -6,6 +6,8 @@
 //! where that neighbour has heard it, see [`Link`].
 
 mod backoff;
+mod buckets;
+mod bulk;
 mod change_log;
 mod counters;
 mod limits;
@@ -43,6 +45,8 @@ pub struct Node {
     incarnation: u64,
     /// Changes after this sequence are not yet on disk, where they must be before anybody is told.
     withheld_after: u64,
+    /// The one bulk sync that this node is told much in: on which link, and by whom.
+    bulk: Option<(LinkId, NeighbourId)>,
 }
 
 /// Random numbers that tell one life from another. Zero is not an epoch: it stands for "none yet".
@@ -108,6 +112,7 @@ impl Node {
             epoch: lives.epoch,
             incarnation: lives.incarnation,
             withheld_after: u64::MAX,
+            bulk: None,
         }
     }
 
@@ -162,6 +167,11 @@ impl Node {
     /// is for no disk, or one that is not waited for.
     pub fn withhold_after(&mut self, sequence: u64) {
         self.withheld_after = sequence;
+    }
+
+    /// The last sequence that links may say.
+    fn last_to_say(&self) -> u64 {
+        self.withheld_after.min(self.table.head())
     }
 
     /// The changes after `sequence` that links may say.

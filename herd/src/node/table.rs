@@ -1,6 +1,7 @@
 //! The table of clients.
 
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 
 use hashbrown::HashTable;
 
@@ -111,6 +112,16 @@ impl Table {
     /// node learned it.
     pub fn changes_after(&self, sequence: u64) -> impl Iterator<Item = (u64, &Record)> {
         self.log.after(sequence).map(|(sequence, record)| (sequence, self.records.get(record)))
+    }
+
+    /// Some of the records, by their numbers from 0 to [`len`](Self::len), with the sequences in which this node learned them.
+    pub(super) fn records(&self, numbers: Range<u32>) -> impl Iterator<Item = (u64, &Record)> {
+        numbers.map(|record| (self.log.latest(record), self.records.get(record)))
+    }
+
+    /// How many records have changed after `sequence`, at most: cheap, and never more than there are.
+    pub(super) fn backlog(&self, sequence: u64) -> usize {
+        self.log.entries_after(sequence).min(self.len())
     }
 
     fn hash(&self, client: ClientId<'_>) -> u32 {

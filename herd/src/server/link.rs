@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::yield_now;
 use tokio::time::{sleep_until, timeout};
 use tracing::{Level, debug, enabled, error, info, warn};
 
@@ -87,9 +88,14 @@ impl LinkTask {
             growth.as_mut().enable();
             let deadline = self.transmit()?;
             let is_writing = self.sent < self.out.len();
+            let is_busy = deadline <= self.shared.now();
+            if is_busy {
+                // There is more than was to be done at once.
+                yield_now().await;
+            }
             let is_stopping = stop.is_cancelled();
             // What clients have been answered is to be known elsewhere before this node is gone.
-            if is_stopping && !is_writing {
+            if is_stopping && !is_writing && !is_busy {
                 return Err(LinkEnd::Stopping);
             }
             tokio::select! {
@@ -143,6 +149,8 @@ impl LinkTask {
             match self.link.receive(node, line, now) {
                 Ok(None | Some(LinkEvent::Update(Outcome::Stale))) => {}
                 Ok(Some(LinkEvent::Update(Outcome::Fresh))) => grown = true,
+                // Another neighbour may have its turn.
+                Ok(Some(LinkEvent::BulkOver)) => grown = true,
                 Ok(Some(LinkEvent::Unacceptable)) => {
                     warn!(from = name(node, self.link.neighbour()), line = %line.escape_ascii(), "update skipped");
                 }

@@ -23,7 +23,6 @@ use fastrand::Rng;
 
 use crate::herd_file::HerdFile;
 use crate::oracle::{Durability, Ending, History, Setting, Source, Verdict, check};
-use crate::output::print;
 use crate::ports::PortBlock;
 use crate::processes::{INSECURE_LINKS, Processes, Setup};
 use crate::proxy::Proxy;
@@ -101,11 +100,11 @@ pub struct Outcome {
 }
 
 impl Chaos {
-    /// Does it, and tells how it goes.
+    /// Does it, and tells how it goes, in pieces of text.
     ///
     /// # Errors
-    /// A fault that was asked for cannot happen here, the herd cannot be run, or a node ends by itself.
-    pub fn run(&self) -> Result<Outcome> {
+    /// A fault that was asked for cannot happen here, the herd cannot be run, or a node ends by itself; or it cannot be told.
+    pub fn run(&self, tell: impl Fn(&str) -> Result<()>) -> Result<Outcome> {
         let _ = std::fs::remove_dir_all(&self.folder);
         let names: Vec<String> = self.file.herd().members.iter().map(|member| member.name.clone()).collect();
         let disks = self
@@ -119,7 +118,7 @@ impl Chaos {
         let processes = Processes::new(self.setup(file, proxy.as_ref())?)?;
         let clients = Clients::new(self.history(&names));
         let mut stage = Stage { processes, clients, proxy, disks, names };
-        let converged = self.break_and_mend(&mut stage)?;
+        let converged = self.break_and_mend(&mut stage, tell)?;
         self.judge(stage, converged)
     }
 
@@ -129,7 +128,11 @@ impl Chaos {
 
     /// Starts nodes and clients, lets faults happen while they talk, and tells how long after each fault all nodes knew the
     /// same.
-    fn break_and_mend(&self, stage: &mut Stage) -> Result<Vec<Option<Duration>>> {
+    fn break_and_mend(
+        &self,
+        stage: &mut Stage,
+        tell: impl Fn(&str) -> Result<()>,
+    ) -> Result<Vec<Option<Duration>>> {
         for node in 0..stage.names.len() {
             stage.clients.note_up(node);
         }
@@ -141,7 +144,7 @@ impl Chaos {
         while !self.length.is_over(began, converged.len()) {
             calm(&stage.clients, Duration::from_millis(CALM + rng.u64(..CALM)));
             let fault = Fault::draw(&self.faults, &layout, &mut rng);
-            print(&format!(
+            tell(&format!(
                 "{:>5.0} s  {:>4}  {}: ",
                 began.elapsed().as_secs_f64(),
                 converged.len() + 1,
@@ -149,7 +152,7 @@ impl Chaos {
             ))?;
             stage.suffer(&fault)?;
             let took = stage.clients.converge(&addresses, SETTLES);
-            print(&took.map_or_else(
+            tell(&took.map_or_else(
                 || format!("NOT CONVERGED within {SETTLES:?}\n"),
                 |took| format!("converged after {took:.0?}\n"),
             ))?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use herd::node::Limits;
 
 use crate::graphs::Graph;
 use crate::oracle::{Durability, check};
@@ -62,6 +63,7 @@ fn measure(name: &str, graph: Graph) -> Result<[String; 6]> {
         latency: LATENCY,
         jitter: Duration::ZERO,
         window: WIDE,
+        bulk_sync: Limits::default().bulk_sync,
         faults: Vec::new(),
         end: Duration::from_secs(2) + LASTS,
         ops,

@@ -144,7 +144,7 @@ fn run_processes(options: &Options) -> Result<()> {
     };
     let left_out = left_out.iter().map(|why| format!("{why}\n")).collect::<String>();
     print(&format!("{again}\n{left_out}"))?;
-    chaos::tell(&chaos.run()?, &again)
+    chaos::tell(&chaos.run(print)?, &again)
 }
 
 impl Real {

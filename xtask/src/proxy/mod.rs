@@ -87,15 +87,12 @@ impl Proxy {
         Ok(())
     }
 
-    /// How many bytes have arrived, on all ways.
-    pub fn carried(&self) -> u64 {
-        self.ways.values().map(|way| way.carried.load(Ordering::Relaxed)).sum()
-    }
-
-    /// How many bytes have arrived at a node.
-    pub fn carried_to(&self, node: &str) -> u64 {
-        let ways = self.ways.iter().filter(|((_, to), _)| to == node);
-        ways.map(|(_, way)| way.carried.load(Ordering::Relaxed)).sum()
+    /// How many bytes from one node have arrived at another.
+    ///
+    /// # Errors
+    /// They are no neighbours.
+    pub fn carried(&self, from: &str, to: &str) -> Result<u64> {
+        Ok(self.way(from, to)?.carried.load(Ordering::Relaxed))
     }
 
     /// How many connections were reset on purpose.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
+use herd::node::Limits;
 
 use crate::graphs::Graph;
 use crate::oracle::{Durability, Keeps};
@@ -25,6 +26,8 @@ pub struct Plan {
     pub jitter: Duration,
     /// How many bytes may be on their way on a connection, in each direction.
     pub window: usize,
+    /// The bound of the same name in [`Limits`].
+    pub bulk_sync: usize,
     /// What is broken.
     pub faults: Vec<Fault>,
     /// What clients say.
@@ -104,12 +107,17 @@ impl Plan {
             jitter: latency / 2,
             // Some have to wait for room before they can finish a line.
             window: if rng.u8(..4) == 0 { rng.usize(100..4_000) } else { WIDE },
+            bulk_sync: Limits::default().bulk_sync,
             faults: Vec::new(),
             ops: Vec::new(),
             end: BUSY,
         };
         plan.draw_faults(&mut rng);
         plan.draw_ops(&mut rng);
+        // With a few clients there would be none.
+        if rng.bool() {
+            plan.bulk_sync = rng.usize(..8);
+        }
         plan
     }
 

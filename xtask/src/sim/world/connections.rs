@@ -192,6 +192,7 @@ impl World<'_> {
                     | Some(
                         LinkEvent::Update(Outcome::Fresh | Outcome::Stale)
                         | LinkEvent::Synced
+                        | LinkEvent::BulkOver
                         | LinkEvent::Unacceptable,
                     ),
                 ) => {}

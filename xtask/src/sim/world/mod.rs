@@ -148,7 +148,7 @@ impl<'a> World<'a> {
             last_known: Vec::new(),
         };
         let machines = names.iter().enumerate().map(machine).collect();
-        let limits = Limits { journal_bytes: JOURNAL, ..Limits::default() };
+        let limits = Limits { journal_bytes: JOURNAL, bulk_sync: plan.bulk_sync, ..Limits::default() };
         let setting = Setting {
             nodes: names.clone(),
             edges: edges.len(),

@@ -1,0 +1,76 @@
+//! Thirty times a node is stopped for five seconds, and goes on: nothing on its connections fails.
+
+use anyhow::Result;
+
+use super::{Bench, Bound, Finding, promises, run_chaos, slowest};
+use crate::chaos::{Chaos, FaultName, Length};
+use crate::oracle::{History, What};
+
+pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
+    let chaos = Chaos { faults: vec![FaultName::Pause], ..bench.chaos("pause", Length::Rounds(30))? };
+    let outcome = run_chaos(&chaos)?;
+    let mut findings = promises("30 times SIGSTOP for 5 s", &outcome);
+    findings.extend([
+        Finding::new(
+            "until its neighbours dropped their links, at most",
+            dropped(&outcome.history),
+            "s",
+            Bound::AtMost(3.0),
+        ),
+        Finding::new("in sync after SIGCONT, at most", slowest(&outcome), "s", Bound::AtMost(2.0)),
+        Finding::new("memory grown, at most", grown(&outcome.history), "MB", Bound::AtMost(10.0)),
+    ]);
+    Ok(findings)
+}
+
+/// Seconds until the last neighbour of a node that was stopped took their link as down; for ever, if one never did.
+fn dropped(history: &History) -> f64 {
+    let mut slowest = 0.0;
+    for (index, event) in history.events.iter().enumerate() {
+        let What::FaultBegins { nodes, fault: number, .. } = &event.what else { continue };
+        let during = history.events[index..]
+            .iter()
+            .take_while(|later| !matches!(&later.what, What::FaultEnds { fault } if fault == number));
+        let downs: Vec<(usize, u64)> = during
+            .filter_map(|later| match &later.what {
+                What::LinkDown { node, neighbour, .. } if nodes.contains(neighbour) => {
+                    Some((*node, later.at))
+                }
+                _ => None,
+            })
+            .collect();
+        let slow = neighbours(history, nodes[0]).into_iter().map(|neighbour| {
+            let down = downs.iter().find(|(node, _)| *node == neighbour);
+            down.map_or(f64::INFINITY, |(_, at)| (at - event.at) as f64 / 1e6)
+        });
+        slowest = slow.fold(slowest, f64::max);
+    }
+    slowest
+}
+
+/// Who has ever had a link with a node.
+fn neighbours(history: &History, of: usize) -> Vec<usize> {
+    let mut nodes: Vec<usize> = history
+        .events
+        .iter()
+        .filter_map(|event| match event.what {
+            What::LinkUp { node, neighbour } if neighbour == of => Some(node),
+            _ => None,
+        })
+        .collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    nodes
+}
+
+/// Megabytes from what a node took after the first round to the most that it ever took, of the node where that is most.
+fn grown(history: &History) -> f64 {
+    let grown = history.endings.iter().enumerate().map(|(of, ending)| {
+        let first = history.events.iter().find_map(|event| match event.what {
+            What::Usage { node, memory, .. } if node == of => Some(memory),
+            _ => None,
+        });
+        ending.memory.saturating_sub(first.unwrap_or(0)) as f64 / 1e6
+    });
+    grown.fold(0.0, f64::max)
+}
