@@ -9,9 +9,10 @@
 //! | [`node`] | what a node knows and decides, pure: the table, its change log, the links |
 //! | [`server`] | the shell around them: sockets, tasks, clocks, shutdown |
 //!
-//! Beside them: [`journal`] keeps what a node knows on disk, [`config`] reads herd files, [`places`] asks for what is near, [`net`] names the socket types,
+//! Beside them: [`journal`] keeps what a node knows on disk, [`config`] reads herd files, [`places`] asks for what is near, [`net`] names the socket types, [`ambient`] is the clock and chance,
 //! [`tls`] knows certificates, [`telemetry`] sets up the log, [`printable`] shows text from outside.
 
+pub mod ambient;
 pub mod bug;
 pub mod config;
 pub mod journal;

@@ -1,5 +1,7 @@
 //! Generated herds: any number of nodes on a graph of a known shape.
 
+use std::fmt;
+
 use clap::ValueEnum;
 
 /// The shape of a generated herd.
@@ -17,6 +19,13 @@ pub enum Graph {
     Grid,
     /// Every node with every other.
     Mesh,
+}
+
+/// As it is written on a command line.
+impl fmt::Display for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_possible_value().map_or(Ok(()), |value| f.write_str(value.get_name()))
+    }
 }
 
 impl Graph {
@@ -45,8 +54,7 @@ impl Graph {
     pub fn herd_file(self, nodes: u16, first_port: u16) -> String {
         let edges = self.edges(usize::from(nodes));
         let name = |node: usize| format!("Node{}", node + 1);
-        let shape = self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-        let mut file = format!("name = \"{shape}-{nodes}\"\n");
+        let mut file = format!("name = \"{self}-{nodes}\"\n");
         for node in 0..nodes {
             let index = usize::from(node);
             let neighbours: Vec<String> = edges

@@ -31,5 +31,6 @@ pub mod session;
 pub mod sim;
 pub mod supervisor;
 pub mod timeline;
+pub mod turmoil;
 mod usage;
 pub mod workspace;

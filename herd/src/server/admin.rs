@@ -19,7 +19,7 @@ use tracing::warn;
 
 use super::status::Status;
 use super::{Shared, metrics};
-use crate::net::Listener;
+use crate::net::{Listener, serve_http};
 
 /// Serves until the node has stopped.
 pub(super) async fn serve(shared: Arc<Shared>, listener: Listener) {
@@ -29,7 +29,7 @@ pub(super) async fn serve(shared: Arc<Shared>, listener: Listener) {
         .route("/status", get(status))
         .route("/metrics", get(scrape))
         .with_state(shared);
-    if let Err(error) = axum::serve(listener, app).await {
+    if let Err(error) = serve_http(listener, app).await {
         warn!(%error, "the admin port is closed");
     }
 }

@@ -7,6 +7,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, info};
 
 use super::{Shared, link, lock};
+use crate::ambient;
 use crate::net::{self, Stream};
 use crate::node::{Link, LinkEnd, NeighbourId};
 
@@ -32,7 +33,7 @@ pub(super) async fn keep_linked(
                 }
                 Err(reason) => debug!(neighbour = name, %address, reason, "neighbour not reached"),
             }
-            let wait = lock(&shared).node.next_dial(neighbour, getrandom::u64().unwrap_or_default());
+            let wait = lock(&shared).node.next_dial(neighbour, ambient::random());
             sleep(wait).await;
         }
     })

@@ -2,12 +2,13 @@
 //! use any more. A thread, since both block.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
-use std::thread;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 use tracing::warn;
 
 use super::store::Durability;
@@ -19,6 +20,9 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// The wait after a journal that works could not be written anew.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
+
+/// How often somebody who finds the channel full looks again.
+const FULL: Duration = Duration::from_millis(1);
 
 /// Wakes the thread.
 #[derive(Clone, Debug)]
@@ -49,9 +53,12 @@ impl Keeper {
     /// Ends the journal properly. Returns early if the disk does not work.
     pub(super) async fn close(&self) {
         let (done, closed) = oneshot::channel();
-        let keeper = self.0.clone();
+        let mut wake = Wake::Close(done);
         // The channel may be full for as long as the disk takes.
-        tokio::task::spawn_blocking(move || keeper.send(Wake::Close(done)));
+        while let Err(TrySendError::Full(again)) = self.0.try_send(wake) {
+            wake = again;
+            sleep(FULL).await;
+        }
         let _ = closed.await;
     }
 }
@@ -61,35 +68,84 @@ impl Wakes {
     ///
     /// # Errors
     /// The system has no threads left.
+    #[cfg(not(feature = "turmoil"))]
     pub(super) fn keep(self, shared: Arc<Shared>) -> io::Result<()> {
-        let thread = thread::Builder::new().name("journal".to_owned());
-        thread.spawn(move || run(&shared, &self.0)).map(drop)
+        let thread = std::thread::Builder::new().name("journal".to_owned());
+        thread.spawn(move || self.run(&shared)).map(drop)
+    }
+
+    /// The same on the simulation's clock, where nothing may wait for another thread.
+    #[cfg(feature = "turmoil")]
+    pub(super) fn keep(self, shared: Arc<Shared>) -> io::Result<()> {
+        tokio::spawn(async move {
+            let (mut keeping, mut idle) = (Keeping::default(), Duration::ZERO);
+            loop {
+                sleep(FULL).await;
+                idle += FULL;
+                let wake = self.0.try_recv().ok();
+                if wake.is_some() || idle >= EVERY {
+                    idle = Duration::ZERO;
+                    if keeping.attend(&shared, &self.0, wake).is_break() {
+                        return;
+                    }
+                }
+            }
+        });
+        Ok(())
+    }
+
+    #[cfg(not(feature = "turmoil"))]
+    fn run(&self, shared: &Shared) {
+        use std::sync::mpsc::RecvTimeoutError::{Disconnected, Timeout};
+        let mut keeping = Keeping::default();
+        loop {
+            let wake = match self.0.recv_timeout(EVERY) {
+                Ok(wake) => Some(wake),
+                Err(Timeout) => None,
+                Err(Disconnected) => return,
+            };
+            if keeping.attend(shared, &self.0, wake).is_break() {
+                return;
+            }
+        }
     }
 }
 
-fn run(shared: &Shared, wakes: &Receiver<Wake>) {
-    let mut not_before = Instant::now();
-    loop {
-        match wakes.recv_timeout(EVERY) {
-            Ok(Wake::Close(done)) => return close(shared, done),
-            Ok(Wake::Sync) | Err(RecvTimeoutError::Timeout) => sync(shared),
-            Err(RecvTimeoutError::Disconnected) => return,
+/// What has been kept so far.
+#[derive(Default)]
+struct Keeping {
+    /// A journal that works is not written anew before.
+    not_before: Option<Instant>,
+}
+
+impl Keeping {
+    /// Does what is due after a wake, or after a second without one. Breaks when the journal has been closed.
+    fn attend(&mut self, shared: &Shared, wakes: &Receiver<Wake>, wake: Option<Wake>) -> ControlFlow<()> {
+        if let Some(Wake::Close(done)) = wake {
+            close(shared, done);
+            return ControlFlow::Break(());
         }
+        sync(shared);
         // While the disk fails it is tried each time.
-        if Instant::now() < not_before && lock(shared).settled() != u64::MAX {
-            continue;
+        let waits = self.not_before.is_some_and(|not_before| Instant::now() < not_before);
+        if waits && lock(shared).settled() != u64::MAX {
+            return ControlFlow::Continue(());
         }
         match write_anew(shared, wakes) {
             Ok(None) => {}
-            Ok(Some(done)) => return close(shared, done),
+            Ok(Some(done)) => {
+                close(shared, done);
+                return ControlFlow::Break(());
+            }
             Err(error) if lock(shared).settled() == u64::MAX => {
                 tracing::debug!(%error, "the disk still fails");
             }
             Err(error) => {
                 warn!(%error, "the journal cannot be written anew, and goes on growing");
-                not_before = Instant::now() + AFTER_FAILURE;
+                self.not_before = Some(Instant::now() + AFTER_FAILURE);
             }
         }
+        ControlFlow::Continue(())
     }
 }
 

@@ -23,13 +23,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::ambient;
 use crate::config::Member;
 use crate::message::Time;
 use crate::net::{self, Listener};
@@ -151,10 +152,10 @@ impl Server {
         encryption: Arc<Encryption>,
         stop: CancellationToken,
     ) -> Result<Server, StartError> {
-        if encryption.links.is_none() && !member.link.ip().is_loopback() {
+        if encryption.links.is_none() && !net::is_this_machine(member.link) {
             return Err(StartError::LinkNotLoopback(member.link));
         }
-        if let Some(outside) = admin.filter(|address| !address.ip().is_loopback()) {
+        if let Some(outside) = admin.filter(|address| !net::is_this_machine(*address)) {
             return Err(StartError::AdminNotLoopback(outside));
         }
         let listen = async |what, address| {
@@ -301,5 +302,5 @@ fn lock(shared: &Shared) -> MutexGuard<'_, Store> {
 
 /// The wall clock.
 fn clock() -> Time {
-    Time::from(SystemTime::now())
+    Time::from(ambient::now())
 }

@@ -184,13 +184,10 @@ impl Chaos {
         if self.insecure_links {
             setup.args.push(INSECURE_LINKS.into());
         }
-        let durability = match self.durability {
-            Durability::Memory => return Ok(setup),
-            Durability::Everysec => "everysec",
-            Durability::Always => "always",
-        };
-        setup.data = Some(self.folder.join("data"));
-        setup.args.extend(["--durability", durability].map(Into::into));
+        if self.durability != Durability::Memory {
+            setup.data = Some(self.folder.join("data"));
+            setup.args.extend(["--durability".into(), self.durability.to_string().into()]);
+        }
         Ok(setup)
     }
 

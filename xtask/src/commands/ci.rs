@@ -8,12 +8,14 @@ use crate::output::print;
 use crate::workspace::cargo;
 
 /// The steps, as arguments of cargo. All in debug builds: each further configuration takes minutes.
-const STEPS: [&[&str]; 6] = [
+const STEPS: [&[&str]; 7] = [
     &["fmt", "--all", "--check"],
     &["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"],
     &["test", "--locked", "--workspace"],
     &["xtask", "e2e"],
     &["xtask", "bugs"],
+    // With another build, of what a simulated network takes: a minute.
+    &["xtask", "chaos", "--turmoil", "--seeds", "10"],
     // Without `--bench` each bench runs once, as a test.
     &["test", "--locked", "--workspace", "--benches"],
 ];

@@ -1,10 +1,12 @@
 //! What happened to a herd, as its clients and whoever broke it saw it.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// A whole run. As a file: one JSON object a line, the setting first, then the events, then the endings.
@@ -40,7 +42,7 @@ pub struct Setting {
 }
 
 /// When what a node knows is on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Durability {
     /// Never.
@@ -49,6 +51,13 @@ pub enum Durability {
     Everysec,
     /// On disk before the answer.
     Always,
+}
+
+/// As it is written on a command line.
+impl fmt::Display for Durability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_possible_value().map_or(Ok(()), |value| f.write_str(value.get_name()))
+    }
 }
 
 /// What was run.

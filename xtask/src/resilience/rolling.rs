@@ -7,9 +7,9 @@ use crate::chaos::{Chaos, FaultName, Length};
 use crate::oracle::{History, What};
 
 pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
-    let chaos = Chaos { faults: vec![FaultName::Rolling], ..bench.chaos("rolling", Length::Rounds(5))? };
+    let chaos = Chaos { faults: vec![FaultName::Rolling], ..bench.chaos("rolling", Length::Rounds(20))? };
     let outcome = run_chaos(&chaos)?;
-    let mut findings = promises("5 times all nodes restarted in turn", &outcome);
+    let mut findings = promises("20 times all nodes restarted in turn", &outcome);
     findings.push(Finding::new(
         "commands not answered at other nodes",
         failed_elsewhere(&outcome.history) as f64,

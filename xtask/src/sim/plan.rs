@@ -77,8 +77,19 @@ pub struct Op {
     pub line: String,
 }
 
+/// What of a plan is not drawn.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Given {
+    /// The graph.
+    pub graph: Option<Graph>,
+    /// How long a segment is under way, at least.
+    pub latency: Option<Duration>,
+    /// When what a node knows is on disk.
+    pub durability: Option<Durability>,
+}
+
 /// Virtual time begins here, in seconds since 1970.
-pub(super) const EPOCH: u64 = 1_800_000_000;
+pub(crate) const EPOCH: u64 = 1_800_000_000;
 
 /// A window that nothing fills.
 pub const WIDE: usize = 128 * 1024;
@@ -92,17 +103,24 @@ const CLOCKS: u64 = 200;
 impl Plan {
     /// Draws a plan. `durability` is drawn too, if it is not given.
     pub fn of_seed(seed: u64, nodes: usize, durability: Option<Durability>) -> Plan {
+        Plan::draw(seed, nodes, Given { durability, ..Given::default() })
+    }
+
+    /// Draws whatever is not given.
+    pub fn draw(seed: u64, nodes: usize, given: Given) -> Plan {
         let mut rng = Rng::with_seed(seed);
         let drawn = [Durability::Memory, Durability::Everysec, Durability::Always][rng.usize(..3)];
         let shapes = [Graph::Ring, Graph::Line, Graph::Star, Graph::Tree, Graph::Grid, Graph::Mesh];
         // A mesh of many nodes has more links than anybody would make.
         let shapes = if nodes > 10 { &shapes[..5] } else { &shapes[..] };
         let latency = Duration::from_micros(rng.u64(50..20_000));
+        let latency = given.latency.unwrap_or(latency);
+        let shape = shapes[rng.usize(..shapes.len())];
         let mut plan = Plan {
             seed,
             nodes,
-            graph: shapes[rng.usize(..shapes.len())],
-            durability: durability.unwrap_or(drawn),
+            graph: given.graph.unwrap_or(shape),
+            durability: given.durability.unwrap_or(drawn),
             latency,
             jitter: latency / 2,
             // Some have to wait for room before they can finish a line.
@@ -123,15 +141,8 @@ impl Plan {
 
     /// The command that draws the same plan.
     pub fn command(&self) -> String {
-        let durability = match self.durability {
-            Durability::Memory => "memory",
-            Durability::Everysec => "everysec",
-            Durability::Always => "always",
-        };
-        format!(
-            "cargo xtask chaos --sim --first {} --seeds 1 --nodes {} --durability {durability}",
-            self.seed, self.nodes
-        )
+        let Plan { seed, nodes, durability, .. } = self;
+        format!("cargo xtask chaos --sim --first {seed} --seeds 1 --nodes {nodes} --durability {durability}")
     }
 
     fn draw_faults(&mut self, rng: &mut Rng) {

@@ -1,4 +1,17 @@
-//! The only file that names socket types, so that the same shell can run on another kind of connection.
+//! Connections. Only this module names socket types, so the same shell runs on those of the system (`real`) and, with the
+//! feature `turmoil`, on those of a simulator (`simulated`).
+
+#[cfg(not(feature = "turmoil"))]
+mod real;
+#[cfg(feature = "turmoil")]
+mod simulated;
+
+#[cfg(not(feature = "turmoil"))]
+use real as sockets;
+#[cfg(feature = "turmoil")]
+use simulated as sockets;
+
+pub use sockets::{Listener, MovedStream, Tcp, is_this_machine, listen, serve_http};
 
 use std::future::poll_fn;
 use std::io;
@@ -10,15 +23,8 @@ use std::task::{Context, Poll};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpSocket;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use tokio_util::io::poll_read_buf;
-
-/// Accepts connections.
-pub type Listener = tokio::net::TcpListener;
-
-/// A connection that nothing has been said on.
-pub type Tcp = tokio::net::TcpStream;
 
 /// One connection, encrypted or not.
 #[derive(Debug)]
@@ -27,22 +33,6 @@ pub enum Stream {
     Plain(Tcp),
     /// Encrypted by TLS.
     Tls(Box<TlsStream<Tcp>>),
-}
-
-/// How many connections may wait to be accepted, if the system allows as many (`net.core.somaxconn`): all clients of a node
-/// that comes back do so at once, and one that finds no room tries again after a second.
-const BACKLOG: u32 = 4096;
-
-/// Listens on `address`; port 0 takes any free port.
-///
-/// # Errors
-/// The address is taken or not this machine's.
-pub async fn listen(address: SocketAddr) -> io::Result<Listener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A node that comes back can have its ports while connections of its last life are still dying.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
 }
 
 /// Connects to `address`.
@@ -169,28 +159,6 @@ impl AsyncWrite for Stream {
             Stream::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             Stream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
         }
-    }
-}
-
-/// A connection on its way from one runtime to another.
-#[derive(Debug)]
-pub struct MovedStream(std::net::TcpStream);
-
-impl MovedStream {
-    /// Takes a connection away from the current runtime.
-    ///
-    /// # Errors
-    /// The connection is gone.
-    pub fn from(stream: Tcp) -> io::Result<MovedStream> {
-        stream.into_std().map(MovedStream)
-    }
-
-    /// Gives it to the current runtime.
-    ///
-    /// # Errors
-    /// The connection is gone.
-    pub fn arrive(self) -> io::Result<Tcp> {
-        Tcp::from_std(self.0)
     }
 }
 
