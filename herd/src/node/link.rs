@@ -5,18 +5,15 @@
 //! its own log from that cursor, writes what it finds, and marks how far it got; the other side applies it and
 //! moves its cursor at each mark. A slow neighbour is merely behind: nothing is queued for it, and what is
 //! superseded before it gets there is never said.
-//!
-//! A reader may leave a gap: changes that it has not said, before others that it has. No mark is written then. A gap is closed by a
-//! bulk sync, in which only what the neighbour lacks is said. There is one at first, when the neighbour may lack much; and
-//! there is one while this node is itself told much by another neighbour, since that is likely to be known to this one.
 
 use std::mem;
 use std::time::Duration;
 
 use super::Node;
-use super::buckets::{Differences, seed};
-use super::bulk::{PIECE, Progress, Receiving, Sending};
+use super::buckets::Differences;
+use super::bulk::{Progress, Receiving};
 use super::neighbours::{Current, Cursor, NeighbourId};
+use super::reader::Reader;
 use super::record::Source;
 use super::table::Outcome;
 use crate::bug::{self, Bug, is_planted};
@@ -77,25 +74,6 @@ struct Peer {
     neighbour: NeighbourId,
     epoch: u64,
     incarnation: u64,
-}
-
-/// How far this node's log has been read for the neighbour.
-#[derive(Debug)]
-struct Reader {
-    /// The neighbour's count of lives, for "not back to where it came from".
-    generation: u32,
-    read: u64,
-    /// After which sequence there are changes, up to `read`, that have not been said.
-    gap: Option<u64>,
-    /// What closes it.
-    bulk: Option<Box<Sending>>,
-    /// How many bulk syncs there have been.
-    bulks: u64,
-    /// The last mark written. Behind `read` while all that was read since came from the neighbour itself: that
-    /// alone is not worth a wake-up, and the mark goes with the next heartbeat.
-    marked: u64,
-    /// Whether the end of the log has been reached once.
-    synced: bool,
 }
 
 /// What happened on a link that a log wants to know.
@@ -249,11 +227,7 @@ impl Link {
                     return Err(LinkEnd::Duplicate);
                 }
                 match line {
-                    LinkLine::At(line) => Ok(Some(take_update(
-                        node,
-                        line,
-                        Source::Neighbour(peer.neighbour, reader.generation),
-                    ))),
+                    LinkLine::At(line) => Ok(Some(take_update(node, line, reader.theirs()))),
                     LinkLine::UpTo(sequence) => {
                         node.neighbours[peer.neighbour].cursor = Cursor { epoch: peer.epoch, sequence };
                         let was_bulk = self.bulk.take().is_some();
@@ -272,9 +246,7 @@ impl Link {
                     LinkLine::Differ { group, differ } => {
                         let mut differences = Differences::default();
                         differences.iter_mut().zip(words(differ)).for_each(|(bits, word)| *bits = word);
-                        let bulk = reader.bulk.as_mut();
-                        let is_expected = bulk.is_some_and(|bulk| bulk.take_answer(group, differences));
-                        is_expected.then_some(None).ok_or_else(unexpected)
+                        reader.take_answer(group, differences).then_some(None).ok_or_else(unexpected)
                     }
                     LinkLine::Synced => {
                         node.neighbours[peer.neighbour].backoff.reset();
@@ -349,9 +321,9 @@ impl Link {
                 let (sum, head, sent) = (node.table.sum(), node.table.head(), microseconds(now));
                 LinkLine::Alive { sum, head, heard, sent, echo }.write(out);
             }
-            let (said, mut is_busy) = reader.write_changes(node, peer.neighbour, self.id, heartbeat_due, out);
+            let (said, mut is_busy) = reader.write_changes(node, heartbeat_due, out);
             node.counters.said += said;
-            node.neighbours[peer.neighbour].told = reader.gap.unwrap_or(reader.read);
+            node.neighbours[peer.neighbour].told = reader.told();
             if let Some(bulk) = &mut self.bulk
                 && node.bulk.get_or_insert((self.id, peer.neighbour)).0 == self.id
             {
@@ -434,12 +406,8 @@ impl Link {
             true => heard.sequence,
             false => 0,
         };
-        let generation = neighbour.generation();
-        let may_lack_much = node.table.backlog(from) > node.limits.bulk_sync;
-        let (gap, read) =
-            if may_lack_much { (Some(from), from.max(node.last_to_say())) } else { (None, from) };
-        let reader = Reader { generation, read, gap, bulk: None, bulks: 0, marked: from, synced: false };
-        self.phase = Phase::Complete(peer, reader);
+        let theirs = Source::Neighbour(peer.neighbour, neighbour.generation());
+        self.phase = Phase::Complete(peer, Reader::begin(node, peer.neighbour, theirs, self.id, from));
         Ok(LinkEvent::Up { neighbour: peer.neighbour, from })
     }
 }
@@ -461,112 +429,4 @@ fn take_update(node: &mut Node, line: &[u8], source: Source) -> LinkEvent {
         Outcome::Stale => node.counters.stale += 1,
     }
     LinkEvent::Update(outcome)
-}
-
-impl Reader {
-    /// Writes changes that the neighbour has not heard, and marks how far that got. Returns how many updates that were, and
-    /// whether there is more to be done at once.
-    fn write_changes(
-        &mut self,
-        node: &Node,
-        neighbour: NeighbourId,
-        link: LinkId,
-        heartbeat_due: bool,
-        out: &mut Vec<u8>,
-    ) -> (u64, bool) {
-        let full = out.len() + node.limits.link_batch_bytes;
-        if is_planted(Bug::MarkBeforeLines) && self.read < node.table.head() {
-            LinkLine::UpTo(node.table.head()).write(out);
-        }
-        self.look_after_gap(node, neighbour, link);
-        let (news, at_end) = self.write_news(node, neighbour, full, out);
-        let (missed, bulk) = self.go_on_with_bulk(node, neighbour, full, out);
-        let said = news + missed;
-        let newly_synced = at_end && !self.synced && self.gap.is_none();
-        let mark = self.gap.unwrap_or(self.read);
-        let may_mark = self.bulk.is_none() && self.marked < mark && (said > 0 || heartbeat_due);
-        if newly_synced || may_mark || bulk == Progress::Done {
-            LinkLine::UpTo(mark).write(out);
-            self.marked = mark;
-        } else if is_planted(Bug::MarkBeforeBulk) && said > 0 {
-            LinkLine::UpTo(self.read).write(out);
-        }
-        if newly_synced {
-            LinkLine::Synced.write(out);
-            self.synced = true;
-        }
-        (said, !at_end || bulk == Progress::Busy)
-    }
-
-    /// Writes what has changed since the last call. Returns how many updates that were, and whether there is no more.
-    fn write_news(
-        &mut self,
-        node: &Node,
-        neighbour: NeighbourId,
-        full: usize,
-        out: &mut Vec<u8>,
-    ) -> (u64, bool) {
-        let theirs = Source::Neighbour(neighbour, self.generation);
-        // What another neighbour tells in a bulk sync is likely to be known to this one: it is left to the next bulk sync, and so
-        // is what comes after it, but for the reports of this node's own clients.
-        let teller = node.bulk.map(|(_, teller)| teller);
-        let teller = teller.filter(|teller| *teller != neighbour && self.bulk.is_none());
-        let mut said = 0;
-        let mut changes = node.changes_to_say(self.read);
-        for (sequence, record) in changes.by_ref().take(PIECE) {
-            let source = record.source();
-            let is_theirs = match source {
-                Source::Neighbour(from, _) if is_planted(Bug::SplitHorizonByName) => from == neighbour,
-                source => source == theirs,
-            };
-            let is_told = matches!(source, Source::Neighbour(from, _) if Some(from) == teller);
-            let is_later = self.gap.is_some() && self.bulk.is_none() && source != Source::Client;
-            if is_told || is_later {
-                self.gap.get_or_insert(self.read);
-            } else if !is_theirs {
-                LinkLine::At(record.line()).write(out);
-                said += 1;
-            }
-            self.read = sequence;
-            bug::note_said(node.epoch, neighbour.0, sequence);
-            if out.len() >= full {
-                break;
-            }
-        }
-        (said, changes.next().is_none())
-    }
-
-    /// Begins to close the gap, if there is one and nobody else is telling this node much: by a bulk sync, if the neighbour may lack
-    /// much, else by reading on from there.
-    fn look_after_gap(&mut self, node: &Node, neighbour: NeighbourId, link: LinkId) {
-        let Some(from) = self.gap.filter(|_| self.bulk.is_none()) else { return };
-        if node.bulk.is_some_and(|(_, teller)| teller != neighbour) {
-            return;
-        }
-        if node.table.backlog(from) <= node.limits.bulk_sync {
-            (self.gap, self.read) = (None, from);
-            return;
-        }
-        self.bulks += 1;
-        self.read = node.last_to_say().max(self.read);
-        let seed = seed(node.incarnation, [node.epoch, link.0, self.bulks]);
-        self.bulk = Some(Box::new(Sending::begin(node, from, self.read, seed)));
-    }
-
-    /// Goes on with the bulk sync, if there is one. Returns how many updates were said.
-    fn go_on_with_bulk(
-        &mut self,
-        node: &Node,
-        neighbour: NeighbourId,
-        full: usize,
-        out: &mut Vec<u8>,
-    ) -> (u64, Progress) {
-        let Some(bulk) = &mut self.bulk else { return (0, Progress::Waiting) };
-        let theirs = Source::Neighbour(neighbour, self.generation);
-        let (progress, said) = bulk.go_on(node, theirs, full, out);
-        if progress == Progress::Done {
-            (self.gap, self.bulk) = (None, None);
-        }
-        (said, progress)
-    }
 }

@@ -13,6 +13,7 @@ mod counters;
 mod limits;
 mod link;
 mod neighbours;
+mod reader;
 mod record;
 mod slab;
 mod table;

@@ -149,8 +149,11 @@ impl LinkTask {
             match self.link.receive(node, line, now) {
                 Ok(None | Some(LinkEvent::Update(Outcome::Stale))) => {}
                 Ok(Some(LinkEvent::Update(Outcome::Fresh))) => grown = true,
-                // Another neighbour may have its turn.
-                Ok(Some(LinkEvent::BulkOver)) => grown = true,
+                Ok(Some(LinkEvent::BulkOver)) => {
+                    info!(neighbour = name(node, self.link.neighbour()), "bulk sync over");
+                    // Another neighbour may have its turn.
+                    grown = true;
+                }
                 Ok(Some(LinkEvent::Unacceptable)) => {
                     warn!(from = name(node, self.link.neighbour()), line = %line.escape_ascii(), "update skipped");
                 }
