@@ -111,9 +111,16 @@ async fn ask(mut stream: TcpStream, line: &str) -> io::Result<String> {
 pub(super) async fn settle(clients: Rc<Clients>, found: Rc<RefCell<Known>>) -> turmoil::Result {
     let began = Instant::now();
     loop {
-        let mut known = Vec::new();
-        for node in &clients.nodes {
-            known.push(clients.known(node).await);
+        // All at the same time: one after another would take as long as settling.
+        let mut asking = JoinSet::new();
+        for node in 0..clients.nodes.len() {
+            let clients = Rc::clone(&clients);
+            asking.spawn_local(async move { (node, clients.known(&clients.nodes[node]).await) });
+        }
+        let mut known = vec![Vec::new(); clients.nodes.len()];
+        while let Some(answer) = asking.join_next().await {
+            let (node, lines) = answer?;
+            known[node] = lines;
         }
         let same = known.windows(2).all(|pair| pair[0] == pair[1]);
         if same || began.elapsed() > SETTLES {

@@ -1,6 +1,7 @@
 //! A herd on a simulated network, while things happen to it.
 
 use std::cell::RefCell;
+use std::ops::Range;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -16,8 +17,8 @@ use super::{PATIENCE, SETTLES};
 use crate::oracle::{Ending, History, Keeps, Setting, Source, What};
 use crate::sim::plan::{EPOCH, FaultKind, Plan};
 
-/// A simulated clock goes on by so much at a time.
-const TICK: Duration = Duration::from_millis(1);
+/// A simulated clock goes on by so much at a time: less than messages take, or little.
+const TICK: Range<Duration> = Duration::from_millis(1)..Duration::from_millis(10);
 
 /// Connections of a host that wait to be accepted, and segments that wait to be read: more than there ever are.
 const CAPACITY: usize = 4096;
@@ -65,7 +66,7 @@ impl<'a> World<'a> {
             .epoch(UNIX_EPOCH + Duration::from_secs(EPOCH))
             .rng_seed(plan.seed)
             .simulation_duration(plan.end + 2 * SETTLES + PATIENCE)
-            .tick_duration(TICK)
+            .tick_duration((plan.latency / 4).clamp(TICK.start, TICK.end))
             .min_message_latency(plan.latency)
             .max_message_latency(plan.latency + plan.jitter)
             .tcp_capacity(CAPACITY)
