@@ -80,8 +80,10 @@ fn one_seed(program: &Path, folder: &Path, seeds: &Seeds, seed: u64) -> Result<R
 fn run_all(seeds: &Seeds, one: &(impl Fn(u64) -> Result<Report> + Sync)) -> Result<Vec<Report>> {
     let left: Mutex<VecDeque<u64>> = Mutex::new((seeds.first..seeds.first + seeds.count).collect());
     let reports = Mutex::new(Vec::new());
+    // A function of its own, so that nobody holds the lock while a seed runs.
+    let next = || left.lock().expect("no worker panics").pop_front();
     let work = || -> Result<()> {
-        while let Some(seed) = left.lock().expect("no worker panics").pop_front() {
+        while let Some(seed) = next() {
             let report = one(seed).and_then(|report| judge(report, seeds));
             // The others end after what they are doing.
             if report.is_err() {
