@@ -17,9 +17,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 use fastrand::Rng;
+use herd::config::Herd;
 
 use crate::herd_file::HerdFile;
 use crate::oracle::{Durability, Ending, History, Setting, Source, Verdict, check};
@@ -81,6 +82,9 @@ const CALM: u64 = 500;
 
 /// How often it is looked whether all nodes know the same.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// For how long it is watched whether nodes say anything when nothing is new.
+const REST: Duration = Duration::from_secs(1);
 
 /// What came out.
 #[derive(Debug)]
@@ -206,10 +210,13 @@ impl Chaos {
     /// Waits until the herd has settled, and has the oracle look at what happened.
     fn judge(&self, mut stage: Stage, converged: Vec<Option<Duration>>) -> Result<Outcome> {
         let (known, settled) = settle(&stage)?;
+        let said = stage.said()?;
+        thread::sleep(REST);
+        let rest = stage.said()?;
         let mut endings = Vec::new();
-        for (name, lines) in stage.names.iter().zip(known) {
-            let pid = stage.processes.pid(name)?.with_context(|| format!("{name} has ended by itself"))?;
-            endings.push(Ending { lines, memory: peak_bytes(pid)?, ..Ending::default() });
+        for (node, lines) in known.into_iter().enumerate() {
+            let (memory, said_at_rest) = (peak_bytes(stage.pid(node)?)?, rest[node] - said[node]);
+            endings.push(Ending { lines, memory, said_at_rest, ..Ending::default() });
         }
         stage.processes.stop_all()?;
         let mut logged = Vec::new();
@@ -259,14 +266,20 @@ fn settle(stage: &Stage) -> Result<(Vec<Vec<String>>, Option<Duration>)> {
     }
 }
 
-/// The faults that can happen here to nodes that keep what they know as `durability` says, and why others cannot.
+/// The faults that can happen here to a herd whose nodes keep what they know as `durability` says, and why others cannot.
 ///
 /// # Errors
 /// One of those that were `asked` for is among the others.
-pub fn possible(asked: &[FaultName], durability: Durability) -> Result<(Vec<FaultName>, Vec<String>)> {
+pub fn possible(
+    asked: &[FaultName],
+    herd: &Herd,
+    durability: Durability,
+) -> Result<(Vec<FaultName>, Vec<String>)> {
+    let has_links = herd.members.iter().any(|member| !member.neighbours.is_empty());
     let (mut can, mut cannot) = (Vec::new(), Vec::new());
     for name in FaultName::value_variants() {
         let reason = match name {
+            name if name.is_of_links() && !has_links => "the herd has no links",
             FaultName::DiskFull if durability == Durability::Memory => "nodes in memory have no disk",
             FaultName::DiskFull if !disks::can_be_made() => "it takes root, to give nodes small disks",
             FaultName::NoFiles if !files::can_be_limited() => "it takes prlimit, of util-linux",

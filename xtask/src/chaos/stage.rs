@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 
 use super::clients::Clients;
 use super::disks::Disks;
@@ -91,11 +92,20 @@ impl Stage {
         self.processes.herd().members.iter().map(|member| member.client).collect()
     }
 
+    /// How many updates each node has said to its neighbours in its life.
+    ///
+    /// # Errors
+    /// A node does not tell.
+    pub(super) fn said(&mut self) -> Result<Vec<u64>> {
+        let nodes = 0..self.names.len();
+        nodes.map(|node| self.status(node)?["links"]["said"].as_u64().context("expected a count")).collect()
+    }
+
     fn names_of(&self, nodes: &[usize]) -> Vec<String> {
         nodes.iter().map(|node| self.names[*node].clone()).collect()
     }
 
-    fn pid(&mut self, node: usize) -> Result<u32> {
+    pub(super) fn pid(&mut self, node: usize) -> Result<u32> {
         let name = &self.names[node];
         self.processes.pid(name)?.with_context(|| format!("{name} has ended by itself"))
     }
@@ -150,10 +160,13 @@ impl Stage {
     }
 
     fn is_durable(&mut self, node: usize) -> Result<bool> {
-        let Some(address) = self.processes.admin(&self.names[node])? else {
-            bail!("{} has no admin port", self.names[node])
-        };
-        Ok(admin::status(address)?["durability"] != "degraded")
+        Ok(self.status(node)?["durability"] != "degraded")
+    }
+
+    fn status(&mut self, node: usize) -> Result<Value> {
+        let name = &self.names[node];
+        let address = self.processes.admin(name)?;
+        admin::status(address.with_context(|| format!("{name} has no admin port"))?)
     }
 
     fn take_files(&mut self, node: usize, lasts: Duration) -> Result<()> {

@@ -15,7 +15,7 @@ pub fn tell(outcome: &Outcome, again: &str) -> Result<()> {
     let [history, timeline] = outcome.files.each_ref().map(|file| file.display());
     print(&format!(
         "\n{}{}{}{}\nhistory: {history}\ntimeline: {timeline}\n",
-        outcome.verdict.table(),
+        outcome.verdict.table(outcome.history.setting.source),
         outcome.verdict,
         convergence(&outcome.converged),
         outcome.settled.map_or_else(

@@ -4,14 +4,15 @@ use anyhow::Result;
 
 use super::{Bench, Bound, Finding, promises, run_chaos, slowest};
 use crate::chaos::{Chaos, Length, possible};
-use crate::oracle::{Durability, History, What};
+use crate::oracle::{History, What};
 
 /// Reports a second: a history of half an hour has to be kept, and looked through.
 const RATE: u32 = 500;
 
 pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
-    let (faults, _) = possible(&[], Durability::Everysec)?;
-    let chaos = Chaos { faults, rate: RATE, ..bench.chaos("soak", Length::Time(bench.soak))? };
+    let chaos = bench.chaos("soak", Length::Time(bench.soak))?;
+    let (faults, _) = possible(&[], chaos.file.herd(), chaos.durability)?;
+    let chaos = Chaos { faults, rate: RATE, ..chaos };
     let outcome = run_chaos(&chaos)?;
     let minutes = bench.soak.as_secs() / 60;
     let (faults, kinds) = (outcome.converged.len(), chaos.faults.len());

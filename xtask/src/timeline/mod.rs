@@ -50,7 +50,11 @@ pub fn draw(history: &History, verdict: &Verdict) -> String {
         add(format_args!("<span class=\"key\" style=\"background:{color}\"></span>{}", escape(kind)));
     }
     add(format_args!("</p>\n<div class=\"scroll\">\n{}</div>\n", svg::draw(&lanes)));
-    add(format_args!("<pre>{}{}</pre>\n", escape(&verdict.table()), escape(&verdict.to_string())));
+    add(format_args!(
+        "<pre>{}{}</pre>\n",
+        escape(&verdict.table(history.setting.source)),
+        escape(&verdict.to_string())
+    ));
     html
 }
 

@@ -53,15 +53,15 @@ struct Simulated {
     nodes: u16,
 
     /// On which graph [default: each seed draws one].
-    #[arg(long, value_name = "GRAPH", requires = "turmoil")]
+    #[arg(long, value_name = "GRAPH", requires = "turmoil", conflicts_with = "sim")]
     graph: Option<Graph>,
 
     /// How many milliseconds a message takes, at least [default: each seed draws that].
-    #[arg(long, value_name = "MS", requires = "turmoil", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    #[arg(long, value_name = "MS", requires = "turmoil", conflicts_with = "sim", value_parser = clap::value_parser!(u64).range(1..=1000))]
     latency: Option<u64>,
 
     /// Write the history of the first seed to a file, for `check-history`.
-    #[arg(long, value_name = "FILE", requires = "sim")]
+    #[arg(long, value_name = "FILE", requires = "sim", conflicts_with = "turmoil")]
     history: Option<PathBuf>,
 }
 

@@ -52,13 +52,14 @@ impl Processes {
     pub(super) fn run(&self, durability: Option<Durability>) -> Result<()> {
         let seed = self.seed.map_or_else(getrandom::u64, Ok)?;
         let when = durability.unwrap_or(Durability::Everysec);
-        let (faults, left_out) = chaos::possible(&self.faults, when)?;
+        let file = HerdFile::find(&self.herd)?;
+        let (faults, left_out) = chaos::possible(&self.faults, file.herd(), when)?;
         let again = self.command(seed, &faults, durability);
         let chaos = Chaos {
             seed,
             length: self.length(),
             rate: self.rate,
-            file: HerdFile::find(&self.herd)?,
+            file,
             program: herd_binary(Profile::Debug)?,
             durability: when,
             faults,
