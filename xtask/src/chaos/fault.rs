@@ -161,6 +161,11 @@ impl Fault {
             How::Kill { nodes, away } => format!("{} killed, away for {away:?}", list(nodes)),
             How::Restart(nodes) => format!("{} restarted in turn", list(nodes)),
             How::Want { node, lasts } => format!("{} {} for {lasts:?}", names[*node], self.name.want()),
+            How::Links { ways, lasts } if self.name == FaultName::Partition => {
+                let pairs = ways.iter().filter(|(from, to, _)| from < to);
+                let pairs = pairs.map(|(from, to, _)| format!("{}-{}", names[*from], names[*to]));
+                format!("{} cut for {lasts:?}", pairs.collect::<Vec<_>>().join(", "))
+            }
             How::Links { ways, lasts } => {
                 let ways = ways
                     .iter()
@@ -210,6 +215,31 @@ mod tests {
         assert_ne!(faults, draw(8));
         for name in FaultName::value_variants() {
             assert!(faults.iter().any(|fault| fault.name == *name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn faults_are_described_in_words() {
+        let names = ["Alford", "Parker"].map(str::to_owned);
+        let lasts = Duration::from_secs(2);
+        let want = How::Want { node: 1, lasts };
+        let cut = Conditions { cut: true, ..Conditions::default() };
+        let late = Conditions { delay: lasts, ..Conditions::default() };
+        let slow = Conditions { bandwidth: Some(9), ..Conditions::default() };
+        for (name, how, words) in [
+            (FaultName::DiskFull, want, "Parker without room on its disk for 2s"),
+            (
+                FaultName::Partition,
+                How::Links { ways: vec![(0, 1, cut), (1, 0, cut)], lasts },
+                "Alford-Parker cut for 2s",
+            ),
+            (
+                FaultName::Delay,
+                How::Links { ways: vec![(0, 1, late), (1, 0, slow)], lasts },
+                "Alford to Parker 2s late, Parker to Alford 9 bytes a second for 2s",
+            ),
+        ] {
+            assert_eq!(Fault { name, how }.describe(&names), words);
         }
     }
 
