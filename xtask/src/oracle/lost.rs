@@ -36,6 +36,8 @@ pub(super) fn excused(facts: &Facts<'_>) -> usize {
 
 struct Missing<'a> {
     acknowledged_by: usize,
+    /// When it was said, and when the answer came: the node may have ended while that was under way.
+    said_at: u64,
     acknowledged_at: u64,
     update: Update<'a>,
     at_node: usize,
@@ -47,6 +49,7 @@ fn missing<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = Missing<'a>> {
             let is_there = known.get(update.client).is_some_and(|known| update.is_superseded_by(known));
             (!is_there).then_some(Missing {
                 acknowledged_by: op.node,
+                said_at: op.invoked,
                 acknowledged_at: at,
                 update,
                 at_node: node,
@@ -78,10 +81,10 @@ impl Missing<'_> {
     fn may_not_have_been_passed_on(&self, facts: &Facts<'_>) -> bool {
         let ends = facts.ends[self.acknowledged_by].iter();
         // A damaged disk is no excuse: neighbours know what it lost.
-        let mut ends = ends.filter(|(at, keeps)| *at >= self.acknowledged_at && *keeps != Keeps::Damaged);
+        let mut ends = ends.filter(|(at, keeps)| *at >= self.said_at && *keeps != Keeps::Damaged);
         ends.any(|(at, keeps)| {
-            facts.forgot(self.acknowledged_by, self.acknowledged_at, *at)
-                && (*at - self.acknowledged_at < PASSED_ON
+            facts.forgot(self.acknowledged_by, self.said_at, *at)
+                && (at.saturating_sub(self.acknowledged_at) < PASSED_ON
                     || self.was_hindered(facts, *at)
                     || *keeps == Keeps::Synced)
         })

@@ -6,10 +6,13 @@ use super::backwards::client_of;
 use super::facts::Facts;
 use super::update::Update;
 
+/// When a report was said and when it was acknowledged, and as what.
+type Acknowledged<'a> = (u64, u64, Update<'a>);
+
 pub(super) fn check(facts: &Facts<'_>) -> Vec<String> {
-    let mut acknowledged: BTreeMap<(usize, &str), Vec<(u64, Update<'_>)>> = BTreeMap::new();
+    let mut acknowledged: BTreeMap<(usize, &str), Vec<Acknowledged<'_>>> = BTreeMap::new();
     for (op, at, update) in facts.acknowledged() {
-        acknowledged.entry((op.node, update.client)).or_default().push((at, update));
+        acknowledged.entry((op.node, update.client)).or_default().push((op.invoked, at, update));
     }
     let mut found = Vec::new();
     for op in facts.ops.iter().filter(|op| op.answer.is_some()) {
@@ -17,9 +20,10 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<String> {
             continue;
         };
         let told = op.update();
-        for (at, update) in acknowledged.iter().filter(|(at, _)| *at < op.invoked) {
+        for (said, _, update) in acknowledged.iter().filter(|(_, at, _)| *at < op.invoked) {
             let is_told = told.is_some_and(|(_, told)| update.is_superseded_by(&told));
-            if !is_told && !facts.forgot(op.node, *at, op.invoked) {
+            // The node may have ended while its answer was under way.
+            if !is_told && !facts.forgot(op.node, *said, op.invoked) {
                 found.push(format!(
                     "{} acknowledged {} and told {}",
                     facts.name(op.node),

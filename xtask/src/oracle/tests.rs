@@ -92,8 +92,27 @@ fn an_update_whose_node_lost_its_memory_at_once_is_excused_and_one_on_disk_is_no
     assert_eq!(lost(Durability::Everysec, Keeps::Disk, 5_000), (0, 2));
     assert_eq!(lost(Durability::Everysec, Keeps::Synced, 5_000_000), (0, 2));
     assert_eq!(lost(Durability::Always, Keeps::Synced, 5_000), (0, 2));
+    // While the answer was under way; and before the report was said.
+    assert_eq!(lost(Durability::Memory, Keeps::Disk, 4_200), (1, 0));
+    assert_eq!(lost(Durability::Memory, Keeps::Disk, 3_900), (0, 2));
     // It had all the time in the world to pass it on.
     assert_eq!(lost(Durability::Memory, Keeps::Disk, 5_000_000), (0, 2));
+}
+
+#[test]
+fn a_node_that_ended_while_its_answer_was_under_way_need_not_know_what_it_acknowledged() {
+    let told_nothing = |ended: u64| {
+        let mut history = right();
+        history.setting.durability = Durability::Memory;
+        // Nobody has read it there.
+        history.events.retain(|event| !(2_000..3_000).contains(&event.at));
+        history.note(ended, What::Down { node: 0, keeps: Keeps::Disk });
+        history.note(ended + 1, What::Up { node: 0 });
+        ask(&mut history, 4, 0, "WHATSAT kiwi 0 0", "? WHATSAT kiwi 0 0");
+        violated(&history)
+    };
+    assert_eq!(told_nothing(1_200), [""; 0]);
+    assert_eq!(told_nothing(900), ["I5"]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub struct Report {
     pub acknowledged: usize,
     /// Those of them that are missing, and may be.
     pub excused: usize,
-    /// How long after the last fault all nodes knew the same; `None` if they never did.
+    /// How long after the last client all nodes knew the same; `None` if they never did.
     pub settled: Option<Duration>,
     /// What must not be.
     pub violations: Vec<String>,

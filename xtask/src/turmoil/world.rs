@@ -28,7 +28,7 @@ const CAPACITY: usize = 4096;
 pub(super) struct Ran {
     /// All of it.
     pub(super) history: History,
-    /// How long after the last fault all nodes knew the same; `None` if they never did.
+    /// How long after the last client all nodes knew the same; `None` if they never did.
     pub(super) settled: Option<Duration>,
 }
 
@@ -48,6 +48,8 @@ struct World<'a> {
     plan: &'a Plan,
     sim: Sim<'a>,
     machines: Vec<Rc<Machine>>,
+    /// By node: whether it has ended, and not been started again.
+    down: Vec<bool>,
     history: Rc<RefCell<History>>,
     /// What is broken or mended next, in the order of times.
     due: Vec<(Duration, Change)>,
@@ -96,7 +98,7 @@ impl<'a> World<'a> {
             }
         }
         due.sort_by_key(|(at, _)| *at);
-        World { plan, sim, machines, history, due }
+        World { plan, sim, machines, down: vec![false; plan.nodes], history, due }
     }
 
     fn run(&mut self) -> Result<Ran, Box<dyn std::error::Error>> {
@@ -156,21 +158,23 @@ impl<'a> World<'a> {
 
     /// Ends a node at once. What it keeps is its disk, or nothing.
     fn crash(&mut self, node: usize, keeps: Keeps) {
-        let machine = Rc::clone(&self.machines[node]);
-        if self.sim.is_host_running(machine.name.as_str()) {
+        if !self.down[node] {
+            let machine = Rc::clone(&self.machines[node]);
             self.sim.crash(machine.name.as_str());
-            let keeps = machine.after_crash(keeps);
-            self.note(What::Down { node, keeps });
+            self.down[node] = true;
+            self.note(What::Down { node, keeps: machine.after_crash(keeps) });
         }
     }
 
-    /// Starts a node that has ended; one that was told to stop and has not yet, is ended first.
+    /// Starts a node that has crashed or been told to stop; one that still does so is ended first.
     fn start(&mut self, node: usize) {
         let machine = Rc::clone(&self.machines[node]);
-        if machine.is_stopping() || !self.sim.is_host_running(machine.name.as_str()) {
-            self.sim.crash(machine.name.as_str());
-            self.note(What::Down { node, keeps: Keeps::Disk });
+        if machine.is_stopping() {
+            self.crash(node, Keeps::Disk);
+        }
+        if self.down[node] {
             self.sim.bounce(machine.name.as_str());
+            self.down[node] = false;
             self.note(What::Up { node });
         }
     }

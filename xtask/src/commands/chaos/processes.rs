@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
 use crate::chaos::{self, Chaos, FaultName, Length};
@@ -69,7 +69,10 @@ impl Processes {
         };
         let left_out = left_out.iter().map(|why| format!("{why}\n")).collect::<String>();
         print(&format!("{again}\n{left_out}"))?;
-        chaos::tell(&chaos.run(print)?, &again)
+        let outcome = chaos.run(print).with_context(|| {
+            format!("not run to the end (logs in {}); again by `{again}`", chaos.folder.display())
+        })?;
+        chaos::tell(&outcome, &again)
     }
 
     fn length(&self) -> Length {
