@@ -2,23 +2,21 @@
 //! simulation's, so that a run can be had again.
 
 #[cfg(not(feature = "turmoil"))]
-pub(crate) use real::{now, random};
+pub use real::{now, random};
 #[cfg(feature = "turmoil")]
-pub use simulated::seed;
-#[cfg(feature = "turmoil")]
-pub(crate) use simulated::{now, random};
+pub use simulated::{now, random, seed};
 
 #[cfg(not(feature = "turmoil"))]
 mod real {
     use std::time::SystemTime;
 
     /// What the clock shows.
-    pub(crate) fn now() -> SystemTime {
+    pub fn now() -> SystemTime {
         SystemTime::now()
     }
 
     /// Any number; 0 when the system gives none.
-    pub(crate) fn random() -> u64 {
+    pub fn random() -> u64 {
         getrandom::u64().unwrap_or_default()
     }
 }
@@ -40,12 +38,12 @@ mod simulated {
     }
 
     /// What the simulation's clock shows.
-    pub(crate) fn now() -> SystemTime {
+    pub fn now() -> SystemTime {
         UNIX_EPOCH + turmoil::since_epoch().unwrap_or_default()
     }
 
     /// The next number.
-    pub(crate) fn random() -> u64 {
+    pub fn random() -> u64 {
         let state = STATE.get().wrapping_add(1);
         STATE.set(state);
         xxh3_64_with_seed(&state.to_le_bytes(), 0)
