@@ -88,7 +88,8 @@ impl fmt::Display for Finding {
         let verdict = if self.is_kept() { "kept" } else { "**not kept**" };
         // Whole numbers are counts.
         let places = if self.value.fract() == 0.0 { 0 } else { 2 };
-        write!(f, "| {} | {:.places$} {} | {bound} | {verdict} |", self.what, self.value, self.unit)
+        let measured = format!("{:.places$} {}", self.value, self.unit);
+        write!(f, "| {} | {} | {bound} | {verdict} |", self.what, measured.trim_end())
     }
 }
 

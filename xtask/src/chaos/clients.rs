@@ -199,8 +199,8 @@ impl Clients {
         answer
     }
 
-    /// Reports a client of its own at each node, and waits until every node knows all of those: then they know whatever had been acknowledged before. Tells how long that took; `None` is for
-    /// longer than `patience`.
+    /// Reports a client of its own at each node, and waits until every node knows all of those: then they know whatever had been
+    /// acknowledged before. Tells how long that took; `None` is for longer than `patience`.
     pub(super) fn converge(&self, nodes: &[SocketAddr], patience: Duration) -> Option<Duration> {
         let began = Instant::now();
         let ids: Vec<String> = (0..nodes.len()).map(probe_id).collect();
