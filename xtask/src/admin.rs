@@ -15,12 +15,20 @@ const ANSWER: Duration = Duration::from_millis(500);
 /// # Errors
 /// It does not answer in time, or not with JSON.
 pub(crate) fn status(address: SocketAddr) -> Result<Value> {
+    serde_json::from_str(&get(address, "/status")?).context("expected JSON at /status")
+}
+
+/// The body of a node's answer to a request for `path`.
+///
+/// # Errors
+/// It does not answer in time, or not with HTTP.
+pub(crate) fn get(address: SocketAddr, path: &str) -> Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, ANSWER)?;
     stream.set_read_timeout(Some(ANSWER))?;
     // With this version of HTTP the connection ends behind the body, which is not cut into chunks.
-    stream.write_all(format!("GET /status HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes())?;
+    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).with_context(|| format!("no answer from {address}"))?;
     let (_, body) = answer.split_once("\r\n\r\n").context("expected an answer of HTTP")?;
-    serde_json::from_str(body).context("expected JSON at /status")
+    Ok(body.to_owned())
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::flood::{self, Flood, Watch};
 use crate::load::everywhere::Everywhere;
+use crate::load::torrent::Torrent;
 use crate::load::{Latency, Load, Summary, echo};
 use crate::workspace::{Profile, binary};
 
@@ -34,6 +35,8 @@ pub enum Task {
     },
     /// Sends a load, and waits until every node has all of it; the outcome is a [`Spread`](crate::load::everywhere::Spread).
     Everywhere(Everywhere),
+    /// Keeps a node as busy as clients can; the outcome is how many bytes of answers came.
+    Torrent(Torrent),
     /// Watches floods; the outcome is a [`flood::Outcome`].
     Flood(Flood),
     /// Sends every line back, for ever: the ceiling that any server of lines can reach.
@@ -67,6 +70,7 @@ impl Task {
                 serde_json::to_value(Summary::of(&load.run(|_, _, _| {})?))?
             }
             Task::Everywhere(everywhere) => serde_json::to_value(everywhere.run()?)?,
+            Task::Torrent(torrent) => torrent.run()?.into(),
             Task::Flood(flood) => serde_json::to_value(flood::run(&flood)?)?,
             Task::Echo(address) => echo::serve(address)?,
         })

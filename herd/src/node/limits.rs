@@ -21,6 +21,14 @@ pub struct Limits {
     /// How long a line may stay begun and unfinished before its connection is closed.
     #[serde(deserialize_with = "positive_duration")]
     pub unfinished_line: Duration,
+    /// Lines of one client that are answered in one turn. A client with more input waits for its next
+    /// turn; other clients, links and the admin port go first. A read counts as
+    /// [`READ_AS_LINES`] lines.
+    #[serde(deserialize_with = "positive")]
+    pub turn_lines: usize,
+    /// Bytes of one client's lines that are answered in one turn.
+    #[serde(deserialize_with = "positive")]
+    pub turn_bytes: usize,
     /// How long a client may neither send nor be owed anything before its connection is closed.
     #[serde(deserialize_with = "positive_duration")]
     pub idle_client: Duration,
@@ -118,6 +126,8 @@ impl Default for Limits {
             line_bytes: 4096,
             echo_bytes: 128,
             unfinished_line: Duration::from_secs(30),
+            turn_lines: 128,
+            turn_bytes: 32 * 1024,
             idle_client: Duration::from_secs(10 * 60),
             client_connections: 10_000,
             client_refusals: 16,
@@ -171,6 +181,10 @@ impl Limits {
         None
     }
 }
+
+/// How many lines a read from a client counts as: a read costs about as much time as that many short
+/// lines, so a client that sends a line at a time spends its turns too.
+pub const READ_AS_LINES: usize = 8;
 
 /// No line between nodes is longer, in bytes: 256 sums of 16 digits, and what is before them, fit. (An AT line has at most 512.)
 const LONGEST_LINE: usize = 4_200;

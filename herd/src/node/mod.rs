@@ -19,7 +19,7 @@ mod slab;
 mod table;
 
 pub use counters::{ClientCounters, LinkCounters};
-pub use limits::{Limits, parse_duration_or_off};
+pub use limits::{Limits, READ_AS_LINES, parse_duration_or_off};
 pub use link::{Link, LinkEnd, LinkEvent, LinkId, Side};
 pub use neighbours::{Cursor, NeighbourId};
 pub use record::{Record, Source};

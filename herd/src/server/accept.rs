@@ -26,7 +26,7 @@ pub(super) async fn clients(shared: Arc<Shared>, listener: Listener) {
     let refusals = Arc::new(Semaphore::new(shared.limits.client_refusals));
     accept(&shared, listener, "client", |stream, peer| {
         if let Some(seat) = Seat::take(&shared) {
-            let serve = move |stream| client::serve(seat, stream, peer);
+            let serve = move |stream, turns| client::serve(seat, stream, peer, turns);
             shared.workers.spawn(&shared.conversations, stream, serve);
         } else {
             shared.refused.fetch_add(1, Ordering::Relaxed);

@@ -14,21 +14,22 @@ use super::accept::Seat;
 use super::answers::Answers;
 use super::linger::linger;
 use super::store::Promise;
+use super::turns::Turns;
 use super::{Shared, clock, lock};
 use crate::message::{Lines, Piece, Time};
 use crate::net::{self, Exchanged, Stream, Tcp, exchange};
-use crate::node::{Answer, Node, PlacesQuery, places_answer, write_invalid};
+use crate::node::{Answer, Limits, Node, PlacesQuery, READ_AS_LINES, places_answer, write_invalid};
 use crate::places::{PlacesError, error_object};
 
 /// Serves a client until it leaves, breaks a limit, or the node stops.
-pub(super) async fn serve(seat: Seat, stream: Tcp, peer: SocketAddr) {
+pub(super) async fn serve(seat: Seat, stream: Tcp, peer: SocketAddr, turns: Arc<Turns>) {
     let shared = Arc::clone(seat.shared());
     debug!(%peer, "client connected");
     let mut stream = match secure(&shared, stream).await {
         Ok(stream) => stream,
         Err(reason) => return debug!(%peer, reason, "client lost"),
     };
-    let mut client = Client::new(Arc::clone(&shared), peer);
+    let mut client = Client::new(Arc::clone(&shared), peer, turns);
     match client.converse(&mut stream).await {
         Ok(End::Closed) => {
             // Over TLS an end that nobody has announced could be somebody else's doing.
@@ -80,9 +81,24 @@ enum Input {
     Closed(&'static str),
 }
 
+/// What a client has had of its turn.
+#[derive(Default)]
+struct Turn {
+    lines: usize,
+    bytes: usize,
+}
+
+impl Turn {
+    fn is_over(&self, limits: &Limits) -> bool {
+        self.lines >= limits.turn_lines || self.bytes >= limits.turn_bytes
+    }
+}
+
 struct Client {
     shared: Arc<Shared>,
     peer: SocketAddr,
+    turns: Arc<Turns>,
+    turn: Turn,
     lines: Lines,
     answers: Answers,
     input: Input,
@@ -97,7 +113,7 @@ struct Client {
 }
 
 impl Client {
-    fn new(shared: Arc<Shared>, peer: SocketAddr) -> Client {
+    fn new(shared: Arc<Shared>, peer: SocketAddr, turns: Arc<Turns>) -> Client {
         let now = Instant::now();
         Client {
             lines: Lines::new(shared.limits.line_bytes),
@@ -107,6 +123,8 @@ impl Client {
             active: now,
             taken: now,
             begun: None,
+            turn: Turn::default(),
+            turns,
             shared,
             peer,
         }
@@ -127,6 +145,11 @@ impl Client {
                 Input::Closed(reason) if self.answers.is_empty() => return Ok(End::Gently(reason)),
                 _ => {}
             }
+            if self.turn.is_over(&self.shared.limits) {
+                self.turns.next().await;
+                self.turn = Turn::default();
+                continue;
+            }
             set_earlier(alarm.as_mut(), self.deadline().0);
             let room = self.wants_input().then(|| self.lines.room());
             let (sendable, fetching) = self.answers.parts();
@@ -146,8 +169,8 @@ impl Client {
         }
     }
 
-    /// Answers the lines that have come, as far as the limits allow, and says when the answers may be sent. The store is
-    /// locked once for all of them.
+    /// Answers the lines that have come, as far as the turn and the other limits allow, and says when the answers
+    /// may be sent. The store is locked once for all of them.
     fn answer_lines(&mut self) -> Promise {
         let was_owed = !self.answers.sendable().is_empty();
         let mut answered = false;
@@ -159,15 +182,19 @@ impl Client {
             let head = store.node.table().head();
             loop {
                 answered = true;
+                self.turn.lines += 1;
                 match piece {
-                    Piece::Line(line) => answer_line(
-                        &mut store.node,
-                        &self.shared,
-                        &mut self.answers,
-                        self.peer,
-                        line,
-                        self.received,
-                    ),
+                    Piece::Line(line) => {
+                        self.turn.bytes += line.len();
+                        answer_line(
+                            &mut store.node,
+                            &self.shared,
+                            &mut self.answers,
+                            self.peer,
+                            line,
+                            self.received,
+                        );
+                    }
                     Piece::TooLong(line) => {
                         let shown = &line[..line.len().min(self.shared.limits.echo_bytes)];
                         let peer = self.peer;
@@ -177,7 +204,7 @@ impl Client {
                         self.lines.discard();
                     }
                 }
-                if self.is_held_up() {
+                if self.is_held_up() || self.turn.is_over(&self.shared.limits) {
                     break;
                 }
                 match self.lines.next_line() {
@@ -225,7 +252,10 @@ impl Client {
                 self.input = Input::Ended;
                 self.lines.end();
             }
-            Some(_) => self.received = clock(),
+            Some(_) => {
+                self.received = clock();
+                self.turn.lines += READ_AS_LINES;
+            }
             None => {}
         }
     }

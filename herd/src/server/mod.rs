@@ -15,6 +15,7 @@ mod link;
 mod metrics;
 mod status;
 mod store;
+mod turns;
 mod workers;
 
 pub use store::{Durability, Store};

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -9,6 +10,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use super::turns::Turns;
 use crate::net::{MovedStream, Tcp};
 
 /// Single-threaded runtimes that take connections in turn. None of them takes work from another: a connection's
@@ -16,7 +18,9 @@ use crate::net::{MovedStream, Tcp};
 #[derive(Debug)]
 pub(super) struct Workers {
     /// Empty when the caller's own runtime serves everything.
-    handles: Vec<Handle>,
+    handles: Vec<(Handle, Arc<Turns>)>,
+    /// The turns on the caller's own runtime.
+    own_turns: Arc<Turns>,
     next: AtomicUsize,
     _end: DropGuard,
 }
@@ -28,11 +32,15 @@ impl Workers {
     /// The system has no threads left. Those begun end.
     pub(super) fn start(threads: usize) -> io::Result<Workers> {
         let end = CancellationToken::new();
-        let mut workers =
-            Workers { handles: Vec::new(), next: AtomicUsize::new(0), _end: end.clone().drop_guard() };
+        let mut workers = Workers {
+            handles: Vec::new(),
+            own_turns: Arc::new(Turns::new()),
+            next: AtomicUsize::new(0),
+            _end: end.clone().drop_guard(),
+        };
         for number in 0..if threads > 1 { threads } else { 0 } {
             let runtime = Builder::new_current_thread().enable_all().build()?;
-            workers.handles.push(runtime.handle().clone());
+            workers.handles.push((runtime.handle().clone(), Arc::new(Turns::new())));
             let end = end.clone();
             let thread = thread::Builder::new().name(format!("clients-{number}"));
             thread.spawn(move || runtime.block_on(end.cancelled_owned()))?;
@@ -40,27 +48,29 @@ impl Workers {
         Ok(workers)
     }
 
-    /// Serves a connection on the next thread.
+    /// Serves a connection on the next thread, with the turns of that thread.
     pub(super) fn spawn<F: Future<Output = ()> + Send + 'static>(
         &self,
         tracker: &TaskTracker,
         stream: Tcp,
-        serve: impl FnOnce(Tcp) -> F + Send + 'static,
+        serve: impl FnOnce(Tcp, Arc<Turns>) -> F + Send + 'static,
     ) {
         if self.handles.is_empty() {
-            tracker.spawn(serve(stream));
+            tracker.spawn(serve(stream, Arc::clone(&self.own_turns)));
             return;
         }
         let next = self.next.fetch_add(1, Ordering::Relaxed) % self.handles.len();
         // A connection that cannot be moved is lost already.
         let Ok(moved) = MovedStream::from(stream) else { return };
+        let (handle, turns) = &self.handles[next];
+        let turns = Arc::clone(turns);
         tracker.spawn_on(
             async move {
                 if let Ok(stream) = moved.arrive() {
-                    serve(stream).await;
+                    serve(stream, turns).await;
                 }
             },
-            &self.handles[next],
+            handle,
         );
     }
 }

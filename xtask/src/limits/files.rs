@@ -1,6 +1,5 @@
 //! A node that may open no more files.
 
-use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 use std::thread;
@@ -8,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Bench, Bound, Finding};
+use super::{Bench, Bound, Finding, ask};
 use crate::usage::cpu_seconds;
 
 /// How many more than it has open.
@@ -59,15 +58,4 @@ pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
             Bound::AtMost(1.0),
         ),
     ])
-}
-
-/// Asks for an answer, and says how long it took.
-fn ask(stream: &mut TcpStream) -> Result<Duration> {
-    let began = Instant::now();
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    stream.write_all(b"x\n")?;
-    let mut answer = [0; 4];
-    stream.read_exact(&mut answer).context("a client is not answered")?;
-    ensure!(&answer == b"? x\n", "a client was answered {:?}", answer.escape_ascii().to_string());
-    Ok(began.elapsed())
 }

@@ -2,17 +2,20 @@
 //!
 //! Each check starts a node of its own, in release, with the limits that nodes have if nothing is said.
 
+mod busy;
 mod churn;
 mod clients;
 mod crowd;
 mod files;
 mod unread;
 
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
@@ -33,7 +36,8 @@ pub struct Options {
     checks: Vec<String>,
 }
 
-const CHECKS: [Check<Bench>; 5] = [
+const CHECKS: [Check<Bench>; 6] = [
+    ("busy", busy::check),
     ("crowd", crowd::check),
     ("unread", unread::check),
     ("clients", clients::check),
@@ -50,6 +54,12 @@ struct Bench {
 
 /// A node alone, which ends with this value.
 struct Lone {
+    processes: Processes,
+    _ports: PortBlock,
+}
+
+/// Two neighbours, which end with this value.
+struct Pair {
     processes: Processes,
     _ports: PortBlock,
 }
@@ -84,6 +94,22 @@ impl Bench {
         Ok(Lone { processes, _ports: ports })
     }
 
+    /// Starts two neighbours, and waits until they are linked.
+    fn start_pair(&self, name: &str) -> Result<Pair> {
+        let file = HerdFile::parse(&Graph::Star.herd_file(2, 1), "two nodes")?;
+        let ports = PortBlock::take(4)?;
+        let setup = Setup::clean(file.at_ports(ports.first())?, self.herd.clone(), self.folder.join(name));
+        let mut processes = Processes::new(setup)?;
+        processes.start_all()?;
+        let pair = Pair { processes, _ports: ports };
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while pair.links_up("Node1")? == 0 {
+            ensure!(Instant::now() < deadline, "two nodes were not linked after 10 s");
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(pair)
+    }
+
     /// How long 99 of 100 reports take on 8 connections at 1,000 a second, in microseconds.
     fn p99(&self, node: &Lone) -> Result<f64> {
         let load = Load {
@@ -110,4 +136,34 @@ impl Lone {
     fn pid(&mut self) -> Result<u32> {
         self.processes.pid("Node1")?.context("the node has ended")
     }
+}
+
+impl Pair {
+    /// Where a node listens for clients.
+    fn address(&self, name: &str) -> Result<SocketAddr> {
+        Ok(self.processes.member(name)?.client)
+    }
+
+    /// Where a node tells how it is.
+    fn admin(&mut self, name: &str) -> Result<SocketAddr> {
+        self.processes.admin(name)?.with_context(|| format!("{name} has ended"))
+    }
+
+    /// How many times a link of a node has come up.
+    fn links_up(&self, name: &str) -> Result<usize> {
+        let log = self.processes.log(name);
+        let text = std::fs::read_to_string(&log).with_context(|| format!("cannot read {}", log.display()))?;
+        Ok(text.matches("link up").count())
+    }
+}
+
+/// Asks for an answer, and says how long it took.
+fn ask(stream: &mut TcpStream) -> Result<Duration> {
+    let began = Instant::now();
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.write_all(b"x\n")?;
+    let mut answer = [0; 4];
+    stream.read_exact(&mut answer).context("a client is not answered")?;
+    ensure!(&answer == b"? x\n", "a client was answered {:?}", answer.escape_ascii().to_string());
+    Ok(began.elapsed())
 }

@@ -12,6 +12,7 @@ pub mod everywhere;
 mod pace;
 mod protocol;
 mod summary;
+pub mod torrent;
 
 pub use protocol::Protocol;
 pub use summary::{Latency, Summary};
