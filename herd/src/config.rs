@@ -17,7 +17,7 @@
 //! ```
 //!
 //! Optional tables: `[limits]`, see [`Limits`]; `[places]`, see [`PlacesTable`]; `[links]` and `[clients]`, see
-//! [`LinksTable`] and [`ClientsTable`]. Files that they name are relative to the herd file.
+//! [`LinksTable`] and [`ClientsTable`]; `[admin]`, see [`AdminTable`]. Files that they name are relative to the herd file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -49,6 +49,8 @@ pub struct Herd {
     pub links: LinksTable,
     /// The certificate that clients see, if the file names one.
     pub clients: ClientsTable,
+    /// Who may ask the admin port.
+    pub admin: AdminTable,
 }
 
 /// One node of a herd.
@@ -101,6 +103,15 @@ pub struct ClientsTable {
     pub cert: Option<PathBuf>,
     /// Its private key, as for `--clients-key`.
     pub key: Option<PathBuf>,
+}
+
+/// The `[admin]` table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdminTable {
+    /// The names of hosts by which the admin port may be asked, besides IP addresses and `localhost`. A request for any
+    /// other host is answered 421.
+    pub hosts: Vec<String>,
 }
 
 /// What is wrong with a herd file: every problem found, in the order of the file.
@@ -191,8 +202,8 @@ impl Herd {
             return Err(ConfigError(problems.found));
         }
         let limits = raw.limits.as_ref().map(|limits| limits.get_ref().clone()).unwrap_or_default();
-        let HerdFile { name, places, links, clients, .. } = raw;
-        Ok(Herd { name, members, limits, places, links, clients })
+        let HerdFile { name, places, links, clients, admin, .. } = raw;
+        Ok(Herd { name, members, limits, places, links, clients, admin })
     }
 
     /// The node called `name`.
@@ -268,6 +279,8 @@ struct HerdFile {
     links: LinksTable,
     #[serde(default)]
     clients: ClientsTable,
+    #[serde(default)]
+    admin: AdminTable,
 }
 
 #[derive(Deserialize)]

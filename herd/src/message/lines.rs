@@ -22,17 +22,25 @@ pub struct Lines {
     searched: usize,
     ended: bool,
     longest: usize,
+    most_room: usize,
 }
 
-/// Room for a read at first. A read that fills its room is followed by one with four times as much, up to the
-/// last: most connections never send much at once.
+/// Room for a read at first. A read that fills its room is followed by one with four times as much, up to a
+/// bound: most connections never send much at once.
 const FIRST_ROOM: usize = 2 * 1024;
-const LAST_ROOM: usize = 64 * 1024;
+const MOST_ROOM: usize = 64 * 1024;
 
 impl Lines {
     /// A splitter for lines of at most `longest` bytes, line end not counted.
     pub fn new(longest: usize) -> Lines {
-        Lines { buffer: Vec::new(), start: 0, searched: 0, ended: false, longest }
+        Lines::with_room(longest, MOST_ROOM)
+    }
+
+    /// The same with room for at most `most_room` bytes beside a line that has begun, instead of 64 KiB; at least
+    /// for 2 KiB.
+    pub fn with_room(longest: usize, most_room: usize) -> Lines {
+        let most_room = most_room.max(FIRST_ROOM);
+        Lines { buffer: Vec::new(), start: 0, searched: 0, ended: false, longest, most_room }
     }
 
     /// The buffer to append what was read to, with room for some more bytes. What has been taken is gone.
@@ -42,8 +50,8 @@ impl Lines {
         self.searched -= self.start;
         self.start = 0;
         if was_full {
-            let room = (4 * self.buffer.capacity()).clamp(FIRST_ROOM, LAST_ROOM);
-            self.buffer.reserve(room.saturating_sub(self.buffer.len()).max(FIRST_ROOM));
+            let room = (4 * self.buffer.capacity()).clamp(FIRST_ROOM, self.most_room);
+            self.buffer.reserve_exact(room.saturating_sub(self.buffer.len()).max(FIRST_ROOM));
         }
         &mut self.buffer
     }

@@ -15,6 +15,7 @@
 mod at;
 mod client_id;
 mod decimal;
+mod http;
 mod iamat;
 mod lines;
 mod link_line;
@@ -24,6 +25,7 @@ mod whatsat;
 
 pub use at::{At, is_node_name};
 pub use client_id::{ClientId, LONGEST_CLIENT_ID};
+pub use http::begins_http;
 pub use iamat::Iamat;
 pub use lines::{Lines, Piece};
 pub use link_line::{LinkLine, VERSION, hex, words};

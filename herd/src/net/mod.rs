@@ -19,12 +19,24 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use tokio_util::io::poll_read_buf;
+
+/// What the kernel may hold for one connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Held {
+    /// Bytes on their way out, as the option `SO_SNDBUF` counts them.
+    pub send: u32,
+    /// Bytes that have come in and have not been read, as `SO_RCVBUF` counts them.
+    pub receive: u32,
+    /// How long the other side may acknowledge none of what is on its way out.
+    pub stall: Duration,
+}
 
 /// One connection, encrypted or not.
 #[derive(Debug)]

@@ -1,31 +1,63 @@
 //! Sockets of the system.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::Router;
-use tokio::net::TcpSocket;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use nix::sys::socket::{MsgFlags, sendmsg};
+#[cfg(target_os = "linux")]
+use nix::sys::socket::{setsockopt, sockopt::TcpUserTimeout};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use super::Held;
 
 /// Accepts connections.
-pub type Listener = tokio::net::TcpListener;
+#[derive(Debug)]
+pub struct Listener(TcpListener);
 
-/// A connection that nothing has been said on.
-pub type Tcp = tokio::net::TcpStream;
+/// A connection.
+///
+/// What one write hands to the kernel is never joined to what it holds already: joining ignores the bound of the
+/// sending buffer ([`Held::send`]), by as much as 64 KiB for each connection whose other side does not read.
+#[derive(Debug)]
+pub struct Tcp(TcpStream);
 
 /// How many connections may wait to be accepted, if the system allows as many (`net.core.somaxconn`): all clients of a node
 /// that comes back do so at once, and one that finds no room tries again after a second.
 const BACKLOG: u32 = 4096;
 
-/// Listens on `address`; port 0 takes any free port.
+/// Listens on `address`; port 0 takes any free port. Accepted connections have the bounds of `held`, if there are
+/// any: else those of the system, which are megabytes and minutes.
 ///
 /// # Errors
 /// The address is taken or not this machine's.
-pub async fn listen(address: SocketAddr) -> io::Result<Listener> {
+pub async fn listen(address: SocketAddr, held: Option<Held>) -> io::Result<Listener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // A node that comes back can have its ports while connections of its last life are still dying.
     socket.set_reuseaddr(true)?;
+    if let Some(held) = held {
+        bound(&socket, held)?;
+    }
     socket.bind(address)?;
-    socket.listen(BACKLOG)
+    socket.listen(BACKLOG).map(Listener)
+}
+
+/// Bounds what the kernel holds for each connection that the socket will accept: they inherit its options.
+fn bound(socket: &TcpSocket, held: Held) -> io::Result<()> {
+    socket.set_send_buffer_size(held.send)?;
+    socket.set_recv_buffer_size(held.receive)?;
+    // What has been handed to the kernel is the kernel's to give up. Other systems do so after some minutes.
+    #[cfg(target_os = "linux")]
+    setsockopt(socket, TcpUserTimeout, &u32::try_from(held.stall.as_millis()).unwrap_or(u32::MAX))?;
+    Ok(())
 }
 
 /// Whether nobody but this machine can reach an address.
@@ -33,12 +65,118 @@ pub fn is_this_machine(address: SocketAddr) -> bool {
     address.ip().is_loopback()
 }
 
-/// Answers requests of HTTP, for ever.
+impl Listener {
+    /// The next connection, and where it comes from.
+    ///
+    /// # Errors
+    /// The connection was lost at once, or the process has no file descriptors left.
+    pub async fn accept(&self) -> io::Result<(Tcp, SocketAddr)> {
+        self.0.accept().await.map(|(stream, peer)| (Tcp(stream), peer))
+    }
+
+    /// The address bound.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+impl Tcp {
+    /// Connects to `address`.
+    ///
+    /// # Errors
+    /// Nobody listens there, or cannot be reached.
+    pub async fn connect(address: SocketAddr) -> io::Result<Tcp> {
+        TcpStream::connect(address).await.map(Tcp)
+    }
+
+    /// Where the other side is.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.0.peer_addr()
+    }
+
+    /// Whether small writes leave at once instead of waiting for company.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.0.set_nodelay(nodelay)
+    }
+
+    /// Waits until the other side has sent something, or has closed.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub async fn heard(&self) -> io::Result<()> {
+        self.0.readable().await
+    }
+}
+
+impl AsyncRead for Tcp {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Tcp {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(context, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.0.poll_write_ready(context))?;
+            match self.0.try_io(Interest::WRITABLE, || send(&self.0, pieces)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
+/// Hands bytes to the kernel, as the end of a record: what follows is not joined to them.
+fn send(stream: &TcpStream, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+    #[cfg(target_os = "linux")]
+    let flags = MsgFlags::MSG_EOR | MsgFlags::MSG_NOSIGNAL;
+    #[cfg(not(target_os = "linux"))]
+    let flags = MsgFlags::empty();
+    Ok(sendmsg::<()>(stream.as_raw_fd(), pieces, &[], flags, None)?)
+}
+
+/// Answers requests of HTTP on one connection, until it is closed or its next request takes longer than `patience`.
 ///
 /// # Errors
-/// The listener is of no use any more.
-pub async fn serve_http(listener: Listener, app: Router) -> io::Result<()> {
-    axum::serve(listener, app).await
+/// The connection failed, or what came is not HTTP.
+pub async fn serve_http(stream: Tcp, app: Router, patience: Duration) -> Result<(), String> {
+    let app = TowerToHyperService::new(app);
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(patience);
+    http.serve_connection(TokioIo::new(stream), app).await.map_err(|error| error.to_string())
 }
 
 /// A connection on its way from one runtime to another.
@@ -51,7 +189,7 @@ impl MovedStream {
     /// # Errors
     /// The connection is gone.
     pub fn from(stream: Tcp) -> io::Result<MovedStream> {
-        stream.into_std().map(MovedStream)
+        stream.0.into_std().map(MovedStream)
     }
 
     /// Gives it to the current runtime.
@@ -59,6 +197,6 @@ impl MovedStream {
     /// # Errors
     /// The connection is gone.
     pub fn arrive(self) -> io::Result<Tcp> {
-        Tcp::from_std(self.0)
+        TcpStream::from_std(self.0).map(Tcp)
     }
 }

@@ -6,11 +6,13 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::Router;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use turmoil::net::{TcpListener, TcpStream};
 
+use super::Held;
 use crate::ambient;
 
 /// Accepts connections.
@@ -30,11 +32,11 @@ pub struct Tcp(TcpStream);
 const CUT: u64 = 4;
 const SHORT: usize = 32;
 
-/// Listens on a port of this host.
+/// Listens on a port of this host. Nothing is held by a kernel here.
 ///
 /// # Errors
 /// The port is taken.
-pub async fn listen(address: SocketAddr) -> io::Result<Listener> {
+pub async fn listen(address: SocketAddr, _held: Option<Held>) -> io::Result<Listener> {
     TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await.map(Listener)
 }
 
@@ -47,7 +49,7 @@ pub fn is_this_machine(_: SocketAddr) -> bool {
 ///
 /// # Errors
 /// None.
-pub async fn serve_http(_: Listener, _: Router) -> io::Result<()> {
+pub async fn serve_http(_: Tcp, _: Router, _: Duration) -> Result<(), String> {
     pending().await
 }
 
@@ -84,6 +86,14 @@ impl Tcp {
     /// None.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.0.peer_addr()
+    }
+
+    /// Does not wait: nobody here is silent for long.
+    ///
+    /// # Errors
+    /// None.
+    pub async fn heard(&self) -> io::Result<()> {
+        Ok(())
     }
 
     /// As it is with every simulated connection.

@@ -32,7 +32,8 @@ pub struct Limits {
     /// How long a client may neither send nor be owed anything before its connection is closed.
     #[serde(deserialize_with = "positive_duration")]
     pub idle_client: Duration,
-    /// Client connections served at once. The next one is told so and closed gently.
+    /// Client connections served at once. The next one is told so and closed gently, unless its address has
+    /// fewer than another: then it takes the place of one of the address that has most.
     #[serde(deserialize_with = "positive")]
     pub client_connections: usize,
     /// Connections beyond that which are being closed gently at once. Even further ones are told and closed
@@ -40,11 +41,20 @@ pub struct Limits {
     pub client_refusals: usize,
     /// File descriptors kept free of clients, for links, logs and upstream requests.
     pub spare_files: usize,
-    /// Bytes of answers held for one client at which the node stops reading from it. A high-water mark: the last
-    /// answer may pass it by its own length.
+    /// Bytes that one client can make the node hold, the kernel's included: answers that it does not read, and lines
+    /// that are not answered while it does not. At this bound the node stops reading from it. A high-water mark: the
+    /// last answer may pass it by its own length.
     #[serde(deserialize_with = "positive")]
     pub unread_answers: usize,
-    /// How long a client may take none of the answers it is owed before its connection is closed.
+    /// Bytes of answers that the kernel may hold for one client, as the socket option `SO_SNDBUF` counts them: Linux
+    /// takes twice as much, its own overhead included.
+    #[serde(deserialize_with = "positive")]
+    pub client_send_buffer: u32,
+    /// Bytes of input that the kernel may hold for one client, as `SO_RCVBUF` counts them.
+    #[serde(deserialize_with = "positive")]
+    pub client_receive_buffer: u32,
+    /// How long a client may take, or its system acknowledge, none of the answers it is owed before its connection is
+    /// closed.
     #[serde(deserialize_with = "positive_duration")]
     pub unread_stall: Duration,
     /// A gentle close stops sending, then discards what still comes in for at most this long, since closing
@@ -60,6 +70,18 @@ pub struct Limits {
     /// Distinct clients this node takes from its own clients. At the bound a new id is an invalid command and
     /// known ids go on. Updates from neighbours are never refused.
     pub distinct_clients: usize,
+    /// New client ids taken from one connection in a second; `"off"` for no bound. Beyond it a new id is an invalid
+    /// command, and known ids go on.
+    #[serde(deserialize_with = "number_or_off")]
+    pub new_ids_per_connection: Option<u32>,
+    /// New client ids taken from one address in a second, over all its connections; `"off"` for no bound.
+    #[serde(deserialize_with = "number_or_off")]
+    pub new_ids_per_address: Option<u32>,
+    /// Bytes of memory that the process may use; without it, three quarters of those of the machine, or of the process's
+    /// control group. Beyond it a new id from a client is an invalid command, and a link on which a neighbour tells of
+    /// a new id ends: what it tells is heard when there is room again.
+    #[serde(deserialize_with = "positive_bytes")]
+    pub memory_bytes: Option<u64>,
     /// WHATSATs asked upstream at once for one connection; its later lines wait.
     #[serde(deserialize_with = "positive")]
     pub whatsat_per_connection: usize,
@@ -115,9 +137,19 @@ pub struct Limits {
     /// How long a connection on the link port may take to show its certificate, and then to say hello.
     #[serde(deserialize_with = "positive_duration")]
     pub link_handshake: Duration,
-    /// Connections on the link port without a link that is up, at once, until each is closed; more are closed at once.
+    /// Connections on the link port without a link that is up, at once, until each is closed. The next one takes the
+    /// place of one that has sent nothing, the oldest first; those from addresses of neighbours go before all others.
     #[serde(deserialize_with = "positive")]
     pub link_handshakes: usize,
+    /// Connections on the admin port at once. The next one takes the place of the oldest.
+    #[serde(deserialize_with = "positive")]
+    pub admin_connections: usize,
+    /// How long a connection on the admin port may take to send the head of its next request.
+    #[serde(deserialize_with = "positive_duration")]
+    pub admin_patience: Duration,
+    /// How often a warning that strangers can cause is logged, at most: what repeats meanwhile is counted.
+    #[serde(deserialize_with = "duration")]
+    pub log_repeat: Duration,
 }
 
 impl Default for Limits {
@@ -133,11 +165,16 @@ impl Default for Limits {
             client_refusals: 16,
             spare_files: 64,
             unread_answers: 64 * 1024,
+            client_send_buffer: 8 * 1024,
+            client_receive_buffer: 8 * 1024,
             unread_stall: Duration::from_secs(10),
             linger: Duration::from_secs(1),
             linger_bytes: 1024 * 1024,
             max_future_skew: Some(Duration::from_secs(24 * 60 * 60)),
             distinct_clients: 1_000_000,
+            new_ids_per_connection: None,
+            new_ids_per_address: None,
+            memory_bytes: None,
             whatsat_per_connection: 4,
             whatsat_upstream: 64,
             whatsat_waiting: 1024,
@@ -158,11 +195,22 @@ impl Default for Limits {
             bulk_sync: 4096,
             link_handshake: Duration::from_secs(2),
             link_handshakes: 32,
+            admin_connections: 16,
+            admin_patience: Duration::from_secs(5),
+            log_repeat: Duration::from_secs(60),
         }
     }
 }
 
 impl Limits {
+    /// Bytes of answers that the node itself holds for a client before it stops reading from it: half of what the
+    /// kernel's buffers and the lines that were read leave of [`unread_answers`](Self::unread_answers), since a
+    /// buffer that grows by doubling may take twice as much as is in it.
+    pub fn answers_kept(&self) -> usize {
+        let kernel = 2 * (self.client_send_buffer as usize + self.client_receive_buffer as usize);
+        (self.unread_answers.saturating_sub(kernel + self.client_receive_buffer as usize) / 2).max(1)
+    }
+
     /// What is wrong with these bounds together, if anything.
     pub fn contradiction(&self) -> Option<String> {
         if self.heartbeat >= self.link_silence {
@@ -225,6 +273,26 @@ fn positive<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default + PartialEq
 
 fn above_zero<T: Default + PartialEq, E: serde::de::Error>(value: T) -> Result<T, E> {
     if value == T::default() { Err(E::custom("this bound cannot be 0")) } else { Ok(value) }
+}
+
+fn positive_bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    above_zero(u64::deserialize(from)?).map(Some)
+}
+
+/// A number, or `"off"`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum NumberOrOff {
+    Number(u32),
+    Text(String),
+}
+
+fn number_or_off<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    match NumberOrOff::deserialize(from) {
+        Ok(NumberOrOff::Number(number)) => above_zero(number).map(Some),
+        Ok(NumberOrOff::Text(text)) if text == "off" => Ok(None),
+        _ => Err(serde::de::Error::custom("expected a number, or \"off\"")),
+    }
 }
 
 fn duration_or_off<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {

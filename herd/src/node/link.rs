@@ -130,6 +130,12 @@ pub enum LinkEnd {
     /// A neighbour's name that its certificate does not bear out.
     #[error("says it is {1}, and its certificate says {0}")]
     Impostor(String, String),
+    /// Connections on the link port had to make room for newer ones, and this one had not become a link.
+    #[error("made room for a newer connection")]
+    Crowded,
+    /// The neighbour told of a client that this node does not know, and it has no memory for more.
+    #[error("no memory for more clients")]
+    MemoryFull,
     /// The connection ended or failed.
     #[error("{0}")]
     Connection(String),
@@ -272,6 +278,12 @@ impl Link {
             }
             _ => Err(unexpected()),
         }
+    }
+
+    /// Whether a line from the neighbour tells of a client that the node does not know yet.
+    pub fn would_add_client(&self, node: &Node, line: &[u8]) -> bool {
+        let Some(LinkLine::At(line)) = LinkLine::parse(line) else { return false };
+        self.is_complete() && At::parse(line).is_some_and(|at| node.table.get(at.iamat.client).is_none())
     }
 
     /// Checks that the neighbour has been heard lately.

@@ -40,6 +40,10 @@ pub struct Node {
     neighbours: Neighbours,
     counters: LinkCounters,
     lines: ClientCounters,
+    /// How many ids that are not known yet clients may still report.
+    new_ids_left: u32,
+    /// Reports refused because their ids were new.
+    ids_refused: u64,
     /// The life of the table: sequences of another epoch mean nothing in this one.
     epoch: u64,
     /// The life of the process.
@@ -110,6 +114,8 @@ impl Node {
             table: Table::default(),
             counters: LinkCounters::default(),
             lines: ClientCounters::default(),
+            new_ids_left: u32::MAX,
+            ids_refused: 0,
             epoch: lives.epoch,
             incarnation: lives.incarnation,
             withheld_after: u64::MAX,
@@ -196,6 +202,27 @@ impl Node {
         self.lines
     }
 
+    /// Sets how many ids that are not known yet clients may report from now on. At the beginning there is no bound but
+    /// [`distinct_clients`](Limits::distinct_clients).
+    pub fn admit_new_ids(&mut self, most: u32) {
+        self.new_ids_left = most;
+    }
+
+    /// How many of them are left.
+    pub fn new_ids_left(&self) -> u32 {
+        self.new_ids_left
+    }
+
+    /// How many reports of clients have been refused because their ids were new.
+    pub fn ids_refused(&self) -> u64 {
+        self.ids_refused
+    }
+
+    /// Whether no client with a new id is taken because of how many are known.
+    pub fn is_full(&self) -> bool {
+        self.table.len() >= self.limits.distinct_clients
+    }
+
     /// Answers a client's line that was received at `now`: appends the answer to `out`, or says what to ask for.
     pub fn answer(&mut self, line: &[u8], now: Time, out: &mut Vec<u8>) -> Answer {
         let answered = match Command::parse(line) {
@@ -217,10 +244,15 @@ impl Node {
     /// Takes a report unless one of this node's limits forbids it.
     fn take_report(&mut self, iamat: &Iamat<'_>, now: Time, out: &mut Vec<u8>) -> bool {
         let too_early = self.limits.max_future_skew.is_some_and(|most| iamat.stamp.time() > now.plus(most));
-        let full = self.table.len() >= self.limits.distinct_clients;
-        if too_early || full && self.table.get(iamat.client).is_none() {
+        if too_early {
             return false;
         }
+        let refuses_new = self.is_full() || self.new_ids_left == 0;
+        if refuses_new && self.table.get(iamat.client).is_none() {
+            self.ids_refused += 1;
+            return false;
+        }
+        let known = self.table.len();
         let skew = Skew::between(now, iamat.stamp.time());
         let start = out.len();
         At::write(out, &self.name, skew, iamat);
@@ -228,6 +260,7 @@ impl Node {
             Outcome::Fresh => self.lines.reports_fresh += 1,
             Outcome::Stale => self.lines.reports_stale += 1,
         }
+        self.new_ids_left -= u32::from(self.table.len() > known);
         out.push(b'\n');
         true
     }
@@ -277,9 +310,12 @@ impl Node {
     }
 }
 
+/// What the answer to an invalid command begins with.
+pub const INVALID: &[u8] = b"? ";
+
 /// Appends the answer to an invalid command: a copy of its line.
 pub fn write_invalid(out: &mut Vec<u8>, line: &[u8]) {
-    out.extend_from_slice(b"? ");
+    out.extend_from_slice(INVALID);
     out.extend_from_slice(line);
     out.push(b'\n');
 }

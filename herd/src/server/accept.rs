@@ -1,4 +1,4 @@
-//! Accepting connections, from clients and from neighbours.
+//! Accepting connections: from clients, from neighbours, and on the admin port.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,6 +11,8 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use super::linger::linger;
+use super::link::NO_LINK;
+use super::seats::{Lost, Seat};
 use super::{Shared, client, link};
 use crate::net::{self, Listener, Stream, Tcp, exchange};
 use crate::node::Link;
@@ -25,12 +27,14 @@ const TOO_MANY: &[u8] = b"? too many connections\n";
 pub(super) async fn clients(shared: Arc<Shared>, listener: Listener) {
     let refusals = Arc::new(Semaphore::new(shared.limits.client_refusals));
     accept(&shared, listener, "client", |stream, peer| {
-        if let Some(seat) = Seat::take(&shared) {
-            let serve = move |stream, turns| client::serve(seat, stream, peer, turns);
+        if let Some(seat) = shared.client_seats.take(peer.ip()) {
+            let served = Arc::clone(&shared);
+            let serve = move |stream, turns| client::serve(served, seat, stream, peer, turns);
             shared.workers.spawn(&shared.conversations, stream, serve);
         } else {
             shared.refused.fetch_add(1, Ordering::Relaxed);
-            warn!(%peer, most = shared.limits.client_connections, "too many client connections");
+            let reason = "all places that client_connections and the file limit allow are taken";
+            shared.warn("too many client connections", None, reason, &peer.to_string());
             let permit = Arc::clone(&refusals).try_acquire_owned().ok();
             shared.tasks.spawn(refuse(stream, Arc::clone(&shared), permit));
         }
@@ -40,49 +44,56 @@ pub(super) async fn clients(shared: Arc<Shared>, listener: Listener) {
 
 /// Takes links that neighbours dial, until the node stops.
 pub(super) async fn links(shared: Arc<Shared>, listener: Listener) {
-    let handshakes = Arc::new(Semaphore::new(shared.limits.link_handshakes));
     accept(&shared, listener, "neighbour", |stream, peer| {
-        if let Ok(permit) = Arc::clone(&handshakes).try_acquire_owned() {
-            shared.tasks.spawn(take_link(Arc::clone(&shared), stream, peer, permit));
+        if let Some(seat) = shared.link_seats.take(peer.ip()) {
+            shared.tasks.spawn(take_link(Arc::clone(&shared), stream, peer, seat));
         } else {
-            shared.links_refused.fetch_add(1, Ordering::Relaxed);
-            warn!(%peer, "too many connections on the link port have not said who they are");
+            shared.refuse_link(NO_LINK, None, "too many connections on the link port", &peer.to_string());
         }
     })
     .await;
 }
 
-/// Takes one connection for a link, if it can show that it is a neighbour's.
-async fn take_link(shared: Arc<Shared>, stream: Tcp, peer: SocketAddr, permit: OwnedSemaphorePermit) {
-    match secure_link(&shared, stream).await {
+/// Takes one connection for a link, if it can show that it is a neighbour's before another one needs its seat.
+async fn take_link(shared: Arc<Shared>, stream: Tcp, peer: SocketAddr, (seat, mut lost): (Seat, Lost)) {
+    let secured = tokio::select! {
+        biased;
+        () = lost.wait() => Err(("made room for a newer connection".to_owned(), None)),
+        secured = secure_link(&shared, stream, &seat) => secured,
+    };
+    match secured {
         Ok(stream) => {
             let link = Link::accepted(shared.new_link_id(), shared.now());
-            link::serve(shared, stream, link, Some(permit)).await;
+            link::serve(shared, stream, link, Some((seat, lost))).await;
         }
         Err((reason, stream)) => {
-            shared.links_refused.fetch_add(1, Ordering::Relaxed);
-            warn!(%peer, reason, "no link");
+            shared.refuse_link(NO_LINK, None, &reason, &peer.to_string());
             if let Some(stream) = stream {
-                linger(stream, &shared.limits).await;
+                tokio::select! {
+                    () = lost.wait() => {}
+                    () = linger(stream, &shared.limits) => {}
+                }
             }
         }
     }
 }
 
 /// Shakes hands, if links are encrypted. Who cannot may still be there to be told.
-async fn secure_link(shared: &Shared, stream: Tcp) -> Result<Stream, (String, Option<Stream>)> {
-    let Some(tls) = &shared.encryption.links else { return Ok(Stream::Plain(stream)) };
+async fn secure_link(shared: &Shared, stream: Tcp, seat: &Seat) -> Result<Stream, (String, Option<Stream>)> {
     let patience = shared.limits.link_handshake;
-    let secured = timeout(patience, net::secure_accepted(stream, Arc::clone(&tls.get().accepting)));
-    match secured.await {
-        Ok(Ok(stream)) => Ok(stream),
-        Ok(Err((error, stream))) => Err((net::handshake_reason(&error), Some(stream))),
-        Err(_) => Err((format!("no handshake within {patience:?}"), None)),
-    }
+    let secured = timeout(patience, async {
+        // The silent ones lose their seats first.
+        stream.heard().await.map_err(|error| (error.to_string(), None))?;
+        seat.note_heard(shared.now());
+        let Some(tls) = &shared.encryption.links else { return Ok(Stream::Plain(stream)) };
+        let secured = net::secure_accepted(stream, Arc::clone(&tls.get().accepting)).await;
+        secured.map_err(|(error, stream)| (net::handshake_reason(&error), Some(stream)))
+    });
+    secured.await.unwrap_or_else(|_| Err((format!("no handshake within {patience:?}"), None)))
 }
 
 /// Hands accepted connections to `serve` until the node stops.
-async fn accept(shared: &Shared, listener: Listener, from: &str, serve: impl Fn(Tcp, SocketAddr)) {
+pub(super) async fn accept(shared: &Shared, listener: Listener, from: &str, serve: impl Fn(Tcp, SocketAddr)) {
     let stop = shared.stop.clone();
     let mut failing = false;
     loop {
@@ -112,28 +123,6 @@ async fn accept(shared: &Shared, listener: Listener, from: &str, serve: impl Fn(
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, InvalidInput, NotConnected};
     matches!(error.kind(), ConnectionAborted | ConnectionReset | InvalidInput | NotConnected)
-}
-
-/// One of the places for clients, given back when dropped.
-pub(super) struct Seat(Arc<Shared>);
-
-impl Seat {
-    fn take(shared: &Arc<Shared>) -> Option<Seat> {
-        let seat = Seat(Arc::clone(shared));
-        let taken = shared.clients.fetch_add(1, Ordering::Relaxed);
-        (taken < shared.limits.client_connections).then_some(seat)
-    }
-
-    /// What its client shares with all others.
-    pub(super) fn shared(&self) -> &Arc<Shared> {
-        &self.0
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.0.clients.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// Tells a client that it cannot be served, and closes: gently, if it is one of the few that may linger. One that expects

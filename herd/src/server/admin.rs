@@ -7,31 +7,74 @@
 //! | `/status` | everything, as JSON |
 //! | `/metrics` | the same for Prometheus |
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, HOST};
+use axum::http::uri::Authority;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use tracing::warn;
+use tracing::debug;
 
+use super::accept::accept;
 use super::status::Status;
 use super::{Shared, metrics};
 use crate::net::{Listener, serve_http};
 
-/// Serves until the node has stopped.
+/// Serves until the node stops.
 pub(super) async fn serve(shared: Arc<Shared>, listener: Listener) {
     let app = Router::new()
         .route("/healthz", get("ok\n"))
         .route("/readyz", get(ready))
         .route("/status", get(status))
         .route("/metrics", get(scrape))
-        .with_state(shared);
-    if let Err(error) = serve_http(listener, app).await {
-        warn!(%error, "the admin port is closed");
+        .layer(from_fn_with_state(Arc::clone(&shared), check_host))
+        .with_state(Arc::clone(&shared));
+    let patience = shared.limits.admin_patience;
+    accept(&shared, listener, "admin", |stream, peer| {
+        let Some((seat, mut lost)) = shared.admin_seats.take(peer.ip()) else { return };
+        let app = app.clone();
+        // Not waited for when the node stops: what there is by then has to do.
+        tokio::spawn(async move {
+            let _seat = seat;
+            tokio::select! {
+                () = lost.wait() => debug!(%peer, "an admin connection made room for a newer one"),
+                served = serve_http(stream, app, patience) => {
+                    if let Err(error) = served {
+                        debug!(%peer, error, "an admin connection failed");
+                    }
+                }
+            }
+        });
+    })
+    .await;
+}
+
+/// Answers a request only if it was meant for this port. A web page can make its own host name lead to this machine, and then have a
+/// browser read what is here; but the browser says that name.
+async fn check_host(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST).map(|host| host.to_str().unwrap_or_default());
+    // HTTP/1.0 needs no host, and is spoken by no browser.
+    if host.is_none_or(|host| is_own_host(host, &shared.admin_hosts)) {
+        return next.run(request).await;
     }
+    let advice = "ask by IP address or as localhost, or list the host under [admin] hosts in the herd file\n";
+    (StatusCode::MISDIRECTED_REQUEST, advice).into_response()
+}
+
+/// Whether a `Host` header names this machine: by an IP address, as `localhost`, or by one of `names`. A port may
+/// follow.
+fn is_own_host(host: &str, names: &[String]) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else { return false };
+    let name = authority.host();
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    address.parse::<IpAddr>().is_ok()
+        || name.eq_ignore_ascii_case("localhost")
+        || names.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 async fn ready(State(shared): State<Arc<Shared>>) -> Response {
@@ -49,4 +92,24 @@ async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
 
 async fn scrape(State(shared): State<Arc<Shared>>) -> Response {
     ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::text(&Status::of(&shared))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_localhost_and_listed_names_are_this_machine() {
+        let names = ["Admin.example.org".to_owned()];
+        for own in
+            ["127.0.0.1", "127.0.0.1:12680", "[::1]:80", "localhost", "LOCALHOST:1", "admin.example.org:9"]
+        {
+            assert!(is_own_host(own, &names), "{own}");
+        }
+        for other in
+            ["", "evil.example.org", "localhost.evil.example.org", "127.0.0.1.nip.io:80", "a b", "[::1"]
+        {
+            assert!(!is_own_host(other, &names), "{other}");
+        }
+    }
 }

@@ -1,7 +1,9 @@
 //! The answers that a client is owed, in the order asked.
 
 use std::collections::VecDeque;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
 
 use tokio_util::task::AbortOnDropHandle;
 
@@ -15,27 +17,43 @@ pub(super) struct Answers {
 }
 
 #[derive(Debug)]
-pub(super) struct Waiting {
-    places: AbortOnDropHandle<Vec<u8>>,
+struct Waiting {
+    places: PlacesAnswer,
     behind: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum PlacesAnswer {
+    Fetching(AbortOnDropHandle<Vec<u8>>),
+    /// Here, and behind another one that is not.
+    Fetched(Vec<u8>),
 }
 
 /// The answers being fetched, to wait for.
 pub(super) struct Fetching<'a>(&'a mut VecDeque<Waiting>);
 
 impl Fetching<'_> {
-    /// Waits for the first of them, for ever when there is none. Dropping the future loses nothing.
-    pub(super) async fn first(self) -> Vec<u8> {
-        match self.0.front_mut() {
-            // A task that panicked has said so in the log; its client gets an empty answer and goes on.
-            Some(first) => (&mut first.places).await.unwrap_or_default(),
-            None => std::future::pending().await,
-        }
+    /// Waits until one of them is here, for ever when there is none. Dropping the future loses nothing.
+    pub(super) async fn any(self) {
+        poll_fn(|context| {
+            let mut any = Poll::Pending;
+            for waiting in &mut *self.0 {
+                if let PlacesAnswer::Fetching(task) = &mut waiting.places
+                    && let Poll::Ready(answer) = Pin::new(task).poll(context)
+                {
+                    // A task that panicked has said so in the log; its client gets an empty answer and goes on.
+                    waiting.places = PlacesAnswer::Fetched(answer.unwrap_or_default());
+                    any = Poll::Ready(());
+                }
+            }
+            any
+        })
+        .await;
     }
 }
 
 /// Bytes sent that may stay in the sending buffer, and the size to which an empty one is shrunk.
-const KEPT: usize = 64 * 1024;
+const KEPT: usize = 16 * 1024;
 
 impl Answers {
     /// Where the next answer is appended to.
@@ -48,7 +66,7 @@ impl Answers {
 
     /// Adds an answer that is being fetched. Nobody waits for it any more when the client goes away.
     pub(super) fn fetch(&mut self, answer: impl Future<Output = Vec<u8>> + Send + 'static) {
-        let places = AbortOnDropHandle::new(tokio::spawn(answer));
+        let places = PlacesAnswer::Fetching(AbortOnDropHandle::new(tokio::spawn(answer)));
         self.waiting.push_back(Waiting { places, behind: Vec::new() });
     }
 
@@ -62,11 +80,13 @@ impl Answers {
         (&self.sendable[self.sent..], Fetching(&mut self.waiting))
     }
 
-    /// Makes sendable the first answer that was being fetched, and those behind it.
-    pub(super) fn fetched(&mut self, answer: &[u8]) {
-        if let Some(first) = self.waiting.pop_front() {
-            self.sendable.extend_from_slice(answer);
-            self.sendable.extend_from_slice(&first.behind);
+    /// Makes sendable what has been fetched and waits for nothing before it.
+    pub(super) fn release(&mut self) {
+        while let Some(Waiting { places: PlacesAnswer::Fetched(answer), behind }) =
+            self.waiting.pop_front_if(|first| matches!(first.places, PlacesAnswer::Fetched(_)))
+        {
+            self.sendable.extend_from_slice(&answer);
+            self.sendable.extend_from_slice(&behind);
         }
     }
 
@@ -91,7 +111,11 @@ impl Answers {
 
     /// Bytes held for the client.
     pub(super) fn held(&self) -> usize {
-        self.sendable().len() + self.waiting.iter().map(|waiting| waiting.behind.len()).sum::<usize>()
+        let waiting = self.waiting.iter().map(|waiting| match &waiting.places {
+            PlacesAnswer::Fetching(_) => waiting.behind.len(),
+            PlacesAnswer::Fetched(answer) => answer.len() + waiting.behind.len(),
+        });
+        self.sendable().len() + waiting.sum::<usize>()
     }
 
     /// Whether nothing is owed.
@@ -103,6 +127,26 @@ impl Answers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn an_answer_that_is_here_before_its_turn_is_counted_and_sent_in_its_turn() {
+        let mut answers = Answers::default();
+        let (first, wait) = tokio::sync::oneshot::channel::<()>();
+        answers.fetch(async {
+            wait.await.unwrap();
+            b"first ".to_vec()
+        });
+        answers.fetch(async { b"second ".to_vec() });
+        answers.next().extend_from_slice(b"third");
+        answers.parts().1.any().await;
+        answers.release();
+        assert_eq!((answers.held(), answers.sendable()), ("second third".len(), &b""[..]));
+        first.send(()).unwrap();
+        answers.parts().1.any().await;
+        answers.release();
+        assert_eq!(answers.sendable(), b"first second third");
+        assert_eq!((answers.fetching(), answers.held()), (0, "first second third".len()));
+    }
 
     #[test]
     fn a_client_that_is_always_owed_something_does_not_make_the_buffer_grow() {

@@ -4,32 +4,69 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tracing::{Level, debug, enabled};
 
-use super::accept::Seat;
 use super::answers::Answers;
 use super::linger::linger;
+use super::new_ids::NewIds;
+use super::seats::{Lost, Seat};
 use super::store::Promise;
 use super::turns::Turns;
 use super::{Shared, clock, lock};
-use crate::message::{Lines, Piece, Time};
+use crate::message::{Lines, Piece, Time, begins_http};
 use crate::net::{self, Exchanged, Stream, Tcp, exchange};
-use crate::node::{Answer, Limits, Node, PlacesQuery, READ_AS_LINES, places_answer, write_invalid};
+use crate::node::{Answer, INVALID, Limits, Node, PlacesQuery, READ_AS_LINES, places_answer, write_invalid};
 use crate::places::{PlacesError, error_object};
 
-/// Serves a client until it leaves, breaks a limit, or the node stops.
-pub(super) async fn serve(seat: Seat, stream: Tcp, peer: SocketAddr, turns: Arc<Turns>) {
-    let shared = Arc::clone(seat.shared());
+/// Serves a client until it leaves, breaks a limit, loses its seat, or the node stops.
+pub(super) async fn serve(
+    shared: Arc<Shared>,
+    (seat, mut lost): (Seat, Lost),
+    stream: Tcp,
+    peer: SocketAddr,
+    turns: Arc<Turns>,
+) {
     debug!(%peer, "client connected");
-    let mut stream = match secure(&shared, stream).await {
-        Ok(stream) => stream,
-        Err(reason) => return debug!(%peer, reason, "client lost"),
+    let to_close = tokio::select! {
+        biased;
+        to_close = talk(&shared, &seat, stream, peer, turns) => to_close,
+        () = lost.wait() => {
+            debug!(%peer, reason = "a client of another address needs its place", "closing client");
+            None
+        }
     };
-    let mut client = Client::new(Arc::clone(&shared), peer, turns);
+    let Some(stream) = to_close else { return };
+    // The conversation is over: a stop need not wait for this before it ends the links.
+    shared.tasks.clone().spawn(async move {
+        let _seat = seat;
+        tokio::select! {
+            () = lost.wait() => {}
+            () = linger(stream, &shared.limits) => {}
+        }
+    });
+}
+
+/// The conversation with a client. Returns the connection if it is to be closed gently, and closes it otherwise.
+async fn talk(
+    shared: &Arc<Shared>,
+    seat: &Seat,
+    stream: Tcp,
+    peer: SocketAddr,
+    turns: Arc<Turns>,
+) -> Option<Stream> {
+    let mut stream = match secure(shared, stream).await {
+        Ok(stream) => stream,
+        Err(reason) => {
+            debug!(%peer, reason, "client lost");
+            return None;
+        }
+    };
+    let mut client = Client::new(Arc::clone(shared), seat, peer, turns);
     match client.converse(&mut stream).await {
         Ok(End::Closed) => {
             // Over TLS an end that nobody has announced could be somebody else's doing.
@@ -38,15 +75,12 @@ pub(super) async fn serve(seat: Seat, stream: Tcp, peer: SocketAddr, turns: Arc<
         }
         Ok(End::Gently(reason)) => {
             debug!(%peer, reason, "closing client gently");
-            // The conversation is over: a stop need not wait for this before it ends the links.
-            shared.tasks.clone().spawn(async move {
-                linger(stream, &shared.limits).await;
-                drop(seat);
-            });
+            return Some(stream);
         }
         Ok(End::AtOnce(reason)) => debug!(%peer, reason, "closing client"),
         Err(error) => debug!(%peer, %error, "client lost"),
     }
+    None
 }
 
 /// Shakes hands, if clients are served over TLS. Takes no longer than a line may.
@@ -94,9 +128,11 @@ impl Turn {
     }
 }
 
-struct Client {
+struct Client<'a> {
     shared: Arc<Shared>,
+    seat: &'a Seat,
     peer: SocketAddr,
+    new_ids: NewIds,
     turns: Arc<Turns>,
     turn: Turn,
     lines: Lines,
@@ -112,11 +148,11 @@ struct Client {
     begun: Option<Instant>,
 }
 
-impl Client {
-    fn new(shared: Arc<Shared>, peer: SocketAddr, turns: Arc<Turns>) -> Client {
+impl Client<'_> {
+    fn new(shared: Arc<Shared>, seat: &Seat, peer: SocketAddr, turns: Arc<Turns>) -> Client<'_> {
         let now = Instant::now();
         Client {
-            lines: Lines::new(shared.limits.line_bytes),
+            lines: Lines::with_room(shared.limits.line_bytes, shared.limits.client_receive_buffer as usize),
             answers: Answers::default(),
             input: Input::Open,
             received: clock(),
@@ -125,7 +161,9 @@ impl Client {
             begun: None,
             turn: Turn::default(),
             turns,
+            new_ids: NewIds::default(),
             shared,
+            seat,
             peer,
         }
     }
@@ -163,7 +201,7 @@ impl Client {
                     }
                     alarm.as_mut().reset(deadline);
                 }
-                answer = fetching.first() => self.take_places(&answer),
+                () = fetching.any() => self.take_places(),
                 done = exchange(stream, room, sendable) => self.note(done?),
             }
         }
@@ -175,10 +213,12 @@ impl Client {
         let was_owed = !self.answers.sendable().is_empty();
         let mut answered = false;
         let mut promise = Promise::Now;
+        let admitted = self.new_ids_left();
         if !self.is_held_up()
             && let Some(mut piece) = self.lines.next_line()
         {
             let mut store = lock(&self.shared);
+            store.node.admit_new_ids(admitted);
             let head = store.node.table().head();
             loop {
                 answered = true;
@@ -186,7 +226,7 @@ impl Client {
                 match piece {
                     Piece::Line(line) => {
                         self.turn.bytes += line.len();
-                        answer_line(
+                        let valid = answer_line(
                             &mut store.node,
                             &self.shared,
                             &mut self.answers,
@@ -194,6 +234,10 @@ impl Client {
                             line,
                             self.received,
                         );
+                        if !valid && begins_http(line) {
+                            self.input = Input::Closed("it speaks HTTP");
+                            self.lines.discard();
+                        }
                     }
                     Piece::TooLong(line) => {
                         let shown = &line[..line.len().min(self.shared.limits.echo_bytes)];
@@ -212,10 +256,13 @@ impl Client {
                     None => break,
                 }
             }
+            let taken = admitted - store.node.new_ids_left();
             promise = self.shared.record(&mut store);
             if store.node.table().head() != head {
                 self.shared.announce_growth();
             }
+            drop(store);
+            self.note_new_ids(taken);
         }
         let now = Instant::now();
         if answered || !self.lines.is_begun() {
@@ -230,11 +277,33 @@ impl Client {
         promise
     }
 
+    /// How many new ids may be taken from this client now.
+    fn new_ids_left(&mut self) -> u32 {
+        if self.shared.memory.is_full() {
+            return 0;
+        }
+        let (limits, now) = (&self.shared.limits, self.shared.now());
+        let of_address = self.shared.new_ids.left(self.seat.origin(), now, limits.new_ids_per_address);
+        self.new_ids.left(now, limits.new_ids_per_connection).min(of_address)
+    }
+
+    fn note_new_ids(&mut self, taken: u32) {
+        if taken > 0 {
+            self.new_ids.took(taken);
+            self.shared.new_ids.took(self.seat.origin(), taken);
+        }
+    }
+
     /// Whether lines that have come must wait.
     fn is_held_up(&self) -> bool {
         let limits = &self.shared.limits;
-        self.answers.fetching() >= limits.whatsat_per_connection
-            || self.answers.held() >= limits.unread_answers
+        let fetching = self.answers.fetching();
+        let held = self.answers.held();
+        // Answers are fetched beside each other, but not if that could make many large ones wait here.
+        let expected = (fetching + 1) * self.shared.places_bytes.load(Ordering::Relaxed);
+        fetching >= limits.whatsat_per_connection
+            || held >= limits.answers_kept()
+            || fetching > 0 && held + expected > limits.places_body_bytes
     }
 
     fn wants_input(&self) -> bool {
@@ -254,18 +323,19 @@ impl Client {
             }
             Some(_) => {
                 self.received = clock();
+                self.seat.note_heard(self.shared.now());
                 self.turn.lines += READ_AS_LINES;
             }
             None => {}
         }
     }
 
-    fn take_places(&mut self, answer: &[u8]) {
+    fn take_places(&mut self) {
         self.active = Instant::now();
         if self.answers.sendable().is_empty() {
             self.taken = self.active;
         }
-        self.answers.fetched(answer);
+        self.answers.release();
     }
 
     /// Takes what the client has sent already, before the node stops listening to it.
@@ -300,7 +370,7 @@ impl Client {
     }
 }
 
-/// Answers one line, or begins to.
+/// Answers one line, or begins to. Returns whether it was a valid command.
 fn answer_line(
     node: &mut Node,
     shared: &Arc<Shared>,
@@ -308,7 +378,7 @@ fn answer_line(
     peer: SocketAddr,
     line: &[u8],
     received: Time,
-) {
+) -> bool {
     let logged = enabled!(Level::DEBUG);
     if logged {
         debug!(%peer, line = %line.escape_ascii(), "received");
@@ -320,8 +390,12 @@ fn answer_line(
             if logged {
                 debug!(%peer, line = %out[start..].trim_ascii_end().escape_ascii(), "answered");
             }
+            !out[start..].starts_with(INVALID)
         }
-        Answer::Places { at, query } => answers.fetch(look_around(Arc::clone(shared), peer, at, query)),
+        Answer::Places { at, query } => {
+            answers.fetch(look_around(Arc::clone(shared), peer, at, query));
+            true
+        }
     }
 }
 
@@ -332,6 +406,7 @@ async fn look_around(shared: Arc<Shared>, peer: SocketAddr, at: Box<[u8]>, query
         () = shared.stop_places.cancelled() => error_object(&PlacesError::Stopping.to_string()),
         json = shared.places.answer(&query) => json,
     };
+    shared.note_places(json.len());
     debug!(%peer, line = %at.escape_ascii(), places_bytes = json.len(), "answered");
     let mut answer = Vec::new();
     places_answer(&mut answer, &at, &json);

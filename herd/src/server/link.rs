@@ -2,19 +2,21 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::yield_now;
 use tokio::time::{sleep_until, timeout};
-use tracing::{Level, debug, enabled, error, info, warn};
+use tracing::{Level, debug, enabled, error, info};
 
 use super::linger::linger;
+use super::seats::{Lost, Seat};
 use super::{Shared, lock};
 use crate::message::{Lines, Piece};
 use crate::net::{Stream, exchange};
 use crate::node::{Link, LinkEnd, LinkEvent, NeighbourId, Node, Outcome};
 use crate::tls::Certificate;
+
+/// The event of a connection on the link port, or one that was dialled, that did not become a link.
+pub(super) const NO_LINK: &str = "no link";
 
 /// Serves a link from hello to goodbye, and says why it ended. `handshake` is given back once the link is up, or
 /// the connection closed.
@@ -22,7 +24,7 @@ pub(super) async fn serve(
     shared: Arc<Shared>,
     mut stream: Stream,
     link: Link,
-    handshake: Option<OwnedSemaphorePermit>,
+    handshake: Option<(Seat, Lost)>,
 ) -> LinkEnd {
     let peer = stream.peer_addr().map_or_else(|error| error.to_string(), |address| address.to_string());
     let lines = Lines::new(shared.limits.link_line_bytes);
@@ -45,16 +47,20 @@ pub(super) async fn serve(
         end if task.link.is_complete() => info!(neighbour, peer, reason = %end, "link down"),
         LinkEnd::Duplicate => debug!(neighbour, peer, reason = %end, "link closed"),
         end => {
+            let reason = end.to_string().escape_debug().to_string();
             if task.handshake.is_some() {
-                task.shared.links_refused.fetch_add(1, Ordering::Relaxed);
+                task.shared.refuse_link(NO_LINK, Some(&neighbour), &reason, &peer);
+            } else {
+                task.shared.warn(NO_LINK, Some(&neighbour), &reason, &peer);
             }
-            warn!(neighbour, peer, reason = %end.to_string().escape_debug(), "no link");
         }
     }
-    let LinkTask { shared, out, sent, handshake, .. } = task;
+    let LinkTask { shared, out, sent, mut handshake, .. } = task;
     shared.tasks.clone().spawn(async move {
-        say_goodbye(&shared, stream, &out[sent..]).await;
-        drop(handshake);
+        tokio::select! {
+            () = lost(&mut handshake) => {}
+            () = say_goodbye(&shared, stream, &out[sent..]) => {}
+        }
     });
     end
 }
@@ -62,7 +68,8 @@ pub(super) async fn serve(
 struct LinkTask {
     shared: Arc<Shared>,
     link: Link,
-    handshake: Option<OwnedSemaphorePermit>,
+    /// Held until the link is up.
+    handshake: Option<(Seat, Lost)>,
     lines: Lines,
     out: Vec<u8>,
     sent: usize,
@@ -101,6 +108,7 @@ impl LinkTask {
             tokio::select! {
                 biased;
                 () = stop.cancelled(), if !is_stopping => {}
+                () = lost(&mut self.handshake), if self.handshake.is_some() => return Err(LinkEnd::Crowded),
                 done = exchange(stream, Some(self.lines.room()), &self.out[self.sent..]) => {
                     let done = done.map_err(connection)?;
                     self.sent += done.written.unwrap_or_default();
@@ -136,6 +144,7 @@ impl LinkTask {
     /// Takes the lines that have come, with the node locked once for all of them.
     fn receive(&mut self) -> Result<(), LinkEnd> {
         let now = self.shared.now();
+        let memory_is_full = self.shared.memory.is_full();
         let mut store = lock(&self.shared);
         let node = &mut store.node;
         let (mut grown, mut up) = (false, false);
@@ -146,6 +155,10 @@ impl LinkTask {
                 break;
             };
             debug!(from = name(node, self.link.neighbour()), line = %line.escape_ascii(), "heard");
+            if memory_is_full && self.link.would_add_client(node, line) {
+                result = Err(LinkEnd::MemoryFull);
+                break;
+            }
             match self.link.receive(node, line, now) {
                 Ok(None | Some(LinkEvent::Update(Outcome::Stale))) => {}
                 Ok(Some(LinkEvent::Update(Outcome::Fresh))) => grown = true,
@@ -155,7 +168,9 @@ impl LinkTask {
                     grown = true;
                 }
                 Ok(Some(LinkEvent::Unacceptable)) => {
-                    warn!(from = name(node, self.link.neighbour()), line = %line.escape_ascii(), "update skipped");
+                    let neighbour = name(node, self.link.neighbour());
+                    let line = line.escape_ascii().to_string();
+                    self.shared.warn("update skipped", Some(neighbour), &line, "");
                 }
                 Ok(Some(LinkEvent::Synced)) => {
                     info!(neighbour = name(node, self.link.neighbour()), "link in sync");
@@ -184,6 +199,14 @@ impl LinkTask {
 
     fn neighbour_name(&self) -> String {
         name(&lock(&self.shared).node, self.link.neighbour()).to_owned()
+    }
+}
+
+/// Waits until a connection that is not a link yet has to make room; for ever when it is one.
+async fn lost(handshake: &mut Option<(Seat, Lost)>) {
+    match handshake {
+        Some((_, lost)) => lost.wait().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -19,6 +19,17 @@ pub(super) fn text(status: &Status) -> String {
     metrics.gauge("ready", "Whether the node can do what it is for", u64::from(status.ready));
     metrics.gauge("clients", "Clients whose location is known", status.clients as u64);
     metrics.gauge("clients_limit", "Clients whose location may be known", status.clients_limit as u64);
+    metrics.counter(
+        "new_ids_refused",
+        "Reports refused because their client ids were new",
+        status.new_ids_refused,
+    );
+    metrics.gauge("memory_bytes", "Resident memory of the process", status.memory_bytes);
+    metrics.gauge(
+        "memory_limit_bytes",
+        "Memory beyond which new client ids are refused",
+        status.memory_limit_bytes,
+    );
     metrics.gauge("sequence", "Last sequence of the change log", status.sequence);
     metrics.gauge("client_connections", "Connections of clients", status.connections as u64);
     metrics.counter("client_connections_refused", "Connections beyond the limit", status.connections_refused);

@@ -12,9 +12,14 @@ mod dial;
 mod keeper;
 mod linger;
 mod link;
+mod memory;
 mod metrics;
+mod new_ids;
+mod repeats;
+mod seats;
 mod status;
 mod store;
+mod tick;
 mod turns;
 mod workers;
 
@@ -34,11 +39,15 @@ use tokio_util::task::TaskTracker;
 use crate::ambient;
 use crate::config::Member;
 use crate::message::Time;
-use crate::net::{self, Listener};
+use crate::net::{self, Held, Listener};
 use crate::node::{Limits, LinkId};
 use crate::places::Places;
 use crate::tls::Encryption;
 use keeper::Keeper;
+use memory::Memory;
+use new_ids::NewIdsByAddress;
+use repeats::{Event, Repeats};
+use seats::{Seats, WhenFull};
 use store::Promise;
 use workers::Workers;
 
@@ -63,6 +72,15 @@ pub struct Server {
     clients: Listener,
     links: Listener,
     admin: Option<Listener>,
+}
+
+/// The admin port.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// Where it listens: on loopback.
+    pub address: SocketAddr,
+    /// The names of hosts by which it may be asked, besides IP addresses and `localhost`.
+    pub hosts: Vec<String>,
 }
 
 /// The addresses that a node listens on.
@@ -115,12 +133,21 @@ struct Shared {
     synced: watch::Sender<u64>,
     /// Ticks when a link has come or gone.
     link_change: watch::Sender<()>,
-    /// Clients connected.
-    clients: AtomicUsize,
+    client_seats: Seats,
+    /// For connections on the link port that are not links yet.
+    link_seats: Seats,
+    admin_seats: Seats,
+    /// The names of hosts by which the admin port may be asked.
+    admin_hosts: Vec<String>,
+    new_ids: NewIdsByAddress,
+    memory: Memory,
+    repeats: Repeats,
     /// Clients refused since the start.
     refused: AtomicU64,
     workers: Workers,
     places: Places,
+    /// How large answers of the Places service are: the largest of late, in bytes.
+    places_bytes: AtomicUsize,
     encryption: Arc<Encryption>,
     /// Connections on the link port that did not become links, and were not of a neighbour that has another one.
     links_refused: AtomicU64,
@@ -140,13 +167,13 @@ struct Shared {
 }
 
 impl Server {
-    /// Listens where `member` says, to serve clients with so many threads; and at `admin`, for whoever looks after the node.
+    /// Listens where `member` says, to serve clients with so many threads; and at `admin`, for operators.
     ///
     /// # Errors
     /// An address is taken or not allowed, or there are no threads left. Nothing is left open then.
     pub async fn bind(
         member: &Member,
-        admin: Option<SocketAddr>,
+        admin: Option<Admin>,
         threads: usize,
         store: Store,
         places: Places,
@@ -156,30 +183,42 @@ impl Server {
         if encryption.links.is_none() && !net::is_this_machine(member.link) {
             return Err(StartError::LinkNotLoopback(member.link));
         }
+        let admin_hosts = admin.as_ref().map_or_else(Vec::new, |admin| admin.hosts.clone());
+        let admin = admin.map(|admin| admin.address);
         if let Some(outside) = admin.filter(|address| !net::is_this_machine(*address)) {
             return Err(StartError::AdminNotLoopback(outside));
         }
-        let listen = async |what, address| {
-            net::listen(address).await.map_err(|error| StartError::Listen { what, address, error })
+        let listen = async |what, address, held| {
+            net::listen(address, held).await.map_err(|error| StartError::Listen { what, address, error })
         };
-        let clients = listen("clients", member.client).await?;
-        let links = listen("neighbours", member.link).await?;
+        let limits = store.node.limits();
+        let (send, receive) = (limits.client_send_buffer, limits.client_receive_buffer);
+        let held = Held { send, receive, stall: limits.unread_stall };
+        let clients = listen("clients", member.client, Some(held)).await?;
+        let links = listen("neighbours", member.link, None).await?;
         let admin = match admin {
-            Some(address) => Some(listen("admin", address).await?),
+            Some(address) => Some(listen("admin", address, Some(held)).await?),
             None => None,
         };
         let (keeper, wakes) = Keeper::new();
+        let limits = limits.clone();
         let shared = Arc::new(Shared {
-            limits: store.node.limits().clone(),
             synced: watch::Sender::new(store.settled()),
             store: Mutex::new(store),
             log_growth: Notify::new(),
             keeper,
             link_change: watch::Sender::new(()),
-            clients: AtomicUsize::new(0),
+            client_seats: Seats::new(limits.client_connections, WhenFull::Refuse),
+            link_seats: Seats::new(limits.link_handshakes, WhenFull::ReplaceOldest),
+            admin_seats: Seats::new(limits.admin_connections, WhenFull::ReplaceOldest),
+            admin_hosts,
+            new_ids: NewIdsByAddress::default(),
+            memory: Memory::new(limits.memory_bytes),
+            repeats: Repeats::new(limits.log_repeat),
             refused: AtomicU64::new(0),
             workers: Workers::start(threads).map_err(StartError::Threads)?,
             places,
+            places_bytes: AtomicUsize::new(0),
             encryption,
             links_refused: AtomicU64::new(0),
             next_link: AtomicU64::new(0),
@@ -189,6 +228,7 @@ impl Server {
             stop_links: CancellationToken::new(),
             conversations: TaskTracker::new(),
             tasks: TaskTracker::new(),
+            limits,
         });
         if lock(&shared).durability != Durability::Off {
             wakes.keep(Arc::clone(&shared)).map_err(StartError::Threads)?;
@@ -213,6 +253,7 @@ impl Server {
     pub async fn run(self, neighbours: impl IntoIterator<Item = (String, SocketAddr)>) {
         let Server { shared, member, clients, links, admin } = self;
         for (name, address) in neighbours {
+            shared.link_seats.favour(address.ip());
             let id = lock(&shared).node.neighbour(&name);
             if let Some(id) = id {
                 shared.tasks.spawn(dial::keep_linked(Arc::clone(&shared), id, name, address));
@@ -222,6 +263,7 @@ impl Server {
             // Not waited for: whoever looks has to take what there is when the node stops.
             tokio::spawn(admin::serve(Arc::clone(&shared), admin));
         }
+        shared.tasks.spawn(tick::run(Arc::clone(&shared)));
         shared.tasks.spawn(accept::links(Arc::clone(&shared), links));
         shared.tasks.spawn(accept::clients(Arc::clone(&shared), clients));
         tracing::info!(name = member.name, clients = %member.client, links = %member.link, "node started");
@@ -273,6 +315,23 @@ impl Shared {
                 lock(self).promise() != Promise::Never
             }
         }
+    }
+
+    /// Notes how large an answer of the Places service was. A single large one is forgotten after a while.
+    fn note_places(&self, bytes: usize) {
+        let of_late = self.places_bytes.load(Ordering::Relaxed);
+        self.places_bytes.store(bytes.max(of_late - of_late / 16), Ordering::Relaxed);
+    }
+
+    /// Counts a connection on the link port that did not become a link, and warns of it.
+    fn refuse_link(&self, what: &'static str, neighbour: Option<&str>, reason: &str, peer: &str) {
+        self.links_refused.fetch_add(1, Ordering::Relaxed);
+        self.warn(what, neighbour, reason, peer);
+    }
+
+    /// Warns of something that strangers or neighbours can make happen again and again.
+    fn warn(&self, what: &'static str, neighbour: Option<&str>, reason: &str, peer: &str) {
+        self.repeats.warn(self.now(), Event { what, neighbour, reason, peer });
     }
 
     /// Monotonic time, as the links count it.

@@ -6,6 +6,7 @@ use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
 
+use super::memory::resident;
 use super::{Shared, lock};
 use crate::node::{ClientCounters, LinkCounters};
 
@@ -23,6 +24,11 @@ pub(super) struct Status {
     /// Clients whose location is known, how many there may be, and the last sequence of the change log.
     pub(super) clients: usize,
     pub(super) clients_limit: usize,
+    /// Reports refused because their ids were new, and there was no room or too many came at once.
+    pub(super) new_ids_refused: u64,
+    /// Memory that the process has resident, and how much it may have; 0 where that is not known.
+    pub(super) memory_bytes: u64,
+    pub(super) memory_limit_bytes: u64,
     pub(super) sequence: u64,
     pub(super) connections: usize,
     pub(super) connections_refused: u64,
@@ -69,6 +75,13 @@ impl Status {
         if !neighbours.is_empty() && !neighbours.iter().any(|neighbour| neighbour.linked) {
             reasons.push("no neighbour is linked".to_owned());
         }
+        if node.is_full() {
+            let clients = node.table().len();
+            reasons.push(format!("the table of clients is full with {clients}: new ids are refused"));
+        }
+        if shared.memory.is_full() {
+            reasons.push("the memory of the process is full: new ids are refused".to_owned());
+        }
         if shared.stop.is_cancelled() {
             reasons.push("the node is stopping".to_owned());
         }
@@ -81,8 +94,11 @@ impl Status {
             journal_bytes: store.journal_bytes(),
             clients: node.table().len(),
             clients_limit: node.limits().distinct_clients,
+            new_ids_refused: node.ids_refused(),
+            memory_bytes: resident().unwrap_or_default(),
+            memory_limit_bytes: shared.memory.bound().unwrap_or_default(),
             sequence: node.table().head(),
-            connections: shared.clients.load(Ordering::Relaxed),
+            connections: shared.client_seats.taken(),
             connections_refused: shared.refused.load(Ordering::Relaxed),
             lines: node.lines(),
             links: node.counters(),

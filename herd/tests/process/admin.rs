@@ -7,9 +7,14 @@ use crate::support::{DEADLINE, IAMAT, Node, wait_until};
 
 /// The answer of a node's admin port: its first line, and its body.
 pub(crate) fn get(node: &Node, path: &str) -> (String, String) {
+    request(node, &format!("GET {path} HTTP/1.0\r\n\r\n"))
+}
+
+/// The same for any request after which the node closes the connection.
+fn request(node: &Node, request: &str) -> (String, String) {
     let mut stream = TcpStream::connect(node.admin.expect("an admin port")).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -63,6 +68,56 @@ fn a_node_without_any_link_is_not_ready_and_says_why() {
 }
 
 #[test]
+fn a_request_for_another_host_is_misdirected() {
+    let table = "name = \"one\"\n[admin]\nhosts = [\"herd.example.org\"]\n";
+    let alone = "[[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:0\"\n";
+    let node = Node::run("Alford", "admin-host", &format!("{table}{alone}"), |command| {
+        command.args(["--admin-address", "127.0.0.1:0"])
+    });
+    for path in ["/healthz", "/status", "/nothing"] {
+        let ask = |host: &str| {
+            request(&node, &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).0
+        };
+        assert_eq!(ask("evil.example.org"), "HTTP/1.1 421 Misdirected Request", "{path}");
+        for own in ["127.0.0.1", "[::1]:1", "localhost:12680", "herd.example.org"] {
+            assert!(!ask(own).contains("421"), "{own}{path}");
+        }
+    }
+}
+
+#[test]
+fn silent_connections_to_the_admin_port_neither_keep_others_out_nor_use_up_the_files() {
+    let alone =
+        "name = \"one\"\n[[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:0\"\n";
+    let node = Node::run_by(&["prlimit", "--nofile=200:200"], "Alford", "admin-crowd", alone, |command| {
+        command.args(["--admin-address", "127.0.0.1:0"])
+    });
+    let crowd: Vec<TcpStream> = (0..400).map(|_| TcpStream::connect(node.admin.unwrap()).unwrap()).collect();
+    assert_eq!(get(&node, "/healthz").1, "ok\n");
+    assert_eq!(node.ask(b"x\n"), "? x\n");
+    let mut neighbour = TcpStream::connect(node.link).unwrap();
+    neighbour.set_read_timeout(Some(DEADLINE)).unwrap();
+    neighbour.write_all(b"no TLS\n").unwrap();
+    assert!(neighbour.read(&mut [0; 8]).is_ok(), "the link port answers");
+    drop(crowd);
+}
+
+#[test]
+fn a_connection_that_sends_no_request_is_closed() {
+    let node = Node::start_with("admin-silent", "admin_patience = \"50ms\"", |command| {
+        command.args(["--admin-address", "127.0.0.1:0"])
+    });
+    for head in ["", "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"] {
+        let mut stream = TcpStream::connect(node.admin.unwrap()).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(!answer.contains("200"), "{answer}");
+    }
+}
+
+#[test]
 fn what_the_rules_for_prometheus_watch_is_what_a_node_tells() {
     let args = ["--admin-address", "127.0.0.1:0"];
     let node = Node::start_awaiting_with("Alford", "Parker", "rules", &args);
@@ -81,7 +136,7 @@ fn what_the_rules_for_prometheus_watch_is_what_a_node_tells() {
 #[test]
 fn clients_get_no_http_and_the_admin_port_stays_on_loopback() {
     let node = start("no-http");
-    assert_eq!(node.ask(b"GET /status HTTP/1.0\r\n\r\n"), "? GET /status HTTP/1.0\n? \n");
+    assert_eq!(node.ask(b"GET /status HTTP/1.0\r\n\r\n"), "? GET /status HTTP/1.0\n");
     let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("herd"));
     let output =
         command.args(["Alford", "--client-address", "127.0.0.1:0", "--admin-address", "0.0.0.0:0"]).output();

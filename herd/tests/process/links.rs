@@ -44,7 +44,7 @@ fn alford(test: &str, folder: &Path, files: &LinkFiles) -> Node {
         command
             .arg("--log-file")
             .arg(folder.join("log"))
-            .args(["--admin-address", "127.0.0.1:0"])
+            .args(["--admin-address", "127.0.0.1:0", "--log-level", "debug"])
             .args(names(files))
     })
 }

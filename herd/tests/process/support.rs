@@ -66,6 +66,19 @@ impl Node {
         Node::run(name, test, &format!("name = \"pair\"\n{this}{that}"), more)
     }
 
+    /// The same with the end of a herd file, such as a `[limits]` table.
+    pub(crate) fn start_beside_with_limits(
+        name: &str,
+        (other, running): (&str, &Node),
+        test: &str,
+        limits: &str,
+    ) -> Node {
+        let this = node_table(name, "127.0.0.1:0", Some(other));
+        let that = node_table(other, &running.link.to_string(), Some(name));
+        let herd = format!("name = \"pair\"\n{this}{that}{limits}");
+        Node::run(name, test, &herd, |command| command.args(["--admin-address", "127.0.0.1:0"]))
+    }
+
     /// Starts `name`, whose only neighbour will dial it.
     pub(crate) fn start_awaiting(name: &str, neighbour: &str, test: &str) -> Node {
         Node::start_awaiting_with(name, neighbour, test, &[])
@@ -73,10 +86,21 @@ impl Node {
 
     /// The same, with more said on the command line.
     pub(crate) fn start_awaiting_with(name: &str, neighbour: &str, test: &str, args: &[&str]) -> Node {
+        Node::start_awaiting_with_limits(name, neighbour, test, "", args)
+    }
+
+    /// The same with the end of a herd file, such as a `[limits]` table.
+    pub(crate) fn start_awaiting_with_limits(
+        name: &str,
+        neighbour: &str,
+        test: &str,
+        limits: &str,
+        args: &[&str],
+    ) -> Node {
         // Nobody listens on port 1, so it is the neighbour that makes the link.
         let this = node_table(name, "127.0.0.1:0", Some(neighbour));
         let that = node_table(neighbour, "127.0.0.1:1", Some(name));
-        Node::run(name, test, &format!("name = \"pair\"\n{this}{that}"), |command| command.args(args))
+        Node::run(name, test, &format!("name = \"pair\"\n{this}{that}{limits}"), |command| command.args(args))
     }
 
     /// Starts a node of a herd file's text.

@@ -1,0 +1,89 @@
+//! Log lines that strangers can cause.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+/// Warnings of events that can repeat without end. The first of its kind is logged at once; those that follow are
+/// counted, and one line a while says how many there were, so that nobody can make the log grow. At debug all are
+/// logged.
+#[derive(Debug)]
+pub(super) struct Repeats {
+    every: Duration,
+    kinds: Mutex<BTreeMap<Kind, Tally>>,
+}
+
+/// Something that happened to a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Event<'a> {
+    pub(super) what: &'static str,
+    /// The neighbour that it is about, if that is known.
+    pub(super) neighbour: Option<&'a str>,
+    pub(super) reason: &'a str,
+    /// Where the other side is. Events of different peers are of the same kind.
+    pub(super) peer: &'a str,
+}
+
+/// What events have in common that are counted together.
+type Kind = (&'static str, Option<String>, String);
+
+#[derive(Debug)]
+struct Tally {
+    /// When it was last logged.
+    logged: Duration,
+    /// Events since.
+    more: u64,
+    /// Where the latest of them came from.
+    peer: String,
+}
+
+/// Kinds told apart at once. Reasons can hold what a stranger has sent; those beyond are counted together.
+const KINDS: usize = 32;
+
+impl Repeats {
+    /// One line of a kind in `every`; each event, if that is zero.
+    pub(super) fn new(every: Duration) -> Repeats {
+        Repeats { every, kinds: Mutex::default() }
+    }
+
+    /// Warns of an event.
+    pub(super) fn warn(&self, now: Duration, event: Event<'_>) {
+        let Event { what, neighbour, reason, peer } = event;
+        if self.every.is_zero() {
+            return warn!(neighbour, peer, reason, "{what}");
+        }
+        let mut kinds = self.lock();
+        let mut kind = (what, neighbour.map(str::to_owned), reason.to_owned());
+        if kinds.len() >= KINDS && !kinds.contains_key(&kind) {
+            kind = (what, None, "various reasons".to_owned());
+        }
+        if let Some(tally) = kinds.get_mut(&kind) {
+            tally.more += 1;
+            peer.clone_into(&mut tally.peer);
+            return debug!(neighbour, peer, reason, "{what}");
+        }
+        warn!(neighbour, peer, reason, "{what}");
+        kinds.insert(kind, Tally { logged: now, more: 0, peer: String::new() });
+    }
+
+    /// Logs what has been counted for long enough. To be called about once a second.
+    pub(super) fn flush(&self, now: Duration) {
+        self.lock().retain(|(what, neighbour, reason), tally| {
+            if now < tally.logged + self.every {
+                return true;
+            }
+            let (times, peer) = (std::mem::take(&mut tally.more), &tally.peer);
+            if times > 0 {
+                warn!(neighbour, peer, reason, times, "{what}, again");
+            }
+            tally.logged = now;
+            times > 0
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Kind, Tally>> {
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,270 @@
+//! Who may be connected to a port at once.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+/// The connections that a port serves at once, up to a bound, shared fairly between addresses.
+///
+/// While there is room, every connection gets a seat. When there is none, a connection from an address with
+/// fewer seats takes one from the address with the most: there, from the connection that has been silent for the
+/// longest. So one address can use all seats, but cannot keep others out.
+#[derive(Clone, Debug)]
+pub(super) struct Seats(Arc<Mutex<Table>>);
+
+/// What happens to a connection that finds no seat, and whose address has its share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WhenFull {
+    /// It is refused.
+    Refuse,
+    /// It takes the seat of the connection of its own address that has been silent for the longest.
+    ReplaceOldest,
+}
+
+#[derive(Debug)]
+struct Table {
+    most: usize,
+    when_full: WhenFull,
+    /// Addresses that others cannot crowd out.
+    favoured: Vec<Origin>,
+    next: u64,
+    taken: usize,
+    by_origin: HashMap<Origin, BTreeMap<u64, Taken>>,
+    /// Every origin with how many seats it has, in that order.
+    by_share: BTreeSet<(usize, Origin)>,
+}
+
+/// Whom a connection counts for: an IPv4 address, or an IPv6 network of 64 bits, which is what one host is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Origin(IpAddr);
+
+#[derive(Debug)]
+struct Taken {
+    /// When its connection was last heard; 0 when it never was.
+    heard: Arc<AtomicU64>,
+    /// Dropped when the seat is given to another.
+    _keep: oneshot::Sender<()>,
+}
+
+/// A seat, given back when dropped.
+#[derive(Debug)]
+pub(super) struct Seat {
+    seats: Seats,
+    origin: Origin,
+    number: u64,
+    heard: Arc<AtomicU64>,
+}
+
+/// Tells when a seat has been given to another connection: its own connection is to be closed then.
+#[derive(Debug)]
+pub(super) struct Lost(oneshot::Receiver<()>);
+
+impl Origin {
+    pub(super) fn of(address: IpAddr) -> Origin {
+        match address.to_canonical() {
+            IpAddr::V6(address) => {
+                let network = address.to_bits() >> 64 << 64;
+                Origin(IpAddr::V6(network.into()))
+            }
+            address => Origin(address),
+        }
+    }
+}
+
+impl Seats {
+    /// At most `most` seats.
+    pub(super) fn new(most: usize, when_full: WhenFull) -> Seats {
+        Seats(Arc::new(Mutex::new(Table {
+            most,
+            when_full,
+            favoured: Vec::new(),
+            next: 0,
+            taken: 0,
+            by_origin: HashMap::new(),
+            by_share: BTreeSet::new(),
+        })))
+    }
+
+    /// Lets connections from an address take seats from all others, whatever share it has.
+    pub(super) fn favour(&self, address: IpAddr) {
+        self.lock().favoured.push(Origin::of(address));
+    }
+
+    /// Takes a seat for a connection from `address`, if there is one for it.
+    pub(super) fn take(&self, address: IpAddr) -> Option<(Seat, Lost)> {
+        let origin = Origin::of(address);
+        let mut table = self.lock();
+        if table.taken >= table.most {
+            let loser = table.loser_to(origin)?;
+            table.evict_oldest(loser);
+        }
+        let number = table.next;
+        table.next += 1;
+        let (keep, lost) = oneshot::channel();
+        let heard = Arc::new(AtomicU64::new(0));
+        table.insert(origin, number, Taken { heard: Arc::clone(&heard), _keep: keep });
+        drop(table);
+        Some((Seat { seats: self.clone(), origin, number, heard }, Lost(lost)))
+    }
+
+    /// Seats taken.
+    pub(super) fn taken(&self) -> usize {
+        self.lock().taken
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    /// Who loses a seat to a connection from `origin`, if anybody does.
+    fn loser_to(&self, origin: Origin) -> Option<Origin> {
+        let share = self.by_origin.get(&origin).map_or(0, BTreeMap::len);
+        let is_favoured = |origin: &Origin| self.favoured.contains(origin);
+        let stranger = self.by_share.iter().rev().find(|(_, other)| !is_favoured(other));
+        let largest = self.by_share.last();
+        match (stranger, largest) {
+            (Some((_, stranger)), _) if is_favoured(&origin) => Some(*stranger),
+            (Some((most, stranger)), _) if *most > share + 1 => Some(*stranger),
+            (_, Some((most, other))) if *most > share + 1 && !is_favoured(other) => Some(*other),
+            _ => (self.when_full == WhenFull::ReplaceOldest && share > 0).then_some(origin),
+        }
+    }
+
+    /// Takes the seat of the connection of `origin` that has been silent for the longest.
+    fn evict_oldest(&mut self, origin: Origin) {
+        let silent = self.by_origin.get(&origin).and_then(|seats| {
+            seats.iter().min_by_key(|(number, taken)| (taken.heard.load(Ordering::Relaxed), **number))
+        });
+        if let Some(number) = silent.map(|(number, _)| *number) {
+            self.remove(origin, number);
+        }
+    }
+
+    fn insert(&mut self, origin: Origin, number: u64, taken: Taken) {
+        let seats = self.by_origin.entry(origin).or_default();
+        let share = seats.len();
+        seats.insert(number, taken);
+        self.by_share.remove(&(share, origin));
+        self.by_share.insert((share + 1, origin));
+        self.taken += 1;
+    }
+
+    fn remove(&mut self, origin: Origin, number: u64) {
+        let Some(seats) = self.by_origin.get_mut(&origin) else { return };
+        let share = seats.len();
+        if seats.remove(&number).is_none() {
+            return;
+        }
+        self.taken -= 1;
+        self.by_share.remove(&(share, origin));
+        if share > 1 {
+            self.by_share.insert((share - 1, origin));
+        } else {
+            self.by_origin.remove(&origin);
+        }
+    }
+}
+
+impl Seat {
+    /// Notes that the connection was heard, at a time that counts from any fixed moment.
+    pub(super) fn note_heard(&self, now: Duration) {
+        self.heard.store((now.as_millis() as u64).max(1), Ordering::Relaxed);
+    }
+
+    /// Whom the connection counts for.
+    pub(super) fn origin(&self) -> Origin {
+        self.origin
+    }
+}
+
+impl Lost {
+    /// Waits until the seat has been given to another connection. Dropping the future loses nothing.
+    pub(super) async fn wait(&mut self) {
+        if !self.0.is_terminated() {
+            // Nothing is ever sent: the sender is dropped.
+            let _ = (&mut self.0).await;
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.seats.lock().remove(self.origin, self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(last: u8) -> IpAddr {
+        IpAddr::from([127, 0, 0, last])
+    }
+
+    fn take(seats: &Seats, last: u8, number: usize) -> Vec<(Seat, Lost)> {
+        (0..number).map(|_| seats.take(address(last)).unwrap()).collect()
+    }
+
+    fn is_lost((_, lost): &mut (Seat, Lost)) -> bool {
+        lost.0.try_recv() == Err(oneshot::error::TryRecvError::Closed)
+    }
+
+    #[test]
+    fn one_address_may_have_all_seats_and_no_more() {
+        let seats = Seats::new(3, WhenFull::Refuse);
+        let mut taken = take(&seats, 1, 3);
+        assert!(seats.take(address(1)).is_none());
+        taken.pop();
+        assert!(seats.take(address(1)).is_some());
+    }
+
+    #[test]
+    fn other_addresses_get_their_share_from_the_one_that_has_most() {
+        let seats = Seats::new(4, WhenFull::Refuse);
+        let mut crowd = take(&seats, 1, 4);
+        crowd[0].0.note_heard(Duration::from_secs(9));
+        let _others = take(&seats, 2, 2);
+        assert_eq!(crowd.iter_mut().map(is_lost).collect::<Vec<_>>(), [false, true, true, false]);
+        assert!(seats.take(address(2)).is_none(), "both have half");
+        assert_eq!(seats.taken(), 4);
+        drop(crowd);
+        assert_eq!(seats.taken(), 2);
+    }
+
+    #[test]
+    fn a_newer_connection_replaces_the_oldest_that_has_said_nothing() {
+        let seats = Seats::new(2, WhenFull::ReplaceOldest);
+        let mut first = take(&seats, 1, 2);
+        first[0].0.note_heard(Duration::ZERO);
+        let _next = seats.take(address(1)).unwrap();
+        assert_eq!(first.iter_mut().map(is_lost).collect::<Vec<_>>(), [false, true]);
+        let _after = seats.take(address(1)).unwrap();
+        assert!(!is_lost(&mut first[0]), "the silent one goes first");
+    }
+
+    #[test]
+    fn a_favoured_address_gets_in_whatever_its_share_is_and_is_not_crowded_out() {
+        let seats = Seats::new(4, WhenFull::ReplaceOldest);
+        seats.favour(address(1));
+        let mut neighbours = take(&seats, 1, 3);
+        let mut stranger = seats.take(address(2)).unwrap();
+        assert!(seats.take(address(3)).is_none(), "a stranger takes no seat from a neighbour");
+        neighbours.extend(seats.take(address(1)));
+        assert!(is_lost(&mut stranger));
+        assert!(!neighbours.iter_mut().any(is_lost));
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_address() {
+        let of = |text: &str| Origin::of(text.parse().unwrap());
+        assert_eq!(of("2001:db8:1:2:3::1"), of("2001:db8:1:2:9::9"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_eq!(of("::ffff:127.0.0.1"), of("127.0.0.1"));
+    }
+}

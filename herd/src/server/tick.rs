@@ -1,0 +1,56 @@
+//! What a node looks at by itself, a few times a second.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::warn;
+
+use super::{Shared, lock};
+
+/// How often.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// Runs until the node stops.
+pub(super) async fn run(shared: Arc<Shared>) {
+    let stop = shared.stop.clone();
+    stop.run_until_cancelled(async {
+        let mut ticks = interval(EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut full = Full::default();
+        loop {
+            ticks.tick().await;
+            let now = shared.now();
+            shared.memory.look();
+            shared.repeats.flush(now);
+            shared.new_ids.forget_before(now);
+            full.look(&shared, now);
+        }
+    })
+    .await;
+}
+
+/// Says that new clients are refused, once a while.
+#[derive(Default)]
+struct Full {
+    next: Duration,
+}
+
+impl Full {
+    fn look(&mut self, shared: &Shared, now: Duration) {
+        let store = lock(shared);
+        let (clients, table_full) = (store.node.table().len(), store.node.is_full());
+        let refused = store.node.ids_refused();
+        drop(store);
+        if now < self.next || !table_full && !shared.memory.is_full() {
+            return;
+        }
+        self.next = now + shared.limits.log_repeat;
+        if table_full {
+            warn!(clients, refused, "the table of clients is full: new ids are refused");
+        }
+        if let (true, Some(bound)) = (shared.memory.is_full(), shared.memory.bound()) {
+            warn!(clients, refused, bound, "the memory of this process is full: new ids are refused");
+        }
+    }
+}
