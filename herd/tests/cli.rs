@@ -3,16 +3,33 @@
 use std::fs::Permissions;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
 use assert_cmd::Command;
+use fixtures::checkout::{program, scratch};
+
+/// Longer than any of these commands takes.
+const DEADLINE: Duration = Duration::from_secs(20);
 
 fn herd() -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("herd"));
+    let mut command = Command::new(program("herd"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HERD_")) {
         command.env_remove(name);
     }
-    command.env("XDG_STATE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
+    command.env("XDG_STATE_HOME", folder().join("state")).timeout(DEADLINE);
     command
+}
+
+/// The folder of the test that runs: the test runner names its thread after it.
+fn folder() -> PathBuf {
+    scratch(thread::current().name().expect("a test should run in a thread of its own"))
+}
+
+/// A path in that folder.
+fn file(name: &str) -> String {
+    folder().join(name).display().to_string()
 }
 
 /// What a command that fails with this exit code writes to standard error.
@@ -24,7 +41,7 @@ fn stderr_of_failure(command: &mut Command, code: i32) -> String {
 
 /// A herd file of one node at the given addresses.
 fn herd_file(name: &str, client: &str, link: &str) -> String {
-    let path = format!("{}/{name}.toml", env!("CARGO_TARGET_TMPDIR"));
+    let path = file(&format!("{name}.toml"));
     let node =
         format!("name = \"one\"\n[[node]]\nname = \"Alford\"\nclient = \"{client}\"\nlink = \"{link}\"\n");
     std::fs::write(&path, node).unwrap();
@@ -62,7 +79,7 @@ fn an_unknown_name_is_answered_by_the_names_there_are() {
 #[test]
 fn what_a_terminal_would_obey_is_shown_instead() {
     let hostile = "\u{1b}]0;title\u{7}\u{202e}\u{9b}2J";
-    let file = format!("{}/hostile.toml", env!("CARGO_TARGET_TMPDIR"));
+    let file = file("hostile.toml");
     std::fs::write(&file, format!("name = \"x\"\n[[node]]\nname = \"{hostile}\"\n")).unwrap();
     for args in [
         &[hostile][..],
@@ -144,7 +161,7 @@ fn an_empty_key_is_no_key() {
 
 #[test]
 fn a_key_file_that_others_can_read_is_refused() {
-    let path = format!("{}/open-key", env!("CARGO_TARGET_TMPDIR"));
+    let path = file("open-key");
     std::fs::write(&path, "secret\n").unwrap();
     std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
     let stderr = stderr_of_failure(herd().args(["Alford", "--places-key-file", &path]), 2);
@@ -176,7 +193,7 @@ fn places_check_tells_an_unreachable_service_and_no_key() {
 
 #[test]
 fn check_config_passes_the_classroom_herds() {
-    let herds = format!("{}/../fixtures/herds", env!("CARGO_MANIFEST_DIR"));
+    let herds = fixtures::herds();
     let mut checked = 0;
     for file in std::fs::read_dir(herds).unwrap() {
         herd().arg("check-config").arg(file.unwrap().path()).assert().success();
@@ -187,7 +204,7 @@ fn check_config_passes_the_classroom_herds() {
 
 #[test]
 fn what_is_started_by_default_listens_on_loopback_only() {
-    let herds = format!("{}/../fixtures/herds", env!("CARGO_MANIFEST_DIR"));
+    let herds = fixtures::herds();
     for file in std::fs::read_dir(herds).unwrap() {
         // The built-in herd is one of them.
         let herd = herd::config::Herd::read(&file.unwrap().path()).unwrap();
@@ -206,7 +223,7 @@ fn what_is_started_by_default_listens_on_loopback_only() {
 
 #[test]
 fn check_config_tells_what_is_wrong_by_file_and_line() {
-    let path = format!("{}/wrong.toml", env!("CARGO_TARGET_TMPDIR"));
+    let path = file("wrong.toml");
     std::fs::write(&path, "name = \"x\"\n[[node]]\nname = \"A\"\nclient = \"127.0.0.1:1\"\nlink = \"nowhere\"\nneighbours = [\"B\"]\n").unwrap();
     let stderr = stderr_of_failure(herd().args(["check-config", &path]), 2);
     assert!(stderr.contains(&format!("{path}:5: `nowhere` is no address")), "{stderr}");
@@ -223,7 +240,7 @@ fn flags_that_take_back_each_other_are_usage_errors() {
 
 #[test]
 fn a_journal_is_looked_at_without_being_changed() {
-    let folder = format!("{}/journal", env!("CARGO_TARGET_TMPDIR"));
+    let folder = file("journal");
     std::fs::create_dir_all(&folder).unwrap();
     let file = format!("{folder}/journal");
     let journal = "be94ece8 JOURNAL 1 Alford\nabe91472 EPOCH 0361a8027139f407\n\
@@ -257,8 +274,7 @@ fn a_journal_is_looked_at_without_being_changed() {
 
 #[test]
 fn certificates_are_made_shown_and_not_made_twice() {
-    let folder = format!("{}/certs", env!("CARGO_TARGET_TMPDIR"));
-    let _ = std::fs::remove_dir_all(&folder);
+    let folder = file("certs");
     let refused = |args: &[&str], code| stderr_of_failure(herd().arg("certs").args(args), code);
     let made = |args: &[&str]| {
         let output = herd().arg("certs").args(args).assert().success().get_output().stdout.clone();
@@ -296,8 +312,7 @@ fn certificates_are_made_shown_and_not_made_twice() {
 
 #[test]
 fn certificates_that_cannot_be_used_are_told_before_the_node_starts() {
-    let folder = format!("{}/unusable-certs", env!("CARGO_TARGET_TMPDIR"));
-    let _ = std::fs::remove_dir_all(&folder);
+    let folder = file("unusable-certs");
     for args in [&["init", &folder][..], &["add", "Alford", &folder], &["add", "Bolden", &folder]] {
         herd().arg("certs").args(args).assert().success();
     }

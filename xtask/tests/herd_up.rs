@@ -4,9 +4,11 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use fixtures::checkout::{program, scratch};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -17,6 +19,9 @@ use xtask::workspace::{Profile, herd_binary};
 /// Longer than anything takes here: a test that waits so long has failed.
 const DEADLINE: Duration = Duration::from_secs(20);
 
+/// Longer than a command takes, the build of the node program included.
+const COMMAND: Duration = Duration::from_secs(300);
+
 /// A folder and ports for one herd, taken down at the end whatever happens.
 struct Checkout {
     folder: PathBuf,
@@ -25,13 +30,11 @@ struct Checkout {
 
 impl Checkout {
     fn new(test: &str) -> Checkout {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
-        let _ = fs::remove_dir_all(&folder);
-        Checkout { folder, ports: PortBlock::take(20).unwrap() }
+        Checkout { folder: scratch(test), ports: PortBlock::take(20).unwrap() }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("xtask"));
+        let mut command = Command::new(program("xtask"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HERD_")) {
             command.env_remove(name);
         }
@@ -40,7 +43,7 @@ impl Checkout {
     }
 
     fn xtask(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
+        assert_cmd::Command::from_std(self.command(arguments)).timeout(COMMAND).output().unwrap()
     }
 
     /// Runs a command that must succeed; returns its standard output.
@@ -71,20 +74,23 @@ impl Checkout {
         nodes
     }
 
-    /// How the first line begins that `tap` prints of a node while Alford is told something new.
-    fn tapped(&self, node: &str) -> String {
+    /// Reports to Alford until `tap` prints a line of `node` that begins like this. Which line comes first is open: the
+    /// update takes all ways through the herd at once.
+    fn wait_for_tap(&self, node: &str, start: &str) {
         let mut tap = self.command(&["tap", node]).stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(tap.stdout.take().unwrap()).lines();
-        let line = std::thread::spawn(move || lines.next().unwrap().unwrap());
+        let mut lines = BufReader::new(tap.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let wanted = start.to_owned();
+        let seen = thread::spawn(move || lines.any(|line| line.starts_with(&wanted)));
+        let deadline = Instant::now() + DEADLINE;
         for time in 2.. {
             self.run(&["say", "Alford", &format!("IAMAT kiwi +34.0-118.4 {time}")]);
-            if line.is_finished() {
+            if seen.is_finished() || Instant::now() > deadline {
                 break;
             }
         }
         tap.kill().unwrap();
         tap.wait().unwrap();
-        line.join().unwrap().split(' ').take(4).collect::<Vec<_>>().join(" ")
+        assert!(seen.join().unwrap(), "no line of {node} began with {start:?} within {DEADLINE:?}");
     }
 
     fn pids(&self) -> Vec<i32> {
@@ -104,11 +110,25 @@ fn runs(pid: i32) -> bool {
     state.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
+/// Waits until a process has ended, and says how. One that is late is killed.
+fn wait(process: &mut Child) -> ExitStatus {
+    let deadline = Instant::now() + DEADLINE;
+    while Instant::now() < deadline {
+        if let Some(status) = process.try_wait().unwrap() {
+            return status;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    process.kill().unwrap();
+    process.wait().unwrap();
+    panic!("the process has not ended within {DEADLINE:?}");
+}
+
 fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !condition() {
         assert!(Instant::now() < deadline, "waited {DEADLINE:?} until {what}");
-        std::thread::sleep(Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -131,7 +151,7 @@ fn a_detached_herd_lives_until_it_is_told_to_go_down() {
     assert!(answer.starts_with("AT Alford +") && answer.contains("\"status\" : \"OK\""), "{answer}");
     let log = checkout.run(&["herd-logs", "Alford"]);
     assert!(log.contains("IAMAT kiwi +34.0-118.4 1") && !log.contains('\u{1b}'), "{log}");
-    assert_eq!(checkout.tapped("Parker"), "from Alford AT Alford");
+    checkout.wait_for_tap("Parker", "from Alford AT Alford ");
     let pids = checkout.pids();
     checkout.run(&["herd-down"]);
     assert!(!pids.into_iter().any(runs));
@@ -251,11 +271,13 @@ fn a_herd_in_the_foreground_ends_with_a_signal() {
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         let mut command = checkout.command(&["herd-up", "--base-port", &port]);
         let mut herd_up = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut lines = BufReader::new(herd_up.stdout.take().unwrap()).lines().map(Result::unwrap);
-        assert!(lines.any(|line| line == "Ctrl-C stops the herd."));
+        let mut lines = BufReader::new(herd_up.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let ready = thread::spawn(move || lines.any(|line| line == "Ctrl-C stops the herd."));
+        wait_until("the herd is ready, or has ended", || ready.is_finished());
+        assert!(ready.join().unwrap());
         let pids = checkout.pids();
         kill(Pid::from_raw(herd_up.id() as i32), signal).unwrap();
-        assert!(herd_up.wait().unwrap().success(), "{signal}");
+        assert!(wait(&mut herd_up).success(), "{signal}");
         assert!(pids.len() == 5 && !pids.into_iter().any(runs), "{signal}");
     }
 }
@@ -269,9 +291,10 @@ fn a_herd_that_nobody_waits_for_any_more_does_not_stay() {
     let mut supervisor = command.arg(program).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // As when the herd-up that detaches is interrupted.
     drop(supervisor.stdout.take());
-    let output = supervisor.wait_with_output().unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && stderr.contains("gone away"), "{stderr}");
+    let status = wait(&mut supervisor);
+    let mut stderr = String::new();
+    supervisor.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert!(!status.success() && stderr.contains("gone away"), "{stderr}");
     assert!(checkout.fail(&["herd-status"]).contains("no herd"));
     checkout.up(&[]);
 }
@@ -282,7 +305,11 @@ fn strangers_on_the_control_port_keep_nobody_waiting() {
     checkout.up(&["--nodes", "2"]);
     let state = fs::read(checkout.folder.join("state.json")).unwrap();
     let state: Value = serde_json::from_slice(&state).unwrap();
-    let connect = || TcpStream::connect(state["control"].as_str().unwrap()).unwrap();
+    let connect = || {
+        let stream = TcpStream::connect(state["control"].as_str().unwrap()).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream
+    };
     // Were they heard out one after the other, a second each, whoever asks next would give up before its turn.
     let silent: Vec<TcpStream> = std::iter::repeat_with(connect).take(100).collect();
     assert_eq!(checkout.pids().len(), 2);

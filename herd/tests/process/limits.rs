@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::admin::get;
-use crate::support::{DEADLINE, Node, wait_for_log, wait_until};
+use crate::support::{DEADLINE, Node, log_of, wait_for_log, wait_until};
 
 /// A herd of one.
 const ALONE: &str =
@@ -34,8 +34,7 @@ fn the_limit_of_files_is_raised_and_some_are_spared() {
 
 #[test]
 fn a_node_out_of_files_serves_those_who_are_in_and_then_those_who_wait() {
-    let log = format!("{}/out-of-files.log", env!("CARGO_TARGET_TMPDIR"));
-    let _ = std::fs::remove_file(&log);
+    let log = log_of("out-of-files");
     let node = Node::start_with("out-of-files", "", |command| command.args(["--log-file", &log]));
     let mut seated = node.connect();
     assert!(is_served(&mut seated));
@@ -56,8 +55,7 @@ fn a_node_out_of_files_serves_those_who_are_in_and_then_those_who_wait() {
 
 #[test]
 fn connections_on_the_link_port_that_do_not_say_who_they_are_have_two_seconds_and_few_places() {
-    let log = format!("{}/silent-links.log", env!("CARGO_TARGET_TMPDIR"));
-    let _ = std::fs::remove_file(&log);
+    let log = log_of("silent-links");
     let node = Node::start_with("silent-links", "", |command| {
         command.args(["--log-file", &log, "--admin-address", "127.0.0.1:0"])
     });

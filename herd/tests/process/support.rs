@@ -3,19 +3,31 @@
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
+
+use fixtures::checkout::{program, scratch};
 
 /// Longer than anything takes here: a test that waits so long has failed.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long to wait before looking again.
+const POLL: Duration = Duration::from_millis(1);
 
 /// Waits until something is so; `what` says what was waited for in vain.
 pub(crate) fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !is_so() {
         assert!(Instant::now() < deadline, "waited {DEADLINE:?} in vain until {what}");
-        std::thread::yield_now();
+        thread::sleep(POLL);
     }
+}
+
+/// The log of a test's node, in the test's own folder.
+pub(crate) fn log_of(test: &str) -> String {
+    scratch(test).join("log").display().to_string()
 }
 
 /// Waits until a log holds so many of a text.
@@ -23,6 +35,28 @@ pub(crate) fn wait_for_log(log: &str, text: &str, wanted: usize) {
     wait_until(&format!("{log} holds {wanted} of {text:?}"), || {
         std::fs::read_to_string(log).unwrap().matches(text).count() >= wanted
     });
+}
+
+/// The first line of an output, when it comes; empty when the output ends without one.
+fn first_line(output: ChildStdout) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line).unwrap();
+        // Nobody may be waiting any more.
+        let _ = sender.send(line);
+    });
+    receiver
+}
+
+/// The node program as a command that ends by itself, in a clean environment and with `test`'s own certificates.
+pub(crate) fn herd(test: &str) -> assert_cmd::Command {
+    let mut command = assert_cmd::Command::new(program("herd"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HERD_")) {
+        command.env_remove(name);
+    }
+    command.env("XDG_STATE_HOME", scratch(test).join("state")).timeout(DEADLINE);
+    command
 }
 
 /// A report, as the classroom's example has it.
@@ -97,9 +131,9 @@ impl Node {
         herd: &str,
         more: impl FnOnce(&mut Command) -> &mut Command,
     ) -> Node {
-        let file = format!("{}/{test}-{name}.toml", env!("CARGO_TARGET_TMPDIR"));
+        let file = scratch(test).join(format!("{name}.toml"));
         std::fs::write(&file, herd).unwrap();
-        let program = assert_cmd::cargo::cargo_bin!("herd");
+        let program = program("herd");
         let words: Vec<&OsStr> = runner.iter().map(OsStr::new).chain([program.as_os_str()]).collect();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
@@ -107,16 +141,30 @@ impl Node {
             command.env_remove(name);
         }
         // Where herds that are told nothing keep their certificates.
-        command.env("XDG_STATE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
-        command.args([name, "--stop-with-stdin", "--config", &file]);
+        command.env("XDG_STATE_HOME", scratch(test).join("state"));
+        command.args([name, "--stop-with-stdin", "--config"]).arg(file);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = more(&mut command).spawn().unwrap();
-        let mut ready = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        let ready = first_line(process.stdout.take().unwrap()).recv_timeout(DEADLINE).unwrap_or_else(|_| {
+            let _ = process.kill();
+            panic!("{name} did not get ready within {DEADLINE:?}")
+        });
         let ready: serde_json::Value = serde_json::from_str(&ready).expect("a ready line");
         let address = |key: &str| ready[key].as_str().unwrap().parse().unwrap();
         let admin = ready["admin"].as_str().map(|address| address.parse().unwrap());
         Node { client: address("client"), link: address("link"), admin, process }
+    }
+
+    /// Waits until the process has ended, and says how.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the node has not ended within {DEADLINE:?}");
+            thread::sleep(POLL);
+        }
     }
 
     /// Connects as a client.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::support::{Node, wait_until};
+use crate::support::{Node, log_of, wait_until};
 
 /// Looked for in everything that a node writes.
 pub(crate) const CANARY: &str = "canary-0123456789";
@@ -76,8 +76,7 @@ fn read_request(stream: &TcpStream) -> Option<()> {
 
 /// A node that asks the service at `url`, with the canary as its key; and where it logs every line.
 pub(crate) fn node(test: &str, limits: &str, provider: &str, url: &str) -> (Node, String) {
-    let log = format!("{}/{test}.log", env!("CARGO_TARGET_TMPDIR"));
-    let _ = std::fs::remove_file(&log);
+    let log = log_of(test);
     let node = Node::start_with(test, limits, |command| {
         command.args(["--places", provider, "--places-url", url, "--log-level", "debug", "--log-file", &log]);
         command.env("HERD_PLACES_KEY", CANARY)

@@ -203,7 +203,7 @@ impl HerdUp {
 /// Starts this same command again as a supervisor that holds nothing of the caller's, and repeats what it says
 /// until it is ready.
 fn detach(program: &Path) -> Result<()> {
-    let folder = run_dir()?;
+    let folder = run_dir();
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let log = folder.join("supervisor.log");
     let stderr = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
