@@ -26,7 +26,7 @@ use crate::{certs_tool, journal_tool};
 ///   WHATSAT <client-id> <radius-km> <bound>           asks what is near a client
 ///
 /// When the node is ready it prints one line of JSON with its name and the addresses it listens on. SIGTERM and
-/// SIGINT stop it within two seconds, answers in flight delivered; SIGHUP has it open its log file anew and read
+/// SIGINT stop it within two seconds, answers in flight delivered; SIGHUP has it reopen its log file and read
 /// certificates again.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]

@@ -43,15 +43,14 @@ pub enum Format {
 pub struct LogFile(Option<(PathBuf, Arc<RwLock<Arc<File>>>)>);
 
 impl LogFile {
-    /// Opens the file anew by its name: whoever rotates logs has moved the old one away.
+    /// Reopens the file by its name, since log rotation renames the old one. Returns whether there is a file.
     ///
     /// # Errors
-    /// It cannot be opened; the log goes on where it was.
-    pub fn reopen(&self) -> io::Result<()> {
-        if let Some((path, current)) = &self.0 {
-            *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(append_to(path)?);
-        }
-        Ok(())
+    /// The file cannot be opened; logging continues in the old one.
+    pub fn reopen(&self) -> io::Result<bool> {
+        let Some((path, current)) = &self.0 else { return Ok(false) };
+        *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(append_to(path)?);
+        Ok(true)
     }
 }
 
