@@ -6,7 +6,7 @@
 //! [[node]]
 //! name = "Alford"
 //! client = "127.0.0.1:12480"     # where clients connect
-//! link = "127.0.0.1:12580"       # where neighbours connect
+//! link = "127.0.0.1:12580"       # where neighbours connect: an address that they can dial
 //! neighbours = ["Parker"]
 //!
 //! [[node]]
@@ -19,6 +19,8 @@
 //! Optional tables: `[limits]`, see [`Limits`]; `[places]`, see [`PlacesTable`]; `[links]` and `[clients]`, see
 //! [`LinksTable`] and [`ClientsTable`]. Files that they name are relative to the herd file.
 
+mod addresses;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
@@ -30,6 +32,7 @@ use toml::Spanned;
 use crate::message::is_node_name;
 use crate::node::Limits;
 use crate::places::{Fields, Layout, ProviderName};
+use addresses::{cannot_dial, cannot_listen, collide};
 
 /// The herd that is built in: the five nodes of 2015-winter.
 const BUILT_IN: &str = include_str!("../../fixtures/herds/2015-winter.toml");
@@ -311,19 +314,29 @@ impl Problems<'_> {
         }
         Member {
             name: node.name.get_ref().clone(),
-            client: self.address(&node.client),
-            link: self.address(&node.link),
+            client: self.address(&node.client, |_| None),
+            // Of a herd of one, or of a node by itself, nobody dials it.
+            link: self.address(&node.link, |link| cannot_dial(link).filter(|_| !node.neighbours.is_empty())),
             neighbours: node.neighbours.iter().map(|name| name.get_ref().clone()).collect(),
         }
     }
 
-    fn address(&mut self, text: &Spanned<String>) -> SocketAddr {
-        text.get_ref().parse().unwrap_or_else(|_| {
+    /// Reads an address. `cannot` says what else would be wrong with one that can be listened on.
+    fn address(
+        &mut self,
+        text: &Spanned<String>,
+        cannot: impl FnOnce(SocketAddr) -> Option<String>,
+    ) -> SocketAddr {
+        let Ok(address) = text.get_ref().parse() else {
             let message =
                 format!("`{}` is no address: an IP and a port like \"127.0.0.1:12480\"", text.get_ref());
             self.at(text, message);
-            SocketAddr::from(([0, 0, 0, 0], 0))
-        })
+            return SocketAddr::from(([0, 0, 0, 0], 0));
+        };
+        if let Some(problem) = cannot_listen(address).or_else(|| cannot(address)) {
+            self.at(text, problem);
+        }
+        address
     }
 
     fn check_names(&mut self, nodes: &[NodeTable]) {
@@ -378,12 +391,6 @@ impl Problems<'_> {
             }
         }
     }
-}
-
-/// Whether two nodes cannot listen on both. Port 0 asks the system for a free port, so it is never taken.
-fn collide(one: SocketAddr, other: SocketAddr) -> bool {
-    let same_ip = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
-    one.port() != 0 && one.port() == other.port() && same_ip
 }
 
 #[cfg(test)]
@@ -454,9 +461,55 @@ neighbours = ["A"]
                 "client = \"[0:0::0:0]:2",
                 "6: the address 127.0.0.1:2 is taken by line 5",
             ),
+            (
+                "client = \"127.0.0.1:3",
+                "client = \"[::ffff:127.0.0.1]:1",
+                "10: the address [::ffff:127.0.0.1]:1 is taken by line 5",
+            ),
+            (
+                "client = \"127.0.0.1:3",
+                "client = \"127.0.0.1:4",
+                "11: the address 127.0.0.1:4 is taken by line 10",
+            ),
+            (
+                "127.0.0.1:3",
+                "239.1.2.3:3",
+                "10: no node can listen on 239.1.2.3:3, a multicast address: name an address of the node's machine",
+            ),
+            (
+                "127.0.0.1:4",
+                "[ff02::1]:4",
+                "11: no node can listen on [ff02::1]:4, a multicast address: name an address of the node's machine",
+            ),
+            (
+                "127.0.0.1:4",
+                "255.255.255.255:4",
+                "11: no node can listen on 255.255.255.255:4, the broadcast address: name an address of the node's machine",
+            ),
+            (
+                "127.0.0.1:2",
+                "127.0.0.1:0",
+                "6: neighbours cannot dial 127.0.0.1:0, since port 0 is any free port: name a port",
+            ),
         ] {
             assert_eq!(problems(from, to), [expected], "{to}");
         }
+    }
+
+    #[test]
+    fn a_link_on_every_address_of_a_machine_is_refused_however_it_is_written() {
+        for address in ["0.0.0.0:4", "[::]:4", "[0:0::0]:4", "[::ffff:0.0.0.0]:4"] {
+            let found = problems("127.0.0.1:4", address);
+            assert!(found[0].starts_with("11: neighbours cannot dial ") && found.len() == 1, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn clients_of_any_address_and_links_that_nobody_dials_are_fine() {
+        let alone =
+            "name = \"one\"\n[[node]]\nname = \"A\"\nclient = \"0.0.0.0:0\"\nlink = \"127.0.0.1:0\"\n";
+        Herd::parse(alone, "h").unwrap();
+        Herd::parse(&PAIR.replace("127.0.0.1:1", "0.0.0.0:1"), "h").unwrap();
     }
 
     #[test]

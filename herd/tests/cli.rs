@@ -231,6 +231,22 @@ fn check_config_tells_what_is_wrong_by_file_and_line() {
 }
 
 #[test]
+fn check_config_tells_which_links_nobody_can_dial() {
+    let path = file("undialable.toml");
+    let node = |name: &str, link: &str, neighbour: &str| {
+        format!(
+            "[[node]]\nname = \"{name}\"\nclient = \"127.0.0.1:0\"\nlink = \"{link}\"\nneighbours = [\"{neighbour}\"]\n"
+        )
+    };
+    let text = format!("name = \"x\"\n{}{}", node("A", "127.0.0.1:0", "B"), node("B", "0.0.0.0:2", "A"));
+    std::fs::write(&path, text).unwrap();
+    let stderr = stderr_of_failure(herd().args(["check-config", &path]), 2);
+    assert!(stderr.contains(&format!("{path}:5: neighbours cannot dial 127.0.0.1:0")), "{stderr}");
+    assert!(stderr.contains(&format!("{path}:10: neighbours cannot dial 0.0.0.0:2")), "{stderr}");
+    assert_eq!(stderr.lines().count(), 2, "{stderr}");
+}
+
+#[test]
 fn flags_that_take_back_each_other_are_usage_errors() {
     let refused = |args: &[&str]| stderr_of_failure(herd().arg("Alford").args(args), 2);
     assert!(refused(&["--data-dir", "x", "--durability", "off"]).contains("leave out --data-dir"));

@@ -30,7 +30,7 @@ fn names(files: &LinkFiles) -> [String; 6] {
 /// Alford, whose neighbours Bolden and Parker would have to dial it.
 fn alford(test: &str, folder: &Path, files: &LinkFiles) -> Node {
     let herd = "name = \"three\"\n\
-        [[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:0\"\nneighbours = [\"Bolden\", \"Parker\"]\n\
+        [[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:3\"\nneighbours = [\"Bolden\", \"Parker\"]\n\
         [[node]]\nname = \"Bolden\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:1\"\nneighbours = [\"Alford\"]\n\
         [[node]]\nname = \"Parker\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:2\"\nneighbours = [\"Alford\"]\n";
     Node::run("Alford", test, herd, |command| {

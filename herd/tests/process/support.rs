@@ -62,6 +62,9 @@ pub(crate) fn herd(test: &str) -> assert_cmd::Command {
 /// A report, as the classroom's example has it.
 pub(crate) const IAMAT: &str = "IAMAT kiwi +34.068930-118.445127 1520023934.918963997\n";
 
+/// Where links listen by a herd file whose node is started elsewhere: a file must name a port.
+const UNUSED: &str = "127.0.0.1:2";
+
 /// A running node of a herd of one, killed when dropped.
 pub(crate) struct Node {
     pub(crate) process: Child,
@@ -82,7 +85,7 @@ impl Node {
         limits: &str,
         more: impl FnOnce(&mut Command) -> &mut Command,
     ) -> Node {
-        let alone = node_table("Alford", "127.0.0.1:0", None);
+        let alone = node_table("Alford", UNUSED, None);
         Node::run("Alford", test, &format!("name = \"one\"\n{alone}[limits]\n{limits}\n"), more)
     }
 
@@ -95,7 +98,7 @@ impl Node {
         more: impl FnOnce(&mut Command) -> &mut Command,
     ) -> Node {
         let (other, running) = neighbour;
-        let this = node_table(name, "127.0.0.1:0", Some(other));
+        let this = node_table(name, UNUSED, Some(other));
         let that = node_table(other, &running.link.to_string(), Some(name));
         Node::run(name, test, &format!("name = \"pair\"\n{this}{that}"), more)
     }
@@ -108,12 +111,12 @@ impl Node {
     /// The same, with more said on the command line.
     pub(crate) fn start_awaiting_with(name: &str, neighbour: &str, test: &str, args: &[&str]) -> Node {
         // Nobody listens on port 1, so it is the neighbour that makes the link.
-        let this = node_table(name, "127.0.0.1:0", Some(neighbour));
+        let this = node_table(name, UNUSED, Some(neighbour));
         let that = node_table(neighbour, "127.0.0.1:1", Some(name));
         Node::run(name, test, &format!("name = \"pair\"\n{this}{that}"), |command| command.args(args))
     }
 
-    /// Starts a node of a herd file's text.
+    /// Starts a node of a herd file's text, its links on any free port whatever the file says.
     pub(crate) fn run(
         name: &str,
         test: &str,
@@ -142,7 +145,7 @@ impl Node {
         }
         // Where herds that are told nothing keep their certificates.
         command.env("XDG_STATE_HOME", scratch(test).join("state"));
-        command.args([name, "--stop-with-stdin", "--config"]).arg(file);
+        command.args([name, "--stop-with-stdin", "--link-address", "127.0.0.1:0", "--config"]).arg(file);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = more(&mut command).spawn().unwrap();
         let ready = first_line(process.stdout.take().unwrap()).recv_timeout(DEADLINE).unwrap_or_else(|_| {
