@@ -38,6 +38,14 @@ pub async fn listen(address: SocketAddr) -> io::Result<Listener> {
     TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await.map(Listener)
 }
 
+/// Connects to `address`.
+///
+/// # Errors
+/// Nobody listens there, or it cannot be reached.
+pub(super) async fn connect(address: SocketAddr) -> io::Result<Tcp> {
+    TcpStream::connect(address).await.map(Tcp)
+}
+
 /// Whether nobody but this machine can reach an address: nobody else is on a simulated network.
 pub fn is_this_machine(_: SocketAddr) -> bool {
     true
@@ -70,14 +78,6 @@ impl Listener {
 }
 
 impl Tcp {
-    /// Connects to `address`.
-    ///
-    /// # Errors
-    /// Nobody listens there, or cannot be reached.
-    pub async fn connect(address: SocketAddr) -> io::Result<Tcp> {
-        TcpStream::connect(address).await.map(Tcp)
-    }
-
     /// Where the other side is.
     ///
     /// # Errors

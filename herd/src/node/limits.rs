@@ -96,6 +96,19 @@ pub struct Limits {
     /// The longest wait between dials.
     #[serde(deserialize_with = "positive_duration")]
     pub redial_longest: Duration,
+    /// So many times within [`rival_window`](Self::rival_window) an earlier process of a neighbour's name comes back and
+    /// takes the link over: then several processes have that name, and the node warns.
+    #[serde(deserialize_with = "positive")]
+    pub rival_returns: usize,
+    /// See [`rival_returns`](Self::rival_returns).
+    #[serde(deserialize_with = "positive_duration")]
+    pub rival_window: Duration,
+    /// How long one of several processes with a neighbour's name keeps the link before another one may take it over.
+    #[serde(deserialize_with = "duration")]
+    pub rival_pause: Duration,
+    /// How often the node warns of them.
+    #[serde(deserialize_with = "duration")]
+    pub rival_warning: Duration,
     /// Longest line between nodes, in bytes; a longer one ends the link. At least 4,200, which
     /// the sums of a bulk sync take.
     pub link_line_bytes: usize,
@@ -143,6 +156,10 @@ impl Default for Limits {
             link_silence: Duration::from_millis(2500),
             redial_first: Duration::from_millis(50),
             redial_longest: Duration::from_secs(1),
+            rival_returns: 3,
+            rival_window: Duration::from_secs(10),
+            rival_pause: Duration::from_secs(1),
+            rival_warning: Duration::from_secs(60),
             link_line_bytes: 8192,
             link_batch_bytes: 64 * 1024,
             bulk_sync: 4096,

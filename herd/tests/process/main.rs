@@ -9,5 +9,6 @@ mod log_injection;
 mod node;
 mod places_faults;
 mod places_limits;
+mod rivals;
 mod support;
 mod upstream;
