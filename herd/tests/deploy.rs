@@ -28,7 +28,7 @@ fn the_unit_is_one_that_systemd_takes() {
         .output()
     {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            eprintln!("not checked, systemd-analyze: {error}")
+            eprintln!("not checked, systemd-analyze: {error}");
         }
         checked => {
             let output = checked.unwrap();

@@ -1,7 +1,6 @@
 //! Where the build puts things, and the `herd` binary.
 
 use std::env;
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -85,7 +84,7 @@ pub fn binary(name: &str, profile: Profile) -> Result<PathBuf> {
 /// cargo has told this process about its own package is taken away: build scripts that look at it would run again each
 /// time the caller changes.
 pub fn cargo() -> Command {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     let told = env::vars_os().map(|(name, _)| name).filter(|name| {
         let name = name.to_string_lossy();
         let about_package = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];

@@ -38,6 +38,8 @@ impl Checkout {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HERD_")) {
             command.env_remove(name);
         }
+        // An empty variable is as good as none, and an address of one node is none of all.
+        command.env("HERD_LOG_LEVEL", "").env("HERD_CLIENT_ADDRESS", "127.0.0.1:1");
         command.args(arguments).env("XTASK_RUN_DIR", &self.folder).stdin(Stdio::null());
         command
     }

@@ -135,7 +135,7 @@ impl HerdUp {
                 ..Setup::clean(file, program.to_owned(), folder)
             };
             // What nodes say and hear is what a herd is started for, mostly; it can be switched off for speed.
-            if env::var_os("HERD_LOG_LEVEL").is_none() {
+            if env::var_os("HERD_LOG_LEVEL").is_none_or(|level| level.is_empty()) {
                 setup.variables.push(("HERD_LOG_LEVEL", Some("debug".into())));
             }
             if self.insecure_links {
