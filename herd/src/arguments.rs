@@ -1,7 +1,7 @@
 //! Reading the command line, with the environment variables that stand in for flags.
 //!
-//! An empty variable is as good as none, variables of a node are nothing to a subcommand, and a message names what was
-//! given: the flag or the variable.
+//! An empty variable is as good as none, variables of a node are nothing to a subcommand, and a
+//! message names what was given: the flag or the variable.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -97,7 +97,8 @@ impl Given {
         Given(command.get_arguments().filter(by_variable).filter_map(named).collect())
     }
 
-    /// How an argument was given, or would be: the variable or the flag. `id` is the name of its field.
+    /// How an argument was given, or would be: the variable or the flag. `id` is the name of its
+    /// field.
     pub(crate) fn name(&self, id: &str) -> String {
         self.0.get(id).cloned().unwrap_or_else(|| format!("--{}", id.replace('_', "-")))
     }
@@ -108,7 +109,8 @@ impl Given {
         format!("{}{separator}{value}", self.name(id))
     }
 
-    /// Adds to an error those of the arguments that were given by variables. Flags are in the reader's sight.
+    /// Adds to an error those of the arguments that were given by variables. Flags are in the
+    /// reader's sight.
     ///
     /// # Errors
     /// That of `result`.

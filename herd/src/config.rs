@@ -350,16 +350,17 @@ impl Problems<'_> {
     }
 
     fn check_addresses(&mut self, nodes: &[NodeTable], members: &[Member]) {
-        let mut taken: BTreeMap<u16, Vec<(SocketAddr, usize)>> = BTreeMap::new();
+        let mut taken: BTreeMap<u16, Vec<([SocketAddr; 2], usize)>> = BTreeMap::new();
         for (node, member) in nodes.iter().zip(members) {
             for (text, address) in [(&node.client, member.client), (&node.link, member.link)] {
                 let line = self.line_of(text.span().start);
                 let others = taken.entry(address.port()).or_default();
-                if let Some((_, first)) = others.iter().find(|(other, _)| collide(*other, address)) {
+                let this = [address, member.link];
+                if let Some((_, first)) = others.iter().find(|(other, _)| collide(*other, this)) {
                     let message = format!("the address {address} is taken by line {first}");
                     self.at(text, message);
                 }
-                others.push((address, line));
+                others.push((this, line));
             }
         }
     }
@@ -501,6 +502,25 @@ neighbours = ["A"]
         for address in ["0.0.0.0:4", "[::]:4", "[0:0::0]:4", "[::ffff:0.0.0.0]:4"] {
             let found = problems("127.0.0.1:4", address);
             assert!(found[0].starts_with("11: neighbours cannot dial ") && found.len() == 1, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn nodes_on_several_machines_may_have_the_same_port_on_all_addresses() {
+        let machines = PAIR
+            .replace("127.0.0.1:1", "0.0.0.0:1")
+            .replace("127.0.0.1:3", "0.0.0.0:1")
+            .replace("127.0.0.1:2", "10.0.0.1:2")
+            .replace("127.0.0.1:4", "10.0.0.2:2");
+        Herd::parse(&machines, "h").unwrap();
+        for (from, to, line) in [
+            ("10.0.0.2:2", "10.0.0.1:3", 10),
+            ("10.0.0.2:2", "127.0.0.1:3", 10),
+            ("10.0.0.2:2", "10.0.0.1:2", 11),
+            ("10.0.0.2:2", "10.0.0.2:1", 11),
+        ] {
+            let ConfigError(problems) = Herd::parse(&machines.replace(from, to), "h").unwrap_err();
+            assert!(problems.iter().any(|found| found.line == line), "{to}: {problems:?}");
         }
     }
 

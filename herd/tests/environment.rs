@@ -15,7 +15,8 @@ use herd::tls::{Authority, LinkFiles};
 /// Longer than a node takes to start and stop.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// What is set for all nodes, each unless a row says otherwise: they end at once, and are in nobody's way.
+/// What is set for all nodes, each unless a row says otherwise: they end at once, and are in
+/// nobody's way.
 const ALWAYS: [(&str, &str); 4] = [
     ("HERD_CONFIG", "{folder}/herd.toml"),
     ("HERD_CLIENT_ADDRESS", "127.0.0.1:0"),

@@ -10,7 +10,8 @@ use fixtures::checkout::{program, root, scratch, target};
 /// Longer than any of these commands takes.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// What says that the herd of a checkout was found: its supervisor has the lock, and has not said yet where it listens.
+/// What says that the herd of a checkout was found: its supervisor has the lock, and has not said
+/// yet where it listens.
 const FOUND: &str = "the herd is just starting";
 
 /// What says that there is none.
@@ -85,7 +86,8 @@ fn every_folder_of_a_checkout_has_the_same_herd_wherever_builds_go() {
 fn what_a_command_builds_goes_where_cargo_has_put_the_command_itself() {
     let checkout = checkout(&scratch("builds"));
     let (cargo, told) = (checkout.join("cargo"), checkout.join("told"));
-    // Not written by this process: what another test starts meanwhile would inherit the open file for a moment.
+    // Not written by this process: what another test starts meanwhile would inherit the open file
+    // for a moment.
     let script = format!("#!/bin/sh\necho \"$PWD $CARGO_TARGET_DIR\" > {}\nexit 1", told.display());
     let write = r#"printf '%s\n' "$2" > "$1" && chmod 700 "$1""#;
     Command::new("/bin/sh").args(["-c", write, "sh"]).arg(&cargo).arg(script).assert().success();

@@ -24,11 +24,19 @@ pub(super) fn cannot_dial(address: SocketAddr) -> Option<String> {
     })
 }
 
-/// Whether two nodes cannot listen on both. Port 0 asks the system for a free port, so it is never taken.
-pub(super) fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+/// Whether two addresses cannot both be listened on, each given with the address for links of its
+/// node. Port 0 asks the system for a free port, so it is never taken.
+pub(super) fn collide([one, link]: [SocketAddr; 2], [other, other_link]: [SocketAddr; 2]) -> bool {
     let (ip, other_ip) = (ip_of(one), ip_of(other));
-    let same_ip = ip == other_ip || ip.is_unspecified() || other_ip.is_unspecified();
-    one.port() != 0 && one.port() == other.port() && same_ip
+    let same_port = one.port() != 0 && one.port() == other.port();
+    let is_wide = ip.is_unspecified() || other_ip.is_unspecified();
+    same_port && (ip == other_ip && !is_wide || is_wide && !are_apart(ip_of(link), ip_of(other_link)))
+}
+
+/// Whether nodes that are dialled at these addresses are on two machines, as far as a herd file
+/// shows.
+fn are_apart(one: IpAddr, other: IpAddr) -> bool {
+    one != other && [one, other].iter().all(|ip| !ip.is_loopback() && !ip.is_unspecified())
 }
 
 /// The IP, the same however it is written: an IPv4 address may be mapped to IPv6.

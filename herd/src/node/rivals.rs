@@ -1,7 +1,7 @@
 //! Two processes with one name: their links take each other's place for ever.
 //!
-//! A restarted process has a new incarnation, and the old one never comes back. So an incarnation that comes back after
-//! another one has had the link means that both live.
+//! A restarted process has a new incarnation, and the old one never comes back. So an incarnation
+//! that comes back after another one has had the link means that both live.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -25,7 +25,8 @@ pub(super) struct Rivals {
 }
 
 impl Rivals {
-    /// Whether a link from this process may take the place of the one that is up. Rivals take turns slowly.
+    /// Whether a link from this process may take the place of the one that is up. Rivals take turns
+    /// slowly.
     pub(super) fn may_replace(&self, incarnation: u64, now: Duration, limits: &Limits) -> bool {
         let is_same = self.seen.back().is_some_and(|(latest, _)| *latest == incarnation);
         is_same || !self.are_there(now, limits) || now >= self.changed + limits.rival_pause
