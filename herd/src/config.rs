@@ -304,7 +304,7 @@ impl Problems<'_> {
     fn member(&mut self, node: &NodeTable) -> Member {
         if !is_node_name(node.name.get_ref().as_bytes()) {
             let message = format!(
-                "`{}` is no node name: 1 to 64 letters, digits, `_`, `-` or `.`",
+                "`{}` is not a node name: use 1 to 64 letters, digits, `_`, `-` or `.`, and neither `.` nor `..` alone",
                 node.name.get_ref()
             );
             self.at(&node.name, message);
@@ -466,6 +466,18 @@ neighbours = ["A"]
             "x\"\nlink = \"y\"\nneighbours = [\"C\"]",
         );
         assert_eq!(found.len(), 4, "{found:?}");
+    }
+
+    #[test]
+    fn names_that_are_folders_name_no_node() {
+        for name in [".", ".."] {
+            let found = problems("name = \"A\"", &format!("name = \"{name}\""));
+            assert!(found[0].starts_with(&format!("4: `{name}` is not a node name: ")), "{found:?}");
+        }
+        for name in ["...", ".a", "a..b"] {
+            let renamed = PAIR.replace("\"A\"", &format!("\"{name}\""));
+            assert!(Herd::parse(&renamed, "h").is_ok(), "{name}");
+        }
     }
 
     #[test]

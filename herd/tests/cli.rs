@@ -271,7 +271,7 @@ fn certificates_are_made_shown_and_not_made_twice() {
     assert_eq!(said, format!("made {folder}/Alford.pem and {folder}/Alford.key\n"));
     assert!(refused(&["add", "Alford", &folder], 1).contains("--replace"));
     made(&["add", "Alford", &folder, "--replace", "--days", "20"]);
-    for name in ["ca", "../Alford", "", "a b"] {
+    for name in ["ca", "../Alford", "", "a b", ".", ".."] {
         assert!(refused(&["add", name, &folder], 1).contains("is no name"), "{name}");
     }
     for days in ["0", "3651", "x"] {

@@ -172,7 +172,7 @@ impl Limits {
     }
 }
 
-/// No line between nodes is longer, in bytes: 256 sums of 16 digits, and what is before them, fit. (An AT line has at most 512.)
+/// No line between nodes is longer, in bytes: 256 sums of 16 digits, and what is before them, fit. (An AT line has at most 445.)
 const LONGEST_LINE: usize = 4_200;
 
 /// Reads a bound that may be switched off: `"off"`, or a duration like `"24h"`.
