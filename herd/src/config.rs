@@ -495,6 +495,9 @@ neighbours = ["A"]
             ("[limits]\nidle_client = \"101y\"\n", "at most 100 years"),
             ("[limits]\nheartbeat = \"0s\"\n", "this bound cannot be 0"),
             ("[limits]\nwhatsat_upstream = 0\n", "this bound cannot be 0"),
+            ("[limits]\nplaces_per_day = 0\n", "this bound cannot be 0"),
+            ("[limits]\nplaces_per_minute = \"of\"\n", "or \"off\""),
+            ("[limits]\nplaces_address_percent = 101\n", "a percentage from 1 to 100"),
             ("[limits]\nheartbeat = \"3s\"\n", "heartbeat must be shorter than link_silence"),
             ("[limits]\nlink_line_bytes = 100\n", "link_line_bytes must be at least 4200"),
             ("[limits]\nredial_first = \"2s\"\n", "redial_first must not be longer than redial_longest"),
@@ -506,10 +509,19 @@ neighbours = ["A"]
 
     #[test]
     fn limits_are_read_by_their_names() {
-        let table = "[limits]\nmax_future_skew = \"off\"\nline_bytes = 100\nlinger = \"1s 500ms\"\n";
+        let table = "[limits]\nmax_future_skew = \"off\"\nline_bytes = 100\nlinger = \"1s 500ms\"\n\
+            places_per_minute = \"off\"\nplaces_per_day = 7\n";
         let limits = Herd::parse(&format!("{PAIR}{table}"), "h").unwrap().limits;
         let linger = std::time::Duration::from_millis(1500);
-        assert_eq!(limits, Limits { max_future_skew: None, line_bytes: 100, linger, ..Limits::default() });
+        let expected = Limits {
+            max_future_skew: None,
+            line_bytes: 100,
+            linger,
+            places_per_minute: None,
+            places_per_day: Some(7),
+            ..Limits::default()
+        };
+        assert_eq!(limits, expected);
     }
 
     #[test]

@@ -69,7 +69,11 @@ fn check_places(
     longitude: f64,
 ) -> anyhow::Result<()> {
     let herd = cli::read(config)?;
-    block_on(places_check::run(args.provider(&herd)?, &herd.limits, latitude, longitude))
+    let provider = args.provider(&herd)?;
+    if provider.holds_key() {
+        forbid_core_dumps()?;
+    }
+    block_on(places_check::run(provider, &herd.limits, latitude, longitude))
 }
 
 /// Runs to the end, and not longer: a name that is still being looked up, in a thread that cannot be cancelled,
@@ -83,6 +87,9 @@ fn block_on(main: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
 
 async fn run(cli: &Cli) -> anyhow::Result<()> {
     let plan = cli.plan()?;
+    if plan.provider.holds_key() || plan.encryption.links.is_some() || plan.encryption.clients.is_some() {
+        forbid_core_dumps()?;
+    }
     let log = plan.log_file.as_deref();
     let log_file = telemetry::start(log, plan.log_level, plan.log_format)
         .with_context(|| format!("cannot open the log file {}", log.unwrap_or("".as_ref()).display()))?;
@@ -158,6 +165,11 @@ fn stop_with_stdin(stop: CancellationToken) {
         std::thread::sleep(LAST_RESORT);
         std::process::exit(1);
     });
+}
+
+/// Keeps the keys in this process's memory off the disk, should it crash.
+fn forbid_core_dumps() -> anyhow::Result<()> {
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).context("cannot forbid core dumps, which would hold keys")
 }
 
 /// Raises the soft limit of open files to the hard one, and says what it is now.

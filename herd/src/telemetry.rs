@@ -1,8 +1,9 @@
 //! The log: one line an event, in which everything can be seen, to a file or to standard error.
 
 use std::borrow::Cow;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -49,14 +50,24 @@ impl LogFile {
     /// It cannot be opened; the log goes on where it was.
     pub fn reopen(&self) -> io::Result<()> {
         if let Some((path, current)) = &self.0 {
-            *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(append_to(path)?);
+            *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(open_log(path)?);
         }
         Ok(())
     }
 }
 
-fn append_to(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+/// Opens a log for appending. Logs hold locations, so one that is created is readable by its owner, and by the group if
+/// the folder is.
+///
+/// # Errors
+/// It cannot be opened.
+pub fn open_log(path: &Path) -> io::Result<File> {
+    const OWNER: u32 = 0o600;
+    const GROUP_READS: u32 = 0o040;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder_mode = fs::metadata(folder).map_or(0, |folder| folder.permissions().mode());
+    let mode = OWNER | folder_mode & GROUP_READS;
+    OpenOptions::new().create(true).append(true).mode(mode).open(path)
 }
 
 /// Sets up the log of this process, appending to `file` or, without one, writing to standard error.
@@ -66,7 +77,7 @@ fn append_to(path: &Path) -> io::Result<File> {
 pub fn start(file: Option<&Path>, level: Level, format: Format) -> io::Result<LogFile> {
     let (writer, log_file) = match file {
         Some(file) => {
-            let current = Arc::new(RwLock::new(Arc::new(append_to(file)?)));
+            let current = Arc::new(RwLock::new(Arc::new(open_log(file)?)));
             let log_file = LogFile(Some((file.to_owned(), Arc::clone(&current))));
             let open = move || Arc::clone(&current.read().unwrap_or_else(PoisonError::into_inner));
             (BoxMakeWriter::new(open), log_file)

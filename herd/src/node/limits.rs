@@ -75,6 +75,25 @@ pub struct Limits {
     /// For so long.
     #[serde(deserialize_with = "duration")]
     pub places_pause: Duration,
+    /// How long a connection to the Places service is kept without a request. Below the usual minute of proxies, which would
+    /// otherwise close it just when it is needed.
+    #[serde(deserialize_with = "positive_duration")]
+    pub places_idle: Duration,
+    /// Requests to a Places service that bills them, in each minute of the wall clock; `"off"` for no bound. Retries count, and
+    /// questions that share a request count once. Beyond it the answer is `OVER_QUERY_LIMIT`, and says when to ask again.
+    #[serde(deserialize_with = "count_or_off")]
+    pub places_per_minute: Option<u32>,
+    /// The same in each day of UTC. Google charges about 32 dollars for 1,000 requests: 200 a day are 6.40 dollars at most, for
+    /// one node and day. A restarted node counts from 0.
+    #[serde(deserialize_with = "count_or_off")]
+    pub places_per_day: Option<u32>,
+    /// The share of these two that requests for one client address may use, in percent; 100 lets one address use up all. An
+    /// IPv6 address counts by its first 64 bits.
+    #[serde(deserialize_with = "percent")]
+    pub places_address_percent: u32,
+    /// Longest text of the Places service that an error repeats, in characters.
+    #[serde(deserialize_with = "positive")]
+    pub places_message_chars: usize,
     /// Longest usable body of the Places service, in bytes.
     #[serde(deserialize_with = "positive")]
     pub places_body_bytes: usize,
@@ -136,6 +155,11 @@ impl Default for Limits {
             places_retry: Duration::from_millis(250),
             places_failures: 5,
             places_pause: Duration::from_secs(5),
+            places_idle: Duration::from_secs(30),
+            places_per_minute: Some(150),
+            places_per_day: Some(200),
+            places_address_percent: 50,
+            places_message_chars: 300,
             places_body_bytes: 1024 * 1024,
             places_depth: 64,
             journal_bytes: 64 * 1024 * 1024,
@@ -211,6 +235,27 @@ fn positive<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default + PartialEq
 
 fn above_zero<T: Default + PartialEq, E: serde::de::Error>(value: T) -> Result<T, E> {
     if value == T::default() { Err(E::custom("this bound cannot be 0")) } else { Ok(value) }
+}
+
+/// Reads a number above 0, or `"off"`.
+fn count_or_off<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum CountOrOff {
+        Count(u32),
+        Word(String),
+    }
+    match CountOrOff::deserialize(from) {
+        Ok(CountOrOff::Count(count)) => above_zero(count).map(Some),
+        Ok(CountOrOff::Word(word)) if word == "off" => Ok(None),
+        _ => Err(serde::de::Error::custom("expected a number of at most 4294967295, or \"off\"")),
+    }
+}
+
+fn percent<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    let percent = u32::deserialize(from)?;
+    let message = "expected a percentage from 1 to 100";
+    (1..=100).contains(&percent).then_some(percent).ok_or_else(|| serde::de::Error::custom(message))
 }
 
 fn duration_or_off<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {

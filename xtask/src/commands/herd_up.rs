@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use herd::telemetry::open_log;
 use serde_json::Value;
 
 use super::control::describe;
@@ -193,8 +194,9 @@ impl HerdUp {
         if choice == PlacesChoice::Stub {
             let address = places_server::start("nearby-20.json").await?;
             setup.args.extend(["--places-url".into(), format!("http://{address}").into()]);
-            setup.variables.push(("HERD_PLACES_KEY", Some("stub".into())));
+            setup.variables.push(("HERD_PLACES_KEY", Some("key-of-a-stub".into())));
             setup.variables.push(("HERD_PLACES_KEY_FILE", None));
+            setup.file = setup.file.with_free_places()?;
         }
         Ok(())
     }
@@ -206,7 +208,8 @@ fn detach(program: &Path) -> Result<()> {
     let folder = run_dir()?;
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let log = folder.join("supervisor.log");
-    let stderr = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+    let stderr = open_log(&log).with_context(|| format!("cannot write {}", log.display()))?;
+    stderr.set_len(0).with_context(|| format!("cannot empty {}", log.display()))?;
     let mut supervisor = Command::new(env::current_exe().context("cannot find this program")?)
         .args(env::args_os().skip(1).filter(|argument| argument != "--detach"))
         .arg("--supervise")
