@@ -4,7 +4,7 @@ use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
@@ -24,9 +24,14 @@ fn nothing(provider: &str) -> &'static str {
 fn a_kept_connection_that_the_service_has_closed_is_replaced_at_once() {
     for provider in ["google", "google-legacy"] {
         let dropped = Arc::new(AtomicUsize::new(0));
+        // The first four are answered together, so that there are four connections to keep.
+        let (begun, together) = (AtomicUsize::new(0), Barrier::new(4));
         let upstream = Upstream::start({
             let dropped = Arc::clone(&dropped);
             move |stream| {
+                if begun.fetch_add(1, Ordering::SeqCst) < 4 {
+                    together.wait();
+                }
                 reply_and_stay(&stream, nothing(provider));
                 // The next request on the same connection is taken, and never answered.
                 if read_request(&stream).is_some() {
@@ -41,11 +46,13 @@ fn a_kept_connection_that_the_service_has_closed_is_replaced_at_once() {
             command.args(["--admin-address", "127.0.0.1:0"]).env("HERD_PLACES_KEY", CANARY)
         });
         node.ask(IAMAT.as_bytes());
-        for radius in 1..=10 {
+        let four: String = (1..=4).map(|radius| format!("WHATSAT kiwi {radius} 5\n")).collect();
+        assert_eq!(node.ask(four.as_bytes()).matches("ZERO_RESULTS").count(), 4);
+        for radius in 5..=14 {
             let told = node.ask(format!("WHATSAT kiwi {radius} 5\n").as_bytes());
             assert!(told.contains("ZERO_RESULTS"), "{provider}, question {radius}: {told}");
         }
-        assert!(dropped.load(Ordering::SeqCst) > 0, "{provider}: no connection was used twice");
+        assert!(dropped.load(Ordering::SeqCst) >= 4, "{provider}: connections were not used twice");
         assert!(get(&node, "/status").1.contains("\"places_breaker\":\"closed\""), "{provider}");
     }
 }
