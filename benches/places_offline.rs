@@ -1,5 +1,7 @@
 //! One question of the offline provider, from the query to the JSON, in a crowded and in an empty place.
 
+use std::net::Ipv4Addr;
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use herd::node::{Limits, PlacesQuery};
 use herd::places::{Layout, Offline, Places, Provider};
@@ -10,7 +12,9 @@ fn places_offline(criterion: &mut Criterion) {
     for (name, location) in [("Manhattan", "40.7831,-73.9712"), ("mid-Pacific", "0,-150")] {
         let query = PlacesQuery { location: location.to_owned(), metres: "50000".to_owned(), bound: 20 };
         criterion.bench_function(format!("places_offline/{name}").as_str(), |bencher| {
-            bencher.iter(|| runtime.block_on(places.ask(&query)).expect("an answer"));
+            bencher.iter(|| {
+                runtime.block_on(places.ask(&query, Ipv4Addr::LOCALHOST.into())).expect("an answer")
+            });
         });
     }
 }

@@ -10,13 +10,15 @@ const AHEAD = 24 * 3600; // how many seconds ahead of the clock a report may be
 
 const SPACE = '[ \\t\\r\\f\\v]';
 const ID = '([^\\x00-\\x20\\x7f]{1,255})';
-const LATITUDE = '[+-](?:0?[0-8]?\\d(?:\\.\\d{1,15})?|0?90(?:\\.0{1,15})?)';
-const LONGITUDE = '[+-](?:(?:0?\\d?\\d|1[0-7]\\d)(?:\\.\\d{1,15})?|180(?:\\.0{1,15})?)';
+const LATITUDE = '[+-](?:0?[0-8]?\\d(?:\\.\\d{1,32})?|0?90(?:\\.0{1,32})?)';
+const LONGITUDE = '[+-](?:(?:0?\\d?\\d|1[0-7]\\d)(?:\\.\\d{1,32})?|180(?:\\.0{1,32})?)';
 const TIME = '(\\d{1,12})(?:\\.(\\d{1,9}))?';
 const IAMAT = new RegExp(
   `^${SPACE}*IAMAT${SPACE}+${ID}${SPACE}+(${LATITUDE}${LONGITUDE})${SPACE}+(${TIME})${SPACE}*$`);
 const WHATSAT = new RegExp(
-  `^${SPACE}*WHATSAT${SPACE}+${ID}${SPACE}+(\\d{1,9}(?:\\.\\d{1,9})?)${SPACE}+0{1,9}${SPACE}*$`);
+  `^${SPACE}*WHATSAT${SPACE}+${ID}${SPACE}+(\\d{1,9}(?:\\.\\d{1,32})?)${SPACE}+0{1,9}${SPACE}*$`);
+// At most 50, compared digit by digit: a float has too few of them.
+const IN_REACH = /^0*(?:[0-4]?\d(?:\.\d+)?|50(?:\.0+)?)$/;
 const AT = new RegExp(`^AT [^ ]+ [+-]\\d+\\.\\d{9} ${ID} ${LATITUDE}${LONGITUDE} ${TIME}$`);
 
 const NO_PLACES = '{\n   "html_attributions" : [],\n   "results" : [],\n   "status" : "OK"\n}\n\n';
@@ -56,8 +58,7 @@ class Node {
       }
     } else if ((match = WHATSAT.exec(line))) {
       const record = this.#records.get(match[1]);
-      // As few digits as a radius may have are exact enough in a float to be compared with 50.
-      if (record !== undefined && Number(match[2]) <= 50) return [record.line + NO_PLACES, false];
+      if (record !== undefined && IN_REACH.test(match[2])) return [record.line + NO_PLACES, false];
     }
     return [`? ${line}\n`, false];
   }

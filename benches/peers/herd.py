@@ -17,11 +17,13 @@ _AHEAD = 24 * 3600 * 10**9  # how far ahead of the clock a report may be, in nan
 
 # White space is ASCII's six characters, which are those that `bytes.split` splits at.
 _ID = rb"([^\x00-\x20\x7f]{1,255})"
-_LATITUDE = rb"[+-](?:0?[0-8]?\d(?:\.\d{1,15})?|0?90(?:\.0{1,15})?)"
-_LONGITUDE = rb"[+-](?:(?:0?\d?\d|1[0-7]\d)(?:\.\d{1,15})?|180(?:\.0{1,15})?)"
+_LATITUDE = rb"[+-](?:0?[0-8]?\d(?:\.\d{1,32})?|0?90(?:\.0{1,32})?)"
+_LONGITUDE = rb"[+-](?:(?:0?\d?\d|1[0-7]\d)(?:\.\d{1,32})?|180(?:\.0{1,32})?)"
 _TIME = rb"(\d{1,12})(?:\.(\d{1,9}))?"
 _IAMAT = re.compile(rb"\s*IAMAT\s+%s\s+(%s%s)\s+(%s)\s*" % (_ID, _LATITUDE, _LONGITUDE, _TIME))
-_WHATSAT = re.compile(rb"\s*WHATSAT\s+%s\s+(\d{1,9}(?:\.\d{1,9})?)\s+0{1,9}\s*" % _ID)
+_WHATSAT = re.compile(rb"\s*WHATSAT\s+%s\s+(\d{1,9}(?:\.\d{1,32})?)\s+0{1,9}\s*" % _ID)
+# At most 50, compared digit by digit: a float has too few of them.
+_IN_REACH = re.compile(rb"0*(?:[0-4]?\d(?:\.\d+)?|50(?:\.0+)?)")
 _AT = re.compile(rb"AT \S+ [+-]\d+\.\d{9} %s %s%s %s" % (_ID, _LATITUDE, _LONGITUDE, _TIME))
 
 _NO_PLACES = b"""{
@@ -89,8 +91,7 @@ class Node:
 
     def _question(self, match):
         client, radius = match.groups()
-        # As few digits as a radius may have are exact enough in a float to be compared with 50.
-        if client in self._records and float(radius) <= 50:
+        if client in self._records and _IN_REACH.fullmatch(radius):
             return self._records[client][1] + _NO_PLACES
         return None
 

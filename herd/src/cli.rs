@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser};
 
 use herd::config::{Herd, Member};
@@ -13,6 +14,7 @@ use herd::server::Durability;
 use herd::telemetry::{Format, Level};
 use herd::tls::Encryption;
 
+use crate::arguments::Given;
 use crate::places_args::PlacesArgs;
 use crate::tls_args::TlsArgs;
 use crate::{certs_tool, journal_tool};
@@ -26,7 +28,7 @@ use crate::{certs_tool, journal_tool};
 ///   WHATSAT <client-id> <radius-km> <bound>           asks what is near a client
 ///
 /// When the node is ready it prints one line of JSON with its name and the addresses it listens on. SIGTERM and
-/// SIGINT stop it within two seconds, answers in flight delivered; SIGHUP has it open its log file anew and read
+/// SIGINT stop it within two seconds, answers in flight delivered; SIGHUP has it reopen its log file and read
 /// certificates again.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -35,6 +37,9 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Subcommand>,
     #[command(flatten)]
     pub(crate) node: NodeArgs,
+    /// How they were given.
+    #[arg(skip)]
+    pub(crate) given: Given,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -109,7 +114,7 @@ pub(crate) struct NodeArgs {
 
     /// Closes clients' connections instead of answering while the disk fails; otherwise the node serves on, and says so
     /// in its log.
-    #[arg(long, env = "HERD_STRICT_DURABILITY")]
+    #[arg(long, env = "HERD_STRICT_DURABILITY", value_parser = BoolishValueParser::new())]
     strict_durability: bool,
 
     #[command(flatten)]
@@ -131,7 +136,7 @@ pub(crate) struct NodeArgs {
     log_format: Format,
 
     /// Stops the node when its standard input ends, for programs that start nodes.
-    #[arg(long, env = "HERD_STOP_WITH_STDIN")]
+    #[arg(long, env = "HERD_STOP_WITH_STDIN", value_parser = BoolishValueParser::new())]
     pub(crate) stop_with_stdin: bool,
 }
 
@@ -176,8 +181,8 @@ impl Cli {
     /// # Errors
     /// [`Usage`] where one of them is wrong.
     pub(crate) fn plan(&self) -> anyhow::Result<Plan> {
-        let args = &self.node;
-        let mut herd = read(args.config.as_deref())?;
+        let (args, given) = (&self.node, &self.given);
+        let mut herd = given.blame(&["config"], read(args.config.as_deref()))?;
         if let Some(Skew(skew)) = args.max_future_skew {
             herd.limits.max_future_skew = skew;
         }
@@ -194,9 +199,9 @@ impl Cli {
         member.link = args.link_address.unwrap_or(member.link);
         Ok(Plan {
             threads: args.threads.map_or_else(default_threads, usize::from),
-            storage: args.storage()?,
-            provider: args.places.provider(&herd)?,
-            encryption: args.tls.encryption(&herd, &member)?,
+            storage: args.storage(given)?,
+            provider: args.places.provider(&herd, given)?,
+            encryption: args.tls.encryption(&herd, &member, given)?,
             member,
             herd,
             log_file: args.log_file.clone(),
@@ -208,22 +213,25 @@ impl Cli {
 
 impl NodeArgs {
     /// # Errors
-    /// [`Usage`] where one flag takes back what another says.
-    fn storage(&self) -> Result<Option<Storage>, Usage> {
+    /// [`Usage`] where one argument takes back what another says.
+    fn storage(&self, given: &Given) -> Result<Option<Storage>, Usage> {
         let strict = self.strict_durability;
         match (&self.data_dir, self.durability) {
             (Some(_), Some(Durability::Off)) => {
-                Err(Usage("--durability off keeps nothing: leave out --data-dir (HERD_DATA_DIR)".to_owned()))
+                let off = given.name_value("durability", "off");
+                Err(Usage(format!("{off} keeps nothing: leave out {}", given.name("data_dir"))))
             }
             (Some(folder), durability) => {
                 let durability = durability.unwrap_or(Durability::Everysec);
                 Ok(Some(Storage { folder: folder.clone(), durability, strict }))
             }
             (None, Some(Durability::Everysec | Durability::Always)) => {
-                Err(Usage("--durability needs a folder to keep things in: add --data-dir FOLDER".to_owned()))
+                let durability = given.name("durability");
+                Err(Usage(format!("{durability} needs a folder to keep things in: add --data-dir FOLDER")))
             }
             (None, _) if strict => {
-                Err(Usage("--strict-durability is about a disk: add --data-dir FOLDER".to_owned()))
+                let strict = given.name("strict_durability");
+                Err(Usage(format!("{strict} is about a disk: add --data-dir FOLDER")))
             }
             (None, _) => Ok(None),
         }

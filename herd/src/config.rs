@@ -6,7 +6,7 @@
 //! [[node]]
 //! name = "Alford"
 //! client = "127.0.0.1:12480"     # where clients connect
-//! link = "127.0.0.1:12580"       # where neighbours connect
+//! link = "127.0.0.1:12580"       # where neighbours connect: an address that they can dial
 //! neighbours = ["Parker"]
 //!
 //! [[node]]
@@ -19,6 +19,8 @@
 //! Optional tables: `[limits]`, see [`Limits`]; `[places]`, see [`PlacesTable`]; `[links]` and `[clients]`, see
 //! [`LinksTable`] and [`ClientsTable`]; `[admin]`, see [`AdminTable`]. Files that they name are relative to the herd file.
 
+mod addresses;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
@@ -30,6 +32,7 @@ use toml::Spanned;
 use crate::message::is_node_name;
 use crate::node::Limits;
 use crate::places::{Fields, Layout, ProviderName};
+use addresses::{cannot_dial, cannot_listen, collide};
 
 /// The herd that is built in: the five nodes of 2015-winter.
 const BUILT_IN: &str = include_str!("../../fixtures/herds/2015-winter.toml");
@@ -317,26 +320,36 @@ impl Problems<'_> {
     fn member(&mut self, node: &NodeTable) -> Member {
         if !is_node_name(node.name.get_ref().as_bytes()) {
             let message = format!(
-                "`{}` is no node name: 1 to 64 letters, digits, `_`, `-` or `.`",
+                "`{}` is not a node name: use 1 to 64 letters, digits, `_`, `-` or `.`, and neither `.` nor `..` alone",
                 node.name.get_ref()
             );
             self.at(&node.name, message);
         }
         Member {
             name: node.name.get_ref().clone(),
-            client: self.address(&node.client),
-            link: self.address(&node.link),
+            client: self.address(&node.client, |_| None),
+            // Of a herd of one, or of a node by itself, nobody dials it.
+            link: self.address(&node.link, |link| cannot_dial(link).filter(|_| !node.neighbours.is_empty())),
             neighbours: node.neighbours.iter().map(|name| name.get_ref().clone()).collect(),
         }
     }
 
-    fn address(&mut self, text: &Spanned<String>) -> SocketAddr {
-        text.get_ref().parse().unwrap_or_else(|_| {
+    /// Reads an address. `cannot` says what else would be wrong with one that can be listened on.
+    fn address(
+        &mut self,
+        text: &Spanned<String>,
+        cannot: impl FnOnce(SocketAddr) -> Option<String>,
+    ) -> SocketAddr {
+        let Ok(address) = text.get_ref().parse() else {
             let message =
                 format!("`{}` is no address: an IP and a port like \"127.0.0.1:12480\"", text.get_ref());
             self.at(text, message);
-            SocketAddr::from(([0, 0, 0, 0], 0))
-        })
+            return SocketAddr::from(([0, 0, 0, 0], 0));
+        };
+        if let Some(problem) = cannot_listen(address).or_else(|| cannot(address)) {
+            self.at(text, problem);
+        }
+        address
     }
 
     fn check_names(&mut self, nodes: &[NodeTable]) {
@@ -350,16 +363,17 @@ impl Problems<'_> {
     }
 
     fn check_addresses(&mut self, nodes: &[NodeTable], members: &[Member]) {
-        let mut taken: BTreeMap<u16, Vec<(SocketAddr, usize)>> = BTreeMap::new();
+        let mut taken: BTreeMap<u16, Vec<([SocketAddr; 2], usize)>> = BTreeMap::new();
         for (node, member) in nodes.iter().zip(members) {
             for (text, address) in [(&node.client, member.client), (&node.link, member.link)] {
                 let line = self.line_of(text.span().start);
                 let others = taken.entry(address.port()).or_default();
-                if let Some((_, first)) = others.iter().find(|(other, _)| collide(*other, address)) {
+                let this = [address, member.link];
+                if let Some((_, first)) = others.iter().find(|(other, _)| collide(*other, this)) {
                     let message = format!("the address {address} is taken by line {first}");
                     self.at(text, message);
                 }
-                others.push((address, line));
+                others.push((this, line));
             }
         }
     }
@@ -391,12 +405,6 @@ impl Problems<'_> {
             }
         }
     }
-}
-
-/// Whether two nodes cannot listen on both. Port 0 asks the system for a free port, so it is never taken.
-fn collide(one: SocketAddr, other: SocketAddr) -> bool {
-    let same_ip = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
-    one.port() != 0 && one.port() == other.port() && same_ip
 }
 
 #[cfg(test)]
@@ -467,9 +475,74 @@ neighbours = ["A"]
                 "client = \"[0:0::0:0]:2",
                 "6: the address 127.0.0.1:2 is taken by line 5",
             ),
+            (
+                "client = \"127.0.0.1:3",
+                "client = \"[::ffff:127.0.0.1]:1",
+                "10: the address [::ffff:127.0.0.1]:1 is taken by line 5",
+            ),
+            (
+                "client = \"127.0.0.1:3",
+                "client = \"127.0.0.1:4",
+                "11: the address 127.0.0.1:4 is taken by line 10",
+            ),
+            (
+                "127.0.0.1:3",
+                "239.1.2.3:3",
+                "10: no node can listen on 239.1.2.3:3, a multicast address: name an address of the node's machine",
+            ),
+            (
+                "127.0.0.1:4",
+                "[ff02::1]:4",
+                "11: no node can listen on [ff02::1]:4, a multicast address: name an address of the node's machine",
+            ),
+            (
+                "127.0.0.1:4",
+                "255.255.255.255:4",
+                "11: no node can listen on 255.255.255.255:4, the broadcast address: name an address of the node's machine",
+            ),
+            (
+                "127.0.0.1:2",
+                "127.0.0.1:0",
+                "6: neighbours cannot dial 127.0.0.1:0, since port 0 is any free port: name a port",
+            ),
         ] {
             assert_eq!(problems(from, to), [expected], "{to}");
         }
+    }
+
+    #[test]
+    fn a_link_on_every_address_of_a_machine_is_refused_however_it_is_written() {
+        for address in ["0.0.0.0:4", "[::]:4", "[0:0::0]:4", "[::ffff:0.0.0.0]:4"] {
+            let found = problems("127.0.0.1:4", address);
+            assert!(found[0].starts_with("11: neighbours cannot dial ") && found.len() == 1, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn nodes_on_several_machines_may_have_the_same_port_on_all_addresses() {
+        let machines = PAIR
+            .replace("127.0.0.1:1", "0.0.0.0:1")
+            .replace("127.0.0.1:3", "0.0.0.0:1")
+            .replace("127.0.0.1:2", "10.0.0.1:2")
+            .replace("127.0.0.1:4", "10.0.0.2:2");
+        Herd::parse(&machines, "h").unwrap();
+        for (from, to, line) in [
+            ("10.0.0.2:2", "10.0.0.1:3", 10),
+            ("10.0.0.2:2", "127.0.0.1:3", 10),
+            ("10.0.0.2:2", "10.0.0.1:2", 11),
+            ("10.0.0.2:2", "10.0.0.2:1", 11),
+        ] {
+            let ConfigError(problems) = Herd::parse(&machines.replace(from, to), "h").unwrap_err();
+            assert!(problems.iter().any(|found| found.line == line), "{to}: {problems:?}");
+        }
+    }
+
+    #[test]
+    fn clients_of_any_address_and_links_that_nobody_dials_are_fine() {
+        let alone =
+            "name = \"one\"\n[[node]]\nname = \"A\"\nclient = \"0.0.0.0:0\"\nlink = \"127.0.0.1:0\"\n";
+        Herd::parse(alone, "h").unwrap();
+        Herd::parse(&PAIR.replace("127.0.0.1:1", "0.0.0.0:1"), "h").unwrap();
     }
 
     #[test]
@@ -479,6 +552,18 @@ neighbours = ["A"]
             "x\"\nlink = \"y\"\nneighbours = [\"C\"]",
         );
         assert_eq!(found.len(), 4, "{found:?}");
+    }
+
+    #[test]
+    fn names_that_are_folders_name_no_node() {
+        for name in [".", ".."] {
+            let found = problems("name = \"A\"", &format!("name = \"{name}\""));
+            assert!(found[0].starts_with(&format!("4: `{name}` is not a node name: ")), "{found:?}");
+        }
+        for name in ["...", ".a", "a..b"] {
+            let renamed = PAIR.replace("\"A\"", &format!("\"{name}\""));
+            assert!(Herd::parse(&renamed, "h").is_ok(), "{name}");
+        }
     }
 
     #[test]
@@ -496,6 +581,9 @@ neighbours = ["A"]
             ("[limits]\nidle_client = \"101y\"\n", "at most 100 years"),
             ("[limits]\nheartbeat = \"0s\"\n", "this bound cannot be 0"),
             ("[limits]\nwhatsat_upstream = 0\n", "this bound cannot be 0"),
+            ("[limits]\nplaces_per_day = 0\n", "this bound cannot be 0"),
+            ("[limits]\nplaces_per_minute = \"of\"\n", "or \"off\""),
+            ("[limits]\nplaces_address_percent = 101\n", "a percentage from 1 to 100"),
             ("[limits]\nheartbeat = \"3s\"\n", "heartbeat must be shorter than link_silence"),
             ("[limits]\nlink_line_bytes = 100\n", "link_line_bytes must be at least 4200"),
             ("[limits]\nredial_first = \"2s\"\n", "redial_first must not be longer than redial_longest"),
@@ -507,10 +595,19 @@ neighbours = ["A"]
 
     #[test]
     fn limits_are_read_by_their_names() {
-        let table = "[limits]\nmax_future_skew = \"off\"\nline_bytes = 100\nlinger = \"1s 500ms\"\n";
+        let table = "[limits]\nmax_future_skew = \"off\"\nline_bytes = 100\nlinger = \"1s 500ms\"\n\
+            places_per_minute = \"off\"\nplaces_per_day = 7\n";
         let limits = Herd::parse(&format!("{PAIR}{table}"), "h").unwrap().limits;
         let linger = std::time::Duration::from_millis(1500);
-        assert_eq!(limits, Limits { max_future_skew: None, line_bytes: 100, linger, ..Limits::default() });
+        let expected = Limits {
+            max_future_skew: None,
+            line_bytes: 100,
+            linger,
+            places_per_minute: None,
+            places_per_day: Some(7),
+            ..Limits::default()
+        };
+        assert_eq!(limits, expected);
     }
 
     #[test]

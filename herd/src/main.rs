@@ -1,5 +1,6 @@
 //! `herd`: runs one node of a server herd.
 
+mod arguments;
 mod certs_tool;
 mod cli;
 mod journal_tool;
@@ -15,12 +16,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use arguments::Given;
 use cli::{Cli, Storage, Subcommand, Usage};
 use herd::node::{Lives, Node};
 use herd::places::Places;
@@ -33,13 +34,13 @@ use places_args::PlacesArgs;
 const LAST_RESORT: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
+    let cli = arguments::parse().unwrap_or_else(|error| refuse(&error));
     let result = match &cli.command {
         Some(Subcommand::CheckConfig { file }) => cli::check_config(file),
         Some(Subcommand::Journal(tool)) => tool.run(),
         Some(Subcommand::Certs(tool)) => tool.run(),
         Some(Subcommand::PlacesCheck { latitude, longitude, config, places }) => {
-            check_places(config.as_deref(), places, *latitude, *longitude)
+            check_places(&cli.given, config.as_deref(), places, *latitude, *longitude)
         }
         None => block_on(run(&cli)),
     };
@@ -63,13 +64,18 @@ fn refuse(error: &clap::Error) -> ! {
 }
 
 fn check_places(
+    given: &Given,
     config: Option<&Path>,
     args: &PlacesArgs,
     latitude: f64,
     longitude: f64,
 ) -> anyhow::Result<()> {
-    let herd = cli::read(config)?;
-    block_on(places_check::run(args.provider(&herd)?, &herd.limits, latitude, longitude))
+    let herd = given.blame(&["config"], cli::read(config))?;
+    let provider = args.provider(&herd, given)?;
+    if provider.holds_key() {
+        forbid_core_dumps()?;
+    }
+    block_on(places_check::run(provider, &herd.limits, latitude, longitude))
 }
 
 /// Runs to the end, and not longer: a name that is still being looked up, in a thread that cannot be cancelled,
@@ -83,9 +89,13 @@ fn block_on(main: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
 
 async fn run(cli: &Cli) -> anyhow::Result<()> {
     let plan = cli.plan()?;
+    if plan.provider.holds_key() || plan.encryption.links.is_some() || plan.encryption.clients.is_some() {
+        forbid_core_dumps()?;
+    }
     let log = plan.log_file.as_deref();
     let log_file = telemetry::start(log, plan.log_level, plan.log_format)
-        .with_context(|| format!("cannot open the log file {}", log.unwrap_or("".as_ref()).display()))?;
+        .with_context(|| format!("cannot open the log file {}", log.unwrap_or("".as_ref()).display()));
+    let log_file = cli.given.blame(&["log_file"], log_file)?;
     for warning in plan.herd.warnings() {
         tracing::warn!("{warning}");
     }
@@ -112,8 +122,9 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
         None => Store::in_memory(node),
         Some(Storage { folder, durability, strict }) => {
             let fresh_epoch = || getrandom::u64().expect("the system gave random numbers before");
-            Store::open(node, folder, *durability, *strict, fresh_epoch)
-                .with_context(|| format!("cannot use the data folder {}", folder.display()))?
+            let store = Store::open(node, folder, *durability, *strict, fresh_epoch)
+                .with_context(|| format!("cannot use the data folder {}", folder.display()));
+            cli.given.blame(&["data_dir"], store)?
         }
     };
     upkeep::begin(log_file, Arc::clone(&encryption)).context("cannot listen for signals")?;
@@ -159,6 +170,11 @@ fn stop_with_stdin(stop: CancellationToken) {
         std::thread::sleep(LAST_RESORT);
         std::process::exit(1);
     });
+}
+
+/// Keeps the keys in this process's memory off the disk, should it crash.
+fn forbid_core_dumps() -> anyhow::Result<()> {
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).context("cannot forbid core dumps, which would hold keys")
 }
 
 /// Raises the soft limit of open files to the hard one, and says what it is now.

@@ -9,6 +9,7 @@ use clap::Args;
 use herd::config::Herd;
 use herd::places::{Fields, Google, GoogleLegacy, Key, Layout, Offline, Provider, ProviderName};
 
+use crate::arguments::Given;
 use crate::cli::Usage;
 
 /// The environment variable that may hold the API key. There is no flag: flags can be seen by everybody.
@@ -47,7 +48,7 @@ impl PlacesArgs {
     ///
     /// # Errors
     /// The provider needs a key and there is none, or the key or the URL is none.
-    pub(crate) fn provider(&self, herd: &Herd) -> Result<Provider, Usage> {
+    pub(crate) fn provider(&self, herd: &Herd, given: &Given) -> anyhow::Result<Provider> {
         let table = &herd.places;
         let url = self.places_url.as_deref().or(table.url.as_deref());
         let layout = self.places_layout.or(table.layout).unwrap_or_default();
@@ -59,11 +60,11 @@ impl PlacesArgs {
             ProviderName::Offline => Ok(Provider::Offline(Offline::new(layout))),
             ProviderName::Google => {
                 let google = Google::new(url, self.key(herd)?, fields, layout, &herd.limits);
-                google.map(Provider::Google).map_err(Usage)
+                given.blame(&["places_url"], google.map(Provider::Google).map_err(Usage))
             }
             ProviderName::GoogleLegacy => {
                 let google = GoogleLegacy::new(url, self.key(herd)?, &herd.limits);
-                google.map(Provider::GoogleLegacy).map_err(Usage)
+                given.blame(&["places_url"], google.map(Provider::GoogleLegacy).map_err(Usage))
             }
         }
     }
@@ -73,7 +74,7 @@ impl PlacesArgs {
         let variable = |name| env::var_os(name).filter(|value| !value.to_string_lossy().trim().is_empty());
         let flag = self.places_key_file.clone().map(KeySource::File);
         flag.or_else(|| variable(KEY).map(KeySource::Variable))
-            .or_else(|| variable(KEY_FILE).map(|file| KeySource::File(file.into())))
+            .or_else(|| variable(KEY_FILE).map(|file| KeySource::FileOfVariable(file.into())))
             .or_else(|| herd.places.key_file.clone().map(KeySource::File))
     }
 
@@ -83,6 +84,9 @@ impl PlacesArgs {
                 Key::new(&text.to_string_lossy()).map_err(|reason| Usage(format!("{KEY}: {reason}")))
             }
             Some(KeySource::File(file)) => Key::read(&file).map_err(Usage),
+            Some(KeySource::FileOfVariable(file)) => {
+                Key::read(&file).map_err(|reason| Usage(format!("{KEY_FILE}: {reason}")))
+            }
             None => Err(Usage(format!(
                 "Google needs an API key: set {KEY}, name a file with --places-key-file, or use --places offline"
             ))),
@@ -94,4 +98,5 @@ impl PlacesArgs {
 enum KeySource {
     Variable(OsString),
     File(PathBuf),
+    FileOfVariable(PathBuf),
 }

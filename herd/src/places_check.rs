@@ -1,12 +1,13 @@
 //! `herd places-check`: one real question, and a plain verdict.
 
 use std::io::Write;
+use std::net::Ipv4Addr;
 
 use anyhow::bail;
 use serde_json::Value;
 
 use herd::node::{Limits, PlacesQuery};
-use herd::places::{Found, Places, PlacesError, Provider};
+use herd::places::{Found, Places, PlacesError, Provider, shorten};
 
 /// How far to look, in metres, and for how many places.
 const METRES: &str = "10000";
@@ -24,7 +25,8 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     let query =
         PlacesQuery { location: format!("{latitude},{longitude}"), metres: METRES.to_owned(), bound: BOUND };
-    match verdict(Places::new(provider, limits).ask(&query).await) {
+    let outcome = Places::new(provider, limits).ask(&query, Ipv4Addr::LOCALHOST.into()).await;
+    match verdict(outcome, limits.places_message_chars) {
         Ok(works) => {
             // Nobody need be reading: the exit code says it too.
             let _ = writeln!(std::io::stdout(), "works: {works}");
@@ -34,15 +36,17 @@ pub(crate) async fn run(
     }
 }
 
-/// What an outcome means to somebody who sets a node up.
-fn verdict(outcome: Result<Found, PlacesError>) -> Result<String, String> {
+/// What an outcome means to somebody who sets a node up. At most `longest` characters are the service's own.
+fn verdict(outcome: Result<Found, PlacesError>, longest: usize) -> Result<String, String> {
     let found = outcome.map_err(|error| match error {
         PlacesError::Nobody => error.to_string(),
+        PlacesError::Untrusted(reason) => format!("certificate not trusted: {reason}"),
         error => format!("unreachable: {error}"),
     })?;
     let answer: Value = serde_json::from_slice(&found.json).unwrap_or_default();
-    let message = answer["error_message"].as_str().unwrap_or("no reason given");
-    let says = |words: &[&str]| words.iter().any(|word| message.to_lowercase().contains(word));
+    let told = answer["error_message"].as_str().unwrap_or("no reason given");
+    let says = |words: &[&str]| words.iter().any(|word| told.to_lowercase().contains(word));
+    let message = shorten(told, longest);
     match found.status.as_str() {
         "OK" => {
             let names =
@@ -56,7 +60,7 @@ fn verdict(outcome: Result<Found, PlacesError>) -> Result<String, String> {
         "REQUEST_DENIED" | "OVER_QUERY_LIMIT" if says(&["billing"]) => Err(format!("no billing: {message}")),
         "REQUEST_DENIED" => Err(format!("key denied: {message}")),
         "OVER_QUERY_LIMIT" => Err(format!("quota used up: {message}")),
-        status => Err(format!("{status}: {message}")),
+        status => Err(format!("{}: {message}", shorten(status, longest))),
     }
 }
 
@@ -66,7 +70,7 @@ mod tests {
 
     fn of(status: &str, message: &str) -> Result<String, String> {
         let json = serde_json::json!({ "error_message": message, "results": [{ "name": "A" }, { "name": "B" }], "status": status });
-        verdict(Ok(Found { json: json.to_string().into_bytes(), status: status.to_owned() }))
+        verdict(Ok(Found { json: json.to_string().into_bytes(), status: status.to_owned() }), 20)
     }
 
     #[test]
@@ -87,7 +91,10 @@ mod tests {
         ] {
             assert!(of(status, message).unwrap_err().starts_with(verdict), "{status} {message}");
         }
-        let unreached = verdict(Err(PlacesError::Connect("no connection"))).unwrap_err();
-        assert!(unreached.starts_with("unreachable: "), "{unreached}");
+        let failed = |error| verdict(Err(error), 20).unwrap_err();
+        assert!(failed(PlacesError::Connect("no connection")).starts_with("unreachable: "));
+        assert_eq!(failed(PlacesError::Untrusted("why")), "certificate not trusted: why");
+        let long = of("REQUEST_DENIED", &"x".repeat(1000)).unwrap_err();
+        assert_eq!(long, format!("key denied: {}…", "x".repeat(19)));
     }
 }

@@ -1,8 +1,9 @@
 //! The log: one line an event, in which everything can be seen, to a file or to standard error.
 
 use std::borrow::Cow;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -43,20 +44,29 @@ pub enum Format {
 pub struct LogFile(Option<(PathBuf, Arc<RwLock<Arc<File>>>)>);
 
 impl LogFile {
-    /// Opens the file anew by its name: whoever rotates logs has moved the old one away.
+    /// Reopens the file by its name, since log rotation renames the old one. Returns whether there is a file.
     ///
     /// # Errors
-    /// It cannot be opened; the log goes on where it was.
-    pub fn reopen(&self) -> io::Result<()> {
-        if let Some((path, current)) = &self.0 {
-            *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(append_to(path)?);
-        }
-        Ok(())
+    /// The file cannot be opened; logging continues in the old one.
+    pub fn reopen(&self) -> io::Result<bool> {
+        let Some((path, current)) = &self.0 else { return Ok(false) };
+        *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(open_log(path)?);
+        Ok(true)
     }
 }
 
-fn append_to(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+/// Opens a log for appending. Logs hold locations, so one that is created is readable by its owner, and by the group if
+/// the folder is.
+///
+/// # Errors
+/// It cannot be opened.
+pub fn open_log(path: &Path) -> io::Result<File> {
+    const OWNER: u32 = 0o600;
+    const GROUP_READS: u32 = 0o040;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder_mode = fs::metadata(folder).map_or(0, |folder| folder.permissions().mode());
+    let mode = OWNER | folder_mode & GROUP_READS;
+    OpenOptions::new().create(true).append(true).mode(mode).open(path)
 }
 
 /// Sets up the log of this process, appending to `file` or, without one, writing to standard error.
@@ -66,7 +76,7 @@ fn append_to(path: &Path) -> io::Result<File> {
 pub fn start(file: Option<&Path>, level: Level, format: Format) -> io::Result<LogFile> {
     let (writer, log_file) = match file {
         Some(file) => {
-            let current = Arc::new(RwLock::new(Arc::new(append_to(file)?)));
+            let current = Arc::new(RwLock::new(Arc::new(open_log(file)?)));
             let log_file = LogFile(Some((file.to_owned(), Arc::clone(&current))));
             let open = move || Arc::clone(&current.read().unwrap_or_else(PoisonError::into_inner));
             (BoxMakeWriter::new(open), log_file)

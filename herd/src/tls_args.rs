@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
+use clap::builder::BoolishValueParser;
 
 use herd::config::{Herd, Member};
 use herd::tls::{Authority, ClientFiles, ClientTls, Encryption, LinkFiles, LinkTls, Reloadable};
 
+use crate::arguments::Given;
 use crate::cli::Usage;
 
 #[derive(Debug, Args)]
@@ -27,7 +29,7 @@ pub(crate) struct TlsArgs {
     links_key: Option<PathBuf>,
 
     /// Links are plain TCP: whoever reaches the link port can be a neighbour. Loopback only.
-    #[arg(long, env = "HERD_INSECURE_LINKS", conflicts_with_all = ["links_ca", "links_cert", "links_key"])]
+    #[arg(long, env = "HERD_INSECURE_LINKS", value_parser = BoolishValueParser::new())]
     insecure_links: bool,
 
     /// Serves clients over TLS, with this certificate.
@@ -44,42 +46,58 @@ impl TlsArgs {
     ///
     /// # Errors
     /// [`Usage`] where a file is missing from what was said; or a file cannot be used.
-    pub(crate) fn encryption(&self, herd: &Herd, member: &Member) -> Result<Encryption> {
-        Ok(Encryption { links: self.links(herd, member)?, clients: self.clients(herd, member)? })
+    pub(crate) fn encryption(&self, herd: &Herd, member: &Member, given: &Given) -> Result<Encryption> {
+        let (links, clients) = (self.links(herd, member, given)?, self.clients(herd, member, given)?);
+        Ok(Encryption { links, clients })
     }
 
-    fn links(&self, herd: &Herd, member: &Member) -> Result<Option<Reloadable<LinkTls>>> {
-        if self.insecure_links {
-            return Ok(None);
-        }
+    fn links(&self, herd: &Herd, member: &Member, given: &Given) -> Result<Option<Reloadable<LinkTls>>> {
         let table = &herd.links;
         let chosen =
             [(&self.links_ca, &table.ca), (&self.links_cert, &table.cert), (&self.links_key, &table.key)];
-        let files = match chosen.map(|(flag, named)| flag.clone().or_else(|| of(named, member))) {
+        if self.insecure_links {
+            return match chosen.iter().zip(LINK_FILES).find(|((argument, _), _)| argument.is_some()) {
+                None => Ok(None),
+                Some((_, file)) => {
+                    let [plain, file] = ["insecure_links", file].map(|id| given.name(id));
+                    Err(Usage(format!("{plain} cannot be used with {file}: leave out one of them")).into())
+                }
+            };
+        }
+        let files = match chosen.map(|(argument, named)| argument.clone().or_else(|| of(named, member))) {
             [Some(ca), Some(cert), Some(key)] => LinkFiles { ca, cert, key },
             [None, None, None] => return own_authority(herd, member).map(Some),
             _ => {
-                let message = "links need three files: --links-ca, --links-cert and --links-key, or ca, cert and key in [links]";
-                return Err(Usage(message.to_owned()).into());
+                let [ca, cert, key] = LINK_FILES.map(|id| given.name(id));
+                let message =
+                    format!("links need three files: {ca}, {cert} and {key}, or ca, cert and key in [links]");
+                return Err(Usage(message).into());
             }
         };
-        Ok(Some(Reloadable::new(move || LinkTls::read(&files))?))
+        given.blame(&LINK_FILES, Reloadable::new(move || LinkTls::read(&files)).map(Some))
     }
 
-    fn clients(&self, herd: &Herd, member: &Member) -> Result<Option<Reloadable<ClientTls>>> {
+    fn clients(&self, herd: &Herd, member: &Member, given: &Given) -> Result<Option<Reloadable<ClientTls>>> {
         let table = &herd.clients;
         let chosen = [(&self.clients_cert, &table.cert), (&self.clients_key, &table.key)];
-        let files = match chosen.map(|(flag, named)| flag.clone().or_else(|| of(named, member))) {
+        let files = match chosen.map(|(argument, named)| argument.clone().or_else(|| of(named, member))) {
             [Some(cert), Some(key)] => ClientFiles { cert, key },
             [None, None] => return Ok(None),
             _ => {
-                let message = "TLS for clients needs two files: --clients-cert and --clients-key, or cert and key in [clients]";
-                return Err(Usage(message.to_owned()).into());
+                let [cert, key] = CLIENT_FILES.map(|id| given.name(id));
+                let message = format!(
+                    "TLS for clients needs two files: {cert} and {key}, or cert and key in [clients]"
+                );
+                return Err(Usage(message).into());
             }
         };
-        Ok(Some(Reloadable::new(move || ClientTls::read(&files))?))
+        given.blame(&CLIENT_FILES, Reloadable::new(move || ClientTls::read(&files)).map(Some))
     }
 }
+
+/// The arguments that name files, by their fields.
+const LINK_FILES: [&str; 3] = ["links_ca", "links_cert", "links_key"];
+const CLIENT_FILES: [&str; 2] = ["clients_cert", "clients_key"];
 
 /// A file that a herd file names for each of its nodes.
 fn of(named: &Option<PathBuf>, member: &Member) -> Option<PathBuf> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use herd::telemetry::LogFile;
-use herd::tls::{EXPIRES_SOON, Encryption};
+use herd::tls::{EXPIRES_SOON, Encryption, Reloadable};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 
@@ -21,7 +21,7 @@ pub(crate) fn begin(log_file: LogFile, encryption: Arc<Encryption>) -> std::io::
     Ok(())
 }
 
-/// At SIGHUP opens the log file anew, and reads certificates again: links that are up stay. Warns each day of certificates
+/// At SIGHUP reopens the log file and reads certificates again: links that are up stay. Warns each day of certificates
 /// that end soon.
 async fn look_after(log_file: LogFile, encryption: Arc<Encryption>, mut hangups: Signal) {
     loop {
@@ -29,13 +29,24 @@ async fn look_after(log_file: LogFile, encryption: Arc<Encryption>, mut hangups:
         if timeout(DAY, hangups.recv()).await.is_err() {
             continue;
         }
-        if let Err(error) = log_file.reopen() {
-            tracing::error!(%error, "cannot open the log file anew: the log goes on in the old one");
+        match log_file.reopen() {
+            Ok(true) => tracing::info!("log file reopened"),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(%error, "cannot reopen the log file: logging continues in the old one");
+            }
         }
-        match encryption.reload() {
-            Ok(()) => tracing::info!("log file opened anew, certificates read again"),
-            Err(error) => tracing::error!(%error, "certificates stay as they were"),
-        }
+        reload("links", encryption.links.as_ref());
+        reload("clients", encryption.clients.as_ref());
+    }
+}
+
+/// Reads the certificates of one kind of connection again, if it has any, and logs what came of that.
+fn reload<T>(connections: &str, certificates: Option<&Reloadable<T>>) {
+    match certificates.map(Reloadable::reload) {
+        None => {}
+        Some(Ok(())) => tracing::info!(connections, "certificates read again"),
+        Some(Err(error)) => tracing::error!(connections, %error, "certificates stay as they were"),
     }
 }
 

@@ -3,16 +3,33 @@
 use std::fs::Permissions;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
 use assert_cmd::Command;
+use fixtures::checkout::{program, scratch};
+
+/// Longer than any of these commands takes.
+const DEADLINE: Duration = Duration::from_secs(20);
 
 fn herd() -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("herd"));
+    let mut command = Command::new(program("herd"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HERD_")) {
         command.env_remove(name);
     }
-    command.env("XDG_STATE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
+    command.env("XDG_STATE_HOME", folder().join("state")).timeout(DEADLINE);
     command
+}
+
+/// The folder of the test that runs: the test runner names its thread after it.
+fn folder() -> PathBuf {
+    scratch(thread::current().name().expect("a test should run in a thread of its own"))
+}
+
+/// A path in that folder.
+fn file(name: &str) -> String {
+    folder().join(name).display().to_string()
 }
 
 /// What a command that fails with this exit code writes to standard error.
@@ -24,7 +41,7 @@ fn stderr_of_failure(command: &mut Command, code: i32) -> String {
 
 /// A herd file of one node at the given addresses.
 fn herd_file(name: &str, client: &str, link: &str) -> String {
-    let path = format!("{}/{name}.toml", env!("CARGO_TARGET_TMPDIR"));
+    let path = file(&format!("{name}.toml"));
     let node =
         format!("name = \"one\"\n[[node]]\nname = \"Alford\"\nclient = \"{client}\"\nlink = \"{link}\"\n");
     std::fs::write(&path, node).unwrap();
@@ -62,7 +79,7 @@ fn an_unknown_name_is_answered_by_the_names_there_are() {
 #[test]
 fn what_a_terminal_would_obey_is_shown_instead() {
     let hostile = "\u{1b}]0;title\u{7}\u{202e}\u{9b}2J";
-    let file = format!("{}/hostile.toml", env!("CARGO_TARGET_TMPDIR"));
+    let file = file("hostile.toml");
     std::fs::write(&file, format!("name = \"x\"\n[[node]]\nname = \"{hostile}\"\n")).unwrap();
     for args in [
         &[hostile][..],
@@ -144,11 +161,23 @@ fn an_empty_key_is_no_key() {
 
 #[test]
 fn a_key_file_that_others_can_read_is_refused() {
-    let path = format!("{}/open-key", env!("CARGO_TARGET_TMPDIR"));
+    let path = file("open-key");
     std::fs::write(&path, "secret\n").unwrap();
-    std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
-    let stderr = stderr_of_failure(herd().args(["Alford", "--places-key-file", &path]), 2);
-    assert!(stderr.contains(&path) && stderr.contains("chmod 600") && !stderr.contains("secret"), "{stderr}");
+    for mode in [0o644, 0o640, 0o604, 0o620, 0o602, 0o610, 0o601] {
+        std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        // Not a node, which would go on if it took the key.
+        let mut check = herd();
+        check.args(["places-check", "--places", "google", "--places-url", "http://127.0.0.1:1"]);
+        let stderr = stderr_of_failure(check.args(["--places-key-file", &path]), 2);
+        let told = format!("others can read it (mode {mode:o}): chmod 600 it");
+        assert!(stderr.contains(&path) && stderr.contains(&told) && !stderr.contains("secret"), "{stderr}");
+    }
+    for mode in [0o600, 0o400] {
+        std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        let mut check = herd();
+        check.args(["places-check", "--places", "google", "--places-url", "http://127.0.0.1:1"]);
+        assert!(stderr_of_failure(check.args(["--places-key-file", &path]), 1).contains("unreachable"));
+    }
 }
 
 #[test]
@@ -176,7 +205,7 @@ fn places_check_tells_an_unreachable_service_and_no_key() {
 
 #[test]
 fn check_config_passes_the_classroom_herds() {
-    let herds = format!("{}/../fixtures/herds", env!("CARGO_MANIFEST_DIR"));
+    let herds = fixtures::herds();
     let mut checked = 0;
     for file in std::fs::read_dir(herds).unwrap() {
         herd().arg("check-config").arg(file.unwrap().path()).assert().success();
@@ -187,7 +216,7 @@ fn check_config_passes_the_classroom_herds() {
 
 #[test]
 fn what_is_started_by_default_listens_on_loopback_only() {
-    let herds = format!("{}/../fixtures/herds", env!("CARGO_MANIFEST_DIR"));
+    let herds = fixtures::herds();
     for file in std::fs::read_dir(herds).unwrap() {
         // The built-in herd is one of them.
         let herd = herd::config::Herd::read(&file.unwrap().path()).unwrap();
@@ -206,11 +235,27 @@ fn what_is_started_by_default_listens_on_loopback_only() {
 
 #[test]
 fn check_config_tells_what_is_wrong_by_file_and_line() {
-    let path = format!("{}/wrong.toml", env!("CARGO_TARGET_TMPDIR"));
+    let path = file("wrong.toml");
     std::fs::write(&path, "name = \"x\"\n[[node]]\nname = \"A\"\nclient = \"127.0.0.1:1\"\nlink = \"nowhere\"\nneighbours = [\"B\"]\n").unwrap();
     let stderr = stderr_of_failure(herd().args(["check-config", &path]), 2);
     assert!(stderr.contains(&format!("{path}:5: `nowhere` is no address")), "{stderr}");
     assert!(stderr.contains(&format!("{path}:6: A names B as a neighbour")), "{stderr}");
+}
+
+#[test]
+fn check_config_tells_which_links_nobody_can_dial() {
+    let path = file("undialable.toml");
+    let node = |name: &str, link: &str, neighbour: &str| {
+        format!(
+            "[[node]]\nname = \"{name}\"\nclient = \"127.0.0.1:0\"\nlink = \"{link}\"\nneighbours = [\"{neighbour}\"]\n"
+        )
+    };
+    let text = format!("name = \"x\"\n{}{}", node("A", "127.0.0.1:0", "B"), node("B", "0.0.0.0:2", "A"));
+    std::fs::write(&path, text).unwrap();
+    let stderr = stderr_of_failure(herd().args(["check-config", &path]), 2);
+    assert!(stderr.contains(&format!("{path}:5: neighbours cannot dial 127.0.0.1:0")), "{stderr}");
+    assert!(stderr.contains(&format!("{path}:10: neighbours cannot dial 0.0.0.0:2")), "{stderr}");
+    assert_eq!(stderr.lines().count(), 2, "{stderr}");
 }
 
 #[test]
@@ -223,7 +268,7 @@ fn flags_that_take_back_each_other_are_usage_errors() {
 
 #[test]
 fn a_journal_is_looked_at_without_being_changed() {
-    let folder = format!("{}/journal", env!("CARGO_TARGET_TMPDIR"));
+    let folder = file("journal");
     std::fs::create_dir_all(&folder).unwrap();
     let file = format!("{folder}/journal");
     let journal = "be94ece8 JOURNAL 1 Alford\nabe91472 EPOCH 0361a8027139f407\n\
@@ -257,8 +302,7 @@ fn a_journal_is_looked_at_without_being_changed() {
 
 #[test]
 fn certificates_are_made_shown_and_not_made_twice() {
-    let folder = format!("{}/certs", env!("CARGO_TARGET_TMPDIR"));
-    let _ = std::fs::remove_dir_all(&folder);
+    let folder = file("certs");
     let refused = |args: &[&str], code| stderr_of_failure(herd().arg("certs").args(args), code);
     let made = |args: &[&str]| {
         let output = herd().arg("certs").args(args).assert().success().get_output().stdout.clone();
@@ -271,7 +315,7 @@ fn certificates_are_made_shown_and_not_made_twice() {
     assert_eq!(said, format!("made {folder}/Alford.pem and {folder}/Alford.key\n"));
     assert!(refused(&["add", "Alford", &folder], 1).contains("--replace"));
     made(&["add", "Alford", &folder, "--replace", "--days", "20"]);
-    for name in ["ca", "../Alford", "", "a b"] {
+    for name in ["ca", "../Alford", "", "a b", ".", ".."] {
         assert!(refused(&["add", name, &folder], 1).contains("is no name"), "{name}");
     }
     for days in ["0", "3651", "x"] {
@@ -296,8 +340,7 @@ fn certificates_are_made_shown_and_not_made_twice() {
 
 #[test]
 fn certificates_that_cannot_be_used_are_told_before_the_node_starts() {
-    let folder = format!("{}/unusable-certs", env!("CARGO_TARGET_TMPDIR"));
-    let _ = std::fs::remove_dir_all(&folder);
+    let folder = file("unusable-certs");
     for args in [&["init", &folder][..], &["add", "Alford", &folder], &["add", "Bolden", &folder]] {
         herd().arg("certs").args(args).assert().success();
     }

@@ -5,12 +5,11 @@
 mod properties;
 
 use std::fs;
-use std::path::Path;
 
 /// Holds a property of every file of its corpus.
 #[expect(clippy::print_stdout, reason = "the test runner shows it when the property does not hold")]
 fn holds(target: &str, property: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let folder = fixtures::checkout::root().join("herd/fuzz/corpus").join(target);
     let files = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut held = 0;
     for file in files {

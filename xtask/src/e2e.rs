@@ -60,6 +60,7 @@ pub fn run(options: &Options) -> Result<()> {
         let again = Command::new(env::current_exe()?)
             .args(env::args_os().skip(1))
             .env("INSTA_UPDATE", "always")
+            .env("INSTA_WORKSPACE_ROOT", fixtures::checkout::root())
             .status();
         return if again?.success() { Ok(()) } else { bail!("not all sessions could be blessed") };
     }

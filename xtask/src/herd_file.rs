@@ -107,6 +107,20 @@ impl HerdFile {
         HerdFile::parse(&table.to_string(), "the herd with other limits")
     }
 
+    /// The same herd for a Places service that costs nothing: requests to it have no limit.
+    ///
+    /// # Errors
+    /// `limits` is not a table.
+    pub fn with_free_places(&self) -> Result<HerdFile> {
+        let mut table = self.table.clone();
+        let limits = table.entry("limits").or_insert_with(|| Value::Table(Table::new()));
+        let limits = limits.as_table_mut().context("limits are a table")?;
+        for window in ["places_per_minute", "places_per_day"] {
+            limits.insert(window.to_owned(), Value::from("off"));
+        }
+        HerdFile::parse(&table.to_string(), "the herd with free places")
+    }
+
     /// The same herd with one more neighbour for every node, named after it, that somebody can be who only watches.
     ///
     /// # Errors

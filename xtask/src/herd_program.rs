@@ -18,7 +18,9 @@ use crate::herd_file::HerdFile;
 use crate::processes::{Environment, Files, Launch, Ready, clean};
 
 /// Variables that no two nodes can share, or that this program has a flag for.
-const OF_ONE_NODE: [&str; 8] = [
+const OF_ONE_NODE: [&str; 10] = [
+    "HERD_CLIENT_ADDRESS",
+    "HERD_LINK_ADDRESS",
     "HERD_DATA_DIR",
     "HERD_ADMIN_ADDRESS",
     "HERD_LINKS_CA",

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use clap::{Parser, Subcommand};
 use herd::printable::lines;
 use xtask::commands::{
@@ -98,9 +99,13 @@ enum Command {
     Ci,
 }
 
+const NO_CHECKOUT: &str =
+    "the current folder is not in a checkout of this project: change to one, then run `cargo xtask`";
+
 fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
     let result = match cli.command {
+        _ if fixtures::checkout::find().is_none() => Err(anyhow!(NO_CHECKOUT)),
         Command::HerdUp(options) => options.run(),
         Command::HerdStatus { json } => control::status(json),
         Command::HerdDown => control::down(),

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
+use fixtures::checkout::root;
 
 use crate::foreign::Template;
 use crate::workspace::target_dir;
 
-/// Where the peers' programs lie.
-const PROGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../benches/peers");
+/// Where the peers' programs lie, in the checkout.
+const PROGRAMS: &str = "benches/peers";
 
 /// What a peer's program runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +70,7 @@ pub fn find(name: &str) -> Result<Peer> {
         Runtime::Node => node(),
     };
     let interpreter = interpreter.with_context(|| format!("{name} cannot be run"))?;
-    let program = fs::canonicalize(Path::new(PROGRAMS).join(program))
+    let program = fs::canonicalize(root().join(PROGRAMS).join(program))
         .with_context(|| format!("{name} lacks its program benches/peers/{program}"))?;
     let words = [interpreter, program].map(|path| path.display().to_string());
     let places = ["{name}", "{file}"].map(str::to_owned);
@@ -97,7 +98,7 @@ fn with_packages(python: &Path) -> Result<PathBuf> {
     fs::create_dir_all(target_dir()?)?;
     let lock = File::create(&lock).with_context(|| format!("cannot write {}", lock.display()))?;
     lock.lock().context("cannot wait for another run that installs the packages")?;
-    let requirements = Path::new(PROGRAMS).join("requirements.txt");
+    let requirements = root().join(PROGRAMS).join("requirements.txt");
     let wanted = fs::read_to_string(&requirements).context("cannot read requirements.txt")?;
     // Written last: an installation that was broken off has none.
     let installed = folder.join("installed.txt");
@@ -132,7 +133,7 @@ mod tests {
     #[test]
     fn every_peer_has_its_program() {
         for (name, _, program, _) in PEERS {
-            assert!(Path::new(PROGRAMS).join(program).exists(), "{name}");
+            assert!(root().join(PROGRAMS).join(program).exists(), "{name}");
         }
     }
 

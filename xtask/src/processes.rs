@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use herd::config::{Herd, Member};
+use herd::telemetry::open_log;
 use herd::tls::{Authority, LinkFiles};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
@@ -160,7 +161,8 @@ impl Processes {
             .with_context(|| format!("cannot write {}", herd.display()))?;
         for name in processes.names() {
             let log = processes.log(&name);
-            File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+            let emptied = open_log(&log).and_then(|log| log.set_len(0));
+            emptied.with_context(|| format!("cannot write {}", log.display()))?;
         }
         Ok(processes)
     }

@@ -81,7 +81,7 @@ impl Claim {
     /// # Errors
     /// There is one already; the message says how to stop it.
     pub fn take() -> Result<Claim> {
-        let folder = run_dir()?;
+        let folder = run_dir();
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let deadline = Instant::now() + GLANCE;
         loop {
@@ -244,7 +244,7 @@ fn status(processes: &mut Processes) -> Result<Value> {
 /// # Errors
 /// No herd is running, or it says what went wrong.
 pub fn request(action: Action, nodes: &[String]) -> Result<Value> {
-    let folder = run_dir()?;
+    let folder = run_dir();
     let no_herd = || anyhow!("no herd of this checkout is running: start one with `cargo xtask herd-up`");
     // Whoever can share the lock has found no supervisor, and does not look like one to the next who asks.
     let lock = folder.is_dir().then(|| lock_file(&folder)).transpose()?.ok_or_else(no_herd)?;

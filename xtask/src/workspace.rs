@@ -1,15 +1,18 @@
 //! Where the build puts things, and the `herd` binary.
 
 use std::env;
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use fixtures::checkout::root;
 use serde_json::Value;
 
-/// The workspace's root.
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+/// The variable that moves the running herd's files.
+const RUN_DIR: &str = "XTASK_RUN_DIR";
+
+/// The variables that move cargo's target folder.
+const TARGET_DIRS: [&str; 2] = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"];
 
 /// How a program is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,16 +23,15 @@ pub enum Profile {
     Release,
 }
 
-/// The folder that the running herd keeps its files in: `herd` in the target folder, or what the environment
-/// variable `XTASK_RUN_DIR` says, so that a test's herd and a developer's can run side by side.
+/// The folder that the running herd keeps its files in: `target/herd` in the checkout, or what the environment variable
+/// `XTASK_RUN_DIR` says, so that a test's herd and a developer's can run side by side.
 ///
-/// # Errors
-/// Cargo cannot tell the target folder.
-pub fn run_dir() -> Result<PathBuf> {
-    match env::var_os("XTASK_RUN_DIR") {
-        Some(folder) => std::path::absolute(folder).context("XTASK_RUN_DIR is no usable path"),
-        None => Ok(target_dir()?.join("herd")),
-    }
+/// The herd belongs to the checkout, so neither the current folder nor `CARGO_TARGET_DIR` decides which one is meant: the
+/// latter may name another folder from each folder that it is used in, or one folder for several checkouts. Likewise a
+/// relative `XTASK_RUN_DIR` is relative to the root.
+pub fn run_dir() -> PathBuf {
+    let chosen = env::var_os(RUN_DIR).filter(|folder| !folder.is_empty());
+    root().join(chosen.unwrap_or_else(|| "target/herd".into()))
 }
 
 /// The workspace's target folder, wherever the environment or a configuration file has put it.
@@ -78,15 +80,11 @@ pub fn binary(name: &str, profile: Profile) -> Result<PathBuf> {
     binary.with_context(|| format!("cargo build names no executable for {name}"))
 }
 
-/// The folder of the `herd` crate.
-pub fn herd_folder() -> PathBuf {
-    PathBuf::from(ROOT).join("herd")
-}
-
-/// Cargo, as if called from a shell in the workspace's root, which a relative target folder is relative to. What an outer cargo has told this process about its own package is taken
-/// away: build scripts that look at it would run again each time the caller changes.
+/// Cargo, as if called from a shell in the checkout's root, with the target folder that this program is in. What an outer
+/// cargo has told this process about its own package is taken away: build scripts that look at it would run again each
+/// time the caller changes.
 pub fn cargo() -> Command {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     let told = env::vars_os().map(|(name, _)| name).filter(|name| {
         let name = name.to_string_lossy();
         let about_package = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
@@ -95,6 +93,13 @@ pub fn cargo() -> Command {
     told.for_each(|name| {
         cargo.env_remove(name);
     });
-    cargo.current_dir(ROOT);
+    // A relative one is relative to wherever the outer cargo was called.
+    for variable in TARGET_DIRS {
+        let relative = env::var_os(variable).map(PathBuf::from).filter(|folder| folder.is_relative());
+        if let Some(folder) = relative.and_then(|_| fixtures::checkout::target()) {
+            cargo.env(variable, folder);
+        }
+    }
+    cargo.current_dir(root());
     cargo
 }

@@ -1,15 +1,20 @@
 //! `cargo xtask e2e --against`: what it tells of programs that pass, that answer otherwise, and that do not start.
 
 use std::fs;
+use std::time::Duration;
 
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
+use fixtures::checkout::{self, scratch};
 use xtask::workspace::{Profile, herd_binary};
+
+/// Longer than any of these commands takes, the build of the node program included.
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// Plays the sessions whose names hold `filter` against a program.
 fn against(program: &str, filter: &str, more: &[&str]) -> Assert {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("xtask"));
-    command.args(["e2e", "--against", program, filter]).args(more).assert()
+    let mut command = Command::new(checkout::program("xtask"));
+    command.args(["e2e", "--against", program, filter]).args(more).timeout(DEADLINE).assert()
 }
 
 fn stdout(assert: &Assert) -> String {
@@ -60,7 +65,7 @@ fn what_a_session_takes_that_the_program_lacks_is_told() {
 #[test]
 fn the_first_line_that_differs_is_shown_with_the_one_expected() {
     // A herd that takes no line as long as a report.
-    let script = concat!(env!("CARGO_TARGET_TMPDIR"), "/short-lines.sh");
+    let script = &scratch("against").join("short-lines.sh").display().to_string();
     let text = "printf '[limits]\\nline_bytes = 16\\n' | cat \"$2\" - > \"$2.$1\"\nexec \"$3\" \"$1\" --config \"$2.$1\"\n";
     fs::write(script, text).unwrap();
     let program = format!("sh {script} {{name}} {{file}} {}", herd());

@@ -1,10 +1,22 @@
 //! Chaos on real processes, in short.
 
-use std::process::Command;
+use std::time::Duration;
+
+use assert_cmd::Command;
+use fixtures::checkout::program;
+
+/// Longer than any of these commands takes, the build of the node program included.
+const DEADLINE: Duration = Duration::from_secs(300);
+
+/// `xtask` with a deadline.
+fn xtask() -> Command {
+    let mut command = Command::new(program("xtask"));
+    command.timeout(DEADLINE);
+    command
+}
 
 #[test]
 fn nodes_on_disk_that_are_killed_lose_nothing_and_the_history_can_be_checked_again() {
-    let xtask = || Command::new(assert_cmd::cargo::cargo_bin!("xtask"));
     let output = xtask()
         .args(["chaos", "--seed", "1009", "--rounds", "3", "--rate", "500", "--faults", "kill,kill-all"])
         .output()
@@ -32,7 +44,7 @@ fn nodes_on_disk_that_are_killed_lose_nothing_and_the_history_can_be_checked_aga
 
 #[test]
 fn plain_links_that_are_cut_anywhere_lose_nothing_and_the_run_leaves_a_picture() {
-    let output = Command::new(assert_cmd::cargo::cargo_bin!("xtask"))
+    let output = xtask()
         .args(["chaos", "--seed", "3", "--rounds", "3", "--rate", "500", "--faults", "reset,partition"])
         .args(["--insecure-links", "--durability", "memory"])
         .output()

@@ -1,10 +1,16 @@
 //! The command line of `cargo xtask`: help, wrong arguments, exit codes.
 
+use std::time::Duration;
+
 use assert_cmd::Command;
+use fixtures::checkout::{program, scratch};
+
+/// Longer than any of these commands takes, the build of the node program included.
+const DEADLINE: Duration = Duration::from_secs(300);
 
 fn xtask() -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("xtask"));
-    command.env("XTASK_RUN_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/no-herd"));
+    let mut command = Command::new(program("xtask"));
+    command.env("XTASK_RUN_DIR", scratch("no-herd").join("none")).timeout(DEADLINE);
     command
 }
 

@@ -40,8 +40,10 @@ impl<'a> At<'a> {
     }
 }
 
-/// Whether `name` can name a node: 1 to 64 ASCII letters, digits, `_`, `-` or `.`.
+/// Whether `name` can name a node: 1 to 64 ASCII letters, digits, `_`, `-` or `.`, but neither `.` nor `..`, which
+/// are folders: nodes' names become those of files.
 pub fn is_node_name(name: &[u8]) -> bool {
     (1..=64).contains(&name.len())
+        && !matches!(name, b"." | b"..")
         && name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
 }

@@ -8,7 +8,12 @@ pub(super) struct Decimal<'a> {
     pub(super) fraction: Digits<'a>,
 }
 
-/// ASCII digits and the number that they are: 0 when there are none.
+/// The most decimals of a degree or a kilometre. Programs print doubles in full, which takes more of them the nearer
+/// the number is to 0.
+pub(super) const MOST_DECIMALS: usize = 32;
+
+/// ASCII digits and their value: 0 when there are none. The value of more than 19 digits wraps around, and means
+/// nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Digits<'a> {
     pub(super) text: &'a [u8],
@@ -17,7 +22,7 @@ pub(super) struct Digits<'a> {
 
 impl<'a> Decimal<'a> {
     /// Reads 1 to `most_whole` digits, optionally followed by a point and 1 to `most_fraction` digits.
-    /// Nothing else may stand in `text`. Both are at most 19.
+    /// Nothing else may stand in `text`. The value of a part is usable when it has at most 19 digits.
     pub(super) fn parse(text: &'a [u8], most_whole: usize, most_fraction: usize) -> Option<Self> {
         let (whole, rest) = Digits::split(text);
         let fraction = match rest.split_first() {
@@ -28,9 +33,11 @@ impl<'a> Decimal<'a> {
         (1..=most_whole).contains(&whole.text.len()).then_some(Decimal { whole, fraction })
     }
 
-    /// Whether the decimal is greater than `bound`: 90.000000000000001 is greater than 90.
+    /// Whether the decimal is greater than `bound`: 90.000000000000001 is greater than 90. The fraction may be of any
+    /// length, the whole part has at most 19 digits.
     pub(super) fn exceeds(self, bound: u64) -> bool {
-        self.whole.value > bound || self.whole.value == bound && self.fraction.value > 0
+        let has_fraction = || self.fraction.text.iter().any(|digit| *digit != b'0');
+        self.whole.value > bound || self.whole.value == bound && has_fraction()
     }
 }
 
@@ -41,7 +48,7 @@ impl<'a> Digits<'a> {
         (rest.is_empty() && (1..=most).contains(&digits.text.len())).then_some(digits)
     }
 
-    /// The digits that `text` begins with, and what follows them. Of more than 19 the value is none.
+    /// The digits that `text` begins with, and what follows them.
     fn split(text: &'a [u8]) -> (Self, &'a [u8]) {
         let (mut value, mut length) = (0_u64, 0);
         while let Some(number) = text[length..].first_chunk().and_then(eight_digits) {
@@ -89,6 +96,16 @@ mod tests {
             let (digits, left) = Digits::split(both.as_bytes());
             prop_assert_eq!((digits.text, digits.value), (text.as_bytes(), text.parse::<u64>().unwrap()));
             prop_assert_eq!(left, rest.as_bytes());
+        }
+
+        #[test]
+        fn a_decimal_exceeds_a_bound_by_any_digit_of_its_fraction(
+            whole in 0_u64..200, fraction in "[0-9]{1,32}", bound in 0_u64..200,
+        ) {
+            let text = format!("{whole}.{fraction}");
+            let decimal = Decimal::parse(text.as_bytes(), 3, MOST_DECIMALS).unwrap();
+            let is_beyond = whole > bound || whole == bound && fraction.contains(|digit| digit != '0');
+            prop_assert_eq!(decimal.exceeds(bound), is_beyond);
         }
 
         #[test]

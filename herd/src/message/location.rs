@@ -1,10 +1,10 @@
 //! Places on Earth as ISO 6709 decimal degrees, run together: `+34.068930-118.445127`.
 
-use super::decimal::Decimal;
+use super::decimal::{Decimal, MOST_DECIMALS};
 
 /// A latitude from -90 to 90 and a longitude from -180 to 180 degrees, as the client wrote them.
 ///
-/// Each half is a sign, 1 to 3 digits and optionally a point and 1 to 15 digits. No altitude, no exponent.
+/// Each half is a sign, 1 to 3 digits and optionally a point and 1 to 32 digits. No altitude, no exponent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Location<'a> {
     text: &'a [u8],
@@ -36,7 +36,7 @@ impl<'a> Location<'a> {
 
 fn is_degrees(text: &[u8], bound: u64) -> bool {
     let Some((sign, digits)) = text.split_first() else { return false };
-    is_sign(*sign) && Decimal::parse(digits, 3, 15).is_some_and(|degrees| !degrees.exceeds(bound))
+    is_sign(*sign) && Decimal::parse(digits, 3, MOST_DECIMALS).is_some_and(|degrees| !degrees.exceeds(bound))
 }
 
 fn is_sign(byte: u8) -> bool {

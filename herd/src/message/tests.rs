@@ -73,6 +73,10 @@ fn a_location_is_two_signed_decimals_within_bounds() {
         "-90.000+180.000",
         "+090-018",
         "+1.123456789012345-1",
+        "+1+0.1194602038839904",
+        "-0.00000000000000000000000000000001+0.12345678901234567890123456789012",
+        "+90.00000000000000000000000000000000-180.00000000000000000000000000000000",
+        "+89.99999999999999999999999999999999+179.99999999999999999999999999999999",
         "+0.0-000.0",
     ] {
         assert!(iamat("kiwi", location, "1"), "{location}");
@@ -90,7 +94,12 @@ fn a_location_is_two_signed_decimals_within_bounds() {
         "+1--1",
         "+1.-1",
         "+.5-1",
-        "+1.1234567890123456-1",
+        "+1.123456789012345678901234567890123-1",
+        "+1-1.000000000000000000000000000000000",
+        // One more than 90 and 180; the fraction is 0 modulo 2^64 in the second and third.
+        "+90.00000000000000000000000000000001-1",
+        "+90.18446744073709551616-1",
+        "+1-180.36893488147419103232",
         "+1e1-1",
         "+1-1/",
         "+1-1+1",
@@ -155,9 +164,15 @@ fn times_compare_as_numbers_to_the_nanosecond() {
 
 #[test]
 fn a_radius_is_at_most_50_km_and_a_bound_at_most_20() {
-    for (radius, bound) in
-        [("0", "0"), ("50", "20"), ("50.000000000", "000000020"), ("0.000000001", "1"), ("000000050", "1")]
-    {
+    for (radius, bound) in [
+        ("0", "0"),
+        ("50", "20"),
+        ("50.000000000", "000000020"),
+        ("0.000000001", "1"),
+        ("000000050", "1"),
+        ("49.99999999999999999999999999999999", "1"),
+        ("50.00000000000000000000000000000000", "1"),
+    ] {
         assert!(whatsat(radius, bound), "{radius} {bound}");
     }
     for (radius, bound) in [
@@ -169,7 +184,10 @@ fn a_radius_is_at_most_50_km_and_a_bound_at_most_20() {
         (".5", "1"),
         ("1e1", "1"),
         ("0000000050", "1"),
-        ("1.0000000000", "1"),
+        ("1.000000000000000000000000000000000", "1"),
+        ("50.00000000000000000000000000000001", "1"),
+        // Its fraction is 0 modulo 2^64.
+        ("50.18446744073709551616", "1"),
         ("1", "21"),
         ("1", "-1"),
         ("1", "+1"),
@@ -194,6 +212,9 @@ fn a_radius_goes_upstream_in_metres() {
         ("0.0001", "0.1"),
         ("12.340500", "12340.5"),
         ("0.000000001", "0.000001"),
+        ("0.12345678901234567890123456789012", "123.45678901234567890123456789012"),
+        ("49.99999999999999999999999999999000", "49999.99999999999999999999999999"),
+        ("0.00000000000000000000000000000001", "0.00000000000000000000000000001"),
     ] {
         let line = format!("WHATSAT kiwi {radius} 1");
         let Some(Command::Whatsat(whatsat)) = Command::parse(line.as_bytes()) else { panic!("{radius}") };
@@ -241,6 +262,8 @@ fn an_at_line_is_exactly_what_a_node_writes() {
         format!("{line} x"),
         line.replace("+0.26", "0.26"),
         line.replace("Alford", "Al/ford"),
+        line.replace("Alford", "."),
+        line.replace("Alford", ".."),
         line.replace("+34", "+134"),
         line.replace("152002", "x"),
         line.replacen("AT", "at", 1),
@@ -248,6 +271,21 @@ fn an_at_line_is_exactly_what_a_node_writes() {
     ] {
         assert_eq!(At::parse(wrong.as_bytes()), None, "{wrong:?}");
     }
+}
+
+#[test]
+fn the_longest_at_line_has_445_bytes() {
+    let degrees = |sign: char, whole: u32| format!("{sign}{whole:03}.{}", "9".repeat(32));
+    let line = format!(
+        "AT {} -253402300799.000000000 {} {}{} 253402300798.999999999",
+        "n".repeat(64),
+        "k".repeat(LONGEST_CLIENT_ID),
+        degrees('-', 89),
+        degrees('+', 179),
+    );
+    assert_eq!(line.len(), 445);
+    let at = At::parse(line.as_bytes()).expect("an AT line");
+    assert_eq!(at.iamat.client.as_bytes().len(), LONGEST_CLIENT_ID);
 }
 
 #[test]
@@ -368,7 +406,7 @@ proptest! {
     #[test]
     fn an_at_line_copies_the_clients_bytes_and_parses_back(
         id in "[!-~]{1,40}",
-        location in "[-+][0-8]?[0-9](\\.[0-9]{1,15})?[-+]1?[0-7]?[0-9](\\.[0-9]{1,15})?",
+        location in "[-+][0-8]?[0-9](\\.[0-9]{1,32})?[-+]1?[0-7]?[0-9](\\.[0-9]{1,32})?",
         stamp in "[0-9]{1,11}(\\.[0-9]{1,9})?",
         now in 0..253_402_300_799_u64,
     ) {

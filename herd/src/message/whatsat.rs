@@ -1,7 +1,7 @@
 //! `WHATSAT <client-id> <radius> <bound>`: what is near that client.
 
 use super::ClientId;
-use super::decimal::{Decimal, Digits};
+use super::decimal::{Decimal, Digits, MOST_DECIMALS};
 
 /// The largest radius, in kilometres.
 const LARGEST_RADIUS: u64 = 50;
@@ -22,7 +22,8 @@ pub struct Whatsat<'a> {
 impl<'a> Whatsat<'a> {
     pub(super) fn parse([client, radius, bound]: [&'a [u8]; 3]) -> Option<Self> {
         let client = ClientId::parse(client)?;
-        let radius = Decimal::parse(radius, 9, 9).filter(|radius| !radius.exceeds(LARGEST_RADIUS))?;
+        let radius =
+            Decimal::parse(radius, 9, MOST_DECIMALS).filter(|radius| !radius.exceeds(LARGEST_RADIUS))?;
         let bound = Digits::parse(bound, 9)?.value;
         if bound > LARGEST_BOUND {
             return None;

@@ -50,9 +50,9 @@ pub enum Stream {
 /// Connects to `address`.
 ///
 /// # Errors
-/// Nobody listens there, or cannot be reached.
+/// Nobody listens there, or it cannot be reached.
 pub async fn connect(address: SocketAddr) -> io::Result<Tcp> {
-    let stream = Tcp::connect(address).await?;
+    let stream = sockets::connect(address).await?;
     prepare(&stream)?;
     Ok(stream)
 }

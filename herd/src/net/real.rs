@@ -60,6 +60,25 @@ fn bound(socket: &TcpSocket, held: Held) -> io::Result<()> {
     Ok(())
 }
 
+/// Connects to `address`.
+///
+/// # Errors
+/// Nobody listens there, or it cannot be reached.
+pub(super) async fn connect(address: SocketAddr) -> io::Result<Tcp> {
+    Tcp::connect(address).await.and_then(refuse_self)
+}
+
+/// Refuses a connection of a socket with itself. The system makes one when it gives the socket the very port that it
+/// connects to, which can happen on this machine while nobody listens there. Reset, since the port would otherwise stay
+/// taken for a minute, and whoever is to listen there could not.
+fn refuse_self(stream: Tcp) -> io::Result<Tcp> {
+    if stream.0.local_addr()? != stream.peer_addr()? {
+        return Ok(stream);
+    }
+    stream.0.set_zero_linger()?;
+    Err(io::Error::new(io::ErrorKind::ConnectionRefused, "nobody listens there: the connection met itself"))
+}
+
 /// Whether nobody but this machine can reach an address.
 pub fn is_this_machine(address: SocketAddr) -> bool {
     address.ip().is_loopback()
@@ -198,5 +217,31 @@ impl MovedStream {
     /// The connection is gone.
     pub fn arrive(self) -> io::Result<Tcp> {
         TcpStream::from_std(self.0).map(Tcp)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_with_itself_is_refused_and_leaves_its_port_free() {
+        // What the system may do by chance: a socket that connects to its own port.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = socket.local_addr().unwrap();
+        let stream = socket.connect(address).await.unwrap();
+        assert_eq!(refuse_self(Tcp(stream)).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        // Without the option by which a listener takes a port whose connections are still dying.
+        let again = TcpSocket::new_v4().unwrap();
+        again.bind(address).unwrap();
+        again.listen(1).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_connection_with_a_listener_of_this_process_is_none_with_itself() {
+        let listener = listen("127.0.0.1:0".parse().unwrap(), None).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        assert_eq!(connect(address).await.unwrap().peer_addr().unwrap(), address);
     }
 }

@@ -40,6 +40,14 @@ pub async fn listen(address: SocketAddr, _held: Option<Held>) -> io::Result<List
     TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await.map(Listener)
 }
 
+/// Connects to `address`.
+///
+/// # Errors
+/// Nobody listens there, or it cannot be reached.
+pub(super) async fn connect(address: SocketAddr) -> io::Result<Tcp> {
+    TcpStream::connect(address).await.map(Tcp)
+}
+
 /// Whether nobody but this machine can reach an address: nobody else is on a simulated network.
 pub fn is_this_machine(_: SocketAddr) -> bool {
     true
@@ -72,14 +80,6 @@ impl Listener {
 }
 
 impl Tcp {
-    /// Connects to `address`.
-    ///
-    /// # Errors
-    /// Nobody listens there, or cannot be reached.
-    pub async fn connect(address: SocketAddr) -> io::Result<Tcp> {
-        TcpStream::connect(address).await.map(Tcp)
-    }
-
     /// Where the other side is.
     ///
     /// # Errors

@@ -22,6 +22,11 @@ impl Backoff {
         wait - wait.mul_f64(0.25 * (random as f64 / u64::MAX as f64))
     }
 
+    /// Makes the next wait the longest one.
+    pub(super) fn exhaust(&mut self) {
+        self.next = self.longest;
+    }
+
     pub(super) fn reset(&mut self) {
         self.next = self.first;
     }

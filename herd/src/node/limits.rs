@@ -72,10 +72,10 @@ pub struct Limits {
     pub distinct_clients: usize,
     /// New client ids taken from one connection in a second; `"off"` for no bound. Beyond it a new id is an invalid
     /// command, and known ids go on.
-    #[serde(deserialize_with = "number_or_off")]
+    #[serde(deserialize_with = "count_or_off")]
     pub new_ids_per_connection: Option<u32>,
     /// New client ids taken from one address in a second, over all its connections; `"off"` for no bound.
-    #[serde(deserialize_with = "number_or_off")]
+    #[serde(deserialize_with = "count_or_off")]
     pub new_ids_per_address: Option<u32>,
     /// Bytes of memory that the process may use; without it, three quarters of those of the machine, or of the process's
     /// control group. Beyond it a new id from a client is an invalid command, and a link on which a neighbour tells of
@@ -105,6 +105,25 @@ pub struct Limits {
     /// For so long.
     #[serde(deserialize_with = "duration")]
     pub places_pause: Duration,
+    /// How long a connection to the Places service is kept without a request. Below the usual minute of proxies, which would
+    /// otherwise close it just when it is needed.
+    #[serde(deserialize_with = "positive_duration")]
+    pub places_idle: Duration,
+    /// Requests to a Places service that bills them, in each minute of the wall clock; `"off"` for no bound. Retries count, and
+    /// questions that share a request count once. Beyond it the answer is `OVER_QUERY_LIMIT`, and says when to ask again.
+    #[serde(deserialize_with = "count_or_off")]
+    pub places_per_minute: Option<u32>,
+    /// The same in each day of UTC. Google charges about 32 dollars for 1,000 requests: 200 a day are 6.40 dollars at most, for
+    /// one node and day. A restarted node counts from 0.
+    #[serde(deserialize_with = "count_or_off")]
+    pub places_per_day: Option<u32>,
+    /// The share of these two that requests for one client address may use, in percent; 100 lets one address use up all. An
+    /// IPv6 address counts by its first 64 bits.
+    #[serde(deserialize_with = "percent")]
+    pub places_address_percent: u32,
+    /// Longest text of the Places service that an error repeats, in characters.
+    #[serde(deserialize_with = "positive")]
+    pub places_message_chars: usize,
     /// Longest usable body of the Places service, in bytes.
     #[serde(deserialize_with = "positive")]
     pub places_body_bytes: usize,
@@ -126,6 +145,19 @@ pub struct Limits {
     /// The longest wait between dials.
     #[serde(deserialize_with = "positive_duration")]
     pub redial_longest: Duration,
+    /// So many times within [`rival_window`](Self::rival_window) an earlier process of a neighbour's name comes back and
+    /// takes the link over: then several processes have that name, and the node warns.
+    #[serde(deserialize_with = "positive")]
+    pub rival_returns: usize,
+    /// See [`rival_returns`](Self::rival_returns).
+    #[serde(deserialize_with = "positive_duration")]
+    pub rival_window: Duration,
+    /// How long one of several processes with a neighbour's name keeps the link before another one may take it over.
+    #[serde(deserialize_with = "duration")]
+    pub rival_pause: Duration,
+    /// How often the node warns of them.
+    #[serde(deserialize_with = "duration")]
+    pub rival_warning: Duration,
     /// Longest line between nodes, in bytes; a longer one ends the link. At least 4,200, which
     /// the sums of a bulk sync take.
     pub link_line_bytes: usize,
@@ -183,6 +215,11 @@ impl Default for Limits {
             places_retry: Duration::from_millis(250),
             places_failures: 5,
             places_pause: Duration::from_secs(5),
+            places_idle: Duration::from_secs(30),
+            places_per_minute: Some(150),
+            places_per_day: Some(200),
+            places_address_percent: 50,
+            places_message_chars: 300,
             places_body_bytes: 1024 * 1024,
             places_depth: 64,
             journal_bytes: 64 * 1024 * 1024,
@@ -190,6 +227,10 @@ impl Default for Limits {
             link_silence: Duration::from_millis(2500),
             redial_first: Duration::from_millis(50),
             redial_longest: Duration::from_secs(1),
+            rival_returns: 3,
+            rival_window: Duration::from_secs(10),
+            rival_pause: Duration::from_secs(1),
+            rival_warning: Duration::from_secs(60),
             link_line_bytes: 8192,
             link_batch_bytes: 64 * 1024,
             bulk_sync: 4096,
@@ -234,7 +275,7 @@ impl Limits {
 /// lines, so a client that sends a line at a time spends its turns too.
 pub const READ_AS_LINES: usize = 8;
 
-/// No line between nodes is longer, in bytes: 256 sums of 16 digits, and what is before them, fit. (An AT line has at most 512.)
+/// No line between nodes is longer, in bytes: 256 sums of 16 digits, and what is before them, fit. (An AT line has at most 445.)
 const LONGEST_LINE: usize = 4_200;
 
 /// Reads a bound that may be switched off: `"off"`, or a duration like `"24h"`.
@@ -279,20 +320,25 @@ fn positive_bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::
     above_zero(u64::deserialize(from)?).map(Some)
 }
 
-/// A number, or `"off"`.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum NumberOrOff {
-    Number(u32),
-    Text(String),
+/// Reads a number above 0, or `"off"`.
+fn count_or_off<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum CountOrOff {
+        Count(u32),
+        Word(String),
+    }
+    match CountOrOff::deserialize(from) {
+        Ok(CountOrOff::Count(count)) => above_zero(count).map(Some),
+        Ok(CountOrOff::Word(word)) if word == "off" => Ok(None),
+        _ => Err(serde::de::Error::custom("expected a number of at most 4294967295, or \"off\"")),
+    }
 }
 
-fn number_or_off<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
-    match NumberOrOff::deserialize(from) {
-        Ok(NumberOrOff::Number(number)) => above_zero(number).map(Some),
-        Ok(NumberOrOff::Text(text)) if text == "off" => Ok(None),
-        _ => Err(serde::de::Error::custom("expected a number, or \"off\"")),
-    }
+fn percent<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    let percent = u32::deserialize(from)?;
+    let message = "expected a percentage from 1 to 100";
+    (1..=100).contains(&percent).then_some(percent).ok_or_else(|| serde::de::Error::custom(message))
 }
 
 fn duration_or_off<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {

@@ -39,6 +39,8 @@ pub struct Link {
     side: Side,
     /// Whom this node dialled, or who said hello.
     neighbour: Option<NeighbourId>,
+    /// The address of the other side, for people.
+    address: String,
     /// The names that the other side has proved to have, where it was asked to.
     certified: Option<Vec<String>>,
     phase: Phase,
@@ -103,6 +105,9 @@ pub enum LinkEnd {
     /// Another link with the same neighbour took its place. No fault.
     #[error("duplicate")]
     Duplicate,
+    /// Another process with the name of the one that dialled, or was dialled, has the link: they take turns slowly.
+    #[error("another process has this name")]
+    Rival,
     /// Both have heard all of each other, and yet do not know the same. Both begin again from the beginning.
     #[error("diverged")]
     Diverged,
@@ -147,6 +152,7 @@ pub enum LinkEnd {
 /// The reasons that the other side acts on.
 const DUPLICATE: &str = "duplicate";
 const DIVERGED: &str = "diverged";
+const RIVAL: &str = "another process has this name";
 
 impl Link {
     /// A connection that this node has made to `neighbour`.
@@ -160,6 +166,7 @@ impl Link {
             id,
             side: Side::Accepted,
             neighbour: None,
+            address: String::new(),
             certified: None,
             phase: Phase::AwaitingHello,
             hello_due: true,
@@ -171,6 +178,11 @@ impl Link {
             bulk: None,
             busy: None,
         }
+    }
+
+    /// Notes the address of the other side.
+    pub fn at(self, address: String) -> Link {
+        Link { address, ..self }
     }
 
     /// Takes note of the names that the other side has proved to have: its hello must say one of them.
@@ -216,6 +228,7 @@ impl Link {
         match (&mut self.phase, LinkLine::parse(line).ok_or_else(unexpected)?) {
             (_, LinkLine::Bye(DUPLICATE)) => Err(LinkEnd::Duplicate),
             (_, LinkLine::Bye(DIVERGED)) => Err(LinkEnd::Diverged),
+            (_, LinkLine::Bye(RIVAL)) => Err(LinkEnd::Rival),
             (_, LinkLine::Bye(reason)) => Err(LinkEnd::Bye(reason.escape_default().to_string())),
             (Phase::AwaitingHello, LinkLine::Hello { version, name, epoch, incarnation }) => {
                 let peer = self.greet(node, version, name, epoch, incarnation)?;
@@ -226,7 +239,7 @@ impl Link {
             }
             (Phase::AwaitingCursor(peer), LinkLine::Cursor { epoch, sequence }) => {
                 let peer = *peer;
-                self.complete(node, peer, Cursor { epoch, sequence }).map(Some)
+                self.complete(node, peer, Cursor { epoch, sequence }, now).map(Some)
             }
             (Phase::Complete(peer, reader), line) => {
                 if !node.neighbours[peer.neighbour].is_current(self.id) {
@@ -367,6 +380,11 @@ impl Link {
             node.neighbours[neighbour].unlink(self.id);
         }
         node.bulk.take_if(|(link, _)| *link == self.id);
+        if *end == LinkEnd::Rival
+            && let Some(neighbour) = self.neighbour
+        {
+            node.neighbours[neighbour].backoff.exhaust();
+        }
         if *end == LinkEnd::Diverged
             && let Phase::Complete(peer, _) = &self.phase
         {
@@ -402,13 +420,23 @@ impl Link {
         Ok(Peer { neighbour, epoch, incarnation })
     }
 
-    fn complete(&mut self, node: &mut Node, peer: Peer, heard: Cursor) -> Result<LinkEvent, LinkEnd> {
+    fn complete(
+        &mut self,
+        node: &mut Node,
+        peer: Peer,
+        heard: Cursor,
+        now: Duration,
+    ) -> Result<LinkEvent, LinkEnd> {
         let neighbour = &mut node.neighbours[peer.neighbour];
+        if neighbour.is_linked() && !neighbour.rivals.may_replace(peer.incarnation, now, &node.limits) {
+            return Err(LinkEnd::Rival);
+        }
         let we_are_smaller = node.name < neighbour.name;
         let this = Current { link: self.id, incarnation: peer.incarnation, side: self.side };
         if !neighbour.offer(this, we_are_smaller) {
             return Err(LinkEnd::Duplicate);
         }
+        neighbour.rivals.note(peer.incarnation, &self.address, now, &node.limits);
         neighbour.meet(peer.epoch);
         // A cursor of another life, or beyond the end, says nothing about this log.
         let known = heard.epoch == node.epoch && heard.sequence <= node.table.head();

@@ -15,6 +15,7 @@ mod link;
 mod neighbours;
 mod reader;
 mod record;
+mod rivals;
 mod slab;
 mod table;
 
@@ -301,6 +302,17 @@ impl Node {
     /// Whether there is a link with that neighbour; if not, it is to be dialled.
     pub fn is_linked(&self, neighbour: NeighbourId) -> bool {
         self.neighbours[neighbour].is_linked()
+    }
+
+    /// Where the links of two processes with that neighbour's name come from, if there are such and it is time to warn
+    /// of them.
+    pub fn take_rivals(&mut self, neighbour: NeighbourId, now: Duration) -> Option<[String; 2]> {
+        self.neighbours[neighbour].rivals.take_warning(now, &self.limits)
+    }
+
+    /// Whether it is time to warn that, as that neighbour says, another process has this node's name.
+    pub fn take_rivalry(&mut self, neighbour: NeighbourId, now: Duration) -> bool {
+        self.neighbours[neighbour].rivals.take_turn_to_warn(now, &self.limits)
     }
 
     /// How long to wait before that neighbour is dialled again. Each call doubles the wait, until a link has

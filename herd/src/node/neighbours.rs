@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::backoff::Backoff;
 use super::link::{LinkId, Side};
+use super::rivals::Rivals;
 
 /// Which neighbour: an index into the node's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +36,8 @@ pub(super) struct Neighbour {
     /// The one link that counts.
     current: Option<Current>,
     pub(super) backoff: Backoff,
+    /// The processes that have had its name.
+    pub(super) rivals: Rivals,
 }
 
 /// What decides between two links with the same neighbour.
@@ -112,6 +115,7 @@ impl Neighbours {
             round_trip: None,
             current: None,
             backoff: Backoff::new(redial_first, redial_longest),
+            rivals: Rivals::default(),
         };
         Neighbours(names.iter().map(neighbour).collect())
     }

@@ -1,6 +1,7 @@
 //! Nodes without a runtime: time and bytes are passed by hand.
 
 mod bulk;
+mod rivals;
 
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ fn known(node: &Node, client: &str) -> Option<String> {
 }
 
 /// A connection between two nodes, the first of which dialled it.
+#[derive(Debug)]
 struct Wire {
     ends: [Link; 2],
     ended: [Option<LinkEnd>; 2],

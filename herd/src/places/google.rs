@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
-use super::http::{Http, service_url};
+use super::http::{Connection, Http, service_url};
 use super::layout::Layout;
 use super::{Found, Key, PlacesError, Unusable, error_answer, is_deeper_than};
 use crate::node::{Limits, PlacesQuery};
@@ -73,8 +73,12 @@ impl Google {
         limits: &Limits,
     ) -> Result<Google, String> {
         let url = service_url(base.unwrap_or(GOOGLE), PATH, GOOGLE)?;
-        let (http, depth, explanation) = (Http::new(limits), limits.places_depth, limits.places_retry);
+        let (http, depth, explanation) = (Http::new(&url, limits), limits.places_depth, limits.places_retry);
         Ok(Google { url, key, fields, layout, http, depth, explanation })
+    }
+
+    pub(super) fn key(&self) -> &Key {
+        &self.key
     }
 
     /// The answer to a question that this API would refuse: a radius of 0.
@@ -87,22 +91,21 @@ impl Google {
     ///
     /// # Errors
     /// Says what failed, without the request.
-    pub(super) async fn ask(&self, query: &PlacesQuery) -> Result<Found, PlacesError> {
-        let (latitude, longitude) = query.location.split_once(',').unwrap_or_default();
-        let center = json!({ "latitude": number(latitude), "longitude": number(longitude) });
-        let body = json!({
-            "locationRestriction": { "circle": { "center": center, "radius": number(&query.metres) } },
-            "maxResultCount": query.bound,
-        });
+    pub(super) async fn ask(
+        &self,
+        query: &PlacesQuery,
+        connection: Connection,
+    ) -> Result<Found, PlacesError> {
+        let body = question(query);
         let request = |client: &reqwest::Client| {
             client
                 .post(self.url.clone())
                 .header("Content-Type", "application/json")
-                .header("X-Goog-Api-Key", self.key.reveal())
+                .header("X-Goog-Api-Key", self.key.header())
                 .header("X-Goog-FieldMask", self.fields.mask())
                 .body(body.to_string())
         };
-        let response = self.http.send(request).await?;
+        let response = self.http.send(connection, request).await?;
         match response.status().as_u16() {
             200 => Ok(self.answer(&legacy_answer(&self.read(response).await?, query.bound)?)),
             status @ 400..=499 => {
@@ -138,6 +141,16 @@ impl Google {
             json: self.layout.write(value),
         }
     }
+}
+
+/// The body of a request.
+fn question(query: &PlacesQuery) -> Value {
+    let (latitude, longitude) = query.location.split_once(',').unwrap_or_default();
+    let center = json!({ "latitude": number(latitude), "longitude": number(longitude) });
+    json!({
+        "locationRestriction": { "circle": { "center": center, "radius": number(&query.metres) } },
+        "maxResultCount": query.bound,
+    })
 }
 
 fn number(text: &str) -> f64 {
@@ -258,81 +271,4 @@ fn anchor(uri: &Value, name: &Value) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_field_finds_its_legacy_name() {
-        let new = json!({
-            "id": "EXid", "displayName": { "text": "Quill & Kettle", "languageCode": "en" }, "types": ["cafe"],
-            "location": { "latitude": 34.5, "longitude": -118.25 },
-            "viewport": { "low": { "latitude": 34, "longitude": -119 }, "high": { "latitude": 35, "longitude": -118 } },
-            "shortFormattedAddress": "1 Example Avenue", "formattedAddress": "1 Example Avenue, CA 90024",
-            "businessStatus": "OPERATIONAL", "plusCode": { "globalCode": "8563", "compoundCode": "3H LA" },
-            "iconMaskBaseUri": "https://example.org/mask", "iconBackgroundColor": "#7B9EB0",
-            "photos": [
-                { "name": "places/EXid/photos/REF", "heightPx": 3, "widthPx": 4,
-                  "authorAttributions": [{ "displayName": "A & B", "uri": "https://example.org/a" }] },
-                { "name": "places/EXid/photos/OTHER" },
-            ],
-            "rating": 4.0, "userRatingCount": 7, "priceLevel": "PRICE_LEVEL_MODERATE",
-            "currentOpeningHours": { "openNow": true },
-        });
-        let expected = json!({
-            "business_status": "OPERATIONAL",
-            "geometry": {
-                "location": { "lat": 34.5, "lng": -118.25 },
-                "viewport": { "northeast": { "lat": 35, "lng": -118 }, "southwest": { "lat": 34, "lng": -119 } },
-            },
-            "icon_background_color": "#7B9EB0", "icon_mask_base_uri": "https://example.org/mask",
-            "name": "Quill & Kettle", "opening_hours": { "open_now": true },
-            "photos": [{ "height": 3, "html_attributions": ["<a href=\"https://example.org/a\">A &amp; B</a>"],
-                         "photo_reference": "REF", "width": 4 }],
-            "place_id": "EXid", "plus_code": { "compound_code": "3H LA", "global_code": "8563" }, "price_level": 2,
-            "rating": 4.0, "reference": "EXid", "scope": "GOOGLE", "types": ["cafe"], "user_ratings_total": 7,
-            "vicinity": "1 Example Avenue",
-        });
-        assert_eq!(legacy_place(&new), expected);
-    }
-
-    #[test]
-    fn what_is_not_told_is_left_out() {
-        let place = legacy_place(
-            &json!({ "id": "x", "location": { "latitude": 1 }, "formattedAddress": "there", "photos": [{}] }),
-        );
-        let expected = json!({
-            "geometry": { "location": { "lat": 1 } }, "photos": [{ "html_attributions": [] }], "place_id": "x",
-            "reference": "x", "scope": "GOOGLE", "vicinity": "there",
-        });
-        assert_eq!(place, expected);
-        assert_eq!(legacy_place(&json!({})), json!({ "scope": "GOOGLE" }));
-    }
-
-    #[test]
-    fn no_places_are_zero_results_and_more_than_asked_for_are_cut() {
-        assert_eq!(legacy_answer(&json!({}), 5).unwrap()["status"], "ZERO_RESULTS");
-        let three = json!({ "places": [{ "id": "a" }, { "id": "b" }, { "id": "c" }] });
-        assert_eq!(legacy_answer(&three, 2).unwrap()["results"].as_array().unwrap().len(), 2);
-        for other in [json!({ "places": 1 }), json!({ "error": { "code": 500 } }), json!({ "status": "OK" })]
-        {
-            assert_eq!(legacy_answer(&other, 2), Err(Unusable::NoPlaces), "{other}");
-        }
-    }
-
-    #[test]
-    fn errors_are_mapped_to_legacy_statuses() {
-        let error =
-            |reason: &str| json!({ "error": { "message": "why", "details": [{ "reason": reason }] } });
-        for (status, reason, legacy) in [
-            (400, "API_KEY_INVALID", "REQUEST_DENIED"),
-            (400, "", "INVALID_REQUEST"),
-            (403, "SERVICE_DISABLED", "REQUEST_DENIED"),
-            (429, "RATE_LIMIT_EXCEEDED", "OVER_QUERY_LIMIT"),
-        ] {
-            let mapped = legacy_error(status, &error(reason)).unwrap();
-            assert_eq!((&mapped["status"], &mapped["error_message"]), (&json!(legacy), &json!("why")));
-        }
-        assert_eq!(legacy_error(404, &error("")), None);
-        assert_eq!(legacy_error(403, &json!({})), None);
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 
 use reqwest::Url;
 
-use super::http::{Http, service_url};
+use super::http::{Connection, Http, service_url};
 use super::{Found, Key, PlacesError, cut, status_of};
 use crate::node::{Limits, PlacesQuery};
 
@@ -29,20 +29,29 @@ impl GoogleLegacy {
     /// `base` is no http or https URL.
     pub fn new(base: Option<&str>, key: Key, limits: &Limits) -> Result<GoogleLegacy, String> {
         let url = service_url(base.unwrap_or(GOOGLE), PATH, GOOGLE)?;
-        Ok(GoogleLegacy { url, key, http: Http::new(limits), depth: limits.places_depth })
+        let http = Http::new(&url, limits);
+        Ok(GoogleLegacy { url, key, http, depth: limits.places_depth })
+    }
+
+    pub(super) fn key(&self) -> &Key {
+        &self.key
     }
 
     /// Asks once, and cuts the answer to the query's bound.
     ///
     /// # Errors
     /// Says what failed, without the URL, which holds the key.
-    pub(super) async fn ask(&self, query: &PlacesQuery) -> Result<Found, PlacesError> {
+    pub(super) async fn ask(
+        &self,
+        query: &PlacesQuery,
+        connection: Connection,
+    ) -> Result<Found, PlacesError> {
         let mut url = self.url.clone();
         url.query_pairs_mut()
             .append_pair("location", &query.location)
             .append_pair("radius", &query.metres)
             .append_pair("key", self.key.reveal());
-        let response = self.http.send(|client| client.get(url)).await?;
+        let response = self.http.send(connection, |client| client.get(url)).await?;
         match response.status().as_u16() {
             200 => {
                 let json = cut(&self.http.body(response).await?, query.bound, self.depth)?;

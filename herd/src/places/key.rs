@@ -4,6 +4,8 @@ use std::fmt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use reqwest::header::HeaderValue;
+
 /// A key that is handed to a provider and to nobody else: it cannot be printed.
 #[derive(Clone)]
 pub struct Key(String);
@@ -33,6 +35,13 @@ impl Key {
         }
         let text = std::fs::read_to_string(file).map_err(|error| told(&error))?;
         Key::new(&text).map_err(|reason| told(&reason))
+    }
+
+    /// The key as the value of a header that is not printed either.
+    pub(super) fn header(&self) -> HeaderValue {
+        let mut value = HeaderValue::from_str(&self.0).expect("a key is visible ASCII");
+        value.set_sensitive(true);
+        value
     }
 
     /// The key itself, to be put into a request.

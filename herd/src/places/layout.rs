@@ -139,8 +139,7 @@ mod tests {
 
     /// A body of the harness's fixtures, without its line end, and its value.
     fn fixture(name: &str) -> (Vec<u8>, Value) {
-        let path = format!("{}/../fixtures/places/{name}", env!("CARGO_MANIFEST_DIR"));
-        let body = std::fs::read(path).unwrap();
+        let body = std::fs::read(fixtures::places().join(name)).unwrap();
         let value = serde_json::from_slice(&body).unwrap();
         (body.trim_ascii_end().to_vec(), value)
     }

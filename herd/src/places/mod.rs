@@ -6,10 +6,14 @@
 //!
 //! Nothing that Google has answered is kept: its terms forbid that. Equal questions that are in flight at the same
 //! time share one request, and its answer goes when they have been answered.
+//!
+//! Whatever a service says leaves through one filter, which masks the API key.
 
 mod body;
 mod breaker;
+mod budget;
 mod counters;
+mod filter;
 mod google;
 mod google_legacy;
 mod http;
@@ -19,6 +23,7 @@ mod offline;
 mod upstream;
 
 pub use body::{Unusable, cut, error_object};
+pub use budget::{BudgetState, Spent};
 pub use counters::Counters;
 pub use google::{Fields, Google};
 pub use google_legacy::GoogleLegacy;
@@ -29,6 +34,7 @@ pub use offline::Offline;
 use body::{error_answer, is_deeper_than, status_of};
 use upstream::{Service, Upstream};
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -63,6 +69,13 @@ pub enum Provider {
     Google(Google),
 }
 
+impl Provider {
+    /// Whether it has been given an API key.
+    pub fn holds_key(&self) -> bool {
+        matches!(self, Provider::Google(_) | Provider::GoogleLegacy(_))
+    }
+}
+
 /// What a provider has found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
@@ -95,13 +108,22 @@ pub enum PlacesError {
     /// The service could not be reached.
     #[error("the places service cannot be reached: {0}")]
     Connect(&'static str),
-    /// The connection broke.
+    /// The service could be anybody.
+    #[error("the places service cannot be reached: certificate not trusted: {0}")]
+    Untrusted(&'static str),
+    /// The connection ended without an answer.
+    #[error("the places service could not be asked: the connection broke before an answer came")]
+    Dropped,
+    /// The connection broke within an answer.
     #[error("the places service could not be asked: {0}")]
     Transport(&'static str),
+    /// No more requests may be sent now.
+    #[error("{0}")]
+    Limited(Spent),
     /// Another HTTP status than 200.
     #[error("the places service answered HTTP {0}")]
     Status(u16),
-    /// A failure of the service itself that it has explained.
+    /// A failure of the service itself that it has explained, in words that the filter has passed.
     #[error("{1}")]
     Explained(u16, String),
     /// A body that is no Nearby Search answer.
@@ -116,9 +138,23 @@ impl PlacesError {
     /// Whether the service itself seems to be down, rather than to dislike the question.
     fn is_outage(&self) -> bool {
         match self {
-            PlacesError::Timeout(_) | PlacesError::Connect(_) | PlacesError::Transport(_) => true,
+            PlacesError::Timeout(_)
+            | PlacesError::Connect(_)
+            | PlacesError::Untrusted(_)
+            | PlacesError::Dropped
+            | PlacesError::Transport(_) => true,
             PlacesError::Status(status) | PlacesError::Explained(status, _) => *status >= 500,
             _ => false,
+        }
+    }
+
+    /// The answer that says so.
+    fn answer(&self) -> Vec<u8> {
+        match self {
+            PlacesError::Limited(_) => {
+                Layout::Current.write(&error_answer("OVER_QUERY_LIMIT", &self.to_string()))
+            }
+            _ => error_object(&self.to_string()),
         }
     }
 
@@ -131,11 +167,21 @@ impl PlacesError {
             PlacesError::NoTurn(_) => "no turn",
             PlacesError::Timeout(_) => "timeout",
             PlacesError::Connect(_) => "not reached",
-            PlacesError::Transport(_) => "connection broken",
+            PlacesError::Untrusted(_) => "certificate not trusted",
+            PlacesError::Dropped | PlacesError::Transport(_) => "connection broken",
+            PlacesError::Limited(_) => "limit reached",
             PlacesError::Status(_) | PlacesError::Explained(..) => "other HTTP status",
             PlacesError::Unusable(_) => "unusable",
             PlacesError::Stopping => "stopping",
         }
+    }
+}
+
+/// `text`, cut if it has more than `most` characters.
+pub fn shorten(text: &str, most: usize) -> String {
+    match text.chars().nth(most) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
     }
 }
 
@@ -163,29 +209,33 @@ impl Places {
         })
     }
 
-    /// The JSON to answer `query` with: the provider's, or an error object that says what failed.
-    pub async fn answer(&self, query: &PlacesQuery) -> Vec<u8> {
-        match self.ask(query).await {
+    /// The JSON to answer `query` of `client` with: the provider's, or an error object that says what failed.
+    pub async fn answer(&self, query: &PlacesQuery, client: IpAddr) -> Vec<u8> {
+        match self.ask(query, client).await {
             Ok(found) => found.json,
             Err(error) => {
-                tracing::warn!(%error, "no places");
-                error_object(&error.to_string())
+                match error {
+                    // That the limit is reached has been logged once.
+                    PlacesError::Limited(_) => tracing::debug!(%error, %client, "no places"),
+                    _ => tracing::warn!(%error, "no places"),
+                }
+                error.answer()
             }
         }
     }
 
-    /// What the provider finds for `query`.
+    /// What the provider finds for `query` of `client`.
     ///
     /// # Errors
     /// Says why there is no answer.
-    pub async fn ask(&self, query: &PlacesQuery) -> Result<Found, PlacesError> {
+    pub async fn ask(&self, query: &PlacesQuery, client: IpAddr) -> Result<Found, PlacesError> {
         match &self.0 {
             Asked::Nobody => Err(PlacesError::Nobody),
             Asked::Offline(offline) => {
                 let json = offline.answer(query);
                 Ok(Found { status: status_of(&json), json })
             }
-            Asked::Upstream(upstream) => upstream.ask(query).await,
+            Asked::Upstream(upstream) => upstream.ask(query, client).await,
         }
     }
 
@@ -194,6 +244,14 @@ impl Places {
         match &self.0 {
             Asked::Upstream(upstream) => upstream.counters(),
             Asked::Nobody | Asked::Offline(_) => Counters::default(),
+        }
+    }
+
+    /// How many requests may still be sent to a service that bills them.
+    pub fn budget(&self) -> BudgetState {
+        match &self.0 {
+            Asked::Upstream(upstream) => upstream.budget(),
+            Asked::Nobody | Asked::Offline(_) => BudgetState::default(),
         }
     }
 

@@ -2,15 +2,21 @@
 //! all while it is down.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::breaker::Breaker;
+use super::budget::Budget;
 use super::counters::status_name;
-use super::{Counters, Found, Google, GoogleLegacy, PlacesError};
+use super::filter::Filter;
+use super::http::Connection;
+use super::{BudgetState, Counters, Found, Google, GoogleLegacy, Key, PlacesError};
+use crate::ambient;
 use crate::node::{Limits, PlacesQuery};
 
 /// A service that can be asked.
@@ -27,6 +33,7 @@ pub(super) struct Upstream(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     service: Service,
+    filter: Filter,
     limits: Limits,
     turns: Semaphore,
     /// Questions that wait for a turn.
@@ -34,6 +41,7 @@ struct Shared {
     /// Questions in flight, to be joined by equal ones.
     flights: Mutex<HashMap<PlacesQuery, Arc<Flight>>>,
     breaker: Mutex<Breaker>,
+    budget: Mutex<Budget>,
     counters: Mutex<Counters>,
     /// Times are counted from here.
     started: Instant,
@@ -53,23 +61,25 @@ impl Upstream {
     /// Asks `service` within `limits`.
     pub(super) fn new(service: Service, limits: &Limits) -> Upstream {
         Upstream(Arc::new(Shared {
+            filter: Filter::new(service.key(), limits.places_message_chars),
             service,
             turns: Semaphore::new(limits.whatsat_upstream),
             waiting: AtomicUsize::new(0),
             flights: Mutex::default(),
             breaker: Mutex::new(Breaker::new(limits.places_failures, limits.places_pause)),
+            budget: Mutex::new(Budget::new(limits)),
             counters: Mutex::default(),
             started: Instant::now(),
             limits: limits.clone(),
         }))
     }
 
-    /// What the service finds for `query`, at the latest [`places_total`](Limits::places_total) from now.
-    pub(super) async fn ask(&self, query: &PlacesQuery) -> Outcome {
+    /// What the service finds for `query` of `client`, at the latest [`places_total`](Limits::places_total) from now.
+    pub(super) async fn ask(&self, query: &PlacesQuery, client: IpAddr) -> Outcome {
         if let Some(refusal) = self.0.service.refusal(query) {
             return Ok(refusal);
         }
-        let mut landing = self.board(query);
+        let mut landing = self.board(query, client)?;
         match landing.wait_for(Option::is_some).await.as_deref() {
             Ok(Some(outcome)) => Outcome::clone(outcome),
             // A flight that panicked, or that the end of the runtime has cut short.
@@ -81,27 +91,37 @@ impl Upstream {
         lock(&self.0.counters).clone()
     }
 
+    pub(super) fn budget(&self) -> BudgetState {
+        lock(&self.0.budget).state(now())
+    }
+
     pub(super) fn breaker_state(&self) -> &'static str {
         lock(&self.0.breaker).state(self.0.started.elapsed())
     }
 
     /// Joins an equal question in flight, or begins one.
-    fn board(&self, query: &PlacesQuery) -> watch::Receiver<Option<Arc<Outcome>>> {
+    fn board(
+        &self,
+        query: &PlacesQuery,
+        client: IpAddr,
+    ) -> Result<watch::Receiver<Option<Arc<Outcome>>>, PlacesError> {
         let mut flights = lock(&self.0.flights);
         if let Some(flight) = flights.get(query) {
             lock(&self.0.counters).joined += 1;
-            return flight.subscribe();
+            return Ok(flight.subscribe());
         }
+        // Known before its turn comes, since it need not wait for that.
+        lock(&self.0.budget).check(client, now()).map_err(PlacesError::Limited)?;
         let (flight, landing) = watch::channel(None);
         let flight = Arc::new(flight);
         flights.insert(query.clone(), Arc::clone(&flight));
-        let listed = Listed { shared: Arc::clone(&self.0), query: query.clone(), flight };
+        let listed = Listed { shared: Arc::clone(&self.0), query: query.clone(), client, flight };
         tokio::spawn(async move {
             if let Some(outcome) = listed.shared.fly(&listed).await {
                 listed.flight.send_replace(Some(Arc::new(outcome)));
             }
         });
-        landing
+        Ok(landing)
     }
 }
 
@@ -109,6 +129,8 @@ impl Upstream {
 struct Listed {
     shared: Arc<Shared>,
     query: PlacesQuery,
+    /// Who asked it first, and so caused the requests.
+    client: IpAddr,
     flight: Arc<Flight>,
 }
 
@@ -146,7 +168,7 @@ impl Shared {
             return None;
         }
         let outcome = match turn {
-            Ok(Ok(_turn)) => self.ask_by(deadline, &flight.query).await,
+            Ok(Ok(_turn)) => self.ask_by(deadline, flight).await,
             Ok(Err(error)) => Err(error),
             Err(_) => Err(PlacesError::NoTurn(self.limits.places_total)),
         };
@@ -164,18 +186,23 @@ impl Shared {
     }
 
     /// Asks, unless the service is down; how it fares decides whether it is.
-    async fn ask_by(&self, deadline: Instant, query: &PlacesQuery) -> Outcome {
+    async fn ask_by(&self, deadline: Instant, flight: &Listed) -> Outcome {
         let began = Instant::now();
         if !lock(&self.breaker).admits(began - self.started) {
             return Err(PlacesError::Resting(self.limits.places_failures, self.limits.places_pause));
         }
-        let outcome = timeout_at(deadline, self.ask_twice(query)).await;
+        let outcome = timeout_at(deadline, self.ask_twice(flight)).await;
         let outcome = outcome.unwrap_or(Err(PlacesError::Timeout(self.limits.places_total)));
         let latency = began.elapsed();
         lock(&self.counters).note_latency(latency);
         // A service that had little of the time left, since the question waited for its turn, cannot be judged by it.
         let too_soon = latency < self.limits.places_total / 2;
-        if !(too_soon && matches!(outcome, Err(PlacesError::Timeout(_)))) {
+        let says_nothing = match outcome {
+            Err(PlacesError::Timeout(_)) => too_soon,
+            Err(PlacesError::Limited(_)) => true,
+            _ => false,
+        };
+        if !says_nothing {
             let failed = outcome.as_ref().is_err_and(PlacesError::is_outage);
             lock(&self.breaker).note(failed, self.started.elapsed());
         }
@@ -183,27 +210,44 @@ impl Shared {
     }
 
     /// Asks, and asks once more if that may help.
-    async fn ask_twice(&self, query: &PlacesQuery) -> Outcome {
-        let outcome = self.ask_once(query).await;
-        if !is_worth_a_retry(&outcome) {
-            return outcome;
+    async fn ask_twice(&self, flight: &Listed) -> Outcome {
+        let outcome = self.ask_once(flight, Connection::Pooled).await;
+        match retry(&outcome) {
+            Retry::Never => return outcome,
+            Retry::AtOnce => {}
+            Retry::Later => {
+                // Jittered, so that nodes that failed together do not come back together.
+                let jitter = getrandom::u32().unwrap_or_default() as f64 / f64::from(u32::MAX);
+                sleep(self.limits.places_retry.mul_f64(1.0 + jitter)).await;
+            }
         }
-        // Jittered, so that nodes that failed together do not come back together.
-        let jitter = getrandom::u32().unwrap_or_default() as f64 / f64::from(u32::MAX);
-        sleep(self.limits.places_retry.mul_f64(1.0 + jitter)).await;
-        self.ask_once(query).await
+        match self.ask_once(flight, Connection::Fresh).await {
+            // There is no request left to retry with: what failed before says more.
+            Err(PlacesError::Limited(_)) => outcome,
+            second => second,
+        }
     }
 
-    async fn ask_once(&self, query: &PlacesQuery) -> Outcome {
+    /// Sends one request. What comes of it leaves through the filter, here and nowhere else.
+    async fn ask_once(&self, flight: &Listed, connection: Connection) -> Outcome {
+        lock(&self.budget).take(flight.client, now()).map_err(PlacesError::Limited)?;
         lock(&self.counters).requests += 1;
-        match &self.service {
-            Service::Google(google) => google.ask(query).await,
-            Service::GoogleLegacy(google) => google.ask(query).await,
-        }
+        let outcome = match &self.service {
+            Service::Google(google) => google.ask(&flight.query, connection).await,
+            Service::GoogleLegacy(google) => google.ask(&flight.query, connection).await,
+        };
+        self.filter.pass(outcome)
     }
 }
 
 impl Service {
+    fn key(&self) -> &Key {
+        match self {
+            Service::Google(google) => google.key(),
+            Service::GoogleLegacy(google) => google.key(),
+        }
+    }
+
     /// The answer to a question that it would refuse, which need not be asked.
     fn refusal(&self, query: &PlacesQuery) -> Option<Found> {
         match self {
@@ -213,16 +257,31 @@ impl Service {
     }
 }
 
-/// Whether asking once more may help: not when Google has said no.
-fn is_worth_a_retry(outcome: &Outcome) -> bool {
-    match outcome {
+/// When to ask once more.
+enum Retry {
+    Never,
+    AtOnce,
+    Later,
+}
+
+/// Whether asking once more may help: not when Google has said no. A connection that ended without an answer was
+/// probably an old one, so nothing need be waited for.
+fn retry(outcome: &Outcome) -> Retry {
+    let may_help = match outcome {
         Ok(found) => found.status == "UNKNOWN_ERROR",
+        Err(PlacesError::Dropped) => return Retry::AtOnce,
         Err(PlacesError::Connect(_)) => true,
         Err(PlacesError::Status(status) | PlacesError::Explained(status, _)) => {
             matches!(status, 500 | 502 | 503 | 504)
         }
         Err(_) => false,
-    }
+    };
+    if may_help { Retry::Later } else { Retry::Never }
+}
+
+/// The time since 1970, by the wall clock.
+fn now() -> Duration {
+    ambient::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// A place among those who wait, given back when dropped.

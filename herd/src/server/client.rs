@@ -404,7 +404,7 @@ async fn look_around(shared: Arc<Shared>, peer: SocketAddr, at: Box<[u8]>, query
     let json = tokio::select! {
         biased;
         () = shared.stop_places.cancelled() => error_object(&PlacesError::Stopping.to_string()),
-        json = shared.places.answer(&query) => json,
+        json = shared.places.answer(&query, peer.ip()) => json,
     };
     shared.note_places(json.len());
     debug!(%peer, line = %at.escape_ascii(), places_bytes = json.len(), "answered");

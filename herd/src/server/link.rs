@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::task::yield_now;
 use tokio::time::{sleep_until, timeout};
-use tracing::{Level, debug, enabled, error, info};
+use tracing::{Level, debug, enabled, error, info, warn};
 
 use super::linger::linger;
 use super::seats::{Lost, Seat};
@@ -28,6 +28,7 @@ pub(super) async fn serve(
 ) -> LinkEnd {
     let peer = stream.peer_addr().map_or_else(|error| error.to_string(), |address| address.to_string());
     let lines = Lines::new(shared.limits.link_line_bytes);
+    let link = link.at(peer.clone());
     let mut task = LinkTask { shared, link, handshake, lines, out: Vec::new(), sent: 0 };
     let end = match task.identify(&stream) {
         Ok(()) => {
@@ -44,8 +45,13 @@ pub(super) async fn serve(
             neighbour,
             peer, "the neighbour has heard the same and knows something else: all is said again"
         ),
-        end if task.link.is_complete() => info!(neighbour, peer, reason = %end, "link down"),
-        LinkEnd::Duplicate => debug!(neighbour, peer, reason = %end, "link closed"),
+        end if task.link.is_complete() => {
+            info!(neighbour, peer, reason = %end, "link down");
+            if *end == LinkEnd::Rival {
+                task.warn_of_rivalry();
+            }
+        }
+        LinkEnd::Duplicate | LinkEnd::Rival => debug!(neighbour, peer, reason = %end, "link closed"),
         end => {
             let reason = end.to_string().escape_debug().to_string();
             if task.handshake.is_some() {
@@ -177,6 +183,15 @@ impl LinkTask {
                 }
                 Ok(Some(LinkEvent::Up { neighbour, from })) => {
                     info!(neighbour = name(node, Some(neighbour)), from, "link up");
+                    if let Some([latest, other]) = node.take_rivals(neighbour, now) {
+                        let neighbour = name(node, Some(neighbour));
+                        warn!(
+                            neighbour,
+                            latest,
+                            other,
+                            "several processes have this neighbour's name, and take its link in turn: stop all but one"
+                        );
+                    }
                     self.handshake = None;
                     up = true;
                 }
@@ -195,6 +210,19 @@ impl LinkTask {
             self.shared.announce_growth();
         }
         result
+    }
+
+    /// The neighbour has said that another process has this node's name.
+    fn warn_of_rivalry(&self) {
+        let (now, mut store) = (self.shared.now(), lock(&self.shared));
+        let node = &mut store.node;
+        if self.link.neighbour().is_some_and(|neighbour| node.take_rivalry(neighbour, now)) {
+            let neighbour = name(node, self.link.neighbour());
+            warn!(
+                neighbour,
+                "another process has this node's name, and the neighbour links with each in turn: stop all but one"
+            );
+        }
     }
 
     fn neighbour_name(&self) -> String {

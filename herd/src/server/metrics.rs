@@ -73,6 +73,17 @@ pub(super) fn text(status: &Status) -> String {
     metrics.gauge("journal_size_bytes", "Length of the journal", status.journal_bytes);
     metrics.counter("places_requests", "Requests to the Places service", status.places_requests);
     metrics.counter("places_joined", "Questions that shared a request", status.places_joined);
+    metrics.labelled(
+        "places_requests_left",
+        "Requests to the Places service that its limits leave",
+        "window",
+        status.places_left.iter().map(|(window, left)| ((*window).to_owned(), *left)),
+    );
+    metrics.counter(
+        "places_refused",
+        "Requests to the Places service refused because a limit was reached",
+        status.places_refused,
+    );
     metrics.text()
 }
 

@@ -41,6 +41,10 @@ pub(super) struct Status {
     pub(super) neighbours: Vec<Neighbour>,
     pub(super) places_requests: u64,
     pub(super) places_joined: u64,
+    /// Requests that may still be sent, by window (`minute`, `day`); none for a window without a limit.
+    pub(super) places_left: BTreeMap<&'static str, u64>,
+    /// Requests refused because a limit was reached.
+    pub(super) places_refused: u64,
     pub(super) places_breaker: &'static str,
 }
 
@@ -58,6 +62,7 @@ pub(super) struct Neighbour {
 impl Status {
     pub(super) fn of(shared: &Shared) -> Status {
         let (places, places_breaker) = (shared.places.counters(), shared.places.breaker_state());
+        let budget = shared.places.budget();
         let store = lock(shared);
         let node = &store.node;
         let neighbours: Vec<Neighbour> = node
@@ -111,6 +116,8 @@ impl Status {
             neighbours,
             places_requests: places.requests,
             places_joined: places.joined,
+            places_left: budget.left.into_iter().collect(),
+            places_refused: budget.refused,
             places_breaker,
         }
     }

@@ -118,15 +118,6 @@ pub struct Encryption {
 }
 
 impl Encryption {
-    /// Reads all files again. Connections that are there stay as they are.
-    ///
-    /// # Errors
-    /// A file cannot be used: what was read of it last stays.
-    pub fn reload(&self) -> Result<(), TlsError> {
-        self.links.as_ref().map_or(Ok(()), Reloadable::reload)?;
-        self.clients.as_ref().map_or(Ok(()), Reloadable::reload)
-    }
-
     /// When the node's certificates end: whom each is for, and when.
     pub fn expiries(&self) -> impl Iterator<Item = (&'static str, SystemTime)> {
         let links = self.links.iter().map(|tls| ("links", tls.get().expires));

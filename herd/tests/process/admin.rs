@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::support::{DEADLINE, IAMAT, Node, wait_until};
+use crate::support::{DEADLINE, IAMAT, Node, herd, wait_until};
 
 /// The answer of a node's admin port: its first line, and its body.
 pub(crate) fn get(node: &Node, path: &str) -> (String, String) {
@@ -137,13 +137,10 @@ fn what_the_rules_for_prometheus_watch_is_what_a_node_tells() {
 fn clients_get_no_http_and_the_admin_port_stays_on_loopback() {
     let node = start("no-http");
     assert_eq!(node.ask(b"GET /status HTTP/1.0\r\n\r\n"), "? GET /status HTTP/1.0\n");
-    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("herd"));
-    let output =
-        command.args(["Alford", "--client-address", "127.0.0.1:0", "--admin-address", "0.0.0.0:0"]).output();
-    let output = output.unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(
-        String::from_utf8(output.stderr).unwrap(),
-        "error: the admin port listens on loopback only, such as 127.0.0.1: 0.0.0.0:0 is not\n"
-    );
+    let args = ["Alford", "--client-address", "127.0.0.1:0", "--admin-address", "0.0.0.0:0"];
+    herd("no-http")
+        .args(args)
+        .assert()
+        .code(1)
+        .stderr("error: the admin port listens on loopback only, such as 127.0.0.1: 0.0.0.0:0 is not\n");
 }

@@ -6,13 +6,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::support::{IAMAT, Node, wait_for_log};
+use fixtures::checkout::scratch;
 
-/// An empty folder of a test.
+use crate::support::{IAMAT, Node, herd, wait_for_log};
+
+/// The data folder of a test, which is not there yet.
 fn folder(test: &str) -> PathBuf {
-    let folder = PathBuf::from(format!("{}/data-{test}", env!("CARGO_TARGET_TMPDIR")));
-    let _ = fs::remove_dir_all(&folder);
-    folder
+    scratch(test).join("data")
 }
 
 fn start(test: &str, folder: &PathBuf, more: &[&str]) -> Node {
@@ -57,17 +57,9 @@ fn a_data_folder_is_private_and_used_by_one_process_and_belongs_to_one_node() {
     let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(folder.clone()), mode(folder.join("journal"))), (0o700, 0o600));
     let second = |name: &str| {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("herd"));
-        command.args([
-            name,
-            "--client-address",
-            "127.0.0.1:0",
-            "--link-address",
-            "127.0.0.1:0",
-            "--data-dir",
-        ]);
-        let output = command.arg(&folder).output().unwrap();
-        assert_eq!(output.status.code(), Some(1));
+        let mut command = herd("shared");
+        command.args([name, "--client-address", "127.0.0.1:0", "--link-address", "127.0.0.1:0"]);
+        let output = command.arg("--data-dir").arg(&folder).assert().code(1).get_output().clone();
         String::from_utf8(output.stderr).unwrap()
     };
     let shown = folder.display();
@@ -85,7 +77,6 @@ fn a_data_folder_is_private_and_used_by_one_process_and_belongs_to_one_node() {
 fn a_journal_is_written_anew_while_the_node_serves() {
     let folder = folder("anew");
     let log = folder.with_extension("log");
-    let _ = fs::remove_file(&log);
     let node = Node::start_with("anew", "journal_bytes = 10000", |command| {
         command.arg("--data-dir").arg(&folder).arg("--log-file").arg(&log)
     });
@@ -112,7 +103,6 @@ fn limit_files(node: &Node, bytes: &str) {
 fn a_full_disk_stops_nothing_and_nothing_is_missing_when_there_is_room_again() {
     let folder = folder("full");
     let log = folder.with_extension("log");
-    let _ = fs::remove_file(&log);
     let node = start("full", &folder, &["--log-file", log.to_str().unwrap()]);
     limit_files(&node, "20000");
     let answers = node.ask(reports(0..1000).as_bytes());

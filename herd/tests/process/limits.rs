@@ -6,18 +6,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::admin::get;
-use crate::support::{DEADLINE, Node, wait_for_log, wait_until};
+use crate::support::{DEADLINE, Node, log_of, wait_for_log, wait_until};
 
 /// A herd of one.
 const ALONE: &str =
     "name = \"one\"\n[[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:0\"\n";
-
-/// The path of a log file that is not there.
-fn fresh_log(test: &str) -> String {
-    let log = format!("{}/{test}.log", env!("CARGO_TARGET_TMPDIR"));
-    let _ = std::fs::remove_file(&log);
-    log
-}
 
 /// Connects to the link port.
 fn connect_link(node: &Node) -> TcpStream {
@@ -61,8 +54,7 @@ fn the_limit_of_files_is_raised_and_some_are_spared() {
 
 #[test]
 fn a_node_out_of_files_serves_those_who_are_in_and_then_those_who_wait() {
-    let log = format!("{}/out-of-files.log", env!("CARGO_TARGET_TMPDIR"));
-    let _ = std::fs::remove_file(&log);
+    let log = log_of("out-of-files");
     let node = Node::start_with("out-of-files", "", |command| command.args(["--log-file", &log]));
     let mut seated = node.connect();
     assert!(is_served(&mut seated));
@@ -83,7 +75,7 @@ fn a_node_out_of_files_serves_those_who_are_in_and_then_those_who_wait() {
 
 #[test]
 fn connections_on_the_link_port_that_do_not_say_who_they_are_have_two_seconds() {
-    let log = fresh_log("silent-links");
+    let log = log_of("silent-links");
     let node = Node::start_with("silent-links", "log_repeat = \"100ms\"", |command| {
         command.args(["--log-file", &log, "--admin-address", "127.0.0.1:0"])
     });
@@ -128,7 +120,7 @@ fn a_node_full_of_one_address_serves_another() {
 
 #[test]
 fn endless_clients_take_neither_links_nor_answers_from_others() {
-    let log = fresh_log("endless");
+    let log = log_of("endless");
     let limits = "[limits]\nheartbeat = \"100ms\"\nlink_silence = \"1s\"\n";
     let alford =
         Node::start_awaiting_with_limits("Alford", "Parker", "endless", limits, &["--log-file", &log]);
@@ -216,7 +208,7 @@ fn new_ids_of_a_connection_and_of_an_address_have_a_rate() {
 
 #[test]
 fn a_full_table_is_in_the_log_and_makes_a_node_unready() {
-    let log = fresh_log("full");
+    let log = log_of("full");
     let node = Node::start_with("full", "distinct_clients = 1\nlog_repeat = \"50ms\"", |command| {
         command.args(["--log-file", &log, "--admin-address", "127.0.0.1:0"])
     });
@@ -229,7 +221,7 @@ fn a_full_table_is_in_the_log_and_makes_a_node_unready() {
 
 #[test]
 fn a_process_at_its_bound_of_memory_takes_no_new_ids_from_clients_or_neighbours() {
-    let log = fresh_log("memory");
+    let log = log_of("memory");
     let alford = Node::start_awaiting_with("Alford", "Parker", "memory", &["--log-file", &log]);
     alford.ask(b"IAMAT a +1+1 1\n");
     let limits = "[limits]\nmemory_bytes = 1\n";

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use fixtures::checkout::scratch;
 use herd::tls::{Authority, LinkFiles, read_certificates};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -21,14 +22,6 @@ use crate::support::{DEADLINE, IAMAT, Node, wait_for_log, wait_until};
 /// What a neighbour would say, with a location that is not true.
 const FORGED: &str = "AT Parker +0.000000000 kiwi +1+1 1520023934.918963997";
 
-/// A folder of a test's own, with nothing in it.
-fn folder(test: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
 fn names(files: &LinkFiles) -> [String; 6] {
     let [ca, cert, key] = [&files.ca, &files.cert, &files.key].map(|file| file.display().to_string());
     ["--links-ca".to_owned(), ca, "--links-cert".to_owned(), cert, "--links-key".to_owned(), key]
@@ -37,7 +30,7 @@ fn names(files: &LinkFiles) -> [String; 6] {
 /// Alford, whose neighbours Bolden and Parker would have to dial it.
 fn alford(test: &str, folder: &Path, files: &LinkFiles) -> Node {
     let herd = "name = \"three\"\n\
-        [[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:0\"\nneighbours = [\"Bolden\", \"Parker\"]\n\
+        [[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:3\"\nneighbours = [\"Bolden\", \"Parker\"]\n\
         [[node]]\nname = \"Bolden\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:1\"\nneighbours = [\"Alford\"]\n\
         [[node]]\nname = \"Parker\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:2\"\nneighbours = [\"Alford\"]\n";
     Node::run("Alford", test, herd, |command| {
@@ -117,7 +110,7 @@ fn state(node: &Node) -> serde_json::Value {
 
 #[test]
 fn bad_neighbours_are_refused_for_a_reason_that_is_in_the_log() {
-    let folder = folder("bad-neighbours");
+    let folder = scratch("bad-neighbours");
     let certs = folder.join("certs");
     let authority = Authority::init(&certs).unwrap();
     let [alford_files, parker, mallory] =
@@ -176,7 +169,7 @@ fn forged_lines_between_nodes_mean_nothing_on_the_client_port() {
 
 #[test]
 fn certificates_are_read_again_and_the_log_opened_anew_while_links_stay() {
-    let folder = folder("reload");
+    let folder = scratch("reload");
     let authority = Authority::init(&folder.join("certs")).unwrap();
     let [alford_files, parker] = ["Alford", "Parker"].map(|name| authority.add(name, 90, false).unwrap());
     let node = alford("reload", &folder, &alford_files);
@@ -213,7 +206,7 @@ fn certificates_are_read_again_and_the_log_opened_anew_while_links_stay() {
 
 #[test]
 fn clients_are_served_over_tls_when_the_node_has_a_certificate_for_them() {
-    let folder = folder("tls-clients");
+    let folder = scratch("tls-clients");
     let LinkFiles { ca, cert, key } = Authority::init(&folder).unwrap().add("Alford", 90, false).unwrap();
     let node = Node::start_with("tls-clients", "", |command| {
         command.arg("--clients-cert").arg(cert).arg("--clients-key").arg(key)

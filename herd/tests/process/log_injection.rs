@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 
 use crate::node::stop;
+use fixtures::checkout::scratch;
+
 use crate::support::{DEADLINE, Node, wait_for_log};
 use crate::upstream::Upstream;
 
@@ -95,9 +97,7 @@ fn tells(line: &str, format: &str, event: &str, about: &[u8]) -> bool {
 
 /// The log of a node at debug, for each format.
 fn log_of(test: &str, format: &str) -> String {
-    let log = format!("{}/{test}-{format}.log", env!("CARGO_TARGET_TMPDIR"));
-    let _ = std::fs::remove_file(&log);
-    log
+    scratch(test).join(format!("{format}.log")).display().to_string()
 }
 
 #[test]
@@ -207,8 +207,8 @@ fn an_event_is_one_line_whatever_the_places_service_explains() {
     );
     let upstream = Upstream::start(move |mut stream| stream.write_all(answer.as_bytes()).unwrap());
     for format in ["text", "json"] {
-        let log = log_of("explained", format);
-        let mut node = Node::start_with("explained", "", |command| {
+        let log = log_of("explained-once", format);
+        let mut node = Node::start_with("explained-once", "", |command| {
             command.args(["--places", "google", "--places-url", &upstream.url]);
             command.args(["--log-format", format, "--log-file", &log]).env("HERD_PLACES_KEY", "key")
         });

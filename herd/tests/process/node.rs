@@ -6,12 +6,13 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
+use fixtures::checkout::scratch;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use wiremock::matchers::{method, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::support::{DEADLINE, IAMAT, Node};
+use crate::support::{DEADLINE, IAMAT, Node, log_of, wait_for_log, wait_until};
 
 /// A Places service that answers everything with `body`.
 async fn places(body: &str, delay: Duration) -> MockServer {
@@ -31,6 +32,16 @@ fn with_places<'a>(command: &'a mut Command, server: &MockServer) -> &'a mut Com
     command
         .args(["--places", "google-legacy", "--places-url", &server.uri()])
         .env("HERD_PLACES_KEY", "canary-key")
+}
+
+/// Waits until the service has been asked.
+async fn wait_until_asked(server: &MockServer) {
+    let asked = async {
+        while server.received_requests().await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, asked).await.expect("the service should be asked");
 }
 
 /// A body of `results` places, about a kilobyte each.
@@ -93,7 +104,7 @@ async fn a_failing_places_service_keeps_the_framing_and_tells_no_key() {
         .respond_with(ResponseTemplate::new(404).set_body_string("<html>"))
         .mount(&server)
         .await;
-    let log = format!("{}/failing.log", env!("CARGO_TARGET_TMPDIR"));
+    let log = log_of("failing");
     let logging = ["--log-level", "debug", "--log-file", &log];
     let node = Node::start_with("failing", "", |command| with_places(command, &server).args(logging));
     let answers = node.ask(format!("{IAMAT}WHATSAT kiwi 10 1\nnext\n").as_bytes());
@@ -127,10 +138,7 @@ fn a_client_beyond_the_limit_is_told_and_a_place_that_is_left_is_taken() {
     assert_eq!(node.ask(b"IAMAT kiwi +1+1 1\n"), "? too many connections\n");
     let [left, mut stays] = seated;
     drop(left);
-    let deadline = std::time::Instant::now() + DEADLINE;
-    while node.ask(b"x\n") != "? x\n" {
-        assert!(std::time::Instant::now() < deadline, "the place that was left is never taken");
-    }
+    wait_until("the place that was left is taken", || node.ask(b"x\n") == "? x\n");
     stays.write_all(b"y\n").unwrap();
     stays.read_exact(&mut [0; 4]).unwrap();
 }
@@ -164,15 +172,13 @@ async fn a_stop_delivers_the_answers_in_flight_within_two_seconds() {
         node.ask(IAMAT.as_bytes());
         let mut stream = node.connect();
         stream.write_all(b"WHATSAT kiwi 10 1\nafter\n").unwrap();
-        while server.received_requests().await.unwrap().is_empty() {
-            tokio::task::yield_now().await;
-        }
+        wait_until_asked(&server).await;
         kill(Pid::from_raw(node.process.id() as i32), signal).unwrap();
         let (answers, status) = tokio::task::spawn_blocking(move || {
             let mut answers = String::new();
             stream.read_to_string(&mut answers).unwrap();
             drop(stream);
-            (answers, node.process.wait().unwrap())
+            (answers, node.wait())
         })
         .await
         .unwrap();
@@ -184,7 +190,7 @@ async fn a_stop_delivers_the_answers_in_flight_within_two_seconds() {
 /// Signals a node and waits until it has gone.
 pub(crate) fn stop(node: &mut Node) {
     kill(Pid::from_raw(node.process.id() as i32), Signal::SIGTERM).unwrap();
-    assert!(node.process.wait().unwrap().success());
+    assert!(node.wait().success());
 }
 
 #[tokio::test]
@@ -196,9 +202,7 @@ async fn a_stop_answers_every_question_however_many_still_wait_for_places() {
     // Four at a time are asked; those behind them come to their turn only while the node stops.
     let questions: String = (1..=20).map(|bound| format!("WHATSAT kiwi 10 {bound}\n")).collect();
     stream.write_all(format!("{questions}last\n").as_bytes()).unwrap();
-    while server.received_requests().await.unwrap().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    wait_until_asked(&server).await;
     let answers = tokio::task::spawn_blocking(move || {
         let answers = thread::spawn(move || {
             let mut answers = String::new();
@@ -221,14 +225,12 @@ async fn what_a_stopping_node_answers_is_known_to_its_neighbours() {
         with_places(command, &server)
     });
     node.ask(IAMAT.as_bytes());
-    while other.ask(b"WHATSAT kiwi 10 0\n").starts_with('?') {}
+    wait_until("the neighbour knows", || !other.ask(b"WHATSAT kiwi 10 0\n").starts_with('?'));
     // The report behind four questions takes effect when the first of them is answered: after the stop began.
     let mut stream = node.connect();
     let questions: String = (1..=4).map(|bound| format!("WHATSAT kiwi 10 {bound}\n")).collect();
     stream.write_all(format!("{questions}IAMAT late +1+1 1\n").as_bytes()).unwrap();
-    while server.received_requests().await.unwrap().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    wait_until_asked(&server).await;
     let known = tokio::task::spawn_blocking(move || {
         stop(&mut node);
         let mut answers = String::new();
@@ -257,7 +259,7 @@ fn every_client_beyond_the_limit_is_told_however_many_come_at_once() {
 fn a_node_ends_with_its_standard_input() {
     let mut node = Node::start("stdin", "");
     drop(node.process.stdin.take());
-    assert!(node.process.wait().unwrap().success());
+    assert!(node.wait().success());
 }
 
 #[test]
@@ -302,4 +304,39 @@ fn many_clients_at_once_each_get_their_own_answers_however_many_threads_serve_th
         stop(&mut node);
         assert_eq!(waiting.read(&mut [0]).unwrap(), 0, "closed, and not reset");
     }
+}
+
+#[test]
+fn a_hangup_logs_only_what_happened() {
+    let folder = scratch("hangup");
+    let (logs, moved) = (folder.join("logs"), folder.join("moved"));
+    std::fs::create_dir(&logs).unwrap();
+    let log = logs.join("log").display().to_string();
+    let node = Node::start_with("hangup", "", |command| command.args(["--log-file", &log]));
+    let hang_up = || kill(Pid::from_raw(node.process.id() as i32), Signal::SIGHUP).unwrap();
+    hang_up();
+    wait_for_log(&log, "log file reopened", 1);
+    std::fs::rename(&logs, &moved).unwrap();
+    let log = moved.join("log").display().to_string();
+    hang_up();
+    // What is said of the certificates comes last.
+    wait_for_log(&log, "certificates read again", 2);
+    let told = std::fs::read_to_string(&log).unwrap();
+    assert_eq!(told.matches("cannot reopen the log file").count(), 1, "{told}");
+    assert_eq!(told.matches("log file reopened").count(), 1, "{told}");
+}
+
+#[test]
+fn a_hangup_of_a_node_without_log_file_and_certificates_logs_nothing_of_them() {
+    let log = log_of("hangup-of-nothing");
+    let stderr = std::fs::File::create(&log).unwrap();
+    let mut node =
+        Node::start_with("hangup-of-nothing", "", |command| command.arg("--insecure-links").stderr(stderr));
+    kill(Pid::from_raw(node.process.id() as i32), Signal::SIGHUP).unwrap();
+    stop(&mut node);
+    let told = std::fs::read_to_string(&log).unwrap();
+    assert!(
+        told.contains("node stopped") && !told.contains("log file") && !told.contains("certificate"),
+        "{told}"
+    );
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::support::{DEADLINE, IAMAT, Node, wait_for_log};
+use crate::support::{DEADLINE, IAMAT, Node, log_of, wait_for_log};
 use crate::upstream::{CANARY, Upstream, node, wait_for_end};
 
 /// Waits short enough for a test.
@@ -236,8 +236,7 @@ fn a_hundred_equal_questions_at_once_are_one_request() {
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
         stream.write_all((head + body).as_bytes()).unwrap();
     });
-    let log = format!("{}/equal.log", env!("CARGO_TARGET_TMPDIR"));
-    let _ = std::fs::remove_file(&log);
+    let log = log_of("equal");
     let node = Node::start_with("equal", "", |command| {
         command.args(["--places", "google-legacy", "--places-url", &upstream.url]);
         command.args(["--log-level", "debug", "--log-file", &log]).env("HERD_PLACES_KEY", CANARY)
@@ -260,8 +259,7 @@ fn a_hundred_equal_questions_at_once_are_one_request() {
 
 #[test]
 fn a_chunked_and_compressed_answer_is_passed_on_as_it_was() {
-    let body =
-        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/places/nearby-20.json")).unwrap();
+    let body = std::fs::read(fixtures::places().join("nearby-20.json")).unwrap();
     let expected = String::from_utf8(body.clone()).unwrap();
     let upstream = Upstream::start(move |mut stream| {
         let mut packed = GzEncoder::new(Vec::new(), Compression::default());

@@ -5,16 +5,10 @@ use std::net::TcpStream;
 use std::sync::{Arc, Condvar, Mutex};
 
 use crate::support::{IAMAT, Node, wait_for_log};
-use crate::upstream::{Upstream, node, wait_for_end};
+use crate::upstream::{Upstream, node, reply, wait_for_end};
 
 /// Nothing found.
 const NOTHING: &str = "{\"status\":\"ZERO_RESULTS\",\"results\":[]}";
-
-fn reply(mut stream: TcpStream, status: &str, body: &str) {
-    let head = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
-    // The node may have gone away.
-    let _ = stream.write_all((head + body).as_bytes());
-}
 
 /// A service that answers nothing before it is opened.
 fn gated() -> (Upstream, impl Fn()) {

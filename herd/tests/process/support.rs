@@ -3,19 +3,31 @@
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
+
+use fixtures::checkout::{program, scratch};
 
 /// Longer than anything takes here: a test that waits so long has failed.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long to wait before looking again.
+const POLL: Duration = Duration::from_millis(1);
 
 /// Waits until something is so; `what` says what was waited for in vain.
 pub(crate) fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !is_so() {
         assert!(Instant::now() < deadline, "waited {DEADLINE:?} in vain until {what}");
-        std::thread::yield_now();
+        thread::sleep(POLL);
     }
+}
+
+/// The log of a test's node, in the test's own folder.
+pub(crate) fn log_of(test: &str) -> String {
+    scratch(test).join("log").display().to_string()
 }
 
 /// Waits until a log holds so many of a text.
@@ -25,8 +37,33 @@ pub(crate) fn wait_for_log(log: &str, text: &str, wanted: usize) {
     });
 }
 
+/// The first line of an output, when it comes; empty when the output ends without one.
+fn first_line(output: ChildStdout) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line).unwrap();
+        // Nobody may be waiting any more.
+        let _ = sender.send(line);
+    });
+    receiver
+}
+
+/// The node program as a command that ends by itself, in a clean environment and with `test`'s own certificates.
+pub(crate) fn herd(test: &str) -> assert_cmd::Command {
+    let mut command = assert_cmd::Command::new(program("herd"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HERD_")) {
+        command.env_remove(name);
+    }
+    command.env("XDG_STATE_HOME", scratch(test).join("state")).timeout(DEADLINE);
+    command
+}
+
 /// A report, as the classroom's example has it.
 pub(crate) const IAMAT: &str = "IAMAT kiwi +34.068930-118.445127 1520023934.918963997\n";
+
+/// Where links listen by a herd file whose node is started elsewhere: a file must name a port.
+const UNUSED: &str = "127.0.0.1:2";
 
 /// A running node of a herd of one, killed when dropped.
 pub(crate) struct Node {
@@ -48,7 +85,7 @@ impl Node {
         limits: &str,
         more: impl FnOnce(&mut Command) -> &mut Command,
     ) -> Node {
-        let alone = node_table("Alford", "127.0.0.1:0", None);
+        let alone = node_table("Alford", UNUSED, None);
         Node::run("Alford", test, &format!("name = \"one\"\n{alone}[limits]\n{limits}\n"), more)
     }
 
@@ -61,7 +98,7 @@ impl Node {
         more: impl FnOnce(&mut Command) -> &mut Command,
     ) -> Node {
         let (other, running) = neighbour;
-        let this = node_table(name, "127.0.0.1:0", Some(other));
+        let this = node_table(name, UNUSED, Some(other));
         let that = node_table(other, &running.link.to_string(), Some(name));
         Node::run(name, test, &format!("name = \"pair\"\n{this}{that}"), more)
     }
@@ -73,7 +110,7 @@ impl Node {
         test: &str,
         limits: &str,
     ) -> Node {
-        let this = node_table(name, "127.0.0.1:0", Some(other));
+        let this = node_table(name, UNUSED, Some(other));
         let that = node_table(other, &running.link.to_string(), Some(name));
         let herd = format!("name = \"pair\"\n{this}{that}{limits}");
         Node::run(name, test, &herd, |command| command.args(["--admin-address", "127.0.0.1:0"]))
@@ -98,12 +135,12 @@ impl Node {
         args: &[&str],
     ) -> Node {
         // Nobody listens on port 1, so it is the neighbour that makes the link.
-        let this = node_table(name, "127.0.0.1:0", Some(neighbour));
+        let this = node_table(name, UNUSED, Some(neighbour));
         let that = node_table(neighbour, "127.0.0.1:1", Some(name));
         Node::run(name, test, &format!("name = \"pair\"\n{this}{that}{limits}"), |command| command.args(args))
     }
 
-    /// Starts a node of a herd file's text.
+    /// Starts a node of a herd file's text, its links on any free port whatever the file says.
     pub(crate) fn run(
         name: &str,
         test: &str,
@@ -121,9 +158,9 @@ impl Node {
         herd: &str,
         more: impl FnOnce(&mut Command) -> &mut Command,
     ) -> Node {
-        let file = format!("{}/{test}-{name}.toml", env!("CARGO_TARGET_TMPDIR"));
+        let file = scratch(test).join(format!("{name}.toml"));
         std::fs::write(&file, herd).unwrap();
-        let program = assert_cmd::cargo::cargo_bin!("herd");
+        let program = program("herd");
         let words: Vec<&OsStr> = runner.iter().map(OsStr::new).chain([program.as_os_str()]).collect();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
@@ -131,16 +168,30 @@ impl Node {
             command.env_remove(name);
         }
         // Where herds that are told nothing keep their certificates.
-        command.env("XDG_STATE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
-        command.args([name, "--stop-with-stdin", "--config", &file]);
+        command.env("XDG_STATE_HOME", scratch(test).join("state"));
+        command.args([name, "--stop-with-stdin", "--link-address", "127.0.0.1:0", "--config"]).arg(file);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = more(&mut command).spawn().unwrap();
-        let mut ready = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        let ready = first_line(process.stdout.take().unwrap()).recv_timeout(DEADLINE).unwrap_or_else(|_| {
+            let _ = process.kill();
+            panic!("{name} did not get ready within {DEADLINE:?}")
+        });
         let ready: serde_json::Value = serde_json::from_str(&ready).expect("a ready line");
         let address = |key: &str| ready[key].as_str().unwrap().parse().unwrap();
         let admin = ready["admin"].as_str().map(|address| address.parse().unwrap());
         Node { client: address("client"), link: address("link"), admin, process }
+    }
+
+    /// Waits until the process has ended, and says how.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the node has not ended within {DEADLINE:?}");
+            thread::sleep(POLL);
+        }
     }
 
     /// Connects as a client.

@@ -1,12 +1,12 @@
 //! A service of raw connections, for all that an HTTP server would not do.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::support::{Node, wait_until};
+use crate::support::{Node, log_of, wait_until};
 
 /// Looked for in everything that a node writes.
 pub(crate) const CANARY: &str = "canary-0123456789";
@@ -55,8 +55,21 @@ pub(crate) fn wait_for_end(stream: &mut TcpStream) {
     while !matches!(stream.read(&mut rest), Ok(0) | Err(_)) {}
 }
 
+/// Answers a request, and closes the connection.
+pub(crate) fn reply(mut stream: TcpStream, status: &str, body: &str) {
+    let head = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+    // The node may have gone away.
+    let _ = stream.write_all((head + body).as_bytes());
+}
+
+/// Answers a request, and leaves the connection open for the next.
+pub(crate) fn reply_and_stay(mut stream: &TcpStream, body: &str) {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+    let _ = stream.write_all((head + body).as_bytes());
+}
+
 /// Reads a request whole, so that closing the connection is not taken for a reset of one half sent.
-fn read_request(stream: &TcpStream) -> Option<()> {
+pub(crate) fn read_request(stream: impl Read) -> Option<()> {
     let mut reader = BufReader::new(stream);
     let mut length = 0;
     loop {
@@ -76,8 +89,7 @@ fn read_request(stream: &TcpStream) -> Option<()> {
 
 /// A node that asks the service at `url`, with the canary as its key; and where it logs every line.
 pub(crate) fn node(test: &str, limits: &str, provider: &str, url: &str) -> (Node, String) {
-    let log = format!("{}/{test}.log", env!("CARGO_TARGET_TMPDIR"));
-    let _ = std::fs::remove_file(&log);
+    let log = log_of(test);
     let node = Node::start_with(test, limits, |command| {
         command.args(["--places", provider, "--places-url", url, "--log-level", "debug", "--log-file", &log]);
         command.env("HERD_PLACES_KEY", CANARY)

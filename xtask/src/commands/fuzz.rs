@@ -6,9 +6,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use fixtures::checkout::root;
 
 use crate::output::print;
-use crate::workspace::{herd_folder, target_dir};
+use crate::workspace::target_dir;
 
 /// What to fuzz, and for how long.
 #[derive(Clone, Debug, Args)]
@@ -70,6 +71,6 @@ fn fuzz(target: &str, minutes: u32, folder: &Path) -> Result<()> {
 /// cargo-fuzz in the folder of the crate that it fuzzes, by a nightly compiler.
 fn fuzzer() -> Command {
     let mut command = Command::new("rustup");
-    command.args(["run", "nightly", "cargo", "fuzz"]).current_dir(herd_folder());
+    command.args(["run", "nightly", "cargo", "fuzz"]).current_dir(root().join("herd"));
     command
 }

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use herd::telemetry::open_log;
 use serde_json::Value;
 
 use super::control::describe;
@@ -135,7 +136,7 @@ impl HerdUp {
                 ..Setup::clean(file, program.to_owned(), folder)
             };
             // What nodes say and hear is what a herd is started for, mostly; it can be switched off for speed.
-            if env::var_os("HERD_LOG_LEVEL").is_none() {
+            if env::var_os("HERD_LOG_LEVEL").is_none_or(|level| level.is_empty()) {
                 setup.variables.push(("HERD_LOG_LEVEL", Some("debug".into())));
             }
             if self.insecure_links {
@@ -193,8 +194,9 @@ impl HerdUp {
         if choice == PlacesChoice::Stub {
             let address = places_server::start("nearby-20.json").await?;
             setup.args.extend(["--places-url".into(), format!("http://{address}").into()]);
-            setup.variables.push(("HERD_PLACES_KEY", Some("stub".into())));
+            setup.variables.push(("HERD_PLACES_KEY", Some("key-of-a-stub".into())));
             setup.variables.push(("HERD_PLACES_KEY_FILE", None));
+            setup.file = setup.file.with_free_places()?;
         }
         Ok(())
     }
@@ -203,10 +205,11 @@ impl HerdUp {
 /// Starts this same command again as a supervisor that holds nothing of the caller's, and repeats what it says
 /// until it is ready.
 fn detach(program: &Path) -> Result<()> {
-    let folder = run_dir()?;
+    let folder = run_dir();
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let log = folder.join("supervisor.log");
-    let stderr = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+    let stderr = open_log(&log).with_context(|| format!("cannot write {}", log.display()))?;
+    stderr.set_len(0).with_context(|| format!("cannot empty {}", log.display()))?;
     let mut supervisor = Command::new(env::current_exe().context("cannot find this program")?)
         .args(env::args_os().skip(1).filter(|argument| argument != "--detach"))
         .arg("--supervise")

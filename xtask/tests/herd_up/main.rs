@@ -1,116 +1,21 @@
 //! A herd that is left running, from start to end, as a user has it.
 
+mod checkout;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::thread;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 use xtask::load::Protocol;
-use xtask::ports::PortBlock;
 use xtask::workspace::{Profile, herd_binary};
 
-/// Longer than anything takes here: a test that waits so long has failed.
-const DEADLINE: Duration = Duration::from_secs(20);
-
-/// A folder and ports for one herd, taken down at the end whatever happens.
-struct Checkout {
-    folder: PathBuf,
-    ports: PortBlock,
-}
-
-impl Checkout {
-    fn new(test: &str) -> Checkout {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
-        let _ = fs::remove_dir_all(&folder);
-        Checkout { folder, ports: PortBlock::take(20).unwrap() }
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("xtask"));
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HERD_")) {
-            command.env_remove(name);
-        }
-        command.args(arguments).env("XTASK_RUN_DIR", &self.folder).stdin(Stdio::null());
-        command
-    }
-
-    fn xtask(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    /// Runs a command that must succeed; returns its standard output.
-    fn run(&self, arguments: &[&str]) -> String {
-        let output = self.xtask(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// Runs a command that must fail; returns its standard error.
-    fn fail(&self, arguments: &[&str]) -> String {
-        let output = self.xtask(arguments);
-        assert!(!output.status.success(), "{arguments:?}");
-        String::from_utf8(output.stderr).unwrap()
-    }
-
-    fn up(&self, more: &[&str]) -> String {
-        let port = self.ports.first().to_string();
-        self.run(&[&["herd-up", "--detach", "--base-port", &port], more].concat())
-    }
-
-    /// The status of the nodes, whether all are up or not.
-    fn nodes(&self) -> Vec<Value> {
-        let output = self.xtask(&["herd-status", "--json"]);
-        let status: Value = serde_json::from_slice(&output.stdout).expect("a status");
-        let nodes = status["nodes"].as_array().unwrap().clone();
-        assert_eq!(output.status.success(), nodes.iter().all(|node| node["state"] == "up"));
-        nodes
-    }
-
-    /// How the first line begins that `tap` prints of a node while Alford is told something new.
-    fn tapped(&self, node: &str) -> String {
-        let mut tap = self.command(&["tap", node]).stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(tap.stdout.take().unwrap()).lines();
-        let line = std::thread::spawn(move || lines.next().unwrap().unwrap());
-        for time in 2.. {
-            self.run(&["say", "Alford", &format!("IAMAT kiwi +34.0-118.4 {time}")]);
-            if line.is_finished() {
-                break;
-            }
-        }
-        tap.kill().unwrap();
-        tap.wait().unwrap();
-        line.join().unwrap().split(' ').take(4).collect::<Vec<_>>().join(" ")
-    }
-
-    fn pids(&self) -> Vec<i32> {
-        self.nodes().iter().filter_map(|node| node["pid"].as_i64()).map(|pid| pid as i32).collect()
-    }
-}
-
-impl Drop for Checkout {
-    fn drop(&mut self) {
-        self.xtask(&["herd-down"]);
-    }
-}
-
-/// Whether a process runs; one that has ended and was not yet waited for does not.
-fn runs(pid: i32) -> bool {
-    let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    state.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
-}
-
-fn wait_until(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "waited {DEADLINE:?} until {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
+use checkout::{Checkout, DEADLINE, runs, wait, wait_until};
 
 #[test]
 fn a_detached_herd_lives_until_it_is_told_to_go_down() {
@@ -131,7 +36,7 @@ fn a_detached_herd_lives_until_it_is_told_to_go_down() {
     assert!(answer.starts_with("AT Alford +") && answer.contains("\"status\" : \"OK\""), "{answer}");
     let log = checkout.run(&["herd-logs", "Alford"]);
     assert!(log.contains("IAMAT kiwi +34.0-118.4 1") && !log.contains('\u{1b}'), "{log}");
-    assert_eq!(checkout.tapped("Parker"), "from Alford AT Alford");
+    checkout.wait_for_tap("Parker", "from Alford AT Alford ");
     let pids = checkout.pids();
     checkout.run(&["herd-down"]);
     assert!(!pids.into_iter().any(runs));
@@ -251,11 +156,13 @@ fn a_herd_in_the_foreground_ends_with_a_signal() {
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         let mut command = checkout.command(&["herd-up", "--base-port", &port]);
         let mut herd_up = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut lines = BufReader::new(herd_up.stdout.take().unwrap()).lines().map(Result::unwrap);
-        assert!(lines.any(|line| line == "Ctrl-C stops the herd."));
+        let mut lines = BufReader::new(herd_up.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let ready = thread::spawn(move || lines.any(|line| line == "Ctrl-C stops the herd."));
+        wait_until("the herd is ready, or has ended", || ready.is_finished());
+        assert!(ready.join().unwrap());
         let pids = checkout.pids();
         kill(Pid::from_raw(herd_up.id() as i32), signal).unwrap();
-        assert!(herd_up.wait().unwrap().success(), "{signal}");
+        assert!(wait(&mut herd_up).success(), "{signal}");
         assert!(pids.len() == 5 && !pids.into_iter().any(runs), "{signal}");
     }
 }
@@ -269,9 +176,10 @@ fn a_herd_that_nobody_waits_for_any_more_does_not_stay() {
     let mut supervisor = command.arg(program).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // As when the herd-up that detaches is interrupted.
     drop(supervisor.stdout.take());
-    let output = supervisor.wait_with_output().unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && stderr.contains("gone away"), "{stderr}");
+    let status = wait(&mut supervisor);
+    let mut stderr = String::new();
+    supervisor.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert!(!status.success() && stderr.contains("gone away"), "{stderr}");
     assert!(checkout.fail(&["herd-status"]).contains("no herd"));
     checkout.up(&[]);
 }
@@ -282,7 +190,11 @@ fn strangers_on_the_control_port_keep_nobody_waiting() {
     checkout.up(&["--nodes", "2"]);
     let state = fs::read(checkout.folder.join("state.json")).unwrap();
     let state: Value = serde_json::from_slice(&state).unwrap();
-    let connect = || TcpStream::connect(state["control"].as_str().unwrap()).unwrap();
+    let connect = || {
+        let stream = TcpStream::connect(state["control"].as_str().unwrap()).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream
+    };
     // Were they heard out one after the other, a second each, whoever asks next would give up before its turn.
     let silent: Vec<TcpStream> = std::iter::repeat_with(connect).take(100).collect();
     assert_eq!(checkout.pids().len(), 2);

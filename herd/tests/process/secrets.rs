@@ -1,0 +1,53 @@
+//! What a node leaves for others to read: its log, and its memory after a crash.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::support::{Node, wait_until};
+
+fn mode(path: &str) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn a_log_is_readable_by_its_owner_and_by_the_group_if_the_folder_is() {
+    for (folder_mode, log_mode) in [(0o700, 0o600), (0o755, 0o640), (0o750, 0o640), (0o705, 0o600)] {
+        let test = format!("log-mode-{folder_mode:o}");
+        let folder = format!("{}/{test}", env!("CARGO_TARGET_TMPDIR"));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        fs::set_permissions(&folder, Permissions::from_mode(folder_mode)).unwrap();
+        let log = format!("{folder}/log");
+        let node = Node::start_with(&test, "", |command| command.args(["--log-file", &log]));
+        assert_eq!(mode(&log), log_mode, "in a folder of mode {folder_mode:o}");
+
+        fs::rename(&log, format!("{folder}/old")).unwrap();
+        kill(Pid::from_raw(node.process.id().try_into().unwrap()), Signal::SIGHUP).unwrap();
+        wait_until("the log is opened again", || fs::exists(&log).unwrap());
+        assert_eq!(mode(&log), log_mode, "in a folder of mode {folder_mode:o}, after SIGHUP");
+    }
+}
+
+#[test]
+fn a_process_that_holds_a_key_leaves_no_core_dump() {
+    // Where core dumps are allowed at all.
+    let allowing = ["sh", "-c", "ulimit -S -c unlimited; exec \"$@\"", "sh"];
+    let alone =
+        "name = \"one\"\n[[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:0\"\n";
+    let cores = |test: &str, args: &[&str]| {
+        let node = Node::run_by(&allowing, "Alford", test, alone, |command| {
+            command.args(args).env("HERD_PLACES_KEY", "a-key-of-this-test")
+        });
+        let limits = fs::read_to_string(format!("/proc/{}/limits", node.process.id())).unwrap();
+        let line = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap().to_owned();
+        line.split_whitespace().rev().skip(1).take(2).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(cores("core-places", &["--insecure-links", "--places", "google"]), ["0", "0"]);
+    assert_eq!(cores("core-legacy", &["--insecure-links", "--places", "google-legacy"]), ["0", "0"]);
+    assert_eq!(cores("core-links", &["--places", "offline"]), ["0", "0"]);
+    // Without a key whoever looks for a fault may want one.
+    assert_ne!(cores("core-none", &["--insecure-links", "--places", "offline"]), ["0", "0"]);
+}

@@ -1,0 +1,130 @@
+//! The herd of one test, as a developer has one in a checkout.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fixtures::checkout::{program, scratch};
+use serde_json::Value;
+use xtask::ports::PortBlock;
+
+/// Longer than anything takes here: a test that waits so long has failed.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Longer than a command takes, the build of the node program included.
+const COMMAND: Duration = Duration::from_secs(300);
+
+/// A folder and ports for one herd, taken down at the end whatever happens.
+pub(crate) struct Checkout {
+    pub(crate) folder: PathBuf,
+    pub(crate) ports: PortBlock,
+}
+
+impl Checkout {
+    pub(crate) fn new(test: &str) -> Checkout {
+        Checkout { folder: scratch(test), ports: PortBlock::take(20).unwrap() }
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program("xtask"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HERD_")) {
+            command.env_remove(name);
+        }
+        // An empty variable is as good as none, and an address of one node is none of all.
+        command.env("HERD_LOG_LEVEL", "").env("HERD_CLIENT_ADDRESS", "127.0.0.1:1");
+        command.args(arguments).env("XTASK_RUN_DIR", &self.folder).stdin(Stdio::null());
+        command
+    }
+
+    fn xtask(&self, arguments: &[&str]) -> Output {
+        assert_cmd::Command::from_std(self.command(arguments)).timeout(COMMAND).output().unwrap()
+    }
+
+    /// Runs a command that must succeed; returns its standard output.
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
+        let output = self.xtask(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs a command that must fail; returns its standard error.
+    pub(crate) fn fail(&self, arguments: &[&str]) -> String {
+        let output = self.xtask(arguments);
+        assert!(!output.status.success(), "{arguments:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    pub(crate) fn up(&self, more: &[&str]) -> String {
+        let port = self.ports.first().to_string();
+        self.run(&[&["herd-up", "--detach", "--base-port", &port], more].concat())
+    }
+
+    /// The status of the nodes, whether all are up or not.
+    pub(crate) fn nodes(&self) -> Vec<Value> {
+        let output = self.xtask(&["herd-status", "--json"]);
+        let status: Value = serde_json::from_slice(&output.stdout).expect("a status");
+        let nodes = status["nodes"].as_array().unwrap().clone();
+        assert_eq!(output.status.success(), nodes.iter().all(|node| node["state"] == "up"));
+        nodes
+    }
+
+    /// Reports to Alford until `tap` prints a line of `node` that begins like this. Which line comes first is open: the
+    /// update takes all ways through the herd at once.
+    pub(crate) fn wait_for_tap(&self, node: &str, start: &str) {
+        let mut tap = self.command(&["tap", node]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(tap.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let wanted = start.to_owned();
+        let seen = thread::spawn(move || lines.any(|line| line.starts_with(&wanted)));
+        let deadline = Instant::now() + DEADLINE;
+        for time in 2.. {
+            self.run(&["say", "Alford", &format!("IAMAT kiwi +34.0-118.4 {time}")]);
+            if seen.is_finished() || Instant::now() > deadline {
+                break;
+            }
+        }
+        tap.kill().unwrap();
+        tap.wait().unwrap();
+        assert!(seen.join().unwrap(), "no line of {node} began with {start:?} within {DEADLINE:?}");
+    }
+
+    pub(crate) fn pids(&self) -> Vec<i32> {
+        self.nodes().iter().filter_map(|node| node["pid"].as_i64()).map(|pid| pid as i32).collect()
+    }
+}
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        self.xtask(&["herd-down"]);
+    }
+}
+
+/// Whether a process runs; one that has ended and was not yet waited for does not.
+pub(crate) fn runs(pid: i32) -> bool {
+    let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    state.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
+/// Waits until a process has ended, and says how. One that is late is killed.
+pub(crate) fn wait(process: &mut Child) -> ExitStatus {
+    let deadline = Instant::now() + DEADLINE;
+    while Instant::now() < deadline {
+        if let Some(status) = process.try_wait().unwrap() {
+            return status;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    process.kill().unwrap();
+    process.wait().unwrap();
+    panic!("the process has not ended within {DEADLINE:?}");
+}
+
+pub(crate) fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited {DEADLINE:?} until {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
