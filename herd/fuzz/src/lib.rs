@@ -94,9 +94,9 @@ pub fn hello(bytes: &[u8]) {
     for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let now = Duration::from_millis(number as u64);
         let mut out = Vec::new();
-        let said = link.transmit(&mut node, now, &mut out);
+        let said = link.transmit(&mut node, now, NOW, &mut out);
         assert!(out.len() <= 2 * node.limits().link_batch_bytes);
-        let heard = said.and_then(|()| link.receive(&mut node, line, now));
+        let heard = said.and_then(|()| link.receive(&mut node, line, now, NOW));
         assert!(link.is_complete() || node.table().is_empty(), "a stranger has told something");
         if let Err(end) = heard {
             link.close(&mut node, &end, &mut out);

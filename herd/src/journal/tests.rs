@@ -234,13 +234,13 @@ fn link_until_heartbeats(a: &mut Node, b: &mut Node) -> Result<(), LinkEnd> {
 
 fn transmit(link: &mut Link, node: &mut Node, now: Duration) -> Vec<u8> {
     let mut said = Vec::new();
-    link.transmit(node, now, &mut said).unwrap();
+    link.transmit(node, now, Time::default(), &mut said).unwrap();
     said
 }
 
 fn receive(link: &mut Link, node: &mut Node, said: &[u8], now: Duration) -> Result<(), LinkEnd> {
     let mut lines = said.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-    lines.try_for_each(|line| link.receive(node, line, now).map(drop))
+    lines.try_for_each(|line| link.receive(node, line, now, Time::default()).map(drop))
 }
 
 #[test]

@@ -7,12 +7,13 @@
 //! | `AT ...` | an update, exactly as a client would see it |
 //! | `UPTO <sequence>` | everything in the speaker's log up to that sequence has now been said |
 //! | `SYNCED` | the speaker has said all it knew when it first got there |
-//! | `ALIVE <sum> <head> <heard> <sent> <echo>` | a heartbeat: the sum of the digests of all that the speaker knows, the last sequence of its log, and up to which sequence it has heard the other's; when it was sent, and what the other's clock should show now |
+//! | `ALIVE <sum> <head> <heard> <sent> <echo> <clock>` | a heartbeat: the sum of the digests of all that the speaker knows, the last sequence of its log, and up to which sequence it has heard the other's; when it was sent, what the other's timer should show now, and what the speaker's wall clock shows |
 //! | `SUMS <seed> [<group>] <256 sums>` | before much is said: the sums of the groups of buckets, or of the buckets of a group |
 //! | `DIFFER [<group>] <256 bits>` | answers that: which of them are not the speaker's |
 //! | `BYE <reason>` | the speaker closes the link, and why |
 //!
-//! Clocks are in microseconds since any moment; how much later the other's shows is the round trip. Epochs, incarnations, seeds and sums
+//! `<sent>` and `<echo>` are in microseconds since any moment; how much later the other's timer shows is the round trip. `<clock>` is in
+//! microseconds since 1970. Epochs, incarnations, seeds and sums
 //! of buckets are 16 hexadecimal digits, the sum of all 32, groups 2, bits 64; sequences are decimal.
 
 use std::fmt;
@@ -21,7 +22,7 @@ use super::decimal::Digits;
 use super::is_node_name;
 
 /// The version of the language between nodes.
-pub const VERSION: u64 = 4;
+pub const VERSION: u64 = 5;
 
 /// A line from a neighbour, understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,10 +60,12 @@ pub enum LinkLine<'a> {
         head: u64,
         /// Up to which sequence it has heard the other's log, as that is now.
         heard: u64,
-        /// When it says this, by its own clock, in microseconds.
+        /// When it says this, by its own timer, in microseconds.
         sent: u64,
-        /// What the other's clock would show now, had its last heartbeat taken no time; 0 if none has come.
+        /// What the other's timer would show now, had its last heartbeat taken no time; 0 if none has come.
         echo: u64,
+        /// What its wall clock shows, in microseconds since 1970.
+        clock: u64,
     },
     /// Sums of what the speaker knows, to be compared before it says much.
     Sums {
@@ -111,11 +114,12 @@ impl<'a> LinkLine<'a> {
             }
             ("UPTO", [sequence]) => Some(LinkLine::UpTo(decimal(sequence)?)),
             ("SYNCED", [""]) => Some(LinkLine::Synced),
-            ("ALIVE", [sum, head, heard, sent, echo]) => {
+            ("ALIVE", [sum, head, heard, sent, echo, clock]) => {
                 let sum =
                     u128::from(hexadecimal(sum.get(..16)?)?) << 64 | u128::from(hexadecimal(sum.get(16..)?)?);
                 let [head, heard] = [decimal(head)?, decimal(heard)?];
-                Some(LinkLine::Alive { sum, head, heard, sent: decimal(sent)?, echo: decimal(echo)? })
+                let [sent, echo, clock] = [decimal(sent)?, decimal(echo)?, decimal(clock)?];
+                Some(LinkLine::Alive { sum, head, heard, sent, echo, clock })
             }
             ("SUMS", [seed, sums]) => {
                 Some(LinkLine::Sums { seed: hexadecimal(seed)?, group: None, sums: of_words(sums, SUMS)? })
@@ -156,8 +160,8 @@ impl fmt::Display for LinkLine<'_> {
             LinkLine::At(line) => write!(f, "{}", line.escape_ascii()),
             LinkLine::UpTo(sequence) => write!(f, "UPTO {sequence}"),
             LinkLine::Synced => f.write_str("SYNCED"),
-            LinkLine::Alive { sum, head, heard, sent, echo } => {
-                write!(f, "ALIVE {sum:032x} {head} {heard} {sent} {echo}")
+            LinkLine::Alive { sum, head, heard, sent, echo, clock } => {
+                write!(f, "ALIVE {sum:032x} {head} {heard} {sent} {echo} {clock}")
             }
             LinkLine::Sums { seed, group: None, sums } => write!(f, "SUMS {seed:016x} {sums}"),
             LinkLine::Sums { seed, group: Some(group), sums } => {

@@ -260,7 +260,7 @@ fn link_lines_survive_a_round_trip() {
         LinkLine::At(b"AT Alford +0.000000000 k +1-1 1"),
         LinkLine::UpTo(0),
         LinkLine::Synced,
-        LinkLine::Alive { sum: u128::MAX - 1, head: 7, heard: 0, sent: 1, echo: 9 },
+        LinkLine::Alive { sum: u128::MAX - 1, head: 7, heard: 0, sent: 1, echo: 9, clock: u64::MAX / 2 },
         LinkLine::Sums { seed: 0xabc, group: None, sums: &sums },
         LinkLine::Sums { seed: 0, group: Some(0xf), sums: &sums },
         LinkLine::Differ { group: None, differ: &differ },
@@ -279,16 +279,17 @@ fn what_is_no_link_line_is_none() {
     for line in [
         "",
         "HELLO",
-        "HELLO 4 Alford 1 1",
+        "HELLO 5 Alford 1 1",
         "HELLO x Alford 0000000000000001 0000000000000001",
         "UPTO",
         "UPTO -1",
         "UPTO 1 2",
         "ALIVE",
         "ALIVE 1",
-        "ALIVE 0 1 1 1 1",
-        "ALIVE 0000000000000000000000000000000g 1 1 1 1",
-        "ALIVE 00000000000000000000000000000000 1 1 1",
+        "ALIVE 0 1 1 1 1 1",
+        "ALIVE 0000000000000000000000000000000g 1 1 1 1 1",
+        "ALIVE 00000000000000000000000000000000 1 1 1 1",
+        "ALIVE 00000000000000000000000000000000 1 1 1 1 -1",
         "SYNCED now",
         "SUMS 0000000000000001 00",
         "DIFFER 00",
@@ -301,8 +302,8 @@ fn what_is_no_link_line_is_none() {
 
 #[test]
 fn of_another_version_only_the_number_is_read() {
-    let hello = LinkLine::parse(b"HELLO 5 whatever else");
-    assert!(matches!(hello, Some(LinkLine::Hello { version: 5, .. })));
+    let hello = LinkLine::parse(b"HELLO 6 whatever else");
+    assert!(matches!(hello, Some(LinkLine::Hello { version: 6, .. })));
 }
 
 /// Every line of a stream that comes in the given segments and then ends.

@@ -90,6 +90,10 @@ pub struct Limits {
     /// How long a neighbour may be silent before its link is ended.
     #[serde(deserialize_with = "positive_duration")]
     pub link_silence: Duration,
+    /// How far a neighbour's wall clock may differ from this node's. Beyond that the node warns and is not
+    /// ready, and goes on as before.
+    #[serde(deserialize_with = "positive_duration")]
+    pub clock_difference: Duration,
     /// The first wait after a failed dial; each further one doubles.
     #[serde(deserialize_with = "positive_duration")]
     pub redial_first: Duration,
@@ -141,6 +145,7 @@ impl Default for Limits {
             journal_bytes: 64 * 1024 * 1024,
             heartbeat: Duration::from_millis(500),
             link_silence: Duration::from_millis(2500),
+            clock_difference: Duration::from_secs(10),
             redial_first: Duration::from_millis(50),
             redial_longest: Duration::from_secs(1),
             link_line_bytes: 8192,

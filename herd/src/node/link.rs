@@ -12,12 +12,13 @@ use std::time::Duration;
 use super::Node;
 use super::buckets::Differences;
 use super::bulk::{Progress, Receiving};
+use super::clock::ClockDifference;
 use super::neighbours::{Current, Cursor, NeighbourId};
 use super::reader::Reader;
 use super::record::Source;
 use super::table::Outcome;
 use crate::bug::{self, Bug, is_planted};
-use crate::message::{At, LinkLine, VERSION, words};
+use crate::message::{At, LinkLine, Time, VERSION, words};
 
 /// Tells links of one process apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,8 +53,8 @@ pub struct Link {
     heard: Duration,
     /// When the next heartbeat is due.
     heartbeat: Duration,
-    /// What the neighbour's clock showed in its last heartbeat, and when that came.
-    clock: Option<(u64, Duration)>,
+    /// What the neighbour's timer showed in its last heartbeat, and when that came.
+    timer: Option<(u64, Duration)>,
     /// The neighbour's bulk sync, from its sums until its next mark.
     bulk: Option<Receiving>,
     /// When there was more to be done at once than one call does.
@@ -92,6 +93,10 @@ pub enum LinkEvent {
     BulkOver,
     /// An update, and what it did.
     Update(Outcome),
+    /// The neighbour's wall clock now differs too much from this node's.
+    ClocksDiffer(ClockDifference),
+    /// It differed too much, and no longer does.
+    ClocksAgree(ClockDifference),
     /// An AT line whose fields this node does not accept. It is skipped: closing the link would only have it
     /// sent again.
     Unacceptable,
@@ -161,7 +166,7 @@ impl Link {
             epoch: 0,
             heard: now,
             heartbeat: now,
-            clock: None,
+            timer: None,
             bulk: None,
             busy: None,
         }
@@ -195,7 +200,7 @@ impl Link {
         matches!(self.phase, Phase::Complete(..))
     }
 
-    /// Takes a line from the neighbour.
+    /// Takes a line from the neighbour, at `now`, when the wall clock shows `clock`.
     ///
     /// # Errors
     /// The link has ended. What was received before counts.
@@ -204,6 +209,7 @@ impl Link {
         node: &mut Node,
         line: &[u8],
         now: Duration,
+        clock: Time,
     ) -> Result<Option<LinkEvent>, LinkEnd> {
         self.heard = now;
         let unexpected = || LinkEnd::Framing(line[..line.len().min(80)].escape_ascii().to_string());
@@ -252,20 +258,16 @@ impl Link {
                         node.neighbours[peer.neighbour].backoff.reset();
                         Ok(Some(LinkEvent::Synced))
                     }
-                    LinkLine::Alive { sum, head, heard, sent, echo } => {
-                        self.clock = Some((sent, now));
-                        if echo > 0 {
-                            let round_trip = microseconds(now).saturating_sub(echo);
-                            node.neighbours[peer.neighbour].round_trip =
-                                Some(Duration::from_micros(round_trip));
-                        }
-                        let cursor = node.neighbours[peer.neighbour].cursor;
-                        let all_heard = cursor == Cursor { epoch: peer.epoch, sequence: head };
-                        let all_said = heard == node.table.head();
-                        if all_heard && all_said && sum != node.table.sum() {
+                    LinkLine::Alive { sum, head, heard, sent, echo, clock: theirs } => {
+                        self.timer = Some((sent, now));
+                        let heard_all = Cursor { epoch: peer.epoch, sequence: head };
+                        if node.neighbours[peer.neighbour].cursor == heard_all
+                            && heard == node.table.head()
+                            && sum != node.table.sum()
+                        {
                             return Err(LinkEnd::Diverged);
                         }
-                        Ok(None)
+                        Ok(note_times(node, peer.neighbour, now, echo, clock, theirs))
                     }
                     LinkLine::Hello { .. } | LinkLine::Cursor { .. } | LinkLine::Bye(_) => Err(unexpected()),
                 }
@@ -283,13 +285,19 @@ impl Link {
         if now >= self.heard + silence { Err(LinkEnd::Silent(silence)) } else { Ok(()) }
     }
 
-    /// Appends to `out` what is due at `now`: hello, cursor, heartbeat, or some of the log, about
+    /// Appends to `out` what is due at `now`, when the wall clock shows `clock`: hello, cursor, heartbeat, or some of the log, about
     /// [`link_batch_bytes`](super::Limits::link_batch_bytes) of it. To be called when all that was written
     /// before has been sent, whenever the table has changed, and at [`deadline`](Self::deadline).
     ///
     /// # Errors
     /// The link has ended; a last line for the neighbour may have been appended.
-    pub fn transmit(&mut self, node: &mut Node, now: Duration, out: &mut Vec<u8>) -> Result<(), LinkEnd> {
+    pub fn transmit(
+        &mut self,
+        node: &mut Node,
+        now: Duration,
+        clock: Time,
+        out: &mut Vec<u8>,
+    ) -> Result<(), LinkEnd> {
         let heartbeat_due = now >= self.heartbeat;
         if heartbeat_due || is_planted(Bug::StarvedHeartbeat) {
             self.heartbeat = now + node.limits.heartbeat;
@@ -316,10 +324,11 @@ impl Link {
                 let cursor = node.neighbours[peer.neighbour].cursor;
                 let heard = if cursor.epoch == peer.epoch { cursor.sequence } else { 0 };
                 let echo = self
-                    .clock
-                    .map_or(0, |(clock, then)| clock.saturating_add(microseconds(now.saturating_sub(then))));
+                    .timer
+                    .map_or(0, |(timer, then)| timer.saturating_add(microseconds(now.saturating_sub(then))));
                 let (sum, head, sent) = (node.table.sum(), node.table.head(), microseconds(now));
-                LinkLine::Alive { sum, head, heard, sent, echo }.write(out);
+                let clock = clock.microseconds();
+                LinkLine::Alive { sum, head, heard, sent, echo, clock }.write(out);
             }
             let (said, mut is_busy) = reader.write_changes(node, heartbeat_due, out);
             node.counters.said += said;
@@ -412,7 +421,28 @@ impl Link {
     }
 }
 
-/// What a clock shows that began with the moment that times are counted from.
+/// Notes what a heartbeat tells of the way and of the wall clocks: `echo` is what this node's timer showed when the heartbeat
+/// would have come, had both ways taken no time; 0 before a heartbeat of this node has been answered.
+fn note_times(
+    node: &mut Node,
+    neighbour: NeighbourId,
+    now: Duration,
+    echo: u64,
+    ours: Time,
+    theirs: u64,
+) -> Option<LinkEvent> {
+    if echo == 0 {
+        return None;
+    }
+    let round_trip = Duration::from_micros(microseconds(now).saturating_sub(echo));
+    let difference = ClockDifference::measure(theirs, ours, round_trip);
+    let neighbour = &mut node.neighbours[neighbour];
+    neighbour.round_trip = Some(round_trip);
+    let differ = neighbour.note_clock(difference, node.limits.clock_difference)?;
+    Some(if differ { LinkEvent::ClocksDiffer(difference) } else { LinkEvent::ClocksAgree(difference) })
+}
+
+/// What a timer shows that began with the moment that times are counted from.
 fn microseconds(now: Duration) -> u64 {
     now.as_micros() as u64
 }

@@ -9,6 +9,7 @@ mod backoff;
 mod buckets;
 mod bulk;
 mod change_log;
+mod clock;
 mod counters;
 mod limits;
 mod link;
@@ -18,6 +19,7 @@ mod record;
 mod slab;
 mod table;
 
+pub use clock::ClockDifference;
 pub use counters::{ClientCounters, LinkCounters};
 pub use limits::{Limits, parse_duration_or_off};
 pub use link::{Link, LinkEnd, LinkEvent, LinkId, Side};
@@ -263,6 +265,17 @@ impl Node {
     /// How long it takes that neighbour to hear this node and be heard, as the latest heartbeats tell.
     pub fn round_trip(&self, neighbour: NeighbourId) -> Option<Duration> {
         self.neighbours[neighbour].round_trip
+    }
+
+    /// How far that neighbour's wall clock is ahead of this node's, as its latest heartbeat tells.
+    pub fn clock_difference(&self, neighbour: NeighbourId) -> Option<ClockDifference> {
+        self.neighbours[neighbour].clock
+    }
+
+    /// The same, if that is more than [`clock_difference`](Limits::clock_difference).
+    pub fn too_large_clock_difference(&self, neighbour: NeighbourId) -> Option<ClockDifference> {
+        let neighbour = &self.neighbours[neighbour];
+        neighbour.clock.filter(|_| neighbour.clocks_differ)
     }
 
     /// Whether there is a link with that neighbour; if not, it is to be dialled.

@@ -10,7 +10,7 @@ use tokio::time::{sleep_until, timeout};
 use tracing::{Level, debug, enabled, error, info, warn};
 
 use super::linger::linger;
-use super::{Shared, lock};
+use super::{Shared, clock, lock};
 use crate::message::{Lines, Piece};
 use crate::net::{Stream, exchange};
 use crate::node::{Link, LinkEnd, LinkEvent, NeighbourId, Node, Outcome};
@@ -124,7 +124,7 @@ impl LinkTask {
         if self.sent == self.out.len() {
             self.out.clear();
             self.sent = 0;
-            let result = self.link.transmit(node, now, &mut self.out);
+            let result = self.link.transmit(node, now, clock(), &mut self.out);
             if enabled!(Level::DEBUG) {
                 log_lines(name(node, self.link.neighbour()), &self.out);
             }
@@ -135,7 +135,7 @@ impl LinkTask {
 
     /// Takes the lines that have come, with the node locked once for all of them.
     fn receive(&mut self) -> Result<(), LinkEnd> {
-        let now = self.shared.now();
+        let (now, clock) = (self.shared.now(), clock());
         let mut store = lock(&self.shared);
         let node = &mut store.node;
         let (mut grown, mut up) = (false, false);
@@ -146,13 +146,24 @@ impl LinkTask {
                 break;
             };
             debug!(from = name(node, self.link.neighbour()), line = %line.escape_ascii(), "heard");
-            match self.link.receive(node, line, now) {
+            match self.link.receive(node, line, now, clock) {
                 Ok(None | Some(LinkEvent::Update(Outcome::Stale))) => {}
                 Ok(Some(LinkEvent::Update(Outcome::Fresh))) => grown = true,
                 Ok(Some(LinkEvent::BulkOver)) => {
                     info!(neighbour = name(node, self.link.neighbour()), "bulk sync over");
                     // Another neighbour may have its turn.
                     grown = true;
+                }
+                Ok(Some(LinkEvent::ClocksDiffer(by))) => {
+                    let neighbour = name(node, self.link.neighbour());
+                    warn!(
+                        neighbour,
+                        "clocks differ: the neighbour's is {by} this node's, so one of them is wrong"
+                    );
+                }
+                Ok(Some(LinkEvent::ClocksAgree(by))) => {
+                    let neighbour = name(node, self.link.neighbour());
+                    info!(neighbour, "clocks agree again: the neighbour's is {by} this node's");
                 }
                 Ok(Some(LinkEvent::Unacceptable)) => {
                     warn!(from = name(node, self.link.neighbour()), line = %line.escape_ascii(), "update skipped");

@@ -45,7 +45,18 @@ pub(super) fn text(status: &Status) -> String {
     let neighbours = &status.neighbours;
     metrics.gauges("link_up", "Whether there is a link", neighbours, |neighbour| u64::from(neighbour.linked));
     metrics.gauges("link_lag_sequences", "Sequences not yet said", neighbours, |neighbour| neighbour.lag);
-    metrics.round_trips(neighbours);
+    metrics.seconds(
+        "link_round_trip_seconds",
+        "How long the latest heartbeats took, there and back",
+        neighbours,
+        |neighbour| neighbour.round_trip_seconds,
+    );
+    metrics.seconds(
+        "link_clock_ahead_seconds",
+        "How far the wall clock of a neighbour is ahead",
+        neighbours,
+        |neighbour| neighbour.clock_ahead_seconds,
+    );
     metrics.counter(
         "link_connections_refused",
         "Connections on the link port that were no link",
@@ -106,19 +117,21 @@ impl Metrics {
         self.labelled(name, help, "neighbour", values);
     }
 
-    /// Of each neighbour that is known to answer.
-    fn round_trips(&mut self, neighbours: &[Neighbour]) {
+    /// A gauge of each neighbour that has a value.
+    fn seconds(
+        &mut self,
+        name: &str,
+        help: &str,
+        neighbours: &[Neighbour],
+        value: impl Fn(&Neighbour) -> Option<f64>,
+    ) {
         let family = Family::<Vec<(&str, String)>, Gauge<f64, AtomicU64>>::default();
         for neighbour in neighbours {
-            if let Some(seconds) = neighbour.round_trip_seconds {
+            if let Some(seconds) = value(neighbour) {
                 family.get_or_create(&vec![("neighbour", neighbour.name.clone())]).set(seconds);
             }
         }
-        self.0.register(
-            "link_round_trip_seconds",
-            "How long the latest heartbeats took, there and back",
-            family,
-        );
+        self.0.register(name, help, family);
     }
 
     /// A gauge with a label.

@@ -7,7 +7,7 @@ use std::time::UNIX_EPOCH;
 use serde::Serialize;
 
 use super::{Shared, lock};
-use crate::node::{ClientCounters, LinkCounters};
+use crate::node::{ClientCounters, ClockDifference, LinkCounters};
 
 /// A moment of a node. Counts are since its start.
 #[derive(Clone, Debug, Serialize)]
@@ -47,6 +47,8 @@ pub(super) struct Neighbour {
     pub(super) lag: u64,
     /// How long heartbeats take, there and back; none before the second has come.
     pub(super) round_trip_seconds: Option<f64>,
+    /// How far its wall clock is ahead of this node's; none before the second heartbeat has come.
+    pub(super) clock_ahead_seconds: Option<f64>,
 }
 
 impl Status {
@@ -61,6 +63,7 @@ impl Status {
                 linked: node.is_linked(id),
                 lag: node.lag(id),
                 round_trip_seconds: node.round_trip(id).map(|time| time.as_secs_f64()),
+                clock_ahead_seconds: node.clock_difference(id).map(ClockDifference::as_secs_f64),
             })
             .collect();
         let (durability, failure) = store.state();
@@ -69,6 +72,10 @@ impl Status {
         if !neighbours.is_empty() && !neighbours.iter().any(|neighbour| neighbour.linked) {
             reasons.push("no neighbour is linked".to_owned());
         }
+        reasons.extend(node.neighbours().filter_map(|(id, name)| {
+            let difference = node.too_large_clock_difference(id)?;
+            Some(format!("the clock of {name} is {difference} this node's"))
+        }));
         if shared.stop.is_cancelled() {
             reasons.push("the node is stopping".to_owned());
         }

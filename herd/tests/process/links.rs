@@ -52,7 +52,7 @@ fn alford(test: &str, folder: &Path, files: &LinkFiles) -> Node {
 /// Says hello and something forged, in the name of a neighbour, and hears what comes.
 fn intrude(mut stream: impl Read + Write, name: &str) {
     let said = format!(
-        "HELLO 4 {name} 0000000000000001 0000000000000001\nCURSOR 0000000000000000 0\n{FORGED}\nUPTO 1\n"
+        "HELLO 5 {name} 0000000000000001 0000000000000001\nCURSOR 0000000000000000 0\n{FORGED}\nUPTO 1\n"
     );
     // It may be refused at any point.
     let _ = stream.write_all(said.as_bytes()).and_then(|()| stream.read_to_end(&mut Vec::new()));
@@ -164,7 +164,7 @@ fn forged_lines_between_nodes_mean_nothing_on_the_client_port() {
     let lines: String = (0..5000)
         .map(|number| {
             let skewed = format!("AT Parker +0.{number:09} kiwi{} +1+1 {number}.5\n", number % 100);
-            skewed + &format!("HELLO 4 Parker {number:016x} {number:016x}\n")
+            skewed + &format!("HELLO 5 Parker {number:016x} {number:016x}\n")
         })
         .collect();
     let copies: String = lines.lines().map(|line| format!("? {line}\n")).collect();
