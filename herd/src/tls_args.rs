@@ -63,7 +63,8 @@ impl TlsArgs {
                 return Err(Usage(message.to_owned()).into());
             }
         };
-        Ok(Some(Reloadable::new(move || LinkTls::read(&files))?))
+        let name = member.name.clone();
+        Ok(Some(Reloadable::new(move || LinkTls::read(&files, &name))?))
     }
 
     fn clients(&self, herd: &Herd, member: &Member) -> Result<Option<Reloadable<ClientTls>>> {
@@ -101,7 +102,7 @@ fn own_authority(herd: &Herd, member: &Member) -> Result<Reloadable<LinkTls>> {
     }
     let folder = state_folder()?.join(plain_name(herd)?);
     let name = member.name.clone();
-    Ok(Reloadable::new(move || LinkTls::read(&Authority::open_or_init(&folder)?.ensure(&name)?))?)
+    Ok(Reloadable::new(move || LinkTls::read(&Authority::open_or_init(&folder)?.ensure(&name)?, &name))?)
 }
 
 /// Where this user's herds keep what is to last, by the XDG base directory specification.

@@ -21,8 +21,8 @@ pub(crate) fn begin(log_file: LogFile, encryption: Arc<Encryption>) -> std::io::
     Ok(())
 }
 
-/// At SIGHUP opens the log file anew, and reads certificates again: links that are up stay. Warns each day of certificates
-/// that end soon.
+/// At SIGHUP opens the log file anew, and reads certificates again: links that are up stay, unless the new files reject
+/// their certificates. Warns each day of certificates that end soon.
 async fn look_after(log_file: LogFile, encryption: Arc<Encryption>, mut hangups: Signal) {
     loop {
         warn_of_ends(&encryption);
@@ -32,9 +32,12 @@ async fn look_after(log_file: LogFile, encryption: Arc<Encryption>, mut hangups:
         if let Err(error) = log_file.reopen() {
             tracing::error!(%error, "cannot open the log file anew: the log goes on in the old one");
         }
-        match encryption.reload() {
-            Ok(()) => tracing::info!("log file opened anew, certificates read again"),
-            Err(error) => tracing::error!(%error, "certificates stay as they were"),
+        let refused = encryption.reload();
+        for error in &refused {
+            tracing::warn!(%error, "certificates stay as they were");
+        }
+        if refused.is_empty() {
+            tracing::info!("log file opened anew, certificates read again");
         }
     }
 }

@@ -132,6 +132,9 @@ pub enum LinkEnd {
     /// Somebody else answered where a neighbour was dialled.
     #[error("dialled {0}, and {1} answered")]
     WrongName(String, String),
+    /// This node has read its certificates again, and accepts the neighbour's no longer.
+    #[error("certificates have been read again: {0}")]
+    NoLongerCertified(String),
     /// A neighbour's name that its certificate does not bear out.
     #[error("says it is {1}, and its certificate says {0}")]
     Impostor(String, String),
@@ -193,6 +196,11 @@ impl Link {
     /// With whom, once that is known.
     pub fn neighbour(&self) -> Option<NeighbourId> {
         self.neighbour
+    }
+
+    /// Who began the connection.
+    pub fn side(&self) -> Side {
+        self.side
     }
 
     /// Whether the link is complete.

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::yield_now;
 use tokio::time::{sleep_until, timeout};
 use tracing::{Level, debug, enabled, error, info, warn};
@@ -14,7 +14,7 @@ use super::{Shared, clock, lock};
 use crate::message::{Lines, Piece};
 use crate::net::{Stream, exchange};
 use crate::node::{Link, LinkEnd, LinkEvent, NeighbourId, Node, Outcome};
-use crate::tls::Certificate;
+use crate::tls::{Certificate, LinkTls, Reloadable};
 
 /// Serves a link from hello to goodbye, and says why it ended. `handshake` is given back once the link is up, or
 /// the connection closed.
@@ -26,7 +26,8 @@ pub(super) async fn serve(
 ) -> LinkEnd {
     let peer = stream.peer_addr().map_or_else(|error| error.to_string(), |address| address.to_string());
     let lines = Lines::new(shared.limits.link_line_bytes);
-    let mut task = LinkTask { shared, link, handshake, lines, out: Vec::new(), sent: 0 };
+    let certificates = shared.encryption.links.as_ref().map(Reloadable::subscribe);
+    let mut task = LinkTask { shared, link, handshake, certificates, lines, out: Vec::new(), sent: 0 };
     let end = match task.identify(&stream) {
         Ok(()) => {
             let Err(end) = task.converse(&mut stream).await;
@@ -63,6 +64,8 @@ struct LinkTask {
     shared: Arc<Shared>,
     link: Link,
     handshake: Option<OwnedSemaphorePermit>,
+    /// What decides whom this node accepts, as read last; `None` for a link that is not encrypted.
+    certificates: Option<watch::Receiver<Arc<LinkTls>>>,
     lines: Lines,
     out: Vec<u8>,
     sent: usize,
@@ -74,9 +77,18 @@ type Never = std::convert::Infallible;
 impl LinkTask {
     /// Looks at whom the certificate of the other side names, where it had to show one.
     fn identify(&mut self, stream: &Stream) -> Result<(), LinkEnd> {
-        let Some(certificate) = stream.peer_certificate() else { return Ok(()) };
+        // They may have been read again since the handshake began.
+        self.verify(stream)?;
+        let Some([certificate, ..]) = stream.peer_certificates() else { return Ok(()) };
         let certificate = Certificate::parse(certificate).map_err(LinkEnd::Framing)?;
         self.link.certify(&lock(&self.shared).node, certificate.names)
+    }
+
+    /// Checks what the other side has shown by the certificates that this node has read last.
+    fn verify(&mut self, stream: &Stream) -> Result<(), LinkEnd> {
+        let Some(certificates) = &mut self.certificates else { return Ok(()) };
+        let chain = stream.peer_certificates().unwrap_or_default();
+        certificates.borrow_and_update().verify(chain, self.link.side()).map_err(LinkEnd::NoLongerCertified)
     }
 
     async fn converse(&mut self, stream: &mut Stream) -> Result<Never, LinkEnd> {
@@ -101,6 +113,7 @@ impl LinkTask {
             tokio::select! {
                 biased;
                 () = stop.cancelled(), if !is_stopping => {}
+                () = reloaded(&mut self.certificates) => self.verify(stream)?,
                 done = exchange(stream, Some(self.lines.room()), &self.out[self.sent..]) => {
                     let done = done.map_err(connection)?;
                     self.sent += done.written.unwrap_or_default();
@@ -195,6 +208,15 @@ impl LinkTask {
 
     fn neighbour_name(&self) -> String {
         name(&lock(&self.shared).node, self.link.neighbour()).to_owned()
+    }
+}
+
+/// Waits until this node has read its certificates again: for ever, where there are none.
+async fn reloaded(certificates: &mut Option<watch::Receiver<Arc<LinkTls>>>) {
+    match certificates {
+        // The sender lives as long as the node.
+        Some(certificates) => drop(certificates.changed().await),
+        None => std::future::pending().await,
     }
 }
 

@@ -22,20 +22,20 @@ use crate::support::{DEADLINE, IAMAT, Node, wait_for_log, wait_until};
 const FORGED: &str = "AT Parker +0.000000000 kiwi +1+1 1520023934.918963997";
 
 /// A folder of a test's own, with nothing in it.
-fn folder(test: &str) -> PathBuf {
+pub(crate) fn folder(test: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     folder
 }
 
-fn names(files: &LinkFiles) -> [String; 6] {
+pub(crate) fn names(files: &LinkFiles) -> [String; 6] {
     let [ca, cert, key] = [&files.ca, &files.cert, &files.key].map(|file| file.display().to_string());
     ["--links-ca".to_owned(), ca, "--links-cert".to_owned(), cert, "--links-key".to_owned(), key]
 }
 
 /// Alford, whose neighbours Bolden and Parker would have to dial it.
-fn alford(test: &str, folder: &Path, files: &LinkFiles) -> Node {
+pub(crate) fn alford(test: &str, folder: &Path, files: &LinkFiles) -> Node {
     let herd = "name = \"three\"\n\
         [[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:0\"\nneighbours = [\"Bolden\", \"Parker\"]\n\
         [[node]]\nname = \"Bolden\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:1\"\nneighbours = [\"Alford\"]\n\
@@ -111,7 +111,7 @@ fn certificate(folder: &Path, signer: Option<&Path>, end: SystemTime) -> LinkFil
     files
 }
 
-fn state(node: &Node) -> serde_json::Value {
+pub(crate) fn state(node: &Node) -> serde_json::Value {
     serde_json::from_str(&get(node, "/status").1).unwrap()
 }
 

@@ -2,6 +2,7 @@
 
 mod admin;
 mod bad_input;
+mod certificates;
 mod journal;
 mod limits;
 mod links;

@@ -114,8 +114,10 @@ impl Watcher {
         let stream: Box<dyn Connection> = match files {
             None => Box::new(stream),
             Some(files) => {
-                let session =
-                    ClientConnection::new(LinkTls::read(files)?.dialling, ServerName::from(address.ip()))?;
+                let session = ClientConnection::new(
+                    LinkTls::read(files, name)?.dialling,
+                    ServerName::from(address.ip()),
+                )?;
                 Box::new(StreamOwned::new(session, stream))
             }
         };
