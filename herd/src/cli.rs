@@ -9,7 +9,7 @@ use clap::{Args, Parser};
 use herd::config::{Herd, Member};
 use herd::node::parse_duration_or_off;
 use herd::places::Provider;
-use herd::server::Durability;
+use herd::server::{Admin, AdminToken, Durability};
 use herd::telemetry::{Format, Level};
 use herd::tls::Encryption;
 
@@ -89,7 +89,12 @@ pub(crate) struct NodeArgs {
     /// Where to listen for whoever looks after the node: HTTP with /healthz, /readyz, /status and /metrics; loopback
     /// only.
     #[arg(long, env = "HERD_ADMIN_ADDRESS", value_name = "IP:PORT")]
-    pub(crate) admin_address: Option<SocketAddr>,
+    admin_address: Option<SocketAddr>,
+
+    /// Allows to remove clients on the admin port, to those who have the token in this file: at least 16 visible ASCII
+    /// characters. Only its owner may be able to read the file.
+    #[arg(long, env = "HERD_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    admin_token_file: Option<PathBuf>,
 
     /// How far a client's time may be ahead of this node's clock, such as "24h", or "off".
     #[arg(long, env = "HERD_MAX_FUTURE_SKEW", value_name = "DURATION", value_parser = parse_skew)]
@@ -165,6 +170,7 @@ pub(crate) struct Plan {
     pub(crate) storage: Option<Storage>,
     pub(crate) provider: Provider,
     pub(crate) encryption: Encryption,
+    pub(crate) admin: Option<Admin>,
     pub(crate) log_file: Option<PathBuf>,
     pub(crate) log_level: Level,
     pub(crate) log_format: Format,
@@ -197,6 +203,7 @@ impl Cli {
             storage: args.storage()?,
             provider: args.places.provider(&herd)?,
             encryption: args.tls.encryption(&herd, &member)?,
+            admin: args.admin()?,
             member,
             herd,
             log_file: args.log_file.clone(),
@@ -207,6 +214,19 @@ impl Cli {
 }
 
 impl NodeArgs {
+    /// # Errors
+    /// [`Usage`] where there is a token and no port, or the token's file cannot be used.
+    fn admin(&self) -> Result<Option<Admin>, Usage> {
+        let token = self.admin_token_file.as_deref().map(AdminToken::read).transpose().map_err(Usage)?;
+        match (self.admin_address, token) {
+            (Some(address), token) => Ok(Some(Admin { address, token })),
+            (None, Some(_)) => Err(Usage(
+                "--admin-token-file is about the admin port: add --admin-address IP:PORT".to_owned(),
+            )),
+            (None, None) => Ok(None),
+        }
+    }
+
     /// # Errors
     /// [`Usage`] where one flag takes back what another says.
     fn storage(&self) -> Result<Option<Storage>, Usage> {

@@ -117,8 +117,8 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
         }
     };
     upkeep::begin(log_file, Arc::clone(&encryption)).context("cannot listen for signals")?;
-    let admin = cli.node.admin_address;
-    let server = Server::bind(&plan.member, admin, plan.threads, store, places, encryption, stop).await?;
+    let server =
+        Server::bind(&plan.member, plan.admin, plan.threads, store, places, encryption, stop).await?;
     let Addresses { client, link, admin } = server.addresses().context("cannot tell the addresses bound")?;
     let ready =
         serde_json::json!({ "name": plan.member.name, "client": client, "link": link, "admin": admin });

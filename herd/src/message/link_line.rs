@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `HELLO <version> <name> <epoch> <incarnation>` | who is speaking; the first line each way |
 //! | `CURSOR <epoch> <sequence>` | answers a hello: up to where the speaker has heard the other's log |
-//! | `AT ...` | an update, exactly as a client would see it |
+//! | `AT ...` | a report, exactly as a client would see it |
+//! | `REMOVED <removals> <client-id>` | the client was removed, for the `removals`th time |
+//! | `AFTER <removals> AT ...` | a report after so many removals of its client |
 //! | `UPTO <sequence>` | everything in the speaker's log up to that sequence has now been said |
 //! | `SYNCED` | the speaker has said all it knew when it first got there |
 //! | `ALIVE <sum> <head> <heard> <sent> <echo> <clock>` | a heartbeat: the sum of the digests of all that the speaker knows, the last sequence of its log, and up to which sequence it has heard the other's; when it was sent, what the other's timer should show now, and what the speaker's wall clock shows |
@@ -19,7 +21,7 @@
 use std::fmt;
 
 use super::decimal::Digits;
-use super::is_node_name;
+use super::{Update, is_node_name};
 
 /// The version of the language between nodes.
 pub const VERSION: u64 = 5;
@@ -45,8 +47,9 @@ pub enum LinkLine<'a> {
         /// The last sequence heard; 0 for none.
         sequence: u64,
     },
-    /// An update. Whether its fields are acceptable is for the receiver to see.
-    At(&'a [u8]),
+    /// An [`Update`]: a line that begins with `AT`, `REMOVED` or `AFTER`. Whether its fields are acceptable is for the receiver
+    /// to see.
+    Update(&'a [u8]),
     /// Everything up to this sequence has been said.
     UpTo(u64),
     /// All that was known has been said.
@@ -90,8 +93,8 @@ pub enum LinkLine<'a> {
 impl<'a> LinkLine<'a> {
     /// Understands a line without its line end. `None` is broken framing.
     pub fn parse(line: &'a [u8]) -> Option<Self> {
-        if line.starts_with(b"AT ") {
-            return Some(LinkLine::At(line));
+        if Update::is_like(line) {
+            return Some(LinkLine::Update(line));
         }
         let line = std::str::from_utf8(line).ok()?;
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
@@ -143,7 +146,7 @@ impl<'a> LinkLine<'a> {
     /// Appends the line with its line end to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
-            LinkLine::At(line) => out.extend_from_slice(line),
+            LinkLine::Update(line) => out.extend_from_slice(line),
             other => out.extend_from_slice(other.to_string().as_bytes()),
         }
         out.push(b'\n');
@@ -157,7 +160,7 @@ impl fmt::Display for LinkLine<'_> {
                 write!(f, "HELLO {version} {name} {epoch:016x} {incarnation:016x}")
             }
             LinkLine::Cursor { epoch, sequence } => write!(f, "CURSOR {epoch:016x} {sequence}"),
-            LinkLine::At(line) => write!(f, "{}", line.escape_ascii()),
+            LinkLine::Update(line) => write!(f, "{}", line.escape_ascii()),
             LinkLine::UpTo(sequence) => write!(f, "UPTO {sequence}"),
             LinkLine::Synced => f.write_str("SYNCED"),
             LinkLine::Alive { sum, head, heard, sent, echo, clock } => {

@@ -52,6 +52,9 @@ pub struct Limits {
     /// Distinct clients this node takes from its own clients. At the bound a new id is an invalid command and
     /// known ids go on. Updates from neighbours are never refused.
     pub distinct_clients: usize,
+    /// Clients that were removed, whether they have reported again or not, up to which this node removes another one.
+    /// A removal is remembered for ever. Those that neighbours tell of are never refused.
+    pub removed_clients: usize,
     /// WHATSATs asked upstream at once for one connection; its later lines wait.
     #[serde(deserialize_with = "positive")]
     pub whatsat_per_connection: usize,
@@ -132,6 +135,7 @@ impl Default for Limits {
             linger_bytes: 1024 * 1024,
             max_future_skew: Some(Duration::from_secs(24 * 60 * 60)),
             distinct_clients: 1_000_000,
+            removed_clients: 10_000,
             whatsat_per_connection: 4,
             whatsat_upstream: 64,
             whatsat_waiting: 1024,

@@ -18,7 +18,7 @@ use super::reader::Reader;
 use super::record::Source;
 use super::table::Outcome;
 use crate::bug::{self, Bug, is_planted};
-use crate::message::{At, LinkLine, Time, VERSION, words};
+use crate::message::{LinkLine, Time, Update, VERSION, words};
 
 /// Tells links of one process apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,7 +97,7 @@ pub enum LinkEvent {
     ClocksDiffer(ClockDifference),
     /// It differed too much, and no longer does.
     ClocksAgree(ClockDifference),
-    /// An AT line whose fields this node does not accept. It is skipped: closing the link would only have it
+    /// An update whose fields this node does not accept. It is skipped: closing the link would only have it
     /// sent again.
     Unacceptable,
 }
@@ -241,7 +241,7 @@ impl Link {
                     return Err(LinkEnd::Duplicate);
                 }
                 match line {
-                    LinkLine::At(line) => Ok(Some(take_update(node, line, reader.theirs()))),
+                    LinkLine::Update(line) => Ok(Some(take_update(node, line, reader.theirs()))),
                     LinkLine::UpTo(sequence) => {
                         node.neighbours[peer.neighbour].cursor = Cursor { epoch: peer.epoch, sequence };
                         let was_bulk = self.bulk.take().is_some();
@@ -457,11 +457,11 @@ fn microseconds(now: Duration) -> u64 {
 
 fn take_update(node: &mut Node, line: &[u8], source: Source) -> LinkEvent {
     let line = &*bug::reprinted(line);
-    let Some(at) = At::parse(line) else {
+    let Some(update) = Update::parse(line) else {
         node.counters.unacceptable += 1;
         return LinkEvent::Unacceptable;
     };
-    let outcome = node.table.apply(&at, source);
+    let outcome = node.table.apply(&update, source);
     match outcome {
         Outcome::Fresh => node.counters.fresh += 1,
         Outcome::Stale => node.counters.stale += 1,

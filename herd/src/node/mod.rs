@@ -30,7 +30,7 @@ pub use table::{Outcome, Table};
 use std::time::Duration;
 
 use crate::bug::{Bug, is_planted};
-use crate::message::{At, Command, Iamat, Skew, Time, Whatsat};
+use crate::message::{At, ClientId, Command, Iamat, MOST_REMOVALS, Skew, Time, Update, Whatsat};
 use neighbours::Neighbours;
 
 /// A node's state.
@@ -84,6 +84,17 @@ pub struct PlacesQuery {
     pub metres: String,
     /// At most so many results, 1 to 20.
     pub bound: usize,
+}
+
+/// Why a client is not removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RemovalError {
+    /// The node does not know it.
+    #[error("this node knows no such client")]
+    Unknown,
+    /// [`removed_clients`](Limits::removed_clients) have been removed before.
+    #[error("too many clients have been removed: raise removed_clients in [limits] and restart this node")]
+    TooMany,
 }
 
 /// The answer to a WHATSAT with a bound of 0: nobody needs to be asked for nothing.
@@ -143,10 +154,10 @@ impl Node {
     /// Takes an update that it knew before, with the sequence that it had; to be called in the order of sequences, in
     /// the epoch that they belong to. `false` if that is not their order, no log gets so long, or the update does not
     /// win: then nothing has changed.
-    pub fn restore(&mut self, at: &At<'_>, sequence: u64) -> bool {
+    pub fn restore(&mut self, update: &Update<'_>, sequence: u64) -> bool {
         let sequence = if is_planted(Bug::RenumberedOnReplay) { self.table.head() + 1 } else { sequence };
         let follows = sequence > self.table.head() && sequence <= LAST_SEQUENCE;
-        follows && self.table.apply_as(at, Source::Journal, sequence) == Outcome::Fresh
+        follows && self.table.apply_as(update, Source::Journal, sequence) == Outcome::Fresh
     }
 
     /// Up to where each neighbour has been heard.
@@ -226,7 +237,7 @@ impl Node {
         let skew = Skew::between(now, iamat.stamp.time());
         let start = out.len();
         At::write(out, &self.name, skew, iamat);
-        match self.table.apply(&At { line: &out[start..], skew, iamat: *iamat }, Source::Client) {
+        match self.table.report(At { line: &out[start..], skew, iamat: *iamat }) {
             Outcome::Fresh => self.lines.reports_fresh += 1,
             Outcome::Stale => self.lines.reports_stale += 1,
         }
@@ -234,8 +245,28 @@ impl Node {
         true
     }
 
+    /// Removes what is known of a client, here and, once they hear of it, at all other nodes. Reports that a node takes after it has
+    /// heard of that are accepted, whatever their times; all others lose to the removal. Returns how often the client
+    /// has been removed now.
+    ///
+    /// # Errors
+    /// Nothing has changed.
+    pub fn remove(&mut self, client: ClientId<'_>) -> Result<u32, RemovalError> {
+        let record = self.table.get(client).ok_or(RemovalError::Unknown)?;
+        let removals = record.removals();
+        let is_full = !record.was_removed() && self.table.ever_removed() >= self.limits.removed_clients;
+        if is_full || removals == MOST_REMOVALS {
+            return Err(RemovalError::TooMany);
+        }
+        let mut line = Vec::new();
+        Update::write_removal(&mut line, removals + 1, client);
+        let update = Update { line: &line, client, removals: removals + 1, report: None };
+        self.table.apply(&update, Source::Client);
+        Ok(removals + 1)
+    }
+
     fn look_around(&self, whatsat: &Whatsat<'_>, out: &mut Vec<u8>) -> Option<Answer> {
-        let at = self.table.get(whatsat.client)?.line();
+        let at = self.table.get(whatsat.client)?.at()?;
         if whatsat.bound == 0 {
             places_answer(out, at, NO_PLACES);
             return Some(Answer::Written);

@@ -6,6 +6,7 @@
 //! | `/readyz` | 200 when a neighbour is linked and the disk works; else 503, and why |
 //! | `/status` | everything, as JSON |
 //! | `/metrics` | the same for Prometheus |
+//! | `DELETE /clients/<client-id>` | see [`removal`] |
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use axum::{Json, Router};
 use tracing::warn;
 
 use super::status::Status;
-use super::{Shared, metrics};
+use super::{Shared, metrics, removal};
 use crate::net::{Listener, serve_http};
 
 /// Serves until the node has stopped.
@@ -28,6 +29,7 @@ pub(super) async fn serve(shared: Arc<Shared>, listener: Listener) {
         .route("/readyz", get(ready))
         .route("/status", get(status))
         .route("/metrics", get(scrape))
+        .merge(removal::routes())
         .with_state(shared);
     if let Err(error) = serve_http(listener, app).await {
         warn!(%error, "the admin port is closed");

@@ -19,6 +19,9 @@ pub(super) fn text(status: &Status) -> String {
     metrics.gauge("ready", "Whether the node can do what it is for", u64::from(status.ready));
     metrics.gauge("clients", "Clients whose location is known", status.clients as u64);
     metrics.gauge("clients_limit", "Clients whose location may be known", status.clients_limit as u64);
+    metrics.gauge("removed_clients", "Clients that were ever removed", status.removed_clients as u64);
+    let limit = status.removed_clients_limit as u64;
+    metrics.gauge("removed_clients_limit", "Clients that may be removed", limit);
     metrics.gauge("sequence", "Last sequence of the change log", status.sequence);
     metrics.gauge("client_connections", "Connections of clients", status.connections as u64);
     metrics.counter("client_connections_refused", "Connections beyond the limit", status.connections_refused);

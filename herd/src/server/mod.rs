@@ -13,10 +13,12 @@ mod keeper;
 mod linger;
 mod link;
 mod metrics;
+mod removal;
 mod status;
 mod store;
 mod workers;
 
+pub use removal::AdminToken;
 pub use store::{Durability, Store};
 
 use std::io;
@@ -62,6 +64,15 @@ pub struct Server {
     clients: Listener,
     links: Listener,
     admin: Option<Listener>,
+}
+
+/// The port for those who look after a node.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What allows to remove clients; `None` if nothing does.
+    pub token: Option<AdminToken>,
 }
 
 /// The addresses that a node listens on.
@@ -121,6 +132,8 @@ struct Shared {
     workers: Workers,
     places: Places,
     encryption: Arc<Encryption>,
+    /// What allows to remove clients on the admin port.
+    admin_token: Option<AdminToken>,
     /// Connections on the link port that did not become links, and were not of a neighbour that has another one.
     links_refused: AtomicU64,
     next_link: AtomicU64,
@@ -145,7 +158,7 @@ impl Server {
     /// An address is taken or not allowed, or there are no threads left. Nothing is left open then.
     pub async fn bind(
         member: &Member,
-        admin: Option<SocketAddr>,
+        admin: Option<Admin>,
         threads: usize,
         store: Store,
         places: Places,
@@ -155,6 +168,10 @@ impl Server {
         if encryption.links.is_none() && !net::is_this_machine(member.link) {
             return Err(StartError::LinkNotLoopback(member.link));
         }
+        let (admin, admin_token) = match admin {
+            Some(Admin { address, token }) => (Some(address), token),
+            None => (None, None),
+        };
         if let Some(outside) = admin.filter(|address| !net::is_this_machine(*address)) {
             return Err(StartError::AdminNotLoopback(outside));
         }
@@ -180,6 +197,7 @@ impl Server {
             workers: Workers::start(threads).map_err(StartError::Threads)?,
             places,
             encryption,
+            admin_token,
             links_refused: AtomicU64::new(0),
             next_link: AtomicU64::new(0),
             started: Instant::now(),

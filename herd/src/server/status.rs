@@ -23,6 +23,9 @@ pub(super) struct Status {
     /// Clients whose location is known, how many there may be, and the last sequence of the change log.
     pub(super) clients: usize,
     pub(super) clients_limit: usize,
+    /// Clients that were removed, whether they have reported again or not, and up to how many this node removes more.
+    pub(super) removed_clients: usize,
+    pub(super) removed_clients_limit: usize,
     pub(super) sequence: u64,
     pub(super) connections: usize,
     pub(super) connections_refused: u64,
@@ -88,6 +91,8 @@ impl Status {
             journal_bytes: store.journal_bytes(),
             clients: node.table().len(),
             clients_limit: node.limits().distinct_clients,
+            removed_clients: node.table().ever_removed(),
+            removed_clients_limit: node.limits().removed_clients,
             sequence: node.table().head(),
             connections: shared.clients.load(Ordering::Relaxed),
             connections_refused: shared.refused.load(Ordering::Relaxed),

@@ -8,9 +8,14 @@ use crate::support::{DEADLINE, IAMAT, Node, wait_for_log, wait_until};
 
 /// The answer of a node's admin port: its first line, and its body.
 pub(crate) fn get(node: &Node, path: &str) -> (String, String) {
+    request(node, &format!("GET {path} HTTP/1.0\r\n\r\n"))
+}
+
+/// The same of any request.
+pub(crate) fn request(node: &Node, request: &str) -> (String, String) {
     let mut stream = TcpStream::connect(node.admin.expect("an admin port")).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();

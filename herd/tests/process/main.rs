@@ -10,5 +10,6 @@ mod log_injection;
 mod node;
 mod places_faults;
 mod places_limits;
+mod removal;
 mod support;
 mod upstream;
