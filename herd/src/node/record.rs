@@ -120,6 +120,9 @@ impl Record {
     /// reports the latest time wins; of equal times the one received first, that is with the smaller skew; then the smaller
     /// line. A total order, so that every node settles on the same update, in whatever order they come.
     pub(super) fn loses_to(&self, new: &Update<'_>) -> bool {
+        if is_planted(Bug::RemovedComesBack) && self.is_removal() && new.report.is_some() {
+            return true;
+        }
         if self.was_removed() || new.removals > 0 {
             match new.removals.cmp(&self.removals()) {
                 Ordering::Equal if self.is_removal() => return new.report.is_some(),

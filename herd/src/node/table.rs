@@ -8,6 +8,7 @@ use hashbrown::HashTable;
 use super::change_log::{ChangeLog, RecordId};
 use super::record::{Record, Source};
 use super::slab::Slab;
+use crate::bug::{Bug, is_planted};
 use crate::message::{At, ClientId, Update};
 
 /// The latest update of each client, removed ones too, and the order in which this node learned them.
@@ -75,7 +76,7 @@ impl Table {
         let (hash, sequence) = (self.hash(at.iamat.client), self.log.head() + 1);
         let known = self.find(at.iamat.client, hash);
         let removals = known.map_or(0, |known| self.records.get(known).removals());
-        if removals == 0 {
+        if removals == 0 || is_planted(Bug::RemovalForgotten) {
             return self.put(known, hash, &at.into(), Source::Client, sequence);
         }
         let mut line = Vec::new();
