@@ -13,6 +13,7 @@ use super::Node;
 use super::buckets::Differences;
 use super::bulk::{Progress, Receiving};
 use super::clock::ClockDifference;
+use super::link_event::{DIVERGED, DUPLICATE, LinkEnd, LinkEvent};
 use super::neighbours::{Current, Cursor, NeighbourId};
 use super::reader::Reader;
 use super::record::Source;
@@ -76,79 +77,6 @@ struct Peer {
     epoch: u64,
     incarnation: u64,
 }
-
-/// What happened on a link that a log wants to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkEvent {
-    /// The link is complete, and the one that counts.
-    Up {
-        /// With whom.
-        neighbour: NeighbourId,
-        /// The sequence after which this node's log is read for it.
-        from: u64,
-    },
-    /// The neighbour has said all it knew.
-    Synced,
-    /// A bulk sync of the neighbour's is over: another one may have its turn.
-    BulkOver,
-    /// An update, and what it did.
-    Update(Outcome),
-    /// The neighbour's wall clock now differs too much from this node's.
-    ClocksDiffer(ClockDifference),
-    /// It differed too much, and no longer does.
-    ClocksAgree(ClockDifference),
-    /// An update whose fields this node does not accept. It is skipped: closing the link would only have it
-    /// sent again.
-    Unacceptable,
-}
-
-/// Why a link ended.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LinkEnd {
-    /// Another link with the same neighbour took its place. No fault.
-    #[error("duplicate")]
-    Duplicate,
-    /// Both have heard all of each other, and yet do not know the same. Both begin again from the beginning.
-    #[error("diverged")]
-    Diverged,
-    /// This node's table has begun another life: the neighbour's cursor means nothing any more.
-    #[error("a new epoch")]
-    NewEpoch,
-    /// The neighbour closed it and said why.
-    #[error("the neighbour said: {0}")]
-    Bye(String),
-    /// Nothing was heard for too long.
-    #[error("nothing heard for {0:?}")]
-    Silent(Duration),
-    /// A line that is no line of a link, or not at this point.
-    #[error("not expected here: {0}")]
-    Framing(String),
-    /// The neighbour speaks another version.
-    #[error("speaks version {0} of the link language, this node speaks {VERSION}")]
-    Version(u64),
-    /// Somebody who is no neighbour.
-    #[error("{0} is no neighbour of {1}")]
-    Stranger(String, String),
-    /// Somebody else answered where a neighbour was dialled.
-    #[error("dialled {0}, and {1} answered")]
-    WrongName(String, String),
-    /// This node has read its certificates again, and accepts the neighbour's no longer.
-    #[error("certificates have been read again: {0}")]
-    NoLongerCertified(String),
-    /// A neighbour's name that its certificate does not bear out.
-    #[error("says it is {1}, and its certificate says {0}")]
-    Impostor(String, String),
-    /// The connection ended or failed.
-    #[error("{0}")]
-    Connection(String),
-    /// This node is stopping.
-    #[error("stopping")]
-    Stopping,
-}
-
-/// The reasons that the other side acts on.
-const DUPLICATE: &str = "duplicate";
-const DIVERGED: &str = "diverged";
 
 impl Link {
     /// A connection that this node has made to `neighbour`.
@@ -220,11 +148,15 @@ impl Link {
         clock: Time,
     ) -> Result<Option<LinkEvent>, LinkEnd> {
         self.heard = now;
-        let unexpected = || LinkEnd::Framing(line[..line.len().min(80)].escape_ascii().to_string());
-        match (&mut self.phase, LinkLine::parse(line).ok_or_else(unexpected)?) {
-            (_, LinkLine::Bye(DUPLICATE)) => Err(LinkEnd::Duplicate),
-            (_, LinkLine::Bye(DIVERGED)) => Err(LinkEnd::Diverged),
-            (_, LinkLine::Bye(reason)) => Err(LinkEnd::Bye(reason.escape_default().to_string())),
+        let parsed = LinkLine::parse(line).ok_or_else(|| unexpected(line))?;
+        if let LinkLine::Bye(reason) = parsed {
+            return Err(match reason {
+                DUPLICATE => LinkEnd::Duplicate,
+                DIVERGED => LinkEnd::Diverged,
+                reason => LinkEnd::Bye(reason.escape_default().to_string()),
+            });
+        }
+        match (&self.phase, parsed) {
             (Phase::AwaitingHello, LinkLine::Hello { version, name, epoch, incarnation }) => {
                 let peer = self.greet(node, version, name, epoch, incarnation)?;
                 self.neighbour = Some(peer.neighbour);
@@ -233,54 +165,63 @@ impl Link {
                 Ok(None)
             }
             (Phase::AwaitingCursor(peer), LinkLine::Cursor { epoch, sequence }) => {
-                let peer = *peer;
-                self.complete(node, peer, Cursor { epoch, sequence }).map(Some)
+                self.complete(node, *peer, Cursor { epoch, sequence }).map(Some)
             }
-            (Phase::Complete(peer, reader), line) => {
-                if !node.neighbours[peer.neighbour].is_current(self.id) {
-                    return Err(LinkEnd::Duplicate);
-                }
-                match line {
-                    LinkLine::Update(line) => Ok(Some(take_update(node, line, reader.theirs()))),
-                    LinkLine::UpTo(sequence) => {
-                        node.neighbours[peer.neighbour].cursor = Cursor { epoch: peer.epoch, sequence };
-                        let was_bulk = self.bulk.take().is_some();
-                        node.bulk.take_if(|(link, _)| *link == self.id);
-                        Ok(was_bulk.then_some(LinkEvent::BulkOver))
-                    }
-                    LinkLine::Sums { seed, group: None, sums } => {
-                        self.bulk = Some(Receiving::of(seed, sums));
-                        Ok(None)
-                    }
-                    LinkLine::Sums { seed, group: Some(group), sums } => {
-                        let bulk = self.bulk.as_mut();
-                        let is_expected = bulk.is_some_and(|bulk| bulk.take_sums(seed, group, sums));
-                        is_expected.then_some(None).ok_or_else(unexpected)
-                    }
-                    LinkLine::Differ { group, differ } => {
-                        let mut differences = Differences::default();
-                        differences.iter_mut().zip(words(differ)).for_each(|(bits, word)| *bits = word);
-                        reader.take_answer(group, differences).then_some(None).ok_or_else(unexpected)
-                    }
-                    LinkLine::Synced => {
-                        node.neighbours[peer.neighbour].backoff.reset();
-                        Ok(Some(LinkEvent::Synced))
-                    }
-                    LinkLine::Alive { sum, head, heard, sent, echo, clock: theirs } => {
-                        self.timer = Some((sent, now));
-                        let heard_all = Cursor { epoch: peer.epoch, sequence: head };
-                        if node.neighbours[peer.neighbour].cursor == heard_all
-                            && heard == node.table.head()
-                            && sum != node.table.sum()
-                        {
-                            return Err(LinkEnd::Diverged);
-                        }
-                        Ok(note_times(node, peer.neighbour, now, echo, clock, theirs))
-                    }
-                    LinkLine::Hello { .. } | LinkLine::Cursor { .. } | LinkLine::Bye(_) => Err(unexpected()),
-                }
+            (Phase::Complete(..), parsed) => self.receive_complete(node, parsed, line, now, clock),
+            _ => Err(unexpected(line)),
+        }
+    }
+
+    /// Takes a line on a complete link, where `line` means `parsed`.
+    fn receive_complete(
+        &mut self,
+        node: &mut Node,
+        parsed: LinkLine<'_>,
+        line: &[u8],
+        now: Duration,
+        clock: Time,
+    ) -> Result<Option<LinkEvent>, LinkEnd> {
+        let Phase::Complete(peer, reader) = &mut self.phase else { return Err(unexpected(line)) };
+        if !node.neighbours[peer.neighbour].is_current(self.id) {
+            return Err(LinkEnd::Duplicate);
+        }
+        match parsed {
+            LinkLine::Update(line) => Ok(Some(take_update(node, line, reader.theirs()))),
+            LinkLine::UpTo(sequence) => {
+                node.neighbours[peer.neighbour].cursor = Cursor { epoch: peer.epoch, sequence };
+                node.bulk.take_if(|(link, _)| *link == self.id);
+                Ok(self.bulk.take().map(|_| LinkEvent::BulkOver))
             }
-            _ => Err(unexpected()),
+            LinkLine::Sums { seed, group: None, sums } => {
+                self.bulk = Some(Receiving::of(seed, sums));
+                Ok(None)
+            }
+            LinkLine::Sums { seed, group: Some(group), sums } => {
+                let bulk = self.bulk.as_mut();
+                let is_expected = bulk.is_some_and(|bulk| bulk.take_sums(seed, group, sums));
+                if is_expected { Ok(None) } else { Err(unexpected(line)) }
+            }
+            LinkLine::Differ { group, differ } => {
+                let mut differences = Differences::default();
+                differences.iter_mut().zip(words(differ)).for_each(|(bits, word)| *bits = word);
+                let is_expected = reader.take_answer(group, differences);
+                if is_expected { Ok(None) } else { Err(unexpected(line)) }
+            }
+            LinkLine::Synced => {
+                node.neighbours[peer.neighbour].backoff.reset();
+                Ok(Some(LinkEvent::Synced))
+            }
+            LinkLine::Alive { sum, head, heard, sent, echo, clock: theirs } => {
+                self.timer = Some((sent, now));
+                let heard_all = Cursor { epoch: peer.epoch, sequence: head };
+                let is_all_heard = node.neighbours[peer.neighbour].cursor == heard_all;
+                let is_all_said = heard == node.table.head();
+                if is_all_heard && is_all_said && sum != node.table.sum() {
+                    return Err(LinkEnd::Diverged);
+                }
+                Ok(note_times(node, peer.neighbour, now, echo, clock, theirs))
+            }
+            LinkLine::Hello { .. } | LinkLine::Cursor { .. } | LinkLine::Bye(_) => Err(unexpected(line)),
         }
     }
 
@@ -453,6 +394,10 @@ fn note_times(
 /// What a timer shows that began with the moment that times are counted from.
 fn microseconds(now: Duration) -> u64 {
     now.as_micros() as u64
+}
+
+fn unexpected(line: &[u8]) -> LinkEnd {
+    LinkEnd::Framing(line[..line.len().min(80)].escape_ascii().to_string())
 }
 
 fn take_update(node: &mut Node, line: &[u8], source: Source) -> LinkEvent {
