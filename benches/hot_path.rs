@@ -57,18 +57,18 @@ fn link_in_sync(node: &mut Node) -> Link {
     let mut ends = [Link::dialled(LinkId(0), to, Duration::ZERO), Link::accepted(LinkId(0), Duration::ZERO)];
     loop {
         let mut said = [Vec::new(), Vec::new()];
-        ends[0].transmit(node, Duration::ZERO, &mut said[0]).expect("a link");
-        ends[1].transmit(&mut other, Duration::ZERO, &mut said[1]).expect("a link");
+        ends[0].transmit(node, Duration::ZERO, NOW, &mut said[0]).expect("a link");
+        ends[1].transmit(&mut other, Duration::ZERO, NOW, &mut said[1]).expect("a link");
         if said.iter().all(Vec::is_empty) {
             let [link, _] = ends;
             return link;
         }
         let lines = |said: &[u8]| said.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>();
         for line in lines(&said[0]).iter().filter(|line| !line.is_empty()) {
-            ends[1].receive(&mut other, line, Duration::ZERO).expect("a link");
+            ends[1].receive(&mut other, line, Duration::ZERO, NOW).expect("a link");
         }
         for line in lines(&said[1]).iter().filter(|line| !line.is_empty()) {
-            ends[0].receive(node, line, Duration::ZERO).expect("a link");
+            ends[0].receive(node, line, Duration::ZERO, NOW).expect("a link");
         }
     }
 }
@@ -109,7 +109,7 @@ fn hot_path(criterion: &mut Criterion) {
                     node.answer(line.as_bytes(), NOW, &mut out);
                 }
                 out.clear();
-                link.transmit(&mut node, Duration::ZERO, &mut out).expect("a link");
+                link.transmit(&mut node, Duration::ZERO, NOW, &mut out).expect("a link");
             },
             BatchSize::SmallInput,
         );

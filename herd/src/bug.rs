@@ -40,6 +40,10 @@ pub enum Bug {
     MarkBeforeLines,
     /// What is said during a bulk sync is marked as heard before that is over.
     MarkBeforeBulk,
+    /// A report from before a removal wins over it.
+    RemovedComesBack,
+    /// A report after a removal is taken for one from before it.
+    RemovalForgotten,
 }
 
 #[cfg(not(feature = "planted-bugs"))]

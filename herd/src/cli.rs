@@ -10,7 +10,7 @@ use clap::{Args, Parser};
 use herd::config::{Herd, Member};
 use herd::node::parse_duration_or_off;
 use herd::places::Provider;
-use herd::server::Durability;
+use herd::server::{Admin, AdminToken, Durability};
 use herd::telemetry::{Format, Level};
 use herd::tls::Encryption;
 
@@ -94,7 +94,12 @@ pub(crate) struct NodeArgs {
     /// Where to listen for whoever looks after the node: HTTP with /healthz, /readyz, /status and /metrics; loopback
     /// only.
     #[arg(long, env = "HERD_ADMIN_ADDRESS", value_name = "IP:PORT")]
-    pub(crate) admin_address: Option<SocketAddr>,
+    admin_address: Option<SocketAddr>,
+
+    /// Allows to remove clients on the admin port, to those who have the token in this file: at least 16 visible ASCII
+    /// characters. Only its owner may be able to read the file.
+    #[arg(long, env = "HERD_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    admin_token_file: Option<PathBuf>,
 
     /// How far a client's time may be ahead of this node's clock, such as "24h", or "off".
     #[arg(long, env = "HERD_MAX_FUTURE_SKEW", value_name = "DURATION", value_parser = parse_skew)]
@@ -170,6 +175,7 @@ pub(crate) struct Plan {
     pub(crate) storage: Option<Storage>,
     pub(crate) provider: Provider,
     pub(crate) encryption: Encryption,
+    pub(crate) admin: Option<Admin>,
     pub(crate) log_file: Option<PathBuf>,
     pub(crate) log_level: Level,
     pub(crate) log_format: Format,
@@ -202,6 +208,7 @@ impl Cli {
             storage: args.storage(given)?,
             provider: args.places.provider(&herd, given)?,
             encryption: args.tls.encryption(&herd, &member, given)?,
+            admin: args.admin(given, &herd)?,
             member,
             herd,
             log_file: args.log_file.clone(),
@@ -212,6 +219,21 @@ impl Cli {
 }
 
 impl NodeArgs {
+    /// # Errors
+    /// [`Usage`] where there is a token and no port, or the token's file cannot be used.
+    fn admin(&self, given: &Given, herd: &Herd) -> anyhow::Result<Option<Admin>> {
+        let token = self.admin_token_file.as_deref().map(AdminToken::read).transpose().map_err(Usage);
+        let token = given.blame(&["admin_token_file"], token)?;
+        match (self.admin_address, token) {
+            (Some(address), token) => Ok(Some(Admin { address, token, hosts: herd.admin.hosts.clone() })),
+            (None, Some(_)) => {
+                let [file, address] = ["admin_token_file", "admin_address"].map(|id| given.name(id));
+                Err(Usage(format!("{file} is about the admin port: add {address} IP:PORT")).into())
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
     /// # Errors
     /// [`Usage`] where one argument takes back what another says.
     fn storage(&self, given: &Given) -> Result<Option<Storage>, Usage> {

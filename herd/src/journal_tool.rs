@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 use herd::journal::{Line, Replayed, read};
-use herd::message::At;
+use herd::message::Update;
 
 /// What to do with a journal.
 #[derive(Debug, Subcommand)]
@@ -23,7 +23,10 @@ pub(crate) enum Tool {
         /// The journal, or the data folder that it is in.
         file: PathBuf,
     },
-    /// Prints what a node would know that starts with it: the latest AT line of each client, by sequence.
+    /// Prints what a node would know that starts with it: the latest update of each client, by sequence.
+    ///
+    /// A line is an AT line; `REMOVED N ID` for a client that was removed, for the Nth time; or `AFTER N AT ...` for one that has
+    /// reported since.
     Dump {
         /// The journal, or the data folder that it is in.
         file: PathBuf,
@@ -68,7 +71,7 @@ fn stat(file: &Path) -> Result<()> {
     let stat = serde_json::json!({
         "node": known.node,
         "epoch": replayed.epoch.map(|epoch| format!("{epoch:016x}")),
-        "clients": known.lines.len(),
+        "clients": known.lines.values().filter(|(_, line)| !line.starts_with(b"REMOVED ")).count(),
         "updates": replayed.size.updates,
         "bytes": replayed.size.bytes,
         "last_sequence": known.last,
@@ -93,7 +96,7 @@ fn dump(file: &Path) -> Result<()> {
 #[derive(Debug, Default)]
 struct Known {
     node: String,
-    /// By client: the latest sequence and AT line.
+    /// By client: the latest sequence and update.
     lines: BTreeMap<Vec<u8>, (u64, Vec<u8>)>,
     cursors: BTreeMap<String, String>,
     last: u64,
@@ -106,8 +109,8 @@ fn look_at(file: &Path) -> Result<(Known, Replayed)> {
         match line {
             Line::Journal { node, .. } => node.clone_into(&mut known.node),
             Line::Update { sequence, at } => {
-                if let Some(parsed) = At::parse(at) {
-                    known.lines.insert(parsed.iamat.client.as_bytes().to_vec(), (sequence, at.to_vec()));
+                if let Some(update) = Update::parse(at) {
+                    known.lines.insert(update.client.as_bytes().to_vec(), (sequence, at.to_vec()));
                 }
                 known.last = sequence;
             }

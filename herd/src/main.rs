@@ -26,7 +26,7 @@ use cli::{Cli, Storage, Subcommand, Usage};
 use herd::node::{Lives, Node};
 use herd::places::Places;
 use herd::printable::lines;
-use herd::server::{Addresses, Admin, Server, Store};
+use herd::server::{Addresses, Server, Store};
 use herd::telemetry;
 use places_args::PlacesArgs;
 
@@ -128,9 +128,8 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
         }
     };
     upkeep::begin(log_file, Arc::clone(&encryption)).context("cannot listen for signals")?;
-    let hosts = plan.herd.admin.hosts.clone();
-    let admin = cli.node.admin_address.map(|address| Admin { address, hosts });
-    let server = Server::bind(&plan.member, admin, plan.threads, store, places, encryption, stop).await?;
+    let server =
+        Server::bind(&plan.member, plan.admin, plan.threads, store, places, encryption, stop).await?;
     let Addresses { client, link, admin } = server.addresses().context("cannot tell the addresses bound")?;
     let ready =
         serde_json::json!({ "name": plan.member.name, "client": client, "link": link, "admin": admin });

@@ -74,7 +74,8 @@ impl TlsArgs {
                 return Err(Usage(message).into());
             }
         };
-        given.blame(&LINK_FILES, Reloadable::new(move || LinkTls::read(&files)).map(Some))
+        let name = member.name.clone();
+        given.blame(&LINK_FILES, Reloadable::new(move || LinkTls::read(&files, &name)).map(Some))
     }
 
     fn clients(&self, herd: &Herd, member: &Member, given: &Given) -> Result<Option<Reloadable<ClientTls>>> {
@@ -119,7 +120,7 @@ fn own_authority(herd: &Herd, member: &Member) -> Result<Reloadable<LinkTls>> {
     }
     let folder = state_folder()?.join(plain_name(herd)?);
     let name = member.name.clone();
-    Ok(Reloadable::new(move || LinkTls::read(&Authority::open_or_init(&folder)?.ensure(&name)?))?)
+    Ok(Reloadable::new(move || LinkTls::read(&Authority::open_or_init(&folder)?.ensure(&name)?, &name))?)
 }
 
 /// Where this user's herds keep what is to last, by the XDG base directory specification.

@@ -21,8 +21,8 @@ pub(crate) fn begin(log_file: LogFile, encryption: Arc<Encryption>) -> std::io::
     Ok(())
 }
 
-/// At SIGHUP reopens the log file and reads certificates again: links that are up stay. Warns each day of certificates
-/// that end soon.
+/// At SIGHUP reopens the log file and reads certificates again: links that are up stay, unless the new files reject
+/// their certificates. Warns each day of certificates that end soon.
 async fn look_after(log_file: LogFile, encryption: Arc<Encryption>, mut hangups: Signal) {
     loop {
         warn_of_ends(&encryption);

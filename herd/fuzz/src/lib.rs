@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use herd::config::Herd;
 use herd::journal::{Disk, Journal, Log};
-use herd::message::{At, Lines, LinkLine, Piece, Time, VERSION};
+use herd::message::{At, Lines, LinkLine, Piece, Time, Update, VERSION};
 use herd::node::{Answer, Limits, Link, LinkId, Lives, Node};
 use herd::places;
 use serde::Deserialize;
@@ -68,7 +68,8 @@ fn lines(bytes: &[u8], segment: usize) -> Vec<Option<Vec<u8>>> {
     found
 }
 
-/// A line between nodes that is understood is written as it was meant, and an update as it was.
+/// A line between nodes that is understood is written as it was meant, and an update as it was; more of an update is only a
+/// number in front of an AT line, or of a client.
 pub fn link_line(line: &[u8]) {
     if let Some(parsed) = LinkLine::parse(line) {
         let mut written = Vec::new();
@@ -78,6 +79,16 @@ pub fn link_line(line: &[u8]) {
         if is_ours && !line.contains(&b'\n') {
             assert_eq!(LinkLine::parse(written), Some(parsed));
         }
+    }
+    if let Some(update) = Update::parse(line)
+        && update.removals > 0
+    {
+        let mut written = Vec::new();
+        match update.report {
+            Some(at) => Update::write_report_after(&mut written, update.removals, at.line),
+            None => Update::write_removal(&mut written, update.removals, update.client),
+        }
+        assert_eq!(written, line);
     }
     if let Some(at) = At::parse(line) {
         let mut written = Vec::new();
@@ -94,9 +105,9 @@ pub fn hello(bytes: &[u8]) {
     for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let now = Duration::from_millis(number as u64);
         let mut out = Vec::new();
-        let said = link.transmit(&mut node, now, &mut out);
+        let said = link.transmit(&mut node, now, NOW, &mut out);
         assert!(out.len() <= 2 * node.limits().link_batch_bytes);
-        let heard = said.and_then(|()| link.receive(&mut node, line, now));
+        let heard = said.and_then(|()| link.receive(&mut node, line, now, NOW));
         assert!(link.is_complete() || node.table().is_empty(), "a stranger has told something");
         if let Err(end) = heard {
             link.close(&mut node, &end, &mut out);

@@ -5,14 +5,14 @@
 //! | `JOURNAL <format> <node>` | the first line: which format this is, and whose journal |
 //! | `EPOCH <epoch>` | the life of the table that the sequences from here on belong to |
 //! | `BOOT <id>` | from here on written in this life of the machine, and not closed yet |
-//! | `<sequence> AT ...` | an update, under the sequence in which the node learned it |
+//! | `<sequence> AT ...`, `<sequence> REMOVED ...`, `<sequence> AFTER ...` | an update, under the sequence in which the node learned it |
 //! | `CURSOR <neighbour> <epoch> <sequence>` | up to where that neighbour has been heard; all of it stands above |
 //! | `CLOSED` | the node was stopped, and nothing is missing |
 //!
 //! The checksum is the CRC-32 of what follows it and one space, as 8 hexadecimal digits.
 
 use crate::bug::{Bug, is_planted};
-use crate::message::At;
+use crate::message::Update;
 use crate::node::Cursor;
 
 /// The version of the format.
@@ -36,7 +36,7 @@ pub enum Line<'a> {
     Update {
         /// The sequence in which the node learned it.
         sequence: u64,
-        /// Its AT line. Whether its fields are acceptable is for the reader to see.
+        /// Its line, that of an [`Update`](crate::message::Update).
         at: &'a [u8],
     },
     /// A neighbour has been heard up to here.
@@ -64,7 +64,7 @@ impl<'a> Line<'a> {
             let space = memchr::memchr(b' ', text)?;
             let (sequence, at) = (&text[..space], &text[space + 1..]);
             return Some(Line::Update { sequence: decimal(sequence)?, at })
-                .filter(|_| At::parse(at).is_some());
+                .filter(|_| Update::parse(at).is_some());
         }
         let fields: Vec<&str> = std::str::from_utf8(text).ok()?.split(' ').collect();
         match *fields.as_slice() {

@@ -298,7 +298,7 @@ impl Size {
 
     /// The bytes of what the node knows, taken to be as long as an update in the file is on average.
     fn live_bytes(&self, node: &Node) -> u64 {
-        self.update_bytes / self.updates.max(1) * node.table().len() as u64
+        self.update_bytes / self.updates.max(1) * node.table().all() as u64
     }
 }
 

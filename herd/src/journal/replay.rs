@@ -5,7 +5,7 @@ use std::io::{self, BufRead};
 use super::Size;
 use super::line::{FORMAT, Line};
 use crate::bug::{Bug, is_planted};
-use crate::message::At;
+use crate::message::Update;
 use crate::node::Node;
 
 /// What a journal was found to be.
@@ -88,7 +88,7 @@ pub(super) fn replay(file: impl BufRead, node: &mut Node) -> Result<Replayed, Re
         }
         Line::Update { sequence, at } => {
             // One out of order is as good as damage.
-            Ok(At::parse(at).is_some_and(|at| node.restore(&at, sequence)))
+            Ok(Update::parse(at).is_some_and(|update| node.restore(&update, sequence)))
         }
         Line::Cursor { neighbour, cursor } => {
             node.restore_cursor(neighbour, cursor);

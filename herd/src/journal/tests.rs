@@ -234,13 +234,13 @@ fn link_until_heartbeats(a: &mut Node, b: &mut Node) -> Result<(), LinkEnd> {
 
 fn transmit(link: &mut Link, node: &mut Node, now: Duration) -> Vec<u8> {
     let mut said = Vec::new();
-    link.transmit(node, now, &mut said).unwrap();
+    link.transmit(node, now, Time::default(), &mut said).unwrap();
     said
 }
 
 fn receive(link: &mut Link, node: &mut Node, said: &[u8], now: Duration) -> Result<(), LinkEnd> {
     let mut lines = said.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-    lines.try_for_each(|line| link.receive(node, line, now).map(drop))
+    lines.try_for_each(|line| link.receive(node, line, now, Time::default()).map(drop))
 }
 
 #[test]
@@ -488,6 +488,36 @@ fn write_anew(journal: &mut Journal<MemoryDisk>, node: &Node) -> io::Result<()> 
 }
 
 #[test]
+fn removals_and_what_was_reported_since_outlast_restarts_and_a_journal_written_anew() {
+    let disk = MemoryDisk::default();
+    let (mut node, mut journal, _) = start(&disk, 1);
+    for client in ["kiwi", "plum", "fig"] {
+        report(&mut node, &format!("{client} +1+1 9"));
+    }
+    for client in ["kiwi", "plum"] {
+        node.remove(ClientId::parse(client.as_bytes()).unwrap()).unwrap();
+    }
+    report(&mut node, "plum +2+2 1");
+    journal.write(&mut node).unwrap();
+    let (mut after, mut journal, replayed) = start(&disk, 2);
+    assert!(!replayed.is_torn() && !replayed.is_damaged());
+    assert_eq!(known(&after), known(&node));
+    assert_eq!((after.table().sum(), after.table().len()), (node.table().sum(), 2));
+    report(&mut after, "kiwi +3+3 1");
+    journal.write(&mut after).unwrap();
+    write_anew(&mut journal, &after).unwrap();
+    let (again, ..) = start(&disk, 3);
+    assert_eq!(known(&again), known(&after));
+    assert_eq!(
+        (again.table().sum(), again.table().len(), again.table().ever_removed()),
+        (after.table().sum(), 3, 2)
+    );
+    assert!(
+        known(&again).iter().any(|(_, line)| line.starts_with("AFTER 1 AT ") && line.contains(" kiwi +3"))
+    );
+}
+
+#[test]
 fn a_journal_written_anew_says_the_same_in_less() {
     let disk = MemoryDisk::default();
     let (mut node, mut journal, _) = start(&disk, 1);
@@ -564,6 +594,7 @@ fn lines_are_read_as_they_are_written_and_nothing_else_is() {
         Line::Epoch(u64::MAX),
         Line::Boot("d2c2a3d3-ec5c-4fe5-9990-4256bbd74709"),
         Line::Update { sequence: u64::MAX, at: b"AT Alford -1.000000000 kiwi +1-1 1" },
+        Line::Update { sequence: 7, at: b"AFTER 2 AT Alford -1.000000000 kiwi +1-1 1" },
         Line::Cursor { neighbour: "Parker", cursor: HEARD },
         Line::Closed,
     ];

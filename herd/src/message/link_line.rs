@@ -4,24 +4,27 @@
 //! |---|---|
 //! | `HELLO <version> <name> <epoch> <incarnation>` | who is speaking; the first line each way |
 //! | `CURSOR <epoch> <sequence>` | answers a hello: up to where the speaker has heard the other's log |
-//! | `AT ...` | an update, exactly as a client would see it |
+//! | `AT ...` | a report, exactly as a client would see it |
+//! | `REMOVED <removals> <client-id>` | the client was removed, for the `removals`th time |
+//! | `AFTER <removals> AT ...` | a report after so many removals of its client |
 //! | `UPTO <sequence>` | everything in the speaker's log up to that sequence has now been said |
 //! | `SYNCED` | the speaker has said all it knew when it first got there |
-//! | `ALIVE <sum> <head> <heard> <sent> <echo>` | a heartbeat: the sum of the digests of all that the speaker knows, the last sequence of its log, and up to which sequence it has heard the other's; when it was sent, and what the other's clock should show now |
+//! | `ALIVE <sum> <head> <heard> <sent> <echo> <clock>` | a heartbeat: the sum of the digests of all that the speaker knows, the last sequence of its log, and up to which sequence it has heard the other's; when it was sent, what the other's timer should show now, and what the speaker's wall clock shows |
 //! | `SUMS <seed> [<group>] <256 sums>` | before much is said: the sums of the groups of buckets, or of the buckets of a group |
 //! | `DIFFER [<group>] <256 bits>` | answers that: which of them are not the speaker's |
 //! | `BYE <reason>` | the speaker closes the link, and why |
 //!
-//! Clocks are in microseconds since any moment; how much later the other's shows is the round trip. Epochs, incarnations, seeds and sums
+//! `<sent>` and `<echo>` are in microseconds since any moment; how much later the other's timer shows is the round trip. `<clock>` is in
+//! microseconds since 1970. Epochs, incarnations, seeds and sums
 //! of buckets are 16 hexadecimal digits, the sum of all 32, groups 2, bits 64; sequences are decimal.
 
 use std::fmt;
 
 use super::decimal::Digits;
-use super::is_node_name;
+use super::{Update, is_node_name};
 
 /// The version of the language between nodes.
-pub const VERSION: u64 = 4;
+pub const VERSION: u64 = 5;
 
 /// A line from a neighbour, understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +47,9 @@ pub enum LinkLine<'a> {
         /// The last sequence heard; 0 for none.
         sequence: u64,
     },
-    /// An update. Whether its fields are acceptable is for the receiver to see.
-    At(&'a [u8]),
+    /// An [`Update`]: a line that begins with `AT`, `REMOVED` or `AFTER`. Whether its fields are acceptable is for the receiver
+    /// to see.
+    Update(&'a [u8]),
     /// Everything up to this sequence has been said.
     UpTo(u64),
     /// All that was known has been said.
@@ -59,10 +63,12 @@ pub enum LinkLine<'a> {
         head: u64,
         /// Up to which sequence it has heard the other's log, as that is now.
         heard: u64,
-        /// When it says this, by its own clock, in microseconds.
+        /// When it says this, by its own timer, in microseconds.
         sent: u64,
-        /// What the other's clock would show now, had its last heartbeat taken no time; 0 if none has come.
+        /// What the other's timer would show now, had its last heartbeat taken no time; 0 if none has come.
         echo: u64,
+        /// What its wall clock shows, in microseconds since 1970.
+        clock: u64,
     },
     /// Sums of what the speaker knows, to be compared before it says much.
     Sums {
@@ -87,8 +93,8 @@ pub enum LinkLine<'a> {
 impl<'a> LinkLine<'a> {
     /// Understands a line without its line end. `None` is broken framing.
     pub fn parse(line: &'a [u8]) -> Option<Self> {
-        if line.starts_with(b"AT ") {
-            return Some(LinkLine::At(line));
+        if Update::is_like(line) {
+            return Some(LinkLine::Update(line));
         }
         let line = std::str::from_utf8(line).ok()?;
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
@@ -111,11 +117,12 @@ impl<'a> LinkLine<'a> {
             }
             ("UPTO", [sequence]) => Some(LinkLine::UpTo(decimal(sequence)?)),
             ("SYNCED", [""]) => Some(LinkLine::Synced),
-            ("ALIVE", [sum, head, heard, sent, echo]) => {
+            ("ALIVE", [sum, head, heard, sent, echo, clock]) => {
                 let sum =
                     u128::from(hexadecimal(sum.get(..16)?)?) << 64 | u128::from(hexadecimal(sum.get(16..)?)?);
                 let [head, heard] = [decimal(head)?, decimal(heard)?];
-                Some(LinkLine::Alive { sum, head, heard, sent: decimal(sent)?, echo: decimal(echo)? })
+                let [sent, echo, clock] = [decimal(sent)?, decimal(echo)?, decimal(clock)?];
+                Some(LinkLine::Alive { sum, head, heard, sent, echo, clock })
             }
             ("SUMS", [seed, sums]) => {
                 Some(LinkLine::Sums { seed: hexadecimal(seed)?, group: None, sums: of_words(sums, SUMS)? })
@@ -139,7 +146,7 @@ impl<'a> LinkLine<'a> {
     /// Appends the line with its line end to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
-            LinkLine::At(line) => out.extend_from_slice(line),
+            LinkLine::Update(line) => out.extend_from_slice(line),
             other => out.extend_from_slice(other.to_string().as_bytes()),
         }
         out.push(b'\n');
@@ -153,11 +160,11 @@ impl fmt::Display for LinkLine<'_> {
                 write!(f, "HELLO {version} {name} {epoch:016x} {incarnation:016x}")
             }
             LinkLine::Cursor { epoch, sequence } => write!(f, "CURSOR {epoch:016x} {sequence}"),
-            LinkLine::At(line) => write!(f, "{}", line.escape_ascii()),
+            LinkLine::Update(line) => write!(f, "{}", line.escape_ascii()),
             LinkLine::UpTo(sequence) => write!(f, "UPTO {sequence}"),
             LinkLine::Synced => f.write_str("SYNCED"),
-            LinkLine::Alive { sum, head, heard, sent, echo } => {
-                write!(f, "ALIVE {sum:032x} {head} {heard} {sent} {echo}")
+            LinkLine::Alive { sum, head, heard, sent, echo, clock } => {
+                write!(f, "ALIVE {sum:032x} {head} {heard} {sent} {echo} {clock}")
             }
             LinkLine::Sums { seed, group: None, sums } => write!(f, "SUMS {seed:016x} {sums}"),
             LinkLine::Sums { seed, group: Some(group), sums } => {

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `IAMAT <client-id> <latitude><longitude> <time>` | the client says where it was, and when: [`Iamat`] |
 //! | `WHATSAT <client-id> <radius> <bound>` | what is within so many kilometres of that client: [`Whatsat`] |
-//! | `AT <server> <skew> <client-id> <location> <time>` | the answer to both, and what nodes flood: [`At`] |
+//! | `AT <server> <skew> <client-id> <location> <time>` | the answer to both, and what nodes flood: [`At`], [`Update`] |
 //! | `? <line>` | the answer to anything else: a copy of the line, byte for byte |
 //!
 //! Values borrow the line they were read from, since answers copy the client's own bytes and never print a
@@ -21,6 +21,7 @@ mod lines;
 mod link_line;
 mod location;
 mod time;
+mod update;
 mod whatsat;
 
 pub use at::{At, is_node_name};
@@ -31,6 +32,7 @@ pub use lines::{Lines, Piece};
 pub use link_line::{LinkLine, VERSION, hex, words};
 pub use location::Location;
 pub use time::{Skew, Stamp, Time};
+pub use update::{MOST_REMOVALS, Update};
 pub use whatsat::Whatsat;
 
 /// A client's line, understood.

@@ -295,10 +295,12 @@ fn link_lines_survive_a_round_trip() {
     for line in [
         LinkLine::Hello { version: VERSION, name: "Alford", epoch: 1, incarnation: u64::MAX },
         LinkLine::Cursor { epoch: 0xabc, sequence: 17 },
-        LinkLine::At(b"AT Alford +0.000000000 k +1-1 1"),
+        LinkLine::Update(b"AT Alford +0.000000000 k +1-1 1"),
+        LinkLine::Update(b"AFTER 2 AT Alford +0.000000000 k +1-1 1"),
+        LinkLine::Update(b"REMOVED 2 k"),
         LinkLine::UpTo(0),
         LinkLine::Synced,
-        LinkLine::Alive { sum: u128::MAX - 1, head: 7, heard: 0, sent: 1, echo: 9 },
+        LinkLine::Alive { sum: u128::MAX - 1, head: 7, heard: 0, sent: 1, echo: 9, clock: u64::MAX / 2 },
         LinkLine::Sums { seed: 0xabc, group: None, sums: &sums },
         LinkLine::Sums { seed: 0, group: Some(0xf), sums: &sums },
         LinkLine::Differ { group: None, differ: &differ },
@@ -317,16 +319,17 @@ fn what_is_no_link_line_is_none() {
     for line in [
         "",
         "HELLO",
-        "HELLO 4 Alford 1 1",
+        "HELLO 5 Alford 1 1",
         "HELLO x Alford 0000000000000001 0000000000000001",
         "UPTO",
         "UPTO -1",
         "UPTO 1 2",
         "ALIVE",
         "ALIVE 1",
-        "ALIVE 0 1 1 1 1",
-        "ALIVE 0000000000000000000000000000000g 1 1 1 1",
-        "ALIVE 00000000000000000000000000000000 1 1 1",
+        "ALIVE 0 1 1 1 1 1",
+        "ALIVE 0000000000000000000000000000000g 1 1 1 1 1",
+        "ALIVE 00000000000000000000000000000000 1 1 1 1",
+        "ALIVE 00000000000000000000000000000000 1 1 1 1 -1",
         "SYNCED now",
         "SUMS 0000000000000001 00",
         "DIFFER 00",
@@ -338,9 +341,48 @@ fn what_is_no_link_line_is_none() {
 }
 
 #[test]
+fn updates_of_removed_clients_have_one_form_each() {
+    let at = "AT Alford +0.000000000 k +1-1 1";
+    for removals in [1, 70, MOST_REMOVALS] {
+        let mut removed = Vec::new();
+        Update::write_removal(&mut removed, removals, ClientId::parse(b"k").unwrap());
+        let mut after = Vec::new();
+        Update::write_report_after(&mut after, removals, at.as_bytes());
+        let [removed, after] = [&removed, &after].map(|line| (line, Update::parse(line).unwrap()));
+        for (line, update) in [removed, after] {
+            assert_eq!((update.line, update.removals), (&line[..], removals));
+            assert_eq!(update.client.as_bytes(), b"k");
+        }
+        assert_eq!(removed.1.report, None);
+        assert_eq!(after.1.report, At::parse(at.as_bytes()));
+    }
+    assert_eq!(Update::parse(at.as_bytes()).map(|update| update.removals), Some(0));
+    for line in [
+        "REMOVED",
+        "REMOVED 1",
+        "REMOVED 1 ",
+        "REMOVED 0 k",
+        "REMOVED 01 k",
+        "REMOVED +1 k",
+        "REMOVED 1000000000 k",
+        "REMOVED 1 k k",
+        "REMOVED 1  k",
+        "removed 1 k",
+        "AFTER 1",
+        "AFTER 1 k",
+        "AFTER 0 AT Alford +0.000000000 k +1-1 1",
+        "AFTER 01 AT Alford +0.000000000 k +1-1 1",
+        "AFTER 1 AFTER 1 AT Alford +0.000000000 k +1-1 1",
+        "AFTER 1 AT Alford +0.000000000 k +91-1 1",
+    ] {
+        assert_eq!(Update::parse(line.as_bytes()), None, "{line}");
+    }
+}
+
+#[test]
 fn of_another_version_only_the_number_is_read() {
-    let hello = LinkLine::parse(b"HELLO 5 whatever else");
-    assert!(matches!(hello, Some(LinkLine::Hello { version: 5, .. })));
+    let hello = LinkLine::parse(b"HELLO 6 whatever else");
+    assert!(matches!(hello, Some(LinkLine::Hello { version: 6, .. })));
 }
 
 /// Every line of a stream that comes in the given segments and then ends.

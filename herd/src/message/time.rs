@@ -29,6 +29,11 @@ impl Time {
         }
     }
 
+    /// Microseconds since 1970-01-01 00:00:00 UTC.
+    pub fn microseconds(self) -> u64 {
+        self.seconds.saturating_mul(1_000_000).saturating_add(u64::from(self.nanoseconds / 1_000))
+    }
+
     fn nanoseconds_since_epoch(self) -> i128 {
         i128::from(self.seconds) * NANOSECONDS + i128::from(self.nanoseconds)
     }

@@ -27,6 +27,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use tokio_util::io::poll_read_buf;
 
+use crate::tls::rejection;
+
 /// What the kernel may hold for one connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Held {
@@ -89,30 +91,20 @@ pub async fn secure_accepted(stream: Tcp, config: Arc<ServerConfig>) -> Result<S
 
 /// Why a handshake failed, in plain words.
 pub fn handshake_reason(error: &io::Error) -> String {
-    use rustls::Error::{AlertReceived, InvalidCertificate, InvalidMessage, NoCertificatesPresented};
-    use rustls::{CertificateError, Error, PeerIncompatible};
+    use rustls::Error::{AlertReceived, InvalidMessage, NoCertificatesPresented};
+    use rustls::{Error, PeerIncompatible};
     let Some(cause) = error.get_ref().and_then(|cause| cause.downcast_ref::<Error>()) else {
         return error.to_string();
     };
     let reason = match cause {
         InvalidMessage(_) => "it does not speak TLS",
         NoCertificatesPresented => "it shows no certificate",
-        // The latter when another authority has the same name.
-        InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
-            "its certificate is not of this herd's authority"
-        }
-        InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
-            "its certificate has ended"
-        }
-        InvalidCertificate(CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }) => {
-            "its certificate does not count yet: do the clocks differ?"
-        }
         Error::PeerIncompatible(
             PeerIncompatible::Tls12NotOfferedOrEnabled
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
         ) => "it does not speak TLS 1.3",
         AlertReceived(alert) => return format!("it refused: {alert:?}"),
-        other => return other.to_string(),
+        other => return rejection(other).map_or_else(|| other.to_string(), str::to_owned),
     };
     reason.to_owned()
 }
@@ -129,11 +121,11 @@ impl Stream {
         }
     }
 
-    /// The certificate that the other side has shown, if any.
-    pub fn peer_certificate(&self) -> Option<&CertificateDer<'static>> {
+    /// The certificates that the other side has shown, if any: its own, and those between it and an authority.
+    pub fn peer_certificates(&self) -> Option<&[CertificateDer<'static>]> {
         match self {
             Stream::Plain(_) => None,
-            Stream::Tls(stream) => stream.get_ref().1.peer_certificates()?.first(),
+            Stream::Tls(stream) => stream.get_ref().1.peer_certificates(),
         }
     }
 }

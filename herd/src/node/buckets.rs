@@ -1,6 +1,6 @@
 //! What two nodes compare before one tells the other much: sums over buckets of clients.
 //!
-//! Clients fall into 256 groups of 256 buckets each, the same at every node. A bucket's sum is that of the hashes of its AT lines,
+//! Clients fall into 256 groups of 256 buckets each, the same at every node. A bucket's sum is that of the hashes of its updates' lines,
 //! with a seed that is another one for each comparison, so that nobody can choose lines whose sums are equal.
 //!
 //! A node goes over its table in pieces, and updates come meanwhile, so a sum need not be that of any one moment. Yet what two
@@ -48,7 +48,7 @@ pub(super) struct Sums {
 impl Sums {
     /// Begins to go over a table.
     pub(super) fn begin(table: &Table, seed: u64) -> Sums {
-        Sums { seed, next: 0, end: table.len() as u32, buckets: vec![0; BUCKETS] }
+        Sums { seed, next: 0, end: table.all() as u32, buckets: vec![0; BUCKETS] }
     }
 
     pub(super) fn seed(&self) -> u64 {

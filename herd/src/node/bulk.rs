@@ -181,7 +181,7 @@ impl Sending {
                 return (Progress::Done, said);
             }
             if record.source() != theirs && self.wanted[bucket(record)] {
-                LinkLine::At(record.line()).write(out);
+                LinkLine::Update(record.line()).write(out);
                 said += 1;
             }
             self.read = sequence;

@@ -82,6 +82,9 @@ pub struct Limits {
     /// a new id ends: what it tells is heard when there is room again.
     #[serde(deserialize_with = "positive_bytes")]
     pub memory_bytes: Option<u64>,
+    /// Clients that were removed, whether they have reported again or not, up to which this node removes another one.
+    /// A removal is remembered for ever. Those that neighbours tell of are never refused.
+    pub removed_clients: usize,
     /// WHATSATs asked upstream at once for one connection; its later lines wait.
     #[serde(deserialize_with = "positive")]
     pub whatsat_per_connection: usize,
@@ -139,6 +142,10 @@ pub struct Limits {
     /// How long a neighbour may be silent before its link is ended.
     #[serde(deserialize_with = "positive_duration")]
     pub link_silence: Duration,
+    /// How far a neighbour's wall clock may differ from this node's. Beyond that the node warns and is not
+    /// ready, and goes on as before.
+    #[serde(deserialize_with = "positive_duration")]
+    pub clock_difference: Duration,
     /// The first wait after a failed dial; each further one doubles.
     #[serde(deserialize_with = "positive_duration")]
     pub redial_first: Duration,
@@ -207,6 +214,7 @@ impl Default for Limits {
             new_ids_per_connection: None,
             new_ids_per_address: None,
             memory_bytes: None,
+            removed_clients: 10_000,
             whatsat_per_connection: 4,
             whatsat_upstream: 64,
             whatsat_waiting: 1024,
@@ -225,6 +233,7 @@ impl Default for Limits {
             journal_bytes: 64 * 1024 * 1024,
             heartbeat: Duration::from_millis(500),
             link_silence: Duration::from_millis(2500),
+            clock_difference: Duration::from_secs(10),
             redial_first: Duration::from_millis(50),
             redial_longest: Duration::from_secs(1),
             rival_returns: 3,

@@ -12,12 +12,14 @@ use std::time::Duration;
 use super::Node;
 use super::buckets::Differences;
 use super::bulk::{Progress, Receiving};
+use super::clock::ClockDifference;
+use super::link_event::{DIVERGED, DUPLICATE, LinkEnd, LinkEvent, RIVAL};
 use super::neighbours::{Current, Cursor, NeighbourId};
 use super::reader::Reader;
 use super::record::Source;
 use super::table::Outcome;
 use crate::bug::{self, Bug, is_planted};
-use crate::message::{At, LinkLine, VERSION, words};
+use crate::message::{LinkLine, Time, Update, VERSION, words};
 
 /// Tells links of one process apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,8 +56,8 @@ pub struct Link {
     heard: Duration,
     /// When the next heartbeat is due.
     heartbeat: Duration,
-    /// What the neighbour's clock showed in its last heartbeat, and when that came.
-    clock: Option<(u64, Duration)>,
+    /// What the neighbour's timer showed in its last heartbeat, and when that came.
+    timer: Option<(u64, Duration)>,
     /// The neighbour's bulk sync, from its sums until its next mark.
     bulk: Option<Receiving>,
     /// When there was more to be done at once than one call does.
@@ -78,82 +80,6 @@ struct Peer {
     incarnation: u64,
 }
 
-/// What happened on a link that a log wants to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkEvent {
-    /// The link is complete, and the one that counts.
-    Up {
-        /// With whom.
-        neighbour: NeighbourId,
-        /// The sequence after which this node's log is read for it.
-        from: u64,
-    },
-    /// The neighbour has said all it knew.
-    Synced,
-    /// A bulk sync of the neighbour's is over: another one may have its turn.
-    BulkOver,
-    /// An update, and what it did.
-    Update(Outcome),
-    /// An AT line whose fields this node does not accept. It is skipped: closing the link would only have it
-    /// sent again.
-    Unacceptable,
-}
-
-/// Why a link ended.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LinkEnd {
-    /// Another link with the same neighbour took its place. No fault.
-    #[error("duplicate")]
-    Duplicate,
-    /// Another process with the name of the one that dialled, or was dialled, has the link: they take turns slowly.
-    #[error("another process has this name")]
-    Rival,
-    /// Both have heard all of each other, and yet do not know the same. Both begin again from the beginning.
-    #[error("diverged")]
-    Diverged,
-    /// This node's table has begun another life: the neighbour's cursor means nothing any more.
-    #[error("a new epoch")]
-    NewEpoch,
-    /// The neighbour closed it and said why.
-    #[error("the neighbour said: {0}")]
-    Bye(String),
-    /// Nothing was heard for too long.
-    #[error("nothing heard for {0:?}")]
-    Silent(Duration),
-    /// A line that is no line of a link, or not at this point.
-    #[error("not expected here: {0}")]
-    Framing(String),
-    /// The neighbour speaks another version.
-    #[error("speaks version {0} of the link language, this node speaks {VERSION}")]
-    Version(u64),
-    /// Somebody who is no neighbour.
-    #[error("{0} is no neighbour of {1}")]
-    Stranger(String, String),
-    /// Somebody else answered where a neighbour was dialled.
-    #[error("dialled {0}, and {1} answered")]
-    WrongName(String, String),
-    /// A neighbour's name that its certificate does not bear out.
-    #[error("says it is {1}, and its certificate says {0}")]
-    Impostor(String, String),
-    /// Connections on the link port had to make room for newer ones, and this one had not become a link.
-    #[error("made room for a newer connection")]
-    Crowded,
-    /// The neighbour told of a client that this node does not know, and it has no memory for more.
-    #[error("no memory for more clients")]
-    MemoryFull,
-    /// The connection ended or failed.
-    #[error("{0}")]
-    Connection(String),
-    /// This node is stopping.
-    #[error("stopping")]
-    Stopping,
-}
-
-/// The reasons that the other side acts on.
-const DUPLICATE: &str = "duplicate";
-const DIVERGED: &str = "diverged";
-const RIVAL: &str = "another process has this name";
-
 impl Link {
     /// A connection that this node has made to `neighbour`.
     pub fn dialled(id: LinkId, neighbour: NeighbourId, now: Duration) -> Link {
@@ -174,7 +100,7 @@ impl Link {
             epoch: 0,
             heard: now,
             heartbeat: now,
-            clock: None,
+            timer: None,
             bulk: None,
             busy: None,
         }
@@ -208,12 +134,17 @@ impl Link {
         self.neighbour
     }
 
+    /// Who began the connection.
+    pub fn side(&self) -> Side {
+        self.side
+    }
+
     /// Whether the link is complete.
     pub fn is_complete(&self) -> bool {
         matches!(self.phase, Phase::Complete(..))
     }
 
-    /// Takes a line from the neighbour.
+    /// Takes a line from the neighbour, at `now`, when the wall clock shows `clock`.
     ///
     /// # Errors
     /// The link has ended. What was received before counts.
@@ -222,14 +153,19 @@ impl Link {
         node: &mut Node,
         line: &[u8],
         now: Duration,
+        clock: Time,
     ) -> Result<Option<LinkEvent>, LinkEnd> {
         self.heard = now;
-        let unexpected = || LinkEnd::Framing(line[..line.len().min(80)].escape_ascii().to_string());
-        match (&mut self.phase, LinkLine::parse(line).ok_or_else(unexpected)?) {
-            (_, LinkLine::Bye(DUPLICATE)) => Err(LinkEnd::Duplicate),
-            (_, LinkLine::Bye(DIVERGED)) => Err(LinkEnd::Diverged),
-            (_, LinkLine::Bye(RIVAL)) => Err(LinkEnd::Rival),
-            (_, LinkLine::Bye(reason)) => Err(LinkEnd::Bye(reason.escape_default().to_string())),
+        let parsed = LinkLine::parse(line).ok_or_else(|| unexpected(line))?;
+        if let LinkLine::Bye(reason) = parsed {
+            return Err(match reason {
+                DUPLICATE => LinkEnd::Duplicate,
+                DIVERGED => LinkEnd::Diverged,
+                RIVAL => LinkEnd::Rival,
+                reason => LinkEnd::Bye(reason.escape_default().to_string()),
+            });
+        }
+        match (&self.phase, parsed) {
             (Phase::AwaitingHello, LinkLine::Hello { version, name, epoch, incarnation }) => {
                 let peer = self.greet(node, version, name, epoch, incarnation)?;
                 self.neighbour = Some(peer.neighbour);
@@ -238,65 +174,71 @@ impl Link {
                 Ok(None)
             }
             (Phase::AwaitingCursor(peer), LinkLine::Cursor { epoch, sequence }) => {
-                let peer = *peer;
-                self.complete(node, peer, Cursor { epoch, sequence }, now).map(Some)
+                self.complete(node, *peer, Cursor { epoch, sequence }, now).map(Some)
             }
-            (Phase::Complete(peer, reader), line) => {
-                if !node.neighbours[peer.neighbour].is_current(self.id) {
-                    return Err(LinkEnd::Duplicate);
-                }
-                match line {
-                    LinkLine::At(line) => Ok(Some(take_update(node, line, reader.theirs()))),
-                    LinkLine::UpTo(sequence) => {
-                        node.neighbours[peer.neighbour].cursor = Cursor { epoch: peer.epoch, sequence };
-                        let was_bulk = self.bulk.take().is_some();
-                        node.bulk.take_if(|(link, _)| *link == self.id);
-                        Ok(was_bulk.then_some(LinkEvent::BulkOver))
-                    }
-                    LinkLine::Sums { seed, group: None, sums } => {
-                        self.bulk = Some(Receiving::of(seed, sums));
-                        Ok(None)
-                    }
-                    LinkLine::Sums { seed, group: Some(group), sums } => {
-                        let bulk = self.bulk.as_mut();
-                        let is_expected = bulk.is_some_and(|bulk| bulk.take_sums(seed, group, sums));
-                        is_expected.then_some(None).ok_or_else(unexpected)
-                    }
-                    LinkLine::Differ { group, differ } => {
-                        let mut differences = Differences::default();
-                        differences.iter_mut().zip(words(differ)).for_each(|(bits, word)| *bits = word);
-                        reader.take_answer(group, differences).then_some(None).ok_or_else(unexpected)
-                    }
-                    LinkLine::Synced => {
-                        node.neighbours[peer.neighbour].backoff.reset();
-                        Ok(Some(LinkEvent::Synced))
-                    }
-                    LinkLine::Alive { sum, head, heard, sent, echo } => {
-                        self.clock = Some((sent, now));
-                        if echo > 0 {
-                            let round_trip = microseconds(now).saturating_sub(echo);
-                            node.neighbours[peer.neighbour].round_trip =
-                                Some(Duration::from_micros(round_trip));
-                        }
-                        let cursor = node.neighbours[peer.neighbour].cursor;
-                        let all_heard = cursor == Cursor { epoch: peer.epoch, sequence: head };
-                        let all_said = heard == node.table.head();
-                        if all_heard && all_said && sum != node.table.sum() {
-                            return Err(LinkEnd::Diverged);
-                        }
-                        Ok(None)
-                    }
-                    LinkLine::Hello { .. } | LinkLine::Cursor { .. } | LinkLine::Bye(_) => Err(unexpected()),
-                }
+            (Phase::Complete(..), parsed) => self.receive_complete(node, parsed, line, now, clock),
+            _ => Err(unexpected(line)),
+        }
+    }
+
+    /// Takes a line on a complete link, where `line` means `parsed`.
+    fn receive_complete(
+        &mut self,
+        node: &mut Node,
+        parsed: LinkLine<'_>,
+        line: &[u8],
+        now: Duration,
+        clock: Time,
+    ) -> Result<Option<LinkEvent>, LinkEnd> {
+        let Phase::Complete(peer, reader) = &mut self.phase else { return Err(unexpected(line)) };
+        if !node.neighbours[peer.neighbour].is_current(self.id) {
+            return Err(LinkEnd::Duplicate);
+        }
+        match parsed {
+            LinkLine::Update(line) => Ok(Some(take_update(node, line, reader.theirs()))),
+            LinkLine::UpTo(sequence) => {
+                node.neighbours[peer.neighbour].cursor = Cursor { epoch: peer.epoch, sequence };
+                node.bulk.take_if(|(link, _)| *link == self.id);
+                Ok(self.bulk.take().map(|_| LinkEvent::BulkOver))
             }
-            _ => Err(unexpected()),
+            LinkLine::Sums { seed, group: None, sums } => {
+                self.bulk = Some(Receiving::of(seed, sums));
+                Ok(None)
+            }
+            LinkLine::Sums { seed, group: Some(group), sums } => {
+                let bulk = self.bulk.as_mut();
+                let is_expected = bulk.is_some_and(|bulk| bulk.take_sums(seed, group, sums));
+                if is_expected { Ok(None) } else { Err(unexpected(line)) }
+            }
+            LinkLine::Differ { group, differ } => {
+                let mut differences = Differences::default();
+                differences.iter_mut().zip(words(differ)).for_each(|(bits, word)| *bits = word);
+                let is_expected = reader.take_answer(group, differences);
+                if is_expected { Ok(None) } else { Err(unexpected(line)) }
+            }
+            LinkLine::Synced => {
+                node.neighbours[peer.neighbour].backoff.reset();
+                Ok(Some(LinkEvent::Synced))
+            }
+            LinkLine::Alive { sum, head, heard, sent, echo, clock: theirs } => {
+                self.timer = Some((sent, now));
+                let heard_all = Cursor { epoch: peer.epoch, sequence: head };
+                let is_all_heard = node.neighbours[peer.neighbour].cursor == heard_all;
+                let is_all_said = heard == node.table.head();
+                if is_all_heard && is_all_said && sum != node.table.sum() {
+                    return Err(LinkEnd::Diverged);
+                }
+                Ok(note_times(node, peer.neighbour, now, echo, clock, theirs))
+            }
+            LinkLine::Hello { .. } | LinkLine::Cursor { .. } | LinkLine::Bye(_) => Err(unexpected(line)),
         }
     }
 
     /// Whether a line from the neighbour tells of a client that the node does not know yet.
     pub fn would_add_client(&self, node: &Node, line: &[u8]) -> bool {
-        let Some(LinkLine::At(line)) = LinkLine::parse(line) else { return false };
-        self.is_complete() && At::parse(line).is_some_and(|at| node.table.get(at.iamat.client).is_none())
+        let Some(LinkLine::Update(line)) = LinkLine::parse(line) else { return false };
+        let is_new = |update: Update<'_>| node.table.get_even_removed(update.client).is_none();
+        self.is_complete() && Update::parse(line).is_some_and(is_new)
     }
 
     /// Checks that the neighbour has been heard lately.
@@ -308,13 +250,19 @@ impl Link {
         if now >= self.heard + silence { Err(LinkEnd::Silent(silence)) } else { Ok(()) }
     }
 
-    /// Appends to `out` what is due at `now`: hello, cursor, heartbeat, or some of the log, about
+    /// Appends to `out` what is due at `now`, when the wall clock shows `clock`: hello, cursor, heartbeat, or some of the log, about
     /// [`link_batch_bytes`](super::Limits::link_batch_bytes) of it. To be called when all that was written
     /// before has been sent, whenever the table has changed, and at [`deadline`](Self::deadline).
     ///
     /// # Errors
     /// The link has ended; a last line for the neighbour may have been appended.
-    pub fn transmit(&mut self, node: &mut Node, now: Duration, out: &mut Vec<u8>) -> Result<(), LinkEnd> {
+    pub fn transmit(
+        &mut self,
+        node: &mut Node,
+        now: Duration,
+        clock: Time,
+        out: &mut Vec<u8>,
+    ) -> Result<(), LinkEnd> {
         let heartbeat_due = now >= self.heartbeat;
         if heartbeat_due || is_planted(Bug::StarvedHeartbeat) {
             self.heartbeat = now + node.limits.heartbeat;
@@ -341,10 +289,11 @@ impl Link {
                 let cursor = node.neighbours[peer.neighbour].cursor;
                 let heard = if cursor.epoch == peer.epoch { cursor.sequence } else { 0 };
                 let echo = self
-                    .clock
-                    .map_or(0, |(clock, then)| clock.saturating_add(microseconds(now.saturating_sub(then))));
+                    .timer
+                    .map_or(0, |(timer, then)| timer.saturating_add(microseconds(now.saturating_sub(then))));
                 let (sum, head, sent) = (node.table.sum(), node.table.head(), microseconds(now));
-                LinkLine::Alive { sum, head, heard, sent, echo }.write(out);
+                let clock = clock.microseconds();
+                LinkLine::Alive { sum, head, heard, sent, echo, clock }.write(out);
             }
             let (said, mut is_busy) = reader.write_changes(node, heartbeat_due, out);
             node.counters.said += said;
@@ -452,18 +401,43 @@ impl Link {
     }
 }
 
-/// What a clock shows that began with the moment that times are counted from.
+/// Notes what a heartbeat tells of the way and of the wall clocks: `echo` is what this node's timer showed when the heartbeat
+/// would have come, had both ways taken no time; 0 before a heartbeat of this node has been answered.
+fn note_times(
+    node: &mut Node,
+    neighbour: NeighbourId,
+    now: Duration,
+    echo: u64,
+    ours: Time,
+    theirs: u64,
+) -> Option<LinkEvent> {
+    if echo == 0 {
+        return None;
+    }
+    let round_trip = Duration::from_micros(microseconds(now).saturating_sub(echo));
+    let difference = ClockDifference::measure(theirs, ours, round_trip);
+    let neighbour = &mut node.neighbours[neighbour];
+    neighbour.round_trip = Some(round_trip);
+    let differ = neighbour.note_clock(difference, node.limits.clock_difference)?;
+    Some(if differ { LinkEvent::ClocksDiffer(difference) } else { LinkEvent::ClocksAgree(difference) })
+}
+
+/// What a timer shows that began with the moment that times are counted from.
 fn microseconds(now: Duration) -> u64 {
     now.as_micros() as u64
 }
 
+fn unexpected(line: &[u8]) -> LinkEnd {
+    LinkEnd::Framing(line[..line.len().min(80)].escape_ascii().to_string())
+}
+
 fn take_update(node: &mut Node, line: &[u8], source: Source) -> LinkEvent {
     let line = &*bug::reprinted(line);
-    let Some(at) = At::parse(line) else {
+    let Some(update) = Update::parse(line) else {
         node.counters.unacceptable += 1;
         return LinkEvent::Unacceptable;
     };
-    let outcome = node.table.apply(&at, source);
+    let outcome = node.table.apply(&update, source);
     match outcome {
         Outcome::Fresh => node.counters.fresh += 1,
         Outcome::Stale => node.counters.stale += 1,

@@ -9,9 +9,11 @@ mod backoff;
 mod buckets;
 mod bulk;
 mod change_log;
+mod clock;
 mod counters;
 mod limits;
 mod link;
+mod link_event;
 mod neighbours;
 mod reader;
 mod record;
@@ -19,9 +21,11 @@ mod rivals;
 mod slab;
 mod table;
 
+pub use clock::ClockDifference;
 pub use counters::{ClientCounters, LinkCounters};
 pub use limits::{Limits, READ_AS_LINES, parse_duration_or_off};
-pub use link::{Link, LinkEnd, LinkEvent, LinkId, Side};
+pub use link::{Link, LinkId, Side};
+pub use link_event::{LinkEnd, LinkEvent};
 pub use neighbours::{Cursor, NeighbourId};
 pub use record::{Record, Source};
 pub use table::{Outcome, Table};
@@ -29,7 +33,7 @@ pub use table::{Outcome, Table};
 use std::time::Duration;
 
 use crate::bug::{Bug, is_planted};
-use crate::message::{At, Command, Iamat, Skew, Time, Whatsat};
+use crate::message::{At, ClientId, Command, Iamat, MOST_REMOVALS, Skew, Time, Update, Whatsat};
 use neighbours::Neighbours;
 
 /// A node's state.
@@ -87,6 +91,17 @@ pub struct PlacesQuery {
     pub metres: String,
     /// At most so many results, 1 to 20.
     pub bound: usize,
+}
+
+/// Why a client is not removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RemovalError {
+    /// The node does not know it.
+    #[error("this node knows no such client")]
+    Unknown,
+    /// [`removed_clients`](Limits::removed_clients) have been removed before.
+    #[error("too many clients have been removed: raise removed_clients in [limits] and restart this node")]
+    TooMany,
 }
 
 /// The answer to a WHATSAT with a bound of 0: nobody needs to be asked for nothing.
@@ -148,10 +163,10 @@ impl Node {
     /// Takes an update that it knew before, with the sequence that it had; to be called in the order of sequences, in
     /// the epoch that they belong to. `false` if that is not their order, no log gets so long, or the update does not
     /// win: then nothing has changed.
-    pub fn restore(&mut self, at: &At<'_>, sequence: u64) -> bool {
+    pub fn restore(&mut self, update: &Update<'_>, sequence: u64) -> bool {
         let sequence = if is_planted(Bug::RenumberedOnReplay) { self.table.head() + 1 } else { sequence };
         let follows = sequence > self.table.head() && sequence <= LAST_SEQUENCE;
-        follows && self.table.apply_as(at, Source::Journal, sequence) == Outcome::Fresh
+        follows && self.table.apply_as(update, Source::Journal, sequence) == Outcome::Fresh
     }
 
     /// Up to where each neighbour has been heard.
@@ -257,7 +272,7 @@ impl Node {
         let skew = Skew::between(now, iamat.stamp.time());
         let start = out.len();
         At::write(out, &self.name, skew, iamat);
-        match self.table.apply(&At { line: &out[start..], skew, iamat: *iamat }, Source::Client) {
+        match self.table.report(At { line: &out[start..], skew, iamat: *iamat }) {
             Outcome::Fresh => self.lines.reports_fresh += 1,
             Outcome::Stale => self.lines.reports_stale += 1,
         }
@@ -266,8 +281,28 @@ impl Node {
         true
     }
 
+    /// Removes what is known of a client, here and, once they hear of it, at all other nodes. Reports that a node takes after it has
+    /// heard of that are accepted, whatever their times; all others lose to the removal. Returns how often the client
+    /// has been removed now.
+    ///
+    /// # Errors
+    /// Nothing has changed.
+    pub fn remove(&mut self, client: ClientId<'_>) -> Result<u32, RemovalError> {
+        let record = self.table.get(client).ok_or(RemovalError::Unknown)?;
+        let removals = record.removals();
+        let is_full = !record.was_removed() && self.table.ever_removed() >= self.limits.removed_clients;
+        if is_full || removals == MOST_REMOVALS {
+            return Err(RemovalError::TooMany);
+        }
+        let mut line = Vec::new();
+        Update::write_removal(&mut line, removals + 1, client);
+        let update = Update { line: &line, client, removals: removals + 1, report: None };
+        self.table.apply(&update, Source::Client);
+        Ok(removals + 1)
+    }
+
     fn look_around(&self, whatsat: &Whatsat<'_>, out: &mut Vec<u8>) -> Option<Answer> {
-        let at = self.table.get(whatsat.client)?.line();
+        let at = self.table.get(whatsat.client)?.at()?;
         if whatsat.bound == 0 {
             places_answer(out, at, NO_PLACES);
             return Some(Answer::Written);
@@ -297,6 +332,17 @@ impl Node {
     /// How long it takes that neighbour to hear this node and be heard, as the latest heartbeats tell.
     pub fn round_trip(&self, neighbour: NeighbourId) -> Option<Duration> {
         self.neighbours[neighbour].round_trip
+    }
+
+    /// How far that neighbour's wall clock is ahead of this node's, as its latest heartbeat tells.
+    pub fn clock_difference(&self, neighbour: NeighbourId) -> Option<ClockDifference> {
+        self.neighbours[neighbour].clock
+    }
+
+    /// The same, if that is more than [`clock_difference`](Limits::clock_difference).
+    pub fn too_large_clock_difference(&self, neighbour: NeighbourId) -> Option<ClockDifference> {
+        let neighbour = &self.neighbours[neighbour];
+        neighbour.clock.filter(|_| neighbour.clocks_differ)
     }
 
     /// Whether there is a link with that neighbour; if not, it is to be dialled.

@@ -4,6 +4,7 @@ use std::ops::{Index, IndexMut};
 use std::time::Duration;
 
 use super::backoff::Backoff;
+use super::clock::ClockDifference;
 use super::link::{LinkId, Side};
 use super::rivals::Rivals;
 
@@ -33,6 +34,10 @@ pub(super) struct Neighbour {
     pub(super) told: u64,
     /// How long a heartbeat took to come and be answered, without the time it waited to be.
     pub(super) round_trip: Option<Duration>,
+    /// How far its wall clock is ahead of this node's, while there is a link.
+    pub(super) clock: Option<ClockDifference>,
+    /// Whether that is too far; it stays so until a heartbeat shows the opposite.
+    pub(super) clocks_differ: bool,
     /// The one link that counts.
     current: Option<Current>,
     pub(super) backoff: Backoff,
@@ -77,8 +82,16 @@ impl Neighbour {
     /// Forgets the link if it is the one that counts.
     pub(super) fn unlink(&mut self, link: LinkId) {
         if self.current.take_if(|current| current.link == link).is_some() {
-            self.round_trip = None;
+            (self.round_trip, self.clock) = (None, None);
         }
+    }
+
+    /// Notes how far its wall clock is ahead of this node's. Returns whether that has become too far, or is no longer.
+    pub(super) fn note_clock(&mut self, clock: ClockDifference, bound: Duration) -> Option<bool> {
+        self.clock = Some(clock);
+        let differ = clock.exceeds(bound).filter(|differ| *differ != self.clocks_differ)?;
+        self.clocks_differ = differ;
+        Some(differ)
     }
 
     /// Notes the life of its table that the neighbour says it is in.
@@ -113,6 +126,8 @@ impl Neighbours {
             generation: 0,
             told: 0,
             round_trip: None,
+            clock: None,
+            clocks_differ: false,
             current: None,
             backoff: Backoff::new(redial_first, redial_longest),
             rivals: Rivals::default(),

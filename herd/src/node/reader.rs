@@ -118,7 +118,7 @@ impl Reader {
             if is_told || is_later {
                 self.gap.get_or_insert(self.read);
             } else if !is_theirs {
-                LinkLine::At(record.line()).write(out);
+                LinkLine::Update(record.line()).write(out);
                 said += 1;
             }
             self.read = sequence;

@@ -1,4 +1,4 @@
-//! What is known of one client.
+//! What is known of one client: its latest report, or that it was removed.
 
 use std::cmp::Ordering;
 
@@ -6,9 +6,10 @@ use smallvec::SmallVec;
 
 use super::neighbours::NeighbourId;
 use crate::bug::{Bug, is_planted};
-use crate::message::{At, Time};
+use crate::message::{At, Time, Update};
 
-/// The latest update of one client.
+/// The latest update of one client. That of a removed one stays: it wins over reports from before that are still
+/// on their way.
 ///
 /// Found, compared and replaced for every report, mostly without having been near the processor for a while: so
 /// everything stands together in 128 bytes, the line too unless it is a long one.
@@ -19,8 +20,20 @@ pub struct Record {
     seconds: u64,
     nanoseconds: u32,
     source: Source,
+    form: Form,
     /// Where the client id stands in `line`, and how long it is.
     client: (u8, u8),
+}
+
+/// What kind of line a record has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// `AT ...`
+    Report,
+    /// `REMOVED ...`
+    Removal,
+    /// `AFTER ...`
+    ReportAfterRemoval,
 }
 
 /// AT lines up to this many bytes are kept without an allocation of their own: those of names and client ids of
@@ -39,28 +52,57 @@ pub enum Source {
 }
 
 impl Record {
-    pub(super) fn new(at: &At<'_>, source: Source) -> Record {
-        let Time { seconds, nanoseconds } = at.iamat.stamp.time();
-        let line = SmallVec::from_slice(at.line);
-        Record { line, seconds, nanoseconds, source, client: client_range(at) }
+    pub(super) fn new(update: &Update<'_>, source: Source) -> Record {
+        let Time { seconds, nanoseconds } = time_of(update);
+        let (form, client) = (Form::of(update), client_range(update));
+        Record { line: SmallVec::from_slice(update.line), seconds, nanoseconds, source, form, client }
     }
 
     /// Takes a later update of the same client.
-    pub(super) fn replace(&mut self, at: &At<'_>, source: Source) {
+    pub(super) fn replace(&mut self, update: &Update<'_>, source: Source) {
         // Reports of one client are mostly of the same length.
-        if self.line.len() == at.line.len() {
-            self.line.copy_from_slice(at.line);
+        if self.line.len() == update.line.len() {
+            self.line.copy_from_slice(update.line);
         } else {
-            self.line = SmallVec::from_slice(at.line);
+            self.line = SmallVec::from_slice(update.line);
         }
-        Time { seconds: self.seconds, nanoseconds: self.nanoseconds } = at.iamat.stamp.time();
-        self.source = source;
-        self.client = client_range(at);
+        Time { seconds: self.seconds, nanoseconds: self.nanoseconds } = time_of(update);
+        (self.source, self.form, self.client) = (source, Form::of(update), client_range(update));
     }
 
-    /// The AT line without its line end: the same bytes at every node.
+    /// The line without its line end, as an [`Update`]: the same bytes at every node.
     pub fn line(&self) -> &[u8] {
         &self.line
+    }
+
+    /// The AT line without its line end, as clients see it; `None` for a removed client.
+    pub fn at(&self) -> Option<&[u8]> {
+        match self.form {
+            Form::Report => Some(&self.line),
+            Form::Removal => None,
+            Form::ReportAfterRemoval => Update::parse(&self.line)?.report.map(|at| at.line),
+        }
+    }
+
+    /// How often the client has been removed.
+    pub fn removals(&self) -> u32 {
+        match self.form {
+            Form::Report => 0,
+            // Rare, so the number is not kept twice.
+            Form::Removal | Form::ReportAfterRemoval => {
+                Update::parse(&self.line).map_or(0, |update| update.removals)
+            }
+        }
+    }
+
+    /// Whether the client is removed, and has not reported since.
+    pub fn is_removal(&self) -> bool {
+        self.form == Form::Removal
+    }
+
+    /// Whether the client was ever removed.
+    pub(super) fn was_removed(&self) -> bool {
+        self.form != Form::Report
     }
 
     /// Where it came from.
@@ -74,37 +116,67 @@ impl Record {
         &self.line[usize::from(start)..][..usize::from(length)]
     }
 
-    /// Whether an update wins over this one: the latest time wins; of equal times the one received first, that is
-    /// with the smaller skew; then the smaller line. A total order, so that every node settles on the same update,
-    /// in whatever order they come.
-    pub(super) fn loses_to(&self, new: &At<'_>) -> bool {
+    /// Whether an update wins over this one. More removals win; of equal numbers a report wins over the removal. Of two
+    /// reports the latest time wins; of equal times the one received first, that is with the smaller skew; then the smaller
+    /// line. A total order, so that every node settles on the same update, in whatever order they come.
+    pub(super) fn loses_to(&self, new: &Update<'_>) -> bool {
+        if is_planted(Bug::RemovedComesBack) && self.is_removal() && new.report.is_some() {
+            return true;
+        }
+        if self.was_removed() || new.removals > 0 {
+            match new.removals.cmp(&self.removals()) {
+                Ordering::Equal if self.is_removal() => return new.report.is_some(),
+                Ordering::Equal => {}
+                order => return order == Ordering::Greater,
+            }
+        }
+        new.report.as_ref().is_some_and(|at| self.is_earlier_than(at))
+    }
+
+    /// Of two reports after equally many removals.
+    fn is_earlier_than(&self, new: &At<'_>) -> bool {
         let time = Time { seconds: self.seconds, nanoseconds: self.nanoseconds };
         let order = new.iamat.stamp.time().cmp(&time);
         if is_planted(Bug::NoTieBreak) {
             return order == Ordering::Greater;
         }
         if is_planted(Bug::ArrivalOrderWins) {
-            return self.line.as_slice() != new.line;
+            return self.at() != Some(new.line);
         }
         order.then_with(|| self.order_of_equal_times(new)) == Ordering::Greater
     }
 
     fn order_of_equal_times(&self, new: &At<'_>) -> Ordering {
         // Seldom needed, so the skew is not kept twice.
-        let skew = At::parse(&self.line).map(|known| known.skew);
-        let by_skew = skew.map_or(Ordering::Equal, |skew| skew.cmp(&new.skew));
-        by_skew.then_with(|| self.line.as_slice().cmp(new.line))
+        let Some(known) = self.at().and_then(At::parse) else { return Ordering::Equal };
+        known.skew.cmp(&new.skew).then_with(|| known.line.cmp(new.line))
     }
 }
 
-/// Where the client id stands in an AT line: before the two last fields.
-fn client_range(at: &At<'_>) -> (u8, u8) {
-    let [client, location, stamp] =
-        [at.iamat.client.as_bytes(), at.iamat.location.as_bytes(), at.iamat.stamp.as_bytes()]
-            .map(<[u8]>::len);
-    let start = at.line.len() - (client + 1 + location + 1 + stamp);
-    // A node name has at most 64 bytes, a skew 23, a client id 255.
-    (start as u8, client as u8)
+impl Form {
+    fn of(update: &Update<'_>) -> Form {
+        match (&update.report, update.removals) {
+            (None, _) => Form::Removal,
+            (Some(_), 0) => Form::Report,
+            (Some(_), _) => Form::ReportAfterRemoval,
+        }
+    }
+}
+
+/// The client's time; a removal has none, and needs none.
+fn time_of(update: &Update<'_>) -> Time {
+    update.report.as_ref().map_or_else(Time::default, |at| at.iamat.stamp.time())
+}
+
+/// Where the client id stands in a line: at its end, or before the two last fields of a report.
+fn client_range(update: &Update<'_>) -> (u8, u8) {
+    let behind = update.report.as_ref().map_or(0, |at| {
+        let [location, stamp] = [at.iamat.location.as_bytes(), at.iamat.stamp.as_bytes()].map(<[u8]>::len);
+        location + stamp + 2
+    });
+    let client = update.client.as_bytes().len();
+    // Words and numbers have at most 16 bytes, a node name 64, a skew 23, a client id 255.
+    ((update.line.len() - behind - client) as u8, client as u8)
 }
 
 #[cfg(test)]

@@ -8,9 +8,10 @@ use hashbrown::HashTable;
 use super::change_log::{ChangeLog, RecordId};
 use super::record::{Record, Source};
 use super::slab::Slab;
-use crate::message::{At, ClientId};
+use crate::bug::{Bug, is_planted};
+use crate::message::{At, ClientId, Update};
 
-/// The latest update of each client, and the order in which this node learned them.
+/// The latest update of each client, removed ones too, and the order in which this node learned them.
 #[derive(Debug)]
 pub struct Table {
     records: Slab<Record>,
@@ -20,6 +21,9 @@ pub struct Table {
     hasher: ahash::RandomState,
     log: ChangeLog,
     sum: u128,
+    /// How many clients are removed, and how many have reported again since.
+    removed: usize,
+    back: usize,
 }
 
 /// Holds the hash as well, so that neither a growing index nor a look that fails has to read records.
@@ -48,53 +52,100 @@ impl Default for Table {
             hasher: ahash::RandomState::with_seeds(a, b, c, d),
             log: ChangeLog::default(),
             sum: 0,
+            removed: 0,
+            back: 0,
         }
     }
 }
 
 impl Table {
     /// The one way in: stores the update if it wins over what is known of its client.
-    pub fn apply(&mut self, at: &At<'_>, source: Source) -> Outcome {
-        self.apply_as(at, source, self.log.head() + 1)
+    pub fn apply(&mut self, update: &Update<'_>, source: Source) -> Outcome {
+        self.apply_as(update, source, self.log.head() + 1)
     }
 
     /// The same for an update that has a sequence already, which is later than all others: one from a journal.
-    pub(super) fn apply_as(&mut self, at: &At<'_>, source: Source, sequence: u64) -> Outcome {
-        let hash = self.hash(at.iamat.client);
-        let record = match self.find(at.iamat.client, hash) {
+    pub(super) fn apply_as(&mut self, update: &Update<'_>, source: Source, sequence: u64) -> Outcome {
+        let hash = self.hash(update.client);
+        let known = self.find(update.client, hash);
+        self.put(known, hash, update, source, sequence)
+    }
+
+    /// The same for a report of a client of this node: it comes after all removals that are known here.
+    pub(super) fn report(&mut self, at: At<'_>) -> Outcome {
+        let (hash, sequence) = (self.hash(at.iamat.client), self.log.head() + 1);
+        let known = self.find(at.iamat.client, hash);
+        let removals = known.map_or(0, |known| self.records.get(known).removals());
+        if removals == 0 || is_planted(Bug::RemovalForgotten) {
+            return self.put(known, hash, &at.into(), Source::Client, sequence);
+        }
+        let mut line = Vec::new();
+        Update::write_report_after(&mut line, removals, at.line);
+        let update = Update { line: &line, removals, ..at.into() };
+        self.put(known, hash, &update, Source::Client, sequence)
+    }
+
+    fn put(
+        &mut self,
+        known: Option<RecordId>,
+        hash: u32,
+        update: &Update<'_>,
+        source: Source,
+        sequence: u64,
+    ) -> Outcome {
+        let record = match known {
             Some(known) => {
                 let record = self.records.get_mut(known);
-                if !record.loses_to(at) {
+                if !record.loses_to(update) {
                     return Outcome::Stale;
                 }
                 self.sum = self.sum.wrapping_sub(digest(record.line()));
-                record.replace(at, source);
+                self.removed -= usize::from(record.is_removal());
+                self.back -= usize::from(record.was_removed() && !record.is_removal());
+                record.replace(update, source);
                 known
             }
             None => {
-                let record = self.records.push(Record::new(at, source));
+                let record = self.records.push(Record::new(update, source));
                 self.index.insert_unique(spread(hash), Slot { hash, record }, |slot| spread(slot.hash));
                 record
             }
         };
-        self.sum = self.sum.wrapping_add(digest(at.line));
+        self.sum = self.sum.wrapping_add(digest(update.line));
+        self.removed += usize::from(update.report.is_none());
+        self.back += usize::from(update.report.is_some() && update.removals > 0);
         self.log.note(record, sequence);
         Outcome::Fresh
     }
 
-    /// What is known of a client.
+    /// What is known of a client: nothing, if it is removed.
     pub fn get(&self, client: ClientId<'_>) -> Option<&Record> {
+        self.get_even_removed(client).filter(|record| !record.is_removal())
+    }
+
+    /// The same, or its removal.
+    pub fn get_even_removed(&self, client: ClientId<'_>) -> Option<&Record> {
         self.find(client, self.hash(client)).map(|record| self.records.get(record))
     }
 
-    /// How many clients are known.
+    /// How many clients are known. Removed ones are not.
     pub fn len(&self) -> usize {
-        self.index.len()
+        self.all() - self.removed
     }
 
     /// Whether no client is known.
     pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+        self.len() == 0
+    }
+
+    /// How many records there are: of known clients, and of removed ones.
+    pub fn all(&self) -> usize {
+        self.index.len()
+    }
+
+    /// How many clients have been removed, whether they have reported again or not.
+    pub fn ever_removed(&self) -> usize {
+        self.removed + self.back
     }
 
     /// The sequence of the last change; 0 before the first.
@@ -114,14 +165,14 @@ impl Table {
         self.log.after(sequence).map(|(sequence, record)| (sequence, self.records.get(record)))
     }
 
-    /// Some of the records, by their numbers from 0 to [`len`](Self::len), with the sequences in which this node learned them.
+    /// Some of the records, by their numbers from 0 to [`all`](Self::all), with the sequences in which this node learned them.
     pub(super) fn records(&self, numbers: Range<u32>) -> impl Iterator<Item = (u64, &Record)> {
         numbers.map(|record| (self.log.latest(record), self.records.get(record)))
     }
 
     /// How many records have changed after `sequence`, at most: cheap, and never more than there are.
     pub(super) fn backlog(&self, sequence: u64) -> usize {
-        self.log.entries_after(sequence).min(self.len())
+        self.log.entries_after(sequence).min(self.all())
     }
 
     fn hash(&self, client: ClientId<'_>) -> u32 {

@@ -1,6 +1,8 @@
 //! Nodes without a runtime: time and bytes are passed by hand.
 
 mod bulk;
+mod clocks;
+mod removal;
 mod rivals;
 
 use std::time::Duration;
@@ -41,8 +43,12 @@ struct Wire {
     ended: [Option<LinkEnd>; 2],
     /// Lines on their way to each end.
     pipes: [Vec<u8>; 2],
+    /// What the wall clock of each end shows at the start.
+    clocks: [Time; 2],
     /// Every line that was delivered.
     said: Vec<String>,
+    /// What each end found out from these lines.
+    events: [Vec<LinkEvent>; 2],
 }
 
 impl Wire {
@@ -52,7 +58,9 @@ impl Wire {
             ends: [Link::dialled(LinkId(id), to, now), Link::accepted(LinkId(id), now)],
             ended: [None, None],
             pipes: [Vec::new(), Vec::new()],
+            clocks: [NOW, NOW],
             said: Vec::new(),
+            events: [Vec::new(), Vec::new()],
         }
     }
 
@@ -60,8 +68,9 @@ impl Wire {
     fn transmit(&mut self, end: usize, node: &mut Node, now: Duration) {
         if self.ended[end].is_none() {
             let out = &mut self.pipes[1 - end];
-            let result =
-                self.ends[end].check_alive(node, now).and_then(|()| self.ends[end].transmit(node, now, out));
+            let result = self.ends[end]
+                .check_alive(node, now)
+                .and_then(|()| self.ends[end].transmit(node, now, self.clocks[end].plus(now), out));
             if let Err(reason) = result {
                 self.ends[end].close(node, &reason, out);
                 self.ended[end] = Some(reason);
@@ -75,9 +84,12 @@ impl Wire {
         for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
             if self.ended[end].is_none() {
                 self.said.push(String::from_utf8(line.to_vec()).unwrap());
-                if let Err(reason) = self.ends[end].receive(node, line, now) {
-                    self.ends[end].close(node, &reason, &mut self.pipes[1 - end]);
-                    self.ended[end] = Some(reason);
+                match self.ends[end].receive(node, line, now, self.clocks[end].plus(now)) {
+                    Ok(event) => self.events[end].extend(event),
+                    Err(reason) => {
+                        self.ends[end].close(node, &reason, &mut self.pipes[1 - end]);
+                        self.ended[end] = Some(reason);
+                    }
                 }
             }
         }
@@ -161,7 +173,7 @@ fn of_equal_times_the_one_received_first_wins_then_the_smaller_line() {
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         let mut table = Table::default();
         for index in order {
-            table.apply(&At::parse(lines[index].as_bytes()).unwrap(), Source::Client);
+            table.apply(&Update::parse(lines[index].as_bytes()).unwrap(), Source::Client);
         }
         let id = crate::message::ClientId::parse(b"kiwi").unwrap();
         assert_eq!(table.get(id).unwrap().line(), lines[2].as_bytes(), "{order:?}");
@@ -193,7 +205,7 @@ fn a_full_table_takes_known_clients_and_all_that_neighbours_say() {
     assert!(say(&mut alford, "IAMAT kiwi +1+1 1").starts_with("AT "));
     assert!(say(&mut alford, "IAMAT pear +1+1 1").starts_with("? "));
     assert!(say(&mut alford, "IAMAT kiwi +1+1 2").starts_with("AT "));
-    let fig = At::parse(b"AT Bolden +0.000000000 fig +1+1 1").unwrap();
+    let fig = Update::parse(b"AT Bolden +0.000000000 fig +1+1 1").unwrap();
     assert_eq!(alford.table.apply(&fig, Source::Client), Outcome::Fresh);
 }
 
@@ -417,7 +429,7 @@ fn an_unacceptable_update_is_skipped_and_the_link_goes_on() {
     let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
     let mut wire = Wire::between(&alford, &parker, 1, START);
     wire.settle([&mut alford, &mut parker], START);
-    let event = wire.ends[0].receive(&mut alford, b"AT Parker +0.000000000 kiwi +91+0 1", START);
+    let event = wire.ends[0].receive(&mut alford, b"AT Parker +0.000000000 kiwi +91+0 1", START, NOW);
     assert_eq!(event, Ok(Some(LinkEvent::Unacceptable)));
     assert_eq!(alford.counters(), LinkCounters { unacceptable: 1, ..LinkCounters::default() });
     assert!(wire.ends[0].is_complete() && alford.table().is_empty());
@@ -428,11 +440,11 @@ fn who_is_no_neighbour_gets_no_link() {
     let mut alford = node("Alford", &["Parker"]);
     let cases: [(&str, LinkEnd); 4] = [
         (
-            "HELLO 4 Mallory 0000000000000001 0000000000000001",
+            "HELLO 5 Mallory 0000000000000001 0000000000000001",
             LinkEnd::Stranger("Mallory".to_owned(), "Alford".to_owned()),
         ),
         (
-            "HELLO 4 Alford 0000000000000001 0000000000000001",
+            "HELLO 5 Alford 0000000000000001 0000000000000001",
             LinkEnd::Stranger("Alford".to_owned(), "Alford".to_owned()),
         ),
         ("HELLO 9 Parker", LinkEnd::Version(9)),
@@ -443,13 +455,13 @@ fn who_is_no_neighbour_gets_no_link() {
     ];
     for (line, end) in cases {
         let mut link = Link::accepted(LinkId(1), START);
-        link.transmit(&mut alford, START, &mut Vec::new()).unwrap();
-        assert_eq!(link.receive(&mut alford, line.as_bytes(), START), Err(end));
+        link.transmit(&mut alford, START, NOW, &mut Vec::new()).unwrap();
+        assert_eq!(link.receive(&mut alford, line.as_bytes(), START, NOW), Err(end));
     }
     let mut dialled = Link::dialled(LinkId(2), alford.neighbour("Parker").unwrap(), START);
-    let hello = b"HELLO 4 Bolden 0000000000000001 0000000000000001";
+    let hello = b"HELLO 5 Bolden 0000000000000001 0000000000000001";
     let end = LinkEnd::WrongName("Parker".to_owned(), "Bolden".to_owned());
-    assert_eq!(dialled.receive(&mut alford, hello, START), Err(end));
+    assert_eq!(dialled.receive(&mut alford, hello, START, NOW), Err(end));
     assert!(alford.table().is_empty());
 }
 

@@ -6,6 +6,7 @@
 //! | `/readyz` | 200 when a neighbour is linked and the disk works; else 503, and why |
 //! | `/status` | everything, as JSON |
 //! | `/metrics` | the same for Prometheus |
+//! | `DELETE /clients/<client-id>` | see [`removal`] |
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use tracing::debug;
 
 use super::accept::accept;
 use super::status::Status;
-use super::{Shared, metrics};
+use super::{Shared, metrics, removal};
 use crate::net::{Listener, serve_http};
 
 /// Serves until the node stops.
@@ -32,6 +33,7 @@ pub(super) async fn serve(shared: Arc<Shared>, listener: Listener) {
         .route("/readyz", get(ready))
         .route("/status", get(status))
         .route("/metrics", get(scrape))
+        .merge(removal::routes())
         .layer(from_fn_with_state(Arc::clone(&shared), check_host))
         .with_state(Arc::clone(&shared));
     let patience = shared.limits.admin_patience;

@@ -3,17 +3,18 @@
 use std::pin::pin;
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio::task::yield_now;
 use tokio::time::{sleep_until, timeout};
 use tracing::{Level, debug, enabled, error, info, warn};
 
 use super::linger::linger;
 use super::seats::{Lost, Seat};
-use super::{Shared, lock};
+use super::{Shared, clock, lock};
 use crate::message::{Lines, Piece};
 use crate::net::{Stream, exchange};
 use crate::node::{Link, LinkEnd, LinkEvent, NeighbourId, Node, Outcome};
-use crate::tls::Certificate;
+use crate::tls::{Certificate, LinkTls, Reloadable};
 
 /// The event of a connection on the link port, or one that was dialled, that did not become a link.
 pub(super) const NO_LINK: &str = "no link";
@@ -29,7 +30,8 @@ pub(super) async fn serve(
     let peer = stream.peer_addr().map_or_else(|error| error.to_string(), |address| address.to_string());
     let lines = Lines::new(shared.limits.link_line_bytes);
     let link = link.at(peer.clone());
-    let mut task = LinkTask { shared, link, handshake, lines, out: Vec::new(), sent: 0 };
+    let certificates = shared.encryption.links.as_ref().map(Reloadable::subscribe);
+    let mut task = LinkTask { shared, link, handshake, certificates, lines, out: Vec::new(), sent: 0 };
     let end = match task.identify(&stream) {
         Ok(()) => {
             let Err(end) = task.converse(&mut stream).await;
@@ -76,6 +78,8 @@ struct LinkTask {
     link: Link,
     /// Held until the link is up.
     handshake: Option<(Seat, Lost)>,
+    /// What decides whom this node accepts, as read last; `None` for a link that is not encrypted.
+    certificates: Option<watch::Receiver<Arc<LinkTls>>>,
     lines: Lines,
     out: Vec<u8>,
     sent: usize,
@@ -87,9 +91,18 @@ type Never = std::convert::Infallible;
 impl LinkTask {
     /// Looks at whom the certificate of the other side names, where it had to show one.
     fn identify(&mut self, stream: &Stream) -> Result<(), LinkEnd> {
-        let Some(certificate) = stream.peer_certificate() else { return Ok(()) };
+        // They may have been read again since the handshake began.
+        self.verify(stream)?;
+        let Some([certificate, ..]) = stream.peer_certificates() else { return Ok(()) };
         let certificate = Certificate::parse(certificate).map_err(LinkEnd::Framing)?;
         self.link.certify(&lock(&self.shared).node, certificate.names)
+    }
+
+    /// Checks what the other side has shown by the certificates that this node has read last.
+    fn verify(&mut self, stream: &Stream) -> Result<(), LinkEnd> {
+        let Some(certificates) = &mut self.certificates else { return Ok(()) };
+        let chain = stream.peer_certificates().unwrap_or_default();
+        certificates.borrow_and_update().verify(chain, self.link.side()).map_err(LinkEnd::NoLongerCertified)
     }
 
     async fn converse(&mut self, stream: &mut Stream) -> Result<Never, LinkEnd> {
@@ -115,6 +128,7 @@ impl LinkTask {
                 biased;
                 () = stop.cancelled(), if !is_stopping => {}
                 () = lost(&mut self.handshake), if self.handshake.is_some() => return Err(LinkEnd::Crowded),
+                () = reloaded(&mut self.certificates) => self.verify(stream)?,
                 done = exchange(stream, Some(self.lines.room()), &self.out[self.sent..]) => {
                     let done = done.map_err(connection)?;
                     self.sent += done.written.unwrap_or_default();
@@ -138,7 +152,7 @@ impl LinkTask {
         if self.sent == self.out.len() {
             self.out.clear();
             self.sent = 0;
-            let result = self.link.transmit(node, now, &mut self.out);
+            let result = self.link.transmit(node, now, clock(), &mut self.out);
             if enabled!(Level::DEBUG) {
                 log_lines(name(node, self.link.neighbour()), &self.out);
             }
@@ -149,7 +163,7 @@ impl LinkTask {
 
     /// Takes the lines that have come, with the node locked once for all of them.
     fn receive(&mut self) -> Result<(), LinkEnd> {
-        let now = self.shared.now();
+        let (now, clock) = (self.shared.now(), clock());
         let memory_is_full = self.shared.memory.is_full();
         let mut store = lock(&self.shared);
         let node = &mut store.node;
@@ -165,13 +179,24 @@ impl LinkTask {
                 result = Err(LinkEnd::MemoryFull);
                 break;
             }
-            match self.link.receive(node, line, now) {
+            match self.link.receive(node, line, now, clock) {
                 Ok(None | Some(LinkEvent::Update(Outcome::Stale))) => {}
                 Ok(Some(LinkEvent::Update(Outcome::Fresh))) => grown = true,
                 Ok(Some(LinkEvent::BulkOver)) => {
                     info!(neighbour = name(node, self.link.neighbour()), "bulk sync over");
                     // Another neighbour may have its turn.
                     grown = true;
+                }
+                Ok(Some(LinkEvent::ClocksDiffer(by))) => {
+                    let neighbour = name(node, self.link.neighbour());
+                    warn!(
+                        neighbour,
+                        "clocks differ: the neighbour's is {by} this node's, so one of them is wrong"
+                    );
+                }
+                Ok(Some(LinkEvent::ClocksAgree(by))) => {
+                    let neighbour = name(node, self.link.neighbour());
+                    info!(neighbour, "clocks agree again: the neighbour's is {by} this node's");
                 }
                 Ok(Some(LinkEvent::Unacceptable)) => {
                     let neighbour = name(node, self.link.neighbour());
@@ -234,6 +259,15 @@ impl LinkTask {
 async fn lost(handshake: &mut Option<(Seat, Lost)>) {
     match handshake {
         Some((_, lost)) => lost.wait().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until this node has read its certificates again: for ever, where there are none.
+async fn reloaded(certificates: &mut Option<watch::Receiver<Arc<LinkTls>>>) {
+    match certificates {
+        // The sender lives as long as the node.
+        Some(certificates) => drop(certificates.changed().await),
         None => std::future::pending().await,
     }
 }

@@ -30,6 +30,9 @@ pub(super) fn text(status: &Status) -> String {
         "Memory beyond which new client ids are refused",
         status.memory_limit_bytes,
     );
+    metrics.gauge("removed_clients", "Clients that were ever removed", status.removed_clients as u64);
+    let limit = status.removed_clients_limit as u64;
+    metrics.gauge("removed_clients_limit", "Clients that may be removed", limit);
     metrics.gauge("sequence", "Last sequence of the change log", status.sequence);
     metrics.gauge("client_connections", "Connections of clients", status.connections as u64);
     metrics.counter("client_connections_refused", "Connections beyond the limit", status.connections_refused);
@@ -56,7 +59,18 @@ pub(super) fn text(status: &Status) -> String {
     let neighbours = &status.neighbours;
     metrics.gauges("link_up", "Whether there is a link", neighbours, |neighbour| u64::from(neighbour.linked));
     metrics.gauges("link_lag_sequences", "Sequences not yet said", neighbours, |neighbour| neighbour.lag);
-    metrics.round_trips(neighbours);
+    metrics.seconds(
+        "link_round_trip_seconds",
+        "How long the latest heartbeats took, there and back",
+        neighbours,
+        |neighbour| neighbour.round_trip_seconds,
+    );
+    metrics.seconds(
+        "link_clock_ahead_seconds",
+        "How far the wall clock of a neighbour is ahead",
+        neighbours,
+        |neighbour| neighbour.clock_ahead_seconds,
+    );
     metrics.counter(
         "link_connections_refused",
         "Connections on the link port that were no link",
@@ -128,19 +142,21 @@ impl Metrics {
         self.labelled(name, help, "neighbour", values);
     }
 
-    /// Of each neighbour that is known to answer.
-    fn round_trips(&mut self, neighbours: &[Neighbour]) {
+    /// A gauge of each neighbour that has a value.
+    fn seconds(
+        &mut self,
+        name: &str,
+        help: &str,
+        neighbours: &[Neighbour],
+        value: impl Fn(&Neighbour) -> Option<f64>,
+    ) {
         let family = Family::<Vec<(&str, String)>, Gauge<f64, AtomicU64>>::default();
         for neighbour in neighbours {
-            if let Some(seconds) = neighbour.round_trip_seconds {
+            if let Some(seconds) = value(neighbour) {
                 family.get_or_create(&vec![("neighbour", neighbour.name.clone())]).set(seconds);
             }
         }
-        self.0.register(
-            "link_round_trip_seconds",
-            "How long the latest heartbeats took, there and back",
-            family,
-        );
+        self.0.register(name, help, family);
     }
 
     /// A gauge with a label.

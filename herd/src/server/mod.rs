@@ -15,6 +15,7 @@ mod link;
 mod memory;
 mod metrics;
 mod new_ids;
+mod removal;
 mod repeats;
 mod seats;
 mod status;
@@ -23,6 +24,7 @@ mod tick;
 mod turns;
 mod workers;
 
+pub use removal::AdminToken;
 pub use store::{Durability, Store};
 
 use std::io;
@@ -74,11 +76,13 @@ pub struct Server {
     admin: Option<Listener>,
 }
 
-/// The admin port.
+/// The port for operators.
 #[derive(Clone, Debug)]
 pub struct Admin {
     /// Where it listens: on loopback.
     pub address: SocketAddr,
+    /// What allows to remove clients; `None` if nothing does.
+    pub token: Option<AdminToken>,
     /// The names of hosts by which it may be asked, besides IP addresses and `localhost`.
     pub hosts: Vec<String>,
 }
@@ -149,6 +153,8 @@ struct Shared {
     /// How large answers of the Places service are: the largest of late, in bytes.
     places_bytes: AtomicUsize,
     encryption: Arc<Encryption>,
+    /// What allows to remove clients on the admin port.
+    admin_token: Option<AdminToken>,
     /// Connections on the link port that did not become links, and were not of a neighbour that has another one.
     links_refused: AtomicU64,
     next_link: AtomicU64,
@@ -183,8 +189,10 @@ impl Server {
         if encryption.links.is_none() && !net::is_this_machine(member.link) {
             return Err(StartError::LinkNotLoopback(member.link));
         }
-        let admin_hosts = admin.as_ref().map_or_else(Vec::new, |admin| admin.hosts.clone());
-        let admin = admin.map(|admin| admin.address);
+        let (admin, admin_token, admin_hosts) = match admin {
+            Some(Admin { address, token, hosts }) => (Some(address), token, hosts),
+            None => (None, None, Vec::new()),
+        };
         if let Some(outside) = admin.filter(|address| !net::is_this_machine(*address)) {
             return Err(StartError::AdminNotLoopback(outside));
         }
@@ -220,6 +228,7 @@ impl Server {
             places,
             places_bytes: AtomicUsize::new(0),
             encryption,
+            admin_token,
             links_refused: AtomicU64::new(0),
             next_link: AtomicU64::new(0),
             started: Instant::now(),

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::memory::resident;
 use super::{Shared, lock};
-use crate::node::{ClientCounters, LinkCounters};
+use crate::node::{ClientCounters, ClockDifference, LinkCounters};
 
 /// A moment of a node. Counts are since its start.
 #[derive(Clone, Debug, Serialize)]
@@ -29,6 +29,9 @@ pub(super) struct Status {
     /// Memory that the process has resident, and how much it may have; 0 where that is not known.
     pub(super) memory_bytes: u64,
     pub(super) memory_limit_bytes: u64,
+    /// Clients that were removed, whether they have reported again or not, and up to how many this node removes more.
+    pub(super) removed_clients: usize,
+    pub(super) removed_clients_limit: usize,
     pub(super) sequence: u64,
     pub(super) connections: usize,
     pub(super) connections_refused: u64,
@@ -57,6 +60,8 @@ pub(super) struct Neighbour {
     pub(super) lag: u64,
     /// How long heartbeats take, there and back; none before the second has come.
     pub(super) round_trip_seconds: Option<f64>,
+    /// How far its wall clock is ahead of this node's; none before the second heartbeat has come.
+    pub(super) clock_ahead_seconds: Option<f64>,
 }
 
 impl Status {
@@ -72,6 +77,7 @@ impl Status {
                 linked: node.is_linked(id),
                 lag: node.lag(id),
                 round_trip_seconds: node.round_trip(id).map(|time| time.as_secs_f64()),
+                clock_ahead_seconds: node.clock_difference(id).map(ClockDifference::as_secs_f64),
             })
             .collect();
         let (durability, failure) = store.state();
@@ -87,6 +93,10 @@ impl Status {
         if shared.memory.is_full() {
             reasons.push("the memory of the process is full: new ids are refused".to_owned());
         }
+        reasons.extend(node.neighbours().filter_map(|(id, name)| {
+            let difference = node.too_large_clock_difference(id)?;
+            Some(format!("the clock of {name} is {difference} this node's"))
+        }));
         if shared.stop.is_cancelled() {
             reasons.push("the node is stopping".to_owned());
         }
@@ -102,6 +112,8 @@ impl Status {
             new_ids_refused: node.ids_refused(),
             memory_bytes: resident().unwrap_or_default(),
             memory_limit_bytes: shared.memory.bound().unwrap_or_default(),
+            removed_clients: node.table().ever_removed(),
+            removed_clients_limit: node.limits().removed_clients,
             sequence: node.table().head(),
             connections: shared.client_seats.taken(),
             connections_refused: shared.refused.load(Ordering::Relaxed),

@@ -271,7 +271,7 @@ mod tests {
         let names = ["Alford", "Bolden", "Hamilton", "Parker", "Powell"];
         let nodes = names.map(|name| {
             let folder = folder.clone();
-            thread::spawn(move || LinkTls::read(&Authority::open_or_init(&folder)?.ensure(name)?))
+            thread::spawn(move || LinkTls::read(&Authority::open_or_init(&folder)?.ensure(name)?, name))
         });
         let nodes = nodes.map(|node| node.join().unwrap().unwrap());
         for (dialling, from) in nodes.iter().zip(names) {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use humantime::format_rfc3339_seconds;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -21,6 +22,8 @@ pub struct Identity {
     pub(super) key: PrivateKeyDer<'static>,
     /// When the certificate ends.
     pub(super) expires: SystemTime,
+    /// The names that it is for.
+    names: Vec<String>,
     file: PathBuf,
 }
 
@@ -83,11 +86,22 @@ impl Identity {
     /// Reads a certificate and its key.
     ///
     /// # Errors
-    /// A file cannot be read, holds something else, or others can read the key.
+    /// A file cannot be read, holds something else, others can read the key, or the certificate is not valid now.
     pub fn read(cert: &Path, key: &Path) -> Result<Identity, TlsError> {
         let chain = read_certificates(cert)?;
-        let expires =
-            Certificate::parse(&chain[0]).map_err(|reason| TlsError::unusable(cert, reason))?.expires;
+        let parsed = Certificate::parse(&chain[0]).map_err(|reason| TlsError::unusable(cert, reason))?;
+        let Certificate { names, begins, expires, .. } = parsed;
+        let now = SystemTime::now();
+        if now > expires {
+            let ended = format_rfc3339_seconds(expires);
+            return Err(TlsError::unusable(cert, format!("the certificate ended at {ended}: make another")));
+        }
+        if now < begins {
+            let begins = format_rfc3339_seconds(begins);
+            let reason =
+                format!("the certificate is not valid before {begins}: is the clock of this machine right?");
+            return Err(TlsError::unusable(cert, reason));
+        }
         let metadata =
             std::fs::metadata(key).map_err(|error| TlsError::Read { file: key.to_owned(), error })?;
         let mode = metadata.permissions().mode() & 0o777;
@@ -97,7 +111,16 @@ impl Identity {
         }
         let parsed = PrivateKeyDer::from_pem_file(key);
         let key = parsed.map_err(|error| TlsError::item(key, "private key", error))?;
-        Ok(Identity { chain, key, expires, file: cert.to_owned() })
+        Ok(Identity { chain, key, expires, names, file: cert.to_owned() })
+    }
+
+    /// Checks that the certificate is that of `node`.
+    pub(super) fn check_name(&self, node: &str) -> Result<(), TlsError> {
+        if self.names.iter().any(|name| name == node) {
+            return Ok(());
+        }
+        let names = if self.names.is_empty() { "nobody".to_owned() } else { self.names.join(", ") };
+        Err(TlsError::unusable(&self.file, format!("the certificate is for {names}, not for {node}")))
     }
 
     /// For taking connections from those whom `clients` lets in.
@@ -110,6 +133,7 @@ impl Identity {
         Ok(config)
     }
 
+    /// The certificate cannot be used for that reason.
     pub(super) fn unusable(&self, reason: rustls::Error) -> TlsError {
         let reason = match reason {
             rustls::Error::InconsistentKeys(_) => "its key is another one's".to_owned(),

@@ -10,17 +10,23 @@ mod peer;
 
 pub use authority::{Authority, CertsError, NODE_DAYS};
 pub use identity::{Identity, TlsError};
-pub use peer::{Certificate, read_certificates};
+pub use peer::{Certificate, read_certificates, rejection};
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rustls::client::Resumption;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
+use crate::node::Side;
 use peer::OfTheAuthority;
 
 /// A certificate that ends so soon is worth a warning.
@@ -55,6 +61,9 @@ pub struct LinkTls {
     pub accepting: Arc<ServerConfig>,
     /// When the node's certificate ends.
     pub expires: SystemTime,
+    /// What decides who is let in, of those dialled and of those who dial.
+    dialled: Arc<OfTheAuthority>,
+    accepted: Arc<dyn ClientCertVerifier>,
 }
 
 /// How a node meets its clients.
@@ -66,12 +75,14 @@ pub struct ClientTls {
 }
 
 impl LinkTls {
-    /// Reads certificates and key of a node.
+    /// Reads certificates and key of the node `name`.
     ///
     /// # Errors
-    /// A file cannot be read or used, or does not fit the others.
-    pub fn read(files: &LinkFiles) -> Result<LinkTls, TlsError> {
+    /// A file cannot be read or used, or does not fit the others; or the certificate is not valid now, not for `name`, or not
+    /// signed by one of the authorities: then no neighbour would accept it.
+    pub fn read(files: &LinkFiles, name: &str) -> Result<LinkTls, TlsError> {
         let identity = Identity::read(&files.cert, &files.key)?;
+        identity.check_name(name)?;
         let mut roots = RootCertStore::empty();
         for certificate in read_certificates(&files.ca)? {
             roots.add(certificate).map_err(|error| TlsError::unusable(&files.ca, error))?;
@@ -79,20 +90,49 @@ impl LinkTls {
         let roots = Arc::new(roots);
         let provider = identity::provider();
         let clients = WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider));
-        let clients = clients.build().map_err(|error| TlsError::unusable(&files.ca, error))?;
-        let accepting = identity.accepting(clients)?;
-        let mut dialling = identity::tls_1_3(ClientConfig::builder_with_provider(Arc::clone(&provider)))
+        let accepted = clients.build().map_err(|error| TlsError::unusable(&files.ca, error))?;
+        let accepting = identity.accepting(Arc::clone(&accepted))?;
+        let dialled = Arc::new(OfTheAuthority::new(roots, Arc::clone(&provider)));
+        let mut dialling = identity::tls_1_3(ClientConfig::builder_with_provider(provider))
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(OfTheAuthority::new(roots, provider)))
+            .with_custom_certificate_verifier(Arc::clone(&dialled) as Arc<dyn ServerCertVerifier>)
             .with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())
             .map_err(|error| identity.unusable(error))?;
         // Each link shows its certificate anew, so that one that has ended is noticed.
         dialling.resumption = Resumption::disabled();
-        Ok(LinkTls {
+        let tls = LinkTls {
             dialling: Arc::new(dialling),
             accepting: Arc::new(accepting),
             expires: identity.expires,
-        })
+            dialled,
+            accepted,
+        };
+        for side in [Side::Dialled, Side::Accepted] {
+            tls.verify(&identity.chain, side).map_err(|reason| {
+                let reason = format!("{reason} (the authorities are those in {})", files.ca.display());
+                TlsError::unusable(&files.cert, reason)
+            })?;
+        }
+        Ok(tls)
+    }
+
+    /// Checks the certificates that the other side of a link has shown, its own one first, as the handshake does.
+    ///
+    /// # Errors
+    /// Why they are not accepted.
+    pub fn verify(&self, chain: &[CertificateDer<'_>], side: Side) -> Result<(), String> {
+        let Some((own, between)) = chain.split_first() else {
+            return Err("it shows no certificate".to_owned());
+        };
+        let now = UnixTime::now();
+        let verified = match side {
+            Side::Dialled => {
+                let anybody = ServerName::from(IpAddr::V4(Ipv4Addr::LOCALHOST));
+                self.dialled.verify_server_cert(own, between, &anybody, &[], now).map(drop)
+            }
+            Side::Accepted => self.accepted.verify_client_cert(own, between, now).map(drop),
+        };
+        verified.map_err(|error| rejection(&error).map_or_else(|| error.to_string(), str::to_owned))
     }
 }
 
@@ -100,7 +140,7 @@ impl ClientTls {
     /// Reads the certificate and the key.
     ///
     /// # Errors
-    /// A file cannot be read or used, or they do not fit each other.
+    /// A file cannot be read or used, they do not fit each other, or the certificate is not valid now.
     pub fn read(files: &ClientFiles) -> Result<ClientTls, TlsError> {
         let identity = Identity::read(&files.cert, &files.key)?;
         let accepting = identity.accepting(Arc::new(rustls::server::NoClientAuth))?;
@@ -127,7 +167,7 @@ impl Encryption {
 
 /// Something read from files, and read again when they have changed.
 pub struct Reloadable<T> {
-    current: RwLock<Arc<T>>,
+    current: watch::Sender<Arc<T>>,
     read: Box<dyn Fn() -> Result<T, TlsError> + Send + Sync>,
 }
 
@@ -139,12 +179,17 @@ impl<T> Reloadable<T> {
     pub fn new(
         read: impl Fn() -> Result<T, TlsError> + Send + Sync + 'static,
     ) -> Result<Reloadable<T>, TlsError> {
-        Ok(Reloadable { current: RwLock::new(Arc::new(read()?)), read: Box::new(read) })
+        Ok(Reloadable { current: watch::Sender::new(Arc::new(read()?)), read: Box::new(read) })
     }
 
     /// What was read last.
     pub fn get(&self) -> Arc<T> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.current.borrow())
+    }
+
+    /// What was read last, and whatever is read later.
+    pub fn subscribe(&self) -> watch::Receiver<Arc<T>> {
+        self.current.subscribe()
     }
 
     /// Reads it again.
@@ -153,7 +198,7 @@ impl<T> Reloadable<T> {
     /// As at first; what was read last stays then.
     pub fn reload(&self) -> Result<(), TlsError> {
         let fresh = Arc::new((self.read)()?);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        self.current.send_replace(fresh);
         Ok(())
     }
 }

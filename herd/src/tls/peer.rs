@@ -10,7 +10,7 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use x509_parser::extensions::GeneralName;
 
 use super::TlsError;
@@ -20,6 +20,8 @@ use super::TlsError;
 pub struct Certificate {
     /// The DNS names it was made out for, as they stand in it. A node's is the node's name.
     pub names: Vec<String>,
+    /// When it begins to be valid.
+    pub begins: SystemTime,
     /// When it ends.
     pub expires: SystemTime,
     /// Whether it may sign others.
@@ -36,7 +38,10 @@ impl Certificate {
             .map_err(|error| format!("no certificate: {error}"))?;
         let names = parsed.subject_alternative_name().ok().flatten();
         let names = names.iter().flat_map(|names| &names.value.general_names);
-        let end = u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or_default();
+        let time = |seconds| {
+            SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
+        };
+        let validity = parsed.validity();
         Ok(Certificate {
             names: names
                 .filter_map(|name| match name {
@@ -44,7 +49,8 @@ impl Certificate {
                     _ => None,
                 })
                 .collect(),
-            expires: SystemTime::UNIX_EPOCH + Duration::from_secs(end),
+            begins: time(validity.not_before.timestamp()),
+            expires: time(validity.not_after.timestamp()),
             is_authority: parsed.is_ca(),
         })
     }
@@ -62,6 +68,24 @@ pub fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Tl
         return Err(told(rustls::pki_types::pem::Error::NoItemsFound));
     }
     Ok(certificates)
+}
+
+/// Why a certificate is not accepted, in plain words; `None` if the error is not about that, or rare.
+pub fn rejection(error: &Error) -> Option<&'static str> {
+    let Error::InvalidCertificate(reason) = error else { return None };
+    match reason {
+        // The latter when another authority has the same name.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            Some("its certificate is not of this herd's authority")
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            Some("its certificate has ended")
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            Some("its certificate does not count yet: do the clocks differ?")
+        }
+        _ => None,
+    }
 }
 
 /// Takes whoever shows a certificate of the herd's authority. Whether it is the neighbour that was dialled is for the link

@@ -1,17 +1,18 @@
 //! What a node tells whoever looks after it.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::support::{DEADLINE, IAMAT, Node, herd, wait_until};
+use crate::support::{DEADLINE, IAMAT, Node, herd, log_of, wait_for_log, wait_until};
 
 /// The answer of a node's admin port: its first line, and its body.
 pub(crate) fn get(node: &Node, path: &str) -> (String, String) {
     request(node, &format!("GET {path} HTTP/1.0\r\n\r\n"))
 }
 
-/// The same for any request after which the node closes the connection.
-fn request(node: &Node, request: &str) -> (String, String) {
+/// The same of any request.
+pub(crate) fn request(node: &Node, request: &str) -> (String, String) {
     let mut stream = TcpStream::connect(node.admin.expect("an admin port")).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
@@ -143,4 +144,68 @@ fn clients_get_no_http_and_the_admin_port_stays_on_loopback() {
         .assert()
         .code(1)
         .stderr("error: the admin port listens on loopback only, such as 127.0.0.1: 0.0.0.0:0 is not\n");
+}
+
+#[test]
+fn clocks_that_differ_are_one_warning_a_metric_and_a_reason_not_to_be_ready() {
+    let log = log_of("clocks");
+    let args = ["--admin-address", "127.0.0.1:0", "--insecure-links", "--log-file", &log];
+    let node = Node::start_awaiting_with("Alford", "Parker", "clocks", &args);
+    let mut parker = Parker::link(&node);
+    // An hour behind.
+    parker.answer_heartbeats(4, -3600.0);
+    let (head, body) = get(&node, "/readyz");
+    assert_eq!(head, "HTTP/1.0 503 Service Unavailable");
+    let reason = body
+        .strip_prefix("the clock of Parker is 3600.")
+        .or(body.strip_prefix("the clock of Parker is 3599."));
+    assert!(reason.is_some_and(|rest| rest.ends_with(" s behind this node's\n")), "{body}");
+    assert!(get(&node, "/metrics").1.contains("\nherd_link_clock_ahead_seconds{neighbour=\"Parker\"} -3"));
+    parker.answer_heartbeats(3, 0.0);
+    assert_eq!(get(&node, "/readyz").1, "ready\n");
+    wait_for_log(&log, "clocks agree again", 1);
+    wait_for_log(&log, "clocks differ", 1);
+    assert_eq!(std::fs::read_to_string(&log).unwrap().matches("clocks differ").count(), 1);
+}
+
+/// A neighbour played by a test, on a link that is not encrypted.
+struct Parker {
+    link: BufReader<TcpStream>,
+}
+
+impl Parker {
+    /// Completes a link with a node that knows nothing.
+    fn link(node: &Node) -> Parker {
+        let mut link = TcpStream::connect(node.link).unwrap();
+        link.set_read_timeout(Some(DEADLINE)).unwrap();
+        let hello = "HELLO 5 Parker 0000000000000001 0000000000000001\nCURSOR 0000000000000000 0\n";
+        link.write_all(hello.as_bytes()).unwrap();
+        Parker { link: BufReader::new(link) }
+    }
+
+    /// Answers so many heartbeats, with a clock that is ahead by so many seconds. Returns when the node has taken them: it
+    /// echoes each in its next one.
+    fn answer_heartbeats(&mut self, beats: usize, ahead: f64) {
+        for _ in 0..beats {
+            let heard = self.next_heartbeat();
+            let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+            let clock = ((since_1970 + ahead) * 1e6) as u64;
+            let [sum, head, _, sent, ..] = &heard[..] else { panic!("{heard:?}") };
+            let alive = format!("ALIVE {sum} 0 {head} 1 {sent} {clock}\n");
+            self.link.get_mut().write_all(alive.as_bytes()).unwrap();
+        }
+        self.next_heartbeat();
+        self.next_heartbeat();
+    }
+
+    /// The operands of the next heartbeat.
+    fn next_heartbeat(&mut self) -> Vec<String> {
+        loop {
+            let mut line = String::new();
+            assert!(self.link.read_line(&mut line).unwrap() > 0, "the link has ended");
+            if let Some(operands) = line.trim_end().strip_prefix("ALIVE ") {
+                return operands.split(' ').map(str::to_owned).collect();
+            }
+        }
+    }
 }

@@ -22,13 +22,13 @@ use crate::support::{DEADLINE, IAMAT, Node, wait_for_log, wait_until};
 /// What a neighbour would say, with a location that is not true.
 const FORGED: &str = "AT Parker +0.000000000 kiwi +1+1 1520023934.918963997";
 
-fn names(files: &LinkFiles) -> [String; 6] {
+pub(crate) fn names(files: &LinkFiles) -> [String; 6] {
     let [ca, cert, key] = [&files.ca, &files.cert, &files.key].map(|file| file.display().to_string());
     ["--links-ca".to_owned(), ca, "--links-cert".to_owned(), cert, "--links-key".to_owned(), key]
 }
 
 /// Alford, whose neighbours Bolden and Parker would have to dial it.
-fn alford(test: &str, folder: &Path, files: &LinkFiles) -> Node {
+pub(crate) fn alford(test: &str, folder: &Path, files: &LinkFiles) -> Node {
     let herd = "name = \"three\"\n\
         [[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:3\"\nneighbours = [\"Bolden\", \"Parker\"]\n\
         [[node]]\nname = \"Bolden\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:1\"\nneighbours = [\"Alford\"]\n\
@@ -45,7 +45,7 @@ fn alford(test: &str, folder: &Path, files: &LinkFiles) -> Node {
 /// Says hello and something forged, in the name of a neighbour, and hears what comes.
 fn intrude(mut stream: impl Read + Write, name: &str) {
     let said = format!(
-        "HELLO 4 {name} 0000000000000001 0000000000000001\nCURSOR 0000000000000000 0\n{FORGED}\nUPTO 1\n"
+        "HELLO 5 {name} 0000000000000001 0000000000000001\nCURSOR 0000000000000000 0\n{FORGED}\nUPTO 1\n"
     );
     // It may be refused at any point.
     let _ = stream.write_all(said.as_bytes()).and_then(|()| stream.read_to_end(&mut Vec::new()));
@@ -104,7 +104,7 @@ fn certificate(folder: &Path, signer: Option<&Path>, end: SystemTime) -> LinkFil
     files
 }
 
-fn state(node: &Node) -> serde_json::Value {
+pub(crate) fn state(node: &Node) -> serde_json::Value {
     serde_json::from_str(&get(node, "/status").1).unwrap()
 }
 
@@ -157,7 +157,7 @@ fn forged_lines_between_nodes_mean_nothing_on_the_client_port() {
     let lines: String = (0..5000)
         .map(|number| {
             let skewed = format!("AT Parker +0.{number:09} kiwi{} +1+1 {number}.5\n", number % 100);
-            skewed + &format!("HELLO 4 Parker {number:016x} {number:016x}\n")
+            skewed + &format!("HELLO 5 Parker {number:016x} {number:016x}\n")
         })
         .collect();
     let copies: String = lines.lines().map(|line| format!("? {line}\n")).collect();

@@ -161,12 +161,12 @@ fn an_event_is_one_line_whatever_comes_on_the_link_port() {
         let log = log_of("link-lines", format);
         let args = ["--insecure-links", "--log-level", "debug", "--log-format", format, "--log-file", &log];
         let mut node = Node::start_awaiting_with("Alford", "Parker", "link-lines", &args);
-        let hello = b"HELLO 4 Parker 0000000000000001 0000000000000001\nCURSOR 0000000000000001 0\n";
+        let hello = b"HELLO 5 Parker 0000000000000001 0000000000000001\nCURSOR 0000000000000001 0\n";
         let mut connections = 0;
         for hostile in HOSTILE {
             for said in [
                 [hostile, b"\n"].concat(),
-                [b"HELLO 4 ", hostile, b" 0000000000000001 0000000000000001\n"].concat(),
+                [b"HELLO 5 ", hostile, b" 0000000000000001 0000000000000001\n"].concat(),
                 [b"BYE ", hostile, b"\n"].concat(),
                 [hello, &b"AT Mallory +0.000000000 "[..], hostile, b" +1+1 1\n", hostile, b"\n"].concat(),
                 [hello, &b"BYE "[..], hostile, b"\n"].concat(),

@@ -2,6 +2,7 @@
 
 mod admin;
 mod bad_input;
+mod certificates;
 mod journal;
 mod limits;
 mod links;
@@ -12,6 +13,7 @@ mod places_connections;
 mod places_faults;
 mod places_key;
 mod places_limits;
+mod removal;
 mod rivals;
 mod secrets;
 mod support;

@@ -270,13 +270,13 @@ fn a_forged_update_on_either_port_changes_nothing() {
     let mut link = TcpStream::connect(node.link).unwrap();
     link.set_read_timeout(Some(DEADLINE)).unwrap();
     link.write_all(
-        format!("HELLO 4 Mallory 0000000000000001 0000000000000001\n{forged}\nUPTO 1\n").as_bytes(),
+        format!("HELLO 5 Mallory 0000000000000001 0000000000000001\n{forged}\nUPTO 1\n").as_bytes(),
     )
     .unwrap();
     let mut said = String::new();
     link.read_to_string(&mut said).unwrap();
     assert!(
-        said.starts_with("HELLO 4 Alford ") && said.contains("BYE Mallory is no neighbour of Alford"),
+        said.starts_with("HELLO 5 Alford ") && said.contains("BYE Mallory is no neighbour of Alford"),
         "{said}"
     );
     assert_eq!(node.ask(b"WHATSAT kiwi 1 0"), "? WHATSAT kiwi 1 0\n");

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr};
 
 use crate::admin::get;
-use crate::support::{IAMAT, Node};
+use crate::support::{IAMAT, Node, log_of};
 use crate::upstream::{CANARY, Upstream, reply};
 
 const NOTHING: &str = "{\"status\":\"ZERO_RESULTS\",\"results\":[]}";
@@ -12,8 +12,7 @@ const NOTHING: &str = "{\"status\":\"ZERO_RESULTS\",\"results\":[]}";
 /// A node with these bounds that asks the service, and where it logs. Its bounds are by the day, so that no minute ends
 /// within a test.
 fn node(test: &str, limits: &str, upstream: &Upstream) -> (Node, String) {
-    let log = format!("{}/{test}.log", env!("CARGO_TARGET_TMPDIR"));
-    let _ = std::fs::remove_file(&log);
+    let log = log_of(test);
     let node = Node::start_with(test, &format!("{limits}\nplaces_retry = \"1ms\""), |command| {
         command.args(["--places", "google-legacy", "--places-url", &upstream.url, "--log-file", &log]);
         command.args(["--admin-address", "127.0.0.1:0"]).env("HERD_PLACES_KEY", CANARY)

@@ -12,8 +12,9 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::admin::get;
-use crate::support::{DEADLINE, IAMAT, Node};
+use crate::support::{DEADLINE, IAMAT, Node, log_of};
 use crate::upstream::{CANARY, Upstream, node, read_request, reply, reply_and_stay};
+use fixtures::checkout::{program, scratch};
 
 /// Nothing found, for either service.
 fn nothing(provider: &str) -> &'static str {
@@ -104,7 +105,7 @@ impl Authority {
         let mut params = CertificateParams::new([]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
-        let file = format!("{}/{test}-authority.pem", env!("CARGO_TARGET_TMPDIR"));
+        let file = scratch(test).join("authority.pem").display().to_string();
         std::fs::write(&file, params.self_signed(&key).unwrap().pem()).unwrap();
         Authority { issuer: Issuer::new(params, key), file }
     }
@@ -152,15 +153,14 @@ fn trusting(roots: Option<&str>) -> impl Fn(&mut Command) -> &mut Command + '_ {
 
 /// What a node that trusts `roots` answers to a question for `url`, what it logs, and what `herd places-check` says.
 fn over_tls(test: &str, url: &str, roots: Option<&str>) -> [String; 3] {
-    let log = format!("{}/{test}.log", env!("CARGO_TARGET_TMPDIR"));
-    let _ = std::fs::remove_file(&log);
+    let log = log_of(test);
     let places = ["--places", "google-legacy", "--places-url", url];
     let node = Node::start_with(test, "places_retry = \"1ms\"", |command| {
         trusting(roots)(command).args(places).args(["--log-file", &log]).env("HERD_PLACES_KEY", CANARY)
     });
     node.ask(IAMAT.as_bytes());
     let told = node.ask(b"WHATSAT kiwi 1 5\n");
-    let mut check = Command::new(assert_cmd::cargo::cargo_bin!("herd"));
+    let mut check = Command::new(program("herd"));
     let check = trusting(roots)(&mut check).arg("places-check").args(places).env("HERD_PLACES_KEY", CANARY);
     let output = check.output().unwrap();
     let checked = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();

@@ -1,7 +1,7 @@
 //! A Places service that repeats the API key in whatever it says: nothing that a node writes holds it.
 
 use crate::admin::get;
-use crate::support::{IAMAT, Node};
+use crate::support::{IAMAT, Node, herd};
 use crate::upstream::{CANARY, Upstream, node, reply};
 
 /// The key as a service may write it, and what is left of it.
@@ -112,7 +112,7 @@ fn the_status_and_the_metrics_do_not_hold_the_key() {
 fn places_check_does_not_say_the_key() {
     for (provider, status, body) in answers(CANARY) {
         let upstream = Upstream::start(move |stream| reply(stream, status, &body));
-        let mut check = assert_cmd::Command::new(assert_cmd::cargo::cargo_bin!("herd"));
+        let mut check = herd("places-check-key");
         check.args(["places-check", "--places", provider, "--places-url", &upstream.url]);
         let output = check.env("HERD_PLACES_KEY", CANARY).output().unwrap();
         let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();

@@ -7,6 +7,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::{Node, wait_until};
+use fixtures::checkout::scratch;
 
 fn mode(path: &str) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -16,8 +17,7 @@ fn mode(path: &str) -> u32 {
 fn a_log_is_readable_by_its_owner_and_by_the_group_if_the_folder_is() {
     for (folder_mode, log_mode) in [(0o700, 0o600), (0o755, 0o640), (0o750, 0o640), (0o705, 0o600)] {
         let test = format!("log-mode-{folder_mode:o}");
-        let folder = format!("{}/{test}", env!("CARGO_TARGET_TMPDIR"));
-        let _ = fs::remove_dir_all(&folder);
+        let folder = scratch(&test).join("logs").display().to_string();
         fs::create_dir_all(&folder).unwrap();
         fs::set_permissions(&folder, Permissions::from_mode(folder_mode)).unwrap();
         let log = format!("{folder}/log");

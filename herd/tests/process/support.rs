@@ -8,7 +8,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fixtures::checkout::{program, scratch};
+use fixtures::checkout::program;
+pub(crate) use fixtures::checkout::scratch;
 
 /// Longer than anything takes here: a test that waits so long has failed.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);

@@ -1,9 +1,10 @@
-//! `tap`: the AT lines that a node's links carry, as they come. From its log, since links are encrypted.
+//! `tap`: the updates that a node's links carry, as they come. From its log, since links are encrypted.
 
 use std::io::{self, ErrorKind, Write};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use herd::message::Update;
 use serde_json::Value;
 
 use super::logs::log_of;
@@ -34,7 +35,7 @@ pub fn run(node: &str) -> Result<()> {
         while let Some(line) = log.next_line().context("cannot read a log")? {
             let Some(carried) = carried(&String::from_utf8_lossy(line)) else { continue };
             silent_since = None;
-            if carried.line.starts_with("AT ") {
+            if Update::is_like(carried.line.as_bytes()) {
                 let text = format!("{:4} {} {}\n", carried.direction, carried.neighbour, carried.line);
                 match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
                     Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
 use herd::message::{Lines, Piece};
@@ -114,8 +114,10 @@ impl Watcher {
         let stream: Box<dyn Connection> = match files {
             None => Box::new(stream),
             Some(files) => {
-                let session =
-                    ClientConnection::new(LinkTls::read(files)?.dialling, ServerName::from(address.ip()))?;
+                let session = ClientConnection::new(
+                    LinkTls::read(files, name)?.dialling,
+                    ServerName::from(address.ip()),
+                )?;
                 Box::new(StreamOwned::new(session, stream))
             }
         };
@@ -143,7 +145,9 @@ impl Watcher {
             }
             let Some(Heart { node, link, started }) = &mut self.link else { bail!("no link") };
             while let Some(Piece::Line(line)) = lines.next_line() {
-                if link.receive(node, line, started.elapsed())? == Some(LinkEvent::Synced) {
+                if link.receive(node, line, started.elapsed(), SystemTime::now().into())?
+                    == Some(LinkEvent::Synced)
+                {
                     return Ok(());
                 }
             }
@@ -154,7 +158,7 @@ impl Watcher {
     fn beat(&mut self) -> Result<()> {
         if let Some(Heart { node, link, started }) = &mut self.link {
             let mut out = Vec::new();
-            link.transmit(node, started.elapsed(), &mut out)?;
+            link.transmit(node, started.elapsed(), SystemTime::now().into(), &mut out)?;
             self.stream.write_all(&out)?;
         }
         Ok(())

@@ -12,7 +12,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<String> {
         let Some(client) = client_of(op) else { continue };
         let before = said.entry((op.node, client)).or_default();
         let Some((answered, _)) = op.answer else { continue };
-        let now = op.update();
+        let now = op.told();
         for (at, update) in before.iter().filter(|(at, _)| *at < op.invoked) {
             let went_back = now.is_none_or(|(_, now)| !update.is_superseded_by(&now));
             if went_back && !facts.forgot(op.node, *at, answered) {

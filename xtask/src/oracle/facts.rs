@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::history::{History, Keeps, What};
+use super::history::{History, Keeps, REMOVE, What};
 use super::update::Update;
 
 /// What the invariants ask about.
@@ -26,6 +26,8 @@ pub(super) struct Op<'a> {
     pub(super) node: usize,
     pub(super) line: &'a str,
     pub(super) invoked: u64,
+    /// How often its client had been removed, as far as the node knew.
+    pub(super) removals: u32,
     /// When it was answered, and what with.
     pub(super) answer: Option<(u64, &'a str)>,
 }
@@ -53,10 +55,26 @@ impl<'a> Op<'a> {
         self.line.strip_prefix("IAMAT ")
     }
 
-    /// The update that it was answered with, and when.
+    /// The client that is to be removed, if it is that.
+    pub(super) fn removal(&self) -> Option<&'a str> {
+        self.line.strip_prefix(REMOVE)
+    }
+
+    /// The update that it was answered with, and when. Clients see no number of removals: it is the node's.
     pub(super) fn update(&self) -> Option<(u64, Update<'a>)> {
         let (at, answer) = self.answer?;
-        Some((at, Update::parse(answer)?))
+        let update = Update::parse(answer)?;
+        Some((at, Update { removals: update.removals.max(self.removals), ..update }))
+    }
+
+    /// What the node knew of the client, as the answer tells, and when: an update, or that it was removed.
+    pub(super) fn told(&self) -> Option<(u64, Update<'a>)> {
+        let removed = || {
+            let (at, line) = self.answer.filter(|_| self.removals > 0)?;
+            let client = self.line.split(' ').nth(1)?;
+            Some((at, Update { line, client, removals: self.removals, report: None }))
+        };
+        self.update().or_else(removed)
     }
 }
 
@@ -89,7 +107,12 @@ impl<'a> Facts<'a> {
             match &event.what {
                 What::Invoke { op, node, line } => {
                     ops.insert(*op, self.ops.len());
-                    self.ops.push(Op { node: *node, line, invoked: event.at, answer: None });
+                    self.ops.push(Op { node: *node, line, invoked: event.at, removals: 0, answer: None });
+                }
+                What::Removals { op, removals } => {
+                    if let Some(op) = ops.get(op) {
+                        self.ops[*op].removals = *removals;
+                    }
                 }
                 What::Ok { op, answer } => {
                     if let Some(op) = ops.get(op) {
@@ -136,9 +159,9 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Every acknowledged report: the operation, when it was acknowledged, and the update.
+    /// Every acknowledged report and removal: the operation, when it was acknowledged, and the update.
     pub(super) fn acknowledged(&self) -> impl Iterator<Item = (&Op<'a>, u64, Update<'a>)> {
-        self.ops.iter().filter(|op| op.report().is_some()).filter_map(|op| {
+        self.ops.iter().filter(|op| op.report().or(op.removal()).is_some()).filter_map(|op| {
             let (at, update) = op.update()?;
             Some((op, at, update))
         })

@@ -9,6 +9,9 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+/// What an operator says to have a client removed.
+pub const REMOVE: &str = "REMOVE ";
+
 /// A whole run. As a file: one JSON object a line, the setting first, then the events, then the endings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
@@ -84,7 +87,8 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum What {
-    /// A client says a line: an IAMAT, or a WHATSAT with a bound of 0.
+    /// A client says a line: an IAMAT, or a WHATSAT with a bound of 0. Or an operator does: [`REMOVE`] and a client, answered by
+    /// `REMOVED`, the number of removals and the client; or by `?` where that is not known.
     Invoke {
         /// Numbers the operations.
         op: u64,
@@ -99,6 +103,14 @@ pub enum What {
         op: u64,
         /// The answer's first line.
         answer: String,
+    },
+    /// So often had the client that an operation is about been removed, as far as its node knew. Noted if that is not 0. Only
+    /// simulations see that, and only they remove clients.
+    Removals {
+        /// Which operation.
+        op: u64,
+        /// How often.
+        removals: u32,
     },
     /// It will not be answered: whether it took effect is not known.
     Info {
@@ -210,15 +222,15 @@ pub enum Keeps {
 /// What a node was like in the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ending {
-    /// All it knows: AT lines, sorted.
+    /// All it knows: AT lines, and those of clients that were removed; sorted.
     pub lines: Vec<String>,
     /// Those of them that it would not know after a restart, though it has a disk. Only simulations look.
     pub not_on_disk: Vec<String>,
-    /// AT lines that it said on its links, in all of its lives.
+    /// Updates that it said on its links, in all of its lives.
     pub said: u64,
-    /// AT lines that it heard and that were no news, in all of its lives.
+    /// Updates that it heard and that were no news, in all of its lives.
     pub stale: u64,
-    /// AT lines that it said after the herd had had its time to settle.
+    /// Updates that it said after the herd had had its time to settle.
     pub said_at_rest: u64,
     /// The most memory that it took.
     pub memory: u64,

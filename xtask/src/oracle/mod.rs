@@ -1,6 +1,7 @@
 //! Says whether what happened to a herd was right: a history goes in, a verdict comes out.
 //!
-//! Histories come from the simulator and from real processes alike. One file an invariant:
+//! Histories come from the simulator and from real processes alike. One file an invariant. In all of them, an update is a report or the
+//! removal of a client, and a removal supersedes every report that a node took before it had heard of the removal.
 //!
 //! | | invariant | file |
 //! |---|---|---|
@@ -36,7 +37,7 @@ mod update;
 #[cfg(test)]
 mod tests;
 
-pub use history::{Durability, Ending, Event, History, Keeps, Setting, Source, What};
+pub use history::{Durability, Ending, Event, History, Keeps, REMOVE, Setting, Source, What};
 pub use update::Update;
 
 use std::any::Any;

@@ -1,4 +1,4 @@
-//! I5: who asks at the node that acknowledged an update is told that one, or a later one.
+//! I5: who asks at the node that acknowledged an update is told that one, or a later one: nothing, where it was a removal.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<String> {
         let Some(acknowledged) = client_of(op).and_then(|client| acknowledged.get(&(op.node, client))) else {
             continue;
         };
-        let told = op.update();
+        let told = op.told();
         for (said, _, update) in acknowledged.iter().filter(|(_, at, _)| *at < op.invoked) {
             let is_told = told.is_some_and(|(_, told)| update.is_superseded_by(&told));
             // The node may have ended while its answer was under way.

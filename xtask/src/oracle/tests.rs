@@ -1,5 +1,7 @@
 //! Small histories, each right, and each with one thing wrong that exactly one invariant must find.
 
+mod removals;
+
 use super::*;
 
 /// Two linked nodes and one update: reported at A, read at both.

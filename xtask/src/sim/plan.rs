@@ -7,7 +7,7 @@ use fastrand::Rng;
 use herd::node::Limits;
 
 use crate::graphs::Graph;
-use crate::oracle::{Durability, Keeps};
+use crate::oracle::{Durability, Keeps, REMOVE};
 
 /// A whole run.
 #[derive(Clone, Debug)]
@@ -66,7 +66,7 @@ pub enum FaultKind {
     Disk(usize),
 }
 
-/// A line of a client's.
+/// A line of a client's, or of an operator's.
 #[derive(Clone, Debug)]
 pub struct Op {
     /// When.
@@ -96,6 +96,12 @@ pub const WIDE: usize = 128 * 1024;
 
 /// Faults begin and clients talk for at least so long.
 const BUSY: Duration = Duration::from_millis(3_000);
+
+/// Removals are drawn from other numbers than all else.
+const REMOVALS: u64 = 0x5EED_0FF0;
+
+/// A report from the future is ahead by so many seconds: less than nodes accept.
+const FUTURE: u64 = 20 * 60 * 60;
 
 /// By so many milliseconds a client's clock is wrong at most.
 const CLOCKS: u64 = 200;
@@ -136,6 +142,7 @@ impl Plan {
         if rng.bool() {
             plan.bulk_sync = rng.usize(..8);
         }
+        plan.draw_removals(&mut Rng::with_seed(seed ^ REMOVALS));
         plan
     }
 
@@ -199,6 +206,34 @@ impl Plan {
         }
     }
 
+    /// In some runs operators remove clients, often because a node with a wrong clock has taken a report from the future. Drawn from
+    /// numbers of its own, so that it changes nothing else of a seed.
+    fn draw_removals(&mut self, rng: &mut Rng) {
+        if rng.u8(..3) > 0 {
+            return;
+        }
+        for _ in 0..rng.usize(1..=4) {
+            let Some(client) =
+                self.ops[rng.usize(..self.ops.len())].line.split(' ').nth(1).map(str::to_owned)
+            else {
+                continue;
+            };
+            let at = Duration::from_millis(rng.u64(..self.end.as_millis() as u64));
+            if rng.bool() {
+                let at = at.saturating_sub(Duration::from_millis(rng.u64(..1_000)));
+                let line = format!("IAMAT {client} {} {}", place(rng), EPOCH + FUTURE + rng.u64(..100));
+                self.ops.push(Op { at, node: rng.usize(..self.nodes), line });
+            }
+            self.ops.push(Op { at, node: rng.usize(..self.nodes), line: format!("{REMOVE}{client}") });
+            // At another node at the same time, or again soon.
+            if rng.u8(..3) == 0 {
+                let at = at + Duration::from_millis(rng.u64(..300));
+                self.ops.push(Op { at, node: rng.usize(..self.nodes), line: format!("{REMOVE}{client}") });
+            }
+        }
+        self.ops.sort_by_key(|op| op.at);
+    }
+
     fn draw_ops(&mut self, rng: &mut Rng) {
         let clients = rng.usize(2..12);
         // Some herds hear mostly at one node.
@@ -235,6 +270,13 @@ impl Plan {
 
 fn place(rng: &mut Rng) -> String {
     format!("+{}.{:03}-{}.{:03}", rng.u8(..90), rng.u16(..1000), rng.u8(..180), rng.u16(..1000))
+}
+
+impl Op {
+    /// Whether it is an operator's.
+    pub fn is_removal(&self) -> bool {
+        self.line.starts_with(REMOVE)
+    }
 }
 
 impl FaultKind {

@@ -6,11 +6,11 @@ use std::time::Duration;
 use fastrand::Rng;
 use herd::journal::{Journal, Snapshot};
 use herd::message::{ClientId, Lines, Time};
-use herd::node::{Limits, Link, Lives, NeighbourId, Node, Record};
+use herd::node::{Answer, Limits, Link, Lives, NeighbourId, Node, Record};
 
 use super::disk::{SimDisk, SimFile};
 use super::plan::EPOCH;
-use crate::oracle::{Durability, Update};
+use crate::oracle::{Durability, REMOVE, Update};
 
 /// A machine: what outlives its processes, and the process that runs on it.
 #[derive(Debug)]
@@ -32,9 +32,9 @@ pub(super) struct Machine {
     pub(super) stale: u64,
     /// The most bytes that it held for one link.
     pub(super) memory: usize,
-    /// Which AT line each sequence of each epoch was given to.
+    /// Which update each sequence of each epoch was given to.
     pub(super) sequences: BTreeMap<(u64, u64), String>,
-    /// When it learned each AT line first, in microseconds.
+    /// When it learned each update first, in microseconds.
     pub(super) learned: BTreeMap<String, u64>,
     /// What its last process knew.
     pub(super) last_known: Vec<String>,
@@ -139,7 +139,7 @@ impl Machine {
     pub(super) fn knows(&self, update: &Update<'_>) -> bool {
         let known = self.process.as_ref().and_then(|process| {
             let client = ClientId::parse(update.client.as_bytes())?;
-            process.node.table().get(client).map(Record::line)
+            process.node.table().get_even_removed(client).map(Record::line)
         });
         let known = known.and_then(|line| std::str::from_utf8(line).ok()).and_then(Update::parse);
         known.is_some_and(|known| update.is_superseded_by(&known))
@@ -178,6 +178,28 @@ fn lines_of(node: &Node) -> Vec<String> {
 }
 
 impl Process {
+    /// How often the client that a line is about has been removed.
+    pub(super) fn removals(&self, line: &str) -> u32 {
+        let client = line.split(' ').nth(1).and_then(|client| ClientId::parse(client.as_bytes()));
+        let record = client.and_then(|client| self.node.table().get_even_removed(client));
+        record.map_or(0, Record::removals)
+    }
+
+    /// Does what an operator or a client says. Returns the answer's first line.
+    pub(super) fn answer(&mut self, line: &str, now: Time) -> String {
+        let removal = line.strip_prefix(REMOVE).and_then(|client| ClientId::parse(client.as_bytes()));
+        let Some(client) = removal else {
+            let mut out = Vec::new();
+            let answered = self.node.answer(line.as_bytes(), now, &mut out);
+            debug_assert_eq!(answered, Answer::Written);
+            return String::from_utf8_lossy(&out).lines().next().unwrap_or_default().to_owned();
+        };
+        match self.node.remove(client) {
+            Ok(removals) => format!("REMOVED {removals} {}", &line[REMOVE.len()..]),
+            Err(error) => format!("? {error}"),
+        }
+    }
+
     /// Whether its disk has failed, and it goes on without.
     pub(super) fn is_degraded(&self) -> bool {
         self.journal.as_ref().is_some_and(|journal| journal.failure().is_some())

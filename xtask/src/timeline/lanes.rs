@@ -88,7 +88,8 @@ impl<'a> Lanes<'a> {
                     close(lanes.links.entry((*node, *neighbour)).or_default(), at, reason);
                 }
                 What::Converged { since } => lanes.settling.push(Span { from: *since, until: at, label: "" }),
-                What::Usage { .. }
+                What::Removals { .. }
+                | What::Usage { .. }
                 | What::SequenceReused { .. }
                 | What::LastCopyLost { .. }
                 | What::Panic { .. } => {}

@@ -37,7 +37,8 @@ impl Clients {
         let id = |op: &Op| op.line.split(' ').nth(1).map(str::to_owned);
         let ids: BTreeSet<String> = plan.ops.iter().filter_map(id).collect();
         Clients {
-            ops: plan.ops.clone(),
+            // An operator would need the admin port, which has no place on this network.
+            ops: plan.ops.iter().filter(|op| !op.is_removal()).cloned().collect(),
             nodes: machines.iter().map(|machine| machine.name.clone()).collect(),
             ids: ids.into_iter().collect(),
             next: Cell::new(0),

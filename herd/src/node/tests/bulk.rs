@@ -17,7 +17,7 @@ fn teach(pupil: &mut Node, teacher: &Node) {
     let lines: Vec<Vec<u8>> =
         teacher.table().changes_after(0).map(|(_, record)| record.line().to_vec()).collect();
     for line in lines {
-        pupil.table.apply(&At::parse(&line).unwrap(), Source::Journal);
+        pupil.table.apply(&Update::parse(&line).unwrap(), Source::Journal);
     }
 }
 
@@ -206,7 +206,7 @@ fn answers_and_sums_that_nobody_asked_for_end_the_link() {
         let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
         let mut wire = Wire::between(&alford, &parker, 1, START);
         wire.settle([&mut alford, &mut parker], START);
-        let end = wire.ends[0].receive(&mut alford, line.as_bytes(), START);
+        let end = wire.ends[0].receive(&mut alford, line.as_bytes(), START, NOW);
         assert!(matches!(end, Err(LinkEnd::Framing(_))), "{end:?}");
     }
 }

@@ -1,8 +1,6 @@
-//! Clients, and what their reports bring about.
+//! Clients, operators, and what they bring about.
 
 use std::time::Duration;
-
-use herd::node::Answer;
 
 use super::disk_io::DISK;
 use super::{Event, World, micros};
@@ -26,12 +24,12 @@ impl World<'_> {
             }
             return;
         };
-        let mut out = Vec::new();
-        let head = process.node.table().head();
-        let answered = process.node.answer(line.as_bytes(), now, &mut out);
-        debug_assert_eq!(answered, Answer::Written);
-        let answer = String::from_utf8_lossy(&out).lines().next().unwrap_or_default().to_owned();
+        let (head, removals) = (process.node.table().head(), process.removals(&line));
+        let answer = process.answer(&line, now);
         let sequence = process.node.table().head();
+        if removals > 0 {
+            self.note(What::Removals { op, removals });
+        }
         self.changed(node, head);
         if self.plan.durability == Durability::Always && self.process(node).settled() < sequence {
             self.process(node).promised.push_back(Promised { sequence, op, answer });

@@ -72,7 +72,7 @@ impl World<'_> {
 
     /// Lets an end look after its link: says what is due, and when to be woken again.
     pub(super) fn wake(&mut self, machine: usize, wire: u64) {
-        let now = self.now;
+        let (now, clock) = (self.now, self.machines[machine].clock(self.now));
         loop {
             let Machine { process, memory, .. } = &mut self.machines[machine];
             let process = process.as_mut().expect("a process that wakes");
@@ -81,7 +81,7 @@ impl World<'_> {
             if result.is_ok() && end.sent == end.out.len() {
                 end.out.clear();
                 end.sent = 0;
-                result = end.link.transmit(&mut process.node, now, &mut end.out);
+                result = end.link.transmit(&mut process.node, now, clock, &mut end.out);
                 self.messages += u64::from(!end.out.is_empty());
                 *memory = (*memory).max(end.out.len());
             }
@@ -174,7 +174,7 @@ impl World<'_> {
 
     /// Takes bytes from a neighbour, as many lines of them as are whole.
     pub(super) fn take(&mut self, machine: usize, wire: u64, bytes: &[u8]) {
-        let now = self.now;
+        let (now, clock) = (self.now, self.machines[machine].clock(self.now));
         let process = self.process(machine);
         let head = process.node.table().head();
         let Some(end) = process.ends.get_mut(&wire) else { return };
@@ -185,7 +185,7 @@ impl World<'_> {
                 result = Err(LinkEnd::Framing("a line too long for a link".to_owned()));
                 break;
             };
-            match end.link.receive(&mut process.node, line, now) {
+            match end.link.receive(&mut process.node, line, now, clock) {
                 Ok(Some(LinkEvent::Up { .. })) => up = true,
                 Ok(
                     None
@@ -193,6 +193,8 @@ impl World<'_> {
                         LinkEvent::Update(Outcome::Fresh | Outcome::Stale)
                         | LinkEvent::Synced
                         | LinkEvent::BulkOver
+                        | LinkEvent::ClocksDiffer(_)
+                        | LinkEvent::ClocksAgree(_)
                         | LinkEvent::Unacceptable,
                     ),
                 ) => {}
