@@ -87,6 +87,12 @@ impl Table {
         self.find(client, self.hash(client)).map(|record| self.records.get(record))
     }
 
+    /// The same, with the sequence in which this node learned it.
+    pub fn get_with_sequence(&self, client: ClientId<'_>) -> Option<(u64, &Record)> {
+        let record = self.find(client, self.hash(client))?;
+        Some((self.log.latest(record), self.records.get(record)))
+    }
+
     /// How many clients are known.
     pub fn len(&self) -> usize {
         self.index.len()

@@ -3,32 +3,56 @@
 use std::collections::VecDeque;
 use std::future::Future;
 
+use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Answers in order: what can be sent, then those that still wait for the Places service, each followed by
-/// the answers to the lines behind it.
+use super::store::Settled;
+
+/// Answers in order: what can be sent, then those that still wait for the Places service or for the disk, each followed
+/// by the answers to the lines behind it.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     sendable: Vec<u8>,
     sent: usize,
     waiting: VecDeque<Waiting>,
+    /// How many of them wait for the Places service.
+    fetching: usize,
 }
 
 #[derive(Debug)]
 pub(super) struct Waiting {
-    places: AbortOnDropHandle<Vec<u8>>,
+    until: Until,
     behind: Vec<u8>,
 }
 
-/// The answers being fetched, to wait for.
+/// What is waited for.
+#[derive(Debug)]
+enum Until {
+    /// An answer of the Places service, which comes first.
+    Fetched(AbortOnDropHandle<Vec<u8>>),
+    /// The disk has everything up to a sequence.
+    Settled(u64, watch::Receiver<Settled>),
+}
+
+/// The disk fails, and nothing is answered meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refused;
+
+/// The answers that wait, to wait for them.
 pub(super) struct Fetching<'a>(&'a mut VecDeque<Waiting>);
 
 impl Fetching<'_> {
     /// Waits for the first of them, for ever when there is none. Dropping the future loses nothing.
-    pub(super) async fn first(self) -> Vec<u8> {
-        match self.0.front_mut() {
+    pub(super) async fn first(self) -> Result<Vec<u8>, Refused> {
+        match self.0.front_mut().map(|first| &mut first.until) {
             // A task that panicked has said so in the log; its client gets an empty answer and goes on.
-            Some(first) => (&mut first.places).await.unwrap_or_default(),
+            Some(Until::Fetched(places)) => Ok(places.await.unwrap_or_default()),
+            Some(Until::Settled(sequence, settled)) => {
+                let is_over = |now: &Settled| now.refuses || now.upto >= *sequence;
+                // The sender lives as long as the node.
+                let refuses = settled.wait_for(is_over).await.is_ok_and(|now| now.refuses);
+                if refuses { Err(Refused) } else { Ok(Vec::new()) }
+            }
             None => std::future::pending().await,
         }
     }
@@ -36,6 +60,9 @@ impl Fetching<'_> {
 
 /// Bytes sent that may stay in the sending buffer, and the size to which an empty one is shrunk.
 const KEPT: usize = 64 * 1024;
+
+/// With so many waits, answers wait together instead of one batch after the other.
+const WAITS: usize = 16;
 
 impl Answers {
     /// Where the next answer is appended to.
@@ -49,12 +76,39 @@ impl Answers {
     /// Adds an answer that is being fetched. Nobody waits for it any more when the client goes away.
     pub(super) fn fetch(&mut self, answer: impl Future<Output = Vec<u8>> + Send + 'static) {
         let places = AbortOnDropHandle::new(tokio::spawn(answer));
-        self.waiting.push_back(Waiting { places, behind: Vec::new() });
+        self.waiting.push_back(Waiting { until: Until::Fetched(places), behind: Vec::new() });
+        self.fetching += 1;
     }
 
-    /// Answers being fetched, or waiting behind one that is.
+    /// Has the bytes of the [next](Self::next) answer from `start` on, and everything after them, wait until the disk has
+    /// `sequence`. Answers of one `batch` wait together.
+    pub(super) fn hold(
+        &mut self,
+        start: usize,
+        sequence: u64,
+        batch: &mut bool,
+        settled: &watch::Sender<Settled>,
+    ) {
+        let is_many = self.waiting.len() >= WAITS;
+        if let Some(Waiting { until: Until::Settled(held, _), .. }) = self.waiting.back_mut()
+            && (*batch || is_many)
+        {
+            *held = sequence.max(*held);
+            return;
+        }
+        *batch = true;
+        let behind = self.next().split_off(start);
+        self.waiting.push_back(Waiting { until: Until::Settled(sequence, settled.subscribe()), behind });
+    }
+
+    /// Answers being fetched.
     pub(super) fn fetching(&self) -> usize {
-        self.waiting.len()
+        self.fetching
+    }
+
+    /// Whether there are answers that wait.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// What can be sent now, and what is being fetched.
@@ -62,9 +116,10 @@ impl Answers {
         (&self.sendable[self.sent..], Fetching(&mut self.waiting))
     }
 
-    /// Makes sendable the first answer that was being fetched, and those behind it.
+    /// Makes sendable the first answer that was waiting, and those behind it.
     pub(super) fn fetched(&mut self, answer: &[u8]) {
         if let Some(first) = self.waiting.pop_front() {
+            self.fetching -= usize::from(matches!(first.until, Until::Fetched(_)));
             self.sendable.extend_from_slice(answer);
             self.sendable.extend_from_slice(&first.behind);
         }

@@ -11,9 +11,8 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tracing::{Level, debug, enabled};
 
 use super::accept::Seat;
-use super::answers::Answers;
+use super::answers::{Answers, Refused};
 use super::linger::linger;
-use super::store::Promise;
 use super::{Shared, clock, lock};
 use crate::message::{Lines, Piece, Time};
 use crate::net::{self, Exchanged, Stream, Tcp, exchange};
@@ -70,6 +69,9 @@ enum End {
     AtOnce(&'static str),
 }
 
+/// The reason of a node that is to answer nothing while its disk fails.
+const REFUSED: &str = "what it said cannot be kept on disk";
+
 /// What is still taken from a client.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Input {
@@ -118,9 +120,8 @@ impl Client {
         let mut stopping = pin!(stop.cancelled());
         let mut alarm = pin!(sleep_until(self.deadline().0));
         loop {
-            let promise = self.answer_lines();
-            if promise != Promise::Now && !self.shared.keeps(promise).await {
-                return Ok(End::AtOnce("what it said cannot be kept on disk"));
+            if self.answer_lines() == Err(Refused) {
+                return Ok(End::AtOnce(REFUSED));
             }
             match self.input {
                 Input::Ended if self.answers.is_empty() => return Ok(End::Closed),
@@ -140,23 +141,27 @@ impl Client {
                     }
                     alarm.as_mut().reset(deadline);
                 }
-                answer = fetching.first() => self.take_places(&answer),
+                answer = fetching.first() => match answer {
+                    Ok(answer) => self.take_places(&answer),
+                    Err(Refused) => return Ok(End::AtOnce(REFUSED)),
+                },
                 done = exchange(stream, room, sendable) => self.note(done?),
             }
         }
     }
 
-    /// Answers the lines that have come, as far as the limits allow, and says when the answers may be sent. The store is
-    /// locked once for all of them.
-    fn answer_lines(&mut self) -> Promise {
+    /// Answers the lines that have come, as far as the limits allow. The store is locked once for all of them.
+    fn answer_lines(&mut self) -> Result<(), Refused> {
         let was_owed = !self.answers.sendable().is_empty();
-        let mut answered = false;
-        let mut promise = Promise::Now;
+        let (mut answered, mut held) = (false, false);
         if !self.is_held_up()
             && let Some(mut piece) = self.lines.next_line()
         {
             let mut store = lock(&self.shared);
-            let head = store.node.table().head();
+            let (head, settled) = (store.node.table().head(), store.settled());
+            if settled.refuses {
+                return Err(Refused);
+            }
             loop {
                 answered = true;
                 match piece {
@@ -167,6 +172,7 @@ impl Client {
                         self.peer,
                         line,
                         self.received,
+                        (settled.upto, &mut held),
                     ),
                     Piece::TooLong(line) => {
                         let shown = &line[..line.len().min(self.shared.limits.echo_bytes)];
@@ -185,9 +191,10 @@ impl Client {
                     None => break,
                 }
             }
-            promise = self.shared.record(&mut store);
-            if store.node.table().head() != head {
-                self.shared.announce_growth();
+            let has_grown = store.node.table().head() != head;
+            drop(store);
+            if has_grown {
+                self.shared.note_growth();
             }
         }
         let now = Instant::now();
@@ -200,7 +207,7 @@ impl Client {
         if !was_owed && !self.answers.sendable().is_empty() {
             self.taken = now;
         }
-        promise
+        Ok(())
     }
 
     /// Whether lines that have come must wait.
@@ -259,8 +266,8 @@ impl Client {
         let limits = &self.shared.limits;
         if !self.answers.sendable().is_empty() {
             (self.taken + limits.unread_stall, "answers not read")
-        } else if self.answers.fetching() > 0 {
-            // Waiting for places is not the client's fault, and has a bound of its own.
+        } else if self.answers.is_waiting() {
+            // Waiting for places or for the disk is not the client's fault. Places have a bound of their own.
             (Instant::now() + limits.idle_client, "idle")
         } else if let Some(begun) = self.begun {
             (begun + limits.unfinished_line, "line not finished")
@@ -278,6 +285,7 @@ fn answer_line(
     peer: SocketAddr,
     line: &[u8],
     received: Time,
+    (settled, held): (u64, &mut bool),
 ) {
     let logged = enabled!(Level::DEBUG);
     if logged {
@@ -285,13 +293,21 @@ fn answer_line(
     }
     let out = answers.next();
     let start = out.len();
-    match node.answer(line, received, out) {
+    let (answer, sequence) = node.answer(line, received, out);
+    let may_be_lost = sequence > settled;
+    match answer {
         Answer::Written => {
             if logged {
                 debug!(%peer, line = %out[start..].trim_ascii_end().escape_ascii(), "answered");
             }
         }
-        Answer::Places { at, query } => answers.fetch(look_around(Arc::clone(shared), peer, at, query)),
+        Answer::Places { .. } => {}
+    }
+    if may_be_lost {
+        answers.hold(start, sequence, held, &shared.settled);
+    }
+    if let Answer::Places { at, query } = answer {
+        answers.fetch(look_around(Arc::clone(shared), peer, at, query));
     }
 }
 

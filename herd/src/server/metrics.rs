@@ -59,6 +59,9 @@ pub(super) fn text(status: &Status) -> String {
     );
     let degraded = u64::from(status.durability == "degraded");
     metrics.gauge("durability_degraded", "Whether the disk fails", degraded);
+    let stalled = u64::from(status.durability == "stalled");
+    metrics.gauge("durability_stalled", "Whether the disk does not answer", stalled);
+    metrics.seconds("disk_wait_seconds", "How long the disk has been waited for", status.disk_wait_seconds);
     metrics.gauge("journal_size_bytes", "Length of the journal", status.journal_bytes);
     metrics.counter("places_requests", "Requests to the Places service", status.places_requests);
     metrics.counter("places_joined", "Questions that shared a request", status.places_joined);
@@ -71,6 +74,12 @@ impl Metrics {
     fn gauge(&mut self, name: &str, help: &str, value: u64) {
         let gauge: Gauge = Gauge::default();
         gauge.set(value.cast_signed());
+        self.0.register(name, help, gauge);
+    }
+
+    fn seconds(&mut self, name: &str, help: &str, value: f64) {
+        let gauge = Gauge::<f64, AtomicU64>::default();
+        gauge.set(value);
         self.0.register(name, help, gauge);
     }
 

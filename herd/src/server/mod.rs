@@ -9,6 +9,7 @@ mod admin;
 mod answers;
 mod client;
 mod dial;
+mod disk_wait;
 mod keeper;
 mod linger;
 mod link;
@@ -37,8 +38,9 @@ use crate::net::{self, Listener};
 use crate::node::{Limits, LinkId};
 use crate::places::Places;
 use crate::tls::Encryption;
+use disk_wait::DiskWaits;
 use keeper::Keeper;
-use store::Promise;
+use store::Settled;
 use workers::Workers;
 
 /// A stop has four steps, each by this long after its start. First, places that were asked for are given up.
@@ -108,10 +110,11 @@ struct Shared {
     store: Mutex<Store>,
     /// Wakes the links when the change log has grown. Costs next to nothing when none of them waits for that.
     log_growth: Notify,
-    /// Wakes whoever keeps the journal.
+    /// Wakes the journal's thread.
     keeper: Keeper,
-    /// Up to which sequence nobody waits for the disk any more.
-    synced: watch::Sender<u64>,
+    disk_waits: DiskWaits,
+    /// What need not wait for the disk any more.
+    settled: watch::Sender<Settled>,
     /// Ticks when a link has come or gone.
     link_change: watch::Sender<()>,
     /// Clients connected.
@@ -167,13 +170,14 @@ impl Server {
             Some(address) => Some(listen("admin", address).await?),
             None => None,
         };
-        let (keeper, wakes) = Keeper::new();
+        let (keeper, ears) = Keeper::new();
         let shared = Arc::new(Shared {
             limits: store.node.limits().clone(),
-            synced: watch::Sender::new(store.settled()),
+            settled: watch::Sender::new(store.settled()),
             store: Mutex::new(store),
             log_growth: Notify::new(),
             keeper,
+            disk_waits: DiskWaits::default(),
             link_change: watch::Sender::new(()),
             clients: AtomicUsize::new(0),
             refused: AtomicU64::new(0),
@@ -189,8 +193,9 @@ impl Server {
             conversations: TaskTracker::new(),
             tasks: TaskTracker::new(),
         });
-        if lock(&shared).durability != Durability::Off {
-            wakes.keep(Arc::clone(&shared)).map_err(StartError::Threads)?;
+        let journal = lock(&shared).take_journal();
+        if let Some(journal) = journal {
+            keeper::start(Arc::clone(&shared), journal, ears).map_err(StartError::Threads)?;
         }
         Ok(Server { shared, member: member.clone(), clients, links, admin })
     }
@@ -220,6 +225,9 @@ impl Server {
         if let Some(admin) = admin {
             // Not waited for: whoever looks has to take what there is when the node stops.
             tokio::spawn(admin::serve(Arc::clone(&shared), admin));
+        }
+        if lock(&shared).durability != Durability::Off {
+            tokio::spawn(disk_wait::report(Arc::clone(&shared)));
         }
         shared.tasks.spawn(accept::links(Arc::clone(&shared), links));
         shared.tasks.spawn(accept::clients(Arc::clone(&shared), clients));
@@ -251,27 +259,18 @@ impl Shared {
         all_closed
     }
 
-    /// Hands what has changed to the disk, and says when it may be told.
-    fn record(&self, store: &mut Store) -> Promise {
-        store.record();
-        let promise = store.promise();
-        if let Promise::OnceSynced(_) = promise {
-            self.keeper.ask_for_sync();
+    /// Notes that clients have changed the table. Links say what is new as soon as it need not wait for the disk.
+    fn note_growth(&self) {
+        self.keeper.wake();
+        if self.settled.borrow().upto == u64::MAX {
+            self.announce_growth();
         }
-        promise
     }
 
-    /// Waits until what was promised may be told. Returns whether it may.
-    async fn keeps(&self, promise: Promise) -> bool {
-        match promise {
-            Promise::Now => true,
-            Promise::Never => false,
-            Promise::OnceSynced(sequence) => {
-                // The sender lives as long as the node.
-                let _ = self.synced.subscribe().wait_for(|synced| *synced >= sequence).await;
-                lock(self).promise() != Promise::Never
-            }
-        }
+    /// Tells clients and links what need not wait for the disk any more.
+    fn settle(&self, settled: Settled) {
+        self.settled.send_if_modified(|known| std::mem::replace(known, settled) != settled);
+        self.announce_growth();
     }
 
     /// Monotonic time, as the links count it.
