@@ -72,6 +72,7 @@ fn stat(file: &Path) -> Result<()> {
         replayed.cursors.iter().map(|(neighbour, of)| (neighbour, cursor(of))).collect();
     let stat = serde_json::json!({
         "node": replayed.node,
+        "format": replayed.format,
         "epoch": replayed.epoch.map(|epoch| format!("{epoch:016x}")),
         "clients": known.table().len(),
         "updates": replayed.size.updates,

@@ -191,7 +191,7 @@ impl Reader<'_> {
             self.note(at, Fault::NoHeader);
         }
         let Some(number) = number else { return self.replayed.format != Some(FORMAT) };
-        let Some(missing) = number.checked_sub(self.replayed.lines + 1) else { return false };
+        let Some(missing) = number.checked_sub(self.replayed.lines.saturating_add(1)) else { return false };
         self.replayed.lines = number;
         if missing > self.unreadable && at.line > 1 {
             self.note(at, Fault::Missing(missing - self.unreadable));
@@ -238,7 +238,8 @@ impl Reader<'_> {
         let replayed = &mut self.replayed;
         // Only a torn end is no worse than a process that was killed.
         replayed.is_damaged |= fault != Fault::Unreadable || at.line == 1;
-        replayed.damaged_lines += if let Fault::Missing(lines) = fault { lines } else { 1 };
+        let lines = if let Fault::Missing(lines) = fault { lines } else { 1 };
+        replayed.damaged_lines = replayed.damaged_lines.saturating_add(lines);
         if replayed.damage.len() < LISTED {
             replayed.damage.push(Damage { fault, ..at });
         }

@@ -145,7 +145,7 @@ impl Default for Limits {
             places_body_bytes: 1024 * 1024,
             places_depth: 64,
             journal_bytes: 64 * 1024 * 1024,
-            journal_batch_bytes: 1024 * 1024,
+            journal_batch_bytes: 256 * 1024,
             disk_patience: Duration::from_secs(1),
             heartbeat: Duration::from_millis(500),
             link_silence: Duration::from_millis(2500),

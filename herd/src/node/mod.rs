@@ -176,7 +176,7 @@ impl Node {
     }
 
     /// The last sequence that links may say.
-    fn last_to_say(&self) -> u64 {
+    pub(crate) fn last_to_say(&self) -> u64 {
         self.withheld_after.min(self.table.head())
     }
 

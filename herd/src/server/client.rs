@@ -194,7 +194,7 @@ impl Client {
             let has_grown = store.node.table().head() != head;
             drop(store);
             if has_grown {
-                self.shared.note_growth();
+                self.shared.note_growth(settled);
             }
         }
         let now = Instant::now();

@@ -259,10 +259,11 @@ impl Shared {
         all_closed
     }
 
-    /// Notes that clients have changed the table. Links say what is new as soon as it need not wait for the disk.
-    fn note_growth(&self) {
+    /// Notes that clients have changed the table, when this was `settled`. Links say what is new as soon as it need not
+    /// wait for the disk.
+    fn note_growth(&self, settled: Settled) {
         self.keeper.wake();
-        if self.settled.borrow().upto == u64::MAX {
+        if settled.upto == u64::MAX {
             self.announce_growth();
         }
     }

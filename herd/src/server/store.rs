@@ -174,3 +174,51 @@ impl Store {
 fn report_failure(reason: &str) {
     error!(reason, "durability: degraded, nothing is kept on disk until it works again");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Time;
+    use crate::node::{Limits, Lives};
+
+    /// A store that knows nine clients, of which five have been written and three synced.
+    fn store(durability: Durability, strict: bool, failure: Option<&str>) -> Store {
+        let mut node = Node::new("Alford", &[], Limits::default(), Lives { epoch: 1, incarnation: 1 });
+        for client in 0..9 {
+            let line = format!("IAMAT client-{client} +1+1 1");
+            node.answer(line.as_bytes(), Time { seconds: 1, nanoseconds: 0 }, &mut Vec::new());
+        }
+        let mut store = Store { durability, strict, ..Store::in_memory(node) };
+        let failure = failure.map(str::to_owned);
+        store.note(Standing { written: 5, synced: 3, failure, ..Standing::default() });
+        store
+    }
+
+    #[test]
+    fn neither_clients_nor_links_are_told_what_may_be_lost() {
+        let told = |store: &Store| (store.settled().upto, store.node.last_to_say());
+        assert_eq!(told(&store(Durability::Off, false, None)), (u64::MAX, 9));
+        assert_eq!(told(&store(Durability::Everysec, false, None)), (5, 5));
+        assert_eq!(told(&store(Durability::Always, false, None)), (3, 3));
+        assert_eq!(told(&store(Durability::Always, true, Some("full"))), (u64::MAX, 9));
+    }
+
+    #[test]
+    fn nothing_is_answered_while_a_strict_node_s_disk_fails_nor_after_the_end() {
+        let refuses = |store: &Store| store.settled().refuses;
+        assert!(!refuses(&store(Durability::Always, false, Some("full"))));
+        assert!(!refuses(&store(Durability::Always, true, None)));
+        assert!(refuses(&store(Durability::Always, true, Some("full"))));
+        let mut closed = store(Durability::Everysec, false, None);
+        closed.note(Standing { closed: true, ..closed.standing.clone() });
+        assert!(refuses(&closed));
+    }
+
+    #[test]
+    fn the_state_is_told_with_what_the_disk_said() {
+        assert_eq!(store(Durability::Off, false, None).state(), ("memory", None));
+        assert_eq!(store(Durability::Everysec, false, None).state(), ("everysec", None));
+        assert_eq!(store(Durability::Always, false, None).state(), ("always", None));
+        assert_eq!(store(Durability::Always, false, Some("full")).state(), ("degraded", Some("full")));
+    }
+}

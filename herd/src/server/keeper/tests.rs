@@ -202,6 +202,30 @@ async fn a_sync_of_everysec_that_hangs_delays_no_answer_and_shows() {
 }
 
 #[tokio::test]
+async fn an_operation_that_fails_is_a_failure_until_a_new_journal_is_on_disk() {
+    for (durability, operation) in WAITS.into_iter().chain([(Durability::Everysec, "fsync")]) {
+        let pair = Pair::start("fails", durability).await;
+        pair.gate.fail(Some(operation));
+        let mut client = Client::of(pair.alford.client).await;
+        assert!(client.ask("IAMAT kiwi +1+1 1\n").await.starts_with("AT Alford "));
+        let is_degraded = async || pair.get("/status").await.contains(r#""durability":"degraded""#);
+        eventually(is_degraded).await;
+        assert!(pair.get("/readyz").await.contains("the disk fails: the gate says so"));
+        // Nobody waits for a disk that does not work.
+        assert!(client.ask("IAMAT fig +1+1 1\n").await.starts_with("AT Alford "));
+        pair.knows(pair.parker.client, "fig").await;
+        pair.gate.fail(None);
+        eventually(async || !is_degraded().await).await;
+        assert!(client.ask("IAMAT pear +1+1 1\n").await.starts_with("AT Alford "));
+        let journal = std::fs::read_to_string(pair.folder.join("journal")).unwrap();
+        assert!(["kiwi", "fig", "pear"].iter().all(|client| journal.contains(client)), "{journal}");
+        // What the old file lacks has been told in an epoch that it does not know.
+        assert!(journal.contains(" EPOCH 0000000000000002\n"), "{journal}");
+        pair.end().await;
+    }
+}
+
+#[tokio::test]
 async fn a_node_stops_while_its_disk_hangs() {
     for (durability, operation) in WAITS {
         let mut pair = Pair::start("stops", durability).await;

@@ -14,6 +14,8 @@ pub(super) struct Gate(Arc<(Mutex<State>, Condvar)>);
 struct State {
     /// The operation that does not return.
     closed: Option<&'static str>,
+    /// The operation that fails.
+    failing: Option<&'static str>,
     waiting: usize,
 }
 
@@ -27,18 +29,24 @@ impl Gate {
         self.0.1.notify_all();
     }
 
+    /// Has an operation fail from now on, or none.
+    pub(super) fn fail(&self, operation: Option<&'static str>) {
+        self.state().failing = operation;
+    }
+
     /// Whether a thread waits until it is opened.
     pub(super) fn is_waited_at(&self) -> bool {
         self.state().waiting > 0
     }
 
-    fn pass(&self, operation: &'static str) {
+    fn pass(&self, operation: &'static str) -> io::Result<()> {
         let mut state = self.state();
         state.waiting += 1;
         while state.closed == Some(operation) {
             state = self.0.1.wait(state).unwrap();
         }
         state.waiting -= 1;
+        if state.failing == Some(operation) { Err(io::Error::other("the gate says so")) } else { Ok(()) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -98,12 +106,12 @@ impl Disk for GatedDisk {
 
 impl Log for GatedLog {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.gate.pass("write");
+        self.gate.pass("write")?;
         self.file.append(bytes)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.gate.pass("fsync");
+        self.gate.pass("fsync")?;
         self.file.sync()
     }
 
