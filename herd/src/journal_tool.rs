@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
-use herd::journal::{Line, Replayed, read};
-use herd::message::Update;
+use herd::journal::{Replayed, replay};
+use herd::node::{Cursor, Limits, Lives, Node};
 
 /// What to do with a journal.
 #[derive(Debug, Subcommand)]
@@ -54,10 +54,12 @@ fn verify(file: &Path) -> Result<()> {
     let (_, replayed) = look_at(file)?;
     let (name, lines) = (file.display(), replayed.damaged_lines);
     for damage in &replayed.damage {
-        print(&format!("{name}:{}: damaged, at byte {}\n", damage.line, damage.offset))?;
+        print(&format!("{name}: {damage}\n"))?;
     }
-    if replayed.is_damaged() || !replayed.has_header {
-        bail!("{name}: {lines} damaged lines: a node would skip them, and ask its neighbours for everything");
+    if replayed.is_damaged {
+        bail!(
+            "{name}: damaged, {lines} lines: a node would keep what can be read, and ask its neighbours for everything"
+        );
     }
     if replayed.is_torn() {
         bail!("{name}: its last lines are torn, {lines} of them: a node would cut them off");
@@ -68,14 +70,18 @@ fn verify(file: &Path) -> Result<()> {
 
 fn stat(file: &Path) -> Result<()> {
     let (known, replayed) = look_at(file)?;
+    let cursor = |cursor: &Cursor| format!("{:016x} {}", cursor.epoch, cursor.sequence);
+    let cursors: BTreeMap<&String, String> =
+        replayed.cursors.iter().map(|(neighbour, of)| (neighbour, cursor(of))).collect();
     let stat = serde_json::json!({
-        "node": known.node,
+        "node": replayed.node,
+        "format": replayed.format,
         "epoch": replayed.epoch.map(|epoch| format!("{epoch:016x}")),
-        "clients": known.lines.values().filter(|(_, line)| !line.starts_with(b"REMOVED ")).count(),
+        "clients": known.table().len(),
         "updates": replayed.size.updates,
         "bytes": replayed.size.bytes,
-        "last_sequence": known.last,
-        "cursors": known.cursors,
+        "last_sequence": known.table().head(),
+        "cursors": cursors,
         "damaged_lines": replayed.damaged_lines,
         "closed": replayed.closed,
     });
@@ -84,45 +90,17 @@ fn stat(file: &Path) -> Result<()> {
 
 fn dump(file: &Path) -> Result<()> {
     let (known, _) = look_at(file)?;
-    let mut lines: Vec<&(u64, Vec<u8>)> = known.lines.values().collect();
-    lines.sort();
     let mut out = BufWriter::new(io::stdout().lock());
-    let written =
-        lines.iter().try_for_each(|(_, line)| writeln!(out, "{}", line.escape_ascii())).and(out.flush());
+    let mut lines = known.table().changes_after(0).map(|(_, record)| record.line().escape_ascii());
+    let written = lines.try_for_each(|line| writeln!(out, "{line}")).and_then(|()| out.flush());
     ignore_closed_pipe(written)
 }
 
-/// What the lines of a journal say.
-#[derive(Debug, Default)]
-struct Known {
-    node: String,
-    /// By client: the latest sequence and update.
-    lines: BTreeMap<Vec<u8>, (u64, Vec<u8>)>,
-    cursors: BTreeMap<String, String>,
-    last: u64,
-}
-
-fn look_at(file: &Path) -> Result<(Known, Replayed)> {
+/// What a node would know that starts with a journal, and what it would find wrong with it.
+fn look_at(file: &Path) -> Result<(Node, Replayed)> {
     let reader = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
-    let mut known = Known::default();
-    let replayed = read(BufReader::new(reader), |line| {
-        match line {
-            Line::Journal { node, .. } => node.clone_into(&mut known.node),
-            Line::Update { sequence, at } => {
-                if let Some(update) = Update::parse(at) {
-                    known.lines.insert(update.client.as_bytes().to_vec(), (sequence, at.to_vec()));
-                }
-                known.last = sequence;
-            }
-            Line::Cursor { neighbour, cursor } => {
-                known
-                    .cursors
-                    .insert(neighbour.to_owned(), format!("{:016x} {}", cursor.epoch, cursor.sequence));
-            }
-            Line::Epoch(_) | Line::Boot(_) | Line::Closed => {}
-        }
-        Ok(true)
-    });
+    let mut known = Node::new("", &[], Limits::default(), Lives { epoch: 1, incarnation: 1 });
+    let replayed = replay(BufReader::new(reader), &mut known, None);
     Ok((known, replayed.with_context(|| format!("cannot read {}", file.display()))?))
 }
 

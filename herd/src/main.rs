@@ -122,8 +122,13 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
         None => Store::in_memory(node),
         Some(Storage { folder, durability, strict }) => {
             let fresh_epoch = || getrandom::u64().expect("the system gave random numbers before");
-            let store = Store::open(node, folder, *durability, *strict, fresh_epoch)
-                .with_context(|| format!("cannot use the data folder {}", folder.display()));
+            let (path, durability, strict) = (folder.clone(), *durability, *strict);
+            // In a thread, so that a node whose disk hangs can be stopped.
+            let opening = tokio::task::spawn_blocking(move || {
+                Store::open(node, &path, durability, strict, fresh_epoch)
+            });
+            let Some(opened) = stop.run_until_cancelled(opening).await else { return Ok(()) };
+            let store = opened?.with_context(|| format!("cannot use the data folder {}", folder.display()));
             cli.given.blame(&["data_dir"], store)?
         }
     };

@@ -293,7 +293,7 @@ fn a_journal_is_looked_at_without_being_changed() {
 
     std::fs::write(&file, journal.replace("plum", "plug")).unwrap();
     let output = herd().args(["journal", "verify", &file]).assert().code(1).get_output().clone();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{file}:3: damaged, at byte 58\n"));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{file}: line 3 is damaged, at byte 58\n"));
     assert!(String::from_utf8(output.stderr).unwrap().contains("ask its neighbours for everything"));
     std::fs::write(&file, &journal[..journal.len() - 1]).unwrap();
     let output = herd().args(["journal", "verify", &file]).assert().code(1).get_output().clone();

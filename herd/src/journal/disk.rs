@@ -34,23 +34,30 @@ pub trait Disk {
     /// The disk fails.
     fn read(&mut self) -> io::Result<Option<Box<dyn BufRead + '_>>>;
 
-    /// Opens the journal for appending, an empty one if there is none.
+    /// Opens the journal for appending.
     ///
     /// # Errors
-    /// The disk fails.
+    /// There is no journal, or the disk fails.
     fn log(&mut self) -> io::Result<Self::Log>;
 
-    /// An empty file beside the journal.
+    /// An empty file beside the journal, the only one.
     ///
     /// # Errors
     /// The disk fails.
     fn draft(&mut self) -> io::Result<Self::Log>;
 
-    /// Makes a draft the journal, at once and for good. The draft has been synced.
+    /// Renames the draft, so that it takes the journal's place. The draft has been synced. A machine that stops before
+    /// the names are [synced](Self::sync_names) may come back with either file.
     ///
     /// # Errors
     /// The disk fails. The journal is one of the two.
-    fn install(&mut self, draft: Self::Log) -> io::Result<Self::Log>;
+    fn install(&mut self) -> io::Result<()>;
+
+    /// Waits until the names of the files are on disk.
+    ///
+    /// # Errors
+    /// The disk fails. What was renamed since the last call may be undone.
+    fn sync_names(&mut self) -> io::Result<()>;
 
     /// Keeps the present journal aside when it is replaced, for somebody to look at.
     ///

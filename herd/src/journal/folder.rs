@@ -52,11 +52,6 @@ impl Folder {
     fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
-
-    /// Has the folder's own list of files on disk.
-    fn sync(&self) -> io::Result<()> {
-        File::open(&self.path)?.sync_all()
-    }
 }
 
 /// Where people are is nobody else's business.
@@ -78,7 +73,7 @@ impl Disk for Folder {
     }
 
     fn log(&mut self) -> io::Result<LogFile> {
-        let file = private().create(true).append(true).open(self.file(JOURNAL))?;
+        let file = private().append(true).open(self.file(JOURNAL))?;
         let length = file.metadata()?.len();
         Ok(LogFile { file: Arc::new(file), length })
     }
@@ -91,10 +86,12 @@ impl Disk for Folder {
         Ok(LogFile { file: Arc::new(file), length: 0 })
     }
 
-    fn install(&mut self, draft: LogFile) -> io::Result<LogFile> {
-        fs::rename(self.file(DRAFT), self.file(JOURNAL))?;
-        self.sync()?;
-        Ok(draft)
+    fn install(&mut self) -> io::Result<()> {
+        fs::rename(self.file(DRAFT), self.file(JOURNAL))
+    }
+
+    fn sync_names(&mut self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()
     }
 
     fn keep_damaged(&mut self) -> io::Result<()> {
@@ -130,4 +127,27 @@ impl Log for LogFile {
 pub fn boot_id() -> Option<String> {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(id.trim().to_owned()).filter(|id| !id.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of the system's that cannot be synced, to see whether that is tried.
+    const NOT_TO_BE_SYNCED: &str = "/dev/null";
+
+    #[test]
+    fn a_sync_reaches_the_system() {
+        let file = OpenOptions::new().append(true).open(NOT_TO_BE_SYNCED).unwrap();
+        let mut log = LogFile { file: Arc::new(file), length: 0 };
+        assert!(log.append(b"text").is_ok());
+        assert_eq!(log.sync().unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn a_sync_of_names_reaches_the_system() {
+        let lock = File::open(NOT_TO_BE_SYNCED).unwrap();
+        let mut folder = Folder { path: PathBuf::from("/proc"), _lock: lock };
+        assert_eq!(folder.sync_names().unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    }
 }

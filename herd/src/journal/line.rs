@@ -1,22 +1,27 @@
-//! The lines of a journal, readable with any editor: a checksum, and what it is about.
+//! The lines of a journal, readable with any editor: a checksum, the line's number, and what the line says.
 //!
-//! | line, after its checksum | meaning |
+//! | line, after its checksum and number | meaning |
 //! |---|---|
-//! | `JOURNAL <format> <node>` | the first line: which format this is, and whose journal |
+//! | `JOURNAL <format> <node>` | the first line: the format, and the node that the journal belongs to |
 //! | `EPOCH <epoch>` | the life of the table that the sequences from here on belong to |
 //! | `BOOT <id>` | from here on written in this life of the machine, and not closed yet |
 //! | `<sequence> AT ...`, `<sequence> REMOVED ...`, `<sequence> AFTER ...` | an update, under the sequence in which the node learned it |
-//! | `CURSOR <neighbour> <epoch> <sequence>` | up to where that neighbour has been heard; all of it stands above |
+//! | `CURSOR <neighbour> <epoch> <sequence>` | how far that neighbour has been heard; all of it stands above |
 //! | `CLOSED` | the node was stopped, and nothing is missing |
 //!
-//! The checksum is the CRC-32 of what follows it and one space, as 8 hexadecimal digits.
+//! The checksum is the CRC-32 of everything after it and one space, as 8 hexadecimal digits. Lines are numbered from 1,
+//! since sequences cannot show that a line is missing: an update that was superseded before it was written leaves a
+//! hole in them. Format 1, which is still read, has no numbers.
 
 use crate::bug::{Bug, is_planted};
 use crate::message::Update;
 use crate::node::Cursor;
 
-/// The version of the format.
-pub const FORMAT: u64 = 1;
+/// The version of the format that is written.
+pub const FORMAT: u64 = 2;
+
+/// The oldest version that is still read: its lines have no numbers.
+pub const OLDEST: u64 = 1;
 
 /// One line of a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,25 +59,37 @@ pub enum Line<'a> {
 const TAG: usize = 9;
 
 impl<'a> Line<'a> {
-    /// Understands a line without its line end. `None` is damage.
-    pub fn parse(line: &'a [u8]) -> Option<Self> {
+    /// Parses a line without its line end into its number, if it has one, and what it says. `None` is damage.
+    pub fn parse(line: &'a [u8]) -> Option<(Option<u64>, Self)> {
         let (tag, text) = line.split_at_checked(TAG)?;
         if tag != checksum(text) && !is_planted(Bug::TornLineApplied) {
             return None;
         }
-        if text.first()?.is_ascii_digit() {
-            let space = memchr::memchr(b' ', text)?;
-            let (sequence, at) = (&text[..space], &text[space + 1..]);
-            return Some(Line::Update { sequence: decimal(sequence)?, at })
-                .filter(|_| Update::parse(at).is_some());
+        let Some((first, rest)) = number(text) else {
+            return Self::parse_words(text).map(|line| (None, line));
+        };
+        if Update::is_like(rest) {
+            return Self::update(first, rest).map(|line| (None, line));
         }
+        let line = match number(rest) {
+            Some((sequence, at)) => Self::update(sequence, at)?,
+            None => Self::parse_words(rest)?,
+        };
+        Some((Some(first), line))
+    }
+
+    fn update(sequence: u64, at: &'a [u8]) -> Option<Self> {
+        Update::parse(at).map(|_| Line::Update { sequence, at })
+    }
+
+    fn parse_words(text: &'a [u8]) -> Option<Self> {
         let fields: Vec<&str> = std::str::from_utf8(text).ok()?.split(' ').collect();
         match *fields.as_slice() {
-            // Of another format only the number can be relied on.
-            ["JOURNAL", format, ..] if decimal(format.as_bytes())? != FORMAT => {
+            // In an unknown format only the number can be relied on.
+            ["JOURNAL", format, ..] if !(OLDEST..=FORMAT).contains(&decimal(format.as_bytes())?) => {
                 Some(Line::Journal { format: decimal(format.as_bytes())?, node: "" })
             }
-            ["JOURNAL", _, node] => Some(Line::Journal { format: FORMAT, node }),
+            ["JOURNAL", format, node] => Some(Line::Journal { format: decimal(format.as_bytes())?, node }),
             ["EPOCH", epoch] => Some(Line::Epoch(hexadecimal(epoch)?)),
             ["BOOT", id] => Some(Line::Boot(id)),
             ["CURSOR", neighbour, epoch, sequence] => {
@@ -84,10 +101,12 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Appends the line with its checksum and its line end to `out`.
-    pub fn write(&self, out: &mut Vec<u8>) {
+    /// Appends the line with its checksum, its number and its line end to `out`.
+    pub fn write(&self, number: u64, out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(&[b' '; TAG]);
+        out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        out.push(b' ');
         match self {
             Line::Update { sequence, at } => {
                 out.extend_from_slice(itoa::Buffer::new().format(*sequence).as_bytes());
@@ -118,6 +137,13 @@ fn checksum(text: &[u8]) -> [u8; TAG] {
         *digit = b"0123456789abcdef"[(sum >> (28 - 4 * index)) as usize & 0xf];
     }
     tag
+}
+
+/// The number that a text begins with, and what follows it and one space.
+fn number(text: &[u8]) -> Option<(u64, &[u8])> {
+    text.first().filter(|byte| byte.is_ascii_digit())?;
+    let space = memchr::memchr(b' ', text)?;
+    Some((decimal(&text[..space])?, &text[space + 1..]))
 }
 
 fn decimal(text: &[u8]) -> Option<u64> {

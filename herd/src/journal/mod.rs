@@ -1,70 +1,63 @@
 //! What a node knows, kept on disk: a journal that it is read back from at the next start.
 //!
-//! A journal is a file of lines, each with a checksum (see [`Line`]). It is one more reader of the node's change log,
-//! as a link is: what has changed since it was last written is appended, [before](Journal::write) anybody is told. So
-//! a disk that fails costs no memory: when it is back, the journal is [written anew](Snapshot) from the table.
+//! A journal is a file of lines, each with a checksum and a number (see [`Line`]). It is one more reader of the node's
+//! change log, as a link is: what has changed since it was last written is [collected](Journal::collect) while the node is
+//! locked, and [appended](Journal::append) while it is not. Nothing goes on a link before it has been appended. So a disk
+//! that fails costs no memory: when it is back, the journal is [compacted](Snapshot) from the table.
 //!
 //! | happened to the file | at the next start |
 //! |---|---|
 //! | nothing: the node stopped, or its process was killed | all is as it was, sequences, epoch and cursors too |
 //! | the machine stopped too, without the node being stopped before | the last second may be missing without a trace: a new epoch, so that neighbours hear everything again |
 //! | its last lines are torn | they are cut off; a new epoch |
-//! | lines in its middle are damaged | they are skipped, and the file kept aside; a new epoch, and all cursors are forgotten: neighbours say everything again |
+//! | other lines are damaged, missing or out of place, or the file is empty | what can be read is kept, and the file put aside; a new epoch, and all cursors are forgotten: neighbours say everything again |
+//! | it is deleted | the node starts with nothing, in a new epoch |
 //!
-//! The module does no I/O of its own, but through [`Disk`] and [`Log`]: [`Folder`] is the real one.
+//! A journal gets its name only when its header is on disk, so a file that exists is never empty unless it was damaged.
+//!
+//! The module does no I/O except through [`Disk`] and [`Log`]: [`Folder`] is the real one.
 
 mod disk;
 mod folder;
 mod line;
 mod replay;
 mod snapshot;
+mod tail;
 
 pub use disk::{Disk, Log};
 pub use folder::{Folder, LogFile, boot_id};
-pub use line::{FORMAT, Line};
-pub use replay::{Damage, ReplayError, Replayed, read};
+pub use line::{FORMAT, Line, OLDEST};
+pub use replay::{Damage, Fault, ReplayError, Replayed, replay};
 pub use snapshot::Snapshot;
+pub use tail::Size;
 
 use std::fmt;
 use std::io;
 
 use crate::bug::{Bug, is_planted};
-use crate::node::{Cursor, Node};
-use replay::replay;
+use crate::node::Node;
+use tail::Tail;
 
 /// A node's journal, open for appending.
 pub struct Journal<D: Disk> {
     disk: D,
-    log: D::Log,
+    /// None if there is no file that may be appended to: then the disk has failed.
+    log: Option<D::Log>,
     /// This life of the machine, to know the next one.
     boot: String,
     epochs: Epochs,
-    /// The last sequence of the node's log that is in the file.
+    /// What has been collected.
+    tail: Tail,
+    /// The last sequence that is in the file.
     written: u64,
-    /// The cursors that are in the file, as [`Node::cursors`] lists them.
-    cursors: Vec<Cursor>,
-    size: Size,
     /// What the disk said when it failed.
     failure: Option<String>,
-    /// What it said when a draft may or may not have taken the file's place: the next write fails of it.
-    unplaced: Option<io::Error>,
-    /// One write's bytes.
+    /// What has been collected and not been appended yet.
     buffer: Vec<u8>,
 }
 
 /// Gives a number that was never an epoch before, and not 0: a random one.
 pub type Epochs = Box<dyn FnMut() -> u64 + Send>;
-
-/// How much of the file is of use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Size {
-    /// Bytes in the file.
-    pub bytes: u64,
-    /// Updates in the file, and their bytes.
-    pub updates: u64,
-    /// The bytes of its updates.
-    pub update_bytes: u64,
-}
 
 /// Why a journal cannot be opened. The files are as they were.
 #[derive(Debug, thiserror::Error)]
@@ -90,36 +83,34 @@ impl<D: Disk> Journal<D> {
         boot: Option<&str>,
         epochs: Epochs,
     ) -> Result<(Self, Replayed), OpenError> {
+        let name = node.name().to_owned();
         let replayed = match disk.read()? {
-            Some(file) => replay(file, node)?,
+            Some(file) => replay(file, node, Some(&name))?,
             None => Replayed::default(),
         };
-        if replayed.is_damaged() && !is_planted(Bug::CursorsKeptAfterBadRecord) {
+        if replayed.is_damaged && !is_planted(Bug::CursorsKeptAfterBadRecord) {
             node.forget_cursors();
         }
         let may_lack_its_end = replayed.is_torn() || !replayed.closed && replayed.boot.as_deref() != boot;
         if let Some(epoch) = replayed.epoch
-            && !replayed.is_damaged()
+            && !replayed.is_damaged
             && (!may_lack_its_end || is_planted(Bug::EpochKeptAfterLostTail))
         {
             node.begin_epoch(epoch);
         }
-        let log = disk.log()?;
         let mut journal = Journal {
             disk,
-            log,
+            log: None,
             boot: boot.unwrap_or("unknown").to_owned(),
             epochs,
+            tail: Tail::default(),
             written: node.table().head(),
-            cursors: Vec::new(),
-            size: Size::default(),
             failure: None,
-            unplaced: None,
             buffer: Vec::new(),
         };
         // What goes wrong from here on is what may go wrong later as well.
         let prepared = if replayed.is_unfit_to_go_on() {
-            journal.begin_anew(&replayed, node)
+            journal.begin_file(&replayed, node)
         } else {
             journal.go_on(&replayed, node)
         };
@@ -129,45 +120,59 @@ impl<D: Disk> Journal<D> {
         Ok((journal, replayed))
     }
 
-    /// Appends what has changed since it was last called, if anything has. To be called before anybody is told of it.
+    /// Collects what has changed since it was last called, to be [appended](Self::append): at most about `most` bytes.
+    /// Returns whether there is more.
+    pub fn collect(&mut self, node: &Node, most: usize) -> bool {
+        self.failure.is_none() && self.tail.collect(node, most, &mut self.buffer)
+    }
+
+    /// Whether there is something to be appended.
+    pub fn has_collected(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    /// Appends what has been collected.
     ///
     /// # Errors
-    /// The disk has failed just now. From here on nothing is appended until a [`Snapshot`] has been
-    /// [taken over](Self::take_over); and since the file lacks what neighbours will be told, the node is in a new epoch.
-    pub fn write(&mut self, node: &mut Node) -> io::Result<()> {
-        if self.failure.is_some() {
-            return Ok(());
-        }
-        if let Some(error) = self.unplaced.take() {
-            self.fail(node, &error);
-            return Err(error);
-        }
+    /// The disk has failed just now, as is to be [noted](Self::fail) before anything else is done.
+    pub fn append(&mut self) -> io::Result<()> {
+        let result = match &mut self.log {
+            Some(log) if !self.buffer.is_empty() => log.append(&self.buffer),
+            _ => Ok(()),
+        };
         self.buffer.clear();
-        let mut size = self.size;
-        for (sequence, record) in node.table().changes_after(self.written) {
-            let before = self.buffer.len();
-            Line::Update { sequence, at: record.line() }.write(&mut self.buffer);
-            size.note_update(self.buffer.len() - before);
-        }
-        write_cursors(node, &mut self.cursors, &mut self.buffer);
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        size.bytes += self.buffer.len() as u64;
-        let appended = self.log.append(&self.buffer);
         self.buffer.shrink_to(KEPT);
-        if let Err(error) = appended {
-            self.fail(node, &error);
-            return Err(error);
-        }
-        self.written = node.table().head();
-        self.size = size;
+        result?;
+        self.written = self.tail.sequence;
         Ok(())
     }
 
-    /// Notes that the disk has failed, as [`write`](Self::write) does when it finds out by itself.
+    /// Waits until everything appended is on disk.
+    ///
+    /// # Errors
+    /// As with [`append`](Self::append).
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.log.as_mut().map_or(Ok(()), Log::sync)
+    }
+
+    /// Collects and appends all that has changed, for one who need not let go of the node meanwhile.
+    ///
+    /// # Errors
+    /// The disk has failed just now, as has been noted.
+    pub fn write(&mut self, node: &mut Node) -> io::Result<()> {
+        self.collect(node, usize::MAX);
+        let appended = self.append();
+        if let Err(error) = &appended {
+            self.fail(node, error);
+        }
+        appended
+    }
+
+    /// Notes that the disk has failed. From here on nothing is appended until a [`Snapshot`] has been
+    /// [installed](Self::install); and since the file lacks what neighbours will be told, the node begins a new epoch.
     pub fn fail(&mut self, node: &mut Node, error: &io::Error) {
         self.failure = Some(error.to_string());
+        self.buffer.clear();
         node.begin_epoch((self.epochs)());
     }
 
@@ -181,132 +186,109 @@ impl<D: Disk> Journal<D> {
         self.written
     }
 
-    /// The file.
-    pub fn log(&self) -> &D::Log {
-        &self.log
+    /// The file, if there is one that works.
+    pub fn log(&self) -> Option<&D::Log> {
+        self.log.as_ref().filter(|_| self.failure.is_none())
     }
 
     /// How much of the file is of use.
     pub fn size(&self) -> Size {
-        self.size
+        self.tail.size
     }
 
-    /// Whether it is worth writing the journal anew: the disk has failed, or the file is longer than `least` bytes and
-    /// more than twice what is of use.
+    /// Whether the journal is worth compacting: the disk has failed, or the file is longer than `least` bytes and more
+    /// than twice what is of use.
     pub fn wants_snapshot(&self, node: &Node, least: u64) -> bool {
-        self.failure.is_some() || self.size.bytes > least && self.size.bytes > 2 * self.size.live_bytes(node)
+        let size = self.tail.size;
+        self.failure.is_some() || size.bytes > least && size.bytes > 2 * size.live_bytes(node)
     }
 
-    /// Begins to write the journal anew.
+    /// Begins to compact the journal of the node called `name`.
     ///
     /// # Errors
     /// The disk fails.
-    pub fn begin_snapshot(&mut self, node: &Node) -> io::Result<Snapshot<D::Log>> {
-        Snapshot::begin(self.disk.draft()?, node, &self.boot)
+    pub fn begin_snapshot(&mut self, name: &str) -> io::Result<Snapshot<D::Log>> {
+        Snapshot::begin(self.disk.draft()?, name, &self.boot)
     }
 
-    /// Puts a snapshot in the place of the journal, with all that has changed since it was collected.
+    /// Puts a snapshot that has been [finished](Snapshot::finish) and [sealed](Snapshot::seal) in the place of the journal.
     ///
     /// # Errors
-    /// The disk has failed. The journal may be what it was or the snapshot, so nothing more is appended: if it worked until
-    /// now, the next [write](Self::write) fails.
-    pub fn take_over(&mut self, mut snapshot: Snapshot<D::Log>, node: &Node) -> io::Result<()> {
-        let cursors = snapshot.finish(node)?;
-        match self.disk.install(snapshot.log) {
-            Ok(log) => self.log = log,
-            Err(error) => {
-                self.unplaced = Some(io::Error::new(error.kind(), error.to_string()));
-                return Err(error);
-            }
-        }
-        (self.written, self.cursors, self.size) = (node.table().head(), cursors, snapshot.size);
-        (self.failure, self.unplaced) = (None, None);
+    /// The disk has failed just now, as is to be [noted](Self::fail). The journal may be what it was or the snapshot.
+    pub fn install(&mut self, snapshot: Snapshot<D::Log>) -> io::Result<()> {
+        self.disk.install()?;
+        self.disk.sync_names()?;
+        self.log = Some(snapshot.log);
+        self.written = snapshot.tail.sequence;
+        self.tail = snapshot.tail;
+        // Some of it may have been collected for the old file. It is in the snapshot too.
+        self.buffer.clear();
+        self.failure = None;
         Ok(())
     }
 
-    /// Says at the end of the file that nothing is missing. To be called when the node does not change any more.
+    /// Says at the end of the file that nothing is missing. To be called when everything has been
+    /// [written](Self::write) and the node does not change any more.
     ///
     /// # Errors
     /// The disk fails. The next start takes the file as that of a process that was killed.
-    pub fn close(mut self, node: &mut Node) -> io::Result<()> {
-        self.write(node)?;
+    pub fn close(&mut self) -> io::Result<()> {
         if self.failure.is_none() {
-            self.log.sync()?;
-            let mut closed = Vec::new();
-            Line::Closed.write(&mut closed);
-            self.log.append(&closed)?;
-            self.log.sync()?;
+            self.sync()?;
+            self.tail.write(Line::Closed, &mut self.buffer);
+            self.append()?;
+            self.sync()?;
         }
         Ok(())
     }
 
     /// Writes a whole new file.
-    fn begin_anew(&mut self, replayed: &Replayed, node: &Node) -> io::Result<()> {
-        if replayed.is_damaged() {
+    fn begin_file(&mut self, replayed: &Replayed, node: &Node) -> io::Result<()> {
+        if replayed.is_damaged {
             self.disk.keep_damaged()?;
         }
-        let mut snapshot = self.begin_snapshot(node)?;
-        while snapshot.collect(node) {
+        let mut snapshot = self.begin_snapshot(node.name())?;
+        while !snapshot.finish(node) {
             snapshot.append()?;
         }
-        self.take_over(snapshot, node)
+        snapshot.seal()?;
+        self.install(snapshot)
     }
 
     /// Goes on at the end of the file.
     fn go_on(&mut self, replayed: &Replayed, node: &Node) -> io::Result<()> {
+        let mut log = self.disk.log()?;
+        // The process that gave the file its name may have been killed before the name was on disk.
+        self.disk.sync_names()?;
         if replayed.is_torn() {
-            self.log.cut(replayed.size.bytes)?;
+            log.cut(replayed.size.bytes)?;
         }
-        let mut begin = Vec::new();
+        self.log = Some(log);
+        self.tail = Tail {
+            sequence: node.table().head(),
+            cursors: node.cursors().map(|(_, cursor)| cursor).collect(),
+            lines: replayed.lines,
+            size: replayed.size,
+        };
         if replayed.epoch != Some(node.epoch()) {
-            Line::Epoch(node.epoch()).write(&mut begin);
+            self.tail.write(Line::Epoch(node.epoch()), &mut self.buffer);
         }
-        Line::Boot(&self.boot).write(&mut begin);
-        self.log.append(&begin)?;
+        self.tail.write(Line::Boot(&self.boot), &mut self.buffer);
+        self.append()?;
         // Before anything new: else a machine that stops soon might bring an older end back, even one that says that
         // nothing is missing.
-        self.log.sync()?;
-        self.size = replayed.size;
-        self.size.bytes += begin.len() as u64;
-        self.cursors = node.cursors().map(|(_, cursor)| cursor).collect();
-        Ok(())
+        self.sync()
     }
 }
 
 /// The size to which the buffer of a large write is shrunk.
 const KEPT: usize = 256 * 1024;
 
-/// Writes the cursors that have moved since they were `known`.
-fn write_cursors(node: &Node, known: &mut Vec<Cursor>, out: &mut Vec<u8>) {
-    for (index, (neighbour, cursor)) in node.cursors().enumerate() {
-        let was = known.get(index).copied().unwrap_or_default();
-        if was != cursor {
-            Line::Cursor { neighbour, cursor }.write(out);
-        }
-        match known.get_mut(index) {
-            Some(known) => *known = cursor,
-            None => known.push(cursor),
-        }
-    }
-}
-
-impl Size {
-    fn note_update(&mut self, bytes: usize) {
-        self.updates += 1;
-        self.update_bytes += bytes as u64;
-    }
-
-    /// The bytes of what the node knows, taken to be as long as an update in the file is on average.
-    fn live_bytes(&self, node: &Node) -> u64 {
-        self.update_bytes / self.updates.max(1) * node.table().all() as u64
-    }
-}
-
 impl<D: Disk> fmt::Debug for Journal<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Journal")
             .field("written", &self.written)
-            .field("size", &self.size)
+            .field("size", &self.tail.size)
             .field("failure", &self.failure)
             .finish_non_exhaustive()
     }

@@ -1,60 +1,86 @@
-//! Reading a journal back.
+//! Reading a journal back. A node that starts and `herd journal` read it with the same function, so they agree on what is
+//! wrong with it.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{self, BufRead};
 
-use super::Size;
-use super::line::{FORMAT, Line};
+use super::line::{FORMAT, Line, OLDEST};
+use super::tail::Size;
 use crate::bug::{Bug, is_planted};
 use crate::message::Update;
-use crate::node::Node;
+use crate::node::{Cursor, Node};
 
 /// What a journal was found to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Replayed {
     /// Its size, without what is torn off its end.
     pub size: Size,
-    /// The first lines that hold nothing, at most 100, in the order of the file.
+    /// The first faults, at most 100, in the order of the file.
     pub damage: Vec<Damage>,
-    /// How many lines hold nothing.
+    /// How many lines are damaged, misplaced or missing.
     pub damaged_lines: u64,
-    /// Whether there are good lines after the last damage: if so it is the file's middle that is damaged.
-    pub good_after_damage: bool,
+    /// Whether something other than the last lines is damaged.
+    pub is_damaged: bool,
+    /// The node that it belongs to, if it has a header.
+    pub node: Option<String>,
+    /// Its format, if it has a header.
+    pub format: Option<u64>,
     /// The last epoch.
     pub epoch: Option<u64>,
-    /// In which life of the machine it was written last.
+    /// The life of the machine in which it was written last.
     pub boot: Option<String>,
-    /// Whether the node was stopped after that.
+    /// How far each neighbour was heard.
+    pub cursors: BTreeMap<String, Cursor>,
+    /// Whether the node was stopped after the last line.
     pub closed: bool,
-    /// Whether it said first what it is.
-    pub has_header: bool,
+    /// How many lines a whole file would have: the number of the last good line.
+    pub(super) lines: u64,
 }
 
-/// A line that holds nothing.
+/// Something wrong with a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Damage {
-    /// The line's number, from 1.
+    /// The line at which it shows, from 1.
     pub line: u64,
-    /// Where it begins, in bytes.
+    /// The offset of that line in bytes.
     pub offset: u64,
+    /// What is wrong.
+    pub fault: Fault,
 }
 
-/// More damage than this is only counted.
+/// What can be wrong at a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The line does not match its checksum, or makes no sense.
+    Unreadable,
+    /// This many lines are missing before it.
+    Missing(u64),
+    /// The line belongs elsewhere: it is a repetition, or lines have been swapped.
+    Misplaced,
+    /// The first line is not the header of a journal.
+    NoHeader,
+    /// The file has no lines at all, and a journal always has some.
+    Empty,
+}
+
+/// More faults than this are only counted.
 const LISTED: usize = 100;
 
 /// Why a journal is not read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// It is somebody else's.
+    /// It belongs to another node.
     #[error("the journal is that of {theirs}, not of {ours}: give each node a data folder of its own")]
     OtherNode {
-        /// Whose it is.
+        /// The node that it belongs to.
         theirs: String,
-        /// Who wanted to read it.
+        /// The node that read it.
         ours: String,
     },
-    /// It is of another format.
+    /// It has another format.
     #[error(
-        "the journal is of format {0}, this program reads format {FORMAT}: use the version that wrote it"
+        "the journal is of format {0}, this program reads formats {OLDEST} to {FORMAT}: use the version that wrote it"
     )]
     OtherFormat(u64),
     /// The system cannot read it.
@@ -63,92 +89,175 @@ pub enum ReplayError {
 }
 
 impl Replayed {
-    /// Whether lines before its end are damaged.
-    pub fn is_damaged(&self) -> bool {
-        self.good_after_damage || !self.has_header && !self.damage.is_empty()
-    }
-
     /// Whether its last lines, and no others, are damaged.
     pub fn is_torn(&self) -> bool {
-        !self.damage.is_empty() && !self.is_damaged()
+        !self.damage.is_empty() && !self.is_damaged
     }
 
-    /// Whether a new file is to be written: there was none, or it is damaged before its end.
+    /// Whether a new file is to be written: there was none, it is damaged before its end, or it has an older format.
     pub(super) fn is_unfit_to_go_on(&self) -> bool {
-        self.is_damaged() || !self.has_header
+        self.is_damaged || self.format != Some(FORMAT)
     }
 }
 
-/// Reads a journal back into a node that knows nothing yet.
-pub(super) fn replay(file: impl BufRead, node: &mut Node) -> Result<Replayed, ReplayError> {
-    let name = node.name().to_owned();
-    read(file, |line| match line {
-        Line::Journal { node: theirs, .. } if theirs != name => {
-            Err(ReplayError::OtherNode { theirs: theirs.to_owned(), ours: name.clone() })
-        }
-        Line::Update { sequence, at } => {
-            // One out of order is as good as damage.
-            Ok(Update::parse(at).is_some_and(|update| node.restore(&update, sequence)))
-        }
-        Line::Cursor { neighbour, cursor } => {
-            node.restore_cursor(neighbour, cursor);
-            Ok(true)
-        }
-        _ => Ok(true),
-    })
-}
-
-/// Reads a journal, and calls `take` for each good line, in the order of the file. `take` says whether the line is good
-/// after all.
+/// Reads a journal back into a node that knows nothing yet. With `owner` it must be the journal of that node.
 ///
 /// # Errors
-/// The journal is of another format, the system cannot read it, or `take` says no.
-pub fn read(
-    mut file: impl BufRead,
-    mut take: impl FnMut(Line<'_>) -> Result<bool, ReplayError>,
-) -> Result<Replayed, ReplayError> {
-    let mut replayed = Replayed::default();
-    let (mut line, mut number, mut offset) = (Vec::new(), 0, 0);
+/// The journal belongs to another node, has another format, or cannot be read.
+pub fn replay(mut file: impl BufRead, node: &mut Node, owner: Option<&str>) -> Result<Replayed, ReplayError> {
+    let mut reader =
+        Reader { node, owner, replayed: Replayed::default(), unreadable: 0, misplaced: Vec::new() };
+    let (mut line, mut at) = (Vec::new(), Damage { line: 0, offset: 0, fault: Fault::Empty });
     loop {
         line.clear();
         let length = file.read_until(b'\n', &mut line)?;
         if length == 0 {
             break;
         }
-        number += 1;
-        let torn = is_planted(Bug::TornLineApplied).then_some(line.as_slice());
-        let whole = line.strip_suffix(b"\n").or(torn);
-        match whole.and_then(Line::parse) {
-            Some(Line::Journal { format, .. }) if format != FORMAT => {
-                return Err(ReplayError::OtherFormat(format));
-            }
-            Some(good) if take(good)? => replayed.note(good, number, offset + length as u64, length),
-            _ => replayed.note_damage(Damage { line: number, offset }),
-        }
-        offset += length as u64;
+        at.line += 1;
+        reader.take(&line, at)?;
+        at.offset += length as u64;
     }
-    Ok(replayed)
+    if at.line == 0 {
+        reader.note(at, Fault::Empty);
+    }
+    Ok(reader.finish())
 }
 
-impl Replayed {
-    fn note_damage(&mut self, damage: Damage) {
-        self.damaged_lines += 1;
-        if self.damage.len() < LISTED {
-            self.damage.push(damage);
+struct Reader<'a> {
+    node: &'a mut Node,
+    owner: Option<&'a str>,
+    replayed: Replayed,
+    /// Unreadable lines since the last good one.
+    unreadable: u64,
+    /// AT lines of updates out of place.
+    misplaced: Vec<Vec<u8>>,
+}
+
+impl Reader<'_> {
+    /// Takes the next line, with its line end.
+    fn take(&mut self, line: &[u8], at: Damage) -> Result<(), ReplayError> {
+        let torn = is_planted(Bug::TornLineApplied).then_some(line);
+        let Some((number, parsed)) = line.strip_suffix(b"\n").or(torn).and_then(Line::parse) else {
+            self.unreadable += 1;
+            self.note(at, Fault::Unreadable);
+            return Ok(());
+        };
+        if let Line::Journal { format, node } = parsed {
+            self.check_header(format, node)?;
+        }
+        let is_in_place = self.place(number, &parsed, at);
+        // A good line after a bad one: the middle of the file is damaged.
+        self.replayed.is_damaged |= self.unreadable > 0;
+        self.unreadable = 0;
+        if self.apply(&parsed, is_in_place) {
+            self.replayed.size.bytes = at.offset + line.len() as u64;
+            if let Line::Update { .. } = parsed {
+                self.replayed.size.note_update(line.len());
+            }
+        } else {
+            self.note(at, Fault::Misplaced);
+        }
+        Ok(())
+    }
+
+    /// Updates out of place are true all the same. They come last, since sequences only grow.
+    fn finish(self) -> Replayed {
+        for line in &self.misplaced {
+            if let Some(update) = Update::parse(line) {
+                self.node.restore_out_of_order(&update);
+            }
+        }
+        self.replayed
+    }
+
+    fn check_header(&self, format: u64, node: &str) -> Result<(), ReplayError> {
+        match self.owner {
+            _ if !(OLDEST..=FORMAT).contains(&format) => Err(ReplayError::OtherFormat(format)),
+            Some(ours) if ours != node => {
+                Err(ReplayError::OtherNode { theirs: node.to_owned(), ours: ours.to_owned() })
+            }
+            _ => Ok(()),
         }
     }
 
-    /// Notes a good line that ends at `end`.
-    fn note(&mut self, line: Line<'_>, number: u64, end: u64, length: usize) {
-        self.size.bytes = end;
-        self.good_after_damage |= !self.damage.is_empty();
-        self.closed = line == Line::Closed;
+    /// Whether a line stands where it was written. Notes what is missing before it.
+    fn place(&mut self, number: Option<u64>, line: &Line<'_>, at: Damage) -> bool {
+        let is_header = matches!(line, Line::Journal { .. });
+        if is_header && at.line > 1 {
+            return false;
+        }
+        if !is_header && at.line == 1 {
+            self.note(at, Fault::NoHeader);
+        }
+        let Some(number) = number else { return self.replayed.format != Some(FORMAT) };
+        let Some(missing) = number.checked_sub(self.replayed.lines.saturating_add(1)) else { return false };
+        self.replayed.lines = number;
+        if missing > self.unreadable && at.line > 1 {
+            self.note(at, Fault::Missing(missing - self.unreadable));
+        }
+        true
+    }
+
+    /// Takes in what a line says. Returns whether that was right in this place.
+    fn apply(&mut self, line: &Line<'_>, is_in_place: bool) -> bool {
+        self.replayed.closed = is_in_place && *line == Line::Closed;
         match line {
-            Line::Journal { .. } => self.has_header |= number == 1,
-            Line::Epoch(epoch) => self.epoch = Some(epoch),
-            Line::Boot(boot) => self.boot = Some(boot.to_owned()),
-            Line::Update { .. } => self.size.note_update(length),
-            Line::Cursor { .. } | Line::Closed => {}
+            Line::Update { sequence, at } => {
+                let is_restored = is_in_place
+                    && Update::parse(at).is_some_and(|update| self.node.restore(&update, *sequence));
+                if !is_restored {
+                    self.misplaced.push(at.to_vec());
+                }
+                is_restored
+            }
+            _ if !is_in_place => false,
+            Line::Journal { format, node } => {
+                self.replayed.format = Some(*format);
+                self.replayed.node = Some((*node).to_owned());
+                true
+            }
+            Line::Epoch(epoch) => {
+                self.replayed.epoch = Some(*epoch);
+                true
+            }
+            Line::Boot(boot) => {
+                self.replayed.boot = Some((*boot).to_owned());
+                true
+            }
+            Line::Cursor { neighbour, cursor } => {
+                self.node.restore_cursor(neighbour, *cursor);
+                self.replayed.cursors.insert((*neighbour).to_owned(), *cursor);
+                true
+            }
+            Line::Closed => true,
+        }
+    }
+
+    fn note(&mut self, at: Damage, fault: Fault) {
+        let replayed = &mut self.replayed;
+        // Only a torn end is no worse than a process that was killed.
+        replayed.is_damaged |= fault != Fault::Unreadable || at.line == 1;
+        let lines = if let Fault::Missing(lines) = fault { lines } else { 1 };
+        replayed.damaged_lines = replayed.damaged_lines.saturating_add(lines);
+        if replayed.damage.len() < LISTED {
+            replayed.damage.push(Damage { fault, ..at });
+        }
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Damage { line, offset, fault } = *self;
+        match fault {
+            Fault::Unreadable => write!(f, "line {line} is damaged, at byte {offset}"),
+            Fault::Missing(1) => write!(f, "1 line is missing between lines {} and {line}", line - 1),
+            Fault::Missing(lines) => {
+                write!(f, "{lines} lines are missing between lines {} and {line}", line - 1)
+            }
+            Fault::Misplaced => write!(f, "line {line} is out of place: repeated, or swapped with another"),
+            Fault::NoHeader => write!(f, "line {line} is not the header: lines are missing before it"),
+            Fault::Empty => write!(f, "the journal is empty: everything in it is lost"),
         }
     }
 }

@@ -1,145 +1,18 @@
 //! Journals on a disk in memory, which can be full, fail, or stop at any step.
 
-use std::cell::RefCell;
-use std::io::{BufRead, ErrorKind};
-use std::rc::Rc;
+mod crash;
+mod damage;
+mod disk;
+
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use super::*;
 use crate::message::{ClientId, Time};
-use crate::node::{Limits, Link, LinkEnd, LinkId, Lives};
+use crate::node::{Cursor, Limits, Link, LinkEnd, LinkId, Lives};
+use disk::MemoryDisk;
 
 const NOW: Time = Time { seconds: 2_000_000_000, nanoseconds: 0 };
-
-/// A disk whose files are gone when it is; clones are the same disk.
-#[derive(Clone, Default)]
-struct MemoryDisk(Rc<RefCell<Files>>);
-
-#[derive(Default)]
-struct Files {
-    journal: Option<File>,
-    damaged: Option<File>,
-    /// How much of the file that was synced last is on disk.
-    synced: usize,
-    /// Bytes that may still be appended; `None` for any number.
-    room: Option<usize>,
-    /// Steps until everything fails; `None` for never.
-    steps: Option<usize>,
-    /// Whether a draft takes the journal's place and the disk says that it failed: the folder could not be synced.
-    fails_after_install: bool,
-}
-
-type File = Rc<RefCell<Vec<u8>>>;
-
-struct MemoryLog {
-    disk: MemoryDisk,
-    file: File,
-    length: usize,
-}
-
-impl MemoryDisk {
-    fn holding(journal: &[u8]) -> MemoryDisk {
-        let disk = MemoryDisk::default();
-        disk.0.borrow_mut().journal = Some(Rc::new(RefCell::new(journal.to_vec())));
-        disk
-    }
-
-    fn journal(&self) -> Vec<u8> {
-        self.0.borrow().journal.as_ref().map(|file| file.borrow().clone()).unwrap_or_default()
-    }
-
-    fn step(&self) -> io::Result<()> {
-        match &mut self.0.borrow_mut().steps {
-            Some(0) => Err(io::Error::other("the machine has stopped")),
-            Some(steps) => {
-                *steps -= 1;
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// The machine stops: what was not synced is gone.
-    fn lose_unsynced(&self) {
-        let files = self.0.borrow();
-        let journal = files.journal.as_ref().expect("a journal");
-        journal.borrow_mut().truncate(files.synced);
-    }
-
-    fn open(&self, file: File) -> MemoryLog {
-        let length = file.borrow().len();
-        MemoryLog { disk: self.clone(), file, length }
-    }
-}
-
-impl Disk for MemoryDisk {
-    type Log = MemoryLog;
-
-    fn read(&mut self) -> io::Result<Option<Box<dyn BufRead + '_>>> {
-        let is_there = self.0.borrow().journal.is_some();
-        Ok(is_there.then(|| Box::new(io::Cursor::new(self.journal())) as Box<dyn BufRead>))
-    }
-
-    fn log(&mut self) -> io::Result<MemoryLog> {
-        self.step()?;
-        let file = self.0.borrow_mut().journal.get_or_insert_default().clone();
-        Ok(self.open(file))
-    }
-
-    fn draft(&mut self) -> io::Result<MemoryLog> {
-        self.step()?;
-        Ok(self.open(File::default()))
-    }
-
-    fn install(&mut self, draft: MemoryLog) -> io::Result<MemoryLog> {
-        self.step()?;
-        let mut files = self.0.borrow_mut();
-        files.journal = Some(Rc::clone(&draft.file));
-        if files.fails_after_install {
-            Err(io::Error::other("the folder cannot be synced"))
-        } else {
-            Ok(draft)
-        }
-    }
-
-    fn keep_damaged(&mut self) -> io::Result<()> {
-        self.step()?;
-        let journal = self.journal();
-        self.0.borrow_mut().damaged = Some(Rc::new(RefCell::new(journal)));
-        Ok(())
-    }
-}
-
-impl Log for MemoryLog {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.disk.step()?;
-        let mut fits = bytes.len();
-        if let Some(room) = &mut self.disk.0.borrow_mut().room {
-            fits = fits.min(*room);
-            *room -= fits;
-        }
-        self.file.borrow_mut().truncate(self.length);
-        self.file.borrow_mut().extend_from_slice(&bytes[..fits]);
-        if fits < bytes.len() {
-            return Err(ErrorKind::StorageFull.into());
-        }
-        self.length += fits;
-        Ok(())
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.disk.step()?;
-        self.disk.0.borrow_mut().synced = self.length;
-        Ok(())
-    }
-
-    fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.disk.step()?;
-        self.length = length as usize;
-        self.file.borrow_mut().truncate(self.length);
-        Ok(())
-    }
-}
 
 /// Epochs that tell by which node, and in which of its lives, they were begun.
 fn epochs(first: u64) -> Epochs {
@@ -251,7 +124,7 @@ fn a_killed_node_comes_back_with_its_sequences_its_epoch_and_its_cursors() {
     assert_eq!(known(&after), known(&before));
     assert_eq!((after.epoch(), cursor_of(&after)), (1000, HEARD));
     assert_eq!(after.table().sum(), before.table().sum());
-    assert!(!replayed.is_torn() && !replayed.is_damaged() && !replayed.closed);
+    assert!(!replayed.is_torn() && !replayed.is_damaged && !replayed.closed);
 }
 
 #[test]
@@ -269,10 +142,10 @@ fn a_new_sequence_never_repeats_an_old_one() {
 fn a_stop_of_the_machine_begins_a_new_epoch_unless_the_node_was_stopped_before() {
     let disk = MemoryDisk::default();
     let before = written(&disk);
-    let (mut node, journal, _) = start_after_boot(&disk, 2, "boot-2");
+    let (node, mut journal, _) = start_after_boot(&disk, 2, "boot-2");
     assert_eq!((node.epoch(), cursor_of(&node)), (2000, HEARD));
     assert_eq!(known(&node), known(&before));
-    journal.close(&mut node).unwrap();
+    journal.close().unwrap();
     let (node, _, replayed) = start_after_boot(&disk, 3, "boot-3");
     assert!(replayed.closed);
     assert_eq!(node.epoch(), 2000);
@@ -282,13 +155,13 @@ fn a_stop_of_the_machine_begins_a_new_epoch_unless_the_node_was_stopped_before()
 fn a_machine_that_stops_just_after_a_start_brings_no_older_end_back() {
     // The last lines on disk must not be those of the stop before: they would say that nothing is missing.
     let disk = MemoryDisk::default();
-    let (mut node, journal, _) = start(&disk, 1);
-    journal.close(&mut node).unwrap();
+    let (_, mut journal, _) = start(&disk, 1);
+    journal.close().unwrap();
     let (mut node, mut journal, _) = start(&disk, 2);
     report(&mut node, "kiwi +1+1 1");
     journal.write(&mut node).unwrap();
     let told_in = node.epoch();
-    disk.lose_unsynced();
+    disk.crash();
     let (node, ..) = start_after_boot(&disk, 3, "boot-2");
     assert!(node.table().is_empty());
     assert_ne!(node.epoch(), told_in);
@@ -299,7 +172,7 @@ fn what_was_read_back_is_on_disk_before_anything_new() {
     let disk = MemoryDisk::default();
     let before = written(&disk);
     start(&disk, 2);
-    disk.lose_unsynced();
+    disk.crash();
     let (after, ..) = start_after_boot(&disk, 3, "boot-2");
     assert_eq!(known(&after), known(&before));
 }
@@ -325,7 +198,7 @@ fn a_journal_cut_anywhere_in_its_last_records_loses_those_only_and_says_so_by_a_
         let (mut node, mut journal, replayed) = start(&disk, 2);
         let at_an_end = ends.contains(&length);
         assert_eq!(replayed.is_torn(), !at_an_end, "{length}");
-        assert!(!replayed.is_damaged());
+        assert!(!replayed.is_damaged);
         assert_eq!(node.epoch(), if at_an_end { 1000 } else { 2000 }, "{length}");
         assert_serves_nothing_wrong_and_misses_nothing_after_a_sync(&mut node);
         journal.write(&mut node).unwrap();
@@ -354,11 +227,11 @@ fn a_journal_with_any_bit_flipped_serves_nothing_wrong_and_misses_nothing_after_
         let mut node = blank("Alford", "Parker", 2);
         let (mut journal, replayed) =
             Journal::open(disk.clone(), &mut node, Some("boot-1"), epochs(2000)).unwrap();
-        assert!(replayed.is_damaged() || replayed.is_torn(), "bit {bit}");
+        assert!(replayed.is_damaged || replayed.is_torn(), "bit {bit}");
         assert_eq!(node.epoch(), 2000, "bit {bit}");
-        if replayed.is_damaged() {
+        if replayed.is_damaged {
             assert_eq!(cursor_of(&node), Cursor::default(), "bit {bit}");
-            assert_eq!(disk.0.borrow().damaged.as_ref().map(|file| file.borrow().clone()), Some(damaged));
+            assert_eq!(disk.damaged(), Some(damaged));
         }
         assert_serves_nothing_wrong_and_misses_nothing_after_a_sync(&mut node);
         journal.write(&mut node).unwrap();
@@ -393,9 +266,13 @@ fn assert_serves_nothing_wrong_and_misses_nothing_after_a_sync(node: &mut Node) 
 fn a_file_that_is_no_journal_is_kept_aside() {
     let disk = MemoryDisk::holding(b"shopping list\nmilk\n");
     let (node, _, replayed) = start(&disk, 1);
-    assert!(replayed.is_damaged() && node.table().is_empty());
-    assert_eq!(disk.0.borrow().damaged.as_ref().unwrap().borrow().as_slice(), b"shopping list\nmilk\n");
-    assert_eq!(replayed.damage, [Damage { line: 1, offset: 0 }, Damage { line: 2, offset: 14 }]);
+    assert!(replayed.is_damaged && node.table().is_empty());
+    assert_eq!(disk.damaged().unwrap(), b"shopping list\nmilk\n");
+    let fault = Fault::Unreadable;
+    assert_eq!(
+        replayed.damage,
+        [Damage { line: 1, offset: 0, fault }, Damage { line: 2, offset: 14, fault }]
+    );
 }
 
 #[test]
@@ -413,11 +290,11 @@ fn the_journal_of_another_node_or_format_is_refused_and_stays() {
     );
     assert_eq!(disk.journal(), whole);
     let mut other = Vec::new();
-    Line::Journal { format: 9, node: "Alford" }.write(&mut other);
+    Line::Journal { format: 9, node: "Alford" }.write(1, &mut other);
     let disk = MemoryDisk::holding(&other);
     assert_eq!(
         refused(&disk, "Alford"),
-        "the journal is of format 9, this program reads format 1: use the version that wrote it"
+        "the journal is of format 9, this program reads formats 1 to 2: use the version that wrote it"
     );
     assert_eq!(disk.journal(), other);
 }
@@ -436,12 +313,12 @@ fn a_full_disk_stops_nothing_and_the_journal_is_whole_again_when_there_is_room()
     report(&mut node, "fig +1+1 1");
     journal.write(&mut node).unwrap();
     assert!(journal.failure().is_some() && journal.wants_snapshot(&node, u64::MAX));
-    assert!(journal.begin_snapshot(&node).is_err());
+    assert!(journal.begin_snapshot("Alford").is_err());
     let (killed, ..) = start(&disk, 2);
     assert_eq!(known(&killed).len(), 1);
 
     disk.0.borrow_mut().room = None;
-    write_anew(&mut journal, &node).unwrap();
+    compact(&mut journal, &mut node).unwrap();
     assert!(journal.failure().is_none());
     let (killed, ..) = start(&disk, 3);
     assert_eq!((known(&killed), killed.epoch()), (known(&node), 1001));
@@ -453,14 +330,14 @@ fn a_draft_that_may_have_taken_the_journal_s_place_is_a_failure() {
     let (mut node, mut journal, _) = start(&disk, 1);
     report(&mut node, "kiwi +1+1 1");
     journal.write(&mut node).unwrap();
-    disk.0.borrow_mut().fails_after_install = true;
-    assert!(write_anew(&mut journal, &node).is_err());
+    disk.0.borrow_mut().fails_to_sync_names = true;
+    assert!(compact(&mut journal, &mut node).is_err());
     // Which file is the journal now is not known: nothing more may be told as if it were in it.
-    report(&mut node, "plum +1+1 1");
-    assert!(journal.write(&mut node).is_err());
+    assert!(journal.failure().is_some());
     assert_eq!(node.epoch(), 1001);
-    disk.0.borrow_mut().fails_after_install = false;
-    write_anew(&mut journal, &node).unwrap();
+    report(&mut node, "plum +1+1 1");
+    disk.0.borrow_mut().fails_to_sync_names = false;
+    compact(&mut journal, &mut node).unwrap();
     report(&mut node, "fig +1+1 1");
     journal.write(&mut node).unwrap();
     let (killed, ..) = start(&disk, 2);
@@ -477,14 +354,18 @@ fn a_disk_that_is_full_at_the_start_is_a_failure_and_not_the_end() {
     assert_eq!((known(&node), node.epoch()), (known(&before), 2001));
 }
 
-fn write_anew(journal: &mut Journal<MemoryDisk>, node: &Node) -> io::Result<()> {
-    let mut snapshot = journal.begin_snapshot(node)?;
-    while snapshot.collect(node) {
+/// Compacts the journal as a keeper does.
+fn compact(journal: &mut Journal<MemoryDisk>, node: &mut Node) -> io::Result<()> {
+    let mut snapshot = journal.begin_snapshot("Alford")?;
+    while !snapshot.finish(node) {
         snapshot.append()?;
     }
-    snapshot.append()?;
-    snapshot.sync()?;
-    journal.take_over(snapshot, node)
+    snapshot.seal()?;
+    let installed = journal.install(snapshot);
+    if let Err(error) = &installed {
+        journal.fail(node, error);
+    }
+    installed
 }
 
 #[test]
@@ -500,12 +381,12 @@ fn removals_and_what_was_reported_since_outlast_restarts_and_a_journal_written_a
     report(&mut node, "plum +2+2 1");
     journal.write(&mut node).unwrap();
     let (mut after, mut journal, replayed) = start(&disk, 2);
-    assert!(!replayed.is_torn() && !replayed.is_damaged());
+    assert!(!replayed.is_torn() && !replayed.is_damaged);
     assert_eq!(known(&after), known(&node));
     assert_eq!((after.table().sum(), after.table().len()), (node.table().sum(), 2));
     report(&mut after, "kiwi +3+3 1");
     journal.write(&mut after).unwrap();
-    write_anew(&mut journal, &after).unwrap();
+    compact(&mut journal, &mut after).unwrap();
     let (again, ..) = start(&disk, 3);
     assert_eq!(known(&again), known(&after));
     assert_eq!(
@@ -529,20 +410,23 @@ fn a_journal_written_anew_says_the_same_in_less() {
     journal.write(&mut node).unwrap();
     assert!(journal.wants_snapshot(&node, 1000) && !journal.wants_snapshot(&node, 1 << 20));
     let long = disk.journal().len();
-    let mut snapshot = journal.begin_snapshot(&node).unwrap();
+    let mut snapshot = journal.begin_snapshot("Alford").unwrap();
     assert!(!snapshot.collect(&node));
     // What changes meanwhile goes to the old journal, and to the new one at the end.
     report(&mut node, "client-3 +1+1 2000");
     report(&mut node, "late +1+1 1");
     journal.write(&mut node).unwrap();
-    journal.take_over(snapshot, &node).unwrap();
+    snapshot.append().unwrap();
+    assert!(snapshot.finish(&node));
+    snapshot.seal().unwrap();
+    journal.install(snapshot).unwrap();
     assert!(disk.journal().len() * 20 < long, "{} of {long}", disk.journal().len());
     assert!(!journal.wants_snapshot(&node, 0));
     assert_eq!(journal.size().bytes, disk.journal().len() as u64);
     report(&mut node, "later +1+1 1");
     journal.write(&mut node).unwrap();
     let (after, _, replayed) = start(&disk, 2);
-    assert!(!replayed.is_torn() && !replayed.is_damaged());
+    assert!(!replayed.is_torn() && !replayed.is_damaged);
     assert_eq!((known(&after), after.epoch(), cursor_of(&after)), (known(&node), 1000, HEARD));
 }
 
@@ -553,7 +437,7 @@ fn a_stop_at_any_step_of_writing_anew_loses_nothing() {
         let before = written(&disk);
         let (mut node, mut journal, _) = start(&disk, 2);
         disk.0.borrow_mut().steps = Some(steps);
-        let finished = write_anew(&mut journal, &node).is_ok();
+        let finished = compact(&mut journal, &mut node).is_ok();
         if !finished {
             // The machine goes on as well as it can, and is stopped later.
             report(&mut node, "fig +3-3 4");
@@ -562,7 +446,7 @@ fn a_stop_at_any_step_of_writing_anew_loses_nothing() {
         disk.0.borrow_mut().steps = None;
         let (after, _, replayed) = start(&disk, 3);
         assert_eq!(known(&after), known(&before), "after {steps} steps");
-        assert!(!replayed.is_torn() && !replayed.is_damaged());
+        assert!(!replayed.is_torn() && !replayed.is_damaged);
         assert_eq!(cursor_of(&after), HEARD);
         if finished {
             assert!(steps > 4, "{steps}");
@@ -600,14 +484,14 @@ fn lines_are_read_as_they_are_written_and_nothing_else_is() {
     ];
     for line in lines {
         let mut out = Vec::new();
-        line.write(&mut out);
+        line.write(u64::MAX, &mut out);
         let text = out.strip_suffix(b"\n").unwrap();
-        assert_eq!(Line::parse(text), Some(line));
+        assert_eq!(Line::parse(text), Some((Some(u64::MAX), line)));
         for end in 0..text.len() {
             assert_eq!(Line::parse(&text[..end]), None);
         }
     }
     let mut out = Vec::new();
-    Line::Closed.write(&mut out);
-    assert_eq!(out, b"f43f8a62 CLOSED\n");
+    Line::Closed.write(7, &mut out);
+    assert_eq!(out, b"606a9750 7 CLOSED\n");
 }

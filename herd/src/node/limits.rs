@@ -136,6 +136,12 @@ pub struct Limits {
     /// Bytes that a journal may have before it is worth writing anew, which is done when more than half of it is of
     /// no use any more.
     pub journal_bytes: u64,
+    /// About how many bytes of updates are handed to the disk at once.
+    #[serde(deserialize_with = "positive")]
+    pub journal_batch_bytes: usize,
+    /// How long the disk may take for one operation before the node says so in its log, its status and `/readyz`.
+    #[serde(deserialize_with = "positive_duration")]
+    pub disk_patience: Duration,
     /// How often a node says on each link that it lives.
     #[serde(deserialize_with = "positive_duration")]
     pub heartbeat: Duration,
@@ -231,6 +237,8 @@ impl Default for Limits {
             places_body_bytes: 1024 * 1024,
             places_depth: 64,
             journal_bytes: 64 * 1024 * 1024,
+            journal_batch_bytes: 256 * 1024,
+            disk_patience: Duration::from_secs(1),
             heartbeat: Duration::from_millis(500),
             link_silence: Duration::from_millis(2500),
             clock_difference: Duration::from_secs(10),

@@ -169,6 +169,11 @@ impl Node {
         follows && self.table.apply_as(update, Source::Journal, sequence) == Outcome::Fresh
     }
 
+    /// Takes an update that it knew before, under a new sequence, unless a later one is known.
+    pub fn restore_out_of_order(&mut self, update: &Update<'_>) {
+        self.table.apply(update, Source::Journal);
+    }
+
     /// Up to where each neighbour has been heard.
     pub fn cursors(&self) -> impl Iterator<Item = (&str, Cursor)> {
         self.neighbours.iter().map(|(id, name)| (name, self.neighbours[id].cursor))
@@ -193,7 +198,7 @@ impl Node {
     }
 
     /// The last sequence that links may say.
-    fn last_to_say(&self) -> u64 {
+    pub(crate) fn last_to_say(&self) -> u64 {
         self.withheld_after.min(self.table.head())
     }
 
@@ -239,10 +244,14 @@ impl Node {
         self.table.len() >= self.limits.distinct_clients
     }
 
-    /// Answers a client's line that was received at `now`: appends the answer to `out`, or says what to ask for.
-    pub fn answer(&mut self, line: &[u8], now: Time, out: &mut Vec<u8>) -> Answer {
+    /// Answers a client's line that was received at `now`: appends the answer to `out`, or says what to ask for. Returns
+    /// also the sequence of the record that the answer tells of, and 0 if it tells of none: the answer must wait until
+    /// that record cannot be lost any more.
+    pub fn answer(&mut self, line: &[u8], now: Time, out: &mut Vec<u8>) -> (Answer, u64) {
         let answered = match Command::parse(line) {
-            Some(Command::Iamat(iamat)) => self.take_report(&iamat, now, out).then_some(Answer::Written),
+            Some(Command::Iamat(iamat)) => {
+                self.take_report(&iamat, now, out).map(|sequence| (Answer::Written, sequence))
+            }
             Some(Command::Whatsat(whatsat)) => {
                 let answer = self.look_around(&whatsat, out);
                 self.lines.questions += u64::from(answer.is_some());
@@ -253,32 +262,38 @@ impl Node {
         answered.unwrap_or_else(|| {
             self.lines.invalid += 1;
             write_invalid(out, line);
-            Answer::Written
+            (Answer::Written, 0)
         })
     }
 
-    /// Takes a report unless one of this node's limits forbids it.
-    fn take_report(&mut self, iamat: &Iamat<'_>, now: Time, out: &mut Vec<u8>) -> bool {
+    /// Takes a report unless one of this node's limits forbids it. Returns the sequence of the client's latest record.
+    fn take_report(&mut self, iamat: &Iamat<'_>, now: Time, out: &mut Vec<u8>) -> Option<u64> {
         let too_early = self.limits.max_future_skew.is_some_and(|most| iamat.stamp.time() > now.plus(most));
         if too_early {
-            return false;
+            return None;
         }
         let refuses_new = self.is_full() || self.new_ids_left == 0;
         if refuses_new && self.table.get(iamat.client).is_none() {
             self.ids_refused += 1;
-            return false;
+            return None;
         }
         let known = self.table.len();
         let skew = Skew::between(now, iamat.stamp.time());
         let start = out.len();
         At::write(out, &self.name, skew, iamat);
-        match self.table.report(At { line: &out[start..], skew, iamat: *iamat }) {
-            Outcome::Fresh => self.lines.reports_fresh += 1,
-            Outcome::Stale => self.lines.reports_stale += 1,
-        }
+        let outcome = self.table.report(At { line: &out[start..], skew, iamat: *iamat });
         self.new_ids_left -= u32::from(self.table.len() > known);
         out.push(b'\n');
-        true
+        match outcome {
+            Outcome::Fresh => {
+                self.lines.reports_fresh += 1;
+                Some(self.table.head())
+            }
+            Outcome::Stale => {
+                self.lines.reports_stale += 1;
+                self.table.get_with_sequence(iamat.client).map(|(sequence, _)| sequence)
+            }
+        }
     }
 
     /// Removes what is known of a client, here and, once they hear of it, at all other nodes. Reports that a node takes after it has
@@ -301,15 +316,16 @@ impl Node {
         Ok(removals + 1)
     }
 
-    fn look_around(&self, whatsat: &Whatsat<'_>, out: &mut Vec<u8>) -> Option<Answer> {
-        let at = self.table.get(whatsat.client)?.at()?;
+    fn look_around(&self, whatsat: &Whatsat<'_>, out: &mut Vec<u8>) -> Option<(Answer, u64)> {
+        let (sequence, record) = self.table.get_with_sequence(whatsat.client)?;
+        let at = record.at()?;
         if whatsat.bound == 0 {
             places_answer(out, at, NO_PLACES);
-            return Some(Answer::Written);
+            return Some((Answer::Written, sequence));
         }
         let location = At::parse(at)?.iamat.location.comma_separated();
         let query = PlacesQuery { location, metres: whatsat.metres(), bound: whatsat.bound };
-        Some(Answer::Places { at: at.into(), query })
+        Some((Answer::Places { at: at.into(), query }, sequence))
     }
 
     /// The neighbour called `name`.

@@ -128,6 +128,12 @@ impl Table {
         self.find(client, self.hash(client)).map(|record| self.records.get(record))
     }
 
+    /// The same, with the sequence in which this node learned it.
+    pub fn get_with_sequence(&self, client: ClientId<'_>) -> Option<(u64, &Record)> {
+        let record = self.find(client, self.hash(client))?;
+        Some((self.log.latest(record), self.records.get(record))).filter(|(_, record)| !record.is_removal())
+    }
+
     /// How many clients are known. Removed ones are not.
     pub fn len(&self) -> usize {
         self.all() - self.removed

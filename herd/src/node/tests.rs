@@ -215,7 +215,7 @@ fn a_bound_of_0_asks_nobody_and_any_other_says_what_to_ask() {
     let at = say(&mut alford, "IAMAT kiwi +34.0-118.4 1");
     let json = "{\n   \"html_attributions\" : [],\n   \"results\" : [],\n   \"status\" : \"OK\"\n}";
     assert_eq!(say(&mut alford, "WHATSAT kiwi 10 0"), format!("{at}{json}\n\n"));
-    let answer = alford.answer(b"WHATSAT kiwi 0.5 20", NOW, &mut Vec::new());
+    let (answer, _) = alford.answer(b"WHATSAT kiwi 0.5 20", NOW, &mut Vec::new());
     let query = PlacesQuery { location: "34.0,-118.4".to_owned(), metres: "500".to_owned(), bound: 20 };
     assert_eq!(answer, Answer::Places { at: at.trim_end().as_bytes().into(), query });
 }

@@ -11,11 +11,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tracing::{Level, debug, enabled};
 
-use super::answers::Answers;
+use super::answers::{Answers, Refused};
 use super::linger::linger;
 use super::new_ids::NewIds;
 use super::seats::{Lost, Seat};
-use super::store::Promise;
 use super::turns::Turns;
 use super::{Shared, clock, lock};
 use crate::message::{Lines, Piece, Time, begins_http};
@@ -105,6 +104,9 @@ enum End {
     AtOnce(&'static str),
 }
 
+/// The reason of a node that is to answer nothing while its disk fails.
+const REFUSED: &str = "what it said cannot be kept on disk";
+
 /// What is still taken from a client.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Input {
@@ -174,9 +176,8 @@ impl Client<'_> {
         let mut stopping = pin!(stop.cancelled());
         let mut alarm = pin!(sleep_until(self.deadline().0));
         loop {
-            let promise = self.answer_lines();
-            if promise != Promise::Now && !self.shared.keeps(promise).await {
-                return Ok(End::AtOnce("what it said cannot be kept on disk"));
+            if self.answer_lines() == Err(Refused) {
+                return Ok(End::AtOnce(REFUSED));
             }
             match self.input {
                 Input::Ended if self.answers.is_empty() => return Ok(End::Closed),
@@ -190,7 +191,7 @@ impl Client<'_> {
             }
             set_earlier(alarm.as_mut(), self.deadline().0);
             let room = self.wants_input().then(|| self.lines.room());
-            let (sendable, fetching) = self.answers.parts();
+            let (sendable, pending) = self.answers.parts();
             tokio::select! {
                 biased;
                 () = stopping.as_mut(), if self.input == Input::Open => self.take_last_input(stream).await?,
@@ -201,25 +202,30 @@ impl Client<'_> {
                     }
                     alarm.as_mut().reset(deadline);
                 }
-                () = fetching.any() => self.take_places(),
+                waited = pending.any() => match waited {
+                    Ok(()) => self.take_answers(),
+                    Err(Refused) => return Ok(End::AtOnce(REFUSED)),
+                },
                 done = exchange(stream, room, sendable) => self.note(done?),
             }
         }
     }
 
-    /// Answers the lines that have come, as far as the turn and the other limits allow, and says when the answers
-    /// may be sent. The store is locked once for all of them.
-    fn answer_lines(&mut self) -> Promise {
+    /// Answers the lines that have come, as far as the turn and the other limits allow. The store is locked once for all
+    /// of them.
+    fn answer_lines(&mut self) -> Result<(), Refused> {
         let was_owed = !self.answers.sendable().is_empty();
-        let mut answered = false;
-        let mut promise = Promise::Now;
+        let (mut answered, mut held) = (false, false);
         let admitted = self.new_ids_left();
         if !self.is_held_up()
             && let Some(mut piece) = self.lines.next_line()
         {
             let mut store = lock(&self.shared);
             store.node.admit_new_ids(admitted);
-            let head = store.node.table().head();
+            let (head, settled) = (store.node.table().head(), store.settled());
+            if settled.refuses {
+                return Err(Refused);
+            }
             loop {
                 answered = true;
                 self.turn.lines += 1;
@@ -233,6 +239,7 @@ impl Client<'_> {
                             self.peer,
                             line,
                             self.received,
+                            (settled.upto, &mut held),
                         );
                         if !valid && begins_http(line) {
                             self.input = Input::Closed("it speaks HTTP");
@@ -257,11 +264,11 @@ impl Client<'_> {
                 }
             }
             let taken = admitted - store.node.new_ids_left();
-            promise = self.shared.record(&mut store);
-            if store.node.table().head() != head {
-                self.shared.announce_growth();
-            }
+            let has_grown = store.node.table().head() != head;
             drop(store);
+            if has_grown {
+                self.shared.note_growth(settled);
+            }
             self.note_new_ids(taken);
         }
         let now = Instant::now();
@@ -274,7 +281,7 @@ impl Client<'_> {
         if !was_owed && !self.answers.sendable().is_empty() {
             self.taken = now;
         }
-        promise
+        Ok(())
     }
 
     /// How many new ids may be taken from this client now.
@@ -330,7 +337,8 @@ impl Client<'_> {
         }
     }
 
-    fn take_places(&mut self) {
+    /// Takes answers that have waited for places or for the disk.
+    fn take_answers(&mut self) {
         self.active = Instant::now();
         if self.answers.sendable().is_empty() {
             self.taken = self.active;
@@ -359,8 +367,8 @@ impl Client<'_> {
         let limits = &self.shared.limits;
         if !self.answers.sendable().is_empty() {
             (self.taken + limits.unread_stall, "answers not read")
-        } else if self.answers.fetching() > 0 {
-            // Waiting for places is not the client's fault, and has a bound of its own.
+        } else if self.answers.is_waiting() {
+            // Waiting for places or for the disk is not the client's fault. Places have a bound of their own.
             (Instant::now() + limits.idle_client, "idle")
         } else if let Some(begun) = self.begun {
             (begun + limits.unfinished_line, "line not finished")
@@ -378,6 +386,7 @@ fn answer_line(
     peer: SocketAddr,
     line: &[u8],
     received: Time,
+    (settled, held): (u64, &mut bool),
 ) -> bool {
     let logged = enabled!(Level::DEBUG);
     if logged {
@@ -385,18 +394,18 @@ fn answer_line(
     }
     let out = answers.next();
     let start = out.len();
-    match node.answer(line, received, out) {
-        Answer::Written => {
-            if logged {
-                debug!(%peer, line = %out[start..].trim_ascii_end().escape_ascii(), "answered");
-            }
-            !out[start..].starts_with(INVALID)
-        }
-        Answer::Places { at, query } => {
-            answers.fetch(look_around(Arc::clone(shared), peer, at, query));
-            true
-        }
+    let (answer, sequence) = node.answer(line, received, out);
+    let is_valid = !out[start..].starts_with(INVALID);
+    if logged && answer == Answer::Written {
+        debug!(%peer, line = %out[start..].trim_ascii_end().escape_ascii(), "answered");
     }
+    if sequence > settled {
+        answers.hold(start, sequence, held, &shared.settled);
+    }
+    if let Answer::Places { at, query } = answer {
+        answers.fetch(look_around(Arc::clone(shared), peer, at, query));
+    }
+    is_valid
 }
 
 /// The whole answer to a WHATSAT that needs the Places service.

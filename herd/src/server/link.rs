@@ -226,9 +226,8 @@ impl LinkTask {
                 }
             }
         }
-        // Before any link says what has come.
-        self.shared.record(&mut store);
         drop(store);
+        self.shared.keeper.wake();
         if up {
             self.shared.announce_link_change();
         } else if grown {

@@ -59,13 +59,13 @@ pub(super) fn text(status: &Status) -> String {
     let neighbours = &status.neighbours;
     metrics.gauges("link_up", "Whether there is a link", neighbours, |neighbour| u64::from(neighbour.linked));
     metrics.gauges("link_lag_sequences", "Sequences not yet said", neighbours, |neighbour| neighbour.lag);
-    metrics.seconds(
+    metrics.seconds_of_neighbours(
         "link_round_trip_seconds",
         "How long the latest heartbeats took, there and back",
         neighbours,
         |neighbour| neighbour.round_trip_seconds,
     );
-    metrics.seconds(
+    metrics.seconds_of_neighbours(
         "link_clock_ahead_seconds",
         "How far the wall clock of a neighbour is ahead",
         neighbours,
@@ -84,6 +84,9 @@ pub(super) fn text(status: &Status) -> String {
     );
     let degraded = u64::from(status.durability == "degraded");
     metrics.gauge("durability_degraded", "Whether the disk fails", degraded);
+    let stalled = u64::from(status.durability == "stalled");
+    metrics.gauge("durability_stalled", "Whether the disk does not answer", stalled);
+    metrics.seconds("disk_wait_seconds", "How long the disk has been waited for", status.disk_wait_seconds);
     metrics.gauge("journal_size_bytes", "Length of the journal", status.journal_bytes);
     metrics.counter("places_requests", "Requests to the Places service", status.places_requests);
     metrics.counter("places_joined", "Questions that shared a request", status.places_joined);
@@ -107,6 +110,12 @@ impl Metrics {
     fn gauge(&mut self, name: &str, help: &str, value: u64) {
         let gauge: Gauge = Gauge::default();
         gauge.set(value.cast_signed());
+        self.0.register(name, help, gauge);
+    }
+
+    fn seconds(&mut self, name: &str, help: &str, value: f64) {
+        let gauge = Gauge::<f64, AtomicU64>::default();
+        gauge.set(value);
         self.0.register(name, help, gauge);
     }
 
@@ -143,7 +152,7 @@ impl Metrics {
     }
 
     /// A gauge of each neighbour that has a value.
-    fn seconds(
+    fn seconds_of_neighbours(
         &mut self,
         name: &str,
         help: &str,

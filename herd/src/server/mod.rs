@@ -9,6 +9,7 @@ mod admin;
 mod answers;
 mod client;
 mod dial;
+mod disk_wait;
 mod keeper;
 mod linger;
 mod link;
@@ -45,12 +46,13 @@ use crate::net::{self, Held, Listener};
 use crate::node::{Limits, LinkId};
 use crate::places::Places;
 use crate::tls::Encryption;
+use disk_wait::DiskWaits;
 use keeper::Keeper;
 use memory::Memory;
 use new_ids::NewIdsByAddress;
 use repeats::{Event, Repeats};
 use seats::{Seats, WhenFull};
-use store::Promise;
+use store::Settled;
 use workers::Workers;
 
 /// A stop has four steps, each by this long after its start. First, places that were asked for are given up.
@@ -131,10 +133,11 @@ struct Shared {
     store: Mutex<Store>,
     /// Wakes the links when the change log has grown. Costs next to nothing when none of them waits for that.
     log_growth: Notify,
-    /// Wakes whoever keeps the journal.
+    /// Wakes the journal's thread.
     keeper: Keeper,
-    /// Up to which sequence nobody waits for the disk any more.
-    synced: watch::Sender<u64>,
+    disk_waits: DiskWaits,
+    /// What need not wait for the disk any more.
+    settled: watch::Sender<Settled>,
     /// Ticks when a link has come or gone.
     link_change: watch::Sender<()>,
     client_seats: Seats,
@@ -208,13 +211,14 @@ impl Server {
             Some(address) => Some(listen("admin", address, Some(held)).await?),
             None => None,
         };
-        let (keeper, wakes) = Keeper::new();
+        let (keeper, ears) = Keeper::new();
         let limits = limits.clone();
         let shared = Arc::new(Shared {
-            synced: watch::Sender::new(store.settled()),
+            settled: watch::Sender::new(store.settled()),
             store: Mutex::new(store),
             log_growth: Notify::new(),
             keeper,
+            disk_waits: DiskWaits::default(),
             link_change: watch::Sender::new(()),
             client_seats: Seats::new(limits.client_connections, WhenFull::Refuse),
             link_seats: Seats::new(limits.link_handshakes, WhenFull::ReplaceOldest),
@@ -239,8 +243,9 @@ impl Server {
             tasks: TaskTracker::new(),
             limits,
         });
-        if lock(&shared).durability != Durability::Off {
-            wakes.keep(Arc::clone(&shared)).map_err(StartError::Threads)?;
+        let journal = lock(&shared).take_journal();
+        if let Some(journal) = journal {
+            keeper::start(Arc::clone(&shared), journal, ears).map_err(StartError::Threads)?;
         }
         Ok(Server { shared, member: member.clone(), clients, links, admin })
     }
@@ -273,6 +278,9 @@ impl Server {
             tokio::spawn(admin::serve(Arc::clone(&shared), admin));
         }
         shared.tasks.spawn(tick::run(Arc::clone(&shared)));
+        if lock(&shared).durability != Durability::Off {
+            tokio::spawn(disk_wait::report(Arc::clone(&shared)));
+        }
         shared.tasks.spawn(accept::links(Arc::clone(&shared), links));
         shared.tasks.spawn(accept::clients(Arc::clone(&shared), clients));
         tracing::info!(name = member.name, clients = %member.client, links = %member.link, "node started");
@@ -303,27 +311,27 @@ impl Shared {
         all_closed
     }
 
-    /// Hands what has changed to the disk, and says when it may be told.
-    fn record(&self, store: &mut Store) -> Promise {
-        store.record();
-        let promise = store.promise();
-        if let Promise::OnceSynced(_) = promise {
-            self.keeper.ask_for_sync();
-        }
-        promise
+    /// Waits until the disk has everything up to `sequence`. Returns whether it has: not while it fails and nothing may be
+    /// told.
+    async fn settles(&self, sequence: u64) -> bool {
+        let mut settled = self.settled.subscribe();
+        // The sender lives as long as the node.
+        settled.wait_for(|now| now.refuses || now.upto >= sequence).await.is_ok_and(|now| !now.refuses)
     }
 
-    /// Waits until what was promised may be told. Returns whether it may.
-    async fn keeps(&self, promise: Promise) -> bool {
-        match promise {
-            Promise::Now => true,
-            Promise::Never => false,
-            Promise::OnceSynced(sequence) => {
-                // The sender lives as long as the node.
-                let _ = self.synced.subscribe().wait_for(|synced| *synced >= sequence).await;
-                lock(self).promise() != Promise::Never
-            }
+    /// Notes that clients have changed the table, when this was `settled`. Links say what is new as soon as it need not
+    /// wait for the disk.
+    fn note_growth(&self, settled: Settled) {
+        self.keeper.wake();
+        if settled.upto == u64::MAX {
+            self.announce_growth();
         }
+    }
+
+    /// Tells clients and links what need not wait for the disk any more.
+    fn settle(&self, settled: Settled) {
+        self.settled.send_if_modified(|known| std::mem::replace(known, settled) != settled);
+        self.announce_growth();
     }
 
     /// Notes how large an answer of the Places service was. A single large one is forgotten after a while.

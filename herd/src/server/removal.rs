@@ -17,7 +17,6 @@ use axum::routing::delete;
 use subtle::ConstantTimeEq;
 use tracing::info;
 
-use super::store::Promise;
 use super::{Shared, lock};
 use crate::message::ClientId;
 use crate::node::RemovalError;
@@ -83,13 +82,13 @@ async fn remove(
         return (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], how).into_response();
     }
     let removed = match ClientId::parse(client.as_bytes()) {
-        Some(id) => remove_and_record(&shared, id),
+        Some(id) => remove_and_wake(&shared, id),
         None => Err(RemovalError::Unknown),
     };
     match removed {
-        Ok((removals, promise)) => {
+        Ok((removals, sequence)) => {
             info!(client = %printable::line(client.as_bytes()), removals, "client removed");
-            if shared.keeps(promise).await {
+            if shared.settles(sequence).await {
                 "removed\n".into_response()
             } else {
                 let told = "removed, but the disk fails: this node may not remember it after a restart\n";
@@ -106,13 +105,13 @@ async fn remove(
     }
 }
 
-/// Removes a client, hands that to the disk, and wakes the links. Returns how often the client has been removed now,
-/// and when that may be told.
-fn remove_and_record(shared: &Shared, client: ClientId<'_>) -> Result<(u32, Promise), RemovalError> {
+/// Removes a client, and wakes the journal and the links. Returns how often the client has been removed now, and the
+/// sequence of the removal.
+fn remove_and_wake(shared: &Shared, client: ClientId<'_>) -> Result<(u32, u64), RemovalError> {
     let mut store = lock(shared);
     let removals = store.node.remove(client)?;
-    let promise = shared.record(&mut store);
+    let (sequence, settled) = (store.node.table().head(), store.settled());
     drop(store);
-    shared.announce_growth();
-    Ok((removals, promise))
+    shared.note_growth(settled);
+    Ok((removals, sequence))
 }

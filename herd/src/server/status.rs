@@ -18,8 +18,11 @@ pub(super) struct Status {
     /// Whether it can do what it is for; if not, `reasons` say why.
     pub(super) ready: bool,
     pub(super) reasons: Vec<String>,
-    /// When what is answered is on disk: `memory`, `everysec`, `always`; or `degraded` while the disk fails.
+    /// When what is answered is on disk: `memory`, `everysec`, `always`; or `degraded` while the disk fails, and `stalled`
+    /// while it does not answer.
     pub(super) durability: &'static str,
+    /// How long the disk has been waited for; 0 if it is not.
+    pub(super) disk_wait_seconds: f64,
     pub(super) journal_bytes: u64,
     /// Clients whose location is known, how many there may be, and the last sequence of the change log.
     pub(super) clients: usize,
@@ -80,9 +83,14 @@ impl Status {
                 clock_ahead_seconds: node.clock_difference(id).map(ClockDifference::as_secs_f64),
             })
             .collect();
-        let (durability, failure) = store.state();
+        let (mut durability, failure) = store.state();
         let mut reasons: Vec<String> =
             failure.map(|reason| format!("the disk fails: {reason}")).into_iter().collect();
+        let (operation, waited) = shared.disk_waits.longest();
+        if waited >= shared.limits.disk_patience {
+            durability = if failure.is_none() { "stalled" } else { durability };
+            reasons.push(format!("the disk has not answered for {:.1}s ({operation})", waited.as_secs_f64()));
+        }
         if !neighbours.is_empty() && !neighbours.iter().any(|neighbour| neighbour.linked) {
             reasons.push("no neighbour is linked".to_owned());
         }
@@ -106,6 +114,7 @@ impl Status {
             ready: reasons.is_empty(),
             reasons,
             durability,
+            disk_wait_seconds: waited.as_secs_f64(),
             journal_bytes: store.journal_bytes(),
             clients: node.table().len(),
             clients_limit: node.limits().distinct_clients,

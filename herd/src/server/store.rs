@@ -1,12 +1,13 @@
-//! A node and its journal.
+//! A node, and what is known of its journal. The journal itself belongs to its [keeper](super::keeper): whoever holds the
+//! store's lock never waits for the disk.
 
-use std::io;
 use std::path::Path;
 
 use clap::ValueEnum;
 use tracing::{error, info, warn};
 
-use crate::journal::{Folder, Journal, LogFile, OpenError, Snapshot, boot_id};
+use super::keeper::{Keep, Keeping};
+use crate::journal::{Disk, Epochs, Folder, Journal, OpenError, Replayed, boot_id};
 use crate::node::Node;
 
 /// When an update is on disk.
@@ -21,41 +22,47 @@ pub enum Durability {
     Always,
 }
 
-/// What a node knows, and where it keeps that.
+/// What a node knows, and what of it cannot be lost any more.
 #[derive(Debug)]
 pub struct Store {
     pub(super) node: Node,
-    kept: Kept,
+    /// The journal, until its thread takes it.
+    journal: Option<Box<dyn Keep>>,
     pub(super) durability: Durability,
     /// Nothing is answered while the disk fails.
     strict: bool,
+    standing: Standing,
+}
+
+/// How the journal is, as its keeper last said.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Standing {
+    /// The last sequence that has been handed to the system.
+    pub(super) written: u64,
     /// The last sequence that is on disk.
-    synced: u64,
+    pub(super) synced: u64,
+    /// What the disk said when it failed.
+    pub(super) failure: Option<String>,
+    /// The length of the file.
+    pub(super) bytes: u64,
+    /// The journal has ended: nothing may change any more.
+    pub(super) closed: bool,
 }
 
-#[derive(Debug)]
-enum Kept {
-    InMemory,
-    OnDisk(Journal<Folder>),
-    /// It was on disk, and nothing may change any more.
-    Closed,
-}
-
-/// When answers may be given.
+/// What may be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Promise {
-    /// Now.
-    Now,
-    /// When all up to this sequence is on disk.
-    OnceSynced(u64),
-    /// Not at all.
-    Never,
+pub(super) struct Settled {
+    /// Everything up to this sequence; `u64::MAX` if nothing has to wait for the disk.
+    pub(super) upto: u64,
+    /// Clients are not answered at all.
+    pub(super) refuses: bool,
 }
 
 impl Store {
     /// A store in memory.
     pub fn in_memory(node: Node) -> Store {
-        Store { node, kept: Kept::InMemory, durability: Durability::Off, strict: false, synced: 0 }
+        let standing = Standing::default();
+        Store { node, journal: None, durability: Durability::Off, strict: false, standing }
     }
 
     /// A store on disk: `node`, which knows nothing yet, gets back what the journal in `folder` holds. With `strict`, no
@@ -64,46 +71,64 @@ impl Store {
     /// # Errors
     /// The folder is another node's, another process's, of another format, or cannot be read.
     pub fn open(
-        mut node: Node,
+        node: Node,
         folder: &Path,
         durability: Durability,
         strict: bool,
         mut fresh_epoch: impl FnMut() -> u64 + Send + 'static,
     ) -> Result<Store, OpenError> {
-        let boot = boot_id();
         let epochs = Box::new(move || fresh_epoch().max(1));
-        let (journal, replayed) = Journal::open(Folder::open(folder)?, &mut node, boot.as_deref(), epochs)?;
-        let clients = node.table().len();
+        let (store, replayed) =
+            Store::open_on(Folder::open(folder)?, node, durability, strict, boot_id().as_deref(), epochs)?;
+        let clients = store.node.table().len();
         info!(folder = %folder.display(), clients, records = replayed.size.updates, "journal read back");
         if let Some(first) = replayed.damage.first() {
-            let (lines, line) = (replayed.damaged_lines, first.line);
-            if replayed.is_damaged() {
+            let lines = replayed.damaged_lines;
+            if replayed.is_damaged {
                 error!(
                     lines,
-                    first = line,
-                    "journal damaged: lines skipped, the file kept as journal.damaged; neighbours will be asked for everything"
+                    %first,
+                    "journal damaged: what can be read is kept, and the file as journal.damaged; neighbours will be asked for everything"
                 );
             } else {
-                warn!(lines, first = line, "journal torn: its last lines are cut off");
+                warn!(lines, %first, "journal torn: its last lines are cut off");
             }
         }
-        if let Some(reason) = journal.failure() {
+        Ok(store)
+    }
+
+    /// The same on any disk.
+    pub(super) fn open_on<D>(
+        disk: D,
+        mut node: Node,
+        durability: Durability,
+        strict: bool,
+        boot: Option<&str>,
+        epochs: Epochs,
+    ) -> Result<(Store, Replayed), OpenError>
+    where
+        D: Disk + Send + 'static,
+        D::Log: Clone + Send + 'static,
+    {
+        let (journal, replayed) = Journal::open(disk, &mut node, boot, epochs)?;
+        let keeping = Keeping::new(journal, durability);
+        let standing = keeping.standing();
+        let mut store = Store { node, journal: Some(Box::new(keeping)), durability, strict, standing };
+        if let Some(reason) = &store.standing.failure {
             report_failure(reason);
         }
-        // Opening the journal has synced it.
-        let synced = journal.written();
-        let mut store = Store { node, kept: Kept::OnDisk(journal), durability, strict, synced };
-        store.withhold();
-        Ok(store)
+        store.withhold(store.settled().upto);
+        Ok((store, replayed))
+    }
+
+    /// The journal, for its thread.
+    pub(super) fn take_journal(&mut self) -> Option<Box<dyn Keep>> {
+        self.journal.take()
     }
 
     /// How safe what is answered is: when it is on disk, or `degraded` while the disk fails; and what the disk said then.
     pub(super) fn state(&self) -> (&'static str, Option<&str>) {
-        let failure = match &self.kept {
-            Kept::OnDisk(journal) => journal.failure(),
-            Kept::InMemory | Kept::Closed => None,
-        };
-        match (failure, self.durability) {
+        match (&self.standing.failure, self.durability) {
             (Some(reason), _) => ("degraded", Some(reason)),
             (None, Durability::Off) => ("memory", None),
             (None, Durability::Everysec) => ("everysec", None),
@@ -113,111 +138,36 @@ impl Store {
 
     /// The length of the journal, in bytes.
     pub(super) fn journal_bytes(&self) -> u64 {
-        match &self.kept {
-            Kept::OnDisk(journal) => journal.size().bytes,
-            Kept::InMemory | Kept::Closed => 0,
-        }
+        self.standing.bytes
     }
 
-    /// Hands what has changed to the disk, before anybody is told.
-    pub(super) fn record(&mut self) {
-        if let Kept::OnDisk(journal) = &mut self.kept
-            && let Err(error) = journal.write(&mut self.node)
-        {
-            report_failure(&error.to_string());
-            self.withhold();
-        }
+    /// What may be told to clients.
+    pub(super) fn settled(&self) -> Settled {
+        let Standing { written, synced, failure, closed, .. } = &self.standing;
+        let upto = match self.durability {
+            _ if failure.is_some() => u64::MAX,
+            Durability::Off => u64::MAX,
+            Durability::Everysec => *written,
+            Durability::Always => *synced,
+        };
+        Settled { upto, refuses: *closed || self.strict && failure.is_some() }
     }
 
-    /// When answers may be given that tell of all that has been [recorded](Self::record).
-    pub(super) fn promise(&self) -> Promise {
-        match &self.kept {
-            Kept::InMemory => Promise::Now,
-            Kept::OnDisk(journal) if journal.failure().is_some() => {
-                if self.strict {
-                    Promise::Never
-                } else {
-                    Promise::Now
-                }
-            }
-            Kept::OnDisk(_)
-                if self.durability == Durability::Always && self.synced < self.node.table().head() =>
-            {
-                Promise::OnceSynced(self.node.table().head())
-            }
-            Kept::OnDisk(_) => Promise::Now,
-            Kept::Closed => Promise::Never,
+    /// Notes how the journal is now. Links may say what clients may be told, strict or not.
+    pub(super) fn note(&mut self, standing: Standing) {
+        let had_failed = self.standing.failure.is_some();
+        match &standing.failure {
+            Some(reason) if !had_failed => report_failure(reason),
+            None if had_failed => warn!("durability: restored, all that is known is on disk"),
+            _ => {}
         }
+        self.standing = standing;
+        self.withhold(self.settled().upto);
     }
 
-    /// The file, and the last sequence in it, unless all of that is on disk.
-    pub(super) fn unsynced(&self) -> Option<(LogFile, u64)> {
-        match &self.kept {
-            Kept::OnDisk(journal) if journal.failure().is_none() && journal.written() > self.synced => {
-                Some((journal.log().clone(), journal.written()))
-            }
-            _ => None,
-        }
-    }
-
-    /// Notes that everything up to a sequence is on disk, or that it may not be.
-    pub(super) fn note_sync(&mut self, result: io::Result<u64>) {
-        match (result, &mut self.kept) {
-            (Ok(sequence), _) => self.synced = self.synced.max(sequence),
-            (Err(error), Kept::OnDisk(journal)) => {
-                journal.fail(&mut self.node, &error);
-                report_failure(&error.to_string());
-            }
-            (Err(_), _) => {}
-        }
-        self.withhold();
-    }
-
-    /// Up to which sequence nobody waits for the disk any more.
-    pub(super) fn settled(&self) -> u64 {
-        match &self.kept {
-            Kept::OnDisk(journal) if journal.failure().is_none() => self.synced,
-            _ => u64::MAX,
-        }
-    }
-
-    /// Begins to write the journal anew, if that is worth it: see [`Journal::wants_snapshot`].
-    pub(super) fn begin_snapshot(&mut self) -> io::Result<Option<Snapshot<LogFile>>> {
-        let least = self.node.limits().journal_bytes;
-        match &mut self.kept {
-            Kept::OnDisk(journal) if journal.wants_snapshot(&self.node, least) => {
-                journal.begin_snapshot(&self.node).map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
-
-    /// Puts a snapshot in the place of the journal.
-    pub(super) fn take_over(&mut self, snapshot: Snapshot<LogFile>) -> io::Result<()> {
-        let Kept::OnDisk(journal) = &mut self.kept else { return Ok(()) };
-        let had_failed = journal.failure().is_some();
-        journal.take_over(snapshot, &self.node)?;
-        let bytes = journal.size().bytes;
-        info!(bytes, clients = self.node.table().len(), "journal written anew");
-        if had_failed {
-            warn!("durability: restored, all that is known is on disk");
-        }
-        self.note_sync(Ok(self.node.table().head()));
-        Ok(())
-    }
-
-    /// Ends the journal properly; nothing may be answered any more.
-    pub(super) fn close(&mut self) -> io::Result<()> {
-        match std::mem::replace(&mut self.kept, Kept::Closed) {
-            Kept::OnDisk(journal) => journal.close(&mut self.node),
-            Kept::InMemory | Kept::Closed => Ok(()),
-        }
-    }
-
-    /// With `always` links say only what is on disk; without a disk that works there is nothing to wait for.
-    fn withhold(&mut self) {
-        let waits = self.durability == Durability::Always && self.settled() != u64::MAX;
-        self.node.withhold_after(if waits { self.synced } else { u64::MAX });
+    /// Keeps links from saying what has changed after a sequence.
+    pub(super) fn withhold(&mut self, upto: u64) {
+        self.node.withhold_after(upto);
     }
 }
 
@@ -231,19 +181,44 @@ mod tests {
     use crate::message::Time;
     use crate::node::{Limits, Lives};
 
+    /// A store that knows nine clients, of which five have been written and three synced.
+    fn store(durability: Durability, strict: bool, failure: Option<&str>) -> Store {
+        let mut node = Node::new("Alford", &[], Limits::default(), Lives { epoch: 1, incarnation: 1 });
+        for client in 0..9 {
+            let line = format!("IAMAT client-{client} +1+1 1");
+            node.answer(line.as_bytes(), Time { seconds: 1, nanoseconds: 0 }, &mut Vec::new());
+        }
+        let mut store = Store { durability, strict, ..Store::in_memory(node) };
+        let failure = failure.map(str::to_owned);
+        store.note(Standing { written: 5, synced: 3, failure, ..Standing::default() });
+        store
+    }
+
     #[test]
-    fn what_was_read_back_is_on_disk_and_waits_for_nothing() {
-        let folder = std::env::temp_dir().join(format!("herd-store-{}", std::process::id()));
-        let open = || {
-            let node = Node::new("Alford", &[], Limits::default(), Lives { epoch: 1, incarnation: 1 });
-            Store::open(node, &folder, Durability::Always, false, || 2).unwrap()
-        };
-        let mut store = open();
-        store.node.answer(b"IAMAT kiwi +1+1 1", Time { seconds: 1, nanoseconds: 0 }, &mut Vec::new());
-        store.record();
-        assert_eq!(store.promise(), Promise::OnceSynced(1));
-        drop(store);
-        assert_eq!(open().promise(), Promise::Now);
-        std::fs::remove_dir_all(folder).unwrap();
+    fn neither_clients_nor_links_are_told_what_may_be_lost() {
+        let told = |store: &Store| (store.settled().upto, store.node.last_to_say());
+        assert_eq!(told(&store(Durability::Off, false, None)), (u64::MAX, 9));
+        assert_eq!(told(&store(Durability::Everysec, false, None)), (5, 5));
+        assert_eq!(told(&store(Durability::Always, false, None)), (3, 3));
+        assert_eq!(told(&store(Durability::Always, true, Some("full"))), (u64::MAX, 9));
+    }
+
+    #[test]
+    fn nothing_is_answered_while_a_strict_node_s_disk_fails_nor_after_the_end() {
+        let refuses = |store: &Store| store.settled().refuses;
+        assert!(!refuses(&store(Durability::Always, false, Some("full"))));
+        assert!(!refuses(&store(Durability::Always, true, None)));
+        assert!(refuses(&store(Durability::Always, true, Some("full"))));
+        let mut closed = store(Durability::Everysec, false, None);
+        closed.note(Standing { closed: true, ..closed.standing.clone() });
+        assert!(refuses(&closed));
+    }
+
+    #[test]
+    fn the_state_is_told_with_what_the_disk_said() {
+        assert_eq!(store(Durability::Off, false, None).state(), ("memory", None));
+        assert_eq!(store(Durability::Everysec, false, None).state(), ("everysec", None));
+        assert_eq!(store(Durability::Always, false, None).state(), ("always", None));
+        assert_eq!(store(Durability::Always, false, Some("full")).state(), ("degraded", Some("full")));
     }
 }

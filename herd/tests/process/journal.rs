@@ -3,8 +3,8 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 use fixtures::checkout::scratch;
 
@@ -31,6 +31,63 @@ fn told(node: &Node, clients: usize) -> String {
         .filter(|line| line.starts_with("AT "))
         .map(|line| format!("{line}\n"))
         .collect()
+}
+
+/// Runs `herd journal` on a folder.
+fn journal_tool(verb: &str, folder: &Path) -> Output {
+    Command::new(assert_cmd::cargo::cargo_bin!("herd")).args(["journal", verb]).arg(folder).output().unwrap()
+}
+
+#[test]
+fn what_verify_says_of_a_damaged_journal_a_node_says_too_and_then_it_is_whole() {
+    let damage = |lines: &mut Vec<&[u8]>, way: &str| match way {
+        "empty" => lines.clear(),
+        "missing" => drop(lines.drain(5..8)),
+        "swapped" => lines.swap(5, 6),
+        "repeated" => lines.insert(6, lines[5]),
+        way => panic!("no way to damage a journal: {way}"),
+    };
+    let cases = [
+        ("empty", "the journal is empty: everything in it is lost"),
+        ("missing", "3 lines are missing between lines 5 and 6"),
+        ("swapped", "1 line is missing between lines 5 and 6"),
+        ("repeated", "line 7 is out of place: repeated, or swapped with another"),
+    ];
+    for (way, message) in cases {
+        let folder = folder(&format!("damaged-{way}"));
+        let node = start("damaged", &folder, &[]);
+        node.ask(reports(0..20).as_bytes());
+        drop(node);
+        let journal = folder.join("journal");
+        let whole = fs::read(&journal).unwrap();
+        let mut lines: Vec<&[u8]> = whole.split_inclusive(|byte| *byte == b'\n').collect();
+        damage(&mut lines, way);
+        fs::write(&journal, lines.concat()).unwrap();
+        let verified = journal_tool("verify", &folder);
+        let said = String::from_utf8(verified.stdout).unwrap();
+        assert!(!verified.status.success() && said.contains(message), "{said}");
+        let log = folder.with_extension("log");
+        let _ = fs::remove_file(&log);
+        let node = start("damaged", &folder, &["--log-file", log.to_str().unwrap()]);
+        wait_for_log(log.to_str().unwrap(), message, 1);
+        wait_for_log(log.to_str().unwrap(), "journal damaged", 1);
+        let known = told(&node, 20);
+        drop(node);
+        assert!(journal_tool("verify", &folder).status.success());
+        assert_eq!(
+            String::from_utf8(journal_tool("dump", &folder).stdout).unwrap().lines().count(),
+            known.lines().count()
+        );
+        assert_eq!(
+            known.lines().count(),
+            match way {
+                "empty" => 0,
+                "missing" => 17,
+                _ => 20,
+            }
+        );
+        assert!(folder.join("journal.damaged").exists());
+    }
 }
 
 #[test]
@@ -83,7 +140,7 @@ fn a_journal_is_written_anew_while_the_node_serves() {
     for stamp in 0..300 {
         node.ask(format!("IAMAT kiwi +1+1 {stamp}\nIAMAT plum +1+1 {stamp}\n").as_bytes());
     }
-    wait_for_log(log.to_str().unwrap(), "journal written anew", 1);
+    wait_for_log(log.to_str().unwrap(), "journal compacted", 1);
     assert!(fs::metadata(folder.join("journal")).unwrap().len() < 10_000);
     node.ask(b"IAMAT kiwi +2+2 1000\n");
     drop(node);
@@ -109,6 +166,8 @@ fn a_full_disk_stops_nothing_and_nothing_is_missing_when_there_is_room_again() {
     assert_eq!(answers.lines().filter(|line| line.starts_with("AT Alford ")).count(), 1000);
     wait_for_log(log.to_str().unwrap(), "durability: degraded", 1);
     assert_eq!(told(&node, 1000), answers);
+    // The line that did not fit is not there by half.
+    assert!(journal_tool("verify", &folder).status.success());
     limit_files(&node, "unlimited");
     wait_for_log(log.to_str().unwrap(), "durability: restored", 1);
     drop(node);

@@ -13,7 +13,7 @@ use nix::sched::{CloneFlags, unshare};
 #[derive(Debug)]
 pub(super) struct Disks(PathBuf);
 
-/// More than a journal takes before it is written anew.
+/// More than a journal takes before it is compacted.
 const SIZE: &str = "size=256m";
 
 /// What fills a disk.

@@ -1,7 +1,9 @@
-//! A simulated disk: what was appended is in the system's memory, what was synced is on disk.
+//! A simulated disk: what was appended is in the system's memory, what was synced is on disk, and names are like bytes: a
+//! file that was renamed may have its old name after the machine has stopped.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead, Cursor};
+use std::ops::Range;
 use std::rc::Rc;
 
 use fastrand::Rng;
@@ -10,16 +12,36 @@ use herd::journal::{Disk, Log};
 /// A node's disk. Clones are the same disk.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SimDisk {
-    journal: Rc<RefCell<Option<SimFile>>>,
-    /// Whether nothing can be written.
-    fails: Rc<Cell<bool>>,
+    names: Rc<RefCell<Names>>,
+    fails: Rc<Cell<Fails>>,
+}
+
+/// Which file has which name.
+#[derive(Debug, Default)]
+struct Names {
+    journal: Option<SimFile>,
+    draft: Option<SimFile>,
+    /// The file that is the journal after a stop of the machine.
+    synced: Option<SimFile>,
+}
+
+/// What fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Fails {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Everything that writes: the disk is full.
+    Writes,
+    /// Syncs.
+    Syncs,
 }
 
 /// A file. Clones are the same file.
 #[derive(Clone, Debug)]
 pub(super) struct SimFile {
     bytes: Rc<RefCell<Bytes>>,
-    fails: Rc<Cell<bool>>,
+    fails: Rc<Cell<Fails>>,
 }
 
 #[derive(Debug, Default)]
@@ -27,45 +49,74 @@ struct Bytes {
     written: Vec<u8>,
     /// How much of it is on disk.
     synced: usize,
+    /// What a failed sync dropped: the system takes it for clean, and never writes it.
+    dropped: Vec<Range<usize>>,
 }
 
 impl SimDisk {
     /// The machine stops: of what was not synced, only a beginning is there afterwards, which need not end with a line.
     /// Mostly it is nothing; and the rest may be there as nonsense.
     pub(super) fn lose_unsynced(&self, rng: &mut Rng) {
-        if let Some(file) = &*self.journal.borrow() {
-            let mut file = file.bytes.borrow_mut();
-            let kept = if rng.bool() { file.synced } else { rng.usize(file.synced..=file.written.len()) };
-            let rest = file.written.len() - kept;
-            file.written.truncate(kept);
-            match rng.u8(..4) {
-                0 => file.written.resize(kept + rest, 0),
-                1 => file.written.extend((0..rest).map(|_| rng.u8(b'\n'..=b'\r'))),
-                _ => {}
-            }
-            file.synced = file.written.len();
+        let mut names = self.names.borrow_mut();
+        // A name that was not synced may be there or not.
+        if rng.bool() {
+            names.journal = names.synced.clone();
+        }
+        names.synced = names.journal.clone();
+        if let Some(file) = &names.journal {
+            file.bytes.borrow_mut().lose_unsynced(rng);
         }
     }
 
     /// The disk is replaced by an empty one.
     pub(super) fn lose_everything(&self) {
-        *self.journal.borrow_mut() = None;
+        *self.names.borrow_mut() = Names::default();
     }
 
-    /// From now on nothing can be written, or everything again.
-    pub(super) fn fail(&self, fails: bool) {
+    /// From now on this fails.
+    pub(super) fn fail(&self, fails: Fails) {
         self.fails.set(fails);
     }
 
-    /// A bit is turned over, somewhere before the last lines.
+    /// The first half of the journal is damaged: a bit is turned over, or lines are missing, repeated or swapped.
     pub(super) fn damage(&self, rng: &mut Rng) {
-        if let Some(file) = &*self.journal.borrow() {
+        if let Some(file) = &self.names.borrow().journal {
             let mut file = file.bytes.borrow_mut();
             let beginning = file.written.len().div_ceil(2);
-            if beginning > 0 {
-                file.written[rng.usize(..beginning)] ^= 1 << rng.u8(..8);
+            if beginning == 0 {
+                return;
             }
+            let way = rng.u8(..6);
+            if way < 3 {
+                file.written[rng.usize(..beginning)] ^= 1 << rng.u8(..8);
+                return;
+            }
+            let mut lines: Vec<&[u8]> = file.written.split_inclusive(|byte| *byte == b'\n').collect();
+            let (one, other) = (rng.usize(..lines.len().div_ceil(2)), rng.usize(..lines.len()));
+            match way {
+                3 if one + 1 < lines.len() => drop(lines.remove(one)),
+                4 if one != other => lines.swap(one, other),
+                _ => lines.insert(other, lines[one]),
+            }
+            file.written = lines.concat();
         }
+    }
+}
+
+impl Bytes {
+    fn lose_unsynced(&mut self, rng: &mut Rng) {
+        for range in std::mem::take(&mut self.dropped) {
+            self.written[range].fill(0);
+        }
+        let kept = if rng.bool() { self.synced } else { rng.usize(self.synced..=self.written.len()) };
+        let rest = self.written.len() - kept;
+        self.written.truncate(kept);
+        match rng.u8(..4) {
+            0 => self.written.resize(kept + rest, 0),
+            1 => self.written.extend((0..rest).map(|_| rng.u8(b'\n'..=b'\r'))),
+            _ => {}
+        }
+        self.synced = self.written.len();
     }
 }
 
@@ -73,46 +124,48 @@ impl Disk for SimDisk {
     type Log = SimFile;
 
     fn read(&mut self) -> io::Result<Option<Box<dyn BufRead + '_>>> {
-        let written = self.journal.borrow().as_ref().map(|file| file.bytes.borrow().written.clone());
+        let written = self.names.borrow().journal.as_ref().map(|file| file.bytes.borrow().written.clone());
         Ok(written.map(|written| Box::new(Cursor::new(written)) as Box<dyn BufRead>))
     }
 
     fn log(&mut self) -> io::Result<SimFile> {
-        Ok(self.journal.borrow_mut().get_or_insert_with(|| SimFile::on(&self.fails)).clone())
+        self.names.borrow().journal.clone().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn draft(&mut self) -> io::Result<SimFile> {
-        works(&self.fails).map(|()| SimFile::on(&self.fails))
+        writes(&self.fails)?;
+        let draft = SimFile { bytes: Rc::default(), fails: Rc::clone(&self.fails) };
+        self.names.borrow_mut().draft = Some(draft.clone());
+        Ok(draft)
     }
 
-    fn install(&mut self, draft: SimFile) -> io::Result<SimFile> {
-        let result = works(&self.fails);
-        // It may have been renamed before it failed.
-        if result.is_ok() || is_odd(draft.bytes.borrow().written.len()) {
-            *self.journal.borrow_mut() = Some(draft.clone());
-        }
-        result.map(|()| draft)
+    fn install(&mut self) -> io::Result<()> {
+        writes(&self.fails)?;
+        let mut names = self.names.borrow_mut();
+        let draft = names.draft.take().ok_or(io::ErrorKind::NotFound)?;
+        names.journal = Some(draft);
+        Ok(())
+    }
+
+    fn sync_names(&mut self) -> io::Result<()> {
+        syncs(&self.fails)?;
+        let mut names = self.names.borrow_mut();
+        names.synced = names.journal.clone();
+        Ok(())
     }
 
     fn keep_damaged(&mut self) -> io::Result<()> {
-        works(&self.fails)
-    }
-}
-
-impl SimFile {
-    /// An empty file on a disk that fails when this says so.
-    fn on(fails: &Rc<Cell<bool>>) -> SimFile {
-        SimFile { bytes: Rc::default(), fails: Rc::clone(fails) }
+        writes(&self.fails)
     }
 }
 
 impl Log for SimFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let result = works(&self.fails);
+        let result = writes(&self.fails);
         let fits = match &result {
             Ok(()) => bytes.len(),
-            // Half of it is there, and could not be cut off.
-            Err(_) if is_odd(bytes.len()) => bytes.len() / 2,
+            // Half of it is there, and could not be cut off. As good as chance, and the same each time.
+            Err(_) if bytes.len() % 2 == 1 => bytes.len() / 2,
             Err(_) => 0,
         };
         self.bytes.borrow_mut().written.extend_from_slice(&bytes[..fits]);
@@ -120,26 +173,32 @@ impl Log for SimFile {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        works(&self.fails)?;
         let mut file = self.bytes.borrow_mut();
+        let result = syncs(&self.fails);
+        if result.is_err() {
+            let unsynced = file.synced..file.written.len();
+            file.dropped.push(unsynced);
+        }
+        // The next sync has nothing to do with what this one dropped.
         file.synced = file.written.len();
-        Ok(())
+        result
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
-        works(&self.fails)?;
+        writes(&self.fails)?;
         let mut file = self.bytes.borrow_mut();
-        file.written.truncate(length as usize);
-        file.synced = file.synced.min(file.written.len());
+        let length = length as usize;
+        file.written.truncate(length);
+        file.synced = file.synced.min(length);
+        file.dropped.iter_mut().for_each(|range| *range = range.start.min(length)..range.end.min(length));
         Ok(())
     }
 }
 
-fn works(fails: &Cell<bool>) -> io::Result<()> {
-    if fails.get() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+fn writes(fails: &Cell<Fails>) -> io::Result<()> {
+    if fails.get() == Fails::Writes { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
 }
 
-/// As good as chance, and the same each time.
-fn is_odd(length: usize) -> bool {
-    !length.is_multiple_of(2)
+fn syncs(fails: &Cell<Fails>) -> io::Result<()> {
+    if fails.get() == Fails::Nothing { Ok(()) } else { Err(io::Error::other("the disk cannot be written")) }
 }

@@ -7,7 +7,9 @@
 //!
 //! Simulated is what the server around the core does: connections that are dialled with a back-off, accepted, cut
 //! anywhere into segments, delayed, reset and swallowed; windows that fill; processes that stop and go on, or end, properly
-//! or not; disks that are synced now and then, lose what was not, take damage, or cannot be written to; journals that are written anew meanwhile; clients whose clocks are wrong; operators who remove clients.
+//! or not; disks that take their time, lose what was not synced, take damage, cannot be written to, or fail to sync and
+//! drop what they should have written; journals that are compacted meanwhile; clients whose clocks are wrong; operators
+//! who remove clients.
 //! The history goes to the [oracle](crate::oracle).
 
 mod disk;

@@ -64,6 +64,8 @@ pub enum FaultKind {
     Restart(usize),
     /// Nothing can be written to a node's disk.
     Disk(usize),
+    /// A node's disk cannot be synced, and drops what was to be synced.
+    Syncs(usize),
 }
 
 /// A line of a client's, or of an operator's.
@@ -173,7 +175,7 @@ impl Plan {
             }
             let (low, high) = edges[rng.usize(..edges.len())];
             let (one, other) = if rng.bool() { (low, high) } else { (high, low) };
-            let (kind, most) = match rng.u8(..13) {
+            let (kind, most) = match rng.u8(..14) {
                 _ if damages => (FaultKind::Crash(node, Keeps::Damaged), 500),
                 0 => (FaultKind::Delay(one, other, Duration::from_millis(rng.u64(10..500))), 3_000),
                 1 | 2 => (FaultKind::Cut(one, other), 3_000),
@@ -184,6 +186,7 @@ impl Plan {
                 9 => (FaultKind::Restart(node), 500),
                 10 => (FaultKind::Disk(node), 3_000),
                 11 => (FaultKind::Crash(node, Keeps::Damaged), 1_500),
+                12 => (FaultKind::Syncs(node), 3_000),
                 _ => (FaultKind::Crash(node, Keeps::Nothing), 1_500),
             };
             let until = from + Duration::from_millis(rng.u64(1..most));
@@ -289,7 +292,8 @@ impl FaultKind {
             FaultKind::Stop(node)
             | FaultKind::Crash(node, _)
             | FaultKind::Restart(node)
-            | FaultKind::Disk(node) => vec![node],
+            | FaultKind::Disk(node)
+            | FaultKind::Syncs(node) => vec![node],
         }
     }
 }

@@ -51,8 +51,9 @@ pub(super) struct Process {
     pub(super) promised: VecDeque<Promised>,
     /// The last sequence on disk.
     pub(super) synced: u64,
-    /// A sync is on its way.
-    pub(super) syncing: bool,
+    /// The disk is busy.
+    pub(super) is_writing: bool,
+    durability: Durability,
 }
 
 /// One end of a wire.
@@ -99,19 +100,21 @@ impl Machine {
             let opened = Journal::open(self.disk.clone(), &mut node, Some(&boot), epochs);
             opened.expect("a simulated disk can be read").0
         });
-        if durability == Durability::Always {
-            node.withhold_after(0);
-        }
-        self.process = Some(Process {
+        // Opening the journal has synced it.
+        let synced = journal.as_ref().map_or(0, Journal::written);
+        let process = Process {
             node,
             journal,
             snapshot: None,
             ends: BTreeMap::new(),
             dialling: vec![Dialling::Busy; self.neighbours.len()],
             promised: VecDeque::new(),
-            synced: 0,
-            syncing: false,
-        });
+            synced,
+            is_writing: false,
+            durability,
+        };
+        let process = self.process.insert(process);
+        process.node.withhold_after(process.settled());
     }
 
     /// The time by its clock.
@@ -120,13 +123,24 @@ impl Machine {
         Time { seconds: EPOCH + since.as_secs(), nanoseconds: since.subsec_nanos() }
     }
 
-    /// Notes which updates it has learned since a sequence. Returns the sequences that were given before, with both lines.
-    pub(super) fn note_sequences(&mut self, since: u64, now: u64) -> Vec<(u64, String, String)> {
-        let Some(Process { node, .. }) = &self.process else { return Vec::new() };
+    /// Notes which updates it has learned since a sequence.
+    pub(super) fn note_learned(&mut self, since: u64, now: u64) {
+        let Some(Process { node, .. }) = &self.process else { return };
+        for (_, record) in node.table().changes_after(since) {
+            self.learned.entry(String::from_utf8_lossy(record.line()).into_owned()).or_insert(now);
+        }
+    }
+
+    /// Notes the sequences that others may be told of. Returns those that were given before, with both lines. (One that
+    /// nobody was told of may be given again.)
+    pub(super) fn note_sequences(&mut self) -> Vec<(u64, String, String)> {
+        let Some(process) = &self.process else { return Vec::new() };
+        let (node, settled) = (&process.node, process.settled());
         let mut reused = Vec::new();
-        for (sequence, record) in node.table().changes_after(since) {
+        for (sequence, record) in
+            node.table().changes_after(0).take_while(|(sequence, _)| *sequence <= settled)
+        {
             let line = String::from_utf8_lossy(record.line());
-            self.learned.entry(line.to_string()).or_insert(now);
             let first = self.sequences.entry((node.epoch(), sequence)).or_insert_with(|| line.to_string());
             if *first != line {
                 reused.push((sequence, first.clone(), line.into_owned()));
@@ -186,17 +200,20 @@ impl Process {
     }
 
     /// Does what an operator or a client says. Returns the answer's first line.
-    pub(super) fn answer(&mut self, line: &str, now: Time) -> String {
+    pub(super) fn answer(&mut self, line: &str, now: Time) -> (String, u64) {
         let removal = line.strip_prefix(REMOVE).and_then(|client| ClientId::parse(client.as_bytes()));
         let Some(client) = removal else {
             let mut out = Vec::new();
-            let answered = self.node.answer(line.as_bytes(), now, &mut out);
+            let (answered, sequence) = self.node.answer(line.as_bytes(), now, &mut out);
             debug_assert_eq!(answered, Answer::Written);
-            return String::from_utf8_lossy(&out).lines().next().unwrap_or_default().to_owned();
+            let answer = String::from_utf8_lossy(&out).lines().next().unwrap_or_default().to_owned();
+            return (answer, sequence);
         };
         match self.node.remove(client) {
-            Ok(removals) => format!("REMOVED {removals} {}", &line[REMOVE.len()..]),
-            Err(error) => format!("? {error}"),
+            Ok(removals) => {
+                (format!("REMOVED {removals} {}", &line[REMOVE.len()..]), self.node.table().head())
+            }
+            Err(error) => (format!("? {error}"), 0),
         }
     }
 
@@ -207,7 +224,11 @@ impl Process {
 
     /// Up to which sequence nothing has to wait for the disk.
     pub(super) fn settled(&self) -> u64 {
-        if self.is_degraded() { u64::MAX } else { self.synced }
+        match (&self.journal, self.durability) {
+            (Some(journal), Durability::Everysec) if !self.is_degraded() => journal.written(),
+            (Some(_), Durability::Always) if !self.is_degraded() => self.synced,
+            _ => u64::MAX,
+        }
     }
 
     /// Which neighbour that is, by its place in the list.

@@ -21,7 +21,7 @@ use crate::sim::plan::Plan;
 pub(super) const CLIENTS: u16 = 12_300;
 const LINKS: u16 = 12_400;
 
-/// Journals are written anew when they are longer than this, so that it happens within seconds.
+/// Journals are compacted when they are longer than this, so that it happens within seconds.
 const JOURNAL: u64 = 4_096;
 
 /// A host.

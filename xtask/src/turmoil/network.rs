@@ -21,6 +21,7 @@ pub(super) fn name(kind: FaultKind) -> &'static str {
         FaultKind::Crash(..) => "kill",
         FaultKind::Restart(_) => "rolling",
         FaultKind::Disk(_) => "disk-full",
+        FaultKind::Syncs(_) => "sync-fails",
     }
 }
 
@@ -33,7 +34,7 @@ pub(super) fn break_links(sim: &Sim<'_>, machines: &[Rc<Machine>], kind: FaultKi
         FaultKind::Cut(one, other) => sim.partition(name(one), name(other)),
         FaultKind::Hole(one, other) => sim.partition_oneway(name(one), name(other)),
         FaultKind::Stop(node) => others(machines, node).for_each(|other| sim.hold(name(node), other)),
-        FaultKind::Crash(..) | FaultKind::Restart(_) | FaultKind::Disk(_) => {}
+        FaultKind::Crash(..) | FaultKind::Restart(_) | FaultKind::Disk(_) | FaultKind::Syncs(_) => {}
     }
 }
 
@@ -45,7 +46,7 @@ pub(super) fn mend_links(sim: &Sim<'_>, machines: &[Rc<Machine>], plan: &Plan, k
         FaultKind::Cut(one, other) => sim.repair(name(one), name(other)),
         FaultKind::Hole(one, other) => sim.repair_oneway(name(one), name(other)),
         FaultKind::Stop(node) => others(machines, node).for_each(|other| sim.release(name(node), other)),
-        FaultKind::Crash(..) | FaultKind::Restart(_) | FaultKind::Disk(_) => {}
+        FaultKind::Crash(..) | FaultKind::Restart(_) | FaultKind::Disk(_) | FaultKind::Syncs(_) => {}
     }
 }
 

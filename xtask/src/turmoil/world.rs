@@ -93,7 +93,7 @@ impl<'a> World<'a> {
         }
         let mut due: Vec<(Duration, Change)> = Vec::new();
         for (index, fault) in plan.faults.iter().enumerate() {
-            if !matches!(fault.kind, FaultKind::Disk(_)) {
+            if !matches!(fault.kind, FaultKind::Disk(_) | FaultKind::Syncs(_)) {
                 due.extend([(fault.from, Change::Begins(index)), (fault.until, Change::Ends(index))]);
             }
         }

@@ -44,7 +44,7 @@ fn a_report_from_the_future_is_removed_everywhere_and_ordinary_reports_count_aga
     for node in [&mut alford, &mut parker] {
         assert_eq!(line(node, "kiwi"), format!("AFTER 1 {}", at.trim_end()));
         assert!(say(node, "WHATSAT kiwi 1 0").starts_with(&at));
-        let answer = node.answer(b"WHATSAT kiwi 1 1", NOW, &mut Vec::new());
+        let (answer, _) = node.answer(b"WHATSAT kiwi 1 1", NOW, &mut Vec::new());
         assert!(matches!(answer, Answer::Places { at: told, .. } if *told == *at.trim_end().as_bytes()));
         assert!(say(node, "IAMAT kiwi +4+4 2000000001").starts_with("AT "));
     }

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::disk_io::DISK;
 use super::{Event, World, micros};
-use crate::oracle::{Durability, Update, What};
+use crate::oracle::{Update, What};
 use crate::sim::process::Promised;
 
 /// How long a client waits before it tries another node, once.
@@ -25,43 +24,34 @@ impl World<'_> {
             return;
         };
         let (head, removals) = (process.node.table().head(), process.removals(&line));
-        let answer = process.answer(&line, now);
-        let sequence = process.node.table().head();
+        let (answer, sequence) = process.answer(&line, now);
         if removals > 0 {
             self.note(What::Removals { op, removals });
         }
         self.changed(node, head);
-        if self.plan.durability == Durability::Always && self.process(node).settled() < sequence {
+        if self.process(node).settled() < sequence {
+            // A question may tell of a record that others wait for already.
+            let sequence = self.process(node).promised.back().map_or(0, |last| last.sequence).max(sequence);
             self.process(node).promised.push_back(Promised { sequence, op, answer });
         } else {
             self.note(What::Ok { op, answer });
         }
     }
 
-    /// What a change of the table brings about: the journal is written, the disk waited for, and links say what is new.
+    /// What a change of the table brings about: the journal is written, and links say what is new.
     pub(super) fn changed(&mut self, machine: usize, old_head: u64) {
         let process = self.machines[machine].process.as_mut().expect("a process that has changed");
-        let failed =
-            process.journal.as_mut().is_some_and(|journal| journal.write(&mut process.node).is_err());
         for (_, record) in process.node.table().changes_after(old_head) {
             (self.watch)(self.now, machine, &String::from_utf8_lossy(record.line()));
         }
-        self.note_sequences(machine, old_head);
-        let durability = self.plan.durability;
-        let process = self.process(machine);
-        let waits = durability == Durability::Always && process.node.table().head() > process.settled();
-        let wires: Vec<u64> = process.ends.keys().copied().collect();
         let grown = process.node.table().head() > old_head;
-        let life = self.machines[machine].lives;
-        if waits && !std::mem::replace(&mut self.process(machine).syncing, true) {
-            let at = self.now + DISK.mul_f64(self.rng.f64());
-            self.at(at, Event::Sync { machine, life });
-        }
+        self.machines[machine].note_learned(old_head, micros(self.now));
+        self.note_sequences(machine);
+        self.write(machine);
         if grown {
+            let life = self.machines[machine].lives;
+            let wires: Vec<u64> = self.process(machine).ends.keys().copied().collect();
             wires.into_iter().for_each(|wire| self.soon(Event::Wake { machine, life, wire }));
-        }
-        if failed {
-            self.settle(machine);
         }
     }
 
@@ -77,8 +67,8 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn note_sequences(&mut self, machine: usize, since: u64) {
-        for (sequence, was, is) in self.machines[machine].note_sequences(since, micros(self.now)) {
+    pub(super) fn note_sequences(&mut self, machine: usize) {
+        for (sequence, was, is) in self.machines[machine].note_sequences() {
             self.note(What::SequenceReused { node: machine, sequence, was, is });
         }
     }

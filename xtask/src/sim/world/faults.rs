@@ -3,8 +3,9 @@
 use herd::node::LinkEnd;
 
 use super::disk_io::SYNC;
-use super::{Event, LOOK, World};
+use super::{Event, LOOK, World, micros};
 use crate::oracle::{Durability, Keeps, What};
+use crate::sim::disk::Fails;
 use crate::sim::plan::FaultKind;
 
 impl World<'_> {
@@ -12,7 +13,8 @@ impl World<'_> {
         let (durability, limits) = (self.plan.durability, self.limits.clone());
         self.machines[machine].start(&self.names, durability, &limits, &mut self.rng);
         self.note(What::Up { node: machine });
-        self.note_sequences(machine, 0);
+        self.machines[machine].note_learned(0, micros(self.now));
+        self.note_sequences(machine);
         self.note_last_copies(machine);
         let life = self.machines[machine].lives;
         for place in 0..self.machines[machine].neighbours.len() {
@@ -20,10 +22,6 @@ impl World<'_> {
         }
         if durability != Durability::Memory {
             self.at(self.now + SYNC, Event::Tick { machine, life });
-        }
-        if durability == Durability::Always {
-            // What was read back counts as not synced, and the first word of a neighbour asks for that.
-            self.soon(Event::Sync { machine, life });
         }
     }
 
@@ -59,8 +57,12 @@ impl World<'_> {
         if self.machines[machine].stops > 0 || self.machines[machine].process.is_none() {
             return;
         }
-        if self.plan.durability != Durability::Memory {
+        let process = self.process(machine);
+        if let Some(journal) = &mut process.journal {
+            // An error has been noted.
+            let _ = journal.write(&mut process.node);
             self.sync(machine);
+            self.settle(machine);
         }
         let wires: Vec<u64> = self.process(machine).ends.keys().copied().collect();
         for wire in wires {
@@ -69,10 +71,10 @@ impl World<'_> {
         }
         let process = self.process(machine);
         if !process.is_degraded()
-            && let Some(journal) = process.journal.take()
+            && let Some(mut journal) = process.journal.take()
         {
             // A journal that is not closed is as good as that of a process that was killed.
-            let _ = journal.close(&mut process.node);
+            let _ = journal.close();
         }
         self.crash(machine, Keeps::Disk);
     }
@@ -84,7 +86,8 @@ impl World<'_> {
             FaultKind::Restart(machine) => return self.stop(machine),
             FaultKind::Stop(machine) => self.machines[machine].stops += 1,
             FaultKind::Cut(one, other) => self.reset_between(one, other),
-            FaultKind::Disk(machine) => self.machines[machine].disk.fail(true),
+            FaultKind::Disk(machine) => self.machines[machine].disk.fail(Fails::Writes),
+            FaultKind::Syncs(machine) => self.machines[machine].disk.fail(Fails::Syncs),
             FaultKind::Delay(..) | FaultKind::Hole(..) => {}
         }
         self.broken.begin(fault);
@@ -103,7 +106,9 @@ impl World<'_> {
                 return;
             }
             FaultKind::Stop(machine) => self.machines[machine].stops -= 1,
-            FaultKind::Disk(machine) => self.machines[machine].disk.fail(false),
+            FaultKind::Disk(machine) | FaultKind::Syncs(machine) => {
+                self.machines[machine].disk.fail(Fails::Nothing);
+            }
             FaultKind::Hole(..) => {
                 for (wire, side) in
                     self.wires.keys().copied().flat_map(|wire| [(wire, 0), (wire, 1)]).collect::<Vec<_>>()

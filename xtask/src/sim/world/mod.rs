@@ -22,7 +22,7 @@ use super::{Ran, SETTLES};
 use crate::oracle::{Ending, History, Setting, Source, What};
 use disk_io::SYNC;
 
-/// Journals are written anew when they are longer than so many bytes, so that it happens.
+/// Journals are compacted when they are longer than so many bytes, so that it happens.
 const JOURNAL: u64 = 600;
 
 /// Live nodes answer at once; or after the disk.
@@ -68,13 +68,23 @@ enum Event {
         machine: usize,
         life: u64,
     },
-    /// The disk has what was appended.
-    Sync {
+    /// What was collected for the journal is in its file.
+    Written {
+        machine: usize,
+        life: u64,
+    },
+    /// The disk has what was written.
+    Synced {
+        machine: usize,
+        life: u64,
+    },
+    /// A snapshot is finished.
+    TakeOver {
         machine: usize,
         life: u64,
     },
     /// A snapshot takes the place of the journal.
-    TakeOver {
+    Install {
         machine: usize,
         life: u64,
     },
@@ -248,17 +258,21 @@ impl<'a> World<'a> {
             Event::Accept { wire } => self.accept(wire),
             Event::Wake { machine, life, wire } if self.is_life(machine, life) => self.wake(machine, wire),
             Event::Dial { machine, life, place } if self.is_life(machine, life) => self.dial(machine, place),
-            Event::Sync { machine, life } if self.is_life(machine, life) => self.sync(machine),
+            Event::Written { machine, life } if self.is_life(machine, life) => self.written(machine),
+            Event::Synced { machine, life } if self.is_life(machine, life) => self.synced(machine),
+            Event::Install { machine, life } if self.is_life(machine, life) => self.install(machine),
             Event::Tick { machine, life } if self.is_life(machine, life) => {
-                self.sync(machine);
+                self.look_after_journal(machine);
                 self.at(self.now + SYNC, Event::Tick { machine, life });
             }
             Event::TakeOver { machine, life } if self.is_life(machine, life) => self.take_over(machine),
             Event::Wake { .. }
             | Event::Dial { .. }
             | Event::Tick { .. }
-            | Event::Sync { .. }
-            | Event::TakeOver { .. } => {}
+            | Event::Written { .. }
+            | Event::Synced { .. }
+            | Event::TakeOver { .. }
+            | Event::Install { .. } => {}
             Event::Say { node, line, retries } => self.say(node, line, retries),
             Event::FaultBegins(fault) => self.break_something(fault),
             Event::FaultEnds(fault) => self.mend(fault),
@@ -275,8 +289,10 @@ impl<'a> World<'a> {
             Event::Wake { machine, .. }
             | Event::Dial { machine, .. }
             | Event::Tick { machine, .. }
-            | Event::Sync { machine, .. }
-            | Event::TakeOver { machine, .. } => Some(*machine),
+            | Event::Written { machine, .. }
+            | Event::Synced { machine, .. }
+            | Event::TakeOver { machine, .. }
+            | Event::Install { machine, .. } => Some(*machine),
             Event::Say { node, .. } => Some(*node),
             Event::FaultBegins(_) | Event::FaultEnds(_) | Event::Look | Event::Rest => None,
         }

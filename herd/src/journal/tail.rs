@@ -1,0 +1,75 @@
+//! Where a journal's file ends: what has been put into it so far, and what has changed since.
+
+use super::line::Line;
+use crate::node::{Cursor, Node};
+
+/// What is in a file, or is collected to be appended to it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tail {
+    /// The last sequence.
+    pub(super) sequence: u64,
+    /// The cursors, as [`Node::cursors`] lists them.
+    pub(super) cursors: Vec<Cursor>,
+    /// How many lines there are: the next one has the number after that.
+    pub(super) lines: u64,
+    pub(super) size: Size,
+}
+
+/// How much of a journal is of use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Bytes in the file.
+    pub bytes: u64,
+    /// Updates in the file.
+    pub updates: u64,
+    /// The bytes of its updates.
+    pub update_bytes: u64,
+}
+
+impl Tail {
+    /// Appends the next line to `out`.
+    pub(super) fn write(&mut self, line: Line<'_>, out: &mut Vec<u8>) {
+        let before = out.len();
+        self.lines += 1;
+        line.write(self.lines, out);
+        let length = out.len() - before;
+        self.size.bytes += length as u64;
+        if let Line::Update { .. } = line {
+            self.size.note_update(length);
+        }
+    }
+
+    /// Appends what has changed to `out`, until that holds `most` bytes. Returns whether there is more. Cursors come at
+    /// the end, after everything that they cover.
+    pub(super) fn collect(&mut self, node: &Node, most: usize, out: &mut Vec<u8>) -> bool {
+        for (sequence, record) in node.table().changes_after(self.sequence) {
+            if out.len() >= most {
+                return true;
+            }
+            self.write(Line::Update { sequence, at: record.line() }, out);
+            self.sequence = sequence;
+        }
+        for (index, (neighbour, cursor)) in node.cursors().enumerate() {
+            if self.cursors.get(index).copied().unwrap_or_default() != cursor {
+                self.write(Line::Cursor { neighbour, cursor }, out);
+            }
+            match self.cursors.get_mut(index) {
+                Some(known) => *known = cursor,
+                None => self.cursors.push(cursor),
+            }
+        }
+        false
+    }
+}
+
+impl Size {
+    pub(super) fn note_update(&mut self, bytes: usize) {
+        self.updates += 1;
+        self.update_bytes += bytes as u64;
+    }
+
+    /// The bytes of what the node knows, taken to be as long as an update in the file is on average.
+    pub(super) fn live_bytes(&self, node: &Node) -> u64 {
+        self.update_bytes / self.updates.max(1) * node.table().all() as u64
+    }
+}

@@ -1,0 +1,166 @@
+//! How long the disk has been waited for, so that somebody can be told: the thread that waits cannot do it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tracing::{info, warn};
+
+use super::Shared;
+
+/// The operations on the disk that have not returned.
+#[derive(Debug, Default)]
+pub(super) struct DiskWaits(Mutex<Waits>);
+
+#[derive(Debug, Default)]
+struct Waits {
+    /// One at most of the journal's own thread, and one at most in the background.
+    pending: [Option<Wait>; 2],
+    /// How long the last operation took.
+    last: Duration,
+}
+
+/// An operation on the disk, and when it began.
+#[derive(Clone, Copy, Debug)]
+struct Wait {
+    operation: &'static str,
+    began: Instant,
+}
+
+/// Which thread waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waiter {
+    /// The journal's.
+    Journal,
+    /// One that lives as long as one sync.
+    Background,
+}
+
+impl DiskWaits {
+    /// Notes that `operation` is waited for while `run` runs.
+    pub(super) fn during<T>(&self, waiter: Waiter, operation: &'static str, run: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        self.lock().pending[waiter as usize] = Some(Wait { operation, began });
+        let result = run();
+        let mut waits = self.lock();
+        waits.pending[waiter as usize] = None;
+        waits.last = began.elapsed();
+        result
+    }
+
+    /// The operation that has been waited for longest, and how long; zero if there is none.
+    pub(super) fn longest(&self) -> (&'static str, Duration) {
+        let pending = self.lock().pending;
+        let longest = pending.iter().flatten().min_by_key(|wait| wait.began);
+        longest.map_or(("nothing", Duration::ZERO), |wait| (wait.operation, wait.began.elapsed()))
+    }
+
+    /// Whether the disk is known to answer within `patience` again.
+    fn is_quick(&self, patience: Duration) -> bool {
+        let waits = self.lock();
+        waits.last < patience || waits.pending.iter().all(Option::is_none)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waits> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How often the disk is looked at within its patience.
+const LOOKS: u32 = 4;
+
+/// Says in the log when the disk does not answer, and when it does again.
+pub(super) async fn report(shared: Arc<Shared>) {
+    let mut stalls = Stalls::default();
+    loop {
+        sleep(shared.limits.disk_patience / LOOKS).await;
+        match stalls.look(&shared.disk_waits, shared.limits.disk_patience) {
+            Some(Stall::Begins(operation, waited)) => {
+                let seconds = waited.as_secs_f64();
+                warn!(operation, seconds, "the disk does not answer: answers that depend on it wait");
+            }
+            Some(Stall::Ends(took)) => info!(seconds = took.as_secs_f64(), "the disk answers again"),
+            None => {}
+        }
+    }
+}
+
+/// Tells when a disk stops answering in time, and when it does again. A disk that is always slow is one stall.
+#[derive(Debug, Default)]
+struct Stalls(Option<Instant>);
+
+#[derive(Debug, PartialEq, Eq)]
+enum Stall {
+    /// This operation has not returned for so long.
+    Begins(&'static str, Duration),
+    /// It took so long.
+    Ends(Duration),
+}
+
+impl Stalls {
+    fn look(&mut self, waits: &DiskWaits, patience: Duration) -> Option<Stall> {
+        let (operation, waited) = waits.longest();
+        if waited >= patience {
+            let is_known = self.0.is_some();
+            self.0.get_or_insert_with(|| Instant::now() - waited);
+            return (!is_known).then_some(Stall::Begins(operation, waited));
+        }
+        let began = self.0.take_if(|_| waits.is_quick(patience))?;
+        Some(Stall::Ends(began.elapsed()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_millis(2);
+
+    /// An operation that takes longer than the patience; `look` is called at its end.
+    fn hang(waits: &DiskWaits, look: impl FnOnce()) {
+        waits.during(Waiter::Journal, "fsync", || {
+            while waits.longest().1 < PATIENCE {
+                std::thread::yield_now();
+            }
+            look();
+        });
+    }
+
+    #[test]
+    fn a_stall_is_told_once_when_it_begins_and_once_when_it_ends() {
+        let (waits, mut stalls) = (DiskWaits::default(), Stalls::default());
+        assert_eq!(stalls.look(&waits, PATIENCE), None);
+        hang(&waits, || {
+            let begins = stalls.look(&waits, PATIENCE);
+            assert!(matches!(begins, Some(Stall::Begins("fsync", _))), "{begins:?}");
+            assert_eq!(stalls.look(&waits, PATIENCE), None);
+        });
+        assert!(matches!(stalls.look(&waits, PATIENCE), Some(Stall::Ends(took)) if took >= PATIENCE));
+        assert_eq!(stalls.look(&waits, PATIENCE), None);
+    }
+
+    #[test]
+    fn a_disk_that_is_always_slow_is_one_stall() {
+        let (waits, mut stalls) = (DiskWaits::default(), Stalls::default());
+        hang(&waits, || assert!(stalls.look(&waits, PATIENCE).is_some()));
+        // It is busy again before anybody has looked.
+        let hour = Duration::from_secs(3600);
+        waits.0.lock().unwrap().last = hour;
+        waits.during(Waiter::Journal, "fsync", || assert_eq!(stalls.look(&waits, hour), None));
+        waits.0.lock().unwrap().last = PATIENCE;
+        waits.during(Waiter::Journal, "fsync", || {
+            assert!(matches!(stalls.look(&waits, hour), Some(Stall::Ends(_))));
+        });
+    }
+
+    #[test]
+    fn the_longest_wait_is_told_and_none_when_there_is_none() {
+        let waits = DiskWaits::default();
+        assert_eq!(waits.longest(), ("nothing", Duration::ZERO));
+        waits.during(Waiter::Background, "fsync", || {
+            waits.during(Waiter::Journal, "write", || assert_eq!(waits.longest().0, "fsync"));
+            assert_eq!(waits.longest().0, "fsync");
+        });
+        assert_eq!(waits.longest().1, Duration::ZERO);
+    }
+}
