@@ -46,7 +46,7 @@ fn reload<T>(connections: &str, certificates: Option<&Reloadable<T>>) {
     match certificates.map(Reloadable::reload) {
         None => {}
         Some(Ok(())) => tracing::info!(connections, "certificates read again"),
-        Some(Err(error)) => tracing::error!(connections, %error, "certificates stay as they were"),
+        Some(Err(error)) => tracing::warn!(connections, %error, "certificates stay as they were"),
     }
 }
 

@@ -40,13 +40,16 @@ const GOOGLE: &[(&str, &str)] = &[("HERD_PLACES", "google"), ("HERD_PLACES_KEY",
 
 const KEY_FILE: &[(&str, &str)] = &[("HERD_PLACES", "google")];
 
+const ADMIN: &[(&str, &str)] = &[("HERD_ADMIN_ADDRESS", "127.0.0.1:0")];
+
 const ON_DISK: &[(&str, &str)] = &[("HERD_DATA_DIR", "{folder}/data")];
 
 /// A variable, good values, a bad one, and what a good or bad value needs beside it.
 type Row = (&'static str, &'static [&'static str], &'static str, &'static [(&'static str, &'static str)]);
 
-const TABLE: [Row; 25] = [
+const TABLE: [Row; 26] = [
     ("HERD_ADMIN_ADDRESS", &["127.0.0.1:0"], "nowhere", &[]),
+    ("HERD_ADMIN_TOKEN_FILE", &["{folder}/token"], "/no/such", ADMIN),
     ("HERD_CLIENTS_CERT", &["{folder}/Alford.pem"], "/no/such", CLIENTS),
     ("HERD_CLIENTS_KEY", &["{folder}/Alford.key"], "/no/such", CLIENTS),
     ("HERD_CLIENT_ADDRESS", &["127.0.0.1:0", "[::1]:0"], "127.0.0.1", &[]),
@@ -86,8 +89,10 @@ fn folder(test: &str) -> PathBuf {
     for (from, to) in [(ca, "ca.pem"), (cert, "Alford.pem"), (key, "Alford.key")] {
         fs::copy(from, folder.join(to)).unwrap();
     }
-    fs::write(folder.join("key"), "key\n").unwrap();
-    fs::set_permissions(folder.join("key"), PermissionsExt::from_mode(0o600)).unwrap();
+    for (file, content) in [("key", "key\n"), ("token", "0123456789abcdef\n")] {
+        fs::write(folder.join(file), content).unwrap();
+        fs::set_permissions(folder.join(file), PermissionsExt::from_mode(0o600)).unwrap();
+    }
     let node = "[[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:0\"\n";
     fs::write(folder.join("herd.toml"), format!("name = \"one\"\n{node}")).unwrap();
     folder

@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 use fixtures::checkout::scratch;
 
 use crate::support::{IAMAT, Node, herd, wait_for_log};
+use fixtures::checkout::program;
 
 /// The data folder of a test, which is not there yet.
 fn folder(test: &str) -> PathBuf {
@@ -35,7 +36,7 @@ fn told(node: &Node, clients: usize) -> String {
 
 /// Runs `herd journal` on a folder.
 fn journal_tool(verb: &str, folder: &Path) -> Output {
-    Command::new(assert_cmd::cargo::cargo_bin!("herd")).args(["journal", verb]).arg(folder).output().unwrap()
+    Command::new(program("herd")).args(["journal", verb]).arg(folder).output().unwrap()
 }
 
 #[test]
