@@ -11,7 +11,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use nix::sys::socket::{MsgFlags, sendmsg};
+use nix::sys::socket::{MsgFlags, send, sendmsg};
 #[cfg(target_os = "linux")]
 use nix::sys::socket::{setsockopt, sockopt::TcpUserTimeout};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
@@ -127,6 +127,21 @@ impl Tcp {
         self.0.set_nodelay(nodelay)
     }
 
+    /// Has `send` hand bytes to the kernel, once there is room for some.
+    fn poll_send(
+        &self,
+        context: &mut Context<'_>,
+        send: impl Fn(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.0.poll_write_ready(context))?;
+            match self.0.try_io(Interest::WRITABLE, || send(&self.0)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
     /// Waits until the other side has sent something, or has closed.
     ///
     /// # Errors
@@ -148,7 +163,7 @@ impl AsyncRead for Tcp {
 
 impl AsyncWrite for Tcp {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_write_vectored(context, &[IoSlice::new(bytes)])
+        self.poll_send(context, |stream| Ok(send(stream.as_raw_fd(), bytes, flags())?))
     }
 
     fn poll_write_vectored(
@@ -156,13 +171,7 @@ impl AsyncWrite for Tcp {
         context: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.0.poll_write_ready(context))?;
-            match self.0.try_io(Interest::WRITABLE, || send(&self.0, pieces)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
-            }
-        }
+        self.poll_send(context, |stream| Ok(sendmsg::<()>(stream.as_raw_fd(), pieces, &[], flags(), None)?))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -178,13 +187,13 @@ impl AsyncWrite for Tcp {
     }
 }
 
-/// Hands bytes to the kernel, as the end of a record: what follows is not joined to them.
-fn send(stream: &TcpStream, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+/// How bytes are handed to the kernel: as the end of a record, so that what follows is not joined to them.
+fn flags() -> MsgFlags {
     #[cfg(target_os = "linux")]
     let flags = MsgFlags::MSG_EOR | MsgFlags::MSG_NOSIGNAL;
     #[cfg(not(target_os = "linux"))]
     let flags = MsgFlags::empty();
-    Ok(sendmsg::<()>(stream.as_raw_fd(), pieces, &[], flags, None)?)
+    flags
 }
 
 /// Answers requests of HTTP on one connection, until it is closed or its next request takes longer than `patience`.

@@ -203,15 +203,15 @@ impl Default for Limits {
             line_bytes: 4096,
             echo_bytes: 128,
             unfinished_line: Duration::from_secs(30),
-            turn_lines: 128,
-            turn_bytes: 32 * 1024,
+            turn_lines: 512,
+            turn_bytes: 64 * 1024,
             idle_client: Duration::from_secs(10 * 60),
             client_connections: 10_000,
             client_refusals: 16,
             spare_files: 64,
             unread_answers: 64 * 1024,
-            client_send_buffer: 8 * 1024,
-            client_receive_buffer: 8 * 1024,
+            client_send_buffer: 4 * 1024,
+            client_receive_buffer: 9 * 1024,
             unread_stall: Duration::from_secs(10),
             linger: Duration::from_secs(1),
             linger_bytes: 1024 * 1024,
@@ -262,11 +262,13 @@ impl Default for Limits {
 
 impl Limits {
     /// Bytes of answers that the node itself holds for a client before it stops reading from it: half of what the
-    /// kernel's buffers and the lines that were read leave of [`unread_answers`](Self::unread_answers), since a
-    /// buffer that grows by doubling may take twice as much as is in it.
+    /// kernel's buffers, the lines that were read and the connection itself leave of
+    /// [`unread_answers`](Self::unread_answers). Half, since a buffer that grows by doubling may take twice as much
+    /// memory as is in it.
     pub fn answers_kept(&self) -> usize {
-        let kernel = 2 * (self.client_send_buffer as usize + self.client_receive_buffer as usize);
-        (self.unread_answers.saturating_sub(kernel + self.client_receive_buffer as usize) / 2).max(1)
+        let (send, receive) = (self.client_send_buffer as usize, self.client_receive_buffer as usize);
+        let others = 2 * (send + receive) + receive + CONNECTION;
+        (self.unread_answers.saturating_sub(others) / 2).max(1)
     }
 
     /// What is wrong with these bounds together, if anything.
@@ -287,6 +289,9 @@ impl Limits {
         None
     }
 }
+
+/// Bytes that a connection takes whatever comes on it.
+const CONNECTION: usize = 4096;
 
 /// How many lines a read from a client counts as: a read costs about as much time as that many short
 /// lines, so a client that sends a line at a time spends its turns too.

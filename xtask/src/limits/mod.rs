@@ -6,7 +6,9 @@ mod busy;
 mod churn;
 mod clients;
 mod crowd;
+mod deaf;
 mod files;
+mod strangers;
 mod unread;
 
 use std::io::{Read, Write};
@@ -36,8 +38,10 @@ pub struct Options {
     checks: Vec<String>,
 }
 
-const CHECKS: [Check<Bench>; 6] = [
+const CHECKS: [Check<Bench>; 8] = [
     ("busy", busy::check),
+    ("deaf", deaf::check),
+    ("strangers", strangers::check),
     ("crowd", crowd::check),
     ("unread", unread::check),
     ("clients", clients::check),
@@ -147,6 +151,16 @@ impl Pair {
     /// Where a node tells how it is.
     fn admin(&mut self, name: &str) -> Result<SocketAddr> {
         self.processes.admin(name)?.with_context(|| format!("{name} has ended"))
+    }
+
+    /// Where a node listens for neighbours.
+    fn link(&self, name: &str) -> Result<SocketAddr> {
+        Ok(self.processes.member(name)?.link)
+    }
+
+    /// How long the log of a node is.
+    fn log_bytes(&self, name: &str) -> Result<u64> {
+        Ok(std::fs::metadata(self.processes.log(name))?.len())
     }
 
     /// How many times a link of a node has come up.
