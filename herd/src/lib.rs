@@ -21,6 +21,7 @@ pub mod net;
 pub mod node;
 pub mod places;
 pub mod printable;
+mod repeats;
 pub mod server;
 pub mod telemetry;
 pub mod tls;

@@ -40,7 +40,10 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde::Deserialize;
 
+use tokio::time::Instant;
+
 use crate::node::{Limits, PlacesQuery};
+use crate::repeats::{Event, Repeats};
 
 /// A provider by name, as on the command line and in herd files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
@@ -187,7 +190,12 @@ pub fn shorten(text: &str, most: usize) -> String {
 
 /// Asks a provider, and bounds how many do so at once and for how long.
 #[derive(Debug)]
-pub struct Places(Asked);
+pub struct Places {
+    asked: Asked,
+    repeats: Repeats,
+    /// Times are counted from here.
+    started: Instant,
+}
 
 #[derive(Debug)]
 enum Asked {
@@ -199,14 +207,20 @@ enum Asked {
 impl Places {
     /// Asks `provider` within `limits`.
     pub fn new(provider: Provider, limits: &Limits) -> Places {
-        Places(match provider {
+        let asked = match provider {
             Provider::Nobody => Asked::Nobody,
             Provider::Offline(offline) => Asked::Offline(offline),
             Provider::Google(google) => Asked::Upstream(Upstream::new(Service::Google(google), limits)),
             Provider::GoogleLegacy(google) => {
                 Asked::Upstream(Upstream::new(Service::GoogleLegacy(google), limits))
             }
-        })
+        };
+        Places { asked, repeats: Repeats::new(limits.log_repeat), started: Instant::now() }
+    }
+
+    /// Logs how often questions had no answer lately. To be called about once a second.
+    pub fn flush_log(&self) {
+        self.repeats.flush(self.started.elapsed());
     }
 
     /// The JSON to answer `query` of `client` with: the provider's, or an error object that says what failed.
@@ -217,7 +231,12 @@ impl Places {
                 match error {
                     // That the limit is reached has been logged once.
                     PlacesError::Limited(_) => tracing::debug!(%error, %client, "no places"),
-                    _ => tracing::warn!(%error, "no places"),
+                    _ => {
+                        let (reason, peer) = (error.to_string(), client.to_string());
+                        let event =
+                            Event { what: "no places", neighbour: None, reason: &reason, peer: &peer };
+                        self.repeats.warn(self.started.elapsed(), event);
+                    }
                 }
                 error.answer()
             }
@@ -229,7 +248,7 @@ impl Places {
     /// # Errors
     /// Says why there is no answer.
     pub async fn ask(&self, query: &PlacesQuery, client: IpAddr) -> Result<Found, PlacesError> {
-        match &self.0 {
+        match &self.asked {
             Asked::Nobody => Err(PlacesError::Nobody),
             Asked::Offline(offline) => {
                 let json = offline.answer(query);
@@ -241,7 +260,7 @@ impl Places {
 
     /// What became of the questions that were asked upstream so far.
     pub fn counters(&self) -> Counters {
-        match &self.0 {
+        match &self.asked {
             Asked::Upstream(upstream) => upstream.counters(),
             Asked::Nobody | Asked::Offline(_) => Counters::default(),
         }
@@ -249,7 +268,7 @@ impl Places {
 
     /// How many requests may still be sent to a service that bills them.
     pub fn budget(&self) -> BudgetState {
-        match &self.0 {
+        match &self.asked {
             Asked::Upstream(upstream) => upstream.budget(),
             Asked::Nobody | Asked::Offline(_) => BudgetState::default(),
         }
@@ -257,7 +276,7 @@ impl Places {
 
     /// Whether the service is asked: `closed`, `open` or `half-open`.
     pub fn breaker_state(&self) -> &'static str {
-        match &self.0 {
+        match &self.asked {
             Asked::Upstream(upstream) => upstream.breaker_state(),
             Asked::Nobody | Asked::Offline(_) => "closed",
         }

@@ -23,6 +23,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
             let now = shared.now();
             shared.memory.look();
             shared.repeats.flush(now);
+            shared.places.flush_log();
             shared.new_ids.forget_before(now);
             full.look(&shared, now);
         }

@@ -10,20 +10,20 @@ use tracing::{debug, warn};
 /// counted, and one line a while says how many there were, so that nobody can make the log grow. At debug all are
 /// logged.
 #[derive(Debug)]
-pub(super) struct Repeats {
+pub(crate) struct Repeats {
     every: Duration,
     kinds: Mutex<BTreeMap<Kind, Tally>>,
 }
 
 /// Something that happened to a connection.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Event<'a> {
-    pub(super) what: &'static str,
+pub(crate) struct Event<'a> {
+    pub(crate) what: &'static str,
     /// The neighbour that it is about, if that is known.
-    pub(super) neighbour: Option<&'a str>,
-    pub(super) reason: &'a str,
+    pub(crate) neighbour: Option<&'a str>,
+    pub(crate) reason: &'a str,
     /// Where the other side is. Events of different peers are of the same kind.
-    pub(super) peer: &'a str,
+    pub(crate) peer: &'a str,
 }
 
 /// What events have in common that are counted together.
@@ -44,12 +44,12 @@ const KINDS: usize = 32;
 
 impl Repeats {
     /// One line of a kind in `every`; each event, if that is zero.
-    pub(super) fn new(every: Duration) -> Repeats {
+    pub(crate) fn new(every: Duration) -> Repeats {
         Repeats { every, kinds: Mutex::default() }
     }
 
     /// Warns of an event.
-    pub(super) fn warn(&self, now: Duration, event: Event<'_>) {
+    pub(crate) fn warn(&self, now: Duration, event: Event<'_>) {
         let Event { what, neighbour, reason, peer } = event;
         if self.every.is_zero() {
             return warn!(neighbour, peer, reason, "{what}");
@@ -69,7 +69,7 @@ impl Repeats {
     }
 
     /// Logs what has been counted for long enough. To be called about once a second.
-    pub(super) fn flush(&self, now: Duration) {
+    pub(crate) fn flush(&self, now: Duration) {
         self.lock().retain(|(what, neighbour, reason), tally| {
             if now < tally.logged + self.every {
                 return true;
