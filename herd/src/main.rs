@@ -30,6 +30,10 @@ use herd::server::{Addresses, Server, Store};
 use herd::telemetry;
 use places_args::PlacesArgs;
 
+/// How long a node that is told to stop still waits for its data folder to be opened: what is wrong with that is worth
+/// an error, unless the disk hangs.
+const OPENING: Duration = Duration::from_secs(1);
+
 /// A process whose node hangs ends this long after its standard input has ended.
 const LAST_RESORT: Duration = Duration::from_secs(2);
 
@@ -127,7 +131,14 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
             let opening = tokio::task::spawn_blocking(move || {
                 Store::open(node, &path, durability, strict, fresh_epoch)
             });
-            let Some(opened) = stop.run_until_cancelled(opening).await else { return Ok(()) };
+            let hangs = async {
+                stop.cancelled().await;
+                tokio::time::sleep(OPENING).await;
+            };
+            let opened = tokio::select! {
+                opened = opening => opened,
+                () = hangs => return Ok(()),
+            };
             let store = opened?.with_context(|| format!("cannot use the data folder {}", folder.display()));
             cli.given.blame(&["data_dir"], store)?
         }
