@@ -93,19 +93,6 @@ fn connections_on_the_link_port_that_do_not_say_who_they_are_have_two_seconds() 
 }
 
 #[test]
-fn a_crowd_on_the_link_port_loses_its_places_to_those_who_come_later() {
-    let node = Node::start("link-crowd", "");
-    let mut silent: Vec<TcpStream> = (0..32).map(|_| connect_link(&node)).collect();
-    let mut next = connect_link(&node);
-    next.write_all(b"this is no TLS\n").unwrap();
-    // The node says by a TLS alert what it thinks of that: it has served the newest, and closed the oldest.
-    assert!(next.read(&mut [0; 8]).unwrap() > 0);
-    assert_eq!(silent[0].read(&mut [0; 1]).unwrap_or(0), 0);
-    silent[1].set_nonblocking(true).unwrap();
-    assert_eq!(silent[1].read(&mut [0; 1]).unwrap_err().kind(), ErrorKind::WouldBlock);
-}
-
-#[test]
 fn a_node_full_of_one_address_serves_another() {
     let node = Node::start("one-address", "client_connections = 3");
     let mut crowd: Vec<TcpStream> = (0..3).map(|_| node.connect()).collect();
