@@ -140,7 +140,7 @@ mod tests {
 
     use super::*;
 
-    const KEY: &str = "AIzaSyD-9tSrke72PouQMnMX_a7eZSW0jkFMBWY";
+    const KEY: &str = "Invented-Sx9Trke72PoQuMnMX_a7eZWS0jkFMBYW";
 
     fn masked(key: &str, text: &str) -> String {
         Filter::new(&Key::new(key).unwrap(), 300).mask_text(text)

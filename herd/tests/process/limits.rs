@@ -93,6 +93,26 @@ fn connections_on_the_link_port_that_do_not_say_who_they_are_have_two_seconds() 
 }
 
 #[test]
+fn a_newer_connection_on_the_link_port_replaces_one_that_has_said_nothing() {
+    let node = Node::start("link-crowd", "link_handshake = \"30s\"");
+    let silent: Vec<TcpStream> = (0..32).map(|_| connect_link(&node)).collect();
+    let mut next = connect_link(&node);
+    next.write_all(b"this is no TLS\n").unwrap();
+    // The node says by a TLS alert what it thinks of that: it has served the newest.
+    assert!(next.read(&mut [0; 8]).unwrap() > 0);
+    silent.iter().for_each(|stream| stream.set_nonblocking(true).unwrap());
+    let is_closed = |mut stream: &TcpStream| matches!(stream.read(&mut [0; 1]), Ok(0));
+    let closed = || silent.iter().filter(|stream| is_closed(stream)).count();
+    let deadline = Instant::now() + DEADLINE;
+    while closed() == 0 {
+        assert!(Instant::now() < deadline, "none of them has made room");
+        std::thread::yield_now();
+    }
+    // Which of them depends on the order in which the system hands them over.
+    assert_eq!(closed(), 1);
+}
+
+#[test]
 fn a_node_full_of_one_address_serves_another() {
     let node = Node::start("one-address", "client_connections = 3");
     let mut crowd: Vec<TcpStream> = (0..3).map(|_| node.connect()).collect();
