@@ -43,6 +43,11 @@ impl Lines {
         Lines { buffer: Vec::new(), start: 0, searched: 0, ended: false, longest, most_room }
     }
 
+    /// Changes the room to at most `most_room` bytes, at least 2 KiB.
+    pub fn set_most_room(&mut self, most_room: usize) {
+        self.most_room = most_room.max(FIRST_ROOM);
+    }
+
     /// The buffer to append what was read to, with room for some more bytes. What has been taken is gone.
     pub fn room(&mut self) -> &mut Vec<u8> {
         let was_full = self.buffer.len() == self.buffer.capacity();

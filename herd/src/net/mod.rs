@@ -121,6 +121,17 @@ impl Stream {
         }
     }
 
+    /// Sets how many bytes the kernel may hold of what comes in, as `SO_RCVBUF` counts them.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn set_receive_buffer_size(&self, bytes: u32) -> io::Result<()> {
+        match self {
+            Stream::Plain(stream) => stream.set_receive_buffer_size(bytes),
+            Stream::Tls(stream) => stream.get_ref().0.set_receive_buffer_size(bytes),
+        }
+    }
+
     /// The certificates that the other side has shown, if any: its own, and those between it and an authority.
     pub fn peer_certificates(&self) -> Option<&[CertificateDer<'static>]> {
         match self {

@@ -11,9 +11,8 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use nix::sys::socket::{MsgFlags, send, sendmsg};
-#[cfg(target_os = "linux")]
-use nix::sys::socket::{setsockopt, sockopt::TcpUserTimeout};
+use nix::sys::socket::sockopt::RcvBuf;
+use nix::sys::socket::{MsgFlags, send, sendmsg, setsockopt};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
@@ -56,7 +55,11 @@ fn bound(socket: &TcpSocket, held: Held) -> io::Result<()> {
     socket.set_recv_buffer_size(held.receive)?;
     // What has been handed to the kernel is the kernel's to give up. Other systems do so after some minutes.
     #[cfg(target_os = "linux")]
-    setsockopt(socket, TcpUserTimeout, &u32::try_from(held.stall.as_millis()).unwrap_or(u32::MAX))?;
+    setsockopt(
+        socket,
+        nix::sys::socket::sockopt::TcpUserTimeout,
+        &u32::try_from(held.stall.as_millis()).unwrap_or(u32::MAX),
+    )?;
     Ok(())
 }
 
@@ -125,6 +128,14 @@ impl Tcp {
     /// The connection is gone.
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         self.0.set_nodelay(nodelay)
+    }
+
+    /// Sets how many bytes the kernel may hold of what comes in, as `SO_RCVBUF` counts them.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn set_receive_buffer_size(&self, bytes: u32) -> io::Result<()> {
+        Ok(setsockopt(&self.0, RcvBuf, &(bytes as usize))?)
     }
 
     /// Has `send` hand bytes to the kernel, once there is room for some.
@@ -245,6 +256,21 @@ mod tests {
         let again = TcpSocket::new_v4().unwrap();
         again.bind(address).unwrap();
         again.listen(1).unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_kernel_obeys_the_sizes_of_buffers() {
+        use nix::sys::socket::{getsockopt, sockopt::SndBuf};
+        let held = Held { send: 5000, receive: 6000, stall: Duration::from_secs(1) };
+        let listener = listen("127.0.0.1:0".parse().unwrap(), Some(held)).await.unwrap();
+        let _peer = connect(listener.local_addr().unwrap()).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        let sizes = || (getsockopt(&accepted.0, SndBuf).unwrap(), getsockopt(&accepted.0, RcvBuf).unwrap());
+        // Linux doubles what is asked for, to have room for its own overhead.
+        let double = if cfg!(target_os = "linux") { 2 } else { 1 };
+        assert_eq!(sizes(), (double * 5000, double * 6000), "inherited from the listener");
+        accepted.set_receive_buffer_size(30_000).unwrap();
+        assert_eq!(sizes(), (double * 5000, double * 30_000));
     }
 
     #[tokio::test]

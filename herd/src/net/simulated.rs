@@ -96,6 +96,14 @@ impl Tcp {
         Ok(())
     }
 
+    /// Nothing: simulated connections have no kernel.
+    ///
+    /// # Errors
+    /// None.
+    pub fn set_receive_buffer_size(&self, _: u32) -> io::Result<()> {
+        Ok(())
+    }
+
     /// As it is with every simulated connection.
     ///
     /// # Errors

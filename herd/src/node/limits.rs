@@ -53,6 +53,11 @@ pub struct Limits {
     /// Bytes of input that the kernel may hold for one client, as `SO_RCVBUF` counts them.
     #[serde(deserialize_with = "positive")]
     pub client_receive_buffer: u32,
+    /// Clients that may have larger buffers at once: those that send without pause and read their answers.
+    pub busy_clients: usize,
+    /// Bytes of input that the kernel may hold for such a client, and bytes of answers that the node may.
+    #[serde(deserialize_with = "positive")]
+    pub busy_buffer: u32,
     /// How long a client may take, or its system acknowledge, none of the answers it is owed before its connection is
     /// closed.
     #[serde(deserialize_with = "positive_duration")]
@@ -212,6 +217,8 @@ impl Default for Limits {
             unread_answers: 64 * 1024,
             client_send_buffer: 4 * 1024,
             client_receive_buffer: 9 * 1024,
+            busy_clients: 64,
+            busy_buffer: 24 * 1024,
             unread_stall: Duration::from_secs(10),
             linger: Duration::from_secs(1),
             linger_bytes: 1024 * 1024,

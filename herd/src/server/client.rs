@@ -12,6 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tracing::{Level, debug, enabled};
 
 use super::answers::{Answers, Refused};
+use super::buffers::Buffers;
 use super::linger::linger;
 use super::new_ids::NewIds;
 use super::seats::{Lost, Seat};
@@ -137,6 +138,7 @@ struct Client<'a> {
     new_ids: NewIds,
     turns: Arc<Turns>,
     turn: Turn,
+    buffers: Buffers,
     lines: Lines,
     answers: Answers,
     input: Input,
@@ -155,6 +157,7 @@ impl Client<'_> {
         let now = Instant::now();
         Client {
             lines: Lines::with_room(shared.limits.line_bytes, shared.limits.client_receive_buffer as usize),
+            buffers: Buffers::default(),
             answers: Answers::default(),
             input: Input::Open,
             received: clock(),
@@ -206,7 +209,11 @@ impl Client<'_> {
                     Ok(()) => self.take_answers(),
                     Err(Refused) => return Ok(End::AtOnce(REFUSED)),
                 },
-                done = exchange(stream, room, sendable) => self.note(done?),
+                done = exchange(stream, room, sendable) => {
+                    let done = done?;
+                    self.note(done);
+                    self.note_busy(done, stream)?;
+                }
             }
         }
     }
@@ -313,7 +320,7 @@ impl Client<'_> {
         // Answers are fetched beside each other, but not if that could make many large ones wait here.
         let expected = (fetching + 1) * self.shared.places_bytes.load(Ordering::Relaxed);
         fetching >= limits.whatsat_per_connection
-            || held >= limits.answers_kept()
+            || held >= self.buffers.answers_kept(limits)
             || fetching > 0 && held + expected > limits.places_body_bytes
     }
 
@@ -339,6 +346,16 @@ impl Client<'_> {
             }
             None => {}
         }
+    }
+
+    /// Gives a client larger buffers, if it sends without pause, reads its answers, and there are any left.
+    fn note_busy(&mut self, done: Exchanged, stream: &Stream) -> io::Result<()> {
+        let Some(length) = done.read.filter(|_| self.answers.is_empty()) else { return Ok(()) };
+        let (available, limits) = (&self.shared.large_buffers, &self.shared.limits);
+        if self.buffers.note_read(length, stream, available, limits)? {
+            self.lines.set_most_room(limits.busy_buffer as usize);
+        }
+        Ok(())
     }
 
     /// Takes answers that have waited for places or for the disk.

@@ -7,6 +7,7 @@
 mod accept;
 mod admin;
 mod answers;
+mod buffers;
 mod client;
 mod dial;
 mod disk_wait;
@@ -46,6 +47,7 @@ use crate::node::{Limits, LinkId};
 use crate::places::Places;
 use crate::repeats::{Event, Repeats};
 use crate::tls::Encryption;
+use buffers::LargeBuffers;
 use disk_wait::DiskWaits;
 use keeper::Keeper;
 use memory::Memory;
@@ -139,6 +141,7 @@ struct Shared {
     settled: watch::Sender<Settled>,
     /// Ticks when a link has come or gone.
     link_change: watch::Sender<()>,
+    large_buffers: LargeBuffers,
     client_seats: Seats,
     /// For connections on the link port that are not links yet.
     link_seats: Seats,
@@ -219,6 +222,7 @@ impl Server {
             keeper,
             disk_waits: DiskWaits::default(),
             link_change: watch::Sender::new(()),
+            large_buffers: LargeBuffers::new(limits.busy_clients),
             client_seats: Seats::new(limits.client_connections, WhenFull::Refuse),
             link_seats: Seats::new(limits.link_handshakes, WhenFull::ReplaceOldest),
             admin_seats: Seats::new(limits.admin_connections, WhenFull::ReplaceOldest),
