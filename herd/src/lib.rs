@@ -22,6 +22,7 @@ pub mod node;
 pub mod places;
 pub mod printable;
 mod repeats;
+mod secret_file;
 pub mod server;
 pub mod telemetry;
 pub mod tls;

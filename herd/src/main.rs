@@ -12,7 +12,7 @@ mod upkeep;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -37,6 +37,9 @@ const OPENING: Duration = Duration::from_secs(1);
 /// A process whose node hangs ends this long after its standard input has ended.
 const LAST_RESORT: Duration = Duration::from_secs(2);
 
+/// How long a message for a stream that nobody reads is waited for.
+const UNREAD: Duration = Duration::from_millis(500);
+
 fn main() -> ExitCode {
     let cli = arguments::parse().unwrap_or_else(|error| refuse(&error));
     let result = match &cli.command {
@@ -51,8 +54,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Not `eprintln!`, which panics when nobody reads.
-            let _ = writeln!(std::io::stderr(), "error: {}", lines(format!("{error:#}").as_bytes()));
+            say(std::io::stderr(), format!("error: {}\n", lines(format!("{error:#}").as_bytes())));
             ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
         }
     }
@@ -61,10 +63,20 @@ fn main() -> ExitCode {
 /// Ends with what is wrong with the arguments, of which a terminal obeys nothing; or with the help that was asked for.
 fn refuse(error: &clap::Error) -> ! {
     if error.use_stderr() {
-        let _ = write!(std::io::stderr(), "{}", lines(error.render().to_string().as_bytes()));
+        say(std::io::stderr(), lines(error.render().to_string().as_bytes()));
         std::process::exit(error.exit_code());
     }
     error.exit()
+}
+
+/// Writes to a stream whose reader may have gone, or may have stopped reading: then gives up after [`UNREAD`].
+fn say(mut stream: impl Write + Send + 'static, text: String) {
+    let (done, written) = mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+        drop(done);
+    });
+    let _ = written.recv_timeout(UNREAD);
 }
 
 fn check_places(
@@ -97,9 +109,9 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
         forbid_core_dumps()?;
     }
     let log = plan.log_file.as_deref();
-    let log_file = telemetry::start(log, plan.log_level, plan.log_format)
+    let started = telemetry::start(log, plan.log_level, plan.log_format, &plan.herd.limits)
         .with_context(|| format!("cannot open the log file {}", log.unwrap_or("".as_ref()).display()));
-    let log_file = cli.given.blame(&["log_file"], log_file)?;
+    let log = cli.given.blame(&["log_file"], started)?;
     for warning in plan.herd.warnings() {
         tracing::warn!("{warning}");
     }
@@ -143,14 +155,13 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
             cli.given.blame(&["data_dir"], store)?
         }
     };
-    upkeep::begin(log_file, Arc::clone(&encryption)).context("cannot listen for signals")?;
+    upkeep::begin(log.file(), Arc::clone(&encryption)).context("cannot listen for signals")?;
     let server =
         Server::bind(&plan.member, plan.admin, plan.threads, store, places, encryption, stop).await?;
     let Addresses { client, link, admin } = server.addresses().context("cannot tell the addresses bound")?;
     let ready =
         serde_json::json!({ "name": plan.member.name, "client": client, "link": link, "admin": admin });
-    // Whoever started this node need not be listening.
-    let _ = writeln!(std::io::stdout(), "{ready}");
+    say(std::io::stdout(), format!("{ready}\n"));
 
     let neighbours = plan.member.neighbours.iter().filter_map(|name| plan.herd.member(name));
     server.run(neighbours.map(|member| (member.name.clone(), member.link))).await;

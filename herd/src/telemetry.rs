@@ -1,20 +1,26 @@
 //! The log: one line an event, in which everything can be seen, to a file or to standard error.
 
+mod backlog;
+
 use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
+pub(crate) use self::backlog::dropped_lines;
+use self::backlog::{Backlog, Destination};
+use crate::node::Limits;
 use crate::printable;
 
 /// How much is logged.
@@ -39,18 +45,45 @@ pub enum Format {
     Json,
 }
 
+/// The log of this process. When it is dropped, it waits until everything has been written, but not longer than
+/// [`log_flush`](Limits::log_flush).
+#[derive(Debug)]
+pub struct Log {
+    backlog: Arc<Backlog>,
+    patience: Duration,
+    file: LogFile,
+}
+
+impl Log {
+    /// The file that it goes to.
+    pub fn file(&self) -> LogFile {
+        self.file.clone()
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.backlog.flush(self.patience);
+    }
+}
+
 /// The file that a log goes to, if any.
 #[derive(Clone, Debug)]
-pub struct LogFile(Option<(PathBuf, Arc<RwLock<Arc<File>>>)>);
+pub struct LogFile {
+    path: Option<PathBuf>,
+    current: Destination,
+}
 
 impl LogFile {
-    /// Reopens the file by its name, since log rotation renames the old one. Returns whether there is a file.
+    /// Reopens the file by its name, since log rotation renames the old one. Returns whether there is a file. Waits for
+    /// the disk.
     ///
     /// # Errors
     /// The file cannot be opened; logging continues in the old one.
     pub fn reopen(&self) -> io::Result<bool> {
-        let Some((path, current)) = &self.0 else { return Ok(false) };
-        *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(open_log(path)?);
+        let Some(path) = &self.path else { return Ok(false) };
+        let file = Arc::new(open_log(path)?);
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = file;
         Ok(true)
     }
 }
@@ -73,16 +106,14 @@ pub fn open_log(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// The file cannot be opened for appending.
-pub fn start(file: Option<&Path>, level: Level, format: Format) -> io::Result<LogFile> {
-    let (writer, log_file) = match file {
-        Some(file) => {
-            let current = Arc::new(RwLock::new(Arc::new(open_log(file)?)));
-            let log_file = LogFile(Some((file.to_owned(), Arc::clone(&current))));
-            let open = move || Arc::clone(&current.read().unwrap_or_else(PoisonError::into_inner));
-            (BoxMakeWriter::new(open), log_file)
-        }
-        None => (BoxMakeWriter::new(io::stderr), LogFile(None)),
+pub fn start(file: Option<&Path>, level: Level, format: Format, limits: &Limits) -> io::Result<Log> {
+    let destination = match file {
+        Some(file) => open_log(file)?,
+        // Not the standard library's, which may be locked for as long as a write takes.
+        None => File::from(io::stderr().as_fd().try_clone_to_owned()?),
     };
+    let current: Destination = Arc::new(Mutex::new(Arc::new(destination)));
+    let backlog = Backlog::start(Arc::clone(&current), limits.log_backlog_bytes)?;
     let level = match level {
         Level::Error => LevelFilter::ERROR,
         Level::Warn => LevelFilter::WARN,
@@ -91,7 +122,7 @@ pub fn start(file: Option<&Path>, level: Level, format: Format) -> io::Result<Lo
     };
     let coloured = file.is_none() && io::stderr().is_terminal();
     let events = tracing_subscriber::fmt::layer()
-        .with_writer(Lines { writer, coloured })
+        .with_writer(Lines { backlog: Arc::clone(&backlog), coloured })
         .with_target(false)
         .with_ansi(coloured)
         // Complaining about a full disk on a closed standard error would panic.
@@ -102,43 +133,46 @@ pub fn start(file: Option<&Path>, level: Level, format: Format) -> io::Result<Lo
         Format::Text => tracing_subscriber::registry().with(events.with_filter(ours)).init(),
         Format::Json => tracing_subscriber::registry().with(events.json().with_filter(ours)).init(),
     }
-    Ok(log_file)
+    let file = LogFile { path: file.map(Path::to_owned), current };
+    Ok(Log { backlog, patience: limits.log_flush, file })
 }
 
 /// Makes of each event one line in which everything can be seen, whatever its fields hold.
 struct Lines {
-    writer: BoxMakeWriter,
+    backlog: Arc<Backlog>,
     coloured: bool,
 }
 
 impl<'a> MakeWriter<'a> for Lines {
-    type Writer = LineWriter<<BoxMakeWriter as MakeWriter<'a>>::Writer>;
+    type Writer = LineWriter<'a>;
 
-    fn make_writer(&'a self) -> Self::Writer {
-        LineWriter { writer: self.writer.make_writer(), coloured: self.coloured }
+    fn make_writer(&'a self) -> LineWriter<'a> {
+        LineWriter(self)
     }
 }
 
 /// Takes an event at a time, with its line end, as the library writes it.
-struct LineWriter<W> {
-    writer: W,
-    coloured: bool,
-}
+struct LineWriter<'a>(&'a Lines);
 
-impl<W: Write> Write for LineWriter<W> {
+impl Write for LineWriter<'_> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        let line = event.strip_suffix(b"\n").unwrap_or(event);
-        let shown = if self.coloured { Cow::Owned(coloured(line)) } else { printable::line(line) };
-        match shown {
-            // As nearly always: what was written will do.
-            Cow::Borrowed(_) if line.len() < event.len() => self.writer.write_all(event)?,
-            shown => self.writer.write_all((shown.into_owned() + "\n").as_bytes())?,
-        }
+        self.0.backlog.push(&shown(event, self.0.coloured));
         Ok(event.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush()
+        Ok(())
+    }
+}
+
+/// An event as one line with its line end.
+fn shown(event: &[u8], with_colours: bool) -> Cow<'_, [u8]> {
+    let line = event.strip_suffix(b"\n").unwrap_or(event);
+    let shown = if with_colours { Cow::Owned(coloured(line)) } else { printable::line(line) };
+    match shown {
+        // As nearly always: what was written will do.
+        Cow::Borrowed(_) if line.len() < event.len() => Cow::Borrowed(event),
+        shown => Cow::Owned((shown.into_owned() + "\n").into_bytes()),
     }
 }
 
@@ -177,9 +211,7 @@ mod tests {
     use super::*;
 
     fn written(event: &str, coloured: bool) -> String {
-        let mut writer = LineWriter { writer: Vec::new(), coloured };
-        writer.write_all(event.as_bytes()).unwrap();
-        String::from_utf8(writer.writer).unwrap()
+        String::from_utf8(shown(event.as_bytes(), coloured).into_owned()).unwrap()
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use herd::telemetry::LogFile;
 use herd::tls::{EXPIRES_SOON, Encryption, Reloadable};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 /// How often certificates are looked at.
@@ -29,15 +30,26 @@ async fn look_after(log_file: LogFile, encryption: Arc<Encryption>, mut hangups:
         if timeout(DAY, hangups.recv()).await.is_err() {
             continue;
         }
-        match log_file.reopen() {
-            Ok(true) => tracing::info!("log file reopened"),
-            Ok(false) => {}
-            Err(error) => {
-                tracing::error!(%error, "cannot reopen the log file: logging continues in the old one");
-            }
+        let (log_file, encryption) = (log_file.clone(), Arc::clone(&encryption));
+        // In a thread, since a disk may hang.
+        let again = spawn_blocking(move || {
+            reopen(&log_file);
+            reload("links", encryption.links.as_ref());
+            reload("clients", encryption.clients.as_ref());
+        });
+        if let Err(error) = again.await {
+            tracing::error!(%error, "files could not be read again");
         }
-        reload("links", encryption.links.as_ref());
-        reload("clients", encryption.clients.as_ref());
+    }
+}
+
+fn reopen(log_file: &LogFile) {
+    match log_file.reopen() {
+        Ok(true) => tracing::info!("log file reopened"),
+        Ok(false) => {}
+        Err(error) => {
+            tracing::error!(%error, "cannot reopen the log file: logging continues in the old one");
+        }
     }
 }
 

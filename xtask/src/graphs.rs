@@ -49,6 +49,19 @@ impl Graph {
         }
     }
 
+    /// The number of links on the longest of all shortest paths among `nodes` nodes.
+    pub fn diameter(self, nodes: usize) -> usize {
+        let edges = self.edges(nodes);
+        (0..nodes).map(|start| rounds_to_all(&edges, nodes, start)).max().unwrap_or_default()
+    }
+
+    /// The number of neighbours of the node that has most.
+    pub fn largest_degree(self, nodes: usize) -> usize {
+        let edges = self.edges(nodes);
+        let degree = |node| edges.iter().filter(|(low, high)| *low == node || *high == node).count();
+        (0..nodes).map(degree).max().unwrap_or_default()
+    }
+
     /// A herd file of `nodes` nodes, `Node1` to `Node<nodes>`, clients at ports from `first_port` and links behind
     /// them.
     pub fn herd_file(self, nodes: u16, first_port: u16) -> String {
@@ -75,6 +88,22 @@ impl Graph {
     }
 }
 
+/// After how many rounds all nodes know what `start` knew, if each node tells its neighbours in each round.
+fn rounds_to_all(edges: &[(usize, usize)], nodes: usize, start: usize) -> usize {
+    let mut known = vec![false; nodes];
+    known[start] = true;
+    let mut rounds = 0;
+    while known.contains(&false) {
+        let before = known.clone();
+        for &(low, high) in edges {
+            known[low] |= before[high];
+            known[high] |= before[low];
+        }
+        rounds += 1;
+    }
+    rounds
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +123,25 @@ mod tests {
             (Graph::Mesh, 1, 0),
         ] {
             assert_eq!(graph.edges(nodes).len(), edges, "{graph:?} of {nodes}");
+        }
+    }
+
+    #[test]
+    fn each_shape_has_its_diameter_and_degree() {
+        for (graph, nodes, diameter, degree) in [
+            (Graph::Ring, 5, 2, 2),
+            (Graph::Line, 25, 24, 2),
+            (Graph::Star, 25, 2, 24),
+            (Graph::Tree, 25, 5, 5),
+            (Graph::Grid, 9, 4, 4),
+            (Graph::Mesh, 5, 1, 4),
+            (Graph::Mesh, 1, 0, 0),
+        ] {
+            assert_eq!(
+                (graph.diameter(nodes), graph.largest_degree(nodes)),
+                (diameter, degree),
+                "{graph:?} of {nodes}"
+            );
         }
     }
 

@@ -200,6 +200,12 @@ pub struct Limits {
     /// How often a warning that strangers can cause is logged, at most: what repeats meanwhile is counted.
     #[serde(deserialize_with = "duration")]
     pub log_repeat: Duration,
+    /// Bytes of log lines that may wait to be written. Lines beyond it are dropped and counted.
+    #[serde(deserialize_with = "positive")]
+    pub log_backlog_bytes: usize,
+    /// How long a process that ends waits until its log has been written.
+    #[serde(deserialize_with = "duration")]
+    pub log_flush: Duration,
 }
 
 impl Default for Limits {
@@ -263,6 +269,8 @@ impl Default for Limits {
             admin_connections: 16,
             admin_patience: Duration::from_secs(5),
             log_repeat: Duration::from_secs(60),
+            log_backlog_bytes: 1024 * 1024,
+            log_flush: Duration::from_millis(500),
         }
     }
 }

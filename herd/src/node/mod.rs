@@ -246,23 +246,24 @@ impl Node {
 
     /// Answers a client's line that was received at `now`: appends the answer to `out`, or says what to ask for. Returns
     /// also the sequence of the record that the answer tells of, and 0 if it tells of none: the answer must wait until
-    /// that record cannot be lost any more.
+    /// that record cannot be lost any more. That a client is not known tells of its removal, if there is one.
     pub fn answer(&mut self, line: &[u8], now: Time, out: &mut Vec<u8>) -> (Answer, u64) {
-        let answered = match Command::parse(line) {
+        let (answered, client) = match Command::parse(line) {
             Some(Command::Iamat(iamat)) => {
-                self.take_report(&iamat, now, out).map(|sequence| (Answer::Written, sequence))
+                let sequence = self.take_report(&iamat, now, out);
+                (sequence.map(|sequence| (Answer::Written, sequence)), Some(iamat.client))
             }
             Some(Command::Whatsat(whatsat)) => {
                 let answer = self.look_around(&whatsat, out);
                 self.lines.questions += u64::from(answer.is_some());
-                answer
+                (answer, Some(whatsat.client))
             }
-            None => None,
+            None => (None, None),
         };
         answered.unwrap_or_else(|| {
             self.lines.invalid += 1;
             write_invalid(out, line);
-            (Answer::Written, 0)
+            (Answer::Written, client.and_then(|client| self.table.removal_of(client)).unwrap_or_default())
         })
     }
 

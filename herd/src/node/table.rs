@@ -128,10 +128,19 @@ impl Table {
         self.find(client, self.hash(client)).map(|record| self.records.get(record))
     }
 
-    /// The same, with the sequence in which this node learned it.
+    /// What is known of a client that is not removed, with the sequence in which this node learned it.
     pub fn get_with_sequence(&self, client: ClientId<'_>) -> Option<(u64, &Record)> {
+        self.latest(client).filter(|(_, record)| !record.is_removal())
+    }
+
+    /// The sequence of a client's removal, if it is removed.
+    pub(super) fn removal_of(&self, client: ClientId<'_>) -> Option<u64> {
+        self.latest(client).filter(|(_, record)| record.is_removal()).map(|(sequence, _)| sequence)
+    }
+
+    fn latest(&self, client: ClientId<'_>) -> Option<(u64, &Record)> {
         let record = self.find(client, self.hash(client))?;
-        Some((self.log.latest(record), self.records.get(record))).filter(|(_, record)| !record.is_removal())
+        Some((self.log.latest(record), self.records.get(record)))
     }
 
     /// How many clients are known. Removed ones are not.

@@ -1,10 +1,11 @@
 //! The API key.
 
 use std::fmt;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use reqwest::header::HeaderValue;
+
+use crate::secret_file;
 
 /// A key that is handed to a provider and to nobody else: it cannot be printed.
 #[derive(Clone)]
@@ -28,13 +29,7 @@ impl Key {
     /// # Errors
     /// The file cannot be read, others can read it, or it holds no key.
     pub fn read(file: &Path) -> Result<Key, String> {
-        let told = |reason: &dyn fmt::Display| format!("the key file {}: {reason}", file.display());
-        let mode = std::fs::metadata(file).map_err(|error| told(&error))?.permissions().mode();
-        if mode & 0o077 != 0 {
-            return Err(told(&format!("others can read it (mode {:o}): chmod 600 it", mode & 0o777)));
-        }
-        let text = std::fs::read_to_string(file).map_err(|error| told(&error))?;
-        Key::new(&text).map_err(|reason| told(&reason))
+        secret_file::read(file, "key file", |text| Key::new(text).map_err(str::to_owned))
     }
 
     /// The key as the value of a header that is not printed either.

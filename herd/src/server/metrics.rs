@@ -101,6 +101,11 @@ pub(super) fn text(status: &Status) -> String {
         "Requests to the Places service refused because a limit was reached",
         status.places_refused,
     );
+    metrics.counter(
+        "log_lines_dropped",
+        "Lines of the log dropped because it could not be written",
+        status.log_lines_dropped,
+    );
     metrics.text()
 }
 

@@ -4,7 +4,6 @@
 //! to another site without being asked first; and this port never allows it.
 
 use std::fmt;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,6 +20,7 @@ use super::{Shared, lock};
 use crate::message::ClientId;
 use crate::node::RemovalError;
 use crate::printable;
+use crate::secret_file;
 
 /// What proves to the admin port that somebody may change things. It cannot be printed.
 #[derive(Clone)]
@@ -30,23 +30,23 @@ pub struct AdminToken(String);
 const SHORTEST_TOKEN: usize = 16;
 
 impl AdminToken {
+    /// Takes a token as it stands in a file.
+    ///
+    /// # Errors
+    /// It is too short or holds anything but visible ASCII. The message does not repeat it.
+    pub(super) fn new(token: &str) -> Result<AdminToken, String> {
+        if token.len() < SHORTEST_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(format!("expected at least {SHORTEST_TOKEN} visible ASCII characters on one line"));
+        }
+        Ok(AdminToken(token.to_owned()))
+    }
+
     /// Reads a token from a file that only its owner can read; white space around it does not count.
     ///
     /// # Errors
     /// The file cannot be read, others can read it, or it holds no token. The message does not repeat it.
     pub fn read(file: &Path) -> Result<AdminToken, String> {
-        let told = |reason: &dyn fmt::Display| format!("the admin token file {}: {reason}", file.display());
-        let mode = std::fs::metadata(file).map_err(|error| told(&error))?.permissions().mode();
-        if mode & 0o077 != 0 {
-            return Err(told(&format!("others can read it (mode {:o}): chmod 600 it", mode & 0o777)));
-        }
-        let text = std::fs::read_to_string(file).map_err(|error| told(&error))?;
-        let token = text.trim();
-        if token.len() < SHORTEST_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let expected = format!("expected at least {SHORTEST_TOKEN} visible ASCII characters on one line");
-            return Err(told(&expected));
-        }
-        Ok(AdminToken(token.to_owned()))
+        secret_file::read(file, "admin token file", AdminToken::new)
     }
 
     /// Whether a request carries it. How long that takes does not depend on what is right of a wrong one.

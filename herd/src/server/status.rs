@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::memory::resident;
 use super::{Shared, lock};
 use crate::node::{ClientCounters, ClockDifference, LinkCounters};
+use crate::telemetry;
 
 /// A moment of a node. Counts are since its start.
 #[derive(Clone, Debug, Serialize)]
@@ -52,6 +53,8 @@ pub(super) struct Status {
     /// Requests refused because a limit was reached.
     pub(super) places_refused: u64,
     pub(super) places_breaker: &'static str,
+    /// Lines of the log that were dropped because it could not be written, or not fast enough.
+    pub(super) log_lines_dropped: u64,
 }
 
 /// A neighbour, as the node sees it.
@@ -140,6 +143,7 @@ impl Status {
             places_left: budget.left.into_iter().collect(),
             places_refused: budget.refused,
             places_breaker,
+            log_lines_dropped: telemetry::dropped_lines(),
         }
     }
 }

@@ -6,6 +6,7 @@ mod certificates;
 mod journal;
 mod limits;
 mod links;
+mod log_backlog;
 mod log_injection;
 mod node;
 mod places_budget;

@@ -16,6 +16,7 @@ mod disk;
 mod network;
 pub mod plan;
 mod process;
+mod settles;
 mod shrink;
 #[cfg(test)]
 mod tests;
@@ -30,9 +31,6 @@ use std::time::Duration;
 
 use crate::oracle::{History, Verdict, check};
 use world::World;
-
-/// So long after the last fault all nodes must know the same, in virtual time.
-pub const SETTLES: Duration = Duration::from_secs(5);
 
 /// What happened in a run.
 #[derive(Clone, Debug)]

@@ -27,6 +27,12 @@ fn twenty_five_nodes_keep_every_promise_100_seeds() {
     assert_right(0..100, 25);
 }
 
+/// A line whose connections carry 257 bytes at a time: each link takes 0.3 s for the sums of a bulk sync.
+#[test]
+fn a_line_with_small_windows_has_time_to_settle() {
+    assert_right(377..378, 25);
+}
+
 #[test]
 fn the_same_seed_leaves_the_same_trace() {
     for seed in 0..50 {

@@ -112,6 +112,22 @@ fn a_removal_reaches_a_node_that_never_heard_of_the_client() {
 }
 
 #[test]
+fn an_answer_that_a_client_is_unknown_tells_of_its_removal() {
+    let limits = Limits { distinct_clients: 1, ..Limits::default() };
+    let mut alford = Node::new("Alford", &[], limits, Lives { epoch: 1, incarnation: 1 });
+    let mut tells_of = |line: &str| alford.answer(line.as_bytes(), NOW, &mut Vec::new()).1;
+    assert_eq!(tells_of("WHATSAT kiwi 1 0"), 0, "nothing is known of it");
+    assert_eq!(tells_of("IAMAT kiwi +1+1 5"), 1);
+    assert_eq!(alford.remove(client("kiwi")), Ok(1));
+    say(&mut alford, "IAMAT plum +1+1 5");
+    let mut tells_of = |line: &str| alford.answer(line.as_bytes(), NOW, &mut Vec::new()).1;
+    assert_eq!(tells_of("WHATSAT kiwi 1 0"), 2);
+    assert_eq!(tells_of("IAMAT kiwi +1+1 5"), 2, "refused: removed, and the table is full");
+    assert_eq!(tells_of("IAMAT fig +1+1 5"), 0, "refused, and nothing is known of it");
+    assert_eq!(tells_of("nonsense"), 0);
+}
+
+#[test]
 fn removed_clients_make_room_for_others_and_are_themselves_bounded_at_the_node_asked() {
     let limits = Limits { distinct_clients: 1, removed_clients: 1, ..Limits::default() };
     let mut alford = Node::new("Alford", &[], limits, Lives { epoch: 1, incarnation: 1 });

@@ -13,12 +13,14 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::super::{Addresses, Admin, Durability, Server, Store};
+use super::super::{Addresses, Admin, AdminToken, Durability, Server, Store};
 use crate::config::Member;
 use crate::node::{Limits, Lives, Node};
 use crate::places::{Places, Provider};
 use crate::tls::Encryption;
 use gate::{Gate, GatedDisk};
+
+const TOKEN: &str = "0123456789abcdef";
 
 /// Longer than anything takes here: a test that waits so long has failed.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -43,7 +45,8 @@ async fn bind(name: &str, neighbour: &str, store: Store, stop: &CancellationToke
     let member = Member { name: name.to_owned(), client: any, link: any, neighbours };
     let places = Places::new(Provider::Nobody, &Limits::default());
     let encryption = Arc::new(Encryption::default());
-    let admin = Admin { address: any, token: None, hosts: Vec::new() };
+    let token = Some(AdminToken::new(TOKEN).unwrap());
+    let admin = Admin { address: any, token, hosts: Vec::new() };
     Server::bind(&member, Some(admin), 1, store, places, encryption, stop.clone()).await.unwrap()
 }
 
@@ -83,12 +86,7 @@ impl Pair {
 
     /// What Alford says of itself at a path of its admin port.
     async fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(self.alford.admin.unwrap()).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        timeout(DEADLINE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
-        answer
+        request(self.alford.admin.unwrap(), "GET", path).await
     }
 
     async fn end(self) {
@@ -98,6 +96,16 @@ impl Pair {
         timeout(DEADLINE, self.running).await.unwrap().unwrap();
         std::fs::remove_dir_all(self.folder).unwrap();
     }
+}
+
+/// The answer of an admin port.
+async fn request(admin: SocketAddr, method: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(admin).await.unwrap();
+    let headers = format!("Host: localhost\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close");
+    stream.write_all(format!("{method} {path} HTTP/1.1\r\n{headers}\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    timeout(DEADLINE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    answer
 }
 
 async fn eventually(mut is_so: impl AsyncFnMut() -> bool) {
@@ -180,6 +188,24 @@ async fn while_the_disk_hangs_only_what_depends_on_it_waits() {
         assert!(answers.starts_with("AT Alford ") && answers.ends_with(" kiwi +1+1 1\n? y\n"), "{answers}");
         pair.knows(pair.parker.client, "kiwi").await;
         eventually(async || !pair.get("/readyz").await.contains("disk")).await;
+        pair.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_question_about_a_removed_client_waits_for_the_removal() {
+    for (durability, operation) in WAITS {
+        let pair = Pair::start("removal", durability).await;
+        pair.gate.close(operation);
+        let removing = tokio::spawn(request(pair.alford.admin.unwrap(), "DELETE", "/clients/plum"));
+        eventually(async || pair.gate.is_waited_at()).await;
+        let mut asker = Client::of(pair.alford.client).await;
+        asker.say("WHATSAT plum 0 0\n").await;
+        asker.hears_nothing().await;
+        assert!(!removing.is_finished());
+        pair.gate.open();
+        assert_eq!(asker.hear().await, "? WHATSAT plum 0 0\n");
+        assert!(removing.await.unwrap().starts_with("HTTP/1.1 200 "));
         pair.end().await;
     }
 }

@@ -16,7 +16,7 @@ use crate::sim::process::Promised;
 const SNAPSHOT: Duration = Duration::from_millis(300);
 
 /// How long the disk takes for an operation, at most.
-const DISK: Duration = Duration::from_millis(5);
+pub(super) const DISK: Duration = Duration::from_millis(5);
 
 /// How often `everysec` is synced, and the journal looked after.
 pub(super) const SYNC: Duration = Duration::from_secs(1);

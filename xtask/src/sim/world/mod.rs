@@ -13,14 +13,14 @@ use std::time::Duration;
 use fastrand::Rng;
 use herd::node::Limits;
 
+use super::Ran;
 use super::disk::SimDisk;
 use super::network::Broken;
 use super::plan::Plan;
 use super::process::{Machine, Process};
 use super::wire::Wire;
-use super::{Ran, SETTLES};
 use crate::oracle::{Ending, History, Setting, Source, What};
-use disk_io::SYNC;
+use disk_io::{DISK, SYNC};
 
 /// Journals are compacted when they are longer than so many bytes, so that it happens.
 const JOURNAL: u64 = 600;
@@ -28,7 +28,7 @@ const JOURNAL: u64 = 600;
 /// Live nodes answer at once; or after the disk.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// Before the end the herd must be at rest for so long.
+/// Once the herd has had its time to settle, it must be at rest for this long.
 const REST: Duration = Duration::from_millis(900);
 
 /// How often it is looked whether all nodes know the same, once nothing is broken any more.
@@ -203,7 +203,7 @@ impl<'a> World<'a> {
         for op in &self.plan.ops {
             self.at(op.at, Event::Say { node: op.node, line: op.line.clone(), retries: true });
         }
-        let end = self.plan.end + SETTLES;
+        let end = self.plan.end + self.plan.settles(&self.limits, DISK) + REST;
         self.at(self.plan.end, Event::Look);
         self.at(end - REST, Event::Rest);
         while let Some(((at, _), event)) = self.queue.pop_first() {

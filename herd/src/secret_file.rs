@@ -1,0 +1,50 @@
+//! Files that hold a secret, such as a key or a token.
+
+use std::fmt::Display;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// Reads a secret from a file that only its owner can read. `what` names the file in messages, such as "key file".
+/// `parse` gets the text without the white space around it.
+///
+/// # Errors
+/// The file cannot be read, others can read it, or `parse` refuses its text. The message holds none of the text, unless
+/// that of `parse` does.
+pub(crate) fn read<T>(
+    file: &Path,
+    what: &str,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<T, String> {
+    let told = |reason: &dyn Display| format!("the {what} {}: {reason}", file.display());
+    let mode = fs::metadata(file).map_err(|error| told(&error))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(told(&format!("others can read it (mode {:o}): chmod 600 it", mode & 0o777)));
+    }
+    let text = fs::read_to_string(file).map_err(|error| told(&error))?;
+    parse(text.trim()).map_err(|reason| told(&reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use fixtures::checkout::scratch;
+
+    use super::*;
+
+    #[test]
+    fn only_a_file_that_nobody_else_can_read_is_read() {
+        let file = scratch("secret-file").join("secret");
+        let parse = |text: &str| if text == "mine" { Ok(()) } else { Err("another".to_owned()) };
+        let read = || super::read(&file, "test file", parse);
+        assert!(read().unwrap_err().starts_with(&format!("the test file {}: No such file", file.display())));
+        fs::write(&file, " mine\n").unwrap();
+        for (mode, is_read) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false), (0o610, false)]
+        {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(read().is_ok(), is_read, "{mode:o}");
+        }
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(&file, "yours").unwrap();
+        assert_eq!(read(), Err(format!("the test file {}: another", file.display())));
+    }
+}
