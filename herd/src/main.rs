@@ -153,7 +153,7 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     let _ = writeln!(std::io::stdout(), "{ready}");
 
     let neighbours = plan.member.neighbours.iter().filter_map(|name| plan.herd.member(name));
-    server.run(neighbours.map(|member| (member.name.clone(), member.link))).await;
+    server.run(neighbours.map(|member| (member.name.clone(), member.dialled()))).await;
     Ok(())
 }
 

@@ -111,10 +111,10 @@ fn of(named: &Option<PathBuf>, member: &Member) -> Option<PathBuf> {
 /// A herd that is told nothing has an authority of its own, if all of it is on this machine: the first node makes it, and
 /// each node its own certificate, renewed at a start when it ends soon.
 fn own_authority(herd: &Herd, member: &Member) -> Result<Reloadable<LinkTls>> {
-    if let Some(away) = herd.members.iter().find(|member| !member.link.ip().is_loopback()) {
+    if let Some(away) = herd.members.iter().find(|member| !member.is_on_loopback()) {
         return Err(Usage(format!(
             "the links of {} are not on loopback ({}), and need certificates: make them with `herd certs`, and name them with --links-ca, --links-cert and --links-key, or in [links]",
-            away.name, away.link
+            away.name, if away.link.ip().is_loopback() { away.dialled() } else { away.link.into() }
         ))
         .into());
     }

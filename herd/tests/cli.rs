@@ -238,7 +238,7 @@ fn check_config_tells_what_is_wrong_by_file_and_line() {
     let path = file("wrong.toml");
     std::fs::write(&path, "name = \"x\"\n[[node]]\nname = \"A\"\nclient = \"127.0.0.1:1\"\nlink = \"nowhere\"\nneighbours = [\"B\"]\n").unwrap();
     let stderr = stderr_of_failure(herd().args(["check-config", &path]), 2);
-    assert!(stderr.contains(&format!("{path}:5: `nowhere` is no address")), "{stderr}");
+    assert!(stderr.contains(&format!("{path}:5: `nowhere` is not an address")), "{stderr}");
     assert!(stderr.contains(&format!("{path}:6: A names B as a neighbour")), "{stderr}");
 }
 

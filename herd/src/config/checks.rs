@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 
 use toml::Spanned;
 
-use super::Member;
-use super::addresses::{cannot_dial, cannot_listen, collide};
+use super::addresses::{Listening, cannot_dial, cannot_listen, collide};
 use super::problems::Problems;
 use super::tables::NodeTable;
+use super::{Address, Member};
 use crate::message::is_node_name;
 
 impl Problems<'_> {
@@ -20,31 +20,47 @@ impl Problems<'_> {
             );
             self.at(&node.name, message);
         }
+        let advertise = node.advertise.as_ref().and_then(|text| self.advertised(text));
+        // Nobody dials the link port of a node without neighbours, or of one that advertises another
+        // address.
+        let is_dialled = !node.neighbours.is_empty() && node.advertise.is_none();
+        let link = self.address(&node.link, |link| cannot_dial(&link.into()).filter(|_| is_dialled));
         Member {
             name: node.name.get_ref().clone(),
             client: self.address(&node.client, |_| None),
-            // Of a herd of one, or of a node by itself, nobody dials it.
-            link: self.address(&node.link, |link| cannot_dial(link).filter(|_| !node.neighbours.is_empty())),
+            link,
+            advertise,
             neighbours: node.neighbours.iter().map(|name| name.get_ref().clone()).collect(),
         }
     }
 
-    /// Reads an address. `cannot` says what else would be wrong with one that can be listened on.
+    /// Reads an address to listen on. `cannot` says what else would be wrong with one.
     fn address(
         &mut self,
         text: &Spanned<String>,
         cannot: impl FnOnce(SocketAddr) -> Option<String>,
     ) -> SocketAddr {
-        let Ok(address) = text.get_ref().parse() else {
-            let message =
-                format!("`{}` is no address: an IP and a port like \"127.0.0.1:12480\"", text.get_ref());
-            self.at(text, message);
-            return SocketAddr::from(([0, 0, 0, 0], 0));
+        let problem = match text.get_ref().parse() {
+            Ok(Address::Ip(address)) => match cannot_listen(address).or_else(|| cannot(address)) {
+                None => return address,
+                problem => problem,
+            },
+            Ok(name @ Address::Name { .. }) => Some(format!(
+                "a node listens on an IP address, such as 127.0.0.1 or 0.0.0.0, and `{name}` is a name: names that neighbours dial go into `advertise`"
+            )),
+            Err(problem) => Some(problem),
         };
-        if let Some(problem) = cannot_listen(address).or_else(|| cannot(address)) {
-            self.at(text, problem);
-        }
-        address
+        problem.into_iter().for_each(|problem| self.at(text, problem));
+        SocketAddr::from(([0, 0, 0, 0], 0))
+    }
+
+    /// Reads the address that neighbours are to dial.
+    fn advertised(&mut self, text: &Spanned<String>) -> Option<Address> {
+        let read = text.get_ref().parse().and_then(|address| match cannot_dial(&address) {
+            None => Ok(address),
+            Some(problem) => Err(problem),
+        });
+        read.map_err(|problem| self.at(text, problem)).ok()
     }
 
     pub(super) fn check_names(&mut self, nodes: &[NodeTable]) {
@@ -58,17 +74,34 @@ impl Problems<'_> {
     }
 
     pub(super) fn check_addresses(&mut self, nodes: &[NodeTable], members: &[Member]) {
-        let mut taken: BTreeMap<u16, Vec<([SocketAddr; 2], usize)>> = BTreeMap::new();
-        for (node, member) in nodes.iter().zip(members) {
-            for (text, address) in [(&node.client, member.client), (&node.link, member.link)] {
+        let mut taken: BTreeMap<u16, Vec<(Listening<'_>, usize)>> = BTreeMap::new();
+        for (table, node) in nodes.iter().zip(members) {
+            for (text, address) in [(&table.client, node.client), (&table.link, node.link)] {
                 let line = self.line_of(text.span().start);
                 let others = taken.entry(address.port()).or_default();
-                let this = [address, member.link];
+                let this = Listening { address, node };
                 if let Some((_, first)) = others.iter().find(|(other, _)| collide(*other, this)) {
                     let message = format!("the address {address} is taken by line {first}");
                     self.at(text, message);
                 }
                 others.push((this, line));
+            }
+        }
+    }
+
+    /// Checks that no two nodes are dialled at one address. Where nobody advertises another one,
+    /// they could not listen there either, and [`check_addresses`](Self::check_addresses) says so.
+    pub(super) fn check_advertised(&mut self, nodes: &[NodeTable], members: &[Member]) {
+        let place = |table: &NodeTable| table.advertise.as_ref().unwrap_or(&table.link).span().start;
+        for (number, (table, node)) in nodes.iter().zip(members).enumerate() {
+            let mut before = nodes.iter().zip(members).take(number);
+            let same = before.find(|(_, other)| {
+                let advertise = node.advertise.is_some() || other.advertise.is_some();
+                advertise && node.dialled() == other.dialled()
+            });
+            if let Some((first, _)) = same {
+                let (line, address) = (self.line_of(place(first)), node.dialled());
+                self.add(Some(place(table)), format!("neighbours would dial {address} for this node and for that of line {line}: give each node an address of its own"));
             }
         }
     }

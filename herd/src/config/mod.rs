@@ -6,7 +6,7 @@
 //! [[node]]
 //! name = "Alford"
 //! client = "127.0.0.1:12480"     # where clients connect
-//! link = "127.0.0.1:12580"       # where neighbours connect: an address that they can dial
+//! link = "127.0.0.1:12580"       # where neighbours connect
 //! neighbours = ["Parker"]
 //!
 //! [[node]]
@@ -16,9 +16,14 @@
 //! neighbours = ["Alford"]
 //! ```
 //!
+//! A node listens at `client` and `link`, which are IP addresses. Where neighbours cannot dial `link`,
+//! since it is `0.0.0.0` or behind address translation, `advertise = "alford.example:12580"` says what
+//! they dial instead: an IP address or a DNS name, which they look up each time they dial.
+//!
 //! Optional tables: `[limits]`, see [`Limits`]; `[places]`, see [`PlacesTable`]; `[links]` and `[clients]`, see
 //! [`LinksTable`] and [`ClientsTable`]; `[admin]`, see [`AdminTable`]. Files that they name are relative to the herd file.
 
+mod address;
 mod addresses;
 mod checks;
 mod problems;
@@ -26,6 +31,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
+pub use address::Address;
 pub use problems::{ConfigError, Problem};
 pub use tables::{AdminTable, ClientsTable, LinksTable, PlacesTable};
 
@@ -65,12 +71,26 @@ pub struct Herd {
 pub struct Member {
     /// The node's name, as in AT lines.
     pub name: String,
-    /// The address clients connect to.
+    /// The address to listen on for clients.
     pub client: SocketAddr,
-    /// The address neighbours connect to.
+    /// The address to listen on for neighbours.
     pub link: SocketAddr,
+    /// The address that neighbours dial, if it is another one.
+    pub advertise: Option<Address>,
     /// The nodes it keeps a link with.
     pub neighbours: Vec<String>,
+}
+
+impl Member {
+    /// The address that neighbours dial.
+    pub fn dialled(&self) -> Address {
+        self.advertise.clone().unwrap_or(Address::Ip(self.link))
+    }
+
+    /// Whether only processes of the node's machine can be its neighbours.
+    pub fn is_on_loopback(&self) -> bool {
+        self.link.ip().is_loopback() && self.dialled().is_loopback()
+    }
 }
 
 impl Herd {
@@ -125,6 +145,7 @@ impl Herd {
         }
         problems.check_names(&raw.node);
         problems.check_addresses(&raw.node, &members);
+        problems.check_advertised(&raw.node, &members);
         problems.check_edges(&raw.node);
         if let Some(limits) = &raw.limits
             && let Some(contradiction) = limits.get_ref().contradiction()
@@ -172,7 +193,7 @@ impl Herd {
 
     /// What is to be done before nodes on several machines can be linked, if the file does not say it.
     pub fn lacks_certificates(&self) -> Option<String> {
-        let away = self.members.iter().find(|member| !member.link.ip().is_loopback())?;
+        let away = self.members.iter().find(|member| !member.is_on_loopback())?;
         let LinksTable { ca, cert, key } = &self.links;
         let told = ca.is_some() && cert.is_some() && key.is_some();
         (!told).then(|| {
@@ -188,11 +209,12 @@ impl fmt::Display for Herd {
     /// The herd's nodes as a herd file; bounds and places are left at their defaults.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "name = {:?}", self.name)?;
-        for Member { name, client, link, neighbours } in &self.members {
-            writeln!(
-                f,
-                "\n[[node]]\nname = {name:?}\nclient = \"{client}\"\nlink = \"{link}\"\nneighbours = {neighbours:?}"
-            )?;
+        for Member { name, client, link, advertise, neighbours } in &self.members {
+            writeln!(f, "\n[[node]]\nname = {name:?}\nclient = \"{client}\"\nlink = \"{link}\"")?;
+            if let Some(advertise) = advertise {
+                writeln!(f, "advertise = \"{advertise}\"")?;
+            }
+            writeln!(f, "neighbours = {neighbours:?}")?;
         }
         Ok(())
     }

@@ -31,6 +31,7 @@ pub(super) struct NodeTable {
     pub(super) name: Spanned<String>,
     pub(super) client: Spanned<String>,
     pub(super) link: Spanned<String>,
+    pub(super) advertise: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) neighbours: Vec<Spanned<String>>,
 }

@@ -50,8 +50,13 @@ fn each_problem_is_told_with_its_line() {
         ("0.1:4", "0.1:1", "11: the address 127.0.0.1:1 is taken by line 5"),
         (
             "127.0.0.1:3",
+            "nowhere",
+            "10: `nowhere` is not an address: write an IP address or a DNS name, and a port, such as \"127.0.0.1:12580\" or \"alford.example:12580\"",
+        ),
+        (
+            "127.0.0.1:3",
             "nowhere:3",
-            "10: `nowhere:3` is no address: an IP and a port like \"127.0.0.1:12480\"",
+            "10: a node listens on an IP address, such as 127.0.0.1 or 0.0.0.0, and `nowhere:3` is a name: names that neighbours dial go into `advertise`",
         ),
         ("client = \"127.0.0.1:3\"\n", "", "8: missing field `client`"),
         ("client = \"127.0.0.1:3", "client = \"0.0.0.0:1", "10: the address 0.0.0.0:1 is taken by line 5"),
@@ -199,4 +204,60 @@ fn parts_that_no_path_connects_are_a_warning() {
     let apart = PAIR.replace(r#"["A"]"#, "[]").replace(r#"["B"]"#, "[]");
     let warnings = Herd::parse(&apart, "h").unwrap().warnings();
     assert_eq!(warnings, ["no path of neighbours leads from A to B: updates will not reach them"]);
+}
+
+/// The pair, with A bound to all addresses and dialled at another.
+fn advertising(address: &str) -> String {
+    PAIR.replacen(r#"link = "127.0.0.1:2""#, &format!("link = \"0.0.0.0:2\"\nadvertise = \"{address}\""), 1)
+}
+
+#[test]
+fn a_node_may_be_dialled_at_another_address_than_it_listens_on() {
+    for (address, is_loopback) in [("alford.example:9", false), ("localhost:9", true), ("10.0.0.1:9", false)]
+    {
+        let herd = Herd::parse(&advertising(address), "h").unwrap();
+        let [alford, bolden] = &herd.members[..] else { panic!("a pair") };
+        assert_eq!(
+            (alford.dialled().to_string(), alford.link.to_string().as_str()),
+            (address.to_owned(), "0.0.0.0:2")
+        );
+        assert_eq!(bolden.dialled(), Address::Ip(bolden.link));
+        assert!(!alford.is_on_loopback() && bolden.is_on_loopback());
+        assert_eq!(alford.dialled().is_loopback(), is_loopback);
+        assert_eq!(Herd::parse(&herd.to_string(), "h").unwrap(), herd);
+    }
+    let any_port = advertising("alford.example:9").replace("0.0.0.0:2", "0.0.0.0:0");
+    Herd::parse(&any_port, "h").unwrap();
+}
+
+#[test]
+fn an_advertised_address_can_be_dialled() {
+    for (address, expected) in [
+        ("0.0.0.0:9", "7: neighbours cannot dial 0.0.0.0:9, which is every address of a machine"),
+        ("alford.example:0", "7: neighbours cannot dial alford.example:0, since port 0 is any free port"),
+        ("224.0.0.1:9", "7: neighbours cannot dial 224.0.0.1:9, a multicast address"),
+        ("alford.example", "7: `alford.example` is not an address"),
+        ("127.0.0.1:4", "12: neighbours would dial 127.0.0.1:4 for this node and for that of line 7"),
+    ] {
+        let ConfigError(problems) = Herd::parse(&advertising(address), "h").unwrap_err();
+        let [problem] = &problems[..] else { panic!("{problems:?}") };
+        let found = format!("{}: {}", problem.line, problem.message);
+        assert!(found.starts_with(expected), "{found}");
+    }
+}
+
+#[test]
+fn containers_may_all_listen_on_the_same_port() {
+    let containers = PAIR
+        .replace("127.0.0.1:1\"", "0.0.0.0:1\"")
+        .replace("127.0.0.1:3\"", "0.0.0.0:1\"")
+        .replace("link = \"127.0.0.1:2\"", "link = \"0.0.0.0:2\"\nadvertise = \"host.example:21\"")
+        .replace("link = \"127.0.0.1:4\"", "link = \"0.0.0.0:2\"\nadvertise = \"host.example:22\"");
+    Herd::parse(&containers, "h").unwrap();
+    let same = containers.replace("example:22", "example:21");
+    let ConfigError(problems) = Herd::parse(&same, "h").unwrap_err();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    let own = containers.replace("client = \"0.0.0.0:1\"", "client = \"0.0.0.0:2\"");
+    let ConfigError(problems) = Herd::parse(&own, "h").unwrap_err();
+    assert_eq!(problems.iter().map(|problem| problem.line).collect::<Vec<_>>(), [6, 12], "{problems:?}");
 }

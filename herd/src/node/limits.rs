@@ -158,6 +158,13 @@ pub struct Limits {
     /// The longest wait between dials.
     #[serde(deserialize_with = "positive_duration")]
     pub redial_longest: Duration,
+    /// How long a dial waits for the addresses of a neighbour's name. The lookup itself goes on, and the
+    /// next dial waits for it, so a resolver that hangs has one lookup of each neighbour at most.
+    #[serde(deserialize_with = "positive_duration")]
+    pub name_lookup: Duration,
+    /// Addresses of a neighbour's name that one dial tries, in the resolver's order.
+    #[serde(deserialize_with = "positive")]
+    pub dial_addresses: usize,
     /// So many times within [`rival_window`](Self::rival_window) an earlier process of a neighbour's name comes back and
     /// takes the link over: then several processes have that name, and the node warns.
     #[serde(deserialize_with = "positive")]
@@ -244,6 +251,8 @@ impl Default for Limits {
             clock_difference: Duration::from_secs(10),
             redial_first: Duration::from_millis(50),
             redial_longest: Duration::from_secs(1),
+            name_lookup: Duration::from_secs(2),
+            dial_addresses: 4,
             rival_returns: 3,
             rival_window: Duration::from_secs(10),
             rival_pause: Duration::from_secs(1),

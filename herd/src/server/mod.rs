@@ -9,6 +9,7 @@ mod admin;
 mod answers;
 mod client;
 mod dial;
+mod dial_errors;
 mod disk_wait;
 mod keeper;
 mod linger;
@@ -39,13 +40,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::ambient;
-use crate::config::Member;
+use crate::config::{Address, Member};
 use crate::message::Time;
 use crate::net::{self, Held, Listener};
 use crate::node::{Limits, LinkId};
 use crate::places::Places;
 use crate::repeats::{Event, Repeats};
 use crate::tls::Encryption;
+use dial_errors::DialErrors;
 use disk_wait::DiskWaits;
 use keeper::Keeper;
 use memory::Memory;
@@ -159,6 +161,8 @@ struct Shared {
     admin_token: Option<AdminToken>,
     /// Connections on the link port that did not become links, and were not of a neighbour that has another one.
     links_refused: AtomicU64,
+    /// Why neighbours could not be dialled.
+    dial_errors: DialErrors,
     next_link: AtomicU64,
     /// Monotonic time is counted from here.
     started: Instant,
@@ -233,6 +237,7 @@ impl Server {
             encryption,
             admin_token,
             links_refused: AtomicU64::new(0),
+            dial_errors: DialErrors::default(),
             next_link: AtomicU64::new(0),
             started: Instant::now(),
             stop,
@@ -262,11 +267,10 @@ impl Server {
     }
 
     /// Serves until told to stop; then answers what has been asked, floods what that changed, and closes.
-    /// `neighbours` says where each neighbour listens for links. Takes at most two seconds from the stop.
-    pub async fn run(self, neighbours: impl IntoIterator<Item = (String, SocketAddr)>) {
+    /// `neighbours` says where to dial each neighbour. Takes at most two seconds from the stop.
+    pub async fn run(self, neighbours: impl IntoIterator<Item = (String, Address)>) {
         let Server { shared, member, clients, links, admin } = self;
         for (name, address) in neighbours {
-            shared.link_seats.favour(address.ip());
             let id = lock(&shared).node.neighbour(&name);
             if let Some(id) = id {
                 shared.tasks.spawn(dial::keep_linked(Arc::clone(&shared), id, name, address));

@@ -1,5 +1,6 @@
 //! One node as a real process.
 
+mod addresses;
 mod admin;
 mod bad_input;
 mod certificates;
