@@ -40,7 +40,7 @@ const LAST_RESORT: Duration = Duration::from_secs(2);
 fn main() -> ExitCode {
     let cli = arguments::parse().unwrap_or_else(|error| refuse(&error));
     let result = match &cli.command {
-        Some(Subcommand::CheckConfig { file }) => cli::check_config(file),
+        Some(Subcommand::CheckConfig { file, node }) => cli::check_config(file, node.as_deref()),
         Some(Subcommand::Journal(tool)) => tool.run(),
         Some(Subcommand::Certs(tool)) => tool.run(),
         Some(Subcommand::PlacesCheck { latitude, longitude, config, places }) => {
@@ -100,7 +100,7 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     let log_file = telemetry::start(log, plan.log_level, plan.log_format)
         .with_context(|| format!("cannot open the log file {}", log.unwrap_or("".as_ref()).display()));
     let log_file = cli.given.blame(&["log_file"], log_file)?;
-    for warning in plan.herd.warnings() {
+    for warning in plan.herd.warnings().into_iter().chain(arguments::unknown_variables()) {
         tracing::warn!("{warning}");
     }
     let encryption = Arc::new(plan.encryption);

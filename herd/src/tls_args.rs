@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
-use herd::config::{Herd, Member};
+use herd::config::{Herd, Member, file_for};
 use herd::tls::{Authority, ClientFiles, ClientTls, Encryption, LinkFiles, LinkTls, Reloadable};
 
 use crate::arguments::Given;
@@ -102,10 +102,7 @@ const CLIENT_FILES: [&str; 2] = ["clients_cert", "clients_key"];
 
 /// A file that a herd file names for each of its nodes.
 fn of(named: &Option<PathBuf>, member: &Member) -> Option<PathBuf> {
-    let named = named.as_deref()?;
-    Some(
-        named.to_str().map_or_else(|| named.to_owned(), |named| named.replace("{name}", &member.name).into()),
-    )
+    Some(file_for(named.as_deref()?, &member.name))
 }
 
 /// A herd that is told nothing has an authority of its own, if all of it is on this machine: the first node makes it, and

@@ -10,36 +10,39 @@ use super::problems::Problems;
 use super::tables::NodeTable;
 use super::{Address, Member};
 use crate::message::is_node_name;
+use crate::nearest::did_you_mean;
 
 impl Problems<'_> {
     pub(super) fn member(&mut self, node: &NodeTable) -> Member {
-        if !is_node_name(node.name.get_ref().as_bytes()) {
+        if let Some(name) = node.name.as_ref().filter(|name| !is_node_name(name.get_ref().as_bytes())) {
             let message = format!(
                 "`{}` is not a node name: use 1 to 64 letters, digits, `_`, `-` or `.`, and neither `.` nor `..` alone",
-                node.name.get_ref()
+                name.get_ref()
             );
-            self.at(&node.name, message);
+            self.at(name, message);
         }
         let advertise = node.advertise.as_ref().and_then(|text| self.advertised(text));
         // Nobody dials the link port of a node without neighbours, or of one that advertises another
         // address.
         let is_dialled = !node.neighbours.is_empty() && node.advertise.is_none();
-        let link = self.address(&node.link, |link| cannot_dial(&link.into()).filter(|_| is_dialled));
+        let link = self.address(node.link.as_ref(), |link| cannot_dial(&link.into()).filter(|_| is_dialled));
         Member {
-            name: node.name.get_ref().clone(),
-            client: self.address(&node.client, |_| None),
+            name: node.name().to_owned(),
+            client: self.address(node.client.as_ref(), |_| None),
             link,
             advertise,
             neighbours: node.neighbours.iter().map(|name| name.get_ref().clone()).collect(),
         }
     }
 
-    /// Reads an address to listen on. `cannot` says what else would be wrong with one.
+    /// Reads an address to listen on, if there is one. `cannot` says what else would be wrong with it.
     fn address(
         &mut self,
-        text: &Spanned<String>,
+        text: Option<&Spanned<String>>,
         cannot: impl FnOnce(SocketAddr) -> Option<String>,
     ) -> SocketAddr {
+        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+        let Some(text) = text else { return unknown };
         let problem = match text.get_ref().parse() {
             Ok(Address::Ip(address)) => match cannot_listen(address).or_else(|| cannot(address)) {
                 None => return address,
@@ -51,7 +54,7 @@ impl Problems<'_> {
             Err(problem) => Some(problem),
         };
         problem.into_iter().for_each(|problem| self.at(text, problem));
-        SocketAddr::from(([0, 0, 0, 0], 0))
+        unknown
     }
 
     /// Reads the address that neighbours are to dial.
@@ -65,10 +68,10 @@ impl Problems<'_> {
 
     pub(super) fn check_names(&mut self, nodes: &[NodeTable]) {
         let mut names = BTreeMap::new();
-        for node in nodes {
-            if let Some(first) = names.insert(node.name.get_ref(), &node.name) {
+        for name in nodes.iter().filter_map(|node| node.name.as_ref()) {
+            if let Some(first) = names.insert(name.get_ref(), name) {
                 let first = self.line_of(first.span().start);
-                self.at(&node.name, format!("the name {} is taken by line {first}", node.name.get_ref()));
+                self.at(name, format!("the name {} is taken by line {first}", name.get_ref()));
             }
         }
     }
@@ -77,6 +80,7 @@ impl Problems<'_> {
         let mut taken: BTreeMap<u16, Vec<(Listening<'_>, usize)>> = BTreeMap::new();
         for (table, node) in nodes.iter().zip(members) {
             for (text, address) in [(&table.client, node.client), (&table.link, node.link)] {
+                let Some(text) = text else { continue };
                 let line = self.line_of(text.span().start);
                 let others = taken.entry(address.port()).or_default();
                 let this = Listening { address, node };
@@ -92,7 +96,7 @@ impl Problems<'_> {
     /// Checks that no two nodes are dialled at one address. Where nobody advertises another one,
     /// they could not listen there either, and [`check_addresses`](Self::check_addresses) says so.
     pub(super) fn check_advertised(&mut self, nodes: &[NodeTable], members: &[Member]) {
-        let place = |table: &NodeTable| table.advertise.as_ref().unwrap_or(&table.link).span().start;
+        let place = |table: &NodeTable| Some(table.advertise.as_ref().or(table.link.as_ref())?.span().start);
         for (number, (table, node)) in nodes.iter().zip(members).enumerate() {
             let mut before = nodes.iter().zip(members).take(number);
             let same = before.find(|(_, other)| {
@@ -100,17 +104,16 @@ impl Problems<'_> {
                 advertise && node.dialled() == other.dialled()
             });
             if let Some((first, _)) = same {
-                let (line, address) = (self.line_of(place(first)), node.dialled());
-                self.add(Some(place(table)), format!("neighbours would dial {address} for this node and for that of line {line}: give each node an address of its own"));
+                let (line, address) = (place(first).map_or(0, |place| self.line_of(place)), node.dialled());
+                self.add(place(table), format!("neighbours would dial {address} for this node and for that of line {line}: give each node an address of its own"));
             }
         }
     }
 
     pub(super) fn check_edges(&mut self, nodes: &[NodeTable]) {
-        let tables: BTreeMap<&str, &NodeTable> =
-            nodes.iter().map(|node| (node.name.get_ref().as_str(), node)).collect();
-        for node in nodes {
-            let name = node.name.get_ref();
+        let tables: BTreeMap<&str, &NodeTable> = nodes.iter().map(|node| (node.name(), node)).collect();
+        for node in nodes.iter().filter(|node| node.name.is_some()) {
+            let name = node.name();
             let mut seen = BTreeSet::new();
             for neighbour in &node.neighbours {
                 let other = neighbour.get_ref();
@@ -122,7 +125,10 @@ impl Problems<'_> {
                     match tables.get(other.as_str()) {
                         None => self.at(
                             neighbour,
-                            format!("{name} names {other} as a neighbour, and no [[node]] has that name"),
+                            format!(
+                                "{name} names {other} as a neighbour, and no [[node]] has that name{}",
+                                did_you_mean(other, tables.keys().copied().filter(|known| *known != name))
+                            ),
                         ),
                         Some(table) if !table.neighbours.iter().any(|back| back.get_ref() == name) => {
                             self.at(neighbour, format!("{name} names {other} as a neighbour, but {other} does not name {name}: add it there, or remove it here"));

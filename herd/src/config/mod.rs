@@ -26,19 +26,22 @@
 mod address;
 mod addresses;
 mod checks;
+mod files;
 mod problems;
+mod reading;
 mod tables;
 #[cfg(test)]
 mod tests;
 
 pub use address::Address;
+pub use files::file_for;
 pub use problems::{ConfigError, Problem};
 pub use tables::{AdminTable, ClientsTable, LinksTable, PlacesTable};
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::node::Limits;
 use problems::Problems;
@@ -81,6 +84,36 @@ pub struct Member {
     pub neighbours: Vec<String>,
 }
 
+impl Problems<'_> {
+    /// Reads the herd as far as its text is right. It counts only if nothing is wrong.
+    fn herd(&mut self) -> Herd {
+        let HerdFile { name, node, limits, places, links, clients, admin } = self.read().unwrap_or_default();
+        let members: Vec<Member> = node.iter().map(|node| self.member(node)).collect();
+        self.check_names(&node);
+        self.check_addresses(&node, &members);
+        self.check_advertised(&node, &members);
+        self.check_edges(&node);
+        Herd { name, members, limits, places, links, clients, admin }
+    }
+}
+
+/// The name of a herd file in messages, and its text.
+fn text_of(path: &Path) -> Result<(String, String), ConfigError> {
+    let file = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok((file, text)),
+        Err(error) => {
+            let message = format!("cannot read the herd file: {error}");
+            Err(ConfigError(vec![Problem { file, line: 0, message }]))
+        }
+    }
+}
+
+/// The folder that a herd file's paths are relative to.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
+}
+
 impl Member {
     /// The address that neighbours dial.
     pub fn dialled(&self) -> Address {
@@ -107,23 +140,26 @@ impl Herd {
     /// # Errors
     /// The file cannot be read, or its text is wrong.
     pub fn read(path: &Path) -> Result<Herd, ConfigError> {
-        let file = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let message = format!("cannot read the herd file: {error}");
-            ConfigError(vec![Problem { file: file.clone(), line: 0, message }])
-        })?;
+        let (file, text) = text_of(path)?;
         let mut herd = Herd::parse(&text, &file)?;
-        let folder = path.parent().unwrap_or(Path::new(""));
-        for named in herd.files() {
-            *named = folder.join(&*named);
-        }
+        herd.name_files_from(folder_of(path));
         Ok(herd)
     }
 
-    /// The files that it names.
-    fn files(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        let Herd { places, links: LinksTable { ca, cert, key }, clients, .. } = self;
-        [&mut places.key_file, ca, cert, key, &mut clients.cert, &mut clients.key].into_iter().flatten()
+    /// Reads a herd file, and the files that it names for one of its nodes, or for all.
+    ///
+    /// # Errors
+    /// One of them cannot be read, or used; or the herd file's text is wrong.
+    pub fn check(path: &Path, node: Option<&str>) -> Result<Herd, ConfigError> {
+        let (file, text) = text_of(path)?;
+        let mut problems = Problems::of(&text, &file);
+        let mut herd = problems.herd();
+        herd.name_files_from(folder_of(path));
+        let names = herd.members.iter().map(|member| member.name.as_str());
+        let names: Vec<&str> = names.filter(|name| node.is_none_or(|node| node == *name)).collect();
+        problems.check_files(&herd, &names);
+        problems.into_result()?;
+        Ok(herd)
     }
 
     /// Reads the text of a herd file; `file` names it in messages.
@@ -131,34 +167,10 @@ impl Herd {
     /// # Errors
     /// Every problem found, each with its line.
     pub fn parse(text: &str, file: &str) -> Result<Herd, ConfigError> {
-        let mut problems = Problems { text, file, found: Vec::new() };
-        let raw: HerdFile = match toml::from_str(text) {
-            Ok(raw) => raw,
-            Err(error) => {
-                problems.add(error.span().map(|span| span.start), error.message().trim().to_owned());
-                return Err(ConfigError(problems.found));
-            }
-        };
-        let members: Vec<Member> = raw.node.iter().map(|node| problems.member(node)).collect();
-        if members.is_empty() {
-            problems.add(None, "a herd needs at least one [[node]] table".to_owned());
-        }
-        problems.check_names(&raw.node);
-        problems.check_addresses(&raw.node, &members);
-        problems.check_advertised(&raw.node, &members);
-        problems.check_edges(&raw.node);
-        if let Some(limits) = &raw.limits
-            && let Some(contradiction) = limits.get_ref().contradiction()
-        {
-            problems.at(limits, contradiction);
-        }
-        if !problems.found.is_empty() {
-            problems.found.sort_by_key(|problem| problem.line);
-            return Err(ConfigError(problems.found));
-        }
-        let limits = raw.limits.as_ref().map(|limits| limits.get_ref().clone()).unwrap_or_default();
-        let HerdFile { name, places, links, clients, admin, .. } = raw;
-        Ok(Herd { name, members, limits, places, links, clients, admin })
+        let mut problems = Problems::of(text, file);
+        let herd = problems.herd();
+        problems.into_result()?;
+        Ok(herd)
     }
 
     /// The node called `name`.

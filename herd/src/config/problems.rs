@@ -32,14 +32,27 @@ impl fmt::Display for Problem {
 /// Collects what is wrong, so that a file is mended in one go.
 pub(super) struct Problems<'a> {
     pub(super) text: &'a str,
-    pub(super) file: &'a str,
+    file: &'a str,
     pub(super) found: Vec<Problem>,
 }
 
-impl Problems<'_> {
+impl<'a> Problems<'a> {
+    pub(super) fn of(text: &'a str, file: &'a str) -> Problems<'a> {
+        Problems { text, file, found: Vec::new() }
+    }
+
+    /// All that has been found, in the order of the file; nothing is wrong if that is nothing.
+    pub(super) fn into_result(mut self) -> Result<(), ConfigError> {
+        self.found.sort_by_key(|problem| problem.line);
+        if self.found.is_empty() { Ok(()) } else { Err(ConfigError(self.found)) }
+    }
+
     pub(super) fn add(&mut self, offset: Option<usize>, message: String) {
         let line = offset.map_or(0, |offset| self.line_of(offset));
-        self.found.push(Problem { file: self.file.to_owned(), line, message });
+        let problem = Problem { file: self.file.to_owned(), line, message };
+        if !self.found.contains(&problem) {
+            self.found.push(problem);
+        }
     }
 
     pub(super) fn line_of(&self, offset: usize) -> usize {

@@ -8,37 +8,43 @@ use toml::Spanned;
 use crate::node::Limits;
 use crate::places::{Fields, Layout, ProviderName};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The keys of a herd file that stand in no table, and its tables.
+pub(super) const TOP: [&str; 7] = ["admin", "clients", "limits", "links", "name", "node", "places"];
+
+/// A herd file as far as it could be read. What is missing or wrong is a problem that has been
+/// reported.
+#[derive(Default)]
 pub(super) struct HerdFile {
     pub(super) name: String,
-    #[serde(default)]
     pub(super) node: Vec<NodeTable>,
-    pub(super) limits: Option<Spanned<Limits>>,
-    #[serde(default)]
+    pub(super) limits: Limits,
     pub(super) places: PlacesTable,
-    #[serde(default)]
     pub(super) links: LinksTable,
-    #[serde(default)]
     pub(super) clients: ClientsTable,
-    #[serde(default)]
     pub(super) admin: AdminTable,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A `[[node]]` table.
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct NodeTable {
-    pub(super) name: Spanned<String>,
-    pub(super) client: Spanned<String>,
-    pub(super) link: Spanned<String>,
+    pub(super) name: Option<Spanned<String>>,
+    pub(super) client: Option<Spanned<String>>,
+    pub(super) link: Option<Spanned<String>>,
     pub(super) advertise: Option<Spanned<String>>,
-    #[serde(default)]
     pub(super) neighbours: Vec<Spanned<String>>,
+}
+
+impl NodeTable {
+    /// Its name; empty if it has none.
+    pub(super) fn name(&self) -> &str {
+        self.name.as_ref().map_or("", |name| name.get_ref())
+    }
 }
 
 /// The `[places]` table. Flags and environment variables of the node override it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct PlacesTable {
     /// The provider's name, as for `--places`.
     pub provider: Option<ProviderName>,
@@ -55,7 +61,7 @@ pub struct PlacesTable {
 /// The `[links]` table: certificates for links, in PEM. `{name}` in a path stands for the node's name. Flags and environment
 /// variables of the node override it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct LinksTable {
     /// The authority's, as for `--links-ca`.
     pub ca: Option<PathBuf>,
@@ -67,7 +73,7 @@ pub struct LinksTable {
 
 /// The `[clients]` table: clients are served over TLS. `{name}`, flags and environment as for [`LinksTable`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct ClientsTable {
     /// The certificate, as for `--clients-cert`.
     pub cert: Option<PathBuf>,
@@ -77,7 +83,7 @@ pub struct ClientsTable {
 
 /// The `[admin]` table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct AdminTable {
     /// The names of hosts by which the admin port may be asked, besides IP addresses and `localhost`. A request for any
     /// other host is answered 421.

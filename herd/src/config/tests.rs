@@ -1,6 +1,6 @@
 use super::*;
 
-const PAIR: &str = r#"
+pub(super) const PAIR: &str = r#"
 name = "pair"
 [[node]]
 name = "A"
@@ -15,7 +15,7 @@ neighbours = ["A"]
 "#;
 
 /// What is wrong with the pair after a change, as `line: message`.
-fn problems(from: &str, to: &str) -> Vec<String> {
+pub(super) fn problems(from: &str, to: &str) -> Vec<String> {
     let text = PAIR.replacen(from, to, 1);
     assert_ne!(text, PAIR);
     let ConfigError(problems) = Herd::parse(&text, "h").unwrap_err();
@@ -58,7 +58,11 @@ fn each_problem_is_told_with_its_line() {
             "nowhere:3",
             "10: a node listens on an IP address, such as 127.0.0.1 or 0.0.0.0, and `nowhere:3` is a name: names that neighbours dial go into `advertise`",
         ),
-        ("client = \"127.0.0.1:3\"\n", "", "8: missing field `client`"),
+        (
+            "client = \"127.0.0.1:3\"\n",
+            "",
+            "8: this [[node]] has no `client`: add one, such as client = \"127.0.0.1:12480\"",
+        ),
         ("client = \"127.0.0.1:3", "client = \"0.0.0.0:1", "10: the address 0.0.0.0:1 is taken by line 5"),
         (
             "client = \"127.0.0.1:1",
@@ -164,7 +168,7 @@ fn two_nodes_of_one_name_are_told_apart_by_line() {
 #[test]
 fn unknown_keys_and_wrong_durations_are_refused() {
     for (table, expected) in [
-        ("[limits]\nline_byte = 1\n", "unknown field `line_byte`"),
+        ("[limits]\nline_byte = 1\n", "[limits] has no key `line_byte`: did you mean `line_bytes`?"),
         ("[limits]\nlinger = \"soon\"\n", "`soon` is no duration"),
         ("[limits]\nmax_future_skew = \"24\"\n", "`24` is no duration"),
         ("[limits]\nidle_client = \"101y\"\n", "at most 100 years"),

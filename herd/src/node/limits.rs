@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 /// written like `"30s"` or `"2s 500ms"`, and are at most 100 years. What happens at a bound is said at each field.
 /// Those without which nothing would work cannot be 0.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Limits {
     /// Longest client line in bytes, without its line end. A longer one is answered `? ` and its first
     /// [`echo_bytes`](Self::echo_bytes) bytes; then the connection is closed gently.
@@ -280,22 +280,18 @@ impl Limits {
         (self.unread_answers.saturating_sub(others) / 2).max(1)
     }
 
-    /// What is wrong with these bounds together, if anything.
-    pub fn contradiction(&self) -> Option<String> {
-        if self.heartbeat >= self.link_silence {
-            return Some(
-                "heartbeat must be shorter than link_silence, or every link ends for being silent".to_owned(),
-            );
-        }
-        if self.link_line_bytes < LONGEST_LINE {
-            return Some(format!(
-                "link_line_bytes must be at least {LONGEST_LINE}, or links end over a long line"
-            ));
-        }
-        if self.redial_first > self.redial_longest {
-            return Some("redial_first must not be longer than redial_longest".to_owned());
-        }
-        None
+    /// What is wrong with these bounds together.
+    pub fn contradictions(&self) -> Vec<String> {
+        let line = format!("link_line_bytes must be at least {LONGEST_LINE}, or links end over a long line");
+        let checks = [
+            (
+                self.heartbeat >= self.link_silence,
+                "heartbeat must be shorter than link_silence, or every link ends for being silent",
+            ),
+            (self.link_line_bytes < LONGEST_LINE, &line),
+            (self.redial_first > self.redial_longest, "redial_first must not be longer than redial_longest"),
+        ];
+        checks.into_iter().filter(|(is_wrong, _)| *is_wrong).map(|(_, message)| message.to_owned()).collect()
     }
 }
 
