@@ -17,6 +17,7 @@ mod link;
 mod memory;
 mod metrics;
 mod new_ids;
+mod pulse;
 mod removal;
 mod seats;
 mod status;
@@ -25,6 +26,7 @@ mod tick;
 mod turns;
 mod workers;
 
+pub use pulse::Pulse;
 pub use removal::AdminToken;
 pub use store::{Durability, Store};
 

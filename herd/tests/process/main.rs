@@ -17,5 +17,6 @@ mod places_limits;
 mod removal;
 mod rivals;
 mod secrets;
+mod service_manager;
 mod support;
 mod upstream;
