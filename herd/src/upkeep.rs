@@ -9,27 +9,33 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use crate::service_manager::ServiceManager;
+
 /// How often certificates are looked at.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Begins to look after the log file and the certificates, until the process ends.
+/// Catches SIGHUP from now on, which would end the process otherwise.
 ///
 /// # Errors
 /// Signals cannot be listened for.
-pub(crate) fn begin(log_file: LogFile, encryption: Arc<Encryption>) -> std::io::Result<()> {
-    let hangups = signal(SignalKind::hangup())?;
-    tokio::spawn(look_after(log_file, encryption, hangups));
-    Ok(())
+pub(crate) fn hangups() -> std::io::Result<Signal> {
+    signal(SignalKind::hangup())
 }
 
 /// At SIGHUP reopens the log file and reads certificates again: links that are up stay, unless the new files reject
 /// their certificates. Warns each day of certificates that end soon.
-async fn look_after(log_file: LogFile, encryption: Arc<Encryption>, mut hangups: Signal) {
+pub(crate) async fn run(
+    mut hangups: Signal,
+    log_file: LogFile,
+    encryption: Arc<Encryption>,
+    manager: ServiceManager,
+) {
     loop {
         warn_of_ends(&encryption);
         if timeout(DAY, hangups.recv()).await.is_err() {
             continue;
         }
+        manager.reloading().await;
         let (log_file, encryption) = (log_file.clone(), Arc::clone(&encryption));
         // In a thread, since a disk may hang.
         let again = spawn_blocking(move || {
@@ -40,6 +46,7 @@ async fn look_after(log_file: LogFile, encryption: Arc<Encryption>, mut hangups:
         if let Err(error) = again.await {
             tracing::error!(%error, "files could not be read again");
         }
+        manager.reloaded().await;
     }
 }
 
