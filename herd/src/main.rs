@@ -155,7 +155,8 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
             cli.given.blame(&["data_dir"], store)?
         }
     };
-    upkeep::begin(log.file(), Arc::clone(&encryption)).context("cannot listen for signals")?;
+    let disk_patience = plan.herd.limits.disk_patience;
+    upkeep::begin(log.file(), Arc::clone(&encryption), disk_patience).context("cannot listen for signals")?;
     let server =
         Server::bind(&plan.member, plan.admin, plan.threads, store, places, encryption, stop).await?;
     let Addresses { client, link, admin } = server.addresses().context("cannot tell the addresses bound")?;

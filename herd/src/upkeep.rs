@@ -16,30 +16,33 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 ///
 /// # Errors
 /// Signals cannot be listened for.
-pub(crate) fn begin(log_file: LogFile, encryption: Arc<Encryption>) -> std::io::Result<()> {
+pub(crate) fn begin(
+    log_file: LogFile,
+    encryption: Arc<Encryption>,
+    disk_patience: Duration,
+) -> std::io::Result<()> {
     let hangups = signal(SignalKind::hangup())?;
-    tokio::spawn(look_after(log_file, encryption, hangups));
+    tokio::spawn(look_after(log_file, encryption, disk_patience, hangups));
     Ok(())
 }
 
 /// At SIGHUP reopens the log file and reads certificates again: links that are up stay, unless the new files reject
 /// their certificates. Warns each day of certificates that end soon.
-async fn look_after(log_file: LogFile, encryption: Arc<Encryption>, mut hangups: Signal) {
+async fn look_after(log_file: LogFile, encryption: Arc<Encryption>, patience: Duration, mut hangups: Signal) {
     loop {
         warn_of_ends(&encryption);
         if timeout(DAY, hangups.recv()).await.is_err() {
             continue;
         }
         let (log_file, encryption) = (log_file.clone(), Arc::clone(&encryption));
-        // In a thread, since a disk may hang.
-        let again = spawn_blocking(move || {
-            reopen(&log_file);
+        // In threads, since a disk may hang. A hanging log does not keep certificates from being read.
+        let reopening = spawn_blocking(move || reopen(&log_file));
+        let _ = timeout(patience, reopening).await;
+        let reading = spawn_blocking(move || {
             reload("links", encryption.links.as_ref());
             reload("clients", encryption.clients.as_ref());
         });
-        if let Err(error) = again.await {
-            tracing::error!(%error, "files could not be read again");
-        }
+        let _ = timeout(patience, reading).await;
     }
 }
 
