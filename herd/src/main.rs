@@ -138,6 +138,7 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     let lives = Lives { epoch: random()?.max(1), incarnation: random()? };
     let node = Node::new(&plan.member.name, &plan.member.neighbours, limits, lives);
     let Some(store) = open_store(node, plan.storage, &stop, &cli.given).await? else { return Ok(()) };
+    let disk_patience = plan.herd.limits.disk_patience;
     let server = Server::bind(
         &plan.member,
         plan.admin,
@@ -154,7 +155,7 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     say(std::io::stdout(), format!("{ready}\n"));
     let manager = ServiceManager::of_environment();
     manager.ready(format!("listening for clients on {client}, for neighbours on {link}")).await;
-    tokio::spawn(upkeep::run(hangups, log.file(), encryption, manager));
+    tokio::spawn(upkeep::run(hangups, log.file(), encryption, disk_patience, manager));
     tokio::spawn(manager.watch(server.pulse()));
     let stopping = tokio::spawn(async move {
         stop.cancelled().await;

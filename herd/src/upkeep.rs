@@ -28,6 +28,7 @@ pub(crate) async fn run(
     mut hangups: Signal,
     log_file: LogFile,
     encryption: Arc<Encryption>,
+    disk_patience: Duration,
     manager: ServiceManager,
 ) {
     loop {
@@ -37,15 +38,14 @@ pub(crate) async fn run(
         }
         manager.reloading().await;
         let (log_file, encryption) = (log_file.clone(), Arc::clone(&encryption));
-        // In a thread, since a disk may hang.
-        let again = spawn_blocking(move || {
-            reopen(&log_file);
+        // In threads, since a disk may hang. A hanging log does not keep certificates from being read.
+        let reopening = spawn_blocking(move || reopen(&log_file));
+        let _ = timeout(disk_patience, reopening).await;
+        let reading = spawn_blocking(move || {
             reload("links", encryption.links.as_ref());
             reload("clients", encryption.clients.as_ref());
         });
-        if let Err(error) = again.await {
-            tracing::error!(%error, "files could not be read again");
-        }
+        let _ = timeout(disk_patience, reading).await;
         manager.reloaded().await;
     }
 }

@@ -10,7 +10,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{Pid, mkfifo};
 
 use crate::admin::get;
-use crate::support::{Node, scratch, wait_until};
+use crate::support::{Node, scratch, wait_for_log, wait_until};
 
 /// How many bytes a pipe holds.
 const PIPE: usize = 64 * 1024;
@@ -92,4 +92,21 @@ fn once_a_log_can_be_written_again_it_says_how_many_lines_were_dropped() {
     });
     assert!(reported.sum::<u64>() >= lines, "{lines} were dropped");
     assert!(log.contains("node stopped"), "what comes later is in the log");
+}
+
+#[test]
+fn a_log_file_that_cannot_be_reopened_in_time_delays_nothing_else() {
+    let folder = scratch("log-reopen");
+    let log = folder.join("log");
+    let node = Node::start_with("log-reopen", "disk_patience = \"10ms\"", |command| {
+        command.args(ARGS).arg("--log-file").arg(&log)
+    });
+    let old = folder.join("old");
+    std::fs::rename(&log, &old).unwrap();
+    // To open it for writing waits for a reader.
+    mkfifo(&log, Mode::S_IRWXU).unwrap();
+    kill(Pid::from_raw(node.process.id() as i32), Signal::SIGHUP).unwrap();
+    wait_for_log(&old.display().to_string(), "certificates read again", 1);
+    assert_eq!(node.ask(b"x\n"), "? x\n");
+    is_stopped(node);
 }

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use wiremock::matchers::{method, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::support::{DEADLINE, IAMAT, Node, log_of, wait_for_log, wait_until};
+use crate::support::{DEADLINE, IAMAT, Node, log_of, wait_for_log, wait_until, whole_log};
 
 /// A Places service that answers everything with `body`.
 async fn places(body: &str, delay: Duration) -> MockServer {
@@ -111,7 +111,7 @@ async fn a_failing_places_service_keeps_the_framing_and_tells_no_key() {
     let at = answers.lines().next().unwrap();
     let error = "{\n   \"error_message\" : \"the places service answered HTTP 404\",\n   \"html_attributions\" : [],\n   \"results\" : [],\n   \"status\" : \"UNKNOWN_ERROR\"\n}";
     assert_eq!(answers, format!("{at}\n{at}\n{error}\n\n? next\n"));
-    let log = std::fs::read_to_string(log).unwrap();
+    let log = whole_log(node, &log);
     assert!(log.contains("WHATSAT kiwi 10 1") && !log.contains("canary-key"), "{log}");
 }
 

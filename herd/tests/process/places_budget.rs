@@ -4,10 +4,12 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr};
 
 use crate::admin::get;
-use crate::support::{IAMAT, Node, log_of};
+use crate::support::{IAMAT, Node, log_of, wait_for_log};
 use crate::upstream::{CANARY, Upstream, reply};
 
 const NOTHING: &str = "{\"status\":\"ZERO_RESULTS\",\"results\":[]}";
+
+const WARNING: &str = "requests to the places service";
 
 /// A node with these bounds that asks the service, and where it logs. Its bounds are by the day, so that no minute ends
 /// within a test.
@@ -56,13 +58,14 @@ fn beyond_its_requests_a_node_asks_nobody_and_says_when_to_try_again() {
     let upstream = Upstream::start(|stream| reply(stream, "200 OK", NOTHING));
     let limits = "places_per_day = 10\nplaces_address_percent = 100\nplaces_failures = 1";
     let (node, log) = node("budget", limits, &upstream);
-    let warnings =
-        || std::fs::read_to_string(&log).unwrap().matches("requests to the places service").count();
+    let warnings = || std::fs::read_to_string(&log).unwrap().matches(WARNING).count();
     assert_eq!(statuses(&node, 1..=7), ["ZERO_RESULTS"; 7]);
     assert_eq!(warnings(), 0);
     assert_eq!(statuses(&node, 8..=9), ["ZERO_RESULTS"; 2]);
+    wait_for_log(&log, WARNING, 1);
     assert_eq!(warnings(), 1, "at 80 %, once");
     assert_eq!(statuses(&node, 10..=14), [&["ZERO_RESULTS"][..], &["OVER_QUERY_LIMIT"; 4]].concat());
+    wait_for_log(&log, WARNING, 2);
     assert_eq!(warnings(), 2, "and when the limit is reached, once");
     assert_eq!(upstream.requests(), 10);
 

@@ -12,7 +12,7 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::admin::get;
-use crate::support::{DEADLINE, IAMAT, Node, log_of};
+use crate::support::{DEADLINE, IAMAT, Node, log_of, whole_log};
 use crate::upstream::{CANARY, Upstream, node, read_request, reply, reply_and_stay};
 use fixtures::checkout::{program, scratch};
 
@@ -164,7 +164,7 @@ fn over_tls(test: &str, url: &str, roots: Option<&str>) -> [String; 3] {
     let check = trusting(roots)(&mut check).arg("places-check").args(places).env("HERD_PLACES_KEY", CANARY);
     let output = check.output().unwrap();
     let checked = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-    [told, std::fs::read_to_string(log).unwrap(), checked]
+    [told, whole_log(node, &log), checked]
 }
 
 #[test]

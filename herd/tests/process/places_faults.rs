@@ -11,7 +11,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::support::{DEADLINE, IAMAT, Node, log_of, wait_for_log};
+use crate::support::{DEADLINE, IAMAT, Node, log_of, wait_for_log, whole_log};
 use crate::upstream::{CANARY, Upstream, node, wait_for_end};
 
 /// Waits short enough for a test.
@@ -206,8 +206,7 @@ fn matrix(provider: &str) {
         assert!(answer["error_message"].as_str().unwrap().contains(message), "{case}: {json}");
         assert_eq!(answer["status"], status, "{case}");
         assert!(upstream.requests() <= 2, "{case}");
-        drop(node);
-        let log = std::fs::read_to_string(log).unwrap();
+        let log = whole_log(node, &log);
         assert!(log.contains("WHATSAT kiwi 10 5"), "{case}");
         for written in [&log, &answers] {
             assert!(!written.contains(CANARY), "{case}: {written}");

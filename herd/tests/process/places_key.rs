@@ -1,7 +1,7 @@
 //! A Places service that repeats the API key in whatever it says: nothing that a node writes holds it.
 
 use crate::admin::get;
-use crate::support::{IAMAT, Node, herd};
+use crate::support::{IAMAT, Node, herd, whole_log};
 use crate::upstream::{CANARY, Upstream, node, reply};
 
 /// The key as a service may write it, and what is left of it.
@@ -44,13 +44,12 @@ fn answers(key: &str) -> Vec<(&'static str, &'static str, String)> {
     ]
 }
 
-/// A node, and what it says to one question.
-fn asked(test: &str, provider: &str, upstream: &Upstream) -> (Node, String, String) {
+/// What a node says to one question, and its log.
+fn asked(test: &str, provider: &str, upstream: &Upstream) -> [String; 2] {
     let (node, log) = node(test, "places_retry = \"1ms\"", provider, &upstream.url);
     node.ask(IAMAT.as_bytes());
     let told = node.ask(b"WHATSAT kiwi 1 5\n");
-    let log = std::fs::read_to_string(log).unwrap();
-    (node, told, log)
+    [told, whole_log(node, &log)]
 }
 
 #[test]
@@ -62,7 +61,7 @@ fn the_key_is_in_no_answer_and_no_log_however_the_service_repeats_it() {
                 let status = format!("{status}\r\nX-Key: {CANARY}\r\nLocation: /?key={CANARY}");
                 move |stream| reply(stream, &status, &body)
             });
-            let (_node, told, log) = asked("key", provider, &upstream);
+            let [told, log] = asked("key", provider, &upstream);
             assert!(told.contains(&format!("no use of key={left}\"")), "{case}: {told}");
             for written in [&told, &log] {
                 assert!(!written.contains(&CANARY[..8]) && !written.contains(&form), "{case}: {written}");
@@ -78,7 +77,7 @@ fn a_result_that_holds_the_key_keeps_every_other_byte() {
     };
     let sent = body(CANARY);
     let upstream = Upstream::start(move |stream| reply(stream, "200 OK", &sent));
-    let (_node, told, _) = asked("key-bytes", "google-legacy", &upstream);
+    let [told, _] = asked("key-bytes", "google-legacy", &upstream);
     let (_, json) = told.split_once('\n').unwrap();
     assert_eq!(json, body("***") + "\n\n");
 }
@@ -88,7 +87,7 @@ fn what_the_service_says_is_cut_in_the_log() {
     let message = "x".repeat(900_000);
     let body = format!("{{\"error\":{{\"code\":500,\"message\":\"{message}\"}}}}");
     let upstream = Upstream::start(move |stream| reply(stream, "500 Internal Server Error", &body));
-    let (_node, _, log) = asked("key-long", "google", &upstream);
+    let [_, log] = asked("key-long", "google", &upstream);
     let longest = log.lines().map(|line| line.matches('x').count()).max();
     assert!(log.contains("no places") && longest <= Some(305), "{longest:?}");
 }

@@ -54,6 +54,7 @@ fn four_questions_of_a_connection_are_asked_at_once_and_the_lines_behind_them_wa
     upstream.wait_for_requests(4);
     // A fifth line that had been begun would be in the log before this answer is.
     node.ask(b"another client\n");
+    wait_for_log(&log, "another client", 2);
     assert_eq!(std::fs::read_to_string(&log).unwrap().matches("line=WHATSAT").count(), 4);
     open();
     (1..=6).for_each(|_| assert!(answer(&mut client).contains("ZERO_RESULTS")));

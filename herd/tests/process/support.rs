@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use fixtures::checkout::program;
 pub(crate) use fixtures::checkout::scratch;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 /// Longer than anything takes here: a test that waits so long has failed.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
@@ -36,6 +38,13 @@ pub(crate) fn wait_for_log(log: &str, text: &str, wanted: usize) {
     wait_until(&format!("{log} holds {wanted} of {text:?}"), || {
         std::fs::read_to_string(log).unwrap().matches(text).count() >= wanted
     });
+}
+
+/// Stops a node, and returns its log, which has been written then.
+pub(crate) fn whole_log(mut node: Node, log: &str) -> String {
+    kill(Pid::from_raw(node.process.id() as i32), Signal::SIGTERM).unwrap();
+    assert!(node.wait().success());
+    std::fs::read_to_string(log).unwrap()
 }
 
 /// The first line of an output, when it comes; empty when the output ends without one.

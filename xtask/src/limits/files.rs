@@ -1,13 +1,12 @@
 //! A node that may open no more files.
 
 use std::net::TcpStream;
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 
-use super::{Bench, Bound, Finding, ask};
+use super::{Bench, Bound, Finding, ask, limit_files};
 use crate::usage::cpu_seconds;
 
 /// How many more than it has open.
@@ -24,12 +23,8 @@ pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
     let (pid, address) = (node.pid()?, node.address()?);
     let mut before = TcpStream::connect(address)?;
     ask(&mut before)?;
-    // Behind its back: what it knows of its own limit says that there is room.
     let open = std::fs::read_dir(format!("/proc/{pid}/fd"))?.count();
-    let most = (open + SPARE).to_string();
-    let limited =
-        Command::new("prlimit").args([format!("--pid={pid}"), format!("--nofile={most}:{most}")]).status();
-    ensure!(limited.context("prlimit, of util-linux, is not there")?.success(), "prlimit has failed");
+    limit_files(pid, open + SPARE)?;
     let crowd: Vec<TcpStream> =
         (0..CLIENTS).map(|_| TcpStream::connect(address)).collect::<std::io::Result<_>>()?;
     let (cpu, began) = (cpu_seconds(pid)?, Instant::now());

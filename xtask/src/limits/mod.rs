@@ -2,6 +2,8 @@
 //!
 //! Each check starts a node of its own, in release, with the limits that nodes have if nothing is said.
 
+mod admins;
+mod bill;
 mod busy;
 mod churn;
 mod clients;
@@ -14,6 +16,7 @@ mod unread;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -38,7 +41,7 @@ pub struct Options {
     checks: Vec<String>,
 }
 
-const CHECKS: [Check<Bench>; 8] = [
+const CHECKS: [Check<Bench>; 10] = [
     ("busy", busy::check),
     ("deaf", deaf::check),
     ("strangers", strangers::check),
@@ -46,6 +49,8 @@ const CHECKS: [Check<Bench>; 8] = [
     ("unread", unread::check),
     ("clients", clients::check),
     ("files", files::check),
+    ("admins", admins::check),
+    ("bill", bill::check),
     ("churn", churn::check),
 ];
 
@@ -90,9 +95,16 @@ fn raise_file_limit() -> Result<()> {
 impl Bench {
     /// Starts a node alone.
     fn start(&self, name: &str) -> Result<Lone> {
+        self.start_with(name, |_| {})
+    }
+
+    /// The same, changed by `more`.
+    fn start_with(&self, name: &str, more: impl FnOnce(&mut Setup)) -> Result<Lone> {
         let file = HerdFile::parse(&Graph::Star.herd_file(1, 1), "a node alone")?;
         let ports = PortBlock::take(2)?;
-        let setup = Setup::clean(file.at_ports(ports.first())?, self.herd.clone(), self.folder.join(name));
+        let mut setup =
+            Setup::clean(file.at_ports(ports.first())?, self.herd.clone(), self.folder.join(name));
+        more(&mut setup);
         let mut processes = Processes::new(setup)?;
         processes.start_all()?;
         Ok(Lone { processes, _ports: ports })
@@ -169,6 +181,14 @@ impl Pair {
         let text = std::fs::read_to_string(&log).with_context(|| format!("cannot read {}", log.display()))?;
         Ok(text.matches("link up").count())
     }
+}
+
+/// Lets a process have `most` open files. It is not told: what it knows of its own limit says that there is room.
+fn limit_files(pid: u32, most: usize) -> Result<()> {
+    let limit = format!("--nofile={most}:{most}");
+    let limited = Command::new("prlimit").args([format!("--pid={pid}"), limit]).status();
+    ensure!(limited.context("prlimit, of util-linux, is not there")?.success(), "prlimit has failed");
+    Ok(())
 }
 
 /// Asks for an answer, and says how long it took.

@@ -1,6 +1,12 @@
 //! What faults cost: how long a herd takes to know the same again, what that sends, and whether anything is lost.
 //!
 //! Each check runs a herd of its own, of release-built nodes.
+//!
+//! Two faults are measured elsewhere. How long links take after a restart, beside silent connections on all link ports,
+//! is a bar of `limits strangers`. A disk that hangs cannot be had for a real process without root: a file system that
+//! can be frozen takes root to mount, and a pipe in the place of the journal fails its first fsync instead of waiting.
+//! The tests of the server's keeper run real nodes, with sockets and an admin port, on a disk whose every operation can
+//! be held up.
 
 mod join;
 mod kill;

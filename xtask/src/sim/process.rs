@@ -131,8 +131,13 @@ impl Machine {
         }
     }
 
-    /// Notes the sequences that others may be told of. Returns those that were given before, with both lines. (One that
-    /// nobody was told of may be given again.)
+    /// Notes the sequences that others may be told of. Returns those that were given before, with both lines.
+    ///
+    /// A sequence counts as used once others may be told of it, so a node may give one again that it lost with the end of
+    /// its journal before anybody heard of it. No second use is missed that way: this is called before links and
+    /// clients learn that more is settled, so whatever they were told has been noted. A change that another one of the
+    /// same client replaced before that is in nobody's memory. The planted bugs `epoch-kept-after-lost-tail` and
+    /// `renumbered-on-replay` are found by this alone.
     pub(super) fn note_sequences(&mut self) -> Vec<(u64, String, String)> {
         let Some(process) = &self.process else { return Vec::new() };
         let (node, settled) = (&process.node, process.settled());
