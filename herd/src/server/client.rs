@@ -250,6 +250,7 @@ impl Client<'_> {
                         let shown = &line[..line.len().min(self.shared.limits.echo_bytes)];
                         let peer = self.peer;
                         debug!(%peer, line = %shown.escape_ascii(), "received the start of a line too long");
+                        store.node.note_invalid(shown);
                         write_invalid(self.answers.next(), shown);
                         self.input = Input::Closed("line too long");
                         self.lines.discard();

@@ -7,6 +7,7 @@ mod journal;
 mod limits;
 mod links;
 mod log_injection;
+mod metrics;
 mod node;
 mod places_budget;
 mod places_connections;
