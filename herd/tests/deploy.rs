@@ -1,4 +1,4 @@
-//! The unit in `herd/deploy`, as systemd sees it.
+//! What is in `herd/deploy`: the unit, as systemd sees it, and the alerts.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -35,5 +35,32 @@ fn the_unit_is_one_that_systemd_takes() {
             let told = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success() && !told.contains("herd@"), "{told}");
         }
+    }
+}
+
+/// The alerts of the rules: the name of each, and its other lines.
+fn alerts(rules: &str) -> Vec<(&str, &str)> {
+    rules.split("- alert: ").skip(1).map(|alert| alert.split_once('\n').unwrap()).collect()
+}
+
+#[test]
+fn every_alert_waits_has_a_severity_says_what_to_do_and_is_tested() {
+    let deploy = root().join("herd/deploy");
+    let rules = fs::read_to_string(deploy.join("herd.rules.yml")).unwrap();
+    let tests = fs::read_to_string(deploy.join("herd.rules.test.yml")).unwrap();
+    let alerts = alerts(&rules);
+    assert!(alerts.len() > 10, "{alerts:?}");
+    for (name, lines) in alerts {
+        let has = |start: &str| lines.lines().any(|line| line.trim().starts_with(start));
+        for line in ["for: ", "summary: ", "action: "] {
+            assert!(has(line), "{name} has no {line}");
+        }
+        let severity = ["critical", "warning"]
+            .into_iter()
+            .find(|severity| has(&format!("labels: {{ severity: {severity} }}")));
+        let severity = severity.unwrap_or_else(|| panic!("{name} has no severity"));
+        // promtool runs the tests; this is only whether there is one in which the alert fires.
+        let fires = format!("alertname=\"{name}\", severity=\"{severity}\"");
+        assert!(tests.contains(&fires), "{name} fires in no test");
     }
 }
