@@ -101,7 +101,7 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
         .with_context(|| format!("cannot open the log file {}", log.unwrap_or("".as_ref()).display()));
     let log_file = cli.given.blame(&["log_file"], log_file)?;
     for warning in plan.herd.warnings() {
-        tracing::warn!("{warning}");
+        tracing::warn!(warning, "the herd file may be wrong");
     }
     let encryption = Arc::new(plan.encryption);
     if encryption.clients.is_none() && !plan.member.client.ip().is_loopback() {

@@ -44,11 +44,11 @@ enum Command {
         #[arg(value_name = "NODE", required = true)]
         nodes: Vec<String>,
     },
-    /// Prints what the nodes have logged.
+    /// Print what the nodes have logged, merged by time.
     HerdLogs {
         /// Which node [default: all, with their names before each line].
         node: Option<String>,
-        /// Go on with what they log from now on.
+        /// Follow the logs as they grow.
         #[arg(short, long)]
         follow: bool,
     },

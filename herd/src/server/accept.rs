@@ -103,11 +103,11 @@ async fn secure_link(shared: &Shared, stream: Tcp, seat: &Seat) -> Result<Stream
     let patience = shared.limits.link_handshake;
     let secured = timeout(patience, async {
         // The silent ones lose their seats first.
-        stream.heard().await.map_err(|error| (error.to_string(), None))?;
+        stream.heard().await.map_err(|error| (net::reason(&error), None))?;
         seat.note_heard(shared.now());
         let Some(tls) = &shared.encryption.links else { return Ok(Stream::Plain(stream)) };
         let secured = net::secure_accepted(stream, Arc::clone(&tls.get().accepting)).await;
-        secured.map_err(|(error, stream)| (net::handshake_reason(&error), Some(stream)))
+        secured.map_err(|(error, stream)| (net::reason(&error), Some(stream)))
     });
     secured.await.unwrap_or_else(|_| Err((format!("no handshake within {patience:?}"), None)))
 }
@@ -132,7 +132,11 @@ pub(super) async fn accept(shared: &Shared, listener: Listener, port: Port, serv
             Err(error) if is_of_one_connection(&error) => debug!(port = port_name, "connection lost at once"),
             Err(error) => {
                 if !failing {
-                    warn!(port = port_name, %error, "cannot accept connections for now");
+                    warn!(
+                        port = port_name,
+                        reason = net::reason(&error),
+                        "cannot accept connections for now"
+                    );
                 }
                 failing = true;
                 sleep(AFTER_FAILURE).await;

@@ -44,10 +44,10 @@ pub(super) async fn serve(shared: Arc<Shared>, listener: Listener) {
         tokio::spawn(async move {
             let _seat = seat;
             tokio::select! {
-                () = lost.wait() => debug!(%peer, "an admin connection made room for a newer one"),
+                () = lost.wait() => debug!(%peer, reason = "made room for a newer one", "admin connection closed"),
                 served = serve_http(stream, app, patience) => {
-                    if let Err(error) = served {
-                        debug!(%peer, error, "an admin connection failed");
+                    if let Err(reason) = served {
+                        debug!(%peer, reason, "admin connection failed");
                     }
                 }
             }

@@ -77,7 +77,7 @@ async fn talk(
             return Some(stream);
         }
         Ok(End::AtOnce(reason)) => debug!(%peer, reason, "closing client"),
-        Err(error) => debug!(%peer, %error, "client lost"),
+        Err(error) => debug!(%peer, reason = net::reason(&error), "client lost"),
     }
     None
 }
@@ -88,7 +88,7 @@ async fn secure(shared: &Shared, stream: Tcp) -> Result<Stream, String> {
     let secured = net::secure_accepted(stream, Arc::clone(&tls.get().accepting));
     match timeout(shared.limits.unfinished_line, shared.stop.run_until_cancelled(secured)).await {
         Ok(Some(Ok(stream))) => Ok(stream),
-        Ok(Some(Err((error, _)))) => Err(net::handshake_reason(&error)),
+        Ok(Some(Err((error, _)))) => Err(net::reason(&error)),
         Ok(None) => Err("the node is stopping".to_owned()),
         Err(_) => Err("the handshake took too long".to_owned()),
     }

@@ -270,6 +270,7 @@ impl Server {
     /// Serves until told to stop; then answers what has been asked, floods what that changed, and closes.
     /// `neighbours` says where each neighbour listens for links. Takes at most two seconds from the stop.
     pub async fn run(self, neighbours: impl IntoIterator<Item = (String, SocketAddr)>) {
+        let addresses = self.addresses();
         let Server { shared, member, clients, links, admin } = self;
         for (name, address) in neighbours {
             shared.link_seats.favour(address.ip());
@@ -288,7 +289,10 @@ impl Server {
         }
         shared.tasks.spawn(accept::links(Arc::clone(&shared), links));
         shared.tasks.spawn(accept::clients(Arc::clone(&shared), clients));
-        tracing::info!(name = member.name, clients = %member.client, links = %member.link, "node started");
+        // Where it listens: the herd file may leave the ports to the system.
+        let (client, link) =
+            addresses.map_or((member.client, member.link), |bound| (bound.client, bound.link));
+        tracing::info!(name = member.name, clients = %client, links = %link, "node started");
         shared.stop.cancelled().await;
         let all_closed = shared.wind_down(Instant::now()).await;
         shared.log_sums();

@@ -6,6 +6,7 @@ mod certificates;
 mod journal;
 mod limits;
 mod links;
+mod log;
 mod log_injection;
 mod metrics;
 mod node;
