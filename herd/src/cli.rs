@@ -137,7 +137,7 @@ pub(crate) struct NodeArgs {
     #[arg(long, env = "HERD_LOG_FILE", value_name = "FILE")]
     log_file: Option<PathBuf>,
 
-    /// How much to log; debug logs every line received and answered.
+    /// How much to log; debug logs every line received and answered, trace heartbeats too.
     #[arg(long, env = "HERD_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
     log_level: Level,
 

@@ -115,7 +115,7 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
         .with_context(|| format!("cannot open the log file {}", log.unwrap_or("".as_ref()).display()));
     let log = cli.given.blame(&["log_file"], started)?;
     for warning in plan.herd.warnings().into_iter().chain(arguments::unknown_variables()) {
-        tracing::warn!("{warning}");
+        tracing::warn!(warning, "the configuration may be wrong");
     }
     let encryption = Arc::new(plan.encryption);
     if encryption.clients.is_none() && !plan.member.client.ip().is_loopback() {

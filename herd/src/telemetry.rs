@@ -34,6 +34,8 @@ pub enum Level {
     Info,
     /// And every line received and answered.
     Debug,
+    /// And every heartbeat.
+    Trace,
 }
 
 /// How an event is written.
@@ -119,6 +121,7 @@ pub fn start(file: Option<&Path>, level: Level, format: Format, limits: &Limits)
         Level::Warn => LevelFilter::WARN,
         Level::Info => LevelFilter::INFO,
         Level::Debug => LevelFilter::DEBUG,
+        Level::Trace => LevelFilter::TRACE,
     };
     let coloured = file.is_none() && io::stderr().is_terminal();
     let events = tracing_subscriber::fmt::layer()

@@ -73,9 +73,12 @@ fn warn_of_ends(encryption: &Encryption) {
     for (connections, end) in encryption.expiries() {
         let ends = humantime::format_rfc3339_seconds(end);
         match end.duration_since(SystemTime::now()) {
-            Err(_) => tracing::error!(connections, %ends, "the certificate has ended: nobody will take it"),
+            Err(_) => {
+                tracing::error!(connections, %ends, "the certificate has ended: neighbours and clients reject it");
+            }
             Ok(left) if left <= EXPIRES_SOON => {
-                tracing::warn!(connections, %ends, "the certificate ends within 30 days: make another, then SIGHUP");
+                let days = left.as_secs() / DAY.as_secs();
+                tracing::warn!(connections, %ends, days, "the certificate ends soon: replace it, then send SIGHUP");
             }
             Ok(_) => {}
         }

@@ -1,4 +1,4 @@
-//! The unit in `herd/deploy`, as systemd sees it.
+//! What is in `herd/deploy`: the unit, as systemd sees it, and the alerts.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -58,5 +58,32 @@ fn the_unit_comes_back_however_often_it_fails_and_may_reach_what_it_needs() {
         "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK",
     ] {
         assert!(unit.lines().any(|line| line == setting), "{setting}");
+    }
+}
+
+/// The alerts of the rules: the name of each, and its other lines.
+fn alerts(rules: &str) -> Vec<(&str, &str)> {
+    rules.split("- alert: ").skip(1).map(|alert| alert.split_once('\n').unwrap()).collect()
+}
+
+#[test]
+fn every_alert_waits_has_a_severity_says_what_to_do_and_is_tested() {
+    let deploy = root().join("herd/deploy");
+    let rules = fs::read_to_string(deploy.join("herd.rules.yml")).unwrap();
+    let tests = fs::read_to_string(deploy.join("herd.rules.test.yml")).unwrap();
+    let alerts = alerts(&rules);
+    assert!(alerts.len() > 10, "{alerts:?}");
+    for (name, lines) in alerts {
+        let has = |start: &str| lines.lines().any(|line| line.trim().starts_with(start));
+        for line in ["for: ", "summary: ", "action: "] {
+            assert!(has(line), "{name} has no {line}");
+        }
+        let severity = ["critical", "warning"]
+            .into_iter()
+            .find(|severity| has(&format!("labels: {{ severity: {severity} }}")));
+        let severity = severity.unwrap_or_else(|| panic!("{name} has no severity"));
+        // promtool runs the tests; this is only whether there is one in which the alert fires.
+        let fires = format!("alertname=\"{name}\", severity=\"{severity}\"");
+        assert!(tests.contains(&fires), "{name} fires in no test");
     }
 }

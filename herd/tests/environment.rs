@@ -63,7 +63,7 @@ const TABLE: [Row; 26] = [
     ("HERD_LINK_ADDRESS", &["127.0.0.1:0"], "localhost:0", &[]),
     ("HERD_LOG_FILE", &["{folder}/log"], "/no/such/log", &[]),
     ("HERD_LOG_FORMAT", &["text", "json"], "xml", &[]),
-    ("HERD_LOG_LEVEL", &["error", "warn", "info", "debug"], "trace", &[]),
+    ("HERD_LOG_LEVEL", &["error", "warn", "info", "debug", "trace"], "all", &[]),
     ("HERD_MAX_FUTURE_SKEW", &["off", "24h"], "24", &[]),
     ("HERD_PLACES", &["offline", "none"], "everywhere", &[]),
     ("HERD_PLACES_FIELDS", &["pro", "enterprise"], "all", GOOGLE),
@@ -185,7 +185,7 @@ fn a_value_that_is_not_text_is_refused_by_the_name_of_its_variable() {
 #[test]
 fn a_flag_wins_over_its_variable_and_is_blamed_itself() {
     let folder = folder("flags");
-    let variables = || ALWAYS.into_iter().chain([("HERD_LOG_LEVEL", "trace")]);
+    let variables = || ALWAYS.into_iter().chain([("HERD_LOG_LEVEL", "loud")]);
     herd(&folder, variables()).args(["Alford", "--log-level", "warn"]).assert().success();
     let told = stderr(&herd(&folder, variables()).args(["Alford", "--log-level", "all"]).assert().code(2));
     assert!(told.contains("'--log-level <LEVEL>'") && !told.contains("HERD_"), "{told}");

@@ -38,6 +38,8 @@ pub(crate) struct HerdProgram {
     /// What single nodes are told of the herd instead of what all are told.
     pub(crate) views: BTreeMap<String, HerdFile>,
     pub(crate) data: Option<PathBuf>,
+    /// Admin ports by node; any free port for those that are missing.
+    pub(crate) admin: BTreeMap<String, u16>,
     pub(crate) environment: Environment,
     pub(crate) args: Vec<OsString>,
     pub(crate) variables: Vec<(&'static str, Option<OsString>)>,
@@ -67,7 +69,8 @@ impl Launch for HerdProgram {
         };
         command.arg(&node.name).arg("--config").arg(herd);
         command.arg("--log-file").arg(&files.log).arg("--stop-with-stdin");
-        command.args(["--admin-address", "127.0.0.1:0"]).args(&self.args);
+        let admin = self.admin.get(&node.name).copied().unwrap_or_default();
+        command.arg("--admin-address").arg(format!("127.0.0.1:{admin}")).args(&self.args);
         // One folder, address or certificate in the environment would be one for all nodes.
         for variable in OF_ONE_NODE {
             command.env_remove(variable);

@@ -3,6 +3,7 @@
 
 mod admin;
 mod against;
+pub mod alerts;
 mod cast;
 pub mod chaos;
 pub mod commands;
@@ -25,6 +26,7 @@ pub mod places_server;
 pub mod places_stub;
 pub mod ports;
 pub mod processes;
+pub mod prometheus;
 pub mod proxy;
 pub mod resilience;
 pub mod session;

@@ -10,7 +10,7 @@ use herd::printable::lines;
 use xtask::commands::{
     broadcast, bugs, chaos, check_history, ci, control, fuzz, herd_up, load, logs, places_data, say, tap,
 };
-use xtask::{compare, e2e, limits, resilience};
+use xtask::{alerts, compare, e2e, limits, resilience};
 
 /// The harness around the herd: starts nodes, plays scripted sessions against them, and measures.
 #[derive(Debug, Parser)]
@@ -44,11 +44,11 @@ enum Command {
         #[arg(value_name = "NODE", required = true)]
         nodes: Vec<String>,
     },
-    /// Prints what the nodes have logged.
+    /// Print what the nodes have logged, merged by time.
     HerdLogs {
         /// Which node [default: all, with their names before each line].
         node: Option<String>,
-        /// Go on with what they log from now on.
+        /// Follow the logs as they grow.
         #[arg(short, long)]
         follow: bool,
     },
@@ -75,6 +75,8 @@ enum Command {
     Limits(limits::Options),
     /// Breaks herds on purpose, and says whether they kept their promises.
     Chaos(chaos::Options),
+    /// Checks the alerts of herd/deploy, and watches them fire and stop in a real Prometheus.
+    Alerts(alerts::Options),
     /// Measures what faults cost on real processes, and says whether that is within bounds.
     Resilience(resilience::Options),
     /// Simulates the broadcast challenge of Gossip Glomers on a tree, a hub and a grid.
@@ -119,6 +121,7 @@ fn main() -> ExitCode {
         Command::Scale(options) => compare::scale::run(&options),
         Command::Limits(options) => limits::run(&options),
         Command::Chaos(options) => chaos::run(&options),
+        Command::Alerts(options) => alerts::run(&options),
         Command::Resilience(options) => resilience::run(&options),
         Command::Broadcast => broadcast::run(),
         Command::Bugs => bugs::run(),

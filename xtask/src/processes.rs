@@ -58,6 +58,8 @@ pub struct Setup {
     pub folder: PathBuf,
     /// Where each node has a data folder, called like it; without one nodes keep what they know in memory.
     pub data: Option<PathBuf>,
+    /// Where the first node listens for operators, the others behind it; any free port if `None`.
+    pub admin: Option<u16>,
     /// What nodes see of this process's environment.
     pub environment: Environment,
     /// Arguments for every node, after its name.
@@ -71,7 +73,7 @@ impl Setup {
     pub fn clean(file: HerdFile, program: PathBuf, folder: PathBuf) -> Setup {
         let environment = Environment::Clean;
         let (views, args, variables) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Setup { file, views, program, folder, data: None, environment, args, variables }
+        Setup { file, views, program, folder, data: None, admin: None, environment, args, variables }
     }
 }
 
@@ -137,14 +139,16 @@ impl Processes {
     /// # Errors
     /// The folder cannot be written.
     pub fn new(setup: Setup) -> Result<Processes> {
-        let Setup { file, views, program, folder, data, environment, args, variables } = setup;
+        let Setup { file, views, program, folder, data, admin, environment, args, variables } = setup;
         let insecure = args.iter().any(|argument| argument == INSECURE_LINKS);
         let certificates = if insecure || file.has_certificates() {
             BTreeMap::new()
         } else {
             certify(file.herd(), &folder)?
         };
-        let launch = HerdProgram { program, views, data, environment, args, variables, certificates };
+        let names = file.herd().members.iter().map(|member| member.name.clone());
+        let admin = admin.map(|first| names.zip(first..).collect()).unwrap_or_default();
+        let launch = HerdProgram { program, views, data, admin, environment, args, variables, certificates };
         Processes::launched_by(Box::new(launch), file, folder)
     }
 

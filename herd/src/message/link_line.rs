@@ -91,6 +91,11 @@ pub enum LinkLine<'a> {
 }
 
 impl<'a> LinkLine<'a> {
+    /// Whether a line is a heartbeat, or is meant to be one.
+    pub fn is_heartbeat(line: &[u8]) -> bool {
+        line.starts_with(b"ALIVE ")
+    }
+
     /// Understands a line without its line end. `None` is broken framing.
     pub fn parse(line: &'a [u8]) -> Option<Self> {
         if Update::is_like(line) {

@@ -35,6 +35,28 @@ pub use time::{Skew, Stamp, Time};
 pub use update::{MOST_REMOVALS, Update};
 pub use whatsat::Whatsat;
 
+/// What a client's line begins with, whatever follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// `IAMAT`.
+    Iamat,
+    /// `WHATSAT`.
+    Whatsat,
+    /// Anything else.
+    Other,
+}
+
+impl Verb {
+    /// The verb of a line.
+    pub fn of(line: &[u8]) -> Verb {
+        match fields(line).next() {
+            Some(b"IAMAT") => Verb::Iamat,
+            Some(b"WHATSAT") => Verb::Whatsat,
+            _ => Verb::Other,
+        }
+    }
+}
+
 /// A client's line, understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command<'a> {

@@ -87,7 +87,7 @@ pub fn prepare(stream: &Tcp) -> io::Result<()> {
 /// Shakes hands on a connection that this node has made.
 ///
 /// # Errors
-/// One of the two does not take the other; see [`handshake_reason`].
+/// One of the two does not take the other; see [`reason`].
 pub async fn secure_dialled(stream: Tcp, config: Arc<ClientConfig>) -> io::Result<Stream> {
     // Nodes are not known by the names of hosts; an address is sent to nobody.
     let anybody = ServerName::from(IpAddr::V4(Ipv4Addr::LOCALHOST));
@@ -106,14 +106,38 @@ pub async fn secure_accepted(stream: Tcp, config: Arc<ServerConfig>) -> Result<S
     Ok(Stream::Tls(Box::new(secured.into())))
 }
 
-/// Why a handshake failed, in plain words.
-pub fn handshake_reason(error: &io::Error) -> String {
-    use rustls::Error::{AlertReceived, InvalidMessage, NoCertificatesPresented};
-    use rustls::{Error, PeerIncompatible};
-    let Some(cause) = error.get_ref().and_then(|cause| cause.downcast_ref::<Error>()) else {
-        return error.to_string();
+/// What is said of a connection whose other side is gone, however it went.
+pub const LOST: &str = "connection lost";
+
+/// Why a connection failed, in plain words: without the numbers of the system, and without what a library advises
+/// its users.
+pub fn reason(error: &io::Error) -> String {
+    use io::ErrorKind::{
+        BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, TimedOut, UnexpectedEof, WriteZero,
     };
+    if let Some(cause) = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
+        return tls_reason(cause);
+    }
+    match error.kind() {
+        BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | UnexpectedEof | WriteZero => {
+            LOST.to_owned()
+        }
+        TimedOut => "no answer in time".to_owned(),
+        _ => without_number(&error.to_string()).to_owned(),
+    }
+}
+
+/// What the system says of an error, without the number that it has.
+fn without_number(text: &str) -> &str {
+    text.split_once(" (os error ").map_or(text, |(words, _)| words)
+}
+
+/// Why TLS failed, in plain words.
+fn tls_reason(cause: &rustls::Error) -> String {
+    use rustls::Error::{AlertReceived, DecryptError, InvalidMessage, NoCertificatesPresented};
+    use rustls::{Error, PeerIncompatible};
     let reason = match cause {
+        DecryptError => "what came was damaged on the way",
         InvalidMessage(_) => "it does not speak TLS",
         NoCertificatesPresented => "it shows no certificate",
         Error::PeerIncompatible(
@@ -121,7 +145,7 @@ pub fn handshake_reason(error: &io::Error) -> String {
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
         ) => "it does not speak TLS 1.3",
         AlertReceived(alert) => return format!("it refused: {alert:?}"),
-        other => return rejection(other).map_or_else(|| other.to_string(), str::to_owned),
+        other => return rejection(other).map_or_else(|| format!("TLS failed: {other}"), str::to_owned),
     };
     reason.to_owned()
 }
@@ -234,4 +258,34 @@ pub async fn exchange(
         if done == Exchanged::default() { Poll::Pending } else { Poll::Ready(Ok(done)) }
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_is_gone_is_lost_however_it_went() {
+        use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+        // As rustls says that the other side is gone: a sentence for its users, with a URL.
+        let eof = io::Error::new(UnexpectedEof, "peer closed connection: https://docs.rs/rustls");
+        for error in [eof, BrokenPipe.into(), ConnectionReset.into(), io::Error::from_raw_os_error(104)] {
+            assert_eq!(reason(&error), "connection lost", "{error}");
+        }
+    }
+
+    #[test]
+    fn reasons_are_plain_words() {
+        let tls = |error: rustls::Error| io::Error::new(io::ErrorKind::InvalidData, error);
+        for (error, expected) in [
+            (io::Error::from_raw_os_error(111), "Connection refused"),
+            (io::Error::from_raw_os_error(113), "No route to host"),
+            (io::Error::from_raw_os_error(110), "no answer in time"),
+            (io::Error::other("nobody listens there"), "nobody listens there"),
+            (tls(rustls::Error::NoCertificatesPresented), "it shows no certificate"),
+            (tls(rustls::Error::DecryptError), "what came was damaged on the way"),
+        ] {
+            assert_eq!(reason(&error), expected, "{error:?}");
+        }
+    }
 }

@@ -223,7 +223,19 @@ pub async fn serve_http(stream: Tcp, app: Router, patience: Duration) -> Result<
     let app = TowerToHyperService::new(app);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(patience);
-    http.serve_connection(TokioIo::new(stream), app).await.map_err(|error| error.to_string())
+    http.serve_connection(TokioIo::new(stream), app).await.map_err(|error| http_reason(&error))
+}
+
+/// Why a connection of HTTP failed, in plain words.
+fn http_reason(error: &hyper::Error) -> String {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
+    match cause {
+        _ if error.is_timeout() => "the request did not come in time".to_owned(),
+        _ if error.is_incomplete_message() => super::LOST.to_owned(),
+        _ if error.is_parse() => "it does not speak HTTP".to_owned(),
+        Some(cause) => super::reason(cause),
+        None => error.to_string(),
+    }
 }
 
 /// A connection on its way from one runtime to another.

@@ -223,7 +223,9 @@ impl Link {
             LinkLine::Alive { sum, head, heard, sent, echo, clock: theirs } => {
                 self.timer = Some((sent, now));
                 let heard_all = Cursor { epoch: peer.epoch, sequence: head };
-                let is_all_heard = node.neighbours[peer.neighbour].cursor == heard_all;
+                let neighbour = &mut node.neighbours[peer.neighbour];
+                neighbour.note_heard(heard, node.table.head());
+                let is_all_heard = neighbour.cursor == heard_all;
                 let is_all_said = heard == node.table.head();
                 if is_all_heard && is_all_said && sum != node.table.sum() {
                     return Err(LinkEnd::Diverged);
@@ -337,7 +339,9 @@ impl Link {
         if *end == LinkEnd::Diverged
             && let Phase::Complete(peer, _) = &self.phase
         {
-            node.neighbours[peer.neighbour].forget();
+            let neighbour = &mut node.neighbours[peer.neighbour];
+            neighbour.divergences += 1;
+            neighbour.forget();
         }
         match end {
             LinkEnd::Bye(_) | LinkEnd::Connection(_) => {}
@@ -395,6 +399,7 @@ impl Link {
             true => heard.sequence,
             false => 0,
         };
+        neighbour.begin_log(from);
         let theirs = Source::Neighbour(peer.neighbour, neighbour.generation());
         self.phase = Phase::Complete(peer, Reader::begin(node, peer.neighbour, theirs, self.id, from));
         Ok(LinkEvent::Up { neighbour: peer.neighbour, from })

@@ -26,7 +26,7 @@ pub use counters::{ClientCounters, LinkCounters};
 pub use limits::{Limits, READ_AS_LINES, parse_duration_or_off};
 pub use link::{Link, LinkId, Side};
 pub use link_event::{LinkEnd, LinkEvent};
-pub use neighbours::{Cursor, NeighbourId};
+pub use neighbours::{Cursor, LinkState, NeighbourId};
 pub use record::{Record, Source};
 pub use table::{Outcome, Table};
 
@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use crate::bug::{Bug, is_planted};
 use crate::message::{At, ClientId, Command, Iamat, MOST_REMOVALS, Skew, Time, Update, Whatsat};
-use neighbours::Neighbours;
+use neighbours::{Neighbour, Neighbours};
 
 /// A node's state.
 #[derive(Debug)]
@@ -158,6 +158,7 @@ impl Node {
     /// so links end, and everything is said again.
     pub fn begin_epoch(&mut self, epoch: u64) {
         self.epoch = epoch;
+        self.neighbours.iter_mut().for_each(Neighbour::forget_heard);
     }
 
     /// Takes an update that it knew before, with the sequence that it had; to be called in the order of sequences, in
@@ -251,20 +252,34 @@ impl Node {
         let (answered, client) = match Command::parse(line) {
             Some(Command::Iamat(iamat)) => {
                 let sequence = self.take_report(&iamat, now, out);
+                self.lines.reports_refused += u64::from(sequence.is_none());
                 (sequence.map(|sequence| (Answer::Written, sequence)), Some(iamat.client))
             }
             Some(Command::Whatsat(whatsat)) => {
                 let answer = self.look_around(&whatsat, out);
-                self.lines.questions += u64::from(answer.is_some());
+                let count = if answer.is_some() {
+                    &mut self.lines.questions
+                } else {
+                    &mut self.lines.questions_unknown
+                };
+                *count += 1;
                 (answer, Some(whatsat.client))
             }
-            None => (None, None),
+            None => {
+                self.lines.note_invalid(line);
+                (None, None)
+            }
         };
         answered.unwrap_or_else(|| {
-            self.lines.invalid += 1;
             write_invalid(out, line);
             (Answer::Written, client.and_then(|client| self.table.removal_of(client)).unwrap_or_default())
         })
+    }
+
+    /// Counts a line that is answered as invalid without being looked at further, such as the start of one that is
+    /// too long.
+    pub fn note_invalid(&mut self, line: &[u8]) {
+        self.lines.note_invalid(line);
     }
 
     /// Takes a report unless one of this node's limits forbids it. Returns the sequence of the client's latest record.
@@ -339,11 +354,23 @@ impl Node {
         self.neighbours.iter()
     }
 
-    /// How many sequences that neighbour has not been told of: at most so many updates. All of them, when there is no
-    /// link.
-    pub fn lag(&self, neighbour: NeighbourId) -> u64 {
+    /// How many sequences of the change log that neighbour lacks: those that it has not been sent, or, while its
+    /// link is down, those after the last one that it confirmed. `None` if there was no link yet: then this node
+    /// cannot know what the neighbour lacks.
+    pub fn lag(&self, neighbour: NeighbourId) -> Option<u64> {
         let neighbour = &self.neighbours[neighbour];
-        self.table.head() - if neighbour.is_linked() { neighbour.told.min(self.table.head()) } else { 0 }
+        let known = if neighbour.is_linked() { Some(neighbour.told) } else { neighbour.heard };
+        known.map(|sequence| self.table.head().saturating_sub(sequence))
+    }
+
+    /// Whether there is a link with that neighbour, and whether there ever was one.
+    pub fn link_state(&self, neighbour: NeighbourId) -> LinkState {
+        self.neighbours[neighbour].link_state()
+    }
+
+    /// How often this node and that neighbour have found that they knew different things.
+    pub fn divergences(&self, neighbour: NeighbourId) -> u64 {
+        self.neighbours[neighbour].divergences
     }
 
     /// How long it takes that neighbour to hear this node and be heard, as the latest heartbeats tell.

@@ -3,6 +3,8 @@
 use std::ops::{Index, IndexMut};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::backoff::Backoff;
 use super::clock::ClockDifference;
 use super::link::{LinkId, Side};
@@ -22,6 +24,32 @@ pub struct Cursor {
     pub sequence: u64,
 }
 
+/// Whether there is a link with a neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LinkState {
+    /// There is one.
+    Up,
+    /// There was one.
+    Down,
+    /// There has been none since the node started.
+    Never,
+}
+
+impl LinkState {
+    /// All of them.
+    pub const ALL: [LinkState; 3] = [LinkState::Up, LinkState::Down, LinkState::Never];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            LinkState::Up => "up",
+            LinkState::Down => "down",
+            LinkState::Never => "never",
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Neighbour {
     pub(super) name: String,
@@ -32,6 +60,10 @@ pub(super) struct Neighbour {
     generation: u32,
     /// Up to which sequence of this node's log it has been told on its link.
     pub(super) told: u64,
+    /// Up to which sequence of this node's log it has confirmed to have heard; `None` before the first link.
+    pub(super) heard: Option<u64>,
+    /// How often the two have found that they diverged.
+    pub(super) divergences: u64,
     /// How long a heartbeat took to come and be answered, without the time it waited to be.
     pub(super) round_trip: Option<Duration>,
     /// How far its wall clock is ahead of this node's, while there is a link.
@@ -79,6 +111,31 @@ impl Neighbour {
         wins
     }
 
+    /// Whether there is a link, and whether there ever was one.
+    pub(super) fn link_state(&self) -> LinkState {
+        match (self.current, self.heard) {
+            (Some(_), _) => LinkState::Up,
+            (None, Some(_)) => LinkState::Down,
+            (None, None) => LinkState::Never,
+        }
+    }
+
+    /// Notes that it is linked, and has heard this node's log up to `sequence`.
+    pub(super) fn begin_log(&mut self, sequence: u64) {
+        (self.told, self.heard) = (sequence, Some(sequence));
+    }
+
+    /// Notes up to where its heartbeat confirms to have heard a log whose last sequence is `head`. No neighbour can
+    /// have heard more than that.
+    pub(super) fn note_heard(&mut self, sequence: u64, head: u64) {
+        self.heard = self.heard.map(|before| before.max(sequence.min(head)));
+    }
+
+    /// Forgets what it has heard: the sequences of this node's log mean something else from now on.
+    pub(super) fn forget_heard(&mut self) {
+        self.heard = self.heard.map(|_| 0);
+    }
+
     /// Forgets the link if it is the one that counts.
     pub(super) fn unlink(&mut self, link: LinkId) {
         if self.current.take_if(|current| current.link == link).is_some() {
@@ -106,6 +163,7 @@ impl Neighbour {
     pub(super) fn forget(&mut self) {
         self.cursor = Cursor::default();
         self.generation += 1;
+        self.forget_heard();
     }
 
     pub(super) fn generation(&self) -> u32 {
@@ -125,6 +183,8 @@ impl Neighbours {
             epoch: 0,
             generation: 0,
             told: 0,
+            heard: None,
+            divergences: 0,
             round_trip: None,
             clock: None,
             clocks_differ: false,
@@ -141,6 +201,10 @@ impl Neighbours {
 
     pub(super) fn forget_all(&mut self) {
         self.0.iter_mut().for_each(Neighbour::forget);
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Neighbour> {
+        self.0.iter_mut()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (NeighbourId, &str)> {

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod clocks;
+mod lag;
 mod removal;
 mod rivals;
 

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The states of a breaker.
+pub(super) const STATES: [&str; 3] = ["closed", "half-open", "open"];
+
 /// Counts failures in a row. At `most` of them nobody is let through for `pause`; then one is, and how that one
 /// fares decides. Times are durations since any fixed moment.
 #[derive(Debug)]

@@ -136,12 +136,8 @@ impl Window {
         if is_at(100) {
             tracing::warn!(used, limit, window, "limit of requests to the places service reached");
         } else if is_at(WARN_PERCENT) {
-            tracing::warn!(
-                used,
-                limit,
-                window,
-                "{WARN_PERCENT} % of the requests to the places service used"
-            );
+            let percent = WARN_PERCENT;
+            tracing::warn!(used, limit, percent, window, "most requests to the places service used");
         }
     }
 }

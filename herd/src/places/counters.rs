@@ -1,14 +1,16 @@
 //! What became of the questions for places.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Counts since the node started.
+use prometheus_client::metrics::histogram::Histogram;
+
+use super::{Found, PlacesError};
+
+/// What a service was asked since the node started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Questions for the service by outcome, equal ones counted once: a legacy status, or what failed.
-    pub outcomes: BTreeMap<String, u64>,
     /// Requests sent upstream, retries among them.
     pub requests: u64,
     /// Questions that shared the request of an equal one.
@@ -21,38 +23,94 @@ pub struct Counters {
     pub longest_latency: Duration,
 }
 
-/// Google's statuses; any other text is counted as one, so that an upstream cannot make the table grow.
-const STATUSES: [&str; 6] =
-    ["OK", "ZERO_RESULTS", "INVALID_REQUEST", "OVER_QUERY_LIMIT", "REQUEST_DENIED", "UNKNOWN_ERROR"];
-
 impl Counters {
-    pub(super) fn note(&mut self, outcome: &str) {
-        *self.outcomes.entry(outcome.to_owned()).or_default() += 1;
-    }
-
     pub(super) fn note_latency(&mut self, latency: Duration) {
         self.asked += 1;
         self.total_latency += latency;
         self.longest_latency = self.longest_latency.max(latency);
     }
+
+    /// The mean time of a question that was sent upstream.
+    pub fn mean_latency(&self) -> Duration {
+        self.total_latency / u32::try_from(self.asked.max(1)).unwrap_or(u32::MAX)
+    }
 }
 
-/// The name that an upstream status is counted under.
-pub(super) fn status_name(status: &str) -> &'static str {
-    STATUSES.into_iter().find(|known| *known == status).unwrap_or("other status")
+/// Google's statuses, and what questions with them are counted under. A status that is not listed is counted as
+/// [`OTHER_STATUS`], so that a service cannot make the table grow.
+const STATUSES: [(&str, &str); 6] = [
+    ("OK", "ok"),
+    ("ZERO_RESULTS", "zero_results"),
+    ("INVALID_REQUEST", "invalid_request"),
+    ("OVER_QUERY_LIMIT", "over_query_limit"),
+    ("REQUEST_DENIED", "request_denied"),
+    ("UNKNOWN_ERROR", "unknown_error"),
+];
+
+const OTHER_STATUS: &str = "other_status";
+
+/// How long answers take, in seconds: the upper ends of the histogram's buckets.
+const BUCKETS: [f64; 12] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// What clients' questions for places came to since the node started.
+#[derive(Debug)]
+pub(super) struct Questions {
+    outcomes: BTreeMap<&'static str, AtomicU64>,
+    durations: Histogram,
 }
 
-impl fmt::Display for Counters {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mean = self.total_latency / u32::try_from(self.asked.max(1)).unwrap_or(u32::MAX);
-        write!(
-            f,
-            "{} upstream requests, {} joined, latency {mean:.1?} mean {:.1?} longest;",
-            self.requests, self.joined, self.longest_latency
-        )?;
-        for (outcome, count) in &self.outcomes {
-            write!(f, " {outcome}: {count}")?;
+impl Default for Questions {
+    /// All outcomes are there from the start: a rate needs a first value.
+    fn default() -> Questions {
+        let statuses = STATUSES.into_iter().map(|(_, name)| name).chain([OTHER_STATUS]);
+        let names = statuses.chain(PlacesError::NAMES);
+        let outcomes = names.map(|name| (name, AtomicU64::new(0))).collect();
+        Questions { outcomes, durations: Histogram::new(BUCKETS) }
+    }
+}
+
+impl Questions {
+    /// Counts a question that took so long.
+    pub(super) fn note(&self, outcome: &Result<Found, PlacesError>, took: Duration) {
+        let name = outcome.as_ref().map_or_else(PlacesError::name, |found| status_name(&found.status));
+        if let Some(count) = self.outcomes.get(name) {
+            count.fetch_add(1, Ordering::Relaxed);
         }
-        Ok(())
+        self.durations.observe(took.as_secs_f64());
+    }
+
+    /// How many there were, by outcome.
+    pub(super) fn outcomes(&self) -> BTreeMap<&'static str, u64> {
+        self.outcomes.iter().map(|(name, count)| (*name, count.load(Ordering::Relaxed))).collect()
+    }
+
+    /// How long they took.
+    pub(super) fn durations(&self) -> Histogram {
+        self.durations.clone()
+    }
+}
+
+/// The name that a service's status is counted under.
+fn status_name(status: &str) -> &'static str {
+    STATUSES.into_iter().find(|(known, _)| *known == status).map_or(OTHER_STATUS, |(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_outcome_is_counted_under_a_name_of_its_own_that_is_there_from_the_start() {
+        let questions = Questions::default();
+        let all = questions.outcomes();
+        assert_eq!(all.len(), STATUSES.len() + 1 + PlacesError::NAMES.len());
+        assert!(all.values().all(|count| *count == 0));
+        let found = |status: &str| Ok(Found { json: Vec::new(), status: status.to_owned() });
+        questions.note(&found("ZERO_RESULTS"), Duration::ZERO);
+        questions.note(&found("SURPRISE"), Duration::ZERO);
+        questions.note(&Err(PlacesError::Busy), Duration::ZERO);
+        for name in ["zero_results", "other_status", "busy"] {
+            assert_eq!(questions.outcomes()[name], 1, "{name}");
+        }
     }
 }

@@ -32,12 +32,15 @@ pub use layout::Layout;
 pub use offline::Offline;
 
 use body::{error_answer, is_deeper_than, status_of};
+use counters::Questions;
 use upstream::{Service, Upstream};
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use prometheus_client::metrics::histogram::Histogram;
 use serde::Deserialize;
 
 use tokio::time::Instant;
@@ -161,19 +164,35 @@ impl PlacesError {
         }
     }
 
-    /// The name it is counted under.
+    /// The names that errors are counted under.
+    const NAMES: [&str; 12] = [
+        "no_provider",
+        "busy",
+        "breaker_open",
+        "no_turn",
+        "timeout",
+        "not_reached",
+        "untrusted",
+        "connection_lost",
+        "limit_reached",
+        "http_error",
+        "unusable",
+        "stopping",
+    ];
+
+    /// The one that it is counted under.
     fn name(&self) -> &'static str {
         match self {
-            PlacesError::Nobody => "nobody to ask",
+            PlacesError::Nobody => "no_provider",
             PlacesError::Busy => "busy",
-            PlacesError::Resting(..) => "resting",
-            PlacesError::NoTurn(_) => "no turn",
+            PlacesError::Resting(..) => "breaker_open",
+            PlacesError::NoTurn(_) => "no_turn",
             PlacesError::Timeout(_) => "timeout",
-            PlacesError::Connect(_) => "not reached",
-            PlacesError::Untrusted(_) => "certificate not trusted",
-            PlacesError::Dropped | PlacesError::Transport(_) => "connection broken",
-            PlacesError::Limited(_) => "limit reached",
-            PlacesError::Status(_) | PlacesError::Explained(..) => "other HTTP status",
+            PlacesError::Connect(_) => "not_reached",
+            PlacesError::Untrusted(_) => "untrusted",
+            PlacesError::Dropped | PlacesError::Transport(_) => "connection_lost",
+            PlacesError::Limited(_) => "limit_reached",
+            PlacesError::Status(_) | PlacesError::Explained(..) => "http_error",
             PlacesError::Unusable(_) => "unusable",
             PlacesError::Stopping => "stopping",
         }
@@ -192,6 +211,7 @@ pub fn shorten(text: &str, most: usize) -> String {
 #[derive(Debug)]
 pub struct Places {
     asked: Asked,
+    questions: Questions,
     repeats: Repeats,
     /// Times are counted from here.
     started: Instant,
@@ -215,7 +235,12 @@ impl Places {
                 Asked::Upstream(Upstream::new(Service::GoogleLegacy(google), limits))
             }
         };
-        Places { asked, repeats: Repeats::new(limits.log_repeat), started: Instant::now() }
+        Places {
+            asked,
+            questions: Questions::default(),
+            repeats: Repeats::new(limits.log_repeat),
+            started: Instant::now(),
+        }
     }
 
     /// Logs how often questions had no answer lately. To be called about once a second.
@@ -225,7 +250,10 @@ impl Places {
 
     /// The JSON to answer `query` of `client` with: the provider's, or an error object that says what failed.
     pub async fn answer(&self, query: &PlacesQuery, client: IpAddr) -> Vec<u8> {
-        match self.ask(query, client).await {
+        let began = Instant::now();
+        let outcome = self.ask(query, client).await;
+        self.questions.note(&outcome, began.elapsed());
+        match outcome {
             Ok(found) => found.json,
             Err(error) => {
                 match error {
@@ -258,7 +286,17 @@ impl Places {
         }
     }
 
-    /// What became of the questions that were asked upstream so far.
+    /// How many questions of clients there were, by what they came to.
+    pub fn outcomes(&self) -> BTreeMap<&'static str, u64> {
+        self.questions.outcomes()
+    }
+
+    /// How long clients waited for places.
+    pub fn durations(&self) -> Histogram {
+        self.questions.durations()
+    }
+
+    /// What was asked upstream so far.
     pub fn counters(&self) -> Counters {
         match &self.asked {
             Asked::Upstream(upstream) => upstream.counters(),
@@ -273,6 +311,9 @@ impl Places {
             Asked::Nobody | Asked::Offline(_) => BudgetState::default(),
         }
     }
+
+    /// All that [`breaker_state`](Self::breaker_state) can say.
+    pub const BREAKER_STATES: [&str; 3] = breaker::STATES;
 
     /// Whether the service is asked: `closed`, `open` or `half-open`.
     pub fn breaker_state(&self) -> &'static str {

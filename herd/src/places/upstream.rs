@@ -12,7 +12,6 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::breaker::Breaker;
 use super::budget::Budget;
-use super::counters::status_name;
 use super::filter::Filter;
 use super::http::Connection;
 use super::{BudgetState, Counters, Found, Google, GoogleLegacy, Key, PlacesError};
@@ -167,14 +166,11 @@ impl Shared {
         if flight.is_abandoned() {
             return None;
         }
-        let outcome = match turn {
+        Some(match turn {
             Ok(Ok(_turn)) => self.ask_by(deadline, flight).await,
             Ok(Err(error)) => Err(error),
             Err(_) => Err(PlacesError::NoTurn(self.limits.places_total)),
-        };
-        let name = outcome.as_ref().map_or_else(PlacesError::name, |found| status_name(&found.status));
-        lock(&self.counters).note(name);
-        Some(outcome)
+        })
     }
 
     async fn turn(&self) -> Result<SemaphorePermit<'_>, PlacesError> {

@@ -17,6 +17,26 @@ use super::{Shared, client, link};
 use crate::net::{self, Listener, Stream, Tcp, exchange};
 use crate::node::Link;
 
+/// A port that a node listens on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Port {
+    Client,
+    Link,
+    Admin,
+}
+
+impl Port {
+    pub(super) const ALL: [Port; 3] = [Port::Client, Port::Link, Port::Admin];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Port::Client => "client",
+            Port::Link => "link",
+            Port::Admin => "admin",
+        }
+    }
+}
+
 /// The wait after a failed accept: without one, a node out of file descriptors would spin.
 const AFTER_FAILURE: Duration = Duration::from_millis(25);
 
@@ -26,7 +46,7 @@ const TOO_MANY: &[u8] = b"? too many connections\n";
 /// Serves clients, up to the limit, until the node stops.
 pub(super) async fn clients(shared: Arc<Shared>, listener: Listener) {
     let refusals = Arc::new(Semaphore::new(shared.limits.client_refusals));
-    accept(&shared, listener, "client", |stream, peer| {
+    accept(&shared, listener, Port::Client, |stream, peer| {
         if let Some(seat) = shared.client_seats.take(peer.ip()) {
             let served = Arc::clone(&shared);
             let serve = move |stream, turns| client::serve(served, seat, stream, peer, turns);
@@ -44,7 +64,7 @@ pub(super) async fn clients(shared: Arc<Shared>, listener: Listener) {
 
 /// Takes links that neighbours dial, until the node stops.
 pub(super) async fn links(shared: Arc<Shared>, listener: Listener) {
-    accept(&shared, listener, "neighbour", |stream, peer| {
+    accept(&shared, listener, Port::Link, |stream, peer| {
         if let Some(seat) = shared.link_seats.take(peer.ip()) {
             shared.tasks.spawn(take_link(Arc::clone(&shared), stream, peer, seat));
         } else {
@@ -83,17 +103,18 @@ async fn secure_link(shared: &Shared, stream: Tcp, seat: &Seat) -> Result<Stream
     let patience = shared.limits.link_handshake;
     let secured = timeout(patience, async {
         // The silent ones lose their seats first.
-        stream.heard().await.map_err(|error| (error.to_string(), None))?;
+        stream.heard().await.map_err(|error| (net::reason(&error), None))?;
         seat.note_heard(shared.now());
         let Some(tls) = &shared.encryption.links else { return Ok(Stream::Plain(stream)) };
         let secured = net::secure_accepted(stream, Arc::clone(&tls.get().accepting)).await;
-        secured.map_err(|(error, stream)| (net::handshake_reason(&error), Some(stream)))
+        secured.map_err(|(error, stream)| (net::reason(&error), Some(stream)))
     });
     secured.await.unwrap_or_else(|_| Err((format!("no handshake within {patience:?}"), None)))
 }
 
 /// Hands accepted connections to `serve` until the node stops.
-pub(super) async fn accept(shared: &Shared, listener: Listener, from: &str, serve: impl Fn(Tcp, SocketAddr)) {
+pub(super) async fn accept(shared: &Shared, listener: Listener, port: Port, serve: impl Fn(Tcp, SocketAddr)) {
+    let port_name = port.name();
     let stop = shared.stop.clone();
     let mut failing = false;
     loop {
@@ -105,12 +126,17 @@ pub(super) async fn accept(shared: &Shared, listener: Listener, from: &str, serv
         match accepted.and_then(|(stream, peer)| net::prepare(&stream).map(|()| (stream, peer))) {
             Ok((stream, peer)) => {
                 failing = false;
+                shared.accepted[port as usize].fetch_add(1, Ordering::Relaxed);
                 serve(stream, peer);
             }
-            Err(error) if is_of_one_connection(&error) => debug!(from, %error, "connection lost at once"),
+            Err(error) if is_of_one_connection(&error) => debug!(port = port_name, "connection lost at once"),
             Err(error) => {
                 if !failing {
-                    warn!(from, %error, "cannot accept connections for now");
+                    warn!(
+                        port = port_name,
+                        reason = net::reason(&error),
+                        "cannot accept connections for now"
+                    );
                 }
                 failing = true;
                 sleep(AFTER_FAILURE).await;

@@ -21,7 +21,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use tracing::debug;
 
-use super::accept::accept;
+use super::accept::{Port, accept};
 use super::status::Status;
 use super::{Shared, metrics, removal};
 use crate::net::{Listener, serve_http};
@@ -37,17 +37,17 @@ pub(super) async fn serve(shared: Arc<Shared>, listener: Listener) {
         .layer(from_fn_with_state(Arc::clone(&shared), check_host))
         .with_state(Arc::clone(&shared));
     let patience = shared.limits.admin_patience;
-    accept(&shared, listener, "admin", |stream, peer| {
+    accept(&shared, listener, Port::Admin, |stream, peer| {
         let Some((seat, mut lost)) = shared.admin_seats.take(peer.ip()) else { return };
         let app = app.clone();
         // Not waited for when the node stops: what there is by then has to do.
         tokio::spawn(async move {
             let _seat = seat;
             tokio::select! {
-                () = lost.wait() => debug!(%peer, "an admin connection made room for a newer one"),
+                () = lost.wait() => debug!(%peer, reason = "made room for a newer one", "admin connection closed"),
                 served = serve_http(stream, app, patience) => {
-                    if let Err(error) = served {
-                        debug!(%peer, error, "an admin connection failed");
+                    if let Err(reason) = served {
+                        debug!(%peer, reason, "admin connection failed");
                     }
                 }
             }
@@ -93,7 +93,8 @@ async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
 }
 
 async fn scrape(State(shared): State<Arc<Shared>>) -> Response {
-    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::text(&Status::of(&shared))).into_response()
+    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::text(&Status::of(&shared), shared.places.durations()))
+        .into_response()
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ async fn talk(
             return Some(stream);
         }
         Ok(End::AtOnce(reason)) => debug!(%peer, reason, "closing client"),
-        Err(error) => debug!(%peer, %error, "client lost"),
+        Err(error) => debug!(%peer, reason = net::reason(&error), "client lost"),
     }
     None
 }
@@ -89,7 +89,7 @@ async fn secure(shared: &Shared, stream: Tcp) -> Result<Stream, String> {
     let secured = net::secure_accepted(stream, Arc::clone(&tls.get().accepting));
     match timeout(shared.limits.unfinished_line, shared.stop.run_until_cancelled(secured)).await {
         Ok(Some(Ok(stream))) => Ok(stream),
-        Ok(Some(Err((error, _)))) => Err(net::handshake_reason(&error)),
+        Ok(Some(Err((error, _)))) => Err(net::reason(&error)),
         Ok(None) => Err("the node is stopping".to_owned()),
         Err(_) => Err("the handshake took too long".to_owned()),
     }
@@ -257,6 +257,7 @@ impl Client<'_> {
                         let shown = &line[..line.len().min(self.shared.limits.echo_bytes)];
                         let peer = self.peer;
                         debug!(%peer, line = %shown.escape_ascii(), "received the start of a line too long");
+                        store.node.note_invalid(shown);
                         write_invalid(self.answers.next(), shown);
                         self.input = Input::Closed("line too long");
                         self.lines.discard();

@@ -112,13 +112,13 @@ async fn dial_one(shared: &Arc<Shared>, neighbour: NeighbourId, address: SocketA
     let patience = shared.limits.link_handshake;
     let late = |_| format!("no answer within {patience:?}");
     let connected = timeout(patience, net::connect(address)).await.map_err(late)?;
-    let stream = connected.map_err(|error| error.to_string())?;
+    let stream = connected.map_err(|error| net::reason(&error))?;
     let stream = match &shared.encryption.links {
         None => Stream::Plain(stream),
         Some(tls) => {
             let secured = net::secure_dialled(stream, Arc::clone(&tls.get().dialling));
             let secured = timeout(patience, secured).await.map_err(late)?;
-            secured.map_err(|error| net::handshake_reason(&error))?
+            secured.map_err(|error| net::reason(&error))?
         }
     };
     let link = Link::dialled(shared.new_link_id(), neighbour, shared.now());

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::yield_now;
 use tokio::time::{sleep_until, timeout};
-use tracing::{Level, debug, enabled, error, info, warn};
+use tracing::{Level, debug, enabled, error, info, trace, warn};
 
 use super::linger::linger;
 use super::seats::{Lost, Seat};
 use super::{Shared, clock, lock};
-use crate::message::{Lines, Piece};
-use crate::net::{Stream, exchange};
+use crate::message::{Lines, LinkLine, Piece};
+use crate::net::{self, Stream, exchange};
 use crate::node::{Link, LinkEnd, LinkEvent, NeighbourId, Node, Outcome};
 use crate::tls::{Certificate, LinkTls, Reloadable};
 
@@ -27,7 +27,7 @@ pub(super) async fn serve(
     link: Link,
     handshake: Option<(Seat, Lost)>,
 ) -> LinkEnd {
-    let peer = stream.peer_addr().map_or_else(|error| error.to_string(), |address| address.to_string());
+    let peer = stream.peer_addr().map_or_else(|_| "unknown".to_owned(), |address| address.to_string());
     let lines = Lines::new(shared.limits.link_line_bytes);
     let link = link.at(peer.clone());
     let certificates = shared.encryption.links.as_ref().map(Reloadable::subscribe);
@@ -48,12 +48,14 @@ pub(super) async fn serve(
             peer, "the neighbour has heard the same and knows something else: all is said again"
         ),
         end if task.link.is_complete() => {
-            info!(neighbour, peer, reason = %end, "link down");
+            info!(neighbour, peer, reason = end.to_string(), "link down");
             if *end == LinkEnd::Rival {
                 task.warn_of_rivalry();
             }
         }
-        LinkEnd::Duplicate | LinkEnd::Rival => debug!(neighbour, peer, reason = %end, "link closed"),
+        LinkEnd::Duplicate | LinkEnd::Rival => {
+            debug!(neighbour, peer, reason = end.to_string(), "link closed");
+        }
         end => {
             let reason = end.to_string().escape_debug().to_string();
             if task.handshake.is_some() {
@@ -106,7 +108,7 @@ impl LinkTask {
     }
 
     async fn converse(&mut self, stream: &mut Stream) -> Result<Never, LinkEnd> {
-        let connection = |error: std::io::Error| LinkEnd::Connection(error.to_string());
+        let connection = |error: std::io::Error| LinkEnd::Connection(net::reason(&error));
         let (shared, stop) = (Arc::clone(&self.shared), self.shared.stop_links.clone());
         let mut growth = pin!(shared.log_growth.notified());
         loop {
@@ -133,7 +135,7 @@ impl LinkTask {
                     let done = done.map_err(connection)?;
                     self.sent += done.written.unwrap_or_default();
                     match done.read {
-                        Some(0) => return Err(LinkEnd::Connection("closed by the neighbour".to_owned())),
+                        Some(0) => return Err(LinkEnd::Connection(net::LOST.to_owned())),
                         Some(_) => self.receive()?,
                         None => {}
                     }
@@ -154,7 +156,7 @@ impl LinkTask {
             self.sent = 0;
             let result = self.link.transmit(node, now, clock(), &mut self.out);
             if enabled!(Level::DEBUG) {
-                log_lines(name(node, self.link.neighbour()), &self.out);
+                log_said(name(node, self.link.neighbour()), &self.out);
             }
             result?;
         }
@@ -174,7 +176,7 @@ impl LinkTask {
                 result = Err(LinkEnd::Framing("a line too long for a link".to_owned()));
                 break;
             };
-            debug!(from = name(node, self.link.neighbour()), line = %line.escape_ascii(), "heard");
+            log_heard(name(node, self.link.neighbour()), line);
             if memory_is_full && self.link.would_add_client(node, line) {
                 result = Err(LinkEnd::MemoryFull);
                 break;
@@ -189,14 +191,12 @@ impl LinkTask {
                 }
                 Ok(Some(LinkEvent::ClocksDiffer(by))) => {
                     let neighbour = name(node, self.link.neighbour());
-                    warn!(
-                        neighbour,
-                        "clocks differ: the neighbour's is {by} this node's, so one of them is wrong"
-                    );
+                    let ahead_seconds = by.as_secs_f64();
+                    warn!(neighbour, ahead_seconds, "clocks differ: one of them is wrong");
                 }
                 Ok(Some(LinkEvent::ClocksAgree(by))) => {
                     let neighbour = name(node, self.link.neighbour());
-                    info!(neighbour, "clocks agree again: the neighbour's is {by} this node's");
+                    info!(neighbour, ahead_seconds = by.as_secs_f64(), "clocks agree again");
                 }
                 Ok(Some(LinkEvent::Unacceptable)) => {
                     let neighbour = name(node, self.link.neighbour());
@@ -276,9 +276,24 @@ fn name(node: &Node, neighbour: Option<NeighbourId>) -> &str {
     known.map_or("not yet known", |(_, name)| name)
 }
 
-fn log_lines(neighbour: &str, lines: &[u8]) {
+/// Heartbeats are many and say little: they are logged at trace, and all other lines of links at debug.
+fn log_heard(neighbour: &str, line: &[u8]) {
+    let shown = line.escape_ascii();
+    if LinkLine::is_heartbeat(line) {
+        trace!(from = neighbour, line = %shown, "heard");
+    } else {
+        debug!(from = neighbour, line = %shown, "heard");
+    }
+}
+
+fn log_said(neighbour: &str, lines: &[u8]) {
     for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-        debug!(to = neighbour, line = %line.escape_ascii(), "said");
+        let shown = line.escape_ascii();
+        if LinkLine::is_heartbeat(line) {
+            trace!(to = neighbour, line = %shown, "said");
+        } else {
+            debug!(to = neighbour, line = %shown, "said");
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::unistd::{SysconfVar, sysconf};
+use super::process::resident;
 
 /// The part of the memory of the machine, or of the process's control group, that a node uses if its limits name
 /// no bound.
@@ -43,14 +43,6 @@ impl Memory {
     pub(super) fn bound(&self) -> Option<u64> {
         self.bound
     }
-}
-
-/// Bytes that the process has resident, where the system tells.
-pub(super) fn resident() -> Option<u64> {
-    let statm = fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
-    let page = sysconf(SysconfVar::PAGE_SIZE).ok()??;
-    Some(pages * u64::try_from(page).ok()?)
 }
 
 /// Bytes of memory that the process can have: those of the machine, or of its control group if that has fewer.

@@ -8,6 +8,7 @@ mod accept;
 mod admin;
 mod answers;
 mod buffers;
+mod build;
 mod client;
 mod dial;
 mod dial_errors;
@@ -18,6 +19,7 @@ mod link;
 mod memory;
 mod metrics;
 mod new_ids;
+mod process;
 mod pulse;
 mod removal;
 mod seats;
@@ -46,10 +48,11 @@ use crate::ambient;
 use crate::config::{Address, Member};
 use crate::message::Time;
 use crate::net::{self, Held, Listener};
-use crate::node::{Limits, LinkId};
+use crate::node::{Limits, LinkCounters, LinkId};
 use crate::places::Places;
 use crate::repeats::{Event, Repeats};
 use crate::tls::Encryption;
+use accept::Port;
 use buffers::LargeBuffers;
 use dial_errors::DialErrors;
 use disk_wait::DiskWaits;
@@ -155,6 +158,8 @@ struct Shared {
     new_ids: NewIdsByAddress,
     memory: Memory,
     repeats: Repeats,
+    /// Connections accepted since the start, by [`Port`].
+    accepted: [AtomicU64; Port::ALL.len()],
     /// Clients refused since the start.
     refused: AtomicU64,
     workers: Workers,
@@ -236,6 +241,7 @@ impl Server {
             new_ids: NewIdsByAddress::default(),
             memory: Memory::new(limits.memory_bytes),
             repeats: Repeats::new(limits.log_repeat),
+            accepted: Default::default(),
             refused: AtomicU64::new(0),
             workers: Workers::start(threads).map_err(StartError::Threads)?,
             places,
@@ -275,6 +281,7 @@ impl Server {
     /// Serves until told to stop; then answers what has been asked, floods what that changed, and closes.
     /// `neighbours` says where to dial each neighbour. Takes at most two seconds from the stop.
     pub async fn run(self, neighbours: impl IntoIterator<Item = (String, Address)>) {
+        let addresses = self.addresses();
         let Server { shared, member, clients, links, admin } = self;
         for (name, address) in neighbours {
             let id = lock(&shared).node.neighbour(&name);
@@ -292,18 +299,37 @@ impl Server {
         }
         shared.tasks.spawn(accept::links(Arc::clone(&shared), links));
         shared.tasks.spawn(accept::clients(Arc::clone(&shared), clients));
-        tracing::info!(name = member.name, clients = %member.client, links = %member.link, "node started");
+        // Where it listens: the herd file may leave the ports to the system.
+        let (client, link) =
+            addresses.map_or((member.client, member.link), |bound| (bound.client, bound.link));
+        tracing::info!(name = member.name, clients = %client, links = %link, "node started");
         shared.stop.cancelled().await;
         let all_closed = shared.wind_down(Instant::now()).await;
-        let (places, breaker) = (shared.places.counters(), shared.places.breaker_state());
-        tracing::info!(%places, breaker, "asked for places");
-        let updates = lock(&shared).node.counters();
-        tracing::info!(%updates, "flooded");
+        shared.log_sums();
         tracing::info!(name = member.name, all_closed, "node stopped");
     }
 }
 
 impl Shared {
+    /// Logs what the node has done, for whoever has no metrics of it.
+    fn log_sums(&self) {
+        let places = self.places.counters();
+        tracing::info!(
+            requests = places.requests,
+            joined = places.joined,
+            mean_seconds = places.mean_latency().as_secs_f64(),
+            longest_seconds = places.longest_latency.as_secs_f64(),
+            breaker = self.places.breaker_state(),
+            "places service"
+        );
+        for (outcome, questions) in self.places.outcomes().into_iter().filter(|(_, questions)| *questions > 0)
+        {
+            tracing::info!(outcome, questions, "places asked for");
+        }
+        let LinkCounters { said, fresh, stale, unacceptable } = lock(self).node.counters();
+        tracing::info!(sent = said, fresh, stale, unacceptable, "updates flooded");
+    }
+
     /// The steps of a stop that began at `began`. Returns whether every connection has been closed in time.
     async fn wind_down(&self, began: Instant) -> bool {
         self.conversations.close();

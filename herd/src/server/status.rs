@@ -6,15 +6,19 @@ use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
 
-use super::memory::resident;
+use super::accept::Port;
+use super::build::Build;
+use super::process::Process;
 use super::{Shared, lock};
-use crate::node::{ClientCounters, ClockDifference, LinkCounters};
+use crate::node::{ClientCounters, ClockDifference, LinkCounters, LinkState};
 use crate::telemetry;
 
 /// A moment of a node. Counts are since its start.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Status {
     pub(super) name: String,
+    pub(super) build: Build,
+    pub(super) process: Process,
     pub(super) uptime_seconds: f64,
     /// Whether it can do what it is for; if not, `reasons` say why.
     pub(super) ready: bool,
@@ -37,6 +41,8 @@ pub(super) struct Status {
     pub(super) removed_clients: usize,
     pub(super) removed_clients_limit: usize,
     pub(super) sequence: u64,
+    /// Connections accepted, by port: `client`, `link`, `admin`.
+    pub(super) connections_accepted: BTreeMap<&'static str, u64>,
     pub(super) connections: usize,
     pub(super) connections_refused: u64,
     pub(super) lines: ClientCounters,
@@ -46,6 +52,8 @@ pub(super) struct Status {
     /// When certificates end, in seconds since 1970, by whom they are for.
     pub(super) certificates: BTreeMap<&'static str, u64>,
     pub(super) neighbours: Vec<Neighbour>,
+    /// Questions of clients for places, by what they came to.
+    pub(super) places_questions: BTreeMap<&'static str, u64>,
     pub(super) places_requests: u64,
     pub(super) places_joined: u64,
     /// Requests that may still be sent, by window (`minute`, `day`); none for a window without a limit.
@@ -64,8 +72,12 @@ pub(super) struct Neighbour {
     pub(super) linked: bool,
     /// Why the last dial failed; none while there is a link.
     pub(super) dial_error: Option<String>,
-    /// Sequences that it has not been told of.
-    pub(super) lag: u64,
+    /// Whether there is a link, was one, or never was one since the node started.
+    pub(super) state: LinkState,
+    /// Sequences that it lacks: see [`Node::lag`](crate::node::Node::lag). None if there never was a link.
+    pub(super) lag: Option<u64>,
+    /// How often the two have found that they knew different things.
+    pub(super) divergences: u64,
     /// How long heartbeats take, there and back; none before the second has come.
     pub(super) round_trip_seconds: Option<f64>,
     /// How far its wall clock is ahead of this node's; none before the second heartbeat has come.
@@ -76,6 +88,7 @@ impl Status {
     pub(super) fn of(shared: &Shared) -> Status {
         let (places, places_breaker) = (shared.places.counters(), shared.places.breaker_state());
         let budget = shared.places.budget();
+        let process = Process::look();
         let store = lock(shared);
         let node = &store.node;
         let neighbours: Vec<Neighbour> = node
@@ -84,7 +97,9 @@ impl Status {
                 name: name.to_owned(),
                 linked: node.is_linked(id),
                 dial_error: shared.dial_errors.of(id).filter(|_| !node.is_linked(id)),
+                state: node.link_state(id),
                 lag: node.lag(id),
+                divergences: node.divergences(id),
                 round_trip_seconds: node.round_trip(id).map(|time| time.as_secs_f64()),
                 clock_ahead_seconds: node.clock_difference(id).map(ClockDifference::as_secs_f64),
             })
@@ -116,6 +131,8 @@ impl Status {
         }
         Status {
             name: node.name().to_owned(),
+            build: Build::THIS,
+            process,
             uptime_seconds: shared.started.elapsed().as_secs_f64(),
             ready: reasons.is_empty(),
             reasons,
@@ -125,11 +142,14 @@ impl Status {
             clients: node.table().len(),
             clients_limit: node.limits().distinct_clients,
             new_ids_refused: node.ids_refused(),
-            memory_bytes: resident().unwrap_or_default(),
+            memory_bytes: process.resident_memory_bytes,
             memory_limit_bytes: shared.memory.bound().unwrap_or_default(),
             removed_clients: node.table().ever_removed(),
             removed_clients_limit: node.limits().removed_clients,
             sequence: node.table().head(),
+            connections_accepted: Port::ALL
+                .map(|port| (port.name(), shared.accepted[port as usize].load(Ordering::Relaxed)))
+                .into(),
             connections: shared.client_seats.taken(),
             connections_refused: shared.refused.load(Ordering::Relaxed),
             lines: node.lines(),
@@ -141,6 +161,7 @@ impl Status {
                 .map(|(what, end)| (what, end.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()))
                 .collect(),
             neighbours,
+            places_questions: shared.places.outcomes(),
             places_requests: places.requests,
             places_joined: places.joined,
             places_left: budget.left.into_iter().collect(),

@@ -215,8 +215,8 @@ fn new_ids_of_a_connection_and_of_an_address_have_a_rate() {
 
 #[test]
 fn a_full_table_is_in_the_log_and_makes_a_node_unready() {
-    let log = log_of("full");
-    let node = Node::start_with("full", "distinct_clients = 1\nlog_repeat = \"50ms\"", |command| {
+    let log = log_of("full-table");
+    let node = Node::start_with("full-table", "distinct_clients = 1\nlog_repeat = \"50ms\"", |command| {
         command.args(["--log-file", &log, "--admin-address", "127.0.0.1:0"])
     });
     assert_eq!(get(&node, "/readyz").1, "ready\n");

@@ -11,7 +11,7 @@ use nix::sched::{CloneFlags, unshare};
 /// A disk in memory for each node, in a folder called like it. Only this process and its children see them, and nothing
 /// has to be cleared away when those end, however they do.
 #[derive(Debug)]
-pub(super) struct Disks(PathBuf);
+pub(crate) struct Disks(PathBuf);
 
 /// More than a journal takes before it is compacted.
 const SIZE: &str = "size=256m";
@@ -20,7 +20,7 @@ const SIZE: &str = "size=256m";
 const FILLER: &str = "filler";
 
 /// Whether this process may make disks of its own.
-pub(super) fn can_be_made() -> bool {
+pub(crate) fn can_be_made() -> bool {
     keep_to_ourselves().is_ok()
 }
 
@@ -37,7 +37,7 @@ impl Disks {
     ///
     /// # Errors
     /// This process may not: it takes root. Nothing has been changed then.
-    pub(super) fn make(folder: &Path, names: &[String]) -> Result<Disks> {
+    pub(crate) fn make(folder: &Path, names: &[String]) -> Result<Disks> {
         keep_to_ourselves()?;
         for name in names {
             let disk = folder.join(name);
@@ -52,7 +52,7 @@ impl Disks {
     ///
     /// # Errors
     /// Its folder cannot be written, for another reason.
-    pub(super) fn fill(&self, name: &str) -> Result<()> {
+    pub(crate) fn fill(&self, name: &str) -> Result<()> {
         let filler = self.filler(name);
         let mut file = File::create(&filler).with_context(|| format!("cannot make {}", filler.display()))?;
         // Large pieces first, then what is left.
@@ -73,7 +73,7 @@ impl Disks {
     ///
     /// # Errors
     /// The folder cannot be written.
-    pub(super) fn make_room(&self, name: &str) -> Result<()> {
+    pub(crate) fn make_room(&self, name: &str) -> Result<()> {
         fs::remove_file(self.filler(name)).context("cannot make room on a disk")
     }
 

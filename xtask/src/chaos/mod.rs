@@ -1,7 +1,7 @@
 //! Chaos on real processes: clients report, nodes and links are broken, and the oracle looks at what the clients saw.
 
 mod clients;
-mod disks;
+pub(crate) mod disks;
 mod fault;
 mod files;
 mod link_log;

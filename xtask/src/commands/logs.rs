@@ -1,21 +1,23 @@
 //! `herd-logs`: what the nodes have logged, and what they log from now on.
 
-use std::io::{self, ErrorKind, Write};
+mod merge;
+mod screen;
+
+use std::env;
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+use terminal_size::{Width, terminal_size_of};
 
-use crate::log_file::{LogFile, POLL};
+use crate::log_file::POLL;
 use crate::supervisor::{Action, request};
+use merge::{Entry, Merged, timestamp};
+use screen::{Plain, Screen};
 
-struct Log {
-    /// Before each line, when several logs are shown.
-    prefix: String,
-    file: LogFile,
-}
-
-/// Prints the log of one node, or of all with their names before each line; follows them if asked, until the
-/// reader goes away.
+/// Prints the log of one node, or the logs of all merged by time, with the nodes' names before the lines; follows them
+/// if asked, until the reader goes away.
 ///
 /// # Errors
 /// No herd is running, there is no such node, or its log cannot be read.
@@ -24,23 +26,54 @@ pub fn run(node: Option<&str>, follow: bool) -> Result<()> {
     if let Some(node) = node {
         find(&shown, node)?;
     }
-    let mut logs = Vec::new();
-    for (name, path) in shown.iter().filter(|(name, _)| node.is_none_or(|node| node == name)) {
-        let prefix = if node.is_some() { String::new() } else { format!("{name}: ") };
-        logs.push(Log { prefix, file: LogFile::open(path)? });
-    }
+    let shown: Vec<(String, String)> =
+        shown.into_iter().filter(|(name, _)| node.is_none_or(|node| node == name)).collect();
+    let mut layout = layout(&shown, node.is_some());
+    let mut merged = Merged::open(&shown)?;
+    let mut out = io::stdout().lock();
+    // What one node has logged just before may be read after what another has logged just now.
+    let mut settled = follow.then(|| timestamp(SystemTime::now()));
     loop {
-        for log in &mut logs {
-            match copy_lines(log) {
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
-                result => result.context("cannot copy a log")?,
-            }
+        match print(&mut merged, settled.as_deref(), &mut layout, &mut out) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
+            result => result.context("cannot copy a log")?,
         }
         if !follow {
             return Ok(());
         }
+        settled = Some(timestamp(SystemTime::now()));
         std::thread::sleep(POLL);
     }
+}
+
+/// How lines are laid out: for a terminal, or as they are.
+fn layout(shown: &[(String, String)], one: bool) -> Box<dyn FnMut(&Entry) -> String> {
+    let names: Vec<&str> = if one { Vec::new() } else { shown.iter().map(|(name, _)| &**name).collect() };
+    if io::stdout().is_terminal() {
+        let mut screen = Screen::new(&names, columns());
+        Box::new(move |entry| screen.show(entry))
+    } else {
+        let plain = Plain { with_names: !one };
+        Box::new(move |entry| plain.show(entry))
+    }
+}
+
+/// How wide the terminal is: what `COLUMNS` says, or else the system.
+fn columns() -> Option<usize> {
+    let said = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    said.or_else(|| terminal_size_of(io::stdout()).map(|(Width(columns), _)| columns.into()))
+}
+
+fn print(
+    merged: &mut Merged,
+    settled: Option<&str>,
+    layout: &mut dyn FnMut(&Entry) -> String,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    while let Some(entry) = merged.next(settled)? {
+        out.write_all(layout(&entry).as_bytes())?;
+    }
+    out.flush()
 }
 
 /// The log of a node of the running herd.
@@ -65,13 +98,4 @@ fn find<'a>(logs: &'a [(String, String)], node: &str) -> Result<&'a str> {
     found
         .map(|(_, log)| log.as_str())
         .with_context(|| format!("no node is called {node}: the nodes are {}", names()))
-}
-
-fn copy_lines(log: &mut Log) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    while let Some(line) = log.file.next_line()? {
-        out.write_all(log.prefix.as_bytes())?;
-        out.write_all(line)?;
-    }
-    out.flush()
 }

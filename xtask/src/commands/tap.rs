@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::logs::log_of;
 use crate::log_file::{LogFile, POLL};
 
-/// Neighbours say something twice a second.
+/// How long to wait for the first line of a link in a log that has none yet: links come up within this.
 const SILENCE: Duration = Duration::from_secs(3);
 
 /// One line that went over a link.
@@ -28,8 +28,10 @@ struct Carried {
 /// No herd is running, there is no such node, or its log does not hold what its links carry.
 pub fn run(node: &str) -> Result<()> {
     let mut log = LogFile::open(&log_of(node)?)?;
+    // Links that are idle say nothing that is logged at debug, but each has said hello.
+    let logs_links = any_link_line(&mut log).context("cannot read a log")?;
     log.skip()?;
-    let mut silent_since = Some(Instant::now());
+    let mut silent_since = (!logs_links).then(Instant::now);
     let mut out = io::stdout().lock();
     loop {
         while let Some(line) = log.next_line().context("cannot read a log")? {
@@ -50,6 +52,16 @@ pub fn run(node: &str) -> Result<()> {
         }
         std::thread::sleep(POLL);
     }
+}
+
+/// Whether a log holds anything that a link has carried.
+fn any_link_line(log: &mut LogFile) -> io::Result<bool> {
+    while let Some(line) = log.next_line()? {
+        if carried(&String::from_utf8_lossy(line)).is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What a line of a log, as text or JSON, says that a link carried.

@@ -126,8 +126,10 @@ pub(super) fn updates_said(processes: &Processes) -> Result<f64> {
     let mut said = 0.0;
     for name in processes.names().iter().filter(|name| !is_observer(name)) {
         let log = fs::read_to_string(processes.log(name))?;
-        let line =
-            log.lines().find_map(|line| line.split_once("flooded updates=")).context("no count in a log")?;
+        let line = log
+            .lines()
+            .find_map(|line| line.split_once("updates flooded sent="))
+            .context("no count in a log")?;
         let number = line.1.split(' ').next().unwrap_or_default();
         said += number.parse::<f64>().context("expected how many updates were passed on")?;
     }

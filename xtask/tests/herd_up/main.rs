@@ -252,3 +252,36 @@ fn unknown_nodes_are_answered_by_those_there_are() {
         assert!(stderr.contains("no node is called Alford: the nodes are Node1, Node2"), "{stderr}");
     }
 }
+
+#[test]
+fn logs_of_all_nodes_are_merged_by_time_and_followed() {
+    let checkout = Checkout::new("logs");
+    checkout.up(&["--nodes", "3"]);
+    let text = checkout.run(&["herd-logs"]);
+    let times: Vec<&str> = text.lines().filter_map(|line| line.split(' ').nth(1)).collect();
+    assert!(times.len() > 10 && times.is_sorted(), "{text}");
+    for name in ["Node1", "Node2", "Node3"] {
+        assert!(text.contains(&format!("\n{name}: ")) || text.starts_with(&format!("{name}: ")), "{text}");
+    }
+    let mut command = checkout.command(&["herd-logs", "--follow"]);
+    let mut follower = command.stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(follower.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let reader = thread::spawn(move || {
+        for line in lines {
+            // Nobody may be waiting any more.
+            let _ = sender.send(line);
+        }
+    });
+    checkout.run(&["say", "Node1", "IAMAT kiwi +1+1 1"]);
+    let mut followed = Vec::new();
+    while !followed.iter().any(|line: &String| line.starts_with("Node2: ") && line.contains("line=AT Node1 "))
+    {
+        followed.push(receiver.recv_timeout(DEADLINE).expect("Node2 hears of kiwi"));
+    }
+    kill(Pid::from_raw(follower.id() as i32), Signal::SIGKILL).unwrap();
+    wait(&mut follower);
+    reader.join().unwrap();
+    let times: Vec<&str> = followed.iter().filter_map(|line| line.split(' ').nth(1)).collect();
+    assert!(times.is_sorted(), "{followed:?}");
+}

@@ -154,7 +154,7 @@ impl World<'_> {
         match piece {
             Piece::Bytes(bytes) => self.take(machine, wire, &bytes),
             Piece::End => {
-                self.close(machine, wire, &LinkEnd::Connection("closed by the neighbour".to_owned()));
+                self.close(machine, wire, &LinkEnd::Connection("connection lost".to_owned()));
             }
         }
         if was_full {

@@ -1,0 +1,119 @@
+//! What nodes write to their logs, and what they do not.
+
+use std::fs;
+use std::path::Path;
+
+use fixtures::checkout::root;
+use serde_json::Value;
+
+use crate::admin::get;
+use crate::support::{Node, log_of, scratch, wait_for_log, wait_until};
+
+/// Two linked nodes, the first of which logs at `level`; its log.
+fn pair(test: &str, level: &str, links: &[&str]) -> (Node, Node, String) {
+    let log = log_of(test);
+    let args = ["--admin-address", "127.0.0.1:0", "--log-level", level, "--log-file", &log];
+    let alford = Node::start_awaiting_with("Alford", "Parker", test, &[&args, links].concat());
+    let parker = Node::start_beside("Parker", ("Alford", &alford), test, |command| command.args(links));
+    wait_for_log(&log, "link in sync", 1);
+    (alford, parker, log)
+}
+
+#[test]
+fn heartbeats_are_logged_at_trace_and_other_lines_of_links_at_debug() {
+    for (level, heartbeats) in [("debug", false), ("trace", true)] {
+        let (alford, _parker, log) = pair(&format!("heartbeats-{level}"), level, &[]);
+        wait_until("heartbeats have gone there and back", || {
+            get(&alford, "/metrics").1.contains("herd_link_round_trip_seconds{")
+        });
+        let text = fs::read_to_string(&log).unwrap();
+        assert_eq!(text.contains("line=ALIVE "), heartbeats, "{level}: {text}");
+        for line in ["heard from=\"Parker\" line=CURSOR ", "said to=\"Parker\" line=CURSOR "] {
+            assert!(text.contains(line), "{level}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_killed_neighbour_is_a_lost_connection_whatever_the_library_or_the_system_calls_it() {
+    for (test, links) in [("killed-tls", &[][..]), ("killed-plain", &["--insecure-links"])] {
+        let (_alford, parker, log) = pair(test, "debug", links);
+        drop(parker);
+        wait_for_log(&log, "link down", 1);
+        let text = fs::read_to_string(&log).unwrap();
+        let down = text.lines().find(|line| line.contains("link down")).unwrap();
+        assert!(down.ends_with(" reason=\"connection lost\""), "{down}");
+        for alien in ["http", "rustls", "close_notify", "os error"] {
+            assert!(!text.contains(alien), "{alien} in {text}");
+        }
+    }
+}
+
+#[test]
+fn what_a_node_has_done_is_logged_in_fields_when_it_stops() {
+    let log = scratch("sums").join("log").display().to_string();
+    let mut node = Node::start_with("sums", "", |command| {
+        command.args(["--log-format", "json", "--log-file", &log, "--places", "offline"])
+    });
+    node.ask(b"IAMAT kiwi +34.0-118.4 1\nWHATSAT kiwi 10 1\n");
+    drop(node.process.stdin.take());
+    assert!(node.wait().success());
+    let text = fs::read_to_string(&log).unwrap();
+    let events: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let fields = |message: &str| {
+        let found = events.iter().map(|event| &event["fields"]).find(|fields| fields["message"] == message);
+        found.unwrap_or_else(|| panic!("{message} in {text}"))
+    };
+    let service = fields("places service");
+    assert_eq!((&service["requests"], &service["mean_seconds"]), (&0.into(), &0.0.into()));
+    let asked = fields("places asked for");
+    assert_eq!((&asked["outcome"], &asked["questions"]), (&"ok".into(), &1.into()));
+    assert_eq!(fields("updates flooded")["sent"], 0);
+}
+
+/// The arguments of every call of a macro of `tracing` in a source text.
+fn events(source: &str) -> Vec<&str> {
+    let starts = ["trace!(", "debug!(", "info!(", "warn!(", "error!("];
+    let calls = starts.iter().flat_map(|start| source.match_indices(start).map(|(at, _)| at + start.len()));
+    calls
+        .filter_map(|at| {
+            let mut depth = 1;
+            let end = source[at..].char_indices().find(|(_, character)| {
+                depth += match character {
+                    '(' => 1,
+                    ')' => -1,
+                    _ => 0,
+                };
+                depth == 0
+            });
+            end.map(|(end, _)| &source[at..at + end])
+        })
+        .collect()
+}
+
+/// Calls `look` with every source file of the node.
+fn for_each_source(folder: &Path, look: &mut impl FnMut(&Path, &str)) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            for_each_source(&path, look);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            look(&path, &fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn messages_of_events_hold_no_values_since_these_are_fields() {
+    let mut seen = 0;
+    for_each_source(&root().join("herd/src"), &mut |path, source| {
+        for event in events(source) {
+            seen += 1;
+            // The names of the events of `Repeats` are values, but of a few that are constants.
+            let message = event.replace("\"{what}\"", "").replace("\"{what}, again\"", "");
+            let glued = message.split('"').skip(1).step_by(2).any(|literal| literal.contains('{'));
+            assert!(!glued, "{}: {event}", path.display());
+        }
+    });
+    assert!(seen > 40, "{seen}");
+}
