@@ -14,7 +14,14 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, CommandFactory, Error, FromArgMatches};
 
+use herd::nearest::did_you_mean;
+use herd::printable;
+
 use crate::cli::Cli;
+use crate::places_args::OWN_VARIABLES;
+
+/// What the names of this program's variables begin with.
+const PREFIX: &str = "HERD_";
 
 /// Which arguments were given by their variables.
 #[derive(Debug, Default)]
@@ -44,6 +51,21 @@ pub(crate) fn parse() -> Result<Cli, Error> {
     let mut cli = Cli::from_arg_matches(&matches)?;
     cli.given = Given::of(&command, &matches);
     Ok(cli)
+}
+
+/// What is to be said of variables that look like this program's and are not: they would be ignored
+/// silently.
+pub(crate) fn unknown_variables() -> Vec<String> {
+    let command = Cli::command();
+    let known: Vec<&str> = arguments(&command).filter_map(variable).chain(OWN_VARIABLES).collect();
+    let names = env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    let unknown = names.filter(|name| name.starts_with(PREFIX) && !known.contains(&name.as_str()));
+    let told = |name: String| {
+        let hint = did_you_mean(&name, known.iter().copied());
+        let name = printable::line(name.as_bytes());
+        format!("the environment variable {name} is unknown and ignored{hint}")
+    };
+    unknown.map(told).collect()
 }
 
 /// The command with those variables only that `counts` accepts.

@@ -8,13 +8,14 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Parser};
 
 use herd::config::{Herd, Member};
+use herd::nearest::did_you_mean;
 use herd::node::parse_duration_or_off;
 use herd::places::Provider;
 use herd::server::{Admin, AdminToken, Durability};
 use herd::telemetry::{Format, Level};
 use herd::tls::Encryption;
 
-use crate::arguments::Given;
+use crate::arguments::{Given, unknown_variables};
 use crate::places_args::PlacesArgs;
 use crate::tls_args::TlsArgs;
 use crate::{certs_tool, journal_tool};
@@ -44,10 +45,14 @@ pub(crate) struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Subcommand {
-    /// Says what is wrong with a herd file, by file and line.
+    /// Check a herd file and the certificates and keys that it names.
+    ///
+    /// Prints every problem with its line.
     CheckConfig {
         /// The herd file.
         file: PathBuf,
+        /// Check the certificates and keys of this node only [default: those of all nodes].
+        node: Option<String>,
     },
     /// Looks at a journal: the file in which a node keeps what it knows.
     #[command(subcommand)]
@@ -193,14 +198,7 @@ impl Cli {
             herd.limits.max_future_skew = skew;
         }
         let name = args.name.as_deref().unwrap_or_default();
-        let mut member = herd.member(name).cloned().ok_or_else(|| {
-            let names: Vec<&str> = herd.members.iter().map(|member| member.name.as_str()).collect();
-            Usage(format!(
-                "no node of the herd {} is called {name}: its nodes are {}",
-                herd.name,
-                names.join(", ")
-            ))
-        })?;
+        let mut member = herd.member(name).cloned().ok_or_else(|| no_such_node(&herd, name))?;
         member.client = args.client_address.unwrap_or(member.client);
         member.link = args.link_address.unwrap_or(member.link);
         Ok(Plan {
@@ -267,13 +265,26 @@ fn default_threads() -> usize {
     if cores < 4 { 1 } else { cores }
 }
 
+fn no_such_node(herd: &Herd, name: &str) -> Usage {
+    let names: Vec<&str> = herd.members.iter().map(|member| member.name.as_str()).collect();
+    let hint = did_you_mean(name, names.iter().copied());
+    Usage(format!(
+        "no node of the herd {} is called {name}: its nodes are {}{hint}",
+        herd.name,
+        names.join(", ")
+    ))
+}
+
 /// Says on standard output that a herd file is fine, with warnings.
 ///
 /// # Errors
-/// [`Usage`] with everything that is wrong with it.
-pub(crate) fn check_config(file: &Path) -> anyhow::Result<()> {
+/// [`Usage`] with everything that is wrong with it, and with the files that it names for `node` or for all.
+pub(crate) fn check_config(file: &Path, node: Option<&str>) -> anyhow::Result<()> {
     use std::io::Write;
-    let herd = read(Some(file))?;
+    let herd = Herd::check(file, node).map_err(|error| Usage(error.to_string()))?;
+    if let Some(name) = node.filter(|name| herd.member(name).is_none()) {
+        return Err(no_such_node(&herd, name).into());
+    }
     let edges = herd.members.iter().map(|member| member.neighbours.len()).sum::<usize>() / 2;
     let mut text = format!(
         "{}: herd {}, {} nodes, {edges} edges: fine\n",
@@ -283,6 +294,9 @@ pub(crate) fn check_config(file: &Path) -> anyhow::Result<()> {
     );
     for warning in herd.warnings().into_iter().chain(herd.lacks_certificates()) {
         text += &format!("{}: warning: {warning}\n", file.display());
+    }
+    for warning in unknown_variables() {
+        text += &format!("warning: {warning}\n");
     }
     // Nobody need be reading: the exit code says it too.
     let _ = std::io::stdout().write_all(text.as_bytes());

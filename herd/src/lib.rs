@@ -10,13 +10,15 @@
 //! | [`server`] | the shell around them: sockets, tasks, clocks, shutdown |
 //!
 //! Beside them: [`journal`] keeps what a node knows on disk, [`config`] reads herd files, [`places`] asks for what is near, [`net`] names the socket types, [`ambient`] is the clock and chance,
-//! [`tls`] knows certificates, [`telemetry`] sets up the log, [`printable`] shows text from outside.
+//! [`tls`] knows certificates, [`telemetry`] sets up the log, [`printable`] shows text from outside,
+//! [`nearest`] guesses what somebody meant.
 
 pub mod ambient;
 pub mod bug;
 pub mod config;
 pub mod journal;
 pub mod message;
+pub mod nearest;
 pub mod net;
 pub mod node;
 pub mod places;

@@ -6,6 +6,7 @@ mod cli;
 mod journal_tool;
 mod places_args;
 mod places_check;
+mod service_manager;
 mod tls_args;
 mod upkeep;
 
@@ -29,6 +30,7 @@ use herd::printable::lines;
 use herd::server::{Addresses, Server, Store};
 use herd::telemetry;
 use places_args::PlacesArgs;
+use service_manager::ServiceManager;
 
 /// How long a node that is told to stop still waits for its data folder to be opened: what is wrong with that is worth
 /// an error, unless the disk hangs.
@@ -40,7 +42,7 @@ const LAST_RESORT: Duration = Duration::from_secs(2);
 fn main() -> ExitCode {
     let cli = arguments::parse().unwrap_or_else(|error| refuse(&error));
     let result = match &cli.command {
-        Some(Subcommand::CheckConfig { file }) => cli::check_config(file),
+        Some(Subcommand::CheckConfig { file, node }) => cli::check_config(file, node.as_deref()),
         Some(Subcommand::Journal(tool)) => tool.run(),
         Some(Subcommand::Certs(tool)) => tool.run(),
         Some(Subcommand::PlacesCheck { latitude, longitude, config, places }) => {
@@ -100,7 +102,7 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     let log_file = telemetry::start(log, plan.log_level, plan.log_format)
         .with_context(|| format!("cannot open the log file {}", log.unwrap_or("".as_ref()).display()));
     let log_file = cli.given.blame(&["log_file"], log_file)?;
-    for warning in plan.herd.warnings() {
+    for warning in plan.herd.warnings().into_iter().chain(arguments::unknown_variables()) {
         tracing::warn!("{warning}");
     }
     let encryption = Arc::new(plan.encryption);
@@ -112,6 +114,7 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     }
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone()).context("cannot listen for signals")?;
+    let hangups = upkeep::hangups().context("cannot listen for signals")?;
     if cli.node.stop_with_stdin {
         stop_with_stdin(stop.clone());
     }
@@ -122,39 +125,63 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     let places = Places::new(plan.provider, &limits);
     let lives = Lives { epoch: random()?.max(1), incarnation: random()? };
     let node = Node::new(&plan.member.name, &plan.member.neighbours, limits, lives);
-    let store = match &plan.storage {
-        None => Store::in_memory(node),
-        Some(Storage { folder, durability, strict }) => {
-            let fresh_epoch = || getrandom::u64().expect("the system gave random numbers before");
-            let (path, durability, strict) = (folder.clone(), *durability, *strict);
-            // In a thread, so that a node whose disk hangs can be stopped.
-            let opening = tokio::task::spawn_blocking(move || {
-                Store::open(node, &path, durability, strict, fresh_epoch)
-            });
-            let hangs = async {
-                stop.cancelled().await;
-                tokio::time::sleep(OPENING).await;
-            };
-            let opened = tokio::select! {
-                opened = opening => opened,
-                () = hangs => return Ok(()),
-            };
-            let store = opened?.with_context(|| format!("cannot use the data folder {}", folder.display()));
-            cli.given.blame(&["data_dir"], store)?
-        }
-    };
-    upkeep::begin(log_file, Arc::clone(&encryption)).context("cannot listen for signals")?;
-    let server =
-        Server::bind(&plan.member, plan.admin, plan.threads, store, places, encryption, stop).await?;
+    let Some(store) = open_store(node, plan.storage, &stop, &cli.given).await? else { return Ok(()) };
+    let server = Server::bind(
+        &plan.member,
+        plan.admin,
+        plan.threads,
+        store,
+        places,
+        Arc::clone(&encryption),
+        stop.clone(),
+    )
+    .await?;
     let Addresses { client, link, admin } = server.addresses().context("cannot tell the addresses bound")?;
     let ready =
         serde_json::json!({ "name": plan.member.name, "client": client, "link": link, "admin": admin });
     // Whoever started this node need not be listening.
     let _ = writeln!(std::io::stdout(), "{ready}");
+    let manager = ServiceManager::of_environment();
+    manager.ready(format!("listening for clients on {client}, for neighbours on {link}")).await;
+    tokio::spawn(upkeep::run(hangups, log_file, encryption, manager));
+    tokio::spawn(manager.watch(server.pulse()));
+    let stopping = tokio::spawn(async move {
+        stop.cancelled().await;
+        manager.stopping().await;
+    });
 
     let neighbours = plan.member.neighbours.iter().filter_map(|name| plan.herd.member(name));
-    server.run(neighbours.map(|member| (member.name.clone(), member.link))).await;
+    server.run(neighbours.map(|member| (member.name.clone(), member.dialled()))).await;
+    let _ = stopping.await;
     Ok(())
+}
+
+/// Opens the data folder, if there is one, and reads what it holds. `None` if the node is told to stop
+/// while the disk hangs.
+async fn open_store(
+    node: Node,
+    storage: Option<Storage>,
+    stop: &CancellationToken,
+    given: &Given,
+) -> anyhow::Result<Option<Store>> {
+    let Some(Storage { folder, durability, strict }) = storage else {
+        return Ok(Some(Store::in_memory(node)));
+    };
+    let fresh_epoch = || getrandom::u64().expect("the system gave random numbers before");
+    let path = folder.clone();
+    // In a thread, so that a node whose disk hangs can be stopped.
+    let opening =
+        tokio::task::spawn_blocking(move || Store::open(node, &path, durability, strict, fresh_epoch));
+    let hangs = async {
+        stop.cancelled().await;
+        tokio::time::sleep(OPENING).await;
+    };
+    let opened = tokio::select! {
+        opened = opening => opened,
+        () = hangs => return Ok(None),
+    };
+    let store = opened?.with_context(|| format!("cannot use the data folder {}", folder.display()));
+    given.blame(&["data_dir"], store).map(Some)
 }
 
 /// Stops the node at SIGTERM and SIGINT alike.

@@ -19,6 +19,9 @@ const KEY: &str = "HERD_PLACES_KEY";
 /// from a variable: the key itself stands between them.
 const KEY_FILE: &str = "HERD_PLACES_KEY_FILE";
 
+/// The variables that are not those of flags.
+pub(crate) const OWN_VARIABLES: [&str; 2] = [KEY, KEY_FILE];
+
 #[derive(Debug, Args)]
 pub(crate) struct PlacesArgs {
     /// Whom to ask for places [default: google when there is a key, in HERD_PLACES_KEY or a file; else offline].

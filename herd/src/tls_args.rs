@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
-use herd::config::{Herd, Member};
+use herd::config::{Herd, Member, file_for};
 use herd::tls::{Authority, ClientFiles, ClientTls, Encryption, LinkFiles, LinkTls, Reloadable};
 
 use crate::arguments::Given;
@@ -102,19 +102,16 @@ const CLIENT_FILES: [&str; 2] = ["clients_cert", "clients_key"];
 
 /// A file that a herd file names for each of its nodes.
 fn of(named: &Option<PathBuf>, member: &Member) -> Option<PathBuf> {
-    let named = named.as_deref()?;
-    Some(
-        named.to_str().map_or_else(|| named.to_owned(), |named| named.replace("{name}", &member.name).into()),
-    )
+    Some(file_for(named.as_deref()?, &member.name))
 }
 
 /// A herd that is told nothing has an authority of its own, if all of it is on this machine: the first node makes it, and
 /// each node its own certificate, renewed at a start when it ends soon.
 fn own_authority(herd: &Herd, member: &Member) -> Result<Reloadable<LinkTls>> {
-    if let Some(away) = herd.members.iter().find(|member| !member.link.ip().is_loopback()) {
+    if let Some(away) = herd.members.iter().find(|member| !member.is_on_loopback()) {
         return Err(Usage(format!(
             "the links of {} are not on loopback ({}), and need certificates: make them with `herd certs`, and name them with --links-ca, --links-cert and --links-key, or in [links]",
-            away.name, away.link
+            away.name, if away.link.ip().is_loopback() { away.dialled() } else { away.link.into() }
         ))
         .into());
     }

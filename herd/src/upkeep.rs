@@ -8,27 +8,33 @@ use herd::tls::{EXPIRES_SOON, Encryption, Reloadable};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 
+use crate::service_manager::ServiceManager;
+
 /// How often certificates are looked at.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Begins to look after the log file and the certificates, until the process ends.
+/// Catches SIGHUP from now on, which would end the process otherwise.
 ///
 /// # Errors
 /// Signals cannot be listened for.
-pub(crate) fn begin(log_file: LogFile, encryption: Arc<Encryption>) -> std::io::Result<()> {
-    let hangups = signal(SignalKind::hangup())?;
-    tokio::spawn(look_after(log_file, encryption, hangups));
-    Ok(())
+pub(crate) fn hangups() -> std::io::Result<Signal> {
+    signal(SignalKind::hangup())
 }
 
 /// At SIGHUP reopens the log file and reads certificates again: links that are up stay, unless the new files reject
 /// their certificates. Warns each day of certificates that end soon.
-async fn look_after(log_file: LogFile, encryption: Arc<Encryption>, mut hangups: Signal) {
+pub(crate) async fn run(
+    mut hangups: Signal,
+    log_file: LogFile,
+    encryption: Arc<Encryption>,
+    manager: ServiceManager,
+) {
     loop {
         warn_of_ends(&encryption);
         if timeout(DAY, hangups.recv()).await.is_err() {
             continue;
         }
+        manager.reloading().await;
         match log_file.reopen() {
             Ok(true) => tracing::info!("log file reopened"),
             Ok(false) => {}
@@ -38,6 +44,7 @@ async fn look_after(log_file: LogFile, encryption: Arc<Encryption>, mut hangups:
         }
         reload("links", encryption.links.as_ref());
         reload("clients", encryption.clients.as_ref());
+        manager.reloaded().await;
     }
 }
 

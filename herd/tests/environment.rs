@@ -241,3 +241,22 @@ fn what_variables_take_back_or_leave_out_is_told_by_their_names() {
         assert!(told.contains(expected), "{told}");
     }
 }
+
+#[test]
+fn unknown_variables_are_warnings_with_what_was_meant() {
+    let folder = folder("unknown");
+    let unknown = [("HERD_LOGLEVEL", "debug"), ("HERD_COLOUR", "red"), ("HERD_LOG_FILE", "{folder}/log")];
+    herd(&folder, ALWAYS.into_iter().chain(unknown)).arg("Alford").assert().success();
+    let log = fs::read_to_string(folder.join("log")).unwrap();
+    let warning = |name: &str| log.lines().find(|line| line.contains("WARN") && line.contains(name));
+    assert!(
+        warning("HERD_LOGLEVEL is unknown and ignored; did you mean `HERD_LOG_LEVEL`?").is_some(),
+        "{log}"
+    );
+    assert!(warning("HERD_COLOUR is unknown and ignored").is_some(), "{log}");
+    assert!(warning("HERD_LOG_FILE").is_none(), "{log}");
+    let config = folder.join("herd.toml").display().to_string();
+    let checked = herd(&folder, unknown).args(["check-config", &config]).assert().success();
+    let told = String::from_utf8(checked.get_output().stdout.clone()).unwrap();
+    assert!(told.contains("warning: the environment variable HERD_LOGLEVEL is unknown"), "{told}");
+}

@@ -77,7 +77,7 @@ impl HerdFile {
         }
         for (node, port) in nodes.iter_mut().zip(first_port..) {
             node["client"] = Value::from(format!("127.0.0.1:{port}"));
-            node["link"] = Value::from(format!("127.0.0.1:{}", port + count));
+            set_link(node, format!("127.0.0.1:{}", port + count));
         }
         HerdFile::parse(&table.to_string(), "the herd at other ports")
     }
@@ -91,7 +91,7 @@ impl HerdFile {
         let nodes = table.get_mut("node").and_then(Value::as_array_mut).context("a herd has nodes")?;
         for (name, address) in links {
             for node in nodes.iter_mut().filter(|node| node["name"].as_str() == Some(name)) {
-                node["link"] = Value::from(address.to_string());
+                set_link(node, address.to_string());
             }
         }
         HerdFile::parse(&table.to_string(), "the herd with other links")
@@ -153,6 +153,14 @@ impl HerdFile {
     /// The text of the file.
     pub fn text(&self) -> String {
         self.table.to_string()
+    }
+}
+
+/// Has a node listen for neighbours, and be dialled by them, at an address.
+fn set_link(node: &mut Value, address: String) {
+    node["link"] = Value::from(address);
+    if let Some(node) = node.as_table_mut() {
+        node.remove("advertise");
     }
 }
 

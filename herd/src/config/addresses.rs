@@ -2,41 +2,67 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use super::{Address, Member};
+
 /// Why no node can listen on an address, if so.
 pub(super) fn cannot_listen(address: SocketAddr) -> Option<String> {
-    let kind = match ip_of(address) {
-        ip if ip.is_multicast() => "a multicast address",
-        IpAddr::V4(Ipv4Addr::BROADCAST) => "the broadcast address",
-        _ => return None,
-    };
+    let kind = of_many(address)?;
     Some(format!("no node can listen on {address}, {kind}: name an address of the node's machine"))
 }
 
 /// Why no neighbour can dial an address, if so.
-pub(super) fn cannot_dial(address: SocketAddr) -> Option<String> {
+pub(super) fn cannot_dial(address: &Address) -> Option<String> {
     if address.port() == 0 {
         return Some(format!("neighbours cannot dial {address}, since port 0 is any free port: name a port"));
     }
-    ip_of(address).is_unspecified().then(|| {
+    let Address::Ip(ip) = address else { return None };
+    if let Some(kind) = of_many(*ip) {
+        return Some(format!("neighbours cannot dial {address}, {kind}: name an address of one machine"));
+    }
+    ip_of(*ip).is_unspecified().then(|| {
+        let port = address.port();
         format!(
-            "neighbours cannot dial {address}, which is every address of a machine: name one of them, and let the node listen on all with --link-address {address}"
+            "neighbours cannot dial {address}, which is every address of a machine: say where they can with `advertise`, such as advertise = \"alford.example:{port}\""
         )
     })
 }
 
-/// Whether two addresses cannot both be listened on, each given with the address for links of its
-/// node. Port 0 asks the system for a free port, so it is never taken.
-pub(super) fn collide([one, link]: [SocketAddr; 2], [other, other_link]: [SocketAddr; 2]) -> bool {
-    let (ip, other_ip) = (ip_of(one), ip_of(other));
-    let same_port = one.port() != 0 && one.port() == other.port();
-    let is_wide = ip.is_unspecified() || other_ip.is_unspecified();
-    same_port && (ip == other_ip && !is_wide || is_wide && !are_apart(ip_of(link), ip_of(other_link)))
+/// Which kind of address that many machines have it is, if so.
+fn of_many(address: SocketAddr) -> Option<&'static str> {
+    match ip_of(address) {
+        ip if ip.is_multicast() => Some("a multicast address"),
+        IpAddr::V4(Ipv4Addr::BROADCAST) => Some("the broadcast address"),
+        _ => None,
+    }
 }
 
-/// Whether nodes that are dialled at these addresses are on two machines, as far as a herd file
-/// shows.
-fn are_apart(one: IpAddr, other: IpAddr) -> bool {
+/// An address that a node listens on.
+#[derive(Clone, Copy)]
+pub(super) struct Listening<'a> {
+    pub(super) address: SocketAddr,
+    pub(super) node: &'a Member,
+}
+
+/// Whether two addresses cannot both be listened on. Port 0 asks the system for a free port, so it
+/// is never taken.
+pub(super) fn collide(one: Listening<'_>, other: Listening<'_>) -> bool {
+    let (ip, other_ip) = (ip_of(one.address), ip_of(other.address));
+    let same_port = one.address.port() != 0 && one.address.port() == other.address.port();
+    let is_wide = ip.is_unspecified() || other_ip.is_unspecified();
+    let collide = if is_wide { !are_apart(one.node, other.node) } else { ip == other_ip };
+    same_port && collide && !are_translated(one.node, other.node)
+}
+
+/// Whether two nodes are on two machines, as far as a herd file shows.
+fn are_apart(one: &Member, other: &Member) -> bool {
+    let (one, other) = (ip_of(one.link), ip_of(other.link));
     one != other && [one, other].iter().all(|ip| !ip.is_loopback() && !ip.is_unspecified())
+}
+
+/// Whether the addresses of one of two nodes are translated on their way, as those of containers
+/// are: then each node may have a network of its own, in which all ports are free.
+fn are_translated(one: &Member, other: &Member) -> bool {
+    !std::ptr::eq(one, other) && [one, other].iter().any(|node| node.advertise.is_some())
 }
 
 /// The IP, the same however it is written: an IPv4 address may be mapped to IPv6.

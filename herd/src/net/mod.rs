@@ -27,6 +27,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use tokio_util::io::poll_read_buf;
 
+use crate::config::Address;
 use crate::tls::rejection;
 
 /// What the kernel may hold for one connection.
@@ -57,6 +58,22 @@ pub async fn connect(address: SocketAddr) -> io::Result<Tcp> {
     let stream = sockets::connect(address).await?;
     prepare(&stream)?;
     Ok(stream)
+}
+
+/// The addresses of an address: itself, or those of its name. At least one.
+///
+/// # Errors
+/// The name has none, or the resolver does not say.
+pub async fn lookup(address: &Address) -> io::Result<Vec<SocketAddr>> {
+    let (host, port) = match address {
+        Address::Ip(address) => return Ok(vec![*address]),
+        Address::Name { host, port } => (host, *port),
+    };
+    let found = sockets::lookup(host, port).await?;
+    if found.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+    }
+    Ok(found)
 }
 
 /// Readies an accepted connection: answers leave at once instead of waiting for company.

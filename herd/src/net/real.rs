@@ -14,7 +14,7 @@ use hyper_util::service::TowerToHyperService;
 use nix::sys::socket::sockopt::RcvBuf;
 use nix::sys::socket::{MsgFlags, send, sendmsg, setsockopt};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 
 use super::Held;
 
@@ -69,6 +69,14 @@ fn bound(socket: &TcpSocket, held: Held) -> io::Result<()> {
 /// Nobody listens there, or it cannot be reached.
 pub(super) async fn connect(address: SocketAddr) -> io::Result<Tcp> {
     Tcp::connect(address).await.and_then(refuse_self)
+}
+
+/// The addresses of a name, as the system's resolver orders them.
+///
+/// # Errors
+/// The resolver does not know the name, or does not answer.
+pub(super) async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    Ok(lookup_host((host, port)).await?.collect())
 }
 
 /// Refuses a connection of a socket with itself. The system makes one when it gives the socket the very port that it

@@ -48,6 +48,14 @@ pub(super) async fn connect(address: SocketAddr) -> io::Result<Tcp> {
     TcpStream::connect(address).await.map(Tcp)
 }
 
+/// The address of a host by its name.
+///
+/// # Errors
+/// None.
+pub(super) async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    Ok(vec![SocketAddr::new(turmoil::lookup(host), port)])
+}
+
 /// Whether nobody but this machine can reach an address: nobody else is on a simulated network.
 pub fn is_this_machine(_: SocketAddr) -> bool {
     true

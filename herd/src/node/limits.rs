@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 /// written like `"30s"` or `"2s 500ms"`, and are at most 100 years. What happens at a bound is said at each field.
 /// Those without which nothing would work cannot be 0.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Limits {
     /// Longest client line in bytes, without its line end. A longer one is answered `? ` and its first
     /// [`echo_bytes`](Self::echo_bytes) bytes; then the connection is closed gently.
@@ -163,6 +163,13 @@ pub struct Limits {
     /// The longest wait between dials.
     #[serde(deserialize_with = "positive_duration")]
     pub redial_longest: Duration,
+    /// How long a dial waits for the addresses of a neighbour's name. The lookup itself goes on, and the
+    /// next dial waits for it, so a resolver that hangs has one lookup of each neighbour at most.
+    #[serde(deserialize_with = "positive_duration")]
+    pub name_lookup: Duration,
+    /// Addresses of a neighbour's name that one dial tries, in the resolver's order.
+    #[serde(deserialize_with = "positive")]
+    pub dial_addresses: usize,
     /// So many times within [`rival_window`](Self::rival_window) an earlier process of a neighbour's name comes back and
     /// takes the link over: then several processes have that name, and the node warns.
     #[serde(deserialize_with = "positive")]
@@ -251,6 +258,8 @@ impl Default for Limits {
             clock_difference: Duration::from_secs(10),
             redial_first: Duration::from_millis(50),
             redial_longest: Duration::from_secs(1),
+            name_lookup: Duration::from_secs(2),
+            dial_addresses: 4,
             rival_returns: 3,
             rival_window: Duration::from_secs(10),
             rival_pause: Duration::from_secs(1),
@@ -278,22 +287,18 @@ impl Limits {
         (self.unread_answers.saturating_sub(others) / 2).max(1)
     }
 
-    /// What is wrong with these bounds together, if anything.
-    pub fn contradiction(&self) -> Option<String> {
-        if self.heartbeat >= self.link_silence {
-            return Some(
-                "heartbeat must be shorter than link_silence, or every link ends for being silent".to_owned(),
-            );
-        }
-        if self.link_line_bytes < LONGEST_LINE {
-            return Some(format!(
-                "link_line_bytes must be at least {LONGEST_LINE}, or links end over a long line"
-            ));
-        }
-        if self.redial_first > self.redial_longest {
-            return Some("redial_first must not be longer than redial_longest".to_owned());
-        }
-        None
+    /// What is wrong with these bounds together.
+    pub fn contradictions(&self) -> Vec<String> {
+        let line = format!("link_line_bytes must be at least {LONGEST_LINE}, or links end over a long line");
+        let checks = [
+            (
+                self.heartbeat >= self.link_silence,
+                "heartbeat must be shorter than link_silence, or every link ends for being silent",
+            ),
+            (self.link_line_bytes < LONGEST_LINE, &line),
+            (self.redial_first > self.redial_longest, "redial_first must not be longer than redial_longest"),
+        ];
+        checks.into_iter().filter(|(is_wrong, _)| *is_wrong).map(|(_, message)| message.to_owned()).collect()
     }
 }
 

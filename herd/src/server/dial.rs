@@ -1,6 +1,8 @@
 //! Keeping a link with each neighbour.
 
+use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::time::{sleep, timeout};
@@ -8,30 +10,44 @@ use tracing::{debug, info};
 
 use super::{Shared, link, lock};
 use crate::ambient;
+use crate::config::Address;
 use crate::net::{self, Stream};
-use crate::node::{Link, LinkEnd, NeighbourId};
+use crate::node::{Limits, Link, LinkEnd, NeighbourId};
+
+/// Why a dial did not lead to a link.
+#[derive(Debug, thiserror::Error)]
+enum Unreached {
+    /// The neighbour's name has no address.
+    #[error("cannot resolve {0}: {1}")]
+    Unresolved(Address, String),
+    /// None of its addresses led to the neighbour. This is what happened at the last one.
+    #[error("{1} (at {0})")]
+    NoLink(SocketAddr, String),
+}
 
 /// Dials a neighbour whenever there is no link with it, until the node stops. The neighbour does the same, so
 /// that the one that comes back dials at once.
-pub(super) async fn keep_linked(
-    shared: Arc<Shared>,
-    neighbour: NeighbourId,
-    name: String,
-    address: SocketAddr,
-) {
+pub(super) async fn keep_linked(shared: Arc<Shared>, neighbour: NeighbourId, name: String, address: Address) {
     let stop = shared.stop.clone();
+    let mut target = Target { address, lookup: None };
     stop.run_until_cancelled(async {
         let mut is_news = true;
         loop {
             wait_until_unlinked(&shared, neighbour).await;
-            let reached = dial(&shared, neighbour, address).await;
+            let reached = dial(&shared, neighbour, &mut target).await;
+            shared.dial_errors.note(neighbour, reached.as_ref().err().map(ToString::to_string));
+            let address = &target.address;
             match &reached {
                 Ok(()) => is_news = true,
+                Err(reason @ Unreached::Unresolved(..)) => {
+                    let reason = format!("{reason}; retrying");
+                    shared.warn("neighbour not dialled", Some(&name), &reason, &address.to_string());
+                }
                 Err(reason) if is_news => {
-                    info!(neighbour = name, %address, reason, "neighbour not reached, dialling on");
+                    info!(neighbour = name, %address, %reason, "neighbour not reached; retrying");
                     is_news = false;
                 }
-                Err(reason) => debug!(neighbour = name, %address, reason, "neighbour not reached"),
+                Err(reason) => debug!(neighbour = name, %address, %reason, "neighbour not reached"),
             }
             let wait = lock(&shared).node.next_dial(neighbour, ambient::random());
             sleep(wait).await;
@@ -48,8 +64,48 @@ async fn wait_until_unlinked(shared: &Shared, neighbour: NeighbourId) {
     }
 }
 
+/// Where a neighbour is dialled.
+struct Target {
+    address: Address,
+    /// A lookup of its name that was late. It cannot be cancelled, so the next dial waits for it instead of
+    /// starting another one.
+    lookup: Option<Lookup>,
+}
+
+type Lookup = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+
+impl Target {
+    /// The addresses to try.
+    async fn resolve(&mut self, limits: &Limits) -> Result<Vec<SocketAddr>, Unreached> {
+        let (address, patience) = (self.address.clone(), limits.name_lookup);
+        let failed = |reason| Unreached::Unresolved(self.address.clone(), reason);
+        let lookup = self.lookup.get_or_insert_with(|| Box::pin(async move { net::lookup(&address).await }));
+        let found = timeout(patience, lookup).await;
+        let found = found.map_err(|_| failed(format!("no answer from the resolver within {patience:?}")))?;
+        self.lookup = None;
+        let mut addresses = found.map_err(|error| failed(error.to_string()))?;
+        addresses.truncate(limits.dial_addresses);
+        Ok(addresses)
+    }
+}
+
+/// Dials the addresses of a neighbour one after the other, and serves the first link until it ends.
+async fn dial(shared: &Arc<Shared>, neighbour: NeighbourId, target: &mut Target) -> Result<(), Unreached> {
+    let addresses = target.resolve(&shared.limits).await?;
+    shared.link_seats.favour(neighbour, &addresses);
+    let mut result = Ok(());
+    for address in addresses {
+        let linked = dial_one(shared, neighbour, address).await;
+        result = linked.map_err(|reason| Unreached::NoLink(address, reason));
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
+}
+
 /// Dials once, and serves the link until it ends.
-async fn dial(shared: &Arc<Shared>, neighbour: NeighbourId, address: SocketAddr) -> Result<(), String> {
+async fn dial_one(shared: &Arc<Shared>, neighbour: NeighbourId, address: SocketAddr) -> Result<(), String> {
     let patience = shared.limits.link_handshake;
     let late = |_| format!("no answer within {patience:?}");
     let connected = timeout(patience, net::connect(address)).await.map_err(late)?;

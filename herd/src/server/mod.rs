@@ -10,6 +10,7 @@ mod answers;
 mod buffers;
 mod client;
 mod dial;
+mod dial_errors;
 mod disk_wait;
 mod keeper;
 mod linger;
@@ -17,6 +18,7 @@ mod link;
 mod memory;
 mod metrics;
 mod new_ids;
+mod pulse;
 mod removal;
 mod seats;
 mod status;
@@ -25,6 +27,7 @@ mod tick;
 mod turns;
 mod workers;
 
+pub use pulse::Pulse;
 pub use removal::AdminToken;
 pub use store::{Durability, Store};
 
@@ -40,7 +43,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::ambient;
-use crate::config::Member;
+use crate::config::{Address, Member};
 use crate::message::Time;
 use crate::net::{self, Held, Listener};
 use crate::node::{Limits, LinkId};
@@ -48,6 +51,7 @@ use crate::places::Places;
 use crate::repeats::{Event, Repeats};
 use crate::tls::Encryption;
 use buffers::LargeBuffers;
+use dial_errors::DialErrors;
 use disk_wait::DiskWaits;
 use keeper::Keeper;
 use memory::Memory;
@@ -162,6 +166,8 @@ struct Shared {
     admin_token: Option<AdminToken>,
     /// Connections on the link port that did not become links, and were not of a neighbour that has another one.
     links_refused: AtomicU64,
+    /// Why neighbours could not be dialled.
+    dial_errors: DialErrors,
     next_link: AtomicU64,
     /// Monotonic time is counted from here.
     started: Instant,
@@ -237,6 +243,7 @@ impl Server {
             encryption,
             admin_token,
             links_refused: AtomicU64::new(0),
+            dial_errors: DialErrors::default(),
             next_link: AtomicU64::new(0),
             started: Instant::now(),
             stop,
@@ -266,11 +273,10 @@ impl Server {
     }
 
     /// Serves until told to stop; then answers what has been asked, floods what that changed, and closes.
-    /// `neighbours` says where each neighbour listens for links. Takes at most two seconds from the stop.
-    pub async fn run(self, neighbours: impl IntoIterator<Item = (String, SocketAddr)>) {
+    /// `neighbours` says where to dial each neighbour. Takes at most two seconds from the stop.
+    pub async fn run(self, neighbours: impl IntoIterator<Item = (String, Address)>) {
         let Server { shared, member, clients, links, admin } = self;
         for (name, address) in neighbours {
-            shared.link_seats.favour(address.ip());
             let id = lock(&shared).node.neighbour(&name);
             if let Some(id) = id {
                 shared.tasks.spawn(dial::keep_linked(Arc::clone(&shared), id, name, address));

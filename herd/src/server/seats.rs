@@ -1,12 +1,14 @@
 //! Who may be connected to a port at once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+
+use crate::node::NeighbourId;
 
 /// The connections that a port serves at once, up to a bound, shared fairly between addresses.
 ///
@@ -29,8 +31,8 @@ pub(super) enum WhenFull {
 struct Table {
     most: usize,
     when_full: WhenFull,
-    /// Addresses that others cannot crowd out.
-    favoured: Vec<Origin>,
+    /// The addresses of each neighbour, which others cannot crowd out.
+    favoured: BTreeMap<NeighbourId, Vec<Origin>>,
     next: u64,
     taken: usize,
     by_origin: HashMap<Origin, BTreeMap<u64, Taken>>,
@@ -81,7 +83,7 @@ impl Seats {
         Seats(Arc::new(Mutex::new(Table {
             most,
             when_full,
-            favoured: Vec::new(),
+            favoured: BTreeMap::new(),
             next: 0,
             taken: 0,
             by_origin: HashMap::new(),
@@ -89,9 +91,11 @@ impl Seats {
         })))
     }
 
-    /// Lets connections from an address take seats from all others, whatever share it has.
-    pub(super) fn favour(&self, address: IpAddr) {
-        self.lock().favoured.push(Origin::of(address));
+    /// Lets connections from the addresses of a neighbour take seats from all others, whatever share
+    /// they have. Replaces the addresses that the neighbour had before.
+    pub(super) fn favour(&self, neighbour: NeighbourId, addresses: &[SocketAddr]) {
+        let origins = addresses.iter().map(|address| Origin::of(address.ip())).collect();
+        self.lock().favoured.insert(neighbour, origins);
     }
 
     /// Takes a seat for a connection from `address`, if there is one for it.
@@ -125,7 +129,7 @@ impl Table {
     /// Who loses a seat to a connection from `origin`, if anybody does.
     fn loser_to(&self, origin: Origin) -> Option<Origin> {
         let share = self.by_origin.get(&origin).map_or(0, BTreeMap::len);
-        let is_favoured = |origin: &Origin| self.favoured.contains(origin);
+        let is_favoured = |origin: &Origin| self.favoured.values().any(|origins| origins.contains(origin));
         let stranger = self.by_share.iter().rev().find(|(_, other)| !is_favoured(other));
         let largest = self.by_share.last();
         match (stranger, largest) {
@@ -202,6 +206,7 @@ impl Drop for Seat {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::{Limits, Lives, Node};
 
     fn address(last: u8) -> IpAddr {
         IpAddr::from([127, 0, 0, last])
@@ -209,6 +214,11 @@ mod tests {
 
     fn take(seats: &Seats, last: u8, number: usize) -> Vec<(Seat, Lost)> {
         (0..number).map(|_| seats.take(address(last)).unwrap()).collect()
+    }
+
+    fn neighbour() -> NeighbourId {
+        let lives = Lives { epoch: 1, incarnation: 1 };
+        Node::new("Alford", &["Bolden".to_owned()], Limits::default(), lives).neighbour("Bolden").unwrap()
     }
 
     fn is_lost((_, lost): &mut (Seat, Lost)) -> bool {
@@ -251,13 +261,24 @@ mod tests {
     #[test]
     fn a_favoured_address_gets_in_whatever_its_share_is_and_is_not_crowded_out() {
         let seats = Seats::new(4, WhenFull::ReplaceOldest);
-        seats.favour(address(1));
+        seats.favour(neighbour(), &[SocketAddr::new(address(1), 9)]);
         let mut neighbours = take(&seats, 1, 3);
         let mut stranger = seats.take(address(2)).unwrap();
         assert!(seats.take(address(3)).is_none(), "a stranger takes no seat from a neighbour");
         neighbours.extend(seats.take(address(1)));
         assert!(is_lost(&mut stranger));
         assert!(!neighbours.iter_mut().any(is_lost));
+    }
+
+    #[test]
+    fn a_neighbour_whose_name_has_moved_is_favoured_at_its_new_address_only() {
+        let seats = Seats::new(2, WhenFull::ReplaceOldest);
+        let at = |host| SocketAddr::new(address(host), 9);
+        seats.favour(neighbour(), &[at(1), at(2)]);
+        seats.favour(neighbour(), &[at(2), at(3)]);
+        let mut taken: Vec<_> = [1, 3].into_iter().filter_map(|host| seats.take(address(host))).collect();
+        let _moved = seats.take(address(2)).unwrap();
+        assert_eq!(taken.iter_mut().map(is_lost).collect::<Vec<_>>(), [true, false]);
     }
 
     #[test]

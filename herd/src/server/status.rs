@@ -59,6 +59,8 @@ pub(super) struct Status {
 pub(super) struct Neighbour {
     pub(super) name: String,
     pub(super) linked: bool,
+    /// Why the last dial failed; none while there is a link.
+    pub(super) dial_error: Option<String>,
     /// Sequences that it has not been told of.
     pub(super) lag: u64,
     /// How long heartbeats take, there and back; none before the second has come.
@@ -78,6 +80,7 @@ impl Status {
             .map(|(id, name)| Neighbour {
                 name: name.to_owned(),
                 linked: node.is_linked(id),
+                dial_error: shared.dial_errors.of(id).filter(|_| !node.is_linked(id)),
                 lag: node.lag(id),
                 round_trip_seconds: node.round_trip(id).map(|time| time.as_secs_f64()),
                 clock_ahead_seconds: node.clock_difference(id).map(ClockDifference::as_secs_f64),

@@ -48,6 +48,14 @@ impl Workers {
         Ok(workers)
     }
 
+    /// Waits until each thread has done something new.
+    pub(super) async fn beat(&self) {
+        for (thread, _) in &self.handles {
+            // It ends without having run only if the node ends.
+            let _ = thread.spawn(async {}).await;
+        }
+    }
+
     /// Serves a connection on the next thread, with the turns of that thread.
     pub(super) fn spawn<F: Future<Output = ()> + Send + 'static>(
         &self,
@@ -72,5 +80,29 @@ impl Workers {
             },
             handle,
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// Long enough for a thread that works to do something; one that hangs never does.
+    const A_WHILE: Duration = Duration::from_millis(50);
+
+    #[tokio::test]
+    async fn a_thread_that_hangs_has_no_pulse() {
+        let workers = Workers::start(2).unwrap();
+        workers.beat().await;
+        let (release, hang) = mpsc::channel::<()>();
+        workers.handles[1].0.spawn(async move { hang.recv() });
+        assert!(timeout(A_WHILE, workers.beat()).await.is_err());
+        drop(release);
+        workers.beat().await;
     }
 }

@@ -1,5 +1,6 @@
 //! One node as a real process.
 
+mod addresses;
 mod admin;
 mod bad_input;
 mod certificates;
@@ -16,5 +17,6 @@ mod places_limits;
 mod removal;
 mod rivals;
 mod secrets;
+mod service_manager;
 mod support;
 mod upstream;

@@ -159,6 +159,19 @@ impl Node {
         herd: &str,
         more: impl FnOnce(&mut Command) -> &mut Command,
     ) -> Node {
+        Node::run_as_written(runner, name, test, herd, |command| {
+            more(command.args(["--link-address", "127.0.0.1:0"]))
+        })
+    }
+
+    /// The same, its links where the herd file says.
+    pub(crate) fn run_as_written(
+        runner: &[&str],
+        name: &str,
+        test: &str,
+        herd: &str,
+        more: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Node {
         let file = scratch(test).join(format!("{name}.toml"));
         std::fs::write(&file, herd).unwrap();
         let program = program("herd");
@@ -170,7 +183,7 @@ impl Node {
         }
         // Where herds that are told nothing keep their certificates.
         command.env("XDG_STATE_HOME", scratch(test).join("state"));
-        command.args([name, "--stop-with-stdin", "--link-address", "127.0.0.1:0", "--config"]).arg(file);
+        command.args([name, "--stop-with-stdin", "--config"]).arg(file);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = more(&mut command).spawn().unwrap();
         let ready = first_line(process.stdout.take().unwrap()).recv_timeout(DEADLINE).unwrap_or_else(|_| {

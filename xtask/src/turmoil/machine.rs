@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use herd::config::Member;
+use herd::config::{Address, Member};
 use herd::node::{Limits, Lives, Node};
 use herd::places::{Places, Provider};
 use herd::server::{self, Server, Store};
@@ -79,6 +79,7 @@ impl Machine {
             name: self.name.clone(),
             client: at(CLIENTS),
             link: at(LINKS),
+            advertise: None,
             neighbours: self.neighbours.clone(),
         };
         let places = Places::new(Provider::Nobody, &self.limits);
@@ -86,7 +87,7 @@ impl Machine {
         let server = Server::bind(&member, None, 1, store, places, encryption, stop).await?;
         let neighbours = self.neighbours.iter();
         let neighbours =
-            neighbours.map(|name| (name.clone(), SocketAddr::new(turmoil::lookup(name.as_str()), LINKS)));
+            neighbours.map(|name| (name.clone(), Address::Name { host: name.clone(), port: LINKS }));
         server.run(neighbours.collect::<Vec<_>>()).await;
         Ok(())
     }

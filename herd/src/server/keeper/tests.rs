@@ -40,7 +40,7 @@ struct Pair {
 async fn bind(name: &str, neighbour: &str, store: Store, stop: &CancellationToken) -> Server {
     let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
     let neighbours = vec![neighbour.to_owned()];
-    let member = Member { name: name.to_owned(), client: any, link: any, neighbours };
+    let member = Member { name: name.to_owned(), client: any, link: any, advertise: None, neighbours };
     let places = Places::new(Provider::Nobody, &Limits::default());
     let encryption = Arc::new(Encryption::default());
     let admin = Admin { address: any, token: None, hosts: Vec::new() };
@@ -65,8 +65,8 @@ impl Pair {
         let store = Store::in_memory(node("Parker", "Alford", 3));
         let parker = bind("Parker", "Alford", store, &stop_parker).await;
         let (at, to) = (alford.addresses().unwrap(), parker.addresses().unwrap());
-        let running = tokio::spawn(alford.run([("Parker".to_owned(), to.link)]));
-        tokio::spawn(parker.run([("Alford".to_owned(), at.link)]));
+        let running = tokio::spawn(alford.run([("Parker".to_owned(), to.link.into())]));
+        tokio::spawn(parker.run([("Alford".to_owned(), at.link.into())]));
         let pair = Pair { gate, folder, alford: at, parker: to, stop, stop_parker, running };
         // From here on both are linked, and Alford's disk has what Parker said.
         Client::of(pair.parker.client).await.ask("IAMAT plum +1+1 1\n").await;
