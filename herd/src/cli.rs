@@ -65,10 +65,10 @@ pub(crate) enum Subcommand {
     /// With Google this is one real request, billed as any other.
     PlacesCheck {
         /// Where to look, in degrees [default: UCLA].
-        #[arg(default_value_t = 34.068_930, allow_negative_numbers = true, value_name = "LAT")]
+        #[arg(default_value_t = 34.068_930, allow_negative_numbers = true, value_name = "LAT", value_parser = latitude)]
         latitude: f64,
         /// Where to look, in degrees.
-        #[arg(default_value_t = -118.445_127, allow_negative_numbers = true, value_name = "LON")]
+        #[arg(default_value_t = -118.445_127, allow_negative_numbers = true, value_name = "LON", value_parser = longitude)]
         longitude: f64,
         /// The herd file whose [places] table counts.
         #[arg(long, env = "HERD_CONFIG", value_name = "FILE")]
@@ -156,6 +156,19 @@ struct Skew(Option<Duration>);
 
 fn parse_skew(text: &str) -> Result<Skew, String> {
     parse_duration_or_off(text).map(Skew)
+}
+
+fn latitude(text: &str) -> Result<f64, String> {
+    degrees(text, 90.0).ok_or_else(|| "a latitude is a number of degrees from -90 to 90".to_owned())
+}
+
+fn longitude(text: &str) -> Result<f64, String> {
+    degrees(text, 180.0).ok_or_else(|| "a longitude is a number of degrees from -180 to 180".to_owned())
+}
+
+/// A number between `-most` and `most`. `NaN` is not between them.
+fn degrees(text: &str, most: f64) -> Option<f64> {
+    text.parse().ok().filter(|degrees| (-most..=most).contains(degrees))
 }
 
 /// What was asked for cannot be understood: nothing has been started.
