@@ -51,11 +51,14 @@ fn a_load_on_the_herd_is_answered_and_told() {
     let node = checkout.nodes()[0]["client"].as_str().unwrap().to_owned();
     for more in [&[][..], &["Node2"], &[node.as_str()], &["--rate", "1000"]] {
         let outcome: Value = serde_json::from_str(&checkout.run(&[&closed[..], more].concat())).unwrap();
+        assert_eq!(outcome["load"]["duration_seconds"], 1.0);
         let outcome = &outcome["outcome"];
         assert!(outcome["answers"].as_u64().unwrap() > 0 && outcome["wrong"] == 0, "{outcome}");
         let latency = |name: &str| outcome["latency"][name].as_f64().unwrap();
         assert!(
-            latency("p50") > 0.0 && latency("p50") <= latency("p99") && latency("p99") <= latency("max"),
+            latency("p50_us") > 0.0
+                && latency("p50_us") <= latency("p99_us")
+                && latency("p99_us") <= latency("max_us"),
             "{outcome}"
         );
     }
