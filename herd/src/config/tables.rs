@@ -26,7 +26,7 @@ pub(super) struct HerdFile {
 
 /// A `[[node]]` table.
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct NodeTable {
     pub(super) name: Option<Spanned<String>>,
     pub(super) client: Option<Spanned<String>>,
@@ -45,7 +45,7 @@ impl NodeTable {
 
 /// The `[places]` table. Flags and environment variables of the node override it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct PlacesTable {
     /// The provider's name, as for `--places`.
     pub provider: Option<ProviderName>,
@@ -62,7 +62,7 @@ pub struct PlacesTable {
 /// The `[links]` table: certificates for links, in PEM. `{name}` in a path stands for the node's name. Flags and environment
 /// variables of the node override it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct LinksTable {
     /// The authority's, as for `--links-ca`.
     pub ca: Option<PathBuf>,
@@ -74,7 +74,7 @@ pub struct LinksTable {
 
 /// The `[clients]` table: clients are served over TLS. `{name}`, flags and environment as for [`LinksTable`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct ClientsTable {
     /// The certificate, as for `--clients-cert`.
     pub cert: Option<PathBuf>,
@@ -84,7 +84,7 @@ pub struct ClientsTable {
 
 /// The `[admin]` table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct AdminTable {
     /// The names of hosts by which the admin port may be asked, besides IP addresses and `localhost`. A request for any
     /// other host is answered 421.

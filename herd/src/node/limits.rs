@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 /// written like `"30s"` or `"2s 500ms"`, and are at most 100 years. What happens at a bound is said at each field.
 /// Those without which nothing would work cannot be 0.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Longest client line in bytes, without its line end. A longer one is answered `? ` and its first
     /// [`echo_bytes`](Self::echo_bytes) bytes; then the connection is closed gently.

@@ -21,8 +21,8 @@ enum Unreached {
     #[error("cannot resolve {0}: {1}")]
     Unresolved(Address, String),
     /// None of its addresses led to the neighbour. This is what happened at the last one.
-    #[error("{1} (at {0})")]
-    NoLink(SocketAddr, String),
+    #[error("{0}")]
+    NoLink(String),
 }
 
 /// Dials a neighbour whenever there is no link with it, until the node stops. The neighbour does the same, so
@@ -96,7 +96,10 @@ async fn dial(shared: &Arc<Shared>, neighbour: NeighbourId, target: &mut Target)
     let mut result = Ok(());
     for address in addresses {
         let linked = dial_one(shared, neighbour, address).await;
-        result = linked.map_err(|reason| Unreached::NoLink(address, reason));
+        result = linked.map_err(|reason| match &target.address {
+            Address::Ip(_) => Unreached::NoLink(reason),
+            Address::Name { .. } => Unreached::NoLink(format!("{reason} (at {address})")),
+        });
         if result.is_ok() {
             break;
         }

@@ -175,3 +175,58 @@ fn links_of_an_authority_that_is_no_longer_accepted_end_and_come_back_with_the_n
     wait_for_log(&log, "link in sync", 2);
     wait_until("the link is back", || is_linked(&node));
 }
+
+#[test]
+fn the_authority_is_rotated_in_three_steps_and_old_keys_are_worth_nothing_then() {
+    let test = "rotation-steps";
+    let folder = scratch(test);
+    let [old, new] = ["old", "new"].map(|name| Authority::init(&folder.join(name)).unwrap());
+    let names_of_nodes = ["Alford", "Parker"];
+    let old_files = names_of_nodes.map(|name| old.add(name, 90, false).unwrap());
+    let new_files = names_of_nodes.map(|name| new.add(name, 90, false).unwrap());
+    let files = [0, 1].map(|node| copied(&old_files[node], &folder, names_of_nodes[node]));
+    let logs = ["log", "parker"].map(|log| folder.join(log).display().to_string());
+    let node = alford(test, &folder, &files[0]);
+    let parker = |files: &LinkFiles, log: &str| {
+        Node::start_beside("Parker", ("Alford", &node), test, |command| {
+            command.args(names(files)).args(["--log-file", log])
+        })
+    };
+    let running = parker(&files[1], &logs[1]);
+    wait_for_log(&logs[0], "link in sync", 1);
+    let reload = |step: usize| {
+        for (node, log) in [&node, &running].into_iter().zip(&logs) {
+            hang_up(node);
+            wait_for_log(log, "certificates read again", step);
+        }
+    };
+
+    // Both authorities in one file, then the new certificates: the link stays.
+    let both = [&old_files[0].ca, &new_files[0].ca].map(|file| fs::read(file).unwrap()).concat();
+    files.iter().for_each(|files| fs::write(&files.ca, &both).unwrap());
+    reload(1);
+    for (files, new) in files.iter().zip(&new_files) {
+        fs::copy(&new.cert, &files.cert).unwrap();
+        fs::copy(&new.key, &files.key).unwrap();
+    }
+    reload(2);
+    assert!(is_linked(&node) && !fs::read_to_string(&logs[0]).unwrap().contains("link down"));
+    // The new authority alone: the link, which began with an old certificate, begins again.
+    for (files, new) in files.iter().zip(&new_files) {
+        fs::copy(&new.ca, &files.ca).unwrap();
+    }
+    reload(3);
+    wait_for_log(&logs[0], "link in sync", 2);
+    wait_until("the link is back", || is_linked(&node));
+
+    drop(running);
+    wait_until("the link is gone", || !is_linked(&node));
+    let reason = "its certificate is not of this herd's authority";
+    let before = fs::read_to_string(&logs[0]).unwrap().matches(reason).count();
+    let ca = folder.join("both.pem");
+    fs::write(&ca, &both).unwrap();
+    let [_, stolen] = old_files;
+    let _thief = parker(&LinkFiles { ca, ..stolen }, &folder.join("thief").display().to_string());
+    wait_for_log(&logs[0], reason, before + 1);
+    assert!(!is_linked(&node));
+}

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use fixtures::checkout::scratch;
+use herd::message::VERSION;
 use herd::tls::{Authority, LinkFiles, read_certificates};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -227,4 +228,23 @@ fn clients_are_served_over_tls_when_the_node_has_a_certificate_for_them() {
     let mut told = Vec::new();
     let _ = plain.read_to_end(&mut told);
     assert!(!told.starts_with(b"AT"), "{told:?}");
+}
+
+#[test]
+fn a_neighbour_of_another_version_gets_no_link_and_both_sides_are_told_why() {
+    let test = "other-version";
+    let log = scratch(test).join("log").display().to_string();
+    let node = Node::start_awaiting_with("Alford", "Parker", test, &["--insecure-links", "--log-file", &log]);
+    let other = VERSION + 1;
+    let mut link = dial(&node);
+    writeln!(link, "HELLO {other} Parker 0000000000000001 0000000000000001").unwrap();
+    let mut told = String::new();
+    link.read_to_string(&mut told).unwrap();
+    let reason = format!("speaks version {other} of the link language, this node speaks {VERSION}");
+    assert!(told.ends_with(&format!("BYE {reason}\n")), "{told}");
+    wait_for_log(&log, &reason, 1);
+    let log = fs::read_to_string(&log).unwrap();
+    let line = log.lines().find(|line| line.contains(&reason)).unwrap();
+    assert!(line.contains("WARN") && line.contains("no link"), "{line}");
+    assert!(node.ask(IAMAT.as_bytes()).starts_with("AT Alford "));
 }
