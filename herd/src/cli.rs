@@ -65,10 +65,10 @@ pub(crate) enum Subcommand {
     /// With Google this is one real request, billed as any other.
     PlacesCheck {
         /// Where to look, in degrees [default: UCLA].
-        #[arg(default_value_t = 34.068_930, allow_negative_numbers = true, value_name = "LAT")]
+        #[arg(default_value_t = 34.068_930, allow_negative_numbers = true, value_name = "LAT", value_parser = latitude)]
         latitude: f64,
         /// Where to look, in degrees.
-        #[arg(default_value_t = -118.445_127, allow_negative_numbers = true, value_name = "LON")]
+        #[arg(default_value_t = -118.445_127, allow_negative_numbers = true, value_name = "LON", value_parser = longitude)]
         longitude: f64,
         /// The herd file whose [places] table counts.
         #[arg(long, env = "HERD_CONFIG", value_name = "FILE")]
@@ -96,8 +96,8 @@ pub(crate) struct NodeArgs {
     #[arg(long, env = "HERD_LINK_ADDRESS", value_name = "IP:PORT")]
     link_address: Option<SocketAddr>,
 
-    /// Where to listen for whoever looks after the node: HTTP with /healthz, /readyz, /status and /metrics; loopback
-    /// only.
+    /// Where to listen for operators, instead of where the herd file says: HTTP with /healthz, /readyz, /status and
+    /// /metrics, on loopback only.
     #[arg(long, env = "HERD_ADMIN_ADDRESS", value_name = "IP:PORT")]
     admin_address: Option<SocketAddr>,
 
@@ -158,6 +158,19 @@ fn parse_skew(text: &str) -> Result<Skew, String> {
     parse_duration_or_off(text).map(Skew)
 }
 
+fn latitude(text: &str) -> Result<f64, String> {
+    degrees(text, 90.0).ok_or_else(|| "a latitude is a number of degrees from -90 to 90".to_owned())
+}
+
+fn longitude(text: &str) -> Result<f64, String> {
+    degrees(text, 180.0).ok_or_else(|| "a longitude is a number of degrees from -180 to 180".to_owned())
+}
+
+/// A number between `-most` and `most`. `NaN` is not between them.
+fn degrees(text: &str, most: f64) -> Option<f64> {
+    text.parse().ok().filter(|degrees| (-most..=most).contains(degrees))
+}
+
 /// What was asked for cannot be understood: nothing has been started.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -206,7 +219,7 @@ impl Cli {
             storage: args.storage(given)?,
             provider: args.places.provider(&herd, given)?,
             encryption: args.tls.encryption(&herd, &member, given)?,
-            admin: args.admin(given, &herd)?,
+            admin: args.admin(given, &herd, &member)?,
             member,
             herd,
             log_file: args.log_file.clone(),
@@ -219,14 +232,14 @@ impl Cli {
 impl NodeArgs {
     /// # Errors
     /// [`Usage`] where there is a token and no port, or the token's file cannot be used.
-    fn admin(&self, given: &Given, herd: &Herd) -> anyhow::Result<Option<Admin>> {
+    fn admin(&self, given: &Given, herd: &Herd, member: &Member) -> anyhow::Result<Option<Admin>> {
         let token = self.admin_token_file.as_deref().map(AdminToken::read).transpose().map_err(Usage);
         let token = given.blame(&["admin_token_file"], token)?;
-        match (self.admin_address, token) {
+        match (self.admin_address.or(member.admin), token) {
             (Some(address), token) => Ok(Some(Admin { address, token, hosts: herd.admin.hosts.clone() })),
             (None, Some(_)) => {
                 let [file, address] = ["admin_token_file", "admin_address"].map(|id| given.name(id));
-                Err(Usage(format!("{file} is about the admin port: add {address} IP:PORT")).into())
+                Err(Usage(format!("{file} is about the admin port: add {address} IP:PORT, or `admin` to the node's table in the herd file")).into())
             }
             (None, None) => Ok(None),
         }

@@ -81,6 +81,10 @@ impl ServiceManager {
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("it has not read anything for {PATIENCE:?}"),
         };
-        tracing::warn!(reason, "cannot tell the service manager (NOTIFY_SOCKET) that the node is {what}");
+        tracing::warn!(
+            reason,
+            state = what,
+            "cannot tell the service manager (NOTIFY_SOCKET) the state of the node"
+        );
     }
 }

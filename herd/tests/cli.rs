@@ -430,3 +430,26 @@ fn certificates_that_cannot_be_used_are_told_before_the_node_starts() {
     let both = ["Alford", "--links-ca", "ca.pem", "--insecure-links"];
     assert!(stderr_of_failure(herd().args(both), 2).contains("cannot be used with"));
 }
+
+#[test]
+fn places_are_looked_for_on_earth_only() {
+    for (coordinates, expected) in [
+        (["91", "0"], "invalid value '91' for '[LAT]': a latitude is a number of degrees from -90 to 90"),
+        (["-90.001", "0"], "invalid value '-90.001' for '[LAT]': a latitude is"),
+        (["NaN", "0"], "invalid value 'NaN' for '[LAT]': a latitude is"),
+        (["inf", "0"], "invalid value 'inf' for '[LAT]': a latitude is"),
+        (["north", "0"], "invalid value 'north' for '[LAT]': a latitude is"),
+        (
+            ["0", "181"],
+            "invalid value '181' for '[LON]': a longitude is a number of degrees from -180 to 180",
+        ),
+        (["0", "-180.5"], "invalid value '-180.5' for '[LON]': a longitude is"),
+        (["0", "nan"], "invalid value 'nan' for '[LON]': a longitude is"),
+    ] {
+        let stderr = stderr_of_failure(herd().arg("places-check").args(coordinates), 2);
+        assert!(stderr.contains(expected), "{stderr}");
+    }
+    for coordinates in [["90", "180"], ["-90", "-180"], ["48.2", "16.4"]] {
+        herd().arg("places-check").args(coordinates).assert().success();
+    }
+}

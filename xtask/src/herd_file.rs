@@ -64,7 +64,8 @@ impl HerdFile {
         Ok(HerdFile { herd: Herd::parse(text, file)?, table: text.parse()? })
     }
 
-    /// The same herd with clients at ports from `first_port` on loopback, and links behind them.
+    /// The same herd with clients at ports from `first_port` on loopback, and links behind them. Its nodes have no admin
+    /// ports of their own then: those of the file may be taken.
     ///
     /// # Errors
     /// The ports go beyond 65535.
@@ -78,8 +79,32 @@ impl HerdFile {
         for (node, port) in nodes.iter_mut().zip(first_port..) {
             node["client"] = Value::from(format!("127.0.0.1:{port}"));
             set_link(node, format!("127.0.0.1:{}", port + count));
+            remove(node, "admin");
         }
         HerdFile::parse(&table.to_string(), "the herd at other ports")
+    }
+
+    /// The same herd, in which nodes without an admin port have one on loopback, behind the highest port of all nodes.
+    ///
+    /// # Errors
+    /// The ports go beyond 65535.
+    pub fn with_admin_ports(&self) -> Result<HerdFile> {
+        let mut table = self.table.clone();
+        let nodes = table.get_mut("node").and_then(Value::as_array_mut).context("a herd has nodes")?;
+        let addresses =
+            self.herd.members.iter().flat_map(|node| [Some(node.client), Some(node.link), node.admin]);
+        let highest = addresses.flatten().map(|address| address.port()).max().unwrap_or_default();
+        let mut ports = highest..=u16::MAX;
+        ports.next();
+        for node in
+            nodes.iter_mut().filter_map(Value::as_table_mut).filter(|node| !node.contains_key("admin"))
+        {
+            let port = ports.next().with_context(|| {
+                format!("no port is left for admin ports above {highest}: choose lower ones, or name `admin` in the herd file")
+            })?;
+            node.insert("admin".to_owned(), Value::from(format!("127.0.0.1:{port}")));
+        }
+        HerdFile::parse(&table.to_string(), "the herd with admin ports")
     }
 
     /// The same herd with other link addresses of the nodes named.
@@ -132,6 +157,7 @@ impl HerdFile {
             let name = observer_of(&node.name);
             node.neighbours.push(name.clone());
             observer.neighbours = vec![std::mem::replace(&mut observer.name, name)];
+            observer.admin = None;
             for address in [&mut observer.client, &mut observer.link] {
                 address.set_port(address.port().checked_add(1000).context("ports end at 65535")?);
             }
@@ -159,8 +185,12 @@ impl HerdFile {
 /// Has a node listen for neighbours, and be dialled by them, at an address.
 fn set_link(node: &mut Value, address: String) {
     node["link"] = Value::from(address);
+    remove(node, "advertise");
+}
+
+fn remove(node: &mut Value, key: &str) {
     if let Some(node) = node.as_table_mut() {
-        node.remove("advertise");
+        node.remove(key);
     }
 }
 
@@ -187,6 +217,7 @@ fn names() -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graphs::Graph;
 
     #[test]
     fn ports_and_limits_change_and_nothing_else_does() {
@@ -203,6 +234,29 @@ mod tests {
     fn an_unknown_herd_is_answered_by_those_there_are() {
         let error = HerdFile::find("1999-winter").unwrap_err().to_string();
         assert!(error.contains("1999-winter") && error.contains("2014-winter, 2015-winter"), "{error}");
+    }
+
+    #[test]
+    fn admin_ports_follow_the_others_where_the_file_names_none() {
+        let admin = |file: &HerdFile| {
+            let ports = file.herd().members.iter().map(|node| node.admin.map(|address| address.port()));
+            ports.collect::<Vec<_>>()
+        };
+        let file = HerdFile::find("2015-winter").unwrap();
+        assert_eq!(admin(&file), [None; 5]);
+        let built_in = file.with_admin_ports().unwrap();
+        assert_eq!(admin(&built_in), [12_585, 12_586, 12_587, 12_588, 12_589].map(Some));
+        assert_eq!(admin(&built_in.at_ports(21_000).unwrap()), [None; 5]);
+        let moved = built_in.at_ports(21_000).unwrap().with_admin_ports().unwrap();
+        assert_eq!(admin(&moved), [21_010, 21_011, 21_012, 21_013, 21_014].map(Some));
+        let named = moved.text().replacen(":21010", ":30000", 1);
+        let named = HerdFile::parse(&named, "named").unwrap().with_admin_ports().unwrap();
+        assert_eq!(admin(&named), [30_000, 21_011, 21_012, 21_013, 21_014].map(Some));
+        let generated = Graph::Ring.herd_file(3, 1000);
+        let generated = HerdFile::parse(&generated, "generated").unwrap().with_admin_ports().unwrap();
+        assert_eq!(admin(&generated), [1006, 1007, 1008].map(Some));
+        assert!(file.at_ports(65_522).unwrap().with_admin_ports().is_err());
+        assert!(file.at_ports(65_521).unwrap().with_admin_ports().is_ok());
     }
 
     #[test]

@@ -69,8 +69,11 @@ impl Launch for HerdProgram {
         };
         command.arg(&node.name).arg("--config").arg(herd);
         command.arg("--log-file").arg(&files.log).arg("--stop-with-stdin");
-        let admin = self.admin.get(&node.name).copied().unwrap_or_default();
-        command.arg("--admin-address").arg(format!("127.0.0.1:{admin}")).args(&self.args);
+        if node.admin.is_none() {
+            let admin = self.admin.get(&node.name).copied().unwrap_or_default();
+            command.arg("--admin-address").arg(format!("127.0.0.1:{admin}"));
+        }
+        command.args(&self.args);
         // One folder, address or certificate in the environment would be one for all nodes.
         for variable in OF_ONE_NODE {
             command.env_remove(variable);
@@ -109,6 +112,9 @@ impl Launch for HerdProgram {
             bail!("{name} is ready at other addresses than {expected:?}: {line}");
         }
         let admin = ready["admin"].as_str().and_then(|address| address.parse().ok());
+        if let Some(expected) = node.admin.filter(|expected| admin != Some(*expected)) {
+            bail!("{name} is ready with another admin port than {expected}: {line}");
+        }
         Ok(Some(Ready { admin }))
     }
 }

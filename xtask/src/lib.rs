@@ -14,6 +14,7 @@ pub mod flood;
 pub mod foreign;
 pub mod generator;
 pub mod graphs;
+mod health;
 pub mod herd_file;
 mod herd_program;
 pub mod limits;

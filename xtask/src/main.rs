@@ -24,15 +24,11 @@ struct Cli {
 enum Command {
     /// Starts all nodes of a herd; Ctrl-C stops them.
     HerdUp(herd_up::HerdUp),
-    /// Tells how the nodes of the running herd are.
-    HerdStatus {
-        /// As JSON.
-        #[arg(long)]
-        json: bool,
-    },
+    /// Shows the state of each node of the running herd; fails unless all are ready.
+    HerdStatus(control::StatusOptions),
     /// Stops the running herd.
     HerdDown,
-    /// Restarts nodes on the same ports, the dead ones too.
+    /// Restarts nodes on the same ports, the dead ones too, and waits until they are ready.
     HerdRestart {
         /// Which nodes [default: all].
         #[arg(value_name = "NODE")]
@@ -109,7 +105,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         _ if fixtures::checkout::find().is_none() => Err(anyhow!(NO_CHECKOUT)),
         Command::HerdUp(options) => options.run(),
-        Command::HerdStatus { json } => control::status(json),
+        Command::HerdStatus(options) => control::status(options),
         Command::HerdDown => control::down(),
         Command::HerdRestart { nodes } => control::restart(&nodes),
         Command::HerdKill { nodes } => control::kill(&nodes),

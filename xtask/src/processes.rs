@@ -226,7 +226,15 @@ impl Processes {
         Ok(node.process.as_ref().map(Child::id))
     }
 
-    /// Starts the nodes named, all at once, and waits until each is ready. Nodes that run are left alone.
+    /// Takes note of nodes that have ended.
+    ///
+    /// # Errors
+    /// The system does not tell about processes.
+    pub(crate) fn reap(&mut self) -> Result<()> {
+        self.names().iter().try_for_each(|name| self.pid(name).map(drop))
+    }
+
+    /// Starts the nodes named, all at once, and waits until each listens. Nodes that run are left alone.
     ///
     /// # Errors
     /// There is no such node, and none has been started; or one does not start: the message says why, in its own

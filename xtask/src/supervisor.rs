@@ -19,11 +19,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream as AsyncTcpStream};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-use crate::admin;
+use crate::health;
 use crate::processes::Processes;
 use crate::workspace::run_dir;
 
@@ -40,15 +40,20 @@ const REFUSED: Duration = Duration::from_millis(100);
 /// A command that looks whether a herd is running shares its lock for a moment; one that starts waits so long.
 const GLANCE: Duration = Duration::from_millis(200);
 
+/// How long nodes that have been started may take until they are ready, and how often they are asked meanwhile. Nodes
+/// that take longer run on, and the status says why they are not ready.
+const READY: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(20);
+
 /// What to do with the herd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// Tell how the nodes are.
+    /// Ask each node for its state.
     Status,
     /// Stop everything.
     Down,
-    /// Stop the nodes named and start them again.
+    /// Stop the nodes named, start them again, and wait until they are ready.
     Restart,
     /// Kill the nodes named.
     Kill,
@@ -125,7 +130,7 @@ fn lock_file(folder: &Path) -> Result<File> {
 }
 
 /// Keeps `processes`, until a signal or a command stops them. Nodes that die stay dead until they are restarted.
-/// `ready` is called once other commands can reach the herd.
+/// `ready` is called with the herd's status once other commands can reach the herd and its nodes are ready.
 ///
 /// # Errors
 /// Signals or connections cannot be set up; the nodes are killed then.
@@ -134,27 +139,38 @@ pub async fn supervise(
     mut processes: Processes,
     ready: impl FnOnce(&Value) -> Result<()>,
 ) -> Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut child = signal(SignalKind::child())?;
+    let mut stop = StopSignals::listen()?;
     let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen for commands")?;
     let token = format!("{:016x}{:016x}", getrandom::u64()?, getrandom::u64()?);
     let contact = Contact { control: listener.local_addr()?, token };
     write_contact(&claim.folder, &contact)?;
-    let (sender, mut requests) = mpsc::channel(1);
+    let (sender, requests) = mpsc::channel(1);
     tokio::spawn(listen(listener, contact.token.into(), sender));
-    ready(&status(&mut processes)?)?;
+    tokio::select! {
+        () = stop.wait() => {}
+        served = serve(&claim, &mut processes, ready, requests) => return served,
+    }
+    let _ = fs::remove_file(contact_file(&claim.folder));
+    processes.stop_all()
+}
+
+/// Does what other commands ask for, until one stops the herd.
+async fn serve(
+    claim: &Claim,
+    processes: &mut Processes,
+    ready: impl FnOnce(&Value) -> Result<()>,
+    mut requests: mpsc::Receiver<(Request, AsyncTcpStream)>,
+) -> Result<()> {
+    let mut child = signal(SignalKind::child())?;
+    wait_until_ready(processes, &processes.names()).await?;
+    ready(&status(processes).await?)?;
     loop {
         tokio::select! {
-            _ = interrupt.recv() => break,
-            _ = terminate.recv() => break,
-            _ = hangup.recv() => break,
-            // Asking for the status reaps what has died.
-            _ = child.recv() => drop(status(&mut processes)?),
+            _ = child.recv() => processes.reap()?,
             Some((request, mut stream)) = requests.recv() => {
                 let down = request.action == Action::Down;
-                let reply = act(&mut processes, request).unwrap_or_else(|error| json!({ "error": format!("{error:#}") }));
+                let done = act(processes, request).await;
+                let reply = done.unwrap_or_else(|error| json!({ "error": format!("{error:#}") }));
                 if down {
                     // The herd is down when nobody holds the claim any more: see `request`.
                     let _ = fs::remove_file(contact_file(&claim.folder));
@@ -167,8 +183,32 @@ pub async fn supervise(
             }
         }
     }
-    let _ = fs::remove_file(contact_file(&claim.folder));
-    processes.stop_all()
+}
+
+/// The signals that stop a herd.
+struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl StopSignals {
+    fn listen() -> Result<StopSignals> {
+        Ok(StopSignals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for one of them.
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
+        }
+    }
 }
 
 /// Hands on what is asked, each with the connection that waits for its answer. Every connection is read in a task
@@ -197,7 +237,7 @@ async fn read_request(stream: &mut AsyncTcpStream, token: &str) -> Option<Reques
     serde_json::from_str::<Request>(&line).ok().filter(|request| request.token == token)
 }
 
-fn act(processes: &mut Processes, request: Request) -> Result<Value> {
+async fn act(processes: &mut Processes, request: Request) -> Result<Value> {
     let nodes = request.nodes;
     match request.action {
         Action::Status => {}
@@ -207,29 +247,40 @@ fn act(processes: &mut Processes, request: Request) -> Result<Value> {
             let nodes = if nodes.is_empty() { processes.names() } else { nodes };
             processes.stop(&nodes)?;
             processes.start(&nodes)?;
+            wait_until_ready(processes, &nodes).await?;
         }
     }
-    status(processes)
+    status(processes).await
+}
+
+/// Waits until the nodes named are ready, except those that have ended.
+async fn wait_until_ready(processes: &mut Processes, names: &[String]) -> Result<()> {
+    let deadline = Instant::now() + READY;
+    loop {
+        let nodes = health::of_all(processes).await?;
+        let mut named = nodes.iter().filter(|(name, _)| names.contains(name));
+        if !named.any(|(_, health)| health.may_get_ready()) || Instant::now() > deadline {
+            return Ok(());
+        }
+        sleep(LOOK).await;
+    }
 }
 
 /// The herd's name, and of each node its name, addresses, process, log, state and neighbours, and what it says of itself.
-fn status(processes: &mut Processes) -> Result<Value> {
+async fn status(processes: &mut Processes) -> Result<Value> {
     let mut nodes = Vec::new();
-    for name in processes.names() {
-        let pid = processes.pid(&name)?;
-        let log = processes.log(&name);
-        let admin = processes.admin(&name)?;
-        // One that does not answer is shown as it looks from outside.
-        let says = admin.and_then(|address| admin::status(address).ok()).unwrap_or_default();
-        let member = processes.member(&name)?;
+    for (name, health) in health::of_all(processes).await? {
+        let (pid, log, admin) = (processes.pid(&name)?, processes.log(&name), processes.admin(&name)?);
+        let (member, says) = (processes.member(&name)?, health.status());
         nodes.push(json!({
             "name": name,
             "client": member.client,
             "link": member.link,
-            "admin": admin,
+            "admin": admin.or(member.admin),
             "pid": pid,
             "log": log,
-            "state": if pid.is_some() { "up" } else { "down" },
+            "state": health.word(),
+            "reasons": health.reasons(),
             "neighbours": member.neighbours,
             "durability": says["durability"],
             "status": says,

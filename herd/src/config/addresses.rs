@@ -27,6 +27,16 @@ pub(super) fn cannot_dial(address: &Address) -> Option<String> {
     })
 }
 
+/// Why an address cannot be that of an admin port, if so.
+pub(super) fn cannot_administer(address: SocketAddr) -> Option<String> {
+    if !ip_of(address).is_loopback() {
+        return Some(format!("the admin port listens on loopback only, such as 127.0.0.1: {address} is not"));
+    }
+    (address.port() == 0).then(|| {
+        "port 0 is any free port, and would change at each start: name a port for `admin`".to_owned()
+    })
+}
+
 /// Which kind of address that many machines have it is, if so.
 fn of_many(address: SocketAddr) -> Option<&'static str> {
     match ip_of(address) {
@@ -49,7 +59,9 @@ pub(super) fn collide(one: Listening<'_>, other: Listening<'_>) -> bool {
     let (ip, other_ip) = (ip_of(one.address), ip_of(other.address));
     let same_port = one.address.port() != 0 && one.address.port() == other.address.port();
     let is_wide = ip.is_unspecified() || other_ip.is_unspecified();
-    let collide = if is_wide { !are_apart(one.node, other.node) } else { ip == other_ip };
+    // Each machine has these addresses.
+    let is_everywhere = is_wide || (ip == other_ip && ip.is_loopback());
+    let collide = if is_everywhere { !are_apart(one.node, other.node) } else { ip == other_ip };
     same_port && collide && !are_translated(one.node, other.node)
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use toml::Spanned;
 
-use super::addresses::{Listening, cannot_dial, cannot_listen, collide};
+use super::addresses::{Listening, cannot_administer, cannot_dial, cannot_listen, collide};
 use super::problems::Problems;
 use super::tables::NodeTable;
 use super::{Address, Member};
@@ -31,6 +31,7 @@ impl Problems<'_> {
             client: self.address(node.client.as_ref(), |_| None),
             link,
             advertise,
+            admin: node.admin.as_ref().map(|text| self.address(Some(text), cannot_administer)),
             neighbours: node.neighbours.iter().map(|name| name.get_ref().clone()).collect(),
         }
     }
@@ -79,8 +80,13 @@ impl Problems<'_> {
     pub(super) fn check_addresses(&mut self, nodes: &[NodeTable], members: &[Member]) {
         let mut taken: BTreeMap<u16, Vec<(Listening<'_>, usize)>> = BTreeMap::new();
         for (table, node) in nodes.iter().zip(members) {
-            for (text, address) in [(&table.client, node.client), (&table.link, node.link)] {
-                let Some(text) = text else { continue };
+            let addresses = [
+                (&table.client, Some(node.client)),
+                (&table.link, Some(node.link)),
+                (&table.admin, node.admin),
+            ];
+            for (text, address) in addresses {
+                let (Some(text), Some(address)) = (text, address) else { continue };
                 let line = self.line_of(text.span().start);
                 let others = taken.entry(address.port()).or_default();
                 let this = Listening { address, node };

@@ -18,7 +18,8 @@
 //!
 //! A node listens at `client` and `link`, which are IP addresses. Where neighbours cannot dial `link`,
 //! since it is `0.0.0.0` or behind address translation, `advertise = "alford.example:12580"` says what
-//! they dial instead: an IP address or a DNS name, which they look up each time they dial.
+//! they dial instead: an IP address or a DNS name, which they look up each time they dial. A node with
+//! `admin = "127.0.0.1:12680"` has its admin port there.
 //!
 //! Optional tables: `[limits]`, see [`Limits`]; `[places]`, see [`PlacesTable`]; `[links]` and `[clients]`, see
 //! [`LinksTable`] and [`ClientsTable`]; `[admin]`, see [`AdminTable`]. Files that they name are relative to the herd file.
@@ -80,6 +81,8 @@ pub struct Member {
     pub link: SocketAddr,
     /// The address that neighbours dial, if it is another one.
     pub advertise: Option<Address>,
+    /// The address of the admin port, on loopback. Without one there is no such port unless a flag opens it.
+    pub admin: Option<SocketAddr>,
     /// The nodes it keeps a link with.
     pub neighbours: Vec<String>,
 }
@@ -221,10 +224,13 @@ impl fmt::Display for Herd {
     /// The herd's nodes as a herd file; bounds and places are left at their defaults.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "name = {:?}", self.name)?;
-        for Member { name, client, link, advertise, neighbours } in &self.members {
+        for Member { name, client, link, advertise, admin, neighbours } in &self.members {
             writeln!(f, "\n[[node]]\nname = {name:?}\nclient = \"{client}\"\nlink = \"{link}\"")?;
             if let Some(advertise) = advertise {
                 writeln!(f, "advertise = \"{advertise}\"")?;
+            }
+            if let Some(admin) = admin {
+                writeln!(f, "admin = \"{admin}\"")?;
             }
             writeln!(f, "neighbours = {neighbours:?}")?;
         }

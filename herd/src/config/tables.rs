@@ -32,6 +32,7 @@ pub(super) struct NodeTable {
     pub(super) client: Option<Spanned<String>>,
     pub(super) link: Option<Spanned<String>>,
     pub(super) advertise: Option<Spanned<String>>,
+    pub(super) admin: Option<Spanned<String>>,
     pub(super) neighbours: Vec<Spanned<String>>,
 }
 

@@ -265,3 +265,52 @@ fn containers_may_all_listen_on_the_same_port() {
     let ConfigError(problems) = Herd::parse(&own, "h").unwrap_err();
     assert_eq!(problems.iter().map(|problem| problem.line).collect::<Vec<_>>(), [6, 12], "{problems:?}");
 }
+
+/// The pair, with an admin port for each node.
+fn administered(alford: &str, bolden: &str) -> String {
+    let with = |text: String, link: &str, admin: &str| {
+        text.replacen(link, &format!("{link}\nadmin = \"{admin}\""), 1)
+    };
+    let text = with(PAIR.to_owned(), r#"link = "127.0.0.1:2""#, alford);
+    with(text, r#"link = "127.0.0.1:4""#, bolden)
+}
+
+#[test]
+fn a_node_may_have_an_admin_port() {
+    let herd = Herd::parse(&administered("127.0.0.1:5", "[::1]:5"), "h").unwrap();
+    let ports = herd.members.iter().map(|member| member.admin.unwrap().to_string());
+    assert_eq!(ports.collect::<Vec<_>>(), ["127.0.0.1:5", "[::1]:5"]);
+    assert_eq!(Herd::parse(&herd.to_string(), "h").unwrap(), herd);
+    assert_eq!(Herd::parse(PAIR, "h").unwrap().members[0].admin, None);
+}
+
+#[test]
+fn an_admin_port_is_checked_like_the_others() {
+    for (admin, expected) in [
+        ("127.0.0.1:5", "13: the address 127.0.0.1:5 is taken by line 7"),
+        ("127.0.0.1:1", "13: the address 127.0.0.1:1 is taken by line 5"),
+        ("127.0.0.1:4", "13: the address 127.0.0.1:4 is taken by line 12"),
+        (
+            "127.0.0.1:0",
+            "13: port 0 is any free port, and would change at each start: name a port for `admin`",
+        ),
+        ("0.0.0.0:6", "13: the admin port listens on loopback only, such as 127.0.0.1: 0.0.0.0:6 is not"),
+        ("10.0.0.1:6", "13: the admin port listens on loopback only, such as 127.0.0.1: 10.0.0.1:6 is not"),
+        ("12690", "13: `12690` is not an address: "),
+        ("localhost:6", "13: a node listens on an IP address, "),
+    ] {
+        let ConfigError(problems) = Herd::parse(&administered("127.0.0.1:5", admin), "h").unwrap_err();
+        let [problem] = &problems[..] else { panic!("{problems:?}") };
+        let found = format!("{}: {}", problem.line, problem.message);
+        assert!(found.starts_with(expected), "{found}");
+    }
+}
+
+#[test]
+fn nodes_on_different_machines_may_use_the_same_loopback_address() {
+    let apart = administered("127.0.0.1:5", "127.0.0.1:5").replace("127.0.0.1:2", "10.0.0.1:2");
+    Herd::parse(&apart.replace("127.0.0.1:4", "10.0.0.2:4"), "h").unwrap();
+    let same_machine = apart.replace("127.0.0.1:4", "10.0.0.1:4");
+    let ConfigError(problems) = Herd::parse(&same_machine, "h").unwrap_err();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+}

@@ -1,7 +1,8 @@
 //! What a node tells whoever looks after it.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::support::{DEADLINE, IAMAT, Node, herd, log_of, wait_for_log, wait_until};
@@ -128,6 +129,23 @@ fn a_connection_that_sends_no_request_is_closed() {
         stream.read_to_string(&mut answer).unwrap();
         assert!(!answer.contains("200"), "{answer}");
     }
+}
+
+#[test]
+fn the_admin_port_of_the_herd_file_is_used_unless_a_flag_or_a_variable_names_another() {
+    // Nobody else uses this address of the loopback network, so a port of it that was free just now still is.
+    let address = TcpListener::bind("127.0.0.77:0").unwrap().local_addr().unwrap();
+    let herd = format!(
+        "name = \"one\"\n[[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:1\"\nlink = \"127.0.0.1:2\"\nadmin = \"{address}\"\n"
+    );
+    let admin_of = |more: fn(&mut Command) -> &mut Command| {
+        let node = Node::run("Alford", "admin-address", &herd, more);
+        assert!(get(&node, "/healthz").0.ends_with(" 200 OK"));
+        node.admin.unwrap()
+    };
+    assert_eq!(admin_of(|command| command), address);
+    assert_ne!(admin_of(|command| command.args(["--admin-address", "127.0.0.1:0"])), address);
+    assert_ne!(admin_of(|command| command.env("HERD_ADMIN_ADDRESS", "127.0.0.1:0")), address);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use herd::node::Limits;
 
 use crate::graphs::Graph;
 use crate::oracle::{Durability, check};
-use crate::output::{print, table};
+use crate::output::{fitted_table, print, width};
 use crate::sim::plan::{Op, Plan, WIDE};
 use crate::sim::watch;
 
@@ -42,7 +42,7 @@ pub fn run() -> Result<()> {
         "{NODES} nodes, links of {} ms, an update every {} ms at any node; until the last node has it\n\n{}\n{}",
         LATENCY.as_millis(),
         EVERY.as_millis(),
-        table(&rows),
+        fitted_table(&rows, &[4, 3], width()),
         targets.concat()
     ))
 }

@@ -24,7 +24,7 @@ pub fn run() -> Result<()> {
 /// A bug was not found.
 #[cfg(feature = "planted-bugs")]
 pub fn run() -> Result<()> {
-    use crate::output::{print, table};
+    use crate::output::{fitted_table, print, width};
     use anyhow::ensure;
     use clap::ValueEnum;
     use herd::bug::{Bug, plant};
@@ -42,7 +42,7 @@ pub fn run() -> Result<()> {
         let name = bug.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
         rows.push([name, by, seed, evidence]);
     }
-    print(&table(&rows))?;
+    print(&fitted_table(&rows, &[3], width()))?;
     ensure!(missed == 0, "{missed} bugs were not found within {SEEDS} seeds");
     Ok(())
 }

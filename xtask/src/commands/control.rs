@@ -1,29 +1,38 @@
 //! `herd-status`, `herd-down`, `herd-restart`, `herd-kill`: talking to the running herd.
 
 use anyhow::{Result, bail};
+use clap::Args;
 use serde_json::Value;
 
-use crate::output::{print, table};
+use super::screen::{Layout, describe};
+use crate::output::{print, width};
 use crate::supervisor::{Action, request};
 
-/// Prints how the nodes are, for people or as JSON.
+/// How to show the state of the nodes.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct StatusOptions {
+    /// Show every column, with process ids and paths, however wide the terminal is.
+    #[arg(long)]
+    wide: bool,
+
+    /// Print everything as JSON.
+    #[arg(long, conflicts_with = "wide")]
+    json: bool,
+}
+
+/// Prints the state of each node, for people or as JSON.
 ///
 /// # Errors
-/// No herd is running, or a node is down: the status is printed all the same.
-pub fn status(json: bool) -> Result<()> {
+/// No herd is running, or a node is not ready, does not answer or is down: the status is printed all the same.
+pub fn status(options: StatusOptions) -> Result<()> {
     let status = request(Action::Status, &[])?;
-    if json {
+    if options.json {
         print(&format!("{status}\n"))?;
     } else {
-        print(&describe(&status))?;
+        let layout = if options.wide { Layout::Wide } else { Layout::Fitted(width()) };
+        print(&describe(&status, layout))?;
     }
-    let nodes = status["nodes"].as_array().into_iter().flatten();
-    let down: Vec<&str> =
-        nodes.filter(|node| node["state"] == "down").filter_map(|node| node["name"].as_str()).collect();
-    if !down.is_empty() {
-        bail!("down: {}; start again with `cargo xtask herd-restart {}`", down.join(", "), down.join(" "));
-    }
-    Ok(())
+    check(&status, &[])
 }
 
 /// Stops the herd, and returns when all of it is gone.
@@ -39,9 +48,11 @@ pub fn down() -> Result<()> {
 /// when they are ready.
 ///
 /// # Errors
-/// No herd is running, a name is none of its nodes', or a node does not start.
+/// No herd is running, a name is none of its nodes', or a node does not start, or does not get ready.
 pub fn restart(nodes: &[String]) -> Result<()> {
-    print(&describe(&request(Action::Restart, nodes)?))
+    let status = request(Action::Restart, nodes)?;
+    show(&status)?;
+    check(&status, nodes)
 }
 
 /// Kills the nodes named, as a crash would.
@@ -49,22 +60,67 @@ pub fn restart(nodes: &[String]) -> Result<()> {
 /// # Errors
 /// No herd is running, or a name is none of its nodes'.
 pub fn kill(nodes: &[String]) -> Result<()> {
-    print(&describe(&request(Action::Kill, nodes)?))
+    show(&request(Action::Kill, nodes)?)
 }
 
-/// A herd's status for people.
-pub fn describe(status: &Value) -> String {
-    let text = |node: &Value, key: &str| match &node[key] {
-        Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
-        other => other.to_string(),
+fn show(status: &Value) -> Result<()> {
+    print(&describe(status, Layout::Fitted(width())))
+}
+
+/// Fails if one of the nodes named (of all when none is) is not ready.
+fn check(status: &Value, names: &[String]) -> Result<()> {
+    let nodes: Vec<(&str, &str)> = status["nodes"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|node| Some((node["name"].as_str()?, node["state"].as_str()?)))
+        .filter(|(name, _)| names.is_empty() || names.iter().any(|named| named == name))
+        .collect();
+    let of = |wanted: &str| {
+        let names = nodes.iter().filter(|(_, state)| *state == wanted).map(|(name, _)| *name);
+        names.collect::<Vec<_>>()
     };
-    let header =
-        ["NODE", "STATE", "CLIENTS", "LINKS", "NEIGHBOURS", "DURABILITY", "PID", "LOG"].map(str::to_owned);
-    let keys = ["name", "state", "client", "link", "neighbours", "durability", "pid", "log"];
-    let nodes = status["nodes"].as_array().into_iter().flatten();
-    let rows: Vec<[String; 8]> =
-        std::iter::once(header).chain(nodes.map(|node| keys.map(|key| text(node, key)))).collect();
-    table(&rows)
+    let faults = ["not ready", "not answering", "down"].map(|state| (state, of(state)));
+    let faults: Vec<String> = faults
+        .into_iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(state, names)| format!("{state}: {}", names.join(", ")))
+        .collect();
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let restart = [of("not answering"), of("down")].concat();
+    let advice = if restart.is_empty() {
+        "`cargo xtask herd-logs` may say more".to_owned()
+    } else {
+        format!("start again with `cargo xtask herd-restart {}`", restart.join(" "))
+    };
+    bail!("{}; {advice}", faults.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_herd_is_well_when_all_its_nodes_are_ready() {
+        let status = |states: &[(&str, &str)]| {
+            let nodes = states.iter().map(|(name, state)| json!({ "name": name, "state": state }));
+            json!({ "nodes": nodes.collect::<Vec<_>>() })
+        };
+        check(&status(&[("A", "ready"), ("B", "ready")]), &[]).unwrap();
+        check(&status(&[("A", "ready"), ("B", "down")]), &["A".to_owned()]).unwrap();
+        for (states, expected) in [
+            (&[("A", "not ready"), ("B", "ready")][..], "not ready: A; `cargo xtask herd-logs` may say more"),
+            (&[("A", "down")], "down: A; start again with `cargo xtask herd-restart A`"),
+            (
+                &[("A", "down"), ("B", "not answering"), ("C", "not ready"), ("D", "down")],
+                "not ready: C; not answering: B; down: A, D; start again with `cargo xtask herd-restart B A D`",
+            ),
+        ] {
+            assert_eq!(check(&status(states), &[]).unwrap_err().to_string(), expected);
+        }
+    }
 }

@@ -11,10 +11,10 @@ use clap::{Args, ValueEnum};
 use herd::telemetry::open_log;
 use serde_json::Value;
 
-use super::control::describe;
+use super::screen::{Layout, describe};
 use crate::graphs::Graph;
 use crate::herd_file::HerdFile;
-use crate::output::print;
+use crate::output::{print, width};
 use crate::places_server;
 use crate::ports::is_free;
 use crate::processes::{Environment, INSECURE_LINKS, Processes, Setup};
@@ -36,8 +36,8 @@ pub struct HerdUp {
     #[arg(long, value_name = "SHAPE", requires = "nodes", default_value = "ring")]
     graph: Graph,
 
-    /// Listen for clients on ports from this one, and for links on those behind, instead of where the herd file
-    /// says.
+    /// Listen for clients on ports from this one, for links on those behind, and for operators on those behind links,
+    /// instead of where the herd file says.
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     base_port: Option<u16>,
 
@@ -93,9 +93,10 @@ const GENERATED_FROM: u16 = 12_480;
 const READY: &str = "ready";
 
 const HOW_TO: &str = "
-Talk to a node:   cargo xtask say Alford 'IAMAT kiwi.cs.ucla.edu +34.068930-118.445127 1520023934.918963997'
-             or   telnet localhost PORT, with a port of CLIENTS
-See also:         cargo xtask herd-status | herd-logs -f | herd-restart | herd-kill | herd-down
+Talk to a node:  cargo xtask say Alford 'IAMAT kiwi +34.0689-118.4451 1520023934.9'
+                 telnet localhost PORT, with a port of ADDRESS
+Look at a node:  curl 127.0.0.1:PORT/status, with a port of ADMIN
+See also:        cargo xtask herd-status | herd-logs -f | herd-restart | herd-kill
 ";
 
 impl HerdUp {
@@ -148,7 +149,8 @@ impl HerdUp {
             let first = processes.names().into_iter().next().unwrap_or_default();
             let greet = |status: &Value| {
                 let herd = status["herd"].as_str().unwrap_or_default();
-                say(format!("herd {herd}\n\n{}{}", describe(status), HOW_TO.replace("Alford", &first)))
+                let screen = describe(status, Layout::Fitted(width()));
+                say(format!("herd {herd}\n\n{screen}{}", HOW_TO.replace("Alford", &first)))
             };
             supervise(claim, processes, greet).await
         })
@@ -161,7 +163,7 @@ impl HerdUp {
             }
             None => HerdFile::find(&self.herd)?,
         };
-        self.base_port.map_or_else(|| Ok(file.clone()), |port| file.at_ports(port))
+        self.base_port.map_or_else(|| Ok(file.clone()), |port| file.at_ports(port))?.with_admin_ports()
     }
 
     /// Where the nodes keep what they know.
@@ -210,7 +212,12 @@ fn detach(program: &Path) -> Result<()> {
     let log = folder.join("supervisor.log");
     let stderr = open_log(&log).with_context(|| format!("cannot write {}", log.display()))?;
     stderr.set_len(0).with_context(|| format!("cannot empty {}", log.display()))?;
-    let mut supervisor = Command::new(env::current_exe().context("cannot find this program")?)
+    let mut command = Command::new(env::current_exe().context("cannot find this program")?);
+    // The supervisor writes to a pipe, and its table is for this terminal.
+    if let Some(width) = width() {
+        command.env("COLUMNS", width.to_string());
+    }
+    let mut supervisor = command
         .args(env::args_os().skip(1).filter(|argument| argument != "--detach"))
         .arg("--supervise")
         .arg(program)
@@ -239,7 +246,9 @@ fn detach(program: &Path) -> Result<()> {
 /// Looks for taken ports before any node starts, so that the message can say whose they would have been.
 fn check_ports(file: &HerdFile) -> Result<()> {
     for member in &file.herd().members {
-        for (address, what) in [(member.client, "clients"), (member.link, "links")] {
+        let ports =
+            [(Some(member.client), "clients"), (Some(member.link), "links"), (member.admin, "operators")];
+        for (address, what) in ports.into_iter().filter_map(|(address, what)| Some((address?, what))) {
             if address.ip().is_loopback() && address.port() != 0 && !is_free(address) {
                 bail!(
                     "port {} is taken, and {} wants it for its {what}: choose others with --base-port",

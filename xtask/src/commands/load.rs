@@ -124,7 +124,45 @@ fn as_text(outcome: &Summary) -> String {
     )
 }
 
-/// The load and its outcome; latencies are in microseconds.
+/// The load and its outcome. The names of figures end with their units.
 fn as_json(load: &Load, outcome: &Summary) -> String {
     format!("{}\n", json!({ "load": load, "outcome": outcome }))
+}
+
+#[cfg(test)]
+mod tests {
+    use hdrhistogram::Histogram;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::load::Outcome;
+
+    #[test]
+    fn figures_in_json_have_their_units_in_their_names() {
+        let load = Load {
+            protocol: Protocol::Iamat,
+            nodes: vec!["127.0.0.1:12480".parse().unwrap()],
+            connections: 1,
+            depth: 1,
+            rate: Some(1000.0),
+            clients: 1,
+            duration: Duration::from_millis(1500),
+        };
+        let mut latencies = Histogram::new_with_bounds(1, 1_000_000, 3).unwrap();
+        latencies.record(2000).unwrap();
+        let elapsed = Duration::from_millis(500);
+        let outcome = Outcome { latencies, wrong: 0, elapsed, own_cpu: 0.25, last_clients: vec![0] };
+        let json: Value = serde_json::from_str(&as_json(&load, &Summary::of(&outcome))).unwrap();
+        let (load, outcome) = (&json["load"], &json["outcome"]);
+        assert_eq!((&load["duration_seconds"], &load["rate_per_second"]), (&1.5.into(), &1000.0.into()));
+        assert_eq!((&outcome["seconds"], &outcome["per_second"]), (&0.5.into(), &2.0.into()));
+        assert_eq!(outcome["own_cpu_fraction"], 0.25);
+        let latency = &outcome["latency"];
+        for name in ["p50_us", "p90_us", "p99_us", "p999_us", "max_us"] {
+            assert!((latency[name].as_f64().unwrap() - 2.0).abs() < 0.01, "{name} in {latency}");
+        }
+        let last = latency["distribution"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["fraction"], 1.0);
+        assert!((last["latency_us"].as_f64().unwrap() - 2.0).abs() < 0.01, "{last}");
+    }
 }

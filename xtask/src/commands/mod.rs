@@ -12,4 +12,5 @@ pub mod load;
 pub mod logs;
 pub mod places_data;
 pub mod say;
+mod screen;
 pub mod tap;

@@ -51,7 +51,7 @@ pub(super) fn flood(bench: &Bench) -> Result<Vec<Figure>> {
             let outcome = flood_once(bench, system, rate)?;
             tell(&format!("  sent at most {:.0} us late", outcome.latest));
             p99.add(system.name(), outcome.latency.p99, Vec::new());
-            Ok((outcome.latency.p50, outcome.latency.distribution))
+            Ok((outcome.latency.p50, outcome.latency.points()))
         })?;
         figures.extend([p50, p99]);
     }
@@ -115,7 +115,7 @@ pub(super) fn beside_whatsat(bench: &Bench) -> Result<Vec<Figure>> {
                 stream.set_nonblocking(true)?;
                 ensure!(stream.peek(&mut [0]).is_err(), "a WHATSAT was answered: it did not wait");
             }
-            figure.add(name, summary.latency.p99, summary.latency.distribution);
+            figure.add(name, summary.latency.p99, summary.latency.points());
         }
     }
     Ok(vec![figure])

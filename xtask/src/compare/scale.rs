@@ -72,7 +72,7 @@ pub fn run(options: &Options) -> Result<()> {
             hops.add(&name, outcome.latency.p50 / distance as f64, Vec::new());
             // One line of each update goes to the observer; the first update is not counted in the outcome.
             lines.add(&name, said / (outcome.updates + 1) as f64 - 1.0, Vec::new());
-            latency.add(&name, outcome.latency.p50, outcome.latency.distribution);
+            latency.add(&name, outcome.latency.p50, outcome.latency.points());
             let spread = Large::start(&bench, options.graph, *nodes)?.everywhere(&bench)?;
             updates.add(&name, spread.per_second, Vec::new());
         }

@@ -56,7 +56,7 @@ pub(super) fn one_node(bench: &Bench) -> Result<Vec<Figure>> {
 pub(super) fn answered(bench: &Bench, load: Load) -> Result<(f64, Vec<(f64, f64)>)> {
     let summary: Summary = bench.generator.run(&Task::Load { load, live: false })?;
     ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
-    Ok((summary.per_second, summary.latency.distribution))
+    Ok((summary.per_second, summary.latency.points()))
 }
 
 pub(super) fn flooding(bench: &Bench) -> Result<Vec<Figure>> {
@@ -80,7 +80,7 @@ pub(super) fn sunk(bench: &Bench, system: &System) -> Result<(f64, Vec<(f64, f64
     let (load, sinks) = (load(bench, &running, 64, 16), running.watchers.clone());
     let summary: Summary = bench.generator.run(&Task::Sunk { load, sinks })?;
     ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
-    Ok((summary.per_second, summary.latency.distribution))
+    Ok((summary.per_second, summary.latency.points()))
 }
 
 pub(super) fn five_nodes(bench: &Bench) -> Result<Vec<Figure>> {

@@ -18,7 +18,7 @@ pub(super) fn links(bench: &Bench) -> Result<Vec<Figure>> {
         let mut p50 = Figure::new("tls", format!("flood latency {title}, p50"), "us");
         interleave(bench, &mut p50, &systems, |system| {
             let outcome = flood_once(bench, system, rate)?;
-            Ok((outcome.latency.p50, outcome.latency.distribution))
+            Ok((outcome.latency.p50, outcome.latency.points()))
         })?;
         figures.push(p50);
     }

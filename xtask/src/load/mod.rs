@@ -15,7 +15,7 @@ mod summary;
 pub mod torrent;
 
 pub use protocol::Protocol;
-pub use summary::{Latency, Summary};
+pub use summary::{Latency, Quantile, Summary};
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -48,11 +48,29 @@ pub struct Load {
     /// Commands in flight on each, at most.
     pub depth: usize,
     /// Commands a second in all, for an open loop; a closed one when `None`.
+    #[serde(rename = "rate_per_second")]
     pub rate: Option<f64>,
     /// Distinct clients in all, at least one a connection.
     pub clients: u64,
     /// For how long commands are sent.
+    #[serde(rename = "duration_seconds", with = "seconds")]
     pub duration: Duration,
+}
+
+/// A duration in JSON: a number of seconds.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        duration.as_secs_f64().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
 }
 
 /// What came back.

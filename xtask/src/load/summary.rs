@@ -19,6 +19,7 @@ pub struct Summary {
     /// Answers a second.
     pub per_second: f64,
     /// The generator's own share of one core.
+    #[serde(rename = "own_cpu_fraction")]
     pub own_cpu: f64,
     /// How long answers took.
     pub latency: Latency,
@@ -30,17 +31,32 @@ pub struct Summary {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
     /// Half are at most this.
+    #[serde(rename = "p50_us")]
     pub p50: f64,
     /// 90 % are.
+    #[serde(rename = "p90_us")]
     pub p90: f64,
     /// 99 % are.
+    #[serde(rename = "p99_us")]
     pub p99: f64,
     /// 99.9 % are.
+    #[serde(rename = "p999_us")]
     pub p999: f64,
     /// The longest.
+    #[serde(rename = "max_us")]
     pub max: f64,
-    /// The distribution: latencies, and the share that are at most that.
-    pub distribution: Vec<(f64, f64)>,
+    /// The distribution, from the shortest to the longest.
+    pub distribution: Vec<Quantile>,
+}
+
+/// A point of a distribution of latencies.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quantile {
+    /// The share of latencies that are at most `latency`.
+    pub fraction: f64,
+    /// The latency in microseconds.
+    #[serde(rename = "latency_us")]
+    pub latency: f64,
 }
 
 impl Latency {
@@ -55,8 +71,13 @@ impl Latency {
             p99: at(0.99),
             p999: at(0.999),
             max: latencies.max() as f64 / 1e3,
-            distribution: steps.map(|quantile| (at(quantile), quantile)).collect(),
+            distribution: steps.map(|fraction| Quantile { fraction, latency: at(fraction) }).collect(),
         }
+    }
+
+    /// The distribution as latencies, and the share that are at most that.
+    pub fn points(&self) -> Vec<(f64, f64)> {
+        self.distribution.iter().map(|point| (point.latency, point.fraction)).collect()
     }
 }
 

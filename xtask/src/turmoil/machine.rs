@@ -80,6 +80,7 @@ impl Machine {
             client: at(CLIENTS),
             link: at(LINKS),
             advertise: None,
+            admin: None,
             neighbours: self.neighbours.clone(),
         };
         let places = Places::new(Provider::Nobody, &self.limits);

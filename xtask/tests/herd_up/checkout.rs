@@ -35,11 +35,11 @@ impl Checkout {
         }
         // An empty variable is as good as none, and an address of one node is none of all.
         command.env("HERD_LOG_LEVEL", "").env("HERD_CLIENT_ADDRESS", "127.0.0.1:1");
-        command.args(arguments).env("XTASK_RUN_DIR", &self.folder).stdin(Stdio::null());
+        command.args(arguments).env("XTASK_RUN_DIR", &self.folder).env_remove("COLUMNS").stdin(Stdio::null());
         command
     }
 
-    fn xtask(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn xtask(&self, arguments: &[&str]) -> Output {
         assert_cmd::Command::from_std(self.command(arguments)).timeout(COMMAND).output().unwrap()
     }
 
@@ -62,12 +62,12 @@ impl Checkout {
         self.run(&[&["herd-up", "--detach", "--base-port", &port], more].concat())
     }
 
-    /// The status of the nodes, whether all are up or not.
+    /// The status of the nodes, whether all are ready or not.
     pub(crate) fn nodes(&self) -> Vec<Value> {
         let output = self.xtask(&["herd-status", "--json"]);
         let status: Value = serde_json::from_slice(&output.stdout).expect("a status");
         let nodes = status["nodes"].as_array().unwrap().clone();
-        assert_eq!(output.status.success(), nodes.iter().all(|node| node["state"] == "up"));
+        assert_eq!(output.status.success(), nodes.iter().all(|node| node["state"] == "ready"));
         nodes
     }
 

@@ -1,6 +1,7 @@
 //! A herd that is left running, from start to end, as a user has it.
 
 mod checkout;
+mod screens;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -51,11 +52,14 @@ fn a_load_on_the_herd_is_answered_and_told() {
     let node = checkout.nodes()[0]["client"].as_str().unwrap().to_owned();
     for more in [&[][..], &["Node2"], &[node.as_str()], &["--rate", "1000"]] {
         let outcome: Value = serde_json::from_str(&checkout.run(&[&closed[..], more].concat())).unwrap();
+        assert_eq!(outcome["load"]["duration_seconds"], 1.0);
         let outcome = &outcome["outcome"];
         assert!(outcome["answers"].as_u64().unwrap() > 0 && outcome["wrong"] == 0, "{outcome}");
         let latency = |name: &str| outcome["latency"][name].as_f64().unwrap();
         assert!(
-            latency("p50") > 0.0 && latency("p50") <= latency("p99") && latency("p99") <= latency("max"),
+            latency("p50_us") > 0.0
+                && latency("p50_us") <= latency("p99_us")
+                && latency("p99_us") <= latency("max_us"),
             "{outcome}"
         );
     }
@@ -85,8 +89,11 @@ fn killed_nodes_are_told_and_come_back_on_their_ports_with_what_they_missed() {
     assert!(checkout.fail(&["say", "Parker", "x"]).contains("herd-restart Parker"));
     checkout.run(&["say", "Alford", "IAMAT kiwi +1+1 1"]);
     checkout.run(&["herd-restart", "Bolden", "Parker"]);
-    for (old, new) in before.iter().zip(checkout.nodes()) {
+    for (number, (old, new)) in (10..).zip(before.iter().zip(checkout.nodes())) {
         assert_eq!((&old["client"], &old["link"]), (&new["client"], &new["link"]));
+        let admin = format!("127.0.0.1:{}", checkout.ports.first() + number);
+        assert_eq!((&old["admin"], &new["admin"]), (&admin.clone().into(), &admin.into()));
+        assert_eq!(new["state"], "ready");
     }
     wait_until("Bolden knows", || {
         checkout.run(&["say", "Bolden", "WHATSAT kiwi 1 0"]).starts_with("AT Alford ")
@@ -233,6 +240,12 @@ fn a_port_that_is_taken_is_named_and_nothing_is_left_behind() {
     let base = checkout.ports.first().to_string();
     let stderr = checkout.fail(&["herd-up", "--detach", "--base-port", &base]);
     assert!(stderr.contains(&format!("port {port} is taken, and Hamilton wants it")), "{stderr}");
+    drop(taken);
+    let port = checkout.ports.first() + 14;
+    let taken = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let stderr = checkout.fail(&["herd-up", "--detach", "--base-port", &base]);
+    let expected = format!("port {port} is taken, and Powell wants it for its operators");
+    assert!(stderr.contains(&expected), "{stderr}");
     drop(taken);
     assert!(checkout.fail(&["herd-status"]).contains("no herd"));
     checkout.up(&[]);
