@@ -3,6 +3,7 @@
 mod gate;
 
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::config::Member;
 use crate::node::{Limits, Lives, Node};
 use crate::places::{Places, Provider};
 use crate::tls::Encryption;
-use gate::{Gate, GatedDisk};
+use gate::{DRAFT_SYNC, Gate, GatedDisk};
 
 /// Longer than anything takes here: a test that waits so long has failed.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -47,8 +48,10 @@ async fn bind(name: &str, neighbour: &str, store: Store, stop: &CancellationToke
     Server::bind(&member, Some(admin), 1, store, places, encryption, stop.clone()).await.unwrap()
 }
 
+/// A node that soon says that its disk hangs, and compacts its journal when that is worth it, however short it is.
 fn node(name: &str, neighbour: &str, epoch: u64) -> Node {
-    let limits = Limits { disk_patience: Duration::from_millis(50), ..Limits::default() };
+    let limits =
+        Limits { disk_patience: Duration::from_millis(50), journal_bytes: 1000, ..Limits::default() };
     Node::new(name, &[neighbour.to_owned()], limits, Lives { epoch, incarnation: epoch })
 }
 
@@ -224,6 +227,34 @@ async fn an_operation_that_fails_is_a_failure_until_a_new_journal_is_on_disk() {
         assert!(journal.contains(" EPOCH 0000000000000002\n"), "{journal}");
         pair.end().await;
     }
+}
+
+#[tokio::test]
+async fn a_snapshot_that_cannot_be_synced_does_not_become_the_journal() {
+    let pair = Pair::start("snapshot", Durability::Everysec).await;
+    let journal = pair.folder.join("journal");
+    pair.gate.fail(Some(DRAFT_SYNC));
+    let mut client = Client::of(pair.alford.client).await;
+    let before = std::fs::metadata(&journal).unwrap().ino();
+    let mut second = 0;
+    let mut report = async || {
+        second += 1;
+        assert!(client.ask(&format!("IAMAT kiwi +1+1 {second}\n")).await.starts_with("AT Alford "));
+    };
+    eventually(async || {
+        report().await;
+        pair.gate.failures() > 0
+    })
+    .await;
+    // The journal goes on as it was, and it is not tried again with each report.
+    for _ in 0..20 {
+        report().await;
+    }
+    assert!(pair.get("/status").await.contains(r#""durability":"everysec""#));
+    assert_eq!(pair.gate.failures(), 1);
+    assert_eq!(std::fs::metadata(&journal).unwrap().ino(), before);
+    assert!(std::fs::read_to_string(&journal).unwrap().contains(&format!(" kiwi +1+1 {second}\n")));
+    pair.end().await;
 }
 
 #[tokio::test]
