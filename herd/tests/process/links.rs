@@ -228,3 +228,25 @@ fn clients_are_served_over_tls_when_the_node_has_a_certificate_for_them() {
     let _ = plain.read_to_end(&mut told);
     assert!(!told.starts_with(b"AT"), "{told:?}");
 }
+
+#[test]
+fn a_neighbour_that_is_somebody_else_is_told_once_and_dialled_on() {
+    let log = crate::support::log_of("wrong-name");
+    let parker = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let herd = format!(
+        "name = \"pair\"\n\
+        [[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:3\"\nneighbours = [\"Parker\"]\n\
+        [[node]]\nname = \"Parker\"\nclient = \"127.0.0.1:0\"\nlink = \"{}\"\nneighbours = [\"Alford\"]\n",
+        parker.local_addr().unwrap()
+    );
+    let _node = Node::run("Alford", "wrong-name", &herd, |command| {
+        command.args(["--insecure-links", "--log-file", &log])
+    });
+    for _ in 0..3 {
+        intrude(parker.accept().unwrap().0, "Bolden");
+    }
+    wait_for_log(&log, "neighbour not reached, dialling on", 1);
+    let log = fs::read_to_string(log).unwrap();
+    assert_eq!(log.matches("neighbour not reached").count(), 1, "{log}");
+    assert!(log.contains("Bolden"), "{log}");
+}

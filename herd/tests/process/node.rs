@@ -154,6 +154,22 @@ fn a_client_that_reads_nothing_is_no_longer_read_from_and_then_closed() {
     assert_eq!(node.ask(b"still here\n"), "? still here\n");
 }
 
+#[tokio::test]
+async fn a_client_that_reads_nothing_cannot_make_the_node_hold_more_than_its_bound() {
+    let node = Node::start("held", "unread_stall = \"1s\"");
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    // So little of what is taken is in the client's own system.
+    socket.set_send_buffer_size(4096).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(node.client).await.unwrap();
+    let line = "y".repeat(1000) + "\n";
+    let mut sent = 0;
+    while tokio::io::AsyncWriteExt::write_all(&mut stream, line.as_bytes()).await.is_ok() {
+        sent += line.len();
+        assert!(sent < 256 * 1024, "{sent} bytes were taken, and the bound is 64 KiB");
+    }
+}
+
 #[test]
 fn an_idle_client_and_an_unfinished_line_are_closed() {
     let node = Node::start("idle", "idle_client = \"200ms\"\nunfinished_line = \"100ms\"");
@@ -185,6 +201,25 @@ async fn a_stop_delivers_the_answers_in_flight_within_two_seconds() {
         assert!(answers.contains("\"OK\"") && answers.ends_with("}\n\n? after\n"), "{answers}");
         assert!(status.success());
     }
+}
+
+#[test]
+fn what_has_arrived_before_a_stop_is_answered() {
+    let mut node = Node::start("stop-input", "");
+    let mut stream = node.connect();
+    stream.write_all(b"x\n").unwrap();
+    stream.read_exact(&mut [0; 4]).unwrap();
+    let process = Pid::from_raw(node.process.id() as i32);
+    // While it is stopped, both come: so it sees the one when it is to obey the other.
+    kill(process, Signal::SIGSTOP).unwrap();
+    stream.write_all(IAMAT.as_bytes()).unwrap();
+    kill(process, Signal::SIGTERM).unwrap();
+    kill(process, Signal::SIGCONT).unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).unwrap();
+    assert!(answers.starts_with("AT Alford "), "{answers}");
+    drop(stream);
+    assert!(node.wait().success());
 }
 
 /// Signals a node and waits until it has gone.
