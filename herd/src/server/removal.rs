@@ -49,6 +49,12 @@ impl AdminToken {
         Ok(AdminToken(token.to_owned()))
     }
 
+    /// A token for a test.
+    #[cfg(test)]
+    pub(super) fn of(token: &str) -> AdminToken {
+        AdminToken(token.to_owned())
+    }
+
     /// Whether a request carries it. How long that takes does not depend on what is right of a wrong one.
     fn is_in(&self, headers: &HeaderMap) -> bool {
         let value = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);

@@ -205,7 +205,8 @@ async fn a_stop_delivers_the_answers_in_flight_within_two_seconds() {
 
 #[test]
 fn what_has_arrived_before_a_stop_is_answered() {
-    let mut node = Node::start("stop-input", "");
+    let log = crate::support::log_of("stop-input");
+    let mut node = Node::start_with("stop-input", "", |command| command.args(["--log-file", &log]));
     let mut stream = node.connect();
     stream.write_all(b"x\n").unwrap();
     stream.read_exact(&mut [0; 4]).unwrap();
@@ -220,6 +221,8 @@ fn what_has_arrived_before_a_stop_is_answered() {
     assert!(answers.starts_with("AT Alford "), "{answers}");
     drop(stream);
     assert!(node.wait().success());
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("all_closed=true"), "{log}");
 }
 
 /// Signals a node and waits until it has gone.

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::super::{Addresses, Admin, Durability, Server, Store};
+use super::super::{Addresses, Admin, AdminToken, Durability, Server, Store};
 use crate::config::Member;
 use crate::node::{Limits, Lives, Node};
 use crate::places::{Places, Provider};
@@ -23,6 +23,9 @@ use gate::{DRAFT_SYNC, Gate, GatedDisk};
 
 /// Longer than anything takes here: a test that waits so long has failed.
 const DEADLINE: Duration = Duration::from_secs(10);
+
+/// What proves to a node that one may remove clients.
+const TOKEN: &str = "0123456789abcdef";
 
 /// For this long nothing must come.
 const NOTHING: Duration = Duration::from_millis(200);
@@ -44,7 +47,7 @@ async fn bind(name: &str, neighbour: &str, store: Store, stop: &CancellationToke
     let member = Member { name: name.to_owned(), client: any, link: any, neighbours };
     let places = Places::new(Provider::Nobody, &Limits::default());
     let encryption = Arc::new(Encryption::default());
-    let admin = Admin { address: any, token: None, hosts: Vec::new() };
+    let admin = Admin { address: any, token: Some(AdminToken::of(TOKEN)), hosts: Vec::new() };
     Server::bind(&member, Some(admin), 1, store, places, encryption, stop.clone()).await.unwrap()
 }
 
@@ -86,12 +89,17 @@ impl Pair {
 
     /// What Alford says of itself at a path of its admin port.
     async fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(self.alford.admin.unwrap()).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut stream = self.request("GET", path).await;
         let mut answer = String::new();
         timeout(DEADLINE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
         answer
+    }
+
+    async fn request(&self, method: &str, path: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.alford.admin.unwrap()).await.unwrap();
+        let headers = format!("Host: localhost\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n");
+        stream.write_all(format!("{method} {path} HTTP/1.1\r\n{headers}\r\n").as_bytes()).await.unwrap();
+        stream
     }
 
     async fn end(self) {
@@ -226,6 +234,69 @@ async fn an_operation_that_fails_is_a_failure_until_a_new_journal_is_on_disk() {
         // What the old file lacks has been told in an epoch that it does not know.
         assert!(journal.contains(" EPOCH 0000000000000002\n"), "{journal}");
         pair.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_removal_is_confirmed_when_it_is_on_disk() {
+    let pair = Pair::start("removal", Durability::Always).await;
+    pair.gate.close("fsync");
+    let mut remover = Client(pair.request("DELETE", "/clients/plum").await);
+    eventually(async || pair.gate.is_waited_at()).await;
+    remover.hears_nothing().await;
+    pair.gate.open();
+    assert!(remover.hear().await.starts_with("HTTP/1.1 200 "));
+    pair.end().await;
+}
+
+#[tokio::test]
+async fn answers_do_not_wait_for_the_next_look_at_the_journal() {
+    for durability in [Durability::Everysec, Durability::Always] {
+        let pair = Pair::start("wakes", durability).await;
+        let mut client = Client::of(pair.alford.client).await;
+        let reports = async {
+            for second in 0..100 {
+                client.ask(&format!("IAMAT kiwi +1+1 {second}\n")).await;
+            }
+        };
+        // A look comes each second.
+        timeout(50 * super::EVERY, reports).await.expect("each answer waits for the next look");
+        pair.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_journal_is_compacted_when_most_of_it_is_superseded_and_closed_in_the_end() {
+    for durability in [Durability::Everysec, Durability::Always] {
+        let pair = Pair::start("compacts", durability).await;
+        let journal = pair.folder.join("journal");
+        let file = || std::fs::metadata(&journal).unwrap().ino();
+        let mut client = Client::of(pair.alford.client).await;
+        let before = file();
+        // Longer than compacting is worth, and all of it of use.
+        for number in 0..40 {
+            client.ask(&format!("IAMAT client-{number} +1+1 1\n")).await;
+        }
+        assert_eq!(file(), before);
+        let mut second = 1;
+        eventually(async || {
+            second += 1;
+            client.ask(&format!("IAMAT client-7 +1+1 {second}\n")).await;
+            file() != before
+        })
+        .await;
+        let length = || std::fs::metadata(&journal).unwrap().len();
+        eventually(async || {
+            pair.get("/metrics").await.contains(&format!("journal_size_bytes {}\n", length()))
+        })
+        .await;
+        pair.stop.cancel();
+        let running = pair.running;
+        timeout(DEADLINE, running).await.unwrap().unwrap();
+        let journal = std::fs::read_to_string(journal).unwrap();
+        assert!(journal.ends_with(" CLOSED\n"), "{journal}");
+        pair.stop_parker.cancel();
+        std::fs::remove_dir_all(pair.folder).unwrap();
     }
 }
 
