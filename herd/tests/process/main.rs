@@ -8,6 +8,7 @@ mod limits;
 mod links;
 mod log_injection;
 mod node;
+mod patience;
 mod places_budget;
 mod places_connections;
 mod places_faults;

@@ -15,7 +15,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use crate::support::{DEADLINE, IAMAT, Node, log_of, wait_for_log, wait_until};
 
 /// A Places service that answers everything with `body`.
-async fn places(body: &str, delay: Duration) -> MockServer {
+pub(crate) async fn places(body: &str, delay: Duration) -> MockServer {
     let server = MockServer::start().await;
     let answer =
         ResponseTemplate::new(200).set_body_raw(body, "application/json; charset=UTF-8").set_delay(delay);
@@ -28,7 +28,7 @@ async fn places(body: &str, delay: Duration) -> MockServer {
     server
 }
 
-fn with_places<'a>(command: &'a mut Command, server: &MockServer) -> &'a mut Command {
+pub(crate) fn with_places<'a>(command: &'a mut Command, server: &MockServer) -> &'a mut Command {
     command
         .args(["--places", "google-legacy", "--places-url", &server.uri()])
         .env("HERD_PLACES_KEY", "canary-key")
@@ -45,7 +45,7 @@ async fn wait_until_asked(server: &MockServer) {
 }
 
 /// A body of `results` places, about a kilobyte each.
-fn body(results: usize) -> String {
+pub(crate) fn body(results: usize) -> String {
     let place = format!("      {{\n         \"name\" : \"{}\"\n      }}", "x".repeat(1000));
     let places = vec![place; results].join(",\n");
     format!(
@@ -143,43 +143,6 @@ fn a_client_beyond_the_limit_is_told_and_a_place_that_is_left_is_taken() {
     stays.read_exact(&mut [0; 4]).unwrap();
 }
 
-#[test]
-fn a_client_that_reads_nothing_is_no_longer_read_from_and_then_closed() {
-    let node = Node::start("unread", "unread_stall = \"300ms\"");
-    let mut stream = node.connect();
-    // More than the node holds and the sockets buffer: writing must fail in the end, with the node alive.
-    let line = "y".repeat(4000) + "\n";
-    let result = (0..100_000).try_for_each(|_| stream.write_all(line.as_bytes()));
-    assert!(result.is_err(), "400 MB were taken from a client that reads nothing");
-    assert_eq!(node.ask(b"still here\n"), "? still here\n");
-}
-
-#[tokio::test]
-async fn a_client_that_reads_nothing_cannot_make_the_node_hold_more_than_its_bound() {
-    let node = Node::start("held", "unread_stall = \"1s\"");
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    // So little of what is taken is in the client's own system.
-    socket.set_send_buffer_size(4096).unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
-    let mut stream = socket.connect(node.client).await.unwrap();
-    let line = "y".repeat(1000) + "\n";
-    let mut sent = 0;
-    while tokio::io::AsyncWriteExt::write_all(&mut stream, line.as_bytes()).await.is_ok() {
-        sent += line.len();
-        assert!(sent < 256 * 1024, "{sent} bytes were taken, and the bound is 64 KiB");
-    }
-}
-
-#[test]
-fn an_idle_client_and_an_unfinished_line_are_closed() {
-    let node = Node::start("idle", "idle_client = \"200ms\"\nunfinished_line = \"100ms\"");
-    for bytes in [&b""[..], b"IAMAT"] {
-        let mut stream = node.connect();
-        stream.write_all(bytes).unwrap();
-        assert_eq!(stream.read(&mut [0; 16]).unwrap(), 0);
-    }
-}
-
 #[tokio::test]
 async fn a_stop_delivers_the_answers_in_flight_within_two_seconds() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
@@ -201,28 +164,6 @@ async fn a_stop_delivers_the_answers_in_flight_within_two_seconds() {
         assert!(answers.contains("\"OK\"") && answers.ends_with("}\n\n? after\n"), "{answers}");
         assert!(status.success());
     }
-}
-
-#[test]
-fn what_has_arrived_before_a_stop_is_answered() {
-    let log = crate::support::log_of("stop-input");
-    let mut node = Node::start_with("stop-input", "", |command| command.args(["--log-file", &log]));
-    let mut stream = node.connect();
-    stream.write_all(b"x\n").unwrap();
-    stream.read_exact(&mut [0; 4]).unwrap();
-    let process = Pid::from_raw(node.process.id() as i32);
-    // While it is stopped, both come: so it sees the one when it is to obey the other.
-    kill(process, Signal::SIGSTOP).unwrap();
-    stream.write_all(IAMAT.as_bytes()).unwrap();
-    kill(process, Signal::SIGTERM).unwrap();
-    kill(process, Signal::SIGCONT).unwrap();
-    let mut answers = String::new();
-    stream.read_to_string(&mut answers).unwrap();
-    assert!(answers.starts_with("AT Alford "), "{answers}");
-    drop(stream);
-    assert!(node.wait().success());
-    let log = std::fs::read_to_string(log).unwrap();
-    assert!(log.contains("all_closed=true"), "{log}");
 }
 
 /// Signals a node and waits until it has gone.
