@@ -2,6 +2,7 @@
 
 mod bulk;
 mod clocks;
+mod counts;
 mod removal;
 mod rivals;
 
