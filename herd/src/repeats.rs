@@ -87,3 +87,55 @@ impl Repeats {
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVERY: Duration = Duration::from_secs(60);
+
+    fn warn(repeats: &Repeats, now: Duration, reason: &str, peer: &str) {
+        repeats.warn(now, Event { what: "link refused", neighbour: None, reason, peer });
+    }
+
+    /// Of each kind: how many events have not been logged, and where the latest came from.
+    fn counted(repeats: &Repeats) -> Vec<(u64, String)> {
+        repeats.lock().values().map(|tally| (tally.more, tally.peer.clone())).collect()
+    }
+
+    #[test]
+    fn repeated_events_are_counted_and_forgotten_when_they_stop() {
+        let repeats = Repeats::new(EVERY);
+        for peer in ["a", "b", "c"] {
+            warn(&repeats, EVERY, "silent", peer);
+        }
+        assert_eq!(counted(&repeats), [(2, "c".to_owned())]);
+        repeats.flush(2 * EVERY - Duration::from_nanos(1));
+        assert_eq!(counted(&repeats), [(2, "c".to_owned())], "not yet");
+        repeats.flush(2 * EVERY);
+        assert_eq!(counted(&repeats), [(0, "c".to_owned())]);
+        repeats.flush(3 * EVERY - Duration::from_nanos(1));
+        assert_eq!(counted(&repeats).len(), 1, "another one would not be logged");
+        repeats.flush(3 * EVERY);
+        assert_eq!(counted(&repeats), []);
+    }
+
+    #[test]
+    fn kinds_beyond_the_bound_are_counted_together() {
+        let repeats = Repeats::new(EVERY);
+        for reason in 0..3 * KINDS {
+            warn(&repeats, EVERY, &reason.to_string(), "a");
+        }
+        assert_eq!(counted(&repeats).len(), KINDS + 1);
+        // Those that were there before still have a count of their own.
+        warn(&repeats, EVERY, "0", "b");
+        assert_eq!(counted(&repeats).iter().filter(|tally| **tally == (1, "b".to_owned())).count(), 1);
+    }
+
+    #[test]
+    fn nothing_is_counted_where_each_event_is_logged() {
+        let repeats = Repeats::new(Duration::ZERO);
+        warn(&repeats, EVERY, "silent", "a");
+        assert_eq!(counted(&repeats), []);
+    }
+}

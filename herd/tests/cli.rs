@@ -1,9 +1,10 @@
 //! The command line of `herd`: help, wrong arguments, exit codes.
 
-use std::fs::Permissions;
+use std::fs::{File, Permissions};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
@@ -368,6 +369,23 @@ fn a_journal_is_looked_at_without_being_changed() {
     std::fs::write(&file, &journal[..journal.len() - 1]).unwrap();
     let output = herd().args(["journal", "verify", &file]).assert().code(1).get_output().clone();
     assert!(String::from_utf8(output.stderr).unwrap().contains("torn"));
+}
+
+#[test]
+fn a_reader_that_has_read_enough_of_a_journal_is_no_error_and_a_full_disk_is_one() {
+    let file = folder().join("journal");
+    let journal = "be94ece8 JOURNAL 1 Alford\nabe91472 EPOCH 0361a8027139f407\n";
+    std::fs::write(&file, journal).unwrap();
+    let verify_to = |output: Stdio| {
+        let mut command = std::process::Command::new(program("herd"));
+        command.args(["journal", "verify"]).arg(&file).stdout(output).output().unwrap()
+    };
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let told = verify_to(writer.into());
+    assert!(told.status.success() && told.stderr.is_empty(), "{told:?}");
+    let told = verify_to(File::options().write(true).open("/dev/full").unwrap().into());
+    assert!(!told.status.success() && !told.stderr.is_empty(), "{told:?}");
 }
 
 #[test]

@@ -176,10 +176,18 @@ fn a_bad_value_is_refused_by_the_name_of_its_variable() {
 #[test]
 fn a_value_that_is_not_text_is_refused_by_the_name_of_its_variable() {
     let folder = folder("bytes");
-    let mut node = herd(&folder, ALWAYS);
-    node.env("HERD_LOG_LEVEL", std::ffi::OsString::from_vec(vec![0xff]));
-    let told = stderr(&node.arg("Alford").assert().code(2));
-    assert!(told.contains("HERD_LOG_LEVEL") && !told.contains("--log-level"), "{told}");
+    for (variable, _, _, beside) in TABLE.into_iter() {
+        let mut node = herd(&folder, ALWAYS.into_iter().chain(beside.iter().copied()));
+        node.env(variable, std::ffi::OsString::from_vec([variable.as_bytes(), &[0xff]].concat()));
+        node.current_dir(&folder);
+        let node = node.arg("Alford").assert();
+        // Names of files and folders need not be text.
+        let told = stderr(&node);
+        let is_made = ["HERD_DATA_DIR", "HERD_LOG_FILE"].contains(&variable);
+        assert_eq!(node.get_output().status.success(), is_made, "{variable}: {told}");
+        assert!(is_made || told.contains(variable), "{variable}: {told}");
+        assert!(!told.contains(&flag(variable)), "{variable}: {told}");
+    }
 }
 
 #[test]

@@ -8,7 +8,8 @@ use anyhow::anyhow;
 use clap::{Parser, Subcommand};
 use herd::printable::lines;
 use xtask::commands::{
-    broadcast, bugs, chaos, check_history, ci, control, fuzz, herd_up, load, logs, places_data, say, tap,
+    broadcast, bugs, chaos, check_history, ci, control, fuzz, herd_up, load, logs, mutants, places_data, say,
+    tap,
 };
 use xtask::{alerts, compare, e2e, limits, resilience};
 
@@ -81,6 +82,8 @@ enum Command {
     Bugs,
     /// Gives parts of a node bytes that nobody would think of; needs cargo-fuzz.
     Fuzz(fuzz::Options),
+    /// Change the code of a node in small ways and list what no test notices; needs cargo-mutants.
+    Mutants(mutants::Options),
     /// Says whether a history that was written to a file is right.
     CheckHistory {
         /// The file.
@@ -122,6 +125,7 @@ fn main() -> ExitCode {
         Command::Broadcast => broadcast::run(),
         Command::Bugs => bugs::run(),
         Command::Fuzz(options) => fuzz::run(&options),
+        Command::Mutants(options) => mutants::run(&options),
         Command::CheckHistory { file, timeline } => check_history::run(&file, timeline.as_deref()),
         Command::E2e(options) => e2e::run(&options),
         Command::PlacesData => places_data::run(),

@@ -145,6 +145,36 @@ mod tests {
     }
 
     #[test]
+    fn what_is_cut_off_is_gone_and_the_next_bytes_take_its_place() {
+        let path = std::env::temp_dir().join(format!("herd-cut-{}", std::process::id()));
+        let mut folder = Folder::open(&path).unwrap();
+        let mut log = folder.draft().unwrap();
+        folder.install().unwrap();
+        log.append(b"whole\nhal").unwrap();
+        log.cut(6).unwrap();
+        log.append(b"next\n").unwrap();
+        assert_eq!(fs::read(path.join(JOURNAL)).unwrap(), b"whole\nnext\n");
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_opened_is_not_taken_for_one_that_is_not_there() {
+        let path = std::env::temp_dir().join(format!("herd-unopened-{}", std::process::id()));
+        let mut folder = Folder::open(&path).unwrap();
+        assert!(folder.read().unwrap().is_none());
+        std::os::unix::fs::symlink(JOURNAL, path.join(JOURNAL)).unwrap();
+        assert!(folder.read().is_err());
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn this_life_of_the_machine_has_a_name_of_one_word() {
+        let id = boot_id().unwrap();
+        assert_eq!((id.len(), id.matches('-').count()), (36, 4), "{id}");
+        assert!(id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-'), "{id}");
+    }
+
+    #[test]
     fn a_sync_of_names_reaches_the_system() {
         let lock = File::open(NOT_TO_BE_SYNCED).unwrap();
         let mut folder = Folder { path: PathBuf::from("/proc"), _lock: lock };

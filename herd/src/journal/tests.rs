@@ -297,6 +297,10 @@ fn the_journal_of_another_node_or_format_is_refused_and_stays() {
         "the journal is of format 9, this program reads formats 1 to 2: use the version that wrote it"
     );
     assert_eq!(disk.journal(), other);
+    // Whatever else the header of a later format says.
+    let mut later = Vec::new();
+    Line::Journal { format: 9, node: "Alford of-more words" }.write(1, &mut later);
+    assert!(refused(&MemoryDisk::holding(&later), "Alford").contains("the journal is of format 9,"));
 }
 
 #[test]

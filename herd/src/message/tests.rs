@@ -56,7 +56,7 @@ fn a_client_id_is_1_to_255_bytes_of_printable_utf8() {
     for id in ["k", "kiwi.cs.ucla.edu", "ключ", "\u{202e}", &"x".repeat(255)] {
         assert!(iamat(id, "+1-1", "1"), "{id:?}");
     }
-    for id in [&*"x".repeat(256), "a\0b", "a\x7fb", "a\x1bb"] {
+    for id in [&*"x".repeat(256), "a\0b", "a\x7fb", "a\x1bb", "a\0\0b", "a\x7f\x7fb"] {
         assert!(!iamat(id, "+1-1", "1"), "{id:?}");
     }
     for id in [&b"\xff"[..], b"a\xc0\xaf", b"\xed\xa0\x80", b""] {

@@ -124,3 +124,25 @@ impl Skew {
         out.extend_from_slice(&digits.format(NANOSECONDS as u64 + nanoseconds).as_bytes()[1..]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nanoseconds_carry_over_into_seconds_and_the_far_end_stays() {
+        let time = |seconds, nanoseconds| Time { seconds, nanoseconds };
+        assert_eq!(time(5, 999_999_998).plus(Duration::from_nanos(1)), time(5, 999_999_999));
+        assert_eq!(time(5, 999_999_999).plus(Duration::from_nanos(1)), time(6, 0));
+        assert_eq!(time(5, 999_999_999).plus(Duration::new(2, 999_999_999)), time(8, 999_999_998));
+        assert_eq!(time(u64::MAX, 999_999_999).plus(Duration::from_nanos(2)), time(u64::MAX, 1));
+        assert_eq!(time(5, 1_999).microseconds(), 5_000_001);
+    }
+
+    #[test]
+    fn the_systems_time_is_read_to_the_nanosecond_and_none_is_before_1970() {
+        let after = UNIX_EPOCH + Duration::new(5, 7);
+        assert_eq!(Time::from(after), Time { seconds: 5, nanoseconds: 7 });
+        assert_eq!(Time::from(UNIX_EPOCH - Duration::from_secs(1)), Time::default());
+    }
+}

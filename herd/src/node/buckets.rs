@@ -27,7 +27,12 @@ pub(super) type Differences = [u64; GROUPS / 64];
 
 /// The bucket of a record's client. Its group is the higher byte.
 pub(super) fn bucket(record: &Record) -> usize {
-    xxh3_64(record.client()) as usize % BUCKETS
+    bucket_of(record.client())
+}
+
+/// The bucket of a client.
+pub(super) fn bucket_of(client: &[u8]) -> usize {
+    xxh3_64(client) as usize % BUCKETS
 }
 
 /// What hashes are made with: another number for other `circumstances`, that nobody can guess who does not know the secret.

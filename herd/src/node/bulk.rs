@@ -17,7 +17,7 @@ const UPDATE_BYTES: usize = 80;
 const GROUP_BYTES: usize = 4_200;
 
 /// Groups whose buckets are compared before it is known whether that is worth it.
-const SAMPLE: usize = 8;
+pub(super) const SAMPLE: usize = 8;
 
 /// Changes that are looked at before somebody else gets his turn: less than a millisecond of work.
 pub(super) const PIECE: usize = 4096;

@@ -386,3 +386,6 @@ fn percent<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
 fn duration_or_off<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
     parse_duration_or_off(&String::deserialize(from)?).map_err(serde::de::Error::custom)
 }
+
+#[cfg(test)]
+mod tests;

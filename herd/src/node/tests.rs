@@ -2,6 +2,7 @@
 
 mod bulk;
 mod clocks;
+mod counts;
 mod lag;
 mod removal;
 mod rivals;

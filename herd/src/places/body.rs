@@ -260,4 +260,20 @@ mod tests {
             prop_assert_eq!(&kept[common..], &plain[plain.len() - tail..]);
         }
     }
+
+    #[test]
+    fn brackets_nest_outside_strings_only() {
+        for (body, deepest) in [
+            ("{}", 1),
+            ("[[{}], []]", 3),
+            (r#"["[[[[", "{{{{"]"#, 1),
+            (r#"["]]]]", [[]]]"#, 3),
+            (r#"["\"[[[", []]"#, 2),
+            (r#"["\\", [[]]]"#, 3),
+            (r#"[{"a": "\\\"{"}, {"b": []}]"#, 3),
+        ] {
+            assert!(!is_deeper_than(body.as_bytes(), deepest), "{body}");
+            assert!(is_deeper_than(body.as_bytes(), deepest - 1), "{body}");
+        }
+    }
 }

@@ -177,6 +177,14 @@ mod tests {
     }
 
     #[test]
+    fn an_array_that_holds_others_is_broken_up_however_short_it_is() {
+        for short in [serde_json::json!([[1]]), serde_json::json!([{ "a": 1 }]), serde_json::json!([[], {}])]
+        {
+            assert!(Layout::Classic.write(&short).contains(&b'\n'), "{short}");
+        }
+    }
+
+    #[test]
     fn an_array_of_74_characters_is_broken_up() {
         let of = |length: usize| serde_json::json!(["x".repeat(length - 6)]);
         assert!(!Layout::Classic.write(&of(73)).contains(&b'\n'));

@@ -323,3 +323,27 @@ impl Places {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_service_says_about_a_question_is_no_outage() {
+        for (error, is_outage) in [
+            (PlacesError::Timeout(Duration::ZERO), true),
+            (PlacesError::Connect("refused"), true),
+            (PlacesError::Untrusted("unknown"), true),
+            (PlacesError::Dropped, true),
+            (PlacesError::Transport("broken"), true),
+            (PlacesError::Status(500), true),
+            (PlacesError::Explained(503, String::new()), true),
+            (PlacesError::Status(499), false),
+            (PlacesError::Explained(403, String::new()), false),
+            (PlacesError::Busy, false),
+            (PlacesError::Stopping, false),
+        ] {
+            assert_eq!(error.is_outage(), is_outage, "{error:?}");
+        }
+    }
+}

@@ -55,3 +55,26 @@ impl NewIdsByAddress {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_address_has_its_bound_in_each_second() {
+        let [one, other] = [[10, 0, 0, 1], [10, 0, 0, 2]].map(|address| Origin::of(address.into()));
+        let ids = NewIdsByAddress::default();
+        let now = Duration::from_millis(5_200);
+        assert_eq!(ids.left(one, now, Some(3)), 3);
+        ids.took(one, 2);
+        assert_eq!((ids.left(one, now, Some(3)), ids.left(other, now, Some(3))), (1, 3));
+        assert_eq!(ids.left(one, now, None), u32::MAX);
+        // In the same second nothing is forgotten.
+        ids.forget_before(Duration::from_millis(5_900));
+        assert_eq!(ids.lock().len(), 2);
+        assert_eq!(ids.left(one, now, Some(3)), 1);
+        assert_eq!(ids.left(one, Duration::from_secs(6), Some(3)), 3);
+        ids.forget_before(Duration::from_secs(6));
+        assert_eq!(ids.lock().len(), 1);
+    }
+}

@@ -139,3 +139,31 @@ impl ServerCertVerifier for OfTheAuthority {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_is_not_accepted_is_told_in_plain_words() {
+        let time = UnixTime::since_unix_epoch(std::time::Duration::ZERO);
+        for (reason, words) in [
+            (CertificateError::UnknownIssuer, Some("its certificate is not of this herd's authority")),
+            (CertificateError::BadSignature, Some("its certificate is not of this herd's authority")),
+            (CertificateError::Expired, Some("its certificate has ended")),
+            (CertificateError::ExpiredContext { time, not_after: time }, Some("its certificate has ended")),
+            (
+                CertificateError::NotValidYet,
+                Some("its certificate does not count yet: do the clocks differ?"),
+            ),
+            (
+                CertificateError::NotValidYetContext { time, not_before: time },
+                Some("its certificate does not count yet: do the clocks differ?"),
+            ),
+            (CertificateError::Revoked, None),
+        ] {
+            assert_eq!(rejection(&Error::InvalidCertificate(reason)), words);
+        }
+        assert_eq!(rejection(&Error::DecryptError), None);
+    }
+}

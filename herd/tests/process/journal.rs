@@ -168,6 +168,7 @@ fn a_full_disk_stops_nothing_and_nothing_is_missing_when_there_is_room_again() {
     assert_eq!(answers.lines().filter(|line| line.starts_with("AT Alford ")).count(), 1000);
     wait_for_log(log.to_str().unwrap(), "durability: degraded", 1);
     assert_eq!(told(&node, 1000), answers);
+    assert_eq!(fs::read_to_string(&log).unwrap().matches("durability: degraded").count(), 1);
     // The line that did not fit is not there by half.
     assert!(journal_tool("verify", &folder).status.success());
     limit_files(&node, "unlimited");

@@ -248,3 +248,25 @@ fn a_neighbour_of_another_version_gets_no_link_and_both_sides_are_told_why() {
     assert!(line.contains("WARN") && line.contains("no link"), "{line}");
     assert!(node.ask(IAMAT.as_bytes()).starts_with("AT Alford "));
 }
+
+#[test]
+fn a_neighbour_that_is_somebody_else_is_told_once_and_dialled_on() {
+    let log = crate::support::log_of("wrong-name");
+    let parker = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let herd = format!(
+        "name = \"pair\"\n\
+        [[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:3\"\nneighbours = [\"Parker\"]\n\
+        [[node]]\nname = \"Parker\"\nclient = \"127.0.0.1:0\"\nlink = \"{}\"\nneighbours = [\"Alford\"]\n",
+        parker.local_addr().unwrap()
+    );
+    let _node = Node::run("Alford", "wrong-name", &herd, |command| {
+        command.args(["--insecure-links", "--log-file", &log])
+    });
+    for _ in 0..3 {
+        intrude(parker.accept().unwrap().0, "Bolden");
+    }
+    wait_for_log(&log, "neighbour not reached, dialling on", 1);
+    let log = fs::read_to_string(log).unwrap();
+    assert_eq!(log.matches("neighbour not reached").count(), 1, "{log}");
+    assert!(log.contains("Bolden"), "{log}");
+}

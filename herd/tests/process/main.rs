@@ -12,6 +12,7 @@ mod log_backlog;
 mod log_injection;
 mod metrics;
 mod node;
+mod patience;
 mod places_budget;
 mod places_connections;
 mod places_faults;

@@ -15,7 +15,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use crate::support::{DEADLINE, IAMAT, Node, log_of, wait_for_log, wait_until, whole_log};
 
 /// A Places service that answers everything with `body`.
-async fn places(body: &str, delay: Duration) -> MockServer {
+pub(crate) async fn places(body: &str, delay: Duration) -> MockServer {
     let server = MockServer::start().await;
     let answer =
         ResponseTemplate::new(200).set_body_raw(body, "application/json; charset=UTF-8").set_delay(delay);
@@ -28,7 +28,7 @@ async fn places(body: &str, delay: Duration) -> MockServer {
     server
 }
 
-fn with_places<'a>(command: &'a mut Command, server: &MockServer) -> &'a mut Command {
+pub(crate) fn with_places<'a>(command: &'a mut Command, server: &MockServer) -> &'a mut Command {
     command
         .args(["--places", "google-legacy", "--places-url", &server.uri()])
         .env("HERD_PLACES_KEY", "canary-key")
@@ -45,7 +45,7 @@ async fn wait_until_asked(server: &MockServer) {
 }
 
 /// A body of `results` places, about a kilobyte each.
-fn body(results: usize) -> String {
+pub(crate) fn body(results: usize) -> String {
     let place = format!("      {{\n         \"name\" : \"{}\"\n      }}", "x".repeat(1000));
     let places = vec![place; results].join(",\n");
     format!(
@@ -141,27 +141,6 @@ fn a_client_beyond_the_limit_is_told_and_a_place_that_is_left_is_taken() {
     wait_until("the place that was left is taken", || node.ask(b"x\n") == "? x\n");
     stays.write_all(b"y\n").unwrap();
     stays.read_exact(&mut [0; 4]).unwrap();
-}
-
-#[test]
-fn a_client_that_reads_nothing_is_no_longer_read_from_and_then_closed() {
-    let node = Node::start("unread", "unread_stall = \"300ms\"");
-    let mut stream = node.connect();
-    // More than the node holds and the sockets buffer: writing must fail in the end, with the node alive.
-    let line = "y".repeat(4000) + "\n";
-    let result = (0..100_000).try_for_each(|_| stream.write_all(line.as_bytes()));
-    assert!(result.is_err(), "400 MB were taken from a client that reads nothing");
-    assert_eq!(node.ask(b"still here\n"), "? still here\n");
-}
-
-#[test]
-fn an_idle_client_and_an_unfinished_line_are_closed() {
-    let node = Node::start("idle", "idle_client = \"200ms\"\nunfinished_line = \"100ms\"");
-    for bytes in [&b""[..], b"IAMAT"] {
-        let mut stream = node.connect();
-        stream.write_all(bytes).unwrap();
-        assert_eq!(stream.read(&mut [0; 16]).unwrap(), 0);
-    }
 }
 
 #[tokio::test]

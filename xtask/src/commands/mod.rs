@@ -10,6 +10,7 @@ pub mod fuzz;
 pub mod herd_up;
 pub mod load;
 pub mod logs;
+pub mod mutants;
 pub mod places_data;
 pub mod say;
 mod screen;

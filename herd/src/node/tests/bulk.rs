@@ -29,6 +29,16 @@ fn bytes_of_updates(wire: &Wire) -> usize {
     wire.said.iter().filter(|line| line.starts_with("AT ")).map(|line| line.len() + 1).sum()
 }
 
+/// Lets two nodes talk until the second one is to compare.
+fn until_sums(wire: &mut Wire, teller: &mut Node, told: &mut Node) {
+    while !wire.said.iter().any(|line| line.starts_with("SUMS ")) {
+        wire.transmit(0, teller, START);
+        wire.transmit(1, told, START);
+        wire.deliver(0, teller, START);
+        wire.deliver(1, told, START);
+    }
+}
+
 fn assert_alike(one: &Node, other: &Node) {
     assert_eq!((one.table().len(), one.table().sum()), (other.table().len(), other.table().sum()));
 }
@@ -127,13 +137,7 @@ fn what_changes_meanwhile_is_said_at_once_and_marked_afterwards() {
     let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
     report(&mut alford, 0..MANY);
     let mut wire = Wire::between(&alford, &parker, 1, START);
-    // Until Parker is to compare.
-    while !wire.said.iter().any(|line| line.starts_with("SUMS ")) {
-        wire.transmit(0, &mut alford, START);
-        wire.transmit(1, &mut parker, START);
-        wire.deliver(0, &mut alford, START);
-        wire.deliver(1, &mut parker, START);
-    }
+    until_sums(&mut wire, &mut alford, &mut parker);
     say(&mut alford, "IAMAT kiwi +1+1 1");
     say(&mut alford, "IAMAT client-7 +1+1 999999999");
     wire.transmit(0, &mut alford, START);
@@ -209,4 +213,117 @@ fn answers_and_sums_that_nobody_asked_for_end_the_link() {
         let end = wire.ends[0].receive(&mut alford, line.as_bytes(), START, NOW);
         assert!(matches!(end, Err(LinkEnd::Framing(_))), "{end:?}");
     }
+}
+
+#[test]
+fn an_answer_about_a_group_that_was_not_asked_about_ends_the_link() {
+    let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
+    report(&mut alford, 0..10 * MANY);
+    let mut wire = Wire::between(&alford, &parker, 1, START);
+    until_sums(&mut wire, &mut alford, &mut parker);
+    let bits = "f".repeat(64);
+    // All groups differ, so their buckets are to be compared; none has been asked about yet.
+    wire.ends[0].receive(&mut alford, format!("DIFFER {bits}").as_bytes(), START, NOW).unwrap();
+    let end = wire.ends[0].receive(&mut alford, format!("DIFFER 00 {bits}").as_bytes(), START, NOW);
+    assert!(matches!(end, Err(LinkEnd::Framing(_))), "{end:?}");
+}
+
+#[test]
+fn sums_of_a_group_in_another_sync_end_the_link() {
+    let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
+    report(&mut alford, 0..MANY);
+    let mut wire = Wire::between(&alford, &parker, 1, START);
+    until_sums(&mut wire, &mut alford, &mut parker);
+    wire.transmit(1, &mut parker, START);
+    let line = format!("SUMS 0000000000000001 00 {}", "0".repeat(4096));
+    let end = wire.ends[1].receive(&mut parker, line.as_bytes(), START, NOW);
+    assert!(matches!(end, Err(LinkEnd::Framing(_))), "{end:?}");
+}
+
+#[test]
+fn each_bulk_sync_has_sums_of_its_own() {
+    let mut seeds = Vec::new();
+    for life in 1..3 {
+        let mut alford = node_of_life("Alford", &["Bolden", "Parker"], life);
+        report(&mut alford, 0..MANY);
+        for (link, name) in ["Bolden", "Parker"].into_iter().enumerate() {
+            let mut other = node(name, &["Alford"]);
+            let mut wire = Wire::between(&alford, &other, link as u64, START);
+            until_sums(&mut wire, &mut alford, &mut other);
+            let said = wire.said.iter().find(|line| line.starts_with("SUMS ")).unwrap();
+            seeds.push(said.split(' ').nth(1).unwrap().to_owned());
+        }
+    }
+    seeds.sort();
+    seeds.dedup();
+    assert_eq!(seeds.len(), 4, "{seeds:?}");
+}
+
+#[test]
+fn the_buckets_of_a_group_are_compared_if_that_group_has_many_changes() {
+    let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
+    alford.limits.bulk_sync = 4;
+    parker.limits.bulk_sync = 4;
+    let group = |client: &str| buckets::bucket_of(client.as_bytes()) / buckets::GROUPS;
+    let clients = (0..).map(|number| format!("client-{number}")).filter(|client| group(client) == 200);
+    for (number, client) in clients.take(300).enumerate() {
+        say(&mut alford, &format!("IAMAT {client} +1+1 1"));
+        if number == 289 {
+            teach(&mut parker, &alford);
+        }
+    }
+    let mut wire = Wire::between(&alford, &parker, 1, START);
+    wire.settle([&mut alford, &mut parker], START);
+    assert_alike(&alford, &parker);
+    // Those that share a bucket with one of the ten are said too.
+    assert!((10..100).contains(&wire.updates()), "{} updates", wire.updates());
+}
+
+#[test]
+fn groups_are_said_whole_when_comparing_the_buckets_of_some_saved_too_little() {
+    let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
+    report(&mut alford, 0..MANY / 2);
+    teach(&mut parker, &alford);
+    report(&mut alford, MANY / 2..10 * MANY);
+    let mut wire = Wire::between(&alford, &parker, 1, START);
+    wire.settle([&mut alford, &mut parker], START);
+    assert_alike(&alford, &parker);
+    let is_of_group = |line: &&String| line.starts_with("SUMS ") && line.split(' ').count() == 4;
+    assert_eq!(wire.said.iter().filter(is_of_group).count(), crate::node::bulk::SAMPLE);
+}
+
+#[test]
+fn what_a_second_neighbour_tells_during_a_bulk_sync_to_a_third_is_passed_on() {
+    let mut alford = node("Alford", &["Parker"]);
+    let mut parker = node("Parker", &["Alford", "Powell"]);
+    let mut powell = node("Powell", &["Parker"]);
+    report(&mut parker, 0..MANY);
+    report(&mut alford, MANY..2 * MANY);
+    let mut far = Wire::between(&parker, &powell, 2, START);
+    until_sums(&mut far, &mut parker, &mut powell);
+    let mut near = Wire::between(&alford, &parker, 1, START);
+    while parker.table().len() == MANY {
+        near.transmit(0, &mut alford, START);
+        near.transmit(1, &mut parker, START);
+        near.deliver(0, &mut alford, START);
+        near.deliver(1, &mut parker, START);
+    }
+    far.settle([&mut parker, &mut powell], START);
+    near.settle([&mut alford, &mut parker], START);
+    far.settle([&mut parker, &mut powell], START);
+    assert_alike(&alford, &parker);
+    assert_alike(&parker, &powell);
+}
+
+#[test]
+fn the_updates_of_a_bulk_sync_are_counted() {
+    let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
+    report(&mut alford, 0..MANY);
+    let mut wire = Wire::between(&alford, &parker, 1, START);
+    wire.settle([&mut alford, &mut parker], START);
+    assert_eq!(alford.counters.said, MANY as u64);
+    assert_eq!((parker.counters.fresh, parker.counters.stale), (MANY as u64, 0));
+    let repeated = wire.said.iter().find(|line| line.starts_with("AT ")).unwrap();
+    wire.ends[1].receive(&mut parker, repeated.as_bytes(), START, NOW).unwrap();
+    assert_eq!((parker.counters.fresh, parker.counters.stale), (MANY as u64, 1));
 }

@@ -179,3 +179,12 @@ fn bulk_syncs_find_removals_that_the_other_side_lacks() {
     let said = wire.said.iter().filter(|line| Update::is_like(line.as_bytes())).count();
     assert!((1..1000).contains(&said), "{said}");
 }
+
+#[test]
+fn a_report_of_the_earliest_time_there_is_wins_over_its_clients_removal() {
+    let mut alford = node("Alford", &[]);
+    say(&mut alford, "IAMAT kiwi +1+1 5");
+    alford.remove(crate::message::ClientId::parse(b"kiwi").unwrap()).unwrap();
+    say(&mut alford, "IAMAT kiwi +2+2 0");
+    assert!(say(&mut alford, "WHATSAT kiwi 0 0").contains(" kiwi +2+2 0\n"));
+}

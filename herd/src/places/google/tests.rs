@@ -15,6 +15,14 @@ fn latitude_and_longitude_go_where_they_belong() {
 }
 
 #[test]
+fn no_field_is_asked_for_that_costs_more_than_was_chosen() {
+    let [pro, enterprise] = [Fields::Pro, Fields::Enterprise].map(Fields::mask);
+    assert!(pro.split(',').all(|field| field.starts_with("places.")), "{pro}");
+    assert!(pro.contains("places.displayName") && !pro.contains("places.rating"), "{pro}");
+    assert!(enterprise.starts_with(&pro) && enterprise.contains(",places.rating,"), "{enterprise}");
+}
+
+#[test]
 fn every_field_finds_its_legacy_name() {
     let new = json!({
         "id": "EXid", "displayName": { "text": "Quill & Kettle", "languageCode": "en" }, "types": ["cafe"],

@@ -1,5 +1,6 @@
 //! Nodes on a disk that does not answer, seen through their sockets.
 
+mod compaction;
 mod gate;
 
 use std::net::SocketAddr;
@@ -20,10 +21,11 @@ use crate::places::{Places, Provider};
 use crate::tls::Encryption;
 use gate::{Gate, GatedDisk};
 
-const TOKEN: &str = "0123456789abcdef";
-
 /// Longer than anything takes here: a test that waits so long has failed.
 const DEADLINE: Duration = Duration::from_secs(10);
+
+/// What proves to a node that one may remove clients.
+const TOKEN: &str = "0123456789abcdef";
 
 /// For this long nothing must come.
 const NOTHING: Duration = Duration::from_millis(200);
@@ -51,8 +53,10 @@ async fn bind(name: &str, neighbour: &str, store: Store, stop: &CancellationToke
     Server::bind(&member, Some(admin), 1, store, places, encryption, stop.clone()).await.unwrap()
 }
 
+/// A node that soon says that its disk hangs, and compacts its journal when that is worth it, however short it is.
 fn node(name: &str, neighbour: &str, epoch: u64) -> Node {
-    let limits = Limits { disk_patience: Duration::from_millis(50), ..Limits::default() };
+    let limits =
+        Limits { disk_patience: Duration::from_millis(50), journal_bytes: 1000, ..Limits::default() };
     Node::new(name, &[neighbour.to_owned()], limits, Lives { epoch, incarnation: epoch })
 }
 
@@ -99,11 +103,17 @@ impl Pair {
     }
 }
 
-/// The answer of an admin port.
-async fn request(admin: SocketAddr, method: &str, path: &str) -> String {
+/// Sends a request to an admin port. Its answer is to be read from the connection.
+async fn begin_request(admin: SocketAddr, method: &str, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(admin).await.unwrap();
     let headers = format!("Host: localhost\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close");
     stream.write_all(format!("{method} {path} HTTP/1.1\r\n{headers}\r\n\r\n").as_bytes()).await.unwrap();
+    stream
+}
+
+/// The answer of an admin port.
+async fn request(admin: SocketAddr, method: &str, path: &str) -> String {
+    let mut stream = begin_request(admin, method, path).await;
     let mut answer = String::new();
     timeout(DEADLINE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
     answer
@@ -249,6 +259,44 @@ async fn an_operation_that_fails_is_a_failure_until_a_new_journal_is_on_disk() {
         assert!(["kiwi", "fig", "pear"].iter().all(|client| journal.contains(client)), "{journal}");
         // What the old file lacks has been told in an epoch that it does not know.
         assert!(journal.contains(" EPOCH 0000000000000002\n"), "{journal}");
+        pair.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_removal_is_confirmed_when_it_is_on_disk() {
+    let pair = Pair::start("removal", Durability::Always).await;
+    pair.gate.close("fsync");
+    let mut remover = Client(begin_request(pair.alford.admin.unwrap(), "DELETE", "/clients/plum").await);
+    eventually(async || pair.gate.is_waited_at()).await;
+    remover.hears_nothing().await;
+    pair.gate.open();
+    assert!(remover.hear().await.starts_with("HTTP/1.1 200 "));
+    pair.end().await;
+}
+
+#[tokio::test]
+async fn answers_do_not_wait_for_the_next_look_at_the_journal() {
+    for durability in [Durability::Everysec, Durability::Always] {
+        let pair = Pair::start("wakes", durability).await;
+        let mut client = Client::of(pair.alford.client).await;
+        let reports = async {
+            for second in 0..100 {
+                client.ask(&format!("IAMAT kiwi +1+1 {second}\n")).await;
+            }
+        };
+        // A look comes each second.
+        timeout(50 * super::EVERY, reports).await.expect("each answer waits for the next look");
+        // And a heartbeat twice a second.
+        let mut parker = Client::of(pair.parker.client).await;
+        let floods = async {
+            for second in 100..200 {
+                client.ask(&format!("IAMAT kiwi +1+1 {second}\n")).await;
+                let known = format!(" {second}\n");
+                while !parker.ask("WHATSAT kiwi 0 0\n").await.contains(&known) {}
+            }
+        };
+        timeout(20 * super::EVERY, floods).await.expect("each update waits for the next heartbeat");
         pair.end().await;
     }
 }

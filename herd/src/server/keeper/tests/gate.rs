@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use crate::journal::{Disk, Folder, Log, LogFile};
@@ -16,8 +17,13 @@ struct State {
     closed: Option<&'static str>,
     /// The operation that fails.
     failing: Option<&'static str>,
+    /// How often an operation has failed.
+    failures: usize,
     waiting: usize,
 }
+
+/// The sync of a file that is not the journal yet.
+pub(super) const DRAFT_SYNC: &str = "fsync of the draft";
 
 impl Gate {
     pub(super) fn close(&self, operation: &'static str) {
@@ -39,6 +45,11 @@ impl Gate {
         self.state().waiting > 0
     }
 
+    /// How often an operation has failed.
+    pub(super) fn failures(&self) -> usize {
+        self.state().failures
+    }
+
     fn pass(&self, operation: &'static str) -> io::Result<()> {
         let mut state = self.state();
         state.waiting += 1;
@@ -46,7 +57,11 @@ impl Gate {
             state = self.0.1.wait(state).unwrap();
         }
         state.waiting -= 1;
-        if state.failing == Some(operation) { Err(io::Error::other("the gate says so")) } else { Ok(()) }
+        if state.failing == Some(operation) {
+            state.failures += 1;
+            return Err(io::Error::other("the gate says so"));
+        }
+        Ok(())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -58,21 +73,24 @@ impl Gate {
 pub(super) struct GatedDisk {
     folder: Folder,
     gate: Gate,
+    /// Whether the latest draft is the journal now.
+    installed: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct GatedLog {
     file: LogFile,
     gate: Gate,
+    is_journal: Arc<AtomicBool>,
 }
 
 impl GatedDisk {
     pub(super) fn open(folder: &Path, gate: &Gate) -> GatedDisk {
-        GatedDisk { folder: Folder::open(folder).unwrap(), gate: gate.clone() }
+        GatedDisk { folder: Folder::open(folder).unwrap(), gate: gate.clone(), installed: Arc::default() }
     }
 
-    fn gated(&self, file: LogFile) -> GatedLog {
-        GatedLog { file, gate: self.gate.clone() }
+    fn gated(&self, file: LogFile, is_journal: Arc<AtomicBool>) -> GatedLog {
+        GatedLog { file, gate: self.gate.clone(), is_journal }
     }
 }
 
@@ -84,15 +102,18 @@ impl Disk for GatedDisk {
     }
 
     fn log(&mut self) -> io::Result<GatedLog> {
-        self.folder.log().map(|file| self.gated(file))
+        self.folder.log().map(|file| self.gated(file, Arc::new(AtomicBool::new(true))))
     }
 
     fn draft(&mut self) -> io::Result<GatedLog> {
-        self.folder.draft().map(|file| self.gated(file))
+        self.installed = Arc::default();
+        self.folder.draft().map(|file| self.gated(file, Arc::clone(&self.installed)))
     }
 
     fn install(&mut self) -> io::Result<()> {
-        self.folder.install()
+        self.folder.install()?;
+        self.installed.store(true, Ordering::SeqCst);
+        Ok(())
     }
 
     fn sync_names(&mut self) -> io::Result<()> {
@@ -111,6 +132,9 @@ impl Log for GatedLog {
     }
 
     fn sync(&mut self) -> io::Result<()> {
+        if !self.is_journal.load(Ordering::SeqCst) {
+            self.gate.pass(DRAFT_SYNC)?;
+        }
         self.gate.pass("fsync")?;
         self.file.sync()
     }

@@ -1,0 +1,42 @@
+//! Bounds that are made of others, or do not go together.
+
+use super::*;
+
+#[test]
+fn half_of_what_the_buffers_of_a_client_leave_is_for_answers() {
+    let limits = Limits {
+        unread_answers: 100_000,
+        client_send_buffer: 1_000,
+        client_receive_buffer: 2_000,
+        ..Limits::default()
+    };
+    // Linux takes twice what a buffer is said to hold, and lines take as much as is read at once.
+    assert_eq!(limits.answers_kept(), (100_000 - 2 * 3_000 - 2_000 - CONNECTION) / 2);
+    assert_eq!(Limits { unread_answers: 1, ..limits }.answers_kept(), 1);
+}
+
+#[test]
+fn bounds_that_contradict_each_other_are_named_and_equal_ones_are_judged() {
+    let limits = Limits::default;
+    let second = Duration::from_secs(1);
+    assert_eq!(limits().contradiction(), None);
+    let silent = Limits { heartbeat: second, link_silence: second, ..limits() };
+    assert!(silent.contradiction().unwrap().starts_with("heartbeat "));
+    let shortest = Limits { link_line_bytes: LONGEST_LINE, ..limits() };
+    assert_eq!(shortest.contradiction(), None);
+    let short = Limits { link_line_bytes: LONGEST_LINE - 1, ..limits() };
+    assert!(short.contradiction().unwrap().starts_with("link_line_bytes "));
+    let steady = Limits { redial_first: second, redial_longest: second, ..limits() };
+    assert_eq!(steady.contradiction(), None);
+    let shrinking = Limits { redial_first: 2 * second, redial_longest: second, ..limits() };
+    assert!(shrinking.contradiction().unwrap().starts_with("redial_first "));
+}
+
+#[test]
+fn a_bound_is_at_most_a_hundred_years_and_a_bound_of_memory_is_not_zero() {
+    assert_eq!(parse_duration("36500days"), Ok(LONGEST));
+    assert!(parse_duration("36500days 1ns").unwrap_err().contains("too long"));
+    let memory = |text: &str| toml::from_str::<Limits>(text).map(|limits| limits.memory_bytes);
+    assert_eq!(memory("memory_bytes = 12").unwrap(), Some(12));
+    assert!(memory("memory_bytes = 0").is_err());
+}
