@@ -265,7 +265,7 @@ fn a_neighbour_that_is_somebody_else_is_told_once_and_dialled_on() {
     for _ in 0..3 {
         intrude(parker.accept().unwrap().0, "Bolden");
     }
-    wait_for_log(&log, "neighbour not reached, dialling on", 1);
+    wait_for_log(&log, "neighbour not reached; retrying", 1);
     let log = fs::read_to_string(log).unwrap();
     assert_eq!(log.matches("neighbour not reached").count(), 1, "{log}");
     assert!(log.contains("Bolden"), "{log}");

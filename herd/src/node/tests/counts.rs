@@ -9,13 +9,13 @@ fn what_a_neighbour_has_not_been_told_is_its_lag() {
     for client in ["kiwi", "plum", "fig"] {
         say(&mut alford, &format!("IAMAT {client} +1+1 1"));
     }
-    assert_eq!(alford.lag(neighbour), 3);
+    assert_eq!(alford.lag(neighbour), None);
     let mut wire = Wire::between(&alford, &parker, 1, START);
     wire.settle([&mut alford, &mut parker], START);
-    assert_eq!(alford.lag(neighbour), 0);
+    assert_eq!(alford.lag(neighbour), Some(0));
     say(&mut alford, "IAMAT pear +1+1 1");
     say(&mut alford, "IAMAT lime +1+1 1");
-    assert_eq!(alford.lag(neighbour), 2);
+    assert_eq!(alford.lag(neighbour), Some(2));
 }
 
 #[test]
