@@ -126,8 +126,15 @@ impl Bench {
         Ok(pair)
     }
 
-    /// How long 99 of 100 reports take on 8 connections at 1,000 a second, in microseconds.
+    /// How long 99 of 100 reports take on 8 connections at 1,000 a second, in microseconds: the median of three
+    /// loads, since one pause of a shared machine can spoil one of them.
     fn p99(&self, node: &Lone) -> Result<f64> {
+        let mut loads = [(); 3].map(|()| self.p99_of_a_load(node)).into_iter().collect::<Result<Vec<_>>>()?;
+        loads.sort_by(f64::total_cmp);
+        Ok(loads[1])
+    }
+
+    fn p99_of_a_load(&self, node: &Lone) -> Result<f64> {
         let load = Load {
             protocol: Protocol::Iamat,
             nodes: vec![node.address()?],
@@ -135,7 +142,7 @@ impl Bench {
             depth: 16,
             rate: Some(1000.0),
             clients: 10_000,
-            duration: Duration::from_secs(5),
+            duration: Duration::from_secs(3),
         };
         let summary: Summary = self.generator.run(&Task::Load { load, live: false })?;
         anyhow::ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
