@@ -38,6 +38,7 @@ pub struct BudgetState {
 
 /// Which limit has been reached, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Default))]
 pub struct Spent {
     window: &'static str,
     limit: u64,

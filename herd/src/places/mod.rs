@@ -346,4 +346,26 @@ mod tests {
             assert_eq!(error.is_outage(), is_outage, "{error:?}");
         }
     }
+
+    #[test]
+    fn every_error_is_counted_under_one_of_the_names() {
+        let errors = [
+            PlacesError::Nobody,
+            PlacesError::Busy,
+            PlacesError::Resting(1, Duration::ZERO),
+            PlacesError::NoTurn(Duration::ZERO),
+            PlacesError::Timeout(Duration::ZERO),
+            PlacesError::Connect("refused"),
+            PlacesError::Untrusted("unknown"),
+            PlacesError::Dropped,
+            PlacesError::Transport("broken"),
+            PlacesError::Limited(Spent::default()),
+            PlacesError::Status(500),
+            PlacesError::Explained(403, String::new()),
+            PlacesError::Unusable(Unusable::NotAnAnswer),
+            PlacesError::Stopping,
+        ];
+        let names: std::collections::BTreeSet<&str> = errors.iter().map(PlacesError::name).collect();
+        assert_eq!(names, PlacesError::NAMES.into());
+    }
 }

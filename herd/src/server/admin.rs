@@ -1,4 +1,4 @@
-//! HTTP for whoever looks after a node, on a port of its own.
+//! HTTP for operators, on a port of its own.
 //!
 //! | path | answer |
 //! |---|---|
@@ -22,7 +22,7 @@ use axum::{Json, Router};
 use tracing::debug;
 
 use super::accept::{Port, accept};
-use super::status::Status;
+use super::status::{Readiness, Status};
 use super::{Shared, metrics, removal};
 use crate::net::{Listener, serve_http};
 
@@ -80,11 +80,11 @@ fn is_own_host(host: &str, names: &[String]) -> bool {
 }
 
 async fn ready(State(shared): State<Arc<Shared>>) -> Response {
-    let status = Status::of(&shared);
-    if status.ready {
+    let Readiness { reasons, .. } = Readiness::of(&shared);
+    if reasons.is_empty() {
         "ready\n".into_response()
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, status.reasons.join("\n") + "\n").into_response()
+        (StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n").into_response()
     }
 }
 

@@ -104,7 +104,7 @@ pub struct Addresses {
     pub client: SocketAddr,
     /// For neighbours.
     pub link: SocketAddr,
-    /// For whoever looks after it.
+    /// For operators.
     pub admin: Option<SocketAddr>,
 }
 
@@ -132,6 +132,11 @@ pub enum StartError {
         "without certificates links are plain TCP and listen on loopback only, such as 127.0.0.1: {0} is not"
     )]
     LinkNotLoopback(SocketAddr),
+}
+
+/// Listens for `what` on `address`.
+async fn listen(what: &'static str, address: SocketAddr, held: Option<Held>) -> Result<Listener, StartError> {
+    net::listen(address, held).await.map_err(|error| StartError::Listen { what, address, error })
 }
 
 /// What all tasks of a node share.
@@ -212,9 +217,6 @@ impl Server {
         if let Some(outside) = admin.filter(|address| !net::is_this_machine(*address)) {
             return Err(StartError::AdminNotLoopback(outside));
         }
-        let listen = async |what, address, held| {
-            net::listen(address, held).await.map_err(|error| StartError::Listen { what, address, error })
-        };
         let limits = store.node.limits();
         let (send, receive) = (limits.client_send_buffer, limits.client_receive_buffer);
         let held = Held { send, receive, stall: limits.unread_stall };
@@ -311,7 +313,7 @@ impl Server {
 }
 
 impl Shared {
-    /// Logs what the node has done, for whoever has no metrics of it.
+    /// Logs what the node has done, for operators who collect no metrics.
     fn log_sums(&self) {
         let places = self.places.counters();
         tracing::info!(

@@ -1,16 +1,17 @@
-//! How a node is, for whoever looks after it.
+//! The state of a node, for operators.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Serialize;
 
 use super::accept::Port;
 use super::build::Build;
 use super::process::Process;
+use super::store::Store;
 use super::{Shared, lock};
-use crate::node::{ClientCounters, ClockDifference, LinkCounters, LinkState};
+use crate::node::{ClientCounters, ClockDifference, LinkCounters, LinkState, NeighbourId, Node};
 use crate::telemetry;
 
 /// A moment of a node. Counts are since its start.
@@ -84,26 +85,21 @@ pub(super) struct Neighbour {
     pub(super) clock_ahead_seconds: Option<f64>,
 }
 
-impl Status {
-    pub(super) fn of(shared: &Shared) -> Status {
-        let (places, places_breaker) = (shared.places.counters(), shared.places.breaker_state());
-        let budget = shared.places.budget();
-        let process = Process::look();
-        let store = lock(shared);
+/// Whether a node can do what it is for. Load balancers ask for this often, so it leaves out what costs time to find.
+pub(super) struct Readiness {
+    /// Why it cannot; none if it can.
+    pub(super) reasons: Vec<String>,
+    durability: &'static str,
+    disk_wait: Duration,
+}
+
+impl Readiness {
+    pub(super) fn of(shared: &Shared) -> Readiness {
+        Readiness::of_store(shared, &lock(shared))
+    }
+
+    fn of_store(shared: &Shared, store: &Store) -> Readiness {
         let node = &store.node;
-        let neighbours: Vec<Neighbour> = node
-            .neighbours()
-            .map(|(id, name)| Neighbour {
-                name: name.to_owned(),
-                linked: node.is_linked(id),
-                dial_error: shared.dial_errors.of(id).filter(|_| !node.is_linked(id)),
-                state: node.link_state(id),
-                lag: node.lag(id),
-                divergences: node.divergences(id),
-                round_trip_seconds: node.round_trip(id).map(|time| time.as_secs_f64()),
-                clock_ahead_seconds: node.clock_difference(id).map(ClockDifference::as_secs_f64),
-            })
-            .collect();
         let (mut durability, failure) = store.state();
         let mut reasons: Vec<String> =
             failure.map(|reason| format!("the disk fails: {reason}")).into_iter().collect();
@@ -112,7 +108,7 @@ impl Status {
             durability = if failure.is_none() { "stalled" } else { durability };
             reasons.push(format!("the disk has not answered for {:.1}s ({operation})", waited.as_secs_f64()));
         }
-        if !neighbours.is_empty() && !neighbours.iter().any(|neighbour| neighbour.linked) {
+        if node.neighbours().next().is_some() && !node.neighbours().any(|(id, _)| node.is_linked(id)) {
             reasons.push("no neighbour is linked".to_owned());
         }
         if node.is_full() {
@@ -129,6 +125,33 @@ impl Status {
         if shared.stop.is_cancelled() {
             reasons.push("the node is stopping".to_owned());
         }
+        Readiness { reasons, durability, disk_wait: waited }
+    }
+}
+
+impl Neighbour {
+    fn of(shared: &Shared, node: &Node, id: NeighbourId, name: &str) -> Neighbour {
+        Neighbour {
+            name: name.to_owned(),
+            linked: node.is_linked(id),
+            dial_error: shared.dial_errors.of(id).filter(|_| !node.is_linked(id)),
+            state: node.link_state(id),
+            lag: node.lag(id),
+            divergences: node.divergences(id),
+            round_trip_seconds: node.round_trip(id).map(|time| time.as_secs_f64()),
+            clock_ahead_seconds: node.clock_difference(id).map(ClockDifference::as_secs_f64),
+        }
+    }
+}
+
+impl Status {
+    pub(super) fn of(shared: &Shared) -> Status {
+        let (places, places_breaker) = (shared.places.counters(), shared.places.breaker_state());
+        let budget = shared.places.budget();
+        let process = Process::look();
+        let store = lock(shared);
+        let node = &store.node;
+        let Readiness { reasons, durability, disk_wait } = Readiness::of_store(shared, &store);
         Status {
             name: node.name().to_owned(),
             build: Build::THIS,
@@ -137,7 +160,7 @@ impl Status {
             ready: reasons.is_empty(),
             reasons,
             durability,
-            disk_wait_seconds: waited.as_secs_f64(),
+            disk_wait_seconds: disk_wait.as_secs_f64(),
             journal_bytes: store.journal_bytes(),
             clients: node.table().len(),
             clients_limit: node.limits().distinct_clients,
@@ -160,7 +183,7 @@ impl Status {
                 .expiries()
                 .map(|(what, end)| (what, end.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()))
                 .collect(),
-            neighbours,
+            neighbours: node.neighbours().map(|(id, name)| Neighbour::of(shared, node, id, name)).collect(),
             places_questions: shared.places.outcomes(),
             places_requests: places.requests,
             places_joined: places.joined,

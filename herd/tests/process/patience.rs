@@ -1,6 +1,6 @@
 //! What a node waits for, and for how long, seen from a client.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -102,11 +102,13 @@ fn a_client_that_was_quiet_for_long_has_as_long_as_others_to_take_its_answer() {
     let stall = Duration::from_millis(300);
     let node = Node::start("quiet", "unread_stall = \"300ms\"");
     let mut stream = node.connect();
+    stream.set_read_timeout(Some(2 * stall)).unwrap();
     for _ in 0..2 {
         stream.write_all(b"x\n").unwrap();
         stream.read_exact(&mut [0; 4]).unwrap();
-        // This is how long it is quiet.
-        thread::sleep(2 * stall);
+        // It is quiet for longer than it may take to read, and the node does not close meanwhile.
+        let nothing = stream.read(&mut [0]).unwrap_err();
+        assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
     }
 }
 

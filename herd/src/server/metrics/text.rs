@@ -3,11 +3,12 @@
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::TypedMetric;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry};
 
 /// The labels of a value, and the value.
 pub(super) type Labelled<const L: usize, V> = ([(&'static str, String); L], V);
@@ -30,11 +31,9 @@ impl Metrics {
         help: &str,
         values: impl IntoIterator<Item = Labelled<L, u64>>,
     ) {
-        let family = Family::<Vec<(&str, String)>, Gauge>::default();
-        for (labels, value) in values {
-            family.get_or_create(&labels.into()).set(value.cast_signed());
-        }
-        self.0.register(name, help, family);
+        self.family(name, help, values, |gauge: &Gauge, value| {
+            gauge.set(value.cast_signed());
+        });
     }
 
     pub(super) fn seconds(&mut self, name: &str, help: &str, seconds: f64) {
@@ -50,11 +49,9 @@ impl Metrics {
         help: &str,
         values: impl IntoIterator<Item = Labelled<L, f64>>,
     ) {
-        let family = Family::<Vec<(&str, String)>, Gauge<f64, AtomicU64>>::default();
-        for (labels, value) in values {
-            family.get_or_create(&labels.into()).set(value);
-        }
-        self.0.register(name, help, family);
+        self.family(name, help, values, |gauge: &Gauge<f64, AtomicU64>, value| {
+            gauge.set(value);
+        });
     }
 
     /// A gauge that is 1 for the state that something is in, and 0 for all others that it can be in.
@@ -65,14 +62,15 @@ impl Metrics {
         all: [&'static str; 3],
         values: impl IntoIterator<Item = Labelled<L, &'static str>>,
     ) {
-        let family = Family::<Vec<(&str, String)>, Gauge>::default();
-        for (labels, current) in values {
-            for state in all {
-                let labels = labels.iter().cloned().chain([("state", state.to_owned())]).collect();
-                family.get_or_create(&labels).set(i64::from(state == current));
-            }
-        }
-        self.0.register(name, help, family);
+        let values = values.into_iter().flat_map(|(labels, current)| {
+            all.map(|state| {
+                let labels: Vec<_> = labels.iter().cloned().chain([("state", state.to_owned())]).collect();
+                (labels, i64::from(state == current))
+            })
+        });
+        self.family(name, help, values, |gauge: &Gauge, value| {
+            gauge.set(value);
+        });
     }
 
     /// A counter. Its name gets the end `_total`.
@@ -95,9 +93,22 @@ impl Metrics {
         help: &str,
         values: impl IntoIterator<Item = Labelled<L, u64>>,
     ) {
-        let family = Family::<Vec<(&str, String)>, Counter>::default();
+        self.family(name, help, values, |counter: &Counter, value| {
+            counter.inc_by(value);
+        });
+    }
+
+    /// A metric for each combination of labels, with the value that `set` gives it.
+    fn family<M: Metric + TypedMetric + Default, V>(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = (impl Into<Vec<(&'static str, String)>>, V)>,
+        set: impl Fn(&M, V),
+    ) {
+        let family = Family::<Vec<(&str, String)>, M>::default();
         for (labels, value) in values {
-            family.get_or_create(&labels.into()).inc_by(value);
+            set(&family.get_or_create(&labels.into()), value);
         }
         self.0.register(name, help, family);
     }
