@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
-use xtask::flood::client;
-use xtask::graphs::Graph;
-use xtask::herd_file::HerdFile;
+use xtask::cluster::graphs::Graph;
+use xtask::cluster::herd_file::HerdFile;
+use xtask::load::flood::client;
 
 use benches::{HerdToMeasure, Observer, Percentiles};
 

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 
 use anyhow::Result;
-use xtask::flood::Watch;
-use xtask::herd_file::{HerdFile, is_observer};
-use xtask::ports::PortBlock;
-use xtask::processes::{Processes, Setup};
-use xtask::workspace::{Profile, herd_binary, target_dir};
+use xtask::cluster::herd_file::{HerdFile, is_observer};
+use xtask::cluster::ports::PortBlock;
+use xtask::cluster::processes::{Processes, Setup};
+use xtask::cluster::workspace::{Profile, herd_binary, target_dir};
+use xtask::load::flood::Watch;
 
 /// A running herd. Its nodes end with it.
 #[derive(Debug)]

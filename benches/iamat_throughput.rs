@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use xtask::flood::sink;
-use xtask::graphs::Graph;
-use xtask::herd_file::HerdFile;
+use xtask::cluster::graphs::Graph;
+use xtask::cluster::herd_file::HerdFile;
+use xtask::load::flood::sink;
 
 use benches::{HerdToMeasure, Reports};
 

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use xtask::herd_file::observer_of;
+use xtask::cluster::herd_file::observer_of;
 
 use crate::HerdToMeasure;
 
@@ -36,7 +36,7 @@ impl Observer {
         Ok(Observer { sightings })
     }
 
-    /// Waits until an update of [`client`](xtask::flood::client) has been seen, and says when that was.
+    /// Waits until an update of [`client`](xtask::load::flood::client) has been seen, and says when that was.
     ///
     /// # Errors
     /// The link has ended, or nothing came for ten seconds.

@@ -1,39 +1,25 @@
-//! The harness around the herd: it starts nodes as real processes, plays scripted client sessions against
-//! them, and measures. `cargo xtask` is its command line; tests and benches use the same parts.
+//! The harness around the herd: it starts nodes as real processes, plays scripted client sessions
+//! against them, breaks them on purpose, and measures them. `cargo xtask` is its command line;
+//! tests and benches use the same parts.
+//!
+//! The rooms, from the lowest to the highest. A room uses those before it, never those after it:
+//!
+//! - [`text`]: tables and escapes for people who read;
+//! - [`cluster`]: nodes as processes;
+//! - [`session`], [`load`] and [`oracle`]: scripted clients, many clients, and what must be true of
+//!   what clients saw;
+//! - [`sim`], [`turmoil`] and [`chaos`]: herds with faults, in virtual time and in real time;
+//! - [`measure`] and [`alerts`]: figures held against bounds, and alerts held against faults;
+//! - [`commands`]: the command line, which alone knows its arguments, prints, and exits.
 
-mod admin;
-mod against;
 pub mod alerts;
-mod cast;
 pub mod chaos;
+pub mod cluster;
 pub mod commands;
-pub mod compare;
-pub mod e2e;
-mod finding;
-pub mod flood;
-pub mod foreign;
-pub mod generator;
-pub mod graphs;
-mod health;
-pub mod herd_file;
-mod herd_program;
-pub mod limits;
 pub mod load;
-mod log_file;
+pub mod measure;
 pub mod oracle;
-pub mod output;
-pub mod peers;
-pub mod places_server;
-pub mod places_stub;
-pub mod ports;
-pub mod processes;
-pub mod prometheus;
-pub mod proxy;
-pub mod resilience;
 pub mod session;
 pub mod sim;
-pub mod supervisor;
-pub mod timeline;
+pub mod text;
 pub mod turmoil;
-mod usage;
-pub mod workspace;

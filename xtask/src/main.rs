@@ -7,11 +7,13 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use clap::{Parser, Subcommand};
 use herd::printable::lines;
-use xtask::commands::{
-    broadcast, bugs, chaos, check_history, ci, control, fuzz, herd_up, load, logs, mutants, places_data, say,
-    tap,
-};
-use xtask::{alerts, compare, e2e, limits, resilience};
+use xtask::alerts;
+use xtask::commands::herd::{control, logs, say, tap, up};
+use xtask::commands::maintain::{ci, places_data};
+use xtask::commands::measure::load;
+use xtask::commands::test::{broadcast, bugs, chaos, check_history, fuzz, mutants};
+use xtask::measure::{compare, limits, resilience};
+use xtask::session::snapshots as e2e;
 
 /// The harness around the herd: starts nodes, plays scripted sessions against them, and measures.
 #[derive(Debug, Parser)]
@@ -24,7 +26,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Starts all nodes of a herd; Ctrl-C stops them.
-    HerdUp(herd_up::HerdUp),
+    HerdUp(up::HerdUp),
     /// Shows the state of each node of the running herd; fails unless all are ready.
     HerdStatus(control::StatusOptions),
     /// Stops the running herd.

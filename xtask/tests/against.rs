@@ -6,7 +6,7 @@ use std::time::Duration;
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 use fixtures::checkout::{self, scratch};
-use xtask::workspace::{Profile, herd_binary};
+use xtask::cluster::workspace::{Profile, herd_binary};
 
 /// Longer than any of these commands takes, the build of the node program included.
 const DEADLINE: Duration = Duration::from_secs(300);

@@ -6,7 +6,7 @@ use libtest_mimic::Arguments;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    match xtask::e2e::trials("2015-winter") {
+    match xtask::session::snapshots::trials("2015-winter") {
         Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
         Err(error) => panic!("{error:#}"),
     }

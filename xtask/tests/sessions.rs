@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use xtask::places_stub::PlacesStub;
+use xtask::session::places_stub::PlacesStub;
 use xtask::session::{Herd, PATIENCE, Session, play};
 
 /// A herd of one that closes every connection without an answer.

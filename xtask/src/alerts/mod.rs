@@ -1,6 +1,7 @@
 //! The alerts of `herd/deploy`: whether their rules are right, and whether they fire and stop in a real Prometheus.
 
 mod faults;
+pub mod prometheus;
 mod stage;
 
 use std::collections::BTreeSet;
@@ -13,14 +14,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
-use crate::admin;
-use crate::graphs::Graph;
-use crate::herd_file::HerdFile;
-use crate::output::{print, table};
-use crate::ports::PortBlock;
-use crate::processes::{Processes, Setup};
-use crate::prometheus::{Firing, Tools};
-use crate::workspace::{Profile, herd_binary, target_dir};
+use crate::alerts::prometheus::{Firing, Tools};
+use crate::cluster::admin_client;
+use crate::cluster::graphs::Graph;
+use crate::cluster::herd_file::HerdFile;
+use crate::cluster::ports::PortBlock;
+use crate::cluster::processes::{Processes, Setup};
+use crate::cluster::workspace::{Profile, herd_binary, target_dir};
+use crate::text::{print, table};
 use faults::{FAULTS, Fault};
 use stage::Stage;
 
@@ -96,7 +97,7 @@ fn metrics_of_a_node(folder: &Path) -> Result<String> {
     let mut nodes = Processes::new(Setup::clean(file, herd_binary(Profile::Debug)?, folder.to_owned()))?;
     nodes.start_all()?;
     let address = nodes.admin("Node1")?.context("a node has an admin port")?;
-    let metrics = admin::get(address, "/metrics")?;
+    let metrics = admin_client::get(address, "/metrics")?;
     nodes.stop_all()?;
     Ok(metrics)
 }

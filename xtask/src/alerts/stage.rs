@@ -11,16 +11,16 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::admin;
-use crate::chaos::disks::{self, Disks};
-use crate::herd_file::HerdFile;
-use crate::places_stub::PlacesStub;
-use crate::ports::PortBlock;
-use crate::processes::{Processes, Setup};
-use crate::prometheus::{Prometheus, Tools};
-use crate::proxy::{Conditions, Proxy};
+use crate::alerts::prometheus::{Prometheus, Tools};
+use crate::chaos::proxy::{Conditions, Proxy};
+use crate::chaos::small_disks::{self, Disks};
+use crate::cluster::admin_client;
+use crate::cluster::herd_file::HerdFile;
+use crate::cluster::ports::PortBlock;
+use crate::cluster::processes::{Processes, Setup};
+use crate::cluster::workspace::{Profile, herd_binary};
 use crate::session::Mount;
-use crate::workspace::{Profile, herd_binary};
+use crate::session::places_stub::PlacesStub;
 
 /// Bounds that are soon reached.
 const LIMITS: &str = r#"
@@ -63,7 +63,7 @@ impl Stage {
         let (admin, prometheus) = (ports.first() + 2 * count, ports.first() + 3 * count);
         let data = folder.join("data");
         // Before there are other threads or processes, which have to see the disks.
-        let disks = disks::can_be_made().then(|| Disks::make(&data, &names)).transpose()?;
+        let disks = small_disks::can_be_made().then(|| Disks::make(&data, &names)).transpose()?;
         let places = PlacesStub::start()?;
         places.mount(&answer(500, Some(2))).map_err(anyhow::Error::msg)?;
         places.mount(&answer(200, None)).map_err(anyhow::Error::msg)?;
@@ -185,7 +185,8 @@ impl Stage {
     /// Lets a node open so many files more than it has open.
     pub(super) fn spare_files(&mut self, name: &str, more: u64) -> Result<()> {
         let address = self.nodes.admin(name)?.with_context(|| format!("{name} has ended"))?;
-        let open = admin::status(address)?["process"]["open_fds"].as_u64().context("expected a count")?;
+        let open =
+            admin_client::status(address)?["process"]["open_fds"].as_u64().context("expected a count")?;
         let pid = self.nodes.pid(name)?.with_context(|| format!("{name} has ended"))?.to_string();
         let limit = format!("--nofile={}:", open + more);
         let done = Command::new("prlimit").args(["--pid", &pid, &limit]).status();

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use xtask::generator::Task;
+use xtask::load::generator::Task;
 
 fn main() -> ExitCode {
     match run() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use fastrand::Rng;
 
-use crate::proxy::Conditions;
+use crate::chaos::proxy::Conditions;
 
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

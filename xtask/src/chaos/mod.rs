@@ -1,15 +1,16 @@
 //! Chaos on real processes: clients report, nodes and links are broken, and the oracle looks at what the clients saw.
 
 mod clients;
-pub(crate) mod disks;
 mod fault;
-mod files;
 mod link_log;
+mod open_files;
+pub mod proxy;
+mod report;
+pub(crate) mod small_disks;
 mod stage;
-mod tell;
 
 pub use fault::FaultName;
-pub use tell::tell;
+pub use report::tell;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -22,16 +23,17 @@ use clap::ValueEnum;
 use fastrand::Rng;
 use herd::config::Herd;
 
-use crate::herd_file::HerdFile;
+use crate::chaos::proxy::Proxy;
+use crate::cluster::herd_file::HerdFile;
+use crate::cluster::ports::PortBlock;
+use crate::cluster::proc_usage::peak_bytes;
+use crate::cluster::processes::{INSECURE_LINKS, Processes, Setup};
+use crate::oracle::timeline;
 use crate::oracle::{Durability, Ending, History, Setting, Source, Verdict, check};
-use crate::ports::PortBlock;
-use crate::processes::{INSECURE_LINKS, Processes, Setup};
-use crate::proxy::Proxy;
-use crate::timeline;
-use crate::usage::peak_bytes;
 use clients::{Clients, ask_about};
-use disks::Disks;
+
 use fault::{Fault, Layout};
+use small_disks::Disks;
 use stage::Stage;
 
 /// What is done to a herd.
@@ -281,8 +283,8 @@ pub fn possible(
         let reason = match name {
             name if name.is_of_links() && !has_links => "the herd has no links",
             FaultName::DiskFull if durability == Durability::Memory => "nodes in memory have no disk",
-            FaultName::DiskFull if !disks::can_be_made() => "it takes root, to give nodes small disks",
-            FaultName::NoFiles if !files::can_be_limited() => "it takes prlimit, of util-linux",
+            FaultName::DiskFull if !small_disks::can_be_made() => "it takes root, to give nodes small disks",
+            FaultName::NoFiles if !open_files::can_be_limited() => "it takes prlimit, of util-linux",
             _ => {
                 can.push(*name);
                 continue;

@@ -13,14 +13,14 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::clients::Clients;
-use super::disks::Disks;
 use super::fault::{Fault, FaultName, How};
-use super::files;
-use crate::admin;
+use super::open_files;
+use super::small_disks::Disks;
+use crate::chaos::proxy::{Conditions, Proxy};
+use crate::cluster::admin_client;
+use crate::cluster::proc_usage::{open_files, resident_bytes};
+use crate::cluster::processes::Processes;
 use crate::oracle::Keeps;
-use crate::processes::Processes;
-use crate::proxy::{Conditions, Proxy};
-use crate::usage::{open_files, resident_bytes};
 
 /// The herd, and what faults are done with.
 pub(super) struct Stage {
@@ -166,15 +166,15 @@ impl Stage {
     fn status(&mut self, node: usize) -> Result<Value> {
         let name = &self.names[node];
         let address = self.processes.admin(name)?;
-        admin::status(address.with_context(|| format!("{name} has no admin port"))?)
+        admin_client::status(address.with_context(|| format!("{name} has no admin port"))?)
     }
 
     fn take_files(&mut self, node: usize, lasts: Duration) -> Result<()> {
         let pid = self.pid(node)?;
-        let limit = files::limit(pid)?;
-        files::set_limit(pid, open_files(pid)?)?;
+        let limit = open_files::limit(pid)?;
+        open_files::set_limit(pid, open_files(pid)?)?;
         thread::sleep(lasts);
-        files::set_limit(pid, limit)
+        open_files::set_limit(pid, limit)
     }
 
     fn fill_log(&mut self, node: usize, lasts: Duration) -> Result<()> {

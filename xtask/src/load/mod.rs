@@ -4,11 +4,13 @@
 //! open loop commands are due at a steady rate, whether earlier ones have been answered or not, and a latency counts
 //! from when its command was due: a server that stalls is charged for all that had to wait meanwhile.
 //!
-//! All connections run on one thread. It belongs into a release build: see [`generator`](crate::generator).
+//! All connections run on one thread. It belongs into a release build: see [`generator`](crate::load::generator).
 
 mod connection;
 pub mod echo;
 pub mod everywhere;
+pub mod flood;
+pub mod generator;
 mod pace;
 mod protocol;
 mod summary;

@@ -5,8 +5,12 @@
 
 mod connection;
 mod deadline;
+pub(crate) mod guests;
 mod parse;
+pub mod places_stub;
 mod play;
+pub(crate) mod roles;
+pub mod snapshots;
 mod transcript;
 
 pub use parse::{Mount, Session, Step};

@@ -12,7 +12,7 @@ use super::connection::Connection;
 use super::deadline::Deadline;
 use super::transcript::Transcript;
 use super::{Session, SessionError, Step};
-use crate::places_stub::PlacesStub;
+use crate::session::places_stub::PlacesStub;
 use fixtures::escape::escape;
 
 /// How long a node of ours may take for what a step waits for.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use herd::node::Limits;
 
-use crate::graphs::Graph;
+use crate::cluster::graphs::Graph;
 use crate::oracle::{Durability, Keeps, REMOVE};
 
 /// A whole run.

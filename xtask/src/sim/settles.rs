@@ -72,7 +72,7 @@ mod tests {
         assert!(settles(&slow) > Duration::from_secs(8), "{:?}", settles(&slow));
         let fast =
             Plan { latency: Duration::from_micros(50), jitter: Duration::ZERO, window: 128 * 1024, ..slow };
-        let fast = Plan { nodes: 5, graph: crate::graphs::Graph::Ring, ..fast };
+        let fast = Plan { nodes: 5, graph: crate::cluster::graphs::Graph::Ring, ..fast };
         let links = limits.link_silence + limits.redial_longest;
         assert!(settles(&fast) < links + Duration::from_millis(100), "{:?}", settles(&fast));
     }

@@ -10,11 +10,11 @@ use clap::Parser;
 
 use super::Report;
 use super::world::run;
-use crate::graphs::Graph;
+use crate::cluster::graphs::Graph;
+use crate::oracle::timeline;
 use crate::oracle::{Durability, check};
-use crate::output::print;
 use crate::sim::plan::{Given, Plan};
-use crate::timeline;
+use crate::text::print;
 
 /// Which run.
 #[derive(Debug, Parser)]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use fixtures::checkout::{program, scratch};
 use serde_json::Value;
-use xtask::ports::PortBlock;
+use xtask::cluster::ports::PortBlock;
 
 /// Longer than anything takes here: a test that waits so long has failed.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);

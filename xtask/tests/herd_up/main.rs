@@ -13,8 +13,8 @@ use std::thread;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
+use xtask::cluster::workspace::{Profile, herd_binary};
 use xtask::load::Protocol;
-use xtask::workspace::{Profile, herd_binary};
 
 use checkout::{Checkout, DEADLINE, runs, wait, wait_until};
 

@@ -1,0 +1,17 @@
+//! Nodes as processes: the programs that are run, the herd files and ports they are given, and what
+//! can be learned about them from outside.
+
+pub(crate) mod admin_client;
+pub mod bundled_guests;
+pub mod demo_places;
+pub mod graphs;
+pub mod guest_program;
+pub(crate) mod health;
+pub mod herd_file;
+pub(crate) mod log_file;
+mod own_program;
+pub mod ports;
+pub(crate) mod proc_usage;
+pub mod processes;
+pub mod supervisor;
+pub mod workspace;

@@ -1,0 +1,132 @@
+//! The workspace's own node program: its arguments, and the line it prints when it is ready.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use herd::config::Member;
+use herd::tls::LinkFiles;
+use serde_json::Value;
+
+use crate::cluster::herd_file::HerdFile;
+use crate::cluster::processes::{Environment, Files, Launch, Ready, clean};
+
+/// Variables that no two nodes can share, or that this program has a flag for.
+const OF_ONE_NODE: [&str; 10] = [
+    "HERD_CLIENT_ADDRESS",
+    "HERD_LINK_ADDRESS",
+    "HERD_DATA_DIR",
+    "HERD_ADMIN_ADDRESS",
+    "HERD_LINKS_CA",
+    "HERD_LINKS_CERT",
+    "HERD_LINKS_KEY",
+    "HERD_INSECURE_LINKS",
+    "HERD_CLIENTS_CERT",
+    "HERD_CLIENTS_KEY",
+];
+
+/// The node program, and what every node is given.
+#[derive(Debug)]
+pub(crate) struct HerdProgram {
+    pub(crate) program: PathBuf,
+    /// What single nodes are told of the herd instead of what all are told.
+    pub(crate) views: BTreeMap<String, HerdFile>,
+    pub(crate) data: Option<PathBuf>,
+    /// Admin ports by node; any free port for those that are missing.
+    pub(crate) admin: BTreeMap<String, u16>,
+    pub(crate) environment: Environment,
+    pub(crate) args: Vec<OsString>,
+    pub(crate) variables: Vec<(&'static str, Option<OsString>)>,
+    /// The certificates of each node's links, unless the nodes are to find theirs themselves.
+    pub(crate) certificates: BTreeMap<String, LinkFiles>,
+}
+
+impl Launch for HerdProgram {
+    fn program(&self) -> String {
+        self.program.display().to_string()
+    }
+
+    fn certificates(&self, name: &str) -> Option<LinkFiles> {
+        self.certificates.get(name).cloned()
+    }
+
+    fn command(&self, node: &Member, files: &Files) -> Result<Command> {
+        let mut command = Command::new(&self.program);
+        let herd = match self.views.get(&node.name) {
+            None => files.herd.clone(),
+            Some(view) => {
+                let own = files.log.with_extension("toml");
+                std::fs::write(&own, view.text())
+                    .with_context(|| format!("cannot write {}", own.display()))?;
+                own
+            }
+        };
+        command.arg(&node.name).arg("--config").arg(herd);
+        command.arg("--log-file").arg(&files.log).arg("--stop-with-stdin");
+        if node.admin.is_none() {
+            let admin = self.admin.get(&node.name).copied().unwrap_or_default();
+            command.arg("--admin-address").arg(format!("127.0.0.1:{admin}"));
+        }
+        command.args(&self.args);
+        // One folder, address or certificate in the environment would be one for all nodes.
+        for variable in OF_ONE_NODE {
+            command.env_remove(variable);
+        }
+        if let Some(LinkFiles { ca, cert, key }) = self.certificates.get(&node.name) {
+            command.arg("--links-ca").arg(ca).arg("--links-cert").arg(cert).arg("--links-key").arg(key);
+        }
+        if let Some(data) = &self.data {
+            command.arg("--data-dir").arg(data.join(&node.name));
+        }
+        if self.environment == Environment::Clean {
+            clean(&mut command);
+        }
+        for (variable, value) in &self.variables {
+            match value {
+                Some(value) => command.env(variable, value),
+                None => command.env_remove(variable),
+            };
+        }
+        command.stdout(Stdio::piped());
+        Ok(command)
+    }
+
+    fn wait_ready(&self, node: &Member, process: &mut Child, deadline: Instant) -> Result<Option<Ready>> {
+        let stdout = process.stdout.take().context("a node's standard output is piped")?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        // An output that ends without a line belongs to a node that is about to.
+        let Some(line) = first_line(stdout).recv_timeout(left).ok().filter(|line| !line.is_empty()) else {
+            return Ok(None);
+        };
+        let name = &node.name;
+        let ready: Value =
+            serde_json::from_str(&line).with_context(|| format!("{name} is ready with {line:?}"))?;
+        let expected = [node.client.to_string(), node.link.to_string()];
+        if ready["client"] != *expected[0] || ready["link"] != *expected[1] {
+            bail!("{name} is ready at other addresses than {expected:?}: {line}");
+        }
+        let admin = ready["admin"].as_str().and_then(|address| address.parse().ok());
+        if let Some(expected) = node.admin.filter(|expected| admin != Some(*expected)) {
+            bail!("{name} is ready with another admin port than {expected}: {line}");
+        }
+        Ok(Some(Ready { admin }))
+    }
+}
+
+/// The first line of an output, when it comes; empty when the output ends without one.
+fn first_line(output: ChildStdout) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        // An unreadable output is as good as none; and nobody may be waiting any more.
+        let _ = BufReader::new(output).read_line(&mut line);
+        let _ = sender.send(line);
+    });
+    receiver
+}

@@ -1,0 +1,191 @@
+//! The state of a herd as a table for people.
+
+use herd::printable::line;
+use serde_json::Value;
+
+use crate::text::fitted_table;
+
+/// A column: its header, and its cell of a node's status.
+type Column = (&'static str, fn(&Value) -> String);
+
+const COLUMNS: [Column; 12] = [
+    ("NODE", |node| text(&node["name"])),
+    ("STATE", |node| text(&node["state"])),
+    ("CLIENTS", |node| text(&node["status"]["clients"])),
+    ("LINKS", links),
+    ("ADDRESS", |node| text(&node["client"])),
+    ("ADMIN", |node| text(&node["admin"])),
+    ("UPTIME", uptime),
+    ("DURABILITY", |node| text(&node["durability"])),
+    ("LINK ADDRESS", |node| text(&node["link"])),
+    ("NEIGHBOURS", |node| text(&node["neighbours"])),
+    ("PID", |node| text(&node["pid"])),
+    ("LOG", |node| text(&node["log"])),
+];
+
+/// Columns that only `--wide` shows: paths and process ids.
+const WIDE: usize = 2;
+
+/// The columns that are left out where there is no room, the first one first.
+const SPARE: [usize; 8] = [9, 8, 7, 5, 6, 2, 3, 4];
+
+/// How a table is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// Every column.
+    Wide,
+    /// What people look for, in a width if there is one.
+    Fitted(Option<usize>),
+}
+
+/// The state of each node as a row of a table, and below it why nodes are not ready or do not answer.
+pub(super) fn describe(status: &Value, layout: Layout) -> String {
+    let nodes: Vec<&Value> = status["nodes"].as_array().into_iter().flatten().collect();
+    let mut rows = vec![COLUMNS.map(|(header, _)| header.to_owned())];
+    rows.extend(nodes.iter().map(|node| COLUMNS.map(|(_, cell)| cell(node))));
+    let mut screen = match layout {
+        Layout::Wide => fitted_table(&rows, &[], None),
+        Layout::Fitted(width) => {
+            let rows: Vec<_> = rows.iter().filter_map(|row| row.first_chunk().cloned()).collect();
+            fitted_table::<{ COLUMNS.len() - WIDE }>(&rows, &SPARE, width)
+        }
+    };
+    for node in nodes {
+        for reason in node["reasons"].as_array().into_iter().flatten() {
+            let reason = text(reason);
+            let reason = line(reason.as_bytes());
+            screen += &format!("{} is {}: {reason}\n", text(&node["name"]), text(&node["state"]));
+        }
+    }
+    screen
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}
+
+/// How many links are up, of all that there should be.
+fn links(node: &Value) -> String {
+    let Some(neighbours) = node["status"]["neighbours"].as_array() else { return "-".to_owned() };
+    let up = neighbours.iter().filter(|neighbour| neighbour["linked"] == true).count();
+    format!("{up}/{}", neighbours.len())
+}
+
+/// For how long the process has run, in its two largest units.
+fn uptime(node: &Value) -> String {
+    let Some(seconds) = node["status"]["uptime_seconds"].as_f64() else { return "-".to_owned() };
+    let (minutes, seconds) = (seconds as u64 / 60, seconds as u64 % 60);
+    let (hours, minutes) = (minutes / 60, minutes % 60);
+    match (hours / 24, hours % 24) {
+        (0, 0) if minutes == 0 => format!("{seconds}s"),
+        (0, 0) => format!("{minutes}m {seconds}s"),
+        (0, hours) => format!("{hours}h {minutes}m"),
+        (days, hours) => format!("{days}d {hours}h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn node(name: &str, state: &str, reasons: &[&str], status: &Value) -> Value {
+        json!({
+            "name": name,
+            "client": "127.0.0.1:12480",
+            "link": "127.0.0.1:12580",
+            "admin": "127.0.0.1:12585",
+            "pid": 4242,
+            "log": format!("/checkout/target/herd/2015-winter/{name}.log"),
+            "state": state,
+            "reasons": reasons,
+            "neighbours": ["Parker", "Powell"],
+            "durability": status["durability"],
+            "status": status,
+        })
+    }
+
+    /// One node in each state.
+    fn herd() -> Value {
+        let says = |linked: bool, uptime: f64| {
+            json!({
+                "clients": 1_000_000,
+                "uptime_seconds": uptime,
+                "durability": "everysec",
+                "neighbours": [{ "linked": linked }, { "linked": false }],
+            })
+        };
+        json!({ "herd": "2015-winter", "nodes": [
+            node("Alford", "ready", &[], &says(true, 90_061.5)),
+            node("Hamilton", "not ready", &["no neighbour is linked"], &says(false, 59.9)),
+            node("Parker", "not answering", &["no answer within 1s"], &Value::Null),
+            node("Powell", "down", &[], &Value::Null),
+        ] })
+    }
+
+    #[test]
+    fn a_screen_of_80_columns_has_what_people_look_for() {
+        insta::assert_snapshot!(describe(&herd(), Layout::Fitted(Some(80))), @r"
+        NODE      STATE          CLIENTS  LINKS  ADDRESS          UPTIME
+        Alford    ready          1000000  1/2    127.0.0.1:12480  1d 1h
+        Hamilton  not ready      1000000  0/2    127.0.0.1:12480  59s
+        Parker    not answering  -        -      127.0.0.1:12480  -
+        Powell    down           -        -      127.0.0.1:12480  -
+        Hamilton is not ready: no neighbour is linked
+        Parker is not answering: no answer within 1s
+        ");
+    }
+
+    #[test]
+    fn a_screen_of_160_columns_has_room_for_more() {
+        insta::assert_snapshot!(describe(&herd(), Layout::Fitted(Some(160))), @r"
+        NODE      STATE          CLIENTS  LINKS  ADDRESS          ADMIN            UPTIME  DURABILITY  LINK ADDRESS     NEIGHBOURS
+        Alford    ready          1000000  1/2    127.0.0.1:12480  127.0.0.1:12585  1d 1h   everysec    127.0.0.1:12580  Parker,Powell
+        Hamilton  not ready      1000000  0/2    127.0.0.1:12480  127.0.0.1:12585  59s     everysec    127.0.0.1:12580  Parker,Powell
+        Parker    not answering  -        -      127.0.0.1:12480  127.0.0.1:12585  -       -           127.0.0.1:12580  Parker,Powell
+        Powell    down           -        -      127.0.0.1:12480  127.0.0.1:12585  -       -           127.0.0.1:12580  Parker,Powell
+        Hamilton is not ready: no neighbour is linked
+        Parker is not answering: no answer within 1s
+        ");
+    }
+
+    #[test]
+    fn paths_and_process_ids_are_for_those_who_ask() {
+        let whole = describe(&herd(), Layout::Fitted(None));
+        assert!(
+            whole.contains("NEIGHBOURS") && !whole.contains("PID") && !whole.contains("/checkout/"),
+            "{whole}"
+        );
+        let wide = describe(&herd(), Layout::Wide);
+        assert!(
+            wide.contains(" 4242 ") && wide.contains("/checkout/target/herd/2015-winter/Powell.log"),
+            "{wide}"
+        );
+    }
+
+    #[test]
+    fn the_node_and_its_state_are_never_left_out() {
+        let narrow = describe(&herd(), Layout::Fitted(Some(1)));
+        assert!(narrow.starts_with("NODE      STATE\nAlford    ready\n"), "{narrow}");
+    }
+
+    #[test]
+    fn an_uptime_has_its_two_largest_units() {
+        for (seconds, expected) in [
+            (0.4, "0s"),
+            (59.9, "59s"),
+            (61.0, "1m 1s"),
+            (3_600.0, "1h 0m"),
+            (90_061.0, "1d 1h"),
+            (8.64e6, "100d 0h"),
+        ] {
+            assert_eq!(uptime(&json!({ "status": { "uptime_seconds": seconds } })), expected);
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Maintain this repository.
+
+pub mod ci;
+pub mod places_data;

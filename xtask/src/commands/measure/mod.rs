@@ -1,0 +1,3 @@
+//! Measure: throughput, latency, and what is left under attack.
+
+pub mod load;

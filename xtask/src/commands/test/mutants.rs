@@ -1,0 +1,128 @@
+//! `mutants`: changes the code of a node in small ways, one at a time, and sees whether a test notices.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use fixtures::checkout::root;
+
+use crate::cluster::workspace::target_dir;
+use crate::text::print;
+
+/// What to change.
+#[derive(Clone, Debug, Args)]
+pub struct Options {
+    /// Change these files, such as 'herd/src/journal/*.rs', and run all tests of herd
+    /// [default: a few files, with the unit tests near them: about a minute].
+    #[arg(long, value_name = "GLOB")]
+    file: Vec<String>,
+
+    /// Change every file of herd. This takes many hours.
+    #[arg(long, conflicts_with = "file")]
+    all: bool,
+}
+
+/// What is changed by default, and which unit tests then run.
+const SUBSET: [&str; 2] = ["herd/src/message/client_id.rs", "herd/src/message/iamat.rs"];
+const TESTS_OF_SUBSET: &str = "message::";
+
+/// How cargo-mutants ends when it has tried the changes.
+const ALL_CAUGHT: i32 = 0;
+const SOME_MISSED: i32 = 2;
+const SOME_TIMED_OUT: i32 = 3;
+
+const INSTALL: &str =
+    "cargo-mutants is not installed: `cargo install cargo-mutants --version 27.1.0 --locked`";
+
+/// Runs cargo-mutants, which must be installed. Changes that need not be noticed are listed in
+/// `.cargo/mutants.toml`, each with its reason.
+///
+/// # Errors
+/// It is not installed, the tests fail as it is, or a change that is not listed survives.
+pub fn run(options: &Options) -> Result<()> {
+    let installed = mutants().arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    ensure!(installed.is_ok_and(|status| status.success()), INSTALL);
+    let folder = target_dir()?.join("mutants");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let status = mutants()
+        .arg("--output")
+        .arg(&folder)
+        .args(arguments(options))
+        // Its own, and kept: each run would otherwise build all dependencies.
+        .env("CARGO_TARGET_DIR", folder.join("target"))
+        .status()
+        .context("cannot run cargo-mutants")?;
+    let results = folder.join("mutants.out");
+    // Tests that no longer end have noticed the change as well.
+    let has_run = matches!(status.code(), Some(ALL_CAUGHT | SOME_MISSED | SOME_TIMED_OUT));
+    ensure!(has_run, "cargo-mutants could not test anything: see {}", results.join("log").display());
+    let survivors = survivors(&results)?;
+    if !survivors.is_empty() {
+        bail!(
+            "no test notices {} changes; write a test, or list them in .cargo/mutants.toml with a reason:\n{}",
+            survivors.len(),
+            survivors.join("\n")
+        );
+    }
+    print("every change was noticed by a test\n")
+}
+
+/// What cargo-mutants is given.
+fn arguments(options: &Options) -> Vec<String> {
+    let is_subset = !options.all && options.file.is_empty();
+    let subset = SUBSET.map(str::to_owned).to_vec();
+    let files = if is_subset { subset } else { options.file.clone() };
+    let files = files.into_iter().flat_map(|file| ["--file".to_owned(), file]);
+    let fixed = ["--package", "herd", "--no-times", "--colors", "never"].map(str::to_owned);
+    let tests = ["--cargo-arg=--lib", "--", TESTS_OF_SUBSET].map(str::to_owned);
+    fixed.into_iter().chain(files).chain(tests.into_iter().filter(|_| is_subset)).collect()
+}
+
+/// The changes that no test has noticed, as cargo-mutants left them in its folder.
+fn survivors(folder: &Path) -> Result<Vec<String>> {
+    let file = folder.join("missed.txt");
+    let missed = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(missed.lines().map(str::to_owned).collect())
+}
+
+fn mutants() -> Command {
+    let mut command = Command::new("cargo");
+    command.arg("mutants").current_dir(root());
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_changed_and_which_tests_run_depends_on_what_was_asked_for() {
+        let given = |file: &[&str], all| {
+            let file = file.iter().map(ToString::to_string).collect();
+            arguments(&Options { file, all }).join(" ")
+        };
+        let fixed = "--package herd --no-times --colors never";
+        assert_eq!(given(&[], true), fixed);
+        assert_eq!(given(&["a.rs", "b/*.rs"], false), format!("{fixed} --file a.rs --file b/*.rs"));
+        let subset = given(&[], false);
+        assert!(
+            subset.ends_with(" --file herd/src/message/iamat.rs --cargo-arg=--lib -- message::"),
+            "{subset}"
+        );
+    }
+
+    #[test]
+    fn the_subset_is_there() {
+        assert!(SUBSET.iter().all(|file| root().join(file).is_file()));
+    }
+
+    #[test]
+    fn survivors_are_what_no_test_has_noticed() {
+        let folder = fixtures::checkout::scratch("mutants");
+        assert!(survivors(&folder).unwrap_err().to_string().starts_with("cannot read "));
+        fs::write(folder.join("missed.txt"), "a.rs:1:2: replace + with -\nb.rs:3:4: delete !\n").unwrap();
+        assert_eq!(survivors(&folder).unwrap(), ["a.rs:1:2: replace + with -", "b.rs:3:4: delete !"]);
+    }
+}

@@ -1,0 +1,214 @@
+//! What a run came to: a table for the terminal and in Markdown, a page with pictures, and the figures themselves.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use fixtures::checkout::root;
+
+use super::Run;
+use super::figure::{Bound, Figure};
+use super::plot::{bars, distributions, groups, number_text};
+use crate::text::escape;
+
+/// Where kept figures lie, in the checkout.
+const RESULTS: &str = "benches/results";
+
+/// The figure that the kept picture shows.
+const SHOWN: &str = "one node, C64 P16";
+
+/// The row of which all figures are kept as one picture.
+const SHOWN_ROW: &str = "one-node";
+
+/// The Markdown table of all figures, with what was missing below it.
+pub(super) fn table(run: &Run) -> String {
+    let mut text = format!(
+        "{}; medians (least to greatest) of {} interleaved rounds of {} s{}\n\n",
+        run.machine,
+        run.rounds,
+        run.round_seconds,
+        if run.quick { "; a quick run, not to be quoted" } else { "" }
+    );
+    text += "| figure | measured | goal | reached |\n|---|---|---|---|\n";
+    for figure in &run.figures {
+        let measured: Vec<String> = figure
+            .series
+            .iter()
+            .map(|series| {
+                let (least, greatest) = series.spread();
+                let [median, least, greatest] = [series.median(), least, greatest].map(number_text);
+                format!("{} {median} ({least} to {greatest})", series.system)
+            })
+            .collect();
+        let goals: Vec<(String, String)> = figure.goals.iter().map(|goal| goal_text(figure, goal)).collect();
+        let join = |side: fn(&(String, String)) -> &String| {
+            goals.iter().map(side).cloned().collect::<Vec<_>>().join("<br>")
+        };
+        text += &format!(
+            "| {}, {} | {} | {} | {} |\n",
+            figure.title,
+            figure.unit,
+            measured.join("<br>"),
+            join(|(goal, _)| goal),
+            join(|(_, reached)| reached)
+        );
+    }
+    for missing in missing(run) {
+        text += &format!("\nNot measured: {missing}\n");
+    }
+    let loads: Vec<String> = run.load_averages.iter().map(|(row, load)| format!("{row} {load:.1}")).collect();
+    text + &format!("\nLoad average of the machine before each row: {}.\n", loads.join(", "))
+}
+
+fn missing(run: &Run) -> Vec<&String> {
+    let mut missing: Vec<&String> = run.figures.iter().flat_map(|figure| &figure.missing).collect();
+    missing.sort();
+    missing.dedup();
+    missing
+}
+
+/// A goal in words, and how it fared.
+fn goal_text(figure: &Figure, goal: &super::Goal) -> (String, String) {
+    let (sign, bound) = match goal.bound {
+        Bound::AtLeast(bound) => (">=", bound),
+        Bound::AtMost(bound) => ("<=", bound),
+    };
+    let against = goal.against.join(", ");
+    let wanted =
+        if against.is_empty() { format!("{sign} {bound}") } else { format!("{sign} {bound} x {against}") };
+    let reached = figure.verdict(goal).map_or("not measured".to_owned(), |verdict| {
+        format!("{:.2}: {}", verdict.reached, if verdict.met { "met" } else { "**not met**" })
+    });
+    (wanted, reached)
+}
+
+/// Writes report.html, report.md and results.json. Says where.
+///
+/// # Errors
+/// A file cannot be written.
+pub(super) fn write(run: &Run, folder: &Path) -> Result<String> {
+    let files = [("report.html", page(run)), ("report.md", table(run)), ("results.json", json(run)?)];
+    write_files(folder, &files)
+}
+
+/// Keeps a run of all rows: figures, table and pictures.
+///
+/// # Errors
+/// A file cannot be written.
+pub(super) fn keep(run: &Run) -> Result<String> {
+    let shown = run.figures.iter().find(|figure| figure.title == SHOWN).or(run.figures.first());
+    let row: Vec<&Figure> = run.figures.iter().filter(|figure| figure.row == SHOWN_ROW).collect();
+    let title =
+        "one node, reports/s, by connections (C) and commands in flight on each (P); logarithmic scale";
+    let files = [
+        ("results.json", json(run)?),
+        ("report.md", table(run)),
+        ("one-node.svg", shown.map(bars).unwrap_or_default()),
+        ("one-node-all.svg", groups(title, &row)),
+    ];
+    write_files(&root().join(RESULTS), &files)
+}
+
+/// Keeps a run of herds of several sizes, likewise.
+///
+/// # Errors
+/// A file cannot be written.
+pub(super) fn keep_scale(run: &Run) -> Result<String> {
+    let mut files = vec![("scale.json", json(run)?), ("scale.md", table(run))];
+    let pictures = ["scale-latency.svg", "scale-per-hop.svg", "scale-lines.svg", "scale-updates.svg"];
+    files.extend(pictures.into_iter().zip(run.figures.iter().map(bars)));
+    write_files(&root().join(RESULTS), &files)
+}
+
+fn json(run: &Run) -> Result<String> {
+    Ok(serde_json::to_string_pretty(run)? + "\n")
+}
+
+fn write_files(folder: &Path, files: &[(&str, String)]) -> Result<String> {
+    fs::create_dir_all(folder)?;
+    let mut told = String::new();
+    for (name, text) in files {
+        let file = folder.join(name);
+        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+        told += &format!("{}\n", file.display());
+    }
+    Ok(told)
+}
+
+fn page(run: &Run) -> String {
+    let mut body = String::new();
+    for figure in &run.figures {
+        let row: Vec<&Figure> = run.figures.iter().filter(|other| other.row == figure.row).collect();
+        let is_first = row.first().is_some_and(|first| std::ptr::eq(*first, figure));
+        if is_first && row.len() > 1 && row.iter().all(|other| other.unit == figure.unit) {
+            let title = format!("{}, {}, logarithmic", figure.row, figure.unit);
+            body += &format!("<h2>{}</h2>\n{}\n", escape(figure.row), groups(&title, &row));
+        }
+        body += &format!("<h2>{}: {}</h2>\n{}\n", figure.row, escape(&figure.title), bars(figure));
+        body += &distributions(figure).unwrap_or_default();
+        for goal in &figure.goals {
+            let (wanted, reached) = goal_text(figure, goal);
+            let reached = reached.replace("**", "");
+            body +=
+                &format!("<p>goal: {} {}: {}</p>\n", escape(&goal.system), escape(&wanted), escape(&reached));
+        }
+    }
+    let about = escape(table(run).lines().next().unwrap_or_default());
+    let programs = escape(&run.machine.programs.join("; "));
+    let missing: String =
+        missing(run).iter().map(|missing| format!("<p>Not measured: {}</p>\n", escape(missing))).collect();
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>The herd and its peers</title>\n\
+         <style>body{{font-family:sans-serif;max-width:800px;margin:2em auto}}svg{{max-width:100%}}</style>\n\
+         <h1>The herd and its peers</h1>\n<p>{about}</p>\n<p>{programs}</p>\n{missing}{body}</html>\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Goal;
+    use super::*;
+    use crate::measure::machine::Machine;
+
+    fn run() -> Run {
+        let mut figure = Figure::new("one-node", SHOWN.to_owned(), "reports/s");
+        figure.add("herd", 2_000_000.0, Vec::new());
+        figure.add("redis-set", 1_000_000.0, Vec::new());
+        figure.goals = vec![
+            Goal::of_herd(&["redis-set"], Bound::AtLeast(2.5)),
+            Goal::of_herd(&["nats"], Bound::AtMost(1.0)),
+        ];
+        figure.missing = vec!["nats: not installed".to_owned()];
+        Run {
+            machine: Machine::look(),
+            quick: true,
+            rounds: 1,
+            round_seconds: 1.0,
+            figures: vec![figure],
+            load_averages: vec![("one-node", 0.5)],
+        }
+    }
+
+    #[test]
+    fn a_table_says_what_was_reached_what_was_not_and_what_was_not_measured() {
+        let table = table(&run());
+        assert!(
+            table.contains("| one node, C64 P16, reports/s | herd 2.00 M (2.00 M to 2.00 M)<br>redis-set"),
+            "{table}"
+        );
+        assert!(
+            table.contains(">= 2.5 x redis-set<br><= 1 x nats | 2.00: **not met**<br>not measured |"),
+            "{table}"
+        );
+        assert!(
+            table.contains("Not measured: nats: not installed") && table.contains("not to be quoted"),
+            "{table}"
+        );
+    }
+
+    #[test]
+    fn a_page_stands_by_itself() {
+        let page = page(&run());
+        assert!(page.contains("<svg") && page.contains("not met") && !page.contains("src="), "{page}");
+    }
+}

@@ -1,0 +1,172 @@
+//! The herd against its own size: latency by hops, lines and updates by nodes.
+
+use std::collections::VecDeque;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use super::costs::updates_said;
+use super::figure::Figure;
+use super::{Bench, Run, report, tell};
+use crate::cluster::graphs::Graph;
+use crate::cluster::herd_file::{HerdFile, observer_of};
+use crate::cluster::ports::PortBlock;
+use crate::cluster::processes::{Processes, Setup};
+use crate::cluster::workspace::target_dir;
+use crate::load::everywhere::{Everywhere, Spread};
+use crate::load::flood::{self, Flood, Sender};
+use crate::load::generator::Task;
+use crate::load::{Load, Protocol};
+use crate::text::print;
+
+/// Which herds.
+#[derive(Clone, Debug, Args)]
+pub struct Options {
+    /// How many nodes, one herd after the other.
+    #[arg(long, value_delimiter = ',', default_value = "5,10,25,50,100", value_parser = clap::value_parser!(u16).range(2..=200))]
+    nodes: Vec<u16>,
+
+    /// On which graph.
+    #[arg(long, value_enum, default_value_t = Graph::Grid)]
+    graph: Graph,
+
+    /// Fewer and shorter rounds: to see that it works, not to quote.
+    #[arg(long)]
+    quick: bool,
+
+    /// Keep the figures and their plots in benches/results.
+    #[arg(long, conflicts_with = "quick")]
+    keep: bool,
+}
+
+/// A herd of real processes, with room for an observer at each.
+struct Large {
+    processes: Processes,
+    graph: Graph,
+    nodes: u16,
+    _ports: PortBlock,
+}
+
+/// Measures herd after herd, prints what came out, and writes the report to target/scale.
+///
+/// # Errors
+/// A herd does not start, or an update does not reach every node.
+pub fn run(options: &Options) -> Result<()> {
+    let folder = target_dir()?.join("scale");
+    let bench = Bench::prepare(folder.clone(), options.quick)?;
+    let mut run = Run::begin(&bench);
+    let figure = |title: &str, unit| Figure::new("scale", title.to_owned(), unit);
+    let mut latency = figure("one update until the farthest node has it, p50", "us");
+    let mut hops = figure("the same, for each hop", "us");
+    let mut lines = figure("lines per fresh update, one at a time", "lines");
+    let mut updates = figure("updates everywhere, C16 P16", "updates/s");
+    for nodes in &options.nodes {
+        run.note_load("scale");
+        for round in 0..bench.rounds {
+            let (far, distance) = farthest(options.graph, *nodes);
+            let name = format!("{nodes} nodes, {distance} hops");
+            let mut herd = Large::start(&bench, options.graph, *nodes)?;
+            let outcome = herd.flood(&bench, far)?;
+            let said = herd.stop()?;
+            tell(&format!("  {name} round {}: p50 {:.0} us", round + 1, outcome.latency.p50));
+            hops.add(&name, outcome.latency.p50 / distance as f64, Vec::new());
+            // One line of each update goes to the observer; the first update is not counted in the outcome.
+            lines.add(&name, said / (outcome.updates + 1) as f64 - 1.0, Vec::new());
+            latency.add(&name, outcome.latency.p50, outcome.latency.points());
+            let spread = Large::start(&bench, options.graph, *nodes)?.everywhere(&bench)?;
+            updates.add(&name, spread.per_second, Vec::new());
+        }
+    }
+    run.figures = vec![latency, hops, lines, updates];
+    let mut written = report::write(&run, &folder)?;
+    if options.keep {
+        written += &report::keep_scale(&run)?;
+    }
+    print(&format!("{}\n{written}", report::table(&run)))
+}
+
+/// The node farthest from the first, and how many hops away it is.
+fn farthest(graph: Graph, nodes: u16) -> (usize, usize) {
+    let edges = graph.edges(usize::from(nodes));
+    let mut distances = vec![None; usize::from(nodes)];
+    distances[0] = Some(0);
+    let mut frontier = VecDeque::from([(0, 0)]);
+    let mut last = (0, 0);
+    while let Some((node, distance)) = frontier.pop_front() {
+        last = (node, distance);
+        for &(low, high) in &edges {
+            let other = if low == node {
+                high
+            } else if high == node {
+                low
+            } else {
+                continue;
+            };
+            if distances[other].is_none() {
+                distances[other] = Some(distance + 1);
+                frontier.push_back((other, distance + 1));
+            }
+        }
+    }
+    last
+}
+
+impl Large {
+    fn start(bench: &Bench, graph: Graph, nodes: u16) -> Result<Large> {
+        let file = HerdFile::parse(&graph.herd_file(nodes, 1), "a generated herd")?.with_observers()?;
+        let file = file.with_limits("distinct_clients = 1000000000")?;
+        let ports = PortBlock::take(4 * nodes)?;
+        let folder = bench.folder.join("herd");
+        let setup = Setup::clean(file.at_ports(ports.first())?, bench.herd.clone(), folder);
+        let mut processes = Processes::new(setup)?;
+        processes.start(&(1..=nodes).map(|node| format!("Node{node}")).collect::<Vec<_>>())?;
+        Ok(Large { processes, graph, nodes, _ports: ports })
+    }
+
+    /// One update after the other at the first node, watched at another.
+    fn flood(&mut self, bench: &Bench, far: usize) -> Result<flood::Outcome> {
+        let node = format!("Node{}", far + 1);
+        let flood = Flood {
+            sender: Sender::Iamat(self.processes.member("Node1")?.client),
+            watchers: vec![self.processes.watch(&node, &observer_of(&node))?],
+            rate: None,
+            duration: bench.round,
+        };
+        bench.generator.run(&Task::Flood(flood))
+    }
+
+    fn everywhere(&mut self, bench: &Bench) -> Result<Spread> {
+        let clients = (1..=self.nodes).map(|node| Ok(self.processes.member(&format!("Node{node}"))?.client));
+        let nodes = clients.collect::<Result<Vec<_>>>()?;
+        let load = Load {
+            protocol: Protocol::Iamat,
+            nodes: nodes.clone(),
+            connections: 16,
+            depth: 16,
+            rate: None,
+            clients: u64::from(u32::MAX),
+            duration: bench.round,
+        };
+        let spread = bench.generator.run(&Task::Everywhere(Everywhere { load, nodes }));
+        spread.with_context(|| format!("a herd of {} on a {:?}", self.nodes, self.graph))
+    }
+
+    /// Stops it, and says how many updates its nodes have passed on, the observer's among them.
+    fn stop(mut self) -> Result<f64> {
+        self.processes.stop_all()?;
+        updates_said(&self.processes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_farthest_node_is_as_far_as_the_graph_is_wide() {
+        assert_eq!(farthest(Graph::Line, 5), (4, 4));
+        assert_eq!(farthest(Graph::Ring, 6), (3, 3));
+        assert_eq!(farthest(Graph::Grid, 25), (24, 8));
+        assert_eq!(farthest(Graph::Mesh, 5).1, 1);
+    }
+}

@@ -1,0 +1,78 @@
+//! More idle connections on the admin port than a node may have files.
+
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Bench, Bound, Finding, ask, limit_files};
+use crate::cluster::admin_client;
+
+/// How many files the node may have, and how many connections want to be idle.
+const FILES: usize = 400;
+const IDLE: usize = 420;
+
+/// How often each thing is measured.
+const PROBES: usize = 20;
+
+/// Longer than anything may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
+    let mut pair = bench.start_pair("admins")?;
+    let (address, admin_address) = (pair.address("Node1")?, pair.admin("Node1")?);
+    limit_files(pair.processes.pid("Node1")?.context("the node has ended")?, FILES)?;
+    let idle: Vec<TcpStream> =
+        (0..IDLE).map(|_| TcpStream::connect(admin_address)).collect::<std::io::Result<_>>()?;
+    let health = slowest(|| admin_client::get(admin_address, "/healthz").map(drop)).context("/healthz")?;
+    let client = slowest(|| ask_new(address)).context("new clients")?;
+    let before = pair.links_up("Node1")?;
+    pair.processes.stop(&["Node2".to_owned()])?;
+    pair.processes.start(&["Node2".to_owned()])?;
+    let began = Instant::now();
+    while pair.links_up("Node1")? == before {
+        ensure!(began.elapsed() < PATIENCE, "two nodes were not linked after {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let linked = began.elapsed();
+    drop(idle);
+    let beside = format!("beside {IDLE} idle connections on the admin port, with {FILES} files");
+    Ok(vec![
+        Finding::new(
+            format!("{beside}: slowest `/healthz`"),
+            milliseconds(health),
+            "ms",
+            Bound::AtMost(100.0),
+        ),
+        Finding::new(
+            format!("{beside}: slowest first answer to a new client"),
+            milliseconds(client),
+            "ms",
+            Bound::AtMost(100.0),
+        ),
+        Finding::new(
+            format!("{beside}: link with a neighbour that starts"),
+            linked.as_secs_f64(),
+            "s",
+            Bound::AtMost(1.0),
+        ),
+    ])
+}
+
+fn slowest(mut probe: impl FnMut() -> Result<()>) -> Result<Duration> {
+    let mut slowest = Duration::ZERO;
+    for _ in 0..PROBES {
+        let began = Instant::now();
+        probe()?;
+        slowest = slowest.max(began.elapsed());
+    }
+    Ok(slowest)
+}
+
+fn ask_new(node: SocketAddr) -> Result<()> {
+    ask(&mut TcpStream::connect_timeout(&node, PATIENCE)?).map(drop)
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}

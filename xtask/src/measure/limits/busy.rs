@@ -1,0 +1,114 @@
+//! Clients whose input never runs dry, and all that a node does beside them.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Bench, Bound, Finding, ask};
+use crate::cluster::admin_client;
+use crate::load::generator::Task;
+use crate::load::torrent::{Torrent, TorrentLines};
+
+/// How many busy connections.
+const CROWDS: [usize; 3] = [20, 50, 200];
+
+/// How long a node is busy, and for how long before it is looked at.
+const BUSY: Duration = Duration::from_secs(8);
+const BEFORE: Duration = Duration::from_secs(2);
+
+/// How often each thing is measured.
+const PROBES: usize = 100;
+
+/// Longer than anything may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for lines in [TorrentLines::Shortest, TorrentLines::Reports] {
+        for connections in CROWDS {
+            findings.extend(beside(bench, connections, lines)?);
+        }
+    }
+    Ok(findings)
+}
+
+/// What others get beside `connections` busy ones.
+fn beside(bench: &Bench, connections: usize, lines: TorrentLines) -> Result<Vec<Finding>> {
+    let mut pair = bench.start_pair(&format!("busy-{lines:?}-{connections}"))?;
+    let (address, admin_address) = (pair.address("Node1")?, pair.admin("Node1")?);
+    let neighbour = pair.address("Node2")?;
+    let up_before = pair.links_up("Node1")?;
+    let torrent = Torrent { node: address, connections, lines, duration: BUSY };
+    let measured = thread::scope(|scope| {
+        let busy = scope.spawn(|| bench.generator.run::<u64>(&Task::Torrent(torrent)));
+        thread::sleep(BEFORE);
+        let measured = measure(address, admin_address, neighbour);
+        let answered = busy.join().expect("a thread that does not panic")?;
+        ensure!(answered > 0, "no busy client was answered");
+        measured
+    })?;
+    let lost = pair.links_up("Node1")? - up_before;
+    let who = match lines {
+        TorrentLines::Shortest => format!("beside {connections} endless clients of `x`"),
+        TorrentLines::Reports => format!("beside {connections} endless clients of reports"),
+    };
+    let [first, update, health] = measured;
+    Ok(vec![
+        Finding::new(format!("{who}: links lost"), lost as f64, "", Bound::AtMost(0.0)),
+        Finding::new(format!("{who}: p99 of a new client's first answer"), first, "ms", Bound::AtMost(100.0)),
+        Finding::new(format!("{who}: slowest update from a neighbour"), update, "ms", Bound::AtMost(1000.0)),
+        Finding::new(format!("{who}: slowest `/healthz`"), health, "ms", Bound::AtMost(100.0)),
+    ])
+}
+
+/// The p99 of first answers, the slowest update from a neighbour, and the slowest `/healthz`, in milliseconds.
+fn measure(node: SocketAddr, admin_address: SocketAddr, neighbour: SocketAddr) -> Result<[f64; 3]> {
+    let mut first: Vec<Duration> =
+        (0..PROBES).map(|_| ask_new(node)).collect::<Result<_>>().context("new clients")?;
+    first.sort_unstable();
+    let mut update = Duration::ZERO;
+    for number in 0..PROBES / 10 {
+        update = update.max(update_from(neighbour, node, number)?);
+    }
+    let mut health = Duration::ZERO;
+    for _ in 0..PROBES {
+        let began = Instant::now();
+        admin_client::get(admin_address, "/healthz").context("/healthz")?;
+        health = health.max(began.elapsed());
+    }
+    let p99 = first[PROBES * 99 / 100 - 1];
+    Ok([p99, update, health].map(|time| time.as_secs_f64() * 1e3))
+}
+
+/// How long a new client waits from connecting to its first answer.
+fn ask_new(node: SocketAddr) -> Result<Duration> {
+    let began = Instant::now();
+    ask(&mut TcpStream::connect_timeout(&node, PATIENCE)?)?;
+    Ok(began.elapsed())
+}
+
+/// How long an update that `from` has answered takes until `to` knows it.
+fn update_from(from: SocketAddr, to: SocketAddr, number: usize) -> Result<Duration> {
+    let mut reporter = TcpStream::connect_timeout(&from, PATIENCE)?;
+    let mut asker = TcpStream::connect_timeout(&to, PATIENCE)?;
+    let id = format!("beside-{number}");
+    let answer = say(&mut reporter, &format!("IAMAT {id} +34.068930-118.445127 1520023934.9\n"))?;
+    ensure!(answer.starts_with("AT "), "a report was answered {answer}");
+    let began = Instant::now();
+    while !say(&mut asker, &format!("WHATSAT {id} 1 0\n"))?.starts_with("AT ") {
+        ensure!(began.elapsed() < PATIENCE, "an update was not known after {PATIENCE:?}");
+    }
+    Ok(began.elapsed())
+}
+
+/// Sends a line, and returns what comes back at first.
+fn say(stream: &mut TcpStream, line: &str) -> Result<String> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(line.as_bytes())?;
+    let mut answer = [0; 512];
+    let length = stream.read(&mut answer).context("a client is not answered")?;
+    Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
+}

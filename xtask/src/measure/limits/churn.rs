@@ -1,0 +1,59 @@
+//! Clients that connect and are gone at once.
+
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use nix::libc;
+use nix::sys::socket::{setsockopt, sockopt};
+
+use super::{Bench, Bound, Finding};
+use crate::cluster::proc_usage::resident_bytes;
+
+/// So many a second.
+const RATE: u32 = 10_000;
+
+pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
+    let mut node = bench.start("churn")?;
+    let (pid, address) = (node.pid()?, node.address()?);
+    let alone = bench.p99(&node)?;
+    let before = resident_bytes(pid)?;
+    let (done, made) = (AtomicBool::new(false), AtomicU64::new(0));
+    let began = Instant::now();
+    let beside = thread::scope(|scope| {
+        let churn = scope.spawn(|| -> Result<()> {
+            while !done.load(Ordering::Relaxed) {
+                let due = began + Duration::from_secs(1) / RATE * made.load(Ordering::Relaxed) as u32;
+                thread::sleep(due.saturating_duration_since(Instant::now()));
+                come_and_go(address)?;
+                made.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(())
+        });
+        let beside = bench.p99(&node);
+        done.store(true, Ordering::Relaxed);
+        churn.join().map_err(|_| anyhow::anyhow!("the churn has ended"))??;
+        beside
+    })?;
+    let rate = made.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64();
+    let grown = (resident_bytes(pid)? - before) / 1e6;
+    Ok(vec![
+        Finding::new("connections made and reset", rate, "/s", Bound::AtLeast(0.9 * f64::from(RATE))),
+        Finding::new(
+            format!("beside them: IAMAT p99, against {alone:.0} us alone"),
+            beside / alone,
+            "x",
+            Bound::AtMost(10.0),
+        ),
+        Finding::new("memory grown", grown, "MB", Bound::AtMost(8.0)),
+    ])
+}
+
+/// Connects and resets the connection: one that is closed properly would keep its port for a minute.
+fn come_and_go(address: SocketAddr) -> Result<()> {
+    let stream = TcpStream::connect(address).context("a client is not taken")?;
+    setsockopt(&stream, sockopt::Linger, &libc::linger { l_onoff: 1, l_linger: 0 })?;
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! As many clients as a node knows, and one more.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Bench, Bound, Finding, Lone};
+use crate::cluster::admin_client;
+use crate::cluster::proc_usage::resident_bytes;
+use crate::load::generator::Task;
+use crate::load::{Load, Protocol, Summary};
+
+/// The limit if nothing is said.
+const MOST: u64 = 1_000_000;
+
+pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
+    let mut node = bench.start("clients")?;
+    let pid = node.pid()?;
+    let before = resident_bytes(pid)?;
+    say(&node, "IAMAT known +1+1 1")?;
+    while known(&mut node)? < MOST {
+        let load = Load {
+            protocol: Protocol::Iamat,
+            nodes: vec![node.address()?],
+            connections: 64,
+            depth: 128,
+            rate: None,
+            clients: MOST - 1,
+            duration: Duration::from_secs(2),
+        };
+        let summary: Summary = bench.generator.run(&Task::Load { load, live: false })?;
+        ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
+    }
+    let more = say(&node, "IAMAT more +1+1 1")?;
+    ensure!(more == "? IAMAT more +1+1 1\n", "one client more was answered {more:?}");
+    let later = say(&node, "IAMAT known +2+2 2")?;
+    ensure!(later.starts_with("AT Node1 "), "a known client was answered {later:?}");
+    let bytes = (resident_bytes(pid)? - before) / MOST as f64;
+    let what = format!("bytes a client at {MOST} clients; one more is refused, known ones go on");
+    Ok(vec![Finding::new(what, bytes, "B", Bound::AtMost(400.0))])
+}
+
+fn known(node: &mut Lone) -> Result<u64> {
+    let address = node.processes.admin("Node1")?.context("the node has ended")?;
+    admin_client::status(address)?["clients"].as_u64().context("expected how many clients are known")
+}
+
+fn say(node: &Lone, line: &str) -> Result<String> {
+    let mut stream = TcpStream::connect(node.address()?)?;
+    stream.write_all(format!("{line}\n").as_bytes())?;
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer)?;
+    Ok(answer)
+}

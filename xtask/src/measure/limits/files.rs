@@ -1,0 +1,56 @@
+//! A node that may open no more files.
+
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::{Bench, Bound, Finding, ask, limit_files};
+use crate::cluster::proc_usage::cpu_seconds;
+
+/// How many more than it has open.
+const SPARE: usize = 20;
+
+/// How many want in.
+const CLIENTS: usize = 200;
+
+/// For how long it is watched.
+const WATCHED: Duration = Duration::from_secs(3);
+
+pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
+    let mut node = bench.start("files")?;
+    let (pid, address) = (node.pid()?, node.address()?);
+    let mut before = TcpStream::connect(address)?;
+    ask(&mut before)?;
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd"))?.count();
+    limit_files(pid, open + SPARE)?;
+    let crowd: Vec<TcpStream> =
+        (0..CLIENTS).map(|_| TcpStream::connect(address)).collect::<std::io::Result<_>>()?;
+    let (cpu, began) = (cpu_seconds(pid)?, Instant::now());
+    let mut slowest = Duration::ZERO;
+    while began.elapsed() < WATCHED {
+        slowest = slowest.max(ask(&mut before)?);
+        thread::sleep(Duration::from_millis(50));
+    }
+    let share = 100.0 * (cpu_seconds(pid)? - cpu) / began.elapsed().as_secs_f64();
+    drop(crowd);
+    let began = Instant::now();
+    ask(&mut TcpStream::connect(address)?)?;
+    let again = began.elapsed();
+    Ok(vec![
+        Finding::new("out of files: share of a core", share, "%", Bound::AtMost(5.0)),
+        Finding::new(
+            "out of files: slowest answer to a client that is in",
+            slowest.as_secs_f64() * 1e3,
+            "ms",
+            Bound::AtMost(100.0),
+        ),
+        Finding::new(
+            "with files again: answer to a new client",
+            again.as_secs_f64(),
+            "s",
+            Bound::AtMost(1.0),
+        ),
+    ])
+}

@@ -1,0 +1,39 @@
+//! I3: no node goes back in time for a client: what it says is never superseded by what it said before.
+
+use std::collections::BTreeMap;
+
+use crate::oracle::facts::{Facts, Op};
+use crate::oracle::update::Update;
+
+pub(super) fn check(facts: &Facts<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut said: BTreeMap<(usize, &str), Vec<(u64, Update<'_>)>> = BTreeMap::new();
+    for op in facts.ops.iter().filter(|op| op.report().is_none()) {
+        let Some(client) = client_of(op) else { continue };
+        let before = said.entry((op.node, client)).or_default();
+        let Some((answered, _)) = op.answer else { continue };
+        let now = op.told();
+        for (at, update) in before.iter().filter(|(at, _)| *at < op.invoked) {
+            let went_back = now.is_none_or(|(_, now)| !update.is_superseded_by(&now));
+            if went_back && !facts.forgot(op.node, *at, answered) {
+                found.push(format!(
+                    "{} said {} and later {}",
+                    facts.name(op.node),
+                    update.line,
+                    now.map_or("nothing", |(_, now)| now.line)
+                ));
+            }
+        }
+        if let Some(now) = now {
+            // Only the latest is of interest: if that is kept, so are those before.
+            before.retain(|(at, _)| *at >= op.invoked);
+            before.push(now);
+        }
+    }
+    found
+}
+
+/// The client that a WHATSAT asks about.
+pub(super) fn client_of<'a>(op: &Op<'a>) -> Option<&'a str> {
+    op.line.strip_prefix("WHATSAT ")?.split(' ').next()
+}

@@ -1,0 +1,162 @@
+//! The rows of a timeline, drawn.
+
+use std::fmt::{Arguments, Write};
+
+use super::lanes::{Lanes, Span};
+use crate::text::escape;
+
+/// Pixels: the names at the left, and at least so many for the whole time and for a second.
+const NAMES: f64 = 190.0;
+const WIDTH: f64 = 1_100.0;
+const SECOND: f64 = 4.0;
+
+/// Pixels from the top of one row to that of the next.
+const NODE: f64 = 46.0;
+const LINK: f64 = 14.0;
+
+/// Answers are counted over so many pixels.
+const BAR: f64 = 2.0;
+
+pub(super) fn draw(lanes: &Lanes<'_>) -> String {
+    let scale = (WIDTH / lanes.end as f64).max(SECOND / 1e6);
+    let height = 30.0 + NODE * lanes.names.len() as f64 + LINK * (lanes.pairs().len() + 1) as f64;
+    let mut canvas = Canvas { text: String::new(), scale, top: 24.0 };
+    let width = NAMES + scale * lanes.end as f64 + 20.0;
+    canvas.add(format_args!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" role=\"img\" aria-label=\"Timeline\">\n"
+    ));
+    canvas.ticks(lanes.end, height);
+    for node in 0..lanes.names.len() {
+        canvas.node(lanes, node);
+    }
+    for (one, other) in lanes.pairs() {
+        canvas.link(lanes, one, other);
+    }
+    canvas.name("converged", LINK);
+    for span in &lanes.settling {
+        let title = format!("converged after {}", seconds(span.until - span.from));
+        canvas.bar("settling", span, 2.0, LINK - 4.0, &title);
+    }
+    canvas.text + "</svg>\n"
+}
+
+impl Lanes<'_> {
+    /// Who has had a link with whom, each pair once.
+    fn pairs(&self) -> Vec<(usize, usize)> {
+        let mut pairs: Vec<_> =
+            self.links.keys().map(|(one, other)| (*one.min(other), *one.max(other))).collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        pairs
+    }
+}
+
+/// What has been drawn so far, and where the next row begins.
+struct Canvas {
+    text: String,
+    /// Pixels a microsecond.
+    scale: f64,
+    top: f64,
+}
+
+impl Canvas {
+    fn add(&mut self, text: Arguments<'_>) {
+        self.text.write_fmt(text).expect("a string takes everything");
+    }
+
+    fn x(&self, at: u64) -> f64 {
+        NAMES + self.scale * at as f64
+    }
+
+    /// Vertical lines at round times.
+    fn ticks(&mut self, end: u64, height: f64) {
+        let steps = [1, 2, 5, 10, 30, 60, 120, 300, 600].map(|seconds| seconds * 1_000_000);
+        let wide = |step: &u64| *step as f64 * self.scale >= 60.0;
+        let step = steps.into_iter().find(wide).unwrap_or(3_600_000_000);
+        for at in (0..=end).step_by(step as usize) {
+            let x = self.x(at);
+            self.add(format_args!(
+                "<line class=\"tick\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"16\" y2=\"{height:.0}\"/>"
+            ));
+            self.add(format_args!("<text x=\"{:.1}\" y=\"12\">{} s</text>\n", x + 2.0, at / 1_000_000));
+        }
+    }
+
+    fn name(&mut self, name: &str, height: f64) {
+        let y = self.top + height / 2.0 + 4.0;
+        self.add(format_args!("<text x=\"4\" y=\"{y:.1}\">{}</text>\n", escape(name)));
+    }
+
+    /// A bar in the current row, from so many pixels below its top.
+    fn bar(&mut self, class: &str, span: &Span<'_>, below: f64, height: f64, title: &str) {
+        let (x, y) = (self.x(span.from), self.top + below);
+        let width = (self.x(span.until) - x).max(1.0);
+        self.add(format_args!(
+            "<rect {} x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"><title>{}</title></rect>\n",
+            if class.starts_with('#') { format!("class=\"fault\" fill=\"{class}\"") } else { format!("class=\"{class}\"") },
+            escape(title)
+        ));
+    }
+
+    fn node(&mut self, lanes: &Lanes<'_>, node: usize) {
+        let name = &lanes.names[node];
+        self.name(name, NODE);
+        for span in &lanes.up[node] {
+            self.bar("up", span, 0.0, NODE - 4.0, &during(&format!("{name} runs"), span));
+        }
+        for (span, _) in lanes.faults.iter().filter(|(_, nodes)| nodes.contains(&node)) {
+            let color =
+                lanes.kinds().find(|(kind, _)| *kind == span.label).map_or("#888", |(_, color)| color);
+            self.bar(color, span, 2.0, 12.0, &during(span.label, span));
+        }
+        self.counts("acks", &lanes.answered[node], "answered");
+        self.counts("failed", &lanes.failed[node], "never answered");
+        self.top += NODE;
+    }
+
+    /// How often something happened, as bars that grow from the foot of the row.
+    fn counts(&mut self, class: &str, times: &[u64], what: &str) {
+        let width = (BAR / self.scale).ceil() as u64;
+        let mut counts: Vec<(u64, u64)> = Vec::new();
+        for at in times {
+            match counts.last_mut().filter(|(bar, _)| *bar == at / width) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((at / width, 1)),
+            }
+        }
+        let most = counts.iter().map(|(_, count)| *count).max().unwrap_or(1);
+        for (bar, count) in counts {
+            let height = (24.0 * count as f64 / most as f64).max(2.0);
+            let span = Span { from: bar * width, until: (bar + 1) * width, label: "" };
+            self.bar(
+                class,
+                &span,
+                NODE - 4.0 - height,
+                height,
+                &format!("{count} {what} from {}", seconds(span.from)),
+            );
+        }
+    }
+
+    fn link(&mut self, lanes: &Lanes<'_>, one: usize, other: usize) {
+        let names = [one, other].map(|node| &lanes.names[node]);
+        self.name(&format!("{}-{}", names[0], names[1]), LINK);
+        for (end, place) in [((one, other), 2.0), ((other, one), 7.0)] {
+            for span in lanes.links.get(&end).into_iter().flatten() {
+                let title =
+                    during(&format!("{} has a link with {}", lanes.names[end.0], lanes.names[end.1]), span);
+                let why = if span.label.is_empty() { String::new() } else { format!("; {}", span.label) };
+                self.bar("link", span, place, 4.0, &(title + &why));
+            }
+        }
+        self.top += LINK;
+    }
+}
+
+fn during(what: &str, span: &Span<'_>) -> String {
+    format!("{what}: {} to {}", seconds(span.from), seconds(span.until))
+}
+
+fn seconds(micros: u64) -> String {
+    format!("{:.3} s", micros as f64 / 1e6)
+}
