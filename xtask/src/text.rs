@@ -1,49 +1,17 @@
-//! Printing for people: a reader that has gone away is no failure.
+//! Text for people who read: tables, and escapes for HTML.
 
 use std::array::from_fn;
-use std::env;
-use std::io::{self, ErrorKind, IsTerminal, Write};
 
-use anyhow::Result;
-use terminal_size::{Width, terminal_size_of};
-
-/// The width of a terminal that does not tell it.
-const USUAL_WIDTH: usize = 80;
-
-/// Between two columns.
+/// The space between two columns.
 const GAP: &str = "  ";
-
-/// Writes `text` to standard output.
-///
-/// # Errors
-/// It cannot be written, for another reason than that nobody reads any more.
-pub fn print(text: &str) -> Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        result => Ok(result?),
-    }
-}
-
-/// How wide standard output is: as `COLUMNS` says, or else the terminal. `None` for a file or a pipe.
-pub fn width() -> Option<usize> {
-    let out = io::stdout();
-    let terminal = out.is_terminal().then(|| terminal_size_of(out).map(|(Width(width), _)| width.into()));
-    chosen_width(env::var("COLUMNS").ok().as_deref(), terminal)
-}
-
-/// `terminal` is the terminal's width if it tells it, or `None` without a terminal.
-fn chosen_width(columns: Option<&str>, terminal: Option<Option<usize>>) -> Option<usize> {
-    let columns = columns.and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
-    columns.or(terminal.map(|width| width.unwrap_or(USUAL_WIDTH)))
-}
 
 /// Lays out rows in columns two spaces apart.
 pub fn table<const N: usize>(rows: &[[String; N]]) -> String {
     fitted_table(rows, &[], None)
 }
 
-/// The same, no wider than `width` if possible: columns are left out, the first of `spare` first, until the rest fits.
+/// Lays out rows as [`table`] does, in at most `width` characters if possible. Columns are left out,
+/// the first of `spare` first, until the others fit.
 pub fn fitted_table<const N: usize>(rows: &[[String; N]], spare: &[usize], width: Option<usize>) -> String {
     let widths: [usize; N] =
         from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
@@ -64,7 +32,7 @@ pub fn fitted_table<const N: usize>(rows: &[[String; N]], spare: &[usize], width
     text
 }
 
-/// For text in SVG and HTML.
+/// Escapes text for SVG and HTML.
 pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
@@ -72,22 +40,6 @@ pub(crate) fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn columns_count_before_the_terminal_and_a_pipe_has_no_width() {
-        for (columns, terminal, width) in [
-            (Some("100"), Some(Some(80)), Some(100)),
-            (Some("100"), None, Some(100)),
-            (None, Some(Some(132)), Some(132)),
-            (None, Some(None), Some(80)),
-            (Some(""), Some(Some(132)), Some(132)),
-            (Some("0"), Some(None), Some(80)),
-            (Some("wide"), None, None),
-            (None, None, None),
-        ] {
-            assert_eq!(chosen_width(columns, terminal), width, "{columns:?} {terminal:?}");
-        }
-    }
 
     #[test]
     fn spare_columns_are_left_out_until_the_rest_fits() {

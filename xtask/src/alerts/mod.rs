@@ -6,36 +6,22 @@ mod stage;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::Args;
 
 use crate::alerts::prometheus::{Firing, Tools};
 use crate::cluster::admin_client;
 use crate::cluster::graphs::Graph;
 use crate::cluster::herd_file::HerdFile;
-use crate::cluster::ports::PortBlock;
 use crate::cluster::processes::{Processes, Setup};
+use crate::cluster::test_herd::TestHerd;
 use crate::cluster::workspace::{Profile, herd_binary, target_dir};
-use crate::text::{print, table};
+use crate::text::table;
 use faults::{FAULTS, Fault};
 use stage::Stage;
-
-/// What to do about alerts.
-#[derive(Clone, Debug, Args)]
-pub struct Options {
-    /// The alerts to see fire [default: all that can be].
-    #[arg(value_name = "ALERT", conflicts_with = "check")]
-    alerts: Vec<String>,
-
-    /// Run promtool only: check and test the rules, and check a node's metrics.
-    #[arg(long)]
-    check: bool,
-}
 
 /// How long an alert may take to fire, or all alerts to stop.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -50,18 +36,31 @@ const LOOK: Duration = Duration::from_millis(200);
 const FOR: &str = "2s";
 const RANGE: &str = "[15s]";
 
-/// Checks the rules; then, unless only that is asked for, makes the faults that can be made, and prints which alerts fired and stopped.
+/// What came of faults and their alerts.
+#[derive(Debug)]
+pub struct AlertReport {
+    /// A row for each fault, and the alerts that no fault here can cause.
+    pub text: String,
+    /// Whether no fault fired more than its own alert.
+    pub all_alone: bool,
+}
+
+/// Checks that there are faults for the alerts named.
 ///
 /// # Errors
-/// Prometheus cannot be had; the rules are wrong; an alert did not fire, did not stop, or did not fire alone.
-pub fn run(options: &Options) -> Result<()> {
-    let faults = choose(&options.alerts)?;
-    let tools = Tools::get(&folder()?)?;
-    check(&tools)?;
-    if options.check {
-        return print("the rules are right, and so are the metrics of a node\n");
-    }
-    watch(&tools, &faults)
+/// No fault fires an alert; the message lists those that faults fire.
+pub fn check_names(names: &[String]) -> Result<()> {
+    choose(names).map(drop)
+}
+
+/// Makes the faults of the alerts named, one after another (all faults, if `names` is empty), and
+/// reports which alerts fired and stopped. `progress` gets each fault before it is made.
+///
+/// # Errors
+/// There is no such alert, Prometheus or the herd does not start, or an alert does not fire or stop.
+pub fn watch_alerts(tools: &Tools, names: &[String], progress: impl Fn(&str)) -> Result<AlertReport> {
+    let faults = choose(names)?;
+    watch(tools, &faults, progress)
 }
 
 /// Where Prometheus is unpacked, and where its files and those of its herds go.
@@ -76,7 +75,7 @@ pub fn folder() -> Result<PathBuf> {
 ///
 /// # Errors
 /// It finds a fault.
-pub fn check(tools: &Tools) -> Result<()> {
+pub fn check_rules(tools: &Tools) -> Result<()> {
     tools.promtool(&["check", "rules", "herd.rules.yml"], &deploy(), None)?;
     tools.promtool(&["test", "rules", "herd.rules.test.yml"], &deploy(), None)?;
     let folder = folder()?.join("check");
@@ -92,9 +91,10 @@ fn deploy() -> PathBuf {
 
 /// The metrics of a node that has a neighbour.
 fn metrics_of_a_node(folder: &Path) -> Result<String> {
-    let ports = PortBlock::take(4)?;
-    let file = HerdFile::parse(&Graph::Line.herd_file(2, ports.first()), "generated")?;
-    let mut nodes = Processes::new(Setup::clean(file, herd_binary(Profile::Debug)?, folder.to_owned()))?;
+    let file = HerdFile::parse(&Graph::Line.herd_file(2, 1), "generated")?;
+    let program = herd_binary(Profile::Debug)?;
+    let setup = |file| Setup::clean(file, program, folder.to_owned());
+    let mut nodes = TestHerd::new(&file, |file, _| Processes::new(setup(file)))?;
     nodes.start_all()?;
     let address = nodes.admin("Node1")?.context("a node has an admin port")?;
     let metrics = admin_client::get(address, "/metrics")?;
@@ -154,7 +154,7 @@ struct Row {
     others: BTreeSet<Firing>,
 }
 
-fn watch(tools: &Tools, faults: &[&Fault]) -> Result<()> {
+fn watch(tools: &Tools, faults: &[&Fault], progress: impl Fn(&str)) -> Result<AlertReport> {
     let rules = fs::read_to_string(deploy().join("herd.rules.yml"))?;
     let mut stage = Stage::set(tools, &folder()?, &hurried(&rules))?;
     let mut untested = names(&rules);
@@ -167,8 +167,7 @@ fn watch(tools: &Tools, faults: &[&Fault]) -> Result<()> {
             rows.push([fault.what.to_owned(), fault.alert.to_owned(), fired, others, stopped]);
             continue;
         }
-        // Nobody need be reading.
-        let _ = writeln!(std::io::stderr(), "{}", fault.what);
+        progress(fault.what);
         let row = try_fault(&mut stage, fault).with_context(|| format!("{}, {}", fault.what, fault.alert))?;
         untested.remove(fault.alert);
         all_alone &= row.others.is_empty();
@@ -183,13 +182,12 @@ fn watch(tools: &Tools, faults: &[&Fault]) -> Result<()> {
             took(row.stopped),
         ]);
     }
-    print(&table(&rows))?;
+    let mut text = table(&rows);
     if faults.len() == FAULTS.len() {
         let untested: Vec<&str> = untested.into_iter().collect();
-        print(&format!("tested by promtool only: {}\n", untested.join(", ")))?;
+        text += &format!("tested by promtool only: {}\n", untested.join(", "));
     }
-    ensure!(all_alone, "a fault fired more than its own alert");
-    Ok(())
+    Ok(AlertReport { text, all_alone })
 }
 
 /// Makes a fault until its alert fires, goes on for a while, and heals it until nothing fires.

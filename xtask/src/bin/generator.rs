@@ -1,26 +1,32 @@
-//! The part of the harness that has to be quick: sends loads and watches floods. Run by `cargo xtask`, which builds
-//! it for speed; takes a task as JSON, prints the outcome as JSON.
+//! The part of the harness that has to be fast: it sends loads and watches floods. `cargo xtask` builds
+//! it with optimizations and runs it with a task as JSON; it prints the outcome as JSON.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write, stderr};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use xtask::load::generator::Task;
 
 fn main() -> ExitCode {
-    match run() {
+    match run_task() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody need be reading: the exit code says it too.
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            // If standard error is closed, the exit code still says that the task failed.
+            let _ = writeln!(stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn run() -> Result<()> {
+fn run_task() -> Result<()> {
     let task = std::env::args().nth(1).context("expected a task as JSON: run `cargo xtask load` instead")?;
     let task: Task = serde_json::from_str(&task).context("expected a task as JSON")?;
-    let outcome = task.run()?;
+    let outcome = task.run(show_progress)?;
     writeln!(std::io::stdout(), "{outcome}").context("cannot write the outcome")
+}
+
+/// Writes a line to standard error; on a terminal, over the line before.
+fn show_progress(line: &str) {
+    let mut errors = stderr();
+    let _ = if errors.is_terminal() { write!(errors, "\r{line}\x1b[K") } else { writeln!(errors, "{line}") };
 }

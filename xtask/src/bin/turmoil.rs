@@ -1,18 +1,64 @@
-//! One seed on a simulated network: `cargo xtask chaos --turmoil` builds this program, and runs it once a seed.
+//! One seed on a simulated network. `cargo xtask chaos turmoil` builds this program, runs it once for
+//! each seed, and reads the report that it prints as JSON.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use anyhow::{Context, Result};
 use clap::Parser;
+use xtask::cluster::graphs::Graph;
+use xtask::oracle::Durability;
+use xtask::sim::plan::Given;
 use xtask::turmoil::OneSeed;
 
+/// Run one seed.
+#[derive(Debug, Parser)]
+struct Args {
+    /// The seed: everything that is not given is drawn from it.
+    #[arg(long)]
+    seed: u64,
+
+    /// How many nodes.
+    #[arg(long)]
+    nodes: usize,
+
+    /// The graph of the herd.
+    #[arg(long)]
+    graph: Option<Graph>,
+
+    /// The smallest latency of a segment, in milliseconds.
+    #[arg(long)]
+    latency: Option<u64>,
+
+    /// When records are on disk.
+    #[arg(long)]
+    durability: Option<Durability>,
+
+    /// The command that runs this seed again.
+    #[arg(long)]
+    again: String,
+
+    /// A folder for the nodes' data, and for the history of a run that is not right.
+    #[arg(long)]
+    folder: PathBuf,
+}
+
 fn main() -> ExitCode {
-    match OneSeed::parse().run() {
+    match run_seed(Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody need be reading.
+            // If standard error is closed, the exit code still says that the run failed.
             let _ = writeln!(std::io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn run_seed(args: Args) -> Result<()> {
+    let Args { seed, nodes, graph, latency, durability, again, folder } = args;
+    let given = Given { graph, latency: latency.map(Duration::from_millis), durability };
+    let report = OneSeed { seed, nodes, given, again, folder }.run()?;
+    writeln!(std::io::stdout(), "{}", serde_json::to_string(&report)?).context("cannot write the report")
 }

@@ -1,15 +1,17 @@
 //! What can happen to real nodes, drawn from a seed.
 
-use std::fmt;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use fastrand::Rng;
+use strum::{Display, EnumMessage, EnumString, IntoStaticStr, VariantArray};
 
 use crate::chaos::proxy::Conditions;
 
 /// A kind of fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Display, EnumMessage, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum FaultName {
     /// SIGKILL of one node or several, but not of all.
     Kill,
@@ -92,13 +94,6 @@ impl FaultName {
             FaultName::LogFull => "without room for its log",
             _ => "broken",
         }
-    }
-}
-
-/// As it is written on a command line.
-impl fmt::Display for FaultName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.to_possible_value().map_or(Ok(()), |value| f.write_str(value.get_name()))
     }
 }
 
@@ -208,12 +203,12 @@ mod tests {
         let layout = Layout { nodes: 5, edges: vec![(0, 1), (1, 2), (2, 3), (3, 4)] };
         let draw = |seed| {
             let mut rng = Rng::with_seed(seed);
-            (0..500).map(|_| Fault::draw(FaultName::value_variants(), &layout, &mut rng)).collect::<Vec<_>>()
+            (0..500).map(|_| Fault::draw(FaultName::VARIANTS, &layout, &mut rng)).collect::<Vec<_>>()
         };
         let faults = draw(7);
         assert_eq!(faults, draw(7));
         assert_ne!(faults, draw(8));
-        for name in FaultName::value_variants() {
+        for name in FaultName::VARIANTS {
             assert!(faults.iter().any(|fault| fault.name == *name), "{name:?}");
         }
     }

@@ -10,24 +10,22 @@ pub(crate) mod small_disks;
 mod stage;
 
 pub use fault::FaultName;
-pub use report::tell;
 
-use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use clap::ValueEnum;
 use fastrand::Rng;
 use herd::config::Herd;
+use strum::VariantArray;
 
 use crate::chaos::proxy::Proxy;
 use crate::cluster::herd_file::HerdFile;
-use crate::cluster::ports::PortBlock;
 use crate::cluster::proc_usage::peak_bytes;
 use crate::cluster::processes::{INSECURE_LINKS, Processes, Setup};
+use crate::cluster::test_herd::TestHerd;
 use crate::oracle::timeline;
 use crate::oracle::{Durability, Ending, History, Setting, Source, Verdict, check};
 use clients::{Clients, ask_about};
@@ -88,6 +86,15 @@ const LOOK: Duration = Duration::from_millis(50);
 /// For how long it is watched whether nodes say anything when nothing is new.
 const REST: Duration = Duration::from_secs(1);
 
+/// Where a run says what happens.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Gets text as it comes, in pieces of lines. An error ends the run.
+    pub text: fn(&str) -> Result<()>,
+    /// Gets a status, which the next one replaces.
+    pub status: fn(&str),
+}
+
 /// What came out.
 #[derive(Debug)]
 pub struct Outcome {
@@ -106,25 +113,28 @@ pub struct Outcome {
 }
 
 impl Chaos {
-    /// Does it, and tells how it goes, in pieces of text.
+    /// Runs the herd, breaks it, and has the oracle check what clients saw.
     ///
     /// # Errors
-    /// A fault that was asked for cannot happen here, the herd cannot be run, or a node ends by itself; or it cannot be told.
-    pub fn run(&self, tell: impl Fn(&str) -> Result<()>) -> Result<Outcome> {
+    /// A fault that was asked for cannot happen here, the herd cannot be run, a node ends by itself, or
+    /// `progress` fails.
+    pub fn run(&self, progress: Progress) -> Result<Outcome> {
         let _ = std::fs::remove_dir_all(&self.folder);
         let names: Vec<String> = self.file.herd().members.iter().map(|member| member.name.clone()).collect();
         let disks = self
             .may_happen(FaultName::DiskFull)
             .then(|| Disks::make(&self.folder.join("data"), &names))
             .transpose()?;
-        let ports = PortBlock::take(2 * u16::try_from(names.len())?)?;
-        let file = self.file.at_ports(ports.first())?;
-        let proxy = self.faults.iter().any(|fault| fault.is_of_links()).then(|| Proxy::start(&file));
-        let proxy = proxy.transpose()?;
-        let processes = Processes::new(self.setup(file, proxy.as_ref())?)?;
+        let mut proxy = None;
+        let processes = TestHerd::new(&self.file, |file, _| {
+            if self.faults.iter().any(|fault| fault.is_of_links()) {
+                proxy = Some(Proxy::start(&file)?);
+            }
+            Processes::new(self.setup(file, proxy.as_ref())?)
+        })?;
         let clients = Clients::new(self.history(&names));
         let mut stage = Stage { processes, clients, proxy, disks, names };
-        let converged = self.break_and_mend(&mut stage, tell)?;
+        let converged = self.break_and_mend(&mut stage, progress)?;
         self.judge(stage, converged)
     }
 
@@ -134,11 +144,7 @@ impl Chaos {
 
     /// Starts nodes and clients, lets faults happen while they talk, and tells how long after each fault all nodes knew the
     /// same.
-    fn break_and_mend(
-        &self,
-        stage: &mut Stage,
-        tell: impl Fn(&str) -> Result<()>,
-    ) -> Result<Vec<Option<Duration>>> {
+    fn break_and_mend(&self, stage: &mut Stage, progress: Progress) -> Result<Vec<Option<Duration>>> {
         for node in 0..stage.names.len() {
             stage.clients.note_up(node);
         }
@@ -148,9 +154,10 @@ impl Chaos {
         let (layout, mut rng) = (self.layout(), Rng::with_seed(self.seed));
         let (began, mut converged) = (Instant::now(), Vec::new());
         while !self.length.is_over(began, converged.len()) {
-            calm(&stage.clients, Duration::from_millis(CALM + rng.u64(..CALM)));
+            thread::sleep(Duration::from_millis(CALM + rng.u64(..CALM)));
+            (progress.status)(&format!("{} updates acknowledged", stage.clients.acknowledged()));
             let fault = Fault::draw(&self.faults, &layout, &mut rng);
-            tell(&format!(
+            (progress.text)(&format!(
                 "{:>5.0} s  {:>4}  {}: ",
                 began.elapsed().as_secs_f64(),
                 converged.len() + 1,
@@ -158,7 +165,7 @@ impl Chaos {
             ))?;
             stage.suffer(&fault)?;
             let took = stage.clients.converge(&addresses, SETTLES);
-            tell(&took.map_or_else(
+            (progress.text)(&took.map_or_else(
                 || format!("NOT CONVERGED within {SETTLES:?}\n"),
                 |took| format!("converged after {took:.0?}\n"),
             ))?;
@@ -245,16 +252,6 @@ impl Length {
     }
 }
 
-/// Lets clients talk for a while, and tells a terminal how many updates they have had acknowledged.
-fn calm(clients: &Clients, lasts: Duration) {
-    thread::sleep(lasts);
-    let mut terminal = std::io::stderr();
-    if terminal.is_terminal() {
-        // Written over by what happens next. Nobody need be reading.
-        let _ = write!(terminal, "{} updates acknowledged\r", clients.acknowledged());
-    }
-}
-
 /// Waits until all nodes know the same. Tells what each of them knows then, and how long that took.
 fn settle(stage: &Stage) -> Result<(Vec<Vec<String>>, Option<Duration>)> {
     let (began, addresses, ids) = (Instant::now(), stage.addresses(), stage.clients.ids());
@@ -279,7 +276,7 @@ pub fn possible(
 ) -> Result<(Vec<FaultName>, Vec<String>)> {
     let has_links = herd.members.iter().any(|member| !member.neighbours.is_empty());
     let (mut can, mut cannot) = (Vec::new(), Vec::new());
-    for name in FaultName::value_variants() {
+    for name in FaultName::VARIANTS {
         let reason = match name {
             name if name.is_of_links() && !has_links => "the herd has no links",
             FaultName::DiskFull if durability == Durability::Memory => "nodes in memory have no disk",

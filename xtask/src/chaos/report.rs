@@ -1,33 +1,30 @@
-//! What came out of chaos, for people.
+//! What came out of chaos, as text.
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
-
 use super::{Outcome, SETTLES};
-use crate::text::print;
 
-/// Tells an outcome.
-///
-/// # Errors
-/// A promise was broken: the message says how to see it again.
-pub fn tell(outcome: &Outcome, again: &str) -> Result<()> {
-    let [history, timeline] = outcome.files.each_ref().map(|file| file.display());
-    print(&format!(
-        "\n{}{}{}{}\nhistory: {history}\ntimeline: {timeline}\n",
-        outcome.verdict.table(outcome.history.setting.source),
-        outcome.verdict,
-        convergence(&outcome.converged),
-        outcome.settled.map_or_else(
-            || format!("the nodes still differed {SETTLES:?} after the last client"),
-            |after| format!("all nodes alike {after:.1?} after the last client"),
-        ),
-    ))?;
-    let late = outcome.converged.iter().filter(|took| took.is_none()).count();
-    if !outcome.verdict.violations.is_empty() || outcome.settled.is_none() || late > 0 {
-        bail!("a promise was broken; again by `{again}`");
+impl Outcome {
+    /// Returns the verdict on each invariant, how fast the herd converged, and where the files are.
+    pub fn report(&self) -> String {
+        let [history, timeline] = self.files.each_ref().map(|file| file.display());
+        format!(
+            "\n{}{}{}{}\nhistory: {history}\ntimeline: {timeline}\n",
+            self.verdict.table(self.history.setting.source),
+            self.verdict,
+            convergence(&self.converged),
+            self.settled.map_or_else(
+                || format!("the nodes still differed {SETTLES:?} after the last client"),
+                |after| format!("all nodes alike {after:.1?} after the last client"),
+            ),
+        )
     }
-    Ok(())
+
+    /// Whether every invariant holds, and the herd converged after every fault.
+    pub fn is_right(&self) -> bool {
+        let converged = self.converged.iter().all(Option::is_some);
+        self.verdict.violations.is_empty() && self.settled.is_some() && converged
+    }
 }
 
 /// How long it took after faults until all nodes knew what had been acknowledged before.

@@ -19,12 +19,12 @@ use super::small_disks::Disks;
 use crate::chaos::proxy::{Conditions, Proxy};
 use crate::cluster::admin_client;
 use crate::cluster::proc_usage::{open_files, resident_bytes};
-use crate::cluster::processes::Processes;
+use crate::cluster::test_herd::TestHerd;
 use crate::oracle::Keeps;
 
 /// The herd, and what faults are done with.
 pub(super) struct Stage {
-    pub(super) processes: Processes,
+    pub(super) processes: TestHerd,
     pub(super) clients: Arc<Clients>,
     /// What links go through, if anything may happen to them.
     pub(super) proxy: Option<Proxy>,
@@ -111,20 +111,23 @@ impl Stage {
     }
 
     fn start(&mut self, nodes: &[usize]) -> Result<()> {
-        self.processes.start(&self.names_of(nodes))?;
+        let names = self.names_of(nodes);
+        self.processes.start(&names)?;
         nodes.iter().for_each(|node| self.clients.note_up(*node));
         Ok(())
     }
 
     fn kill(&mut self, nodes: &[usize], away: Duration) -> Result<()> {
-        self.processes.kill(&self.names_of(nodes))?;
+        let names = self.names_of(nodes);
+        self.processes.kill(&names)?;
         nodes.iter().for_each(|node| self.clients.note_down(*node, Keeps::Disk));
         thread::sleep(away);
         self.start(nodes)
     }
 
     fn restart(&mut self, node: usize) -> Result<()> {
-        self.processes.stop(&self.names_of(&[node]))?;
+        let names = self.names_of(&[node]);
+        self.processes.stop(&names)?;
         self.clients.note_down(node, Keeps::Disk);
         self.start(&[node])
     }

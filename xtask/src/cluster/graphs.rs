@@ -1,11 +1,12 @@
 //! Generated herds: any number of nodes on a graph of a known shape.
 
-use std::fmt;
-
-use clap::ValueEnum;
+use strum::{Display, EnumMessage, EnumString, IntoStaticStr, VariantArray};
 
 /// The shape of a generated herd.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Display, EnumMessage, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Graph {
     /// Each node with the next, the last with the first.
     Ring,
@@ -19,13 +20,6 @@ pub enum Graph {
     Grid,
     /// Every node with every other.
     Mesh,
-}
-
-/// As it is written on a command line.
-impl fmt::Display for Graph {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.to_possible_value().map_or(Ok(()), |value| f.write_str(value.get_name()))
-    }
 }
 
 impl Graph {
@@ -147,7 +141,7 @@ mod tests {
 
     #[test]
     fn every_generated_herd_is_valid_and_connected() {
-        for graph in Graph::value_variants() {
+        for graph in Graph::VARIANTS {
             for nodes in [1, 2, 3, 7, 25, 100] {
                 let herd = Herd::parse(&graph.herd_file(nodes, 21_000), "generated").unwrap();
                 assert_eq!((herd.members.len(), herd.warnings().len()), (usize::from(nodes), 0));

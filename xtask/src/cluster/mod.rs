@@ -14,4 +14,5 @@ pub mod ports;
 pub(crate) mod proc_usage;
 pub mod processes;
 pub mod supervisor;
+pub mod test_herd;
 pub mod workspace;

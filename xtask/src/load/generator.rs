@@ -1,6 +1,5 @@
 //! The load generator as a process of its own, built for speed while `cargo xtask` itself stays quick to build.
 
-use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -44,25 +43,20 @@ pub enum Task {
 }
 
 impl Task {
-    /// Does it, in this process.
+    /// Does the task in this process, and returns its outcome. `progress` gets a line each second of
+    /// a load that is `live`.
     ///
     /// # Errors
-    /// Says what failed.
-    pub fn run(self) -> Result<Value> {
+    /// The message says what failed.
+    pub fn run(self, progress: impl Fn(&str)) -> Result<Value> {
         Ok(match self {
             Task::Load { load, live } => {
                 let outcome = load.run(|elapsed, answers, latencies| {
                     if live {
-                        tell(&format!(
-                            "{:>4} s  {answers:>9}/s  {}",
-                            elapsed.as_secs(),
-                            Latency::of(latencies)
-                        ));
+                        let (seconds, latency) = (elapsed.as_secs(), Latency::of(latencies));
+                        progress(&format!("{seconds:>4} s  {answers:>9}/s  {latency}"));
                     }
                 })?;
-                if live && std::io::stderr().is_terminal() {
-                    let _ = writeln!(std::io::stderr());
-                }
                 serde_json::to_value(Summary::of(&outcome))?
             }
             Task::Sunk { load, sinks } => {
@@ -75,12 +69,6 @@ impl Task {
             Task::Echo(address) => echo::serve(address)?,
         })
     }
-}
-
-/// Writes a line over the one before, where somebody watches; nobody need.
-fn tell(line: &str) {
-    let mut errors = std::io::stderr();
-    let _ = if errors.is_terminal() { write!(errors, "\r{line}\x1b[K") } else { writeln!(errors, "{line}") };
 }
 
 /// The generator's program.

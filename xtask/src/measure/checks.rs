@@ -1,12 +1,10 @@
 //! Checks that measure something and hold it against a bound.
 
 use std::fmt;
-use std::io::Write;
 
 use anyhow::{Context, Result, bail};
 
 use crate::measure::machine::Machine;
-use crate::text::print;
 
 /// A check: its name, and how it is done with what all checks of its kind need.
 pub(crate) type Check<B> = (&'static str, fn(&B) -> Result<Vec<Finding>>);
@@ -44,23 +42,30 @@ pub(crate) fn choose<B>(checks: &[Check<B>], asked: &[String]) -> Result<Vec<Che
     Ok(checks.iter().filter(|(name, _)| is_asked(name)).copied().collect())
 }
 
-/// Runs checks one after another, and prints a table of what they found.
+/// What checks found, as text, and whether every bound is kept.
+#[derive(Debug)]
+pub struct Findings {
+    /// The machine, and a table with a row for each finding.
+    pub text: String,
+    /// Whether every bound is kept.
+    pub all_kept: bool,
+}
+
+/// Runs checks one after another. `progress` gets the name of each before it begins.
 ///
 /// # Errors
-/// A check fails, or a bound is not kept. In the latter case the table has been printed.
-pub(crate) fn run_all<B>(checks: &[Check<B>], bench: &B) -> Result<()> {
+/// A check cannot be done. A bound that is not kept is not an error.
+pub(crate) fn run_checks<B>(checks: &[Check<B>], bench: &B, progress: impl Fn(&str)) -> Result<Findings> {
     let mut text = format!("{}\n\n| check | measured | bound | |\n|---|---|---|---|\n", Machine::look());
-    let mut kept = true;
+    let mut all_kept = true;
     for (name, check) in checks {
-        // Nobody need be reading.
-        let _ = writeln!(std::io::stderr(), "{name}");
+        progress(name);
         for finding in check(bench).with_context(|| format!("check {name}"))? {
-            kept &= finding.is_kept();
+            all_kept &= finding.is_kept();
             text += &format!("{finding}\n");
         }
     }
-    print(&text)?;
-    if kept { Ok(()) } else { bail!("not every bound is kept") }
+    Ok(Findings { text, all_kept })
 }
 
 impl Finding {

@@ -1,6 +1,6 @@
 //! Figures: the herd beside other systems, and what it has left under attack and after faults.
 
-pub(crate) mod checks;
+pub mod checks;
 pub mod compare;
 pub mod limits;
 mod machine;

@@ -1,13 +1,12 @@
 //! What happened to a herd, as its clients and whoever broke it saw it.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumMessage, EnumString, IntoStaticStr, VariantArray};
 
 /// What an operator says to have a client removed.
 pub const REMOVE: &str = "REMOVE ";
@@ -45,8 +44,22 @@ pub struct Setting {
 }
 
 /// When what a node knows is on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumMessage,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Durability {
     /// Never.
     Memory,
@@ -54,13 +67,6 @@ pub enum Durability {
     Everysec,
     /// On disk before the answer.
     Always,
-}
-
-/// As it is written on a command line.
-impl fmt::Display for Durability {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.to_possible_value().map_or(Ok(()), |value| f.write_str(value.get_name()))
-    }
 }
 
 /// What was run.

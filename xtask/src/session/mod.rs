@@ -5,11 +5,11 @@
 
 mod connection;
 mod deadline;
-pub(crate) mod guests;
+pub mod guests;
 mod parse;
 pub mod places_stub;
 mod play;
-pub(crate) mod roles;
+pub mod roles;
 pub mod snapshots;
 mod transcript;
 

@@ -1,79 +1,83 @@
-//! Who plays: the nodes of any herd in the parts that sessions name.
+//! The roles that sessions name, given to the nodes of any herd.
 
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::cluster::herd_file::HerdFile;
-use crate::cluster::processes::Processes;
+use crate::cluster::test_herd::TestHerd;
 use crate::session;
 
 /// The herd whose names sessions use.
-pub(crate) const SESSIONS_HERD: &str = "2015-winter";
+pub const SESSIONS_HERD: &str = "2015-winter";
 
-/// A herd whose nodes take the parts that sessions name, in order.
-pub(crate) struct Cast {
-    processes: Processes,
-    parts: Vec<String>,
+/// A herd whose nodes have the roles that sessions name, in the order of its herd file.
+pub(crate) struct Roles {
+    herd: TestHerd,
+    roles: Vec<String>,
 }
 
-impl Cast {
-    /// The nodes of a herd, in the order of its file, in the parts of the sessions' herd.
+impl Roles {
+    /// Gives the nodes of `herd` the names of the nodes that sessions are written for.
     ///
     /// # Errors
-    /// They are too few.
-    pub(crate) fn new(processes: Processes) -> Result<Cast> {
-        let herd = HerdFile::find(SESSIONS_HERD)?;
-        let parts: Vec<String> = herd.herd().members.iter().map(|member| member.name.clone()).collect();
-        let nodes = processes.names().len();
-        ensure!(nodes >= parts.len(), "sessions are played by {} nodes: the herd has {nodes}", parts.len());
-        Ok(Cast { processes, parts })
+    /// The herd has fewer nodes than sessions name.
+    pub(crate) fn new(herd: TestHerd) -> Result<Roles> {
+        let written_for = HerdFile::find(SESSIONS_HERD)?;
+        let members = &written_for.herd().members;
+        let roles: Vec<String> = members.iter().map(|member| member.name.clone()).collect();
+        let nodes = herd.names().len();
+        ensure!(nodes >= roles.len(), "sessions need {} nodes: the herd has {nodes}", roles.len());
+        Ok(Roles { herd, roles })
     }
 
-    /// The nodes.
-    pub(crate) fn processes(&mut self) -> &mut Processes {
-        &mut self.processes
+    /// The herd that plays.
+    pub(crate) fn herd(&mut self) -> &mut TestHerd {
+        &mut self.herd
     }
 
-    fn actors(&self, parts: &[String]) -> Result<Vec<String>> {
-        let names = self.processes.names();
-        let actor = |part: &String| {
-            let index = self.parts.iter().position(|other| other == part);
+    fn actors(&self, roles: &[String]) -> Result<Vec<String>> {
+        let names = self.herd.names();
+        let actor = |role: &String| {
+            let index = self.roles.iter().position(|other| other == role);
             index
                 .and_then(|index| names.get(index).cloned())
-                .with_context(|| format!("no node is called {part}"))
+                .with_context(|| format!("no node is called {role}"))
         };
-        parts.iter().map(actor).collect()
+        roles.iter().map(actor).collect()
     }
 }
 
-impl session::Herd for Cast {
+impl session::Herd for Roles {
     fn running(&mut self) -> Result<Vec<(String, SocketAddr)>> {
         let mut running = Vec::new();
-        for (part, actor) in self.parts.iter().zip(self.processes.names()) {
-            if self.processes.pid(&actor)?.is_some() {
-                running.push((part.clone(), self.processes.member(&actor)?.client));
+        for (role, actor) in self.roles.iter().zip(self.herd.names()) {
+            if self.herd.pid(&actor)?.is_some() {
+                running.push((role.clone(), self.herd.member(&actor)?.client));
             }
         }
         Ok(running)
     }
 
     fn stop(&mut self, nodes: &[String]) -> Result<()> {
-        self.processes.stop(&self.actors(nodes)?)
+        let actors = self.actors(nodes)?;
+        self.herd.stop(&actors)
     }
 
     fn kill(&mut self, nodes: &[String]) -> Result<()> {
-        self.processes.kill(&self.actors(nodes)?)
+        let actors = self.actors(nodes)?;
+        self.herd.kill(&actors)
     }
 
     fn start(&mut self, nodes: &[String]) -> Result<()> {
-        self.processes.start(&self.actors(nodes)?)
+        let actors = self.actors(nodes)?;
+        self.herd.start(&actors)
     }
 
     fn localize(&self, answer: Vec<u8>) -> Vec<u8> {
-        for (part, actor) in self.parts.iter().zip(self.processes.names()) {
+        for (role, actor) in self.roles.iter().zip(self.herd.names()) {
             if let Some(rest) = answer.strip_prefix(format!("AT {actor} ").as_bytes()) {
-                return [format!("AT {part} ").as_bytes(), rest].concat();
+                return [format!("AT {role} ").as_bytes(), rest].concat();
             }
         }
         answer

@@ -1,136 +1,37 @@
-//! Playing session files against real nodes, and comparing what came back with their snapshots.
+//! The sessions of `fixtures/sessions`, played against real nodes and compared with their snapshots.
 
-use std::env;
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use clap::Args;
-use libtest_mimic::{Arguments, Failed, Trial};
+use anyhow::{Context, Result};
+use libtest_mimic::{Failed, Trial};
 
-use crate::cluster::bundled_guests;
-use crate::cluster::guest_program::Template;
 use crate::cluster::herd_file::HerdFile;
-use crate::cluster::ports::PortBlock;
 use crate::cluster::processes::{Processes, Setup};
+use crate::cluster::test_herd::TestHerd;
 use crate::cluster::workspace::{Profile, herd_binary, target_dir};
-use crate::session::guests::{self, Guest, Piece};
 use crate::session::places_stub::PlacesStub;
-use crate::session::roles::{Cast, SESSIONS_HERD};
+use crate::session::roles::Roles;
 use crate::session::{self, Session, Transcript};
-
-/// What to play, and how.
-#[derive(Clone, Debug, Args)]
-pub struct Options {
-    /// Only sessions whose names hold this.
-    filter: Option<String>,
-
-    /// Take the transcripts as the new snapshots.
-    #[arg(long)]
-    bless: bool,
-
-    /// Play on the graph of another herd of fixtures/herds or of a herd file; its nodes take the parts of 2015-winter's
-    /// in order.
-    #[arg(long, value_name = "NAME|FILE", default_value = SESSIONS_HERD)]
-    herd: String,
-
-    /// Play against any program that speaks the client protocol: a command such as `python3 node.py {name} {file}`
-    /// that runs one node, or a peer of benches/peers by its name. {name} stands for the node's name, {file} for the
-    /// herd file, {client} and {link} for the node's addresses. Tells of each session whether it passed, differs or
-    /// cannot be played; fails when one differs.
-    #[arg(long, value_name = "COMMAND|PEER", conflicts_with = "bless")]
-    against: Option<String>,
-
-    /// How many seconds that program may take for each step of a session.
-    #[arg(long, default_value_t = 3, requires = "against", value_parser = clap::value_parser!(u64).range(1..=60))]
-    patience: u64,
-}
-
-/// Plays the sessions, each under its own name.
-///
-/// # Errors
-/// One fails, none fits the filter, or they cannot be played at all.
-pub fn run(options: &Options) -> Result<()> {
-    if options.bless && env::var_os("INSTA_UPDATE").is_none_or(|update| update != "always") {
-        // The snapshot library is told by a variable, and this process cannot change its own.
-        let again = Command::new(env::current_exe()?)
-            .args(env::args_os().skip(1))
-            .env("INSTA_UPDATE", "always")
-            .env("INSTA_WORKSPACE_ROOT", fixtures::checkout::root())
-            .status();
-        return if again?.success() { Ok(()) } else { bail!("not all sessions could be blessed") };
-    }
-    if let Some(program) = &options.against {
-        return run_against(program, options);
-    }
-    let trials = trials(&options.herd)?;
-    check_filter(options, trials.iter().map(Trial::name))?;
-    let arguments = Arguments { filter: options.filter.clone(), ..Arguments::default() };
-    if libtest_mimic::run(&arguments, trials).has_failed() {
-        bail!("not all sessions passed; if what came back is right, `cargo xtask e2e --bless` takes it");
-    }
-    Ok(())
-}
-
-/// Plays the sessions against a program, or a peer, that is not ours.
-fn run_against(program: &str, options: &Options) -> Result<()> {
-    let is_peer = bundled_guests::names().any(|peer| peer == program);
-    let guest = Guest {
-        template: if is_peer { bundled_guests::find(program)?.template } else { Template::parse(program)? },
-        herd: HerdFile::find(&options.herd)?,
-        folder: target_dir()?.join("e2e/against"),
-        patience: Duration::from_secs(options.patience),
-    };
-    let mut pieces = Vec::new();
-    for (name, session) in sessions()? {
-        let expected =
-            fs::read_to_string(snapshot(&name)).with_context(|| format!("{name} has no snapshot"))?;
-        pieces.push(Piece { name, session, expected: body(&expected).to_owned() });
-    }
-    check_filter(options, pieces.iter().map(|piece| piece.name.as_str()))?;
-    pieces.retain(|piece| options.fits(&piece.name));
-    guests::play_all(&guest, &pieces)
-}
-
-/// Fails when no name fits the filter.
-fn check_filter<'a>(options: &Options, names: impl Iterator<Item = &'a str>) -> Result<()> {
-    let names: Vec<&str> = names.collect();
-    if !names.iter().any(|name| options.fits(name)) {
-        bail!(
-            "no session's name holds {:?}: there are\n  {}",
-            options.filter.as_deref().unwrap_or_default(),
-            names.join("\n  ")
-        );
-    }
-    Ok(())
-}
-
-impl Options {
-    fn fits(&self, name: &str) -> bool {
-        self.filter.as_ref().is_none_or(|filter| name.contains(filter))
-    }
-}
 
 /// A test for each session file, and one that finds snapshots without a session.
 ///
 /// # Errors
 /// The node program does not build, or there is no such herd.
 pub fn trials(herd: &str) -> Result<Vec<Trial>> {
-    let stage = Arc::new(Stage {
+    let run = Arc::new(Run {
         herd: HerdFile::find(herd)?,
         program: herd_binary(Profile::Debug)?,
         folder: target_dir()?.join("e2e"),
     });
     let mut trials = vec![Trial::test("every-snapshot-has-its-session", check_snapshots)];
     for (name, session) in sessions()? {
-        let elsewhere = session.needs.as_ref().is_some_and(|needs| *needs != stage.herd.herd().name);
-        let (stage, played) = (Arc::clone(&stage), name.clone());
+        let elsewhere = session.needs.as_ref().is_some_and(|needs| *needs != run.herd.herd().name);
+        let (run, played) = (Arc::clone(&run), name.clone());
         let play = move || {
-            play_and_compare(&stage, &session, &played).map_err(|error| Failed::from(format!("{error:#}")))
+            play_and_compare(&run, &session, &played).map_err(|error| Failed::from(format!("{error:#}")))
         };
         trials.push(Trial::test(name, play).with_ignored_flag(elsewhere));
     }
@@ -138,15 +39,15 @@ pub fn trials(herd: &str) -> Result<Vec<Trial>> {
 }
 
 /// What all sessions of a run share.
-struct Stage {
+struct Run {
     herd: HerdFile,
     program: PathBuf,
     folder: PathBuf,
 }
 
 /// The one function that plays a session file against five fresh nodes and asserts its snapshot.
-fn play_and_compare(stage: &Stage, session: &Session, name: &str) -> Result<()> {
-    let transcript = play(stage, session, name)?;
+fn play_and_compare(run: &Run, session: &Session, name: &str) -> Result<()> {
+    let transcript = play(run, session, name)?;
     let mut settings = insta::Settings::new();
     settings.set_snapshot_path(fixtures::sessions());
     settings.set_prepend_module_to_snapshot(false);
@@ -163,35 +64,39 @@ fn play_and_compare(stage: &Stage, session: &Session, name: &str) -> Result<()> 
 }
 
 /// A snapshot file without the header that the snapshot library writes.
-fn body(snapshot: &str) -> &str {
+pub(crate) fn body(snapshot: &str) -> &str {
     snapshot.splitn(3, "---\n").nth(2).unwrap_or_default()
 }
 
-fn play(stage: &Stage, session: &Session, name: &str) -> Result<Transcript> {
+fn play(run: &Run, session: &Session, name: &str) -> Result<Transcript> {
     let places = PlacesStub::start()?;
-    let nodes = u16::try_from(stage.herd.herd().members.len())?;
-    let ports = PortBlock::take(2 * nodes)?;
-    let file = stage.herd.at_ports(ports.first())?.with_limits(&session.limits)?;
-    // Of this run alone: another one may be playing the same session.
-    let folder = stage.folder.join(format!("{name}-{}", ports.first()));
-    let mut setup = Setup::clean(file, stage.program.clone(), folder);
-    let url = places.url();
-    let args = ["--log-level", "debug", "--places", &session.provider, "--places-url", &url];
+    let herd = TestHerd::new(&run.herd, |file, port| {
+        // The port makes the folder this run's own: another one may be playing the same session.
+        let folder = run.folder.join(format!("{name}-{port}"));
+        let setup = Setup::clean(file.with_limits(&session.limits)?, run.program.clone(), folder);
+        Processes::new(with_needs(setup, session, &places.url()))
+    })?;
+    let mut roles = Roles::new(herd)?;
+    roles.herd().start_all()?;
+    let (transcript, result) = session::play(session, &mut roles, &places, session::PATIENCE);
+    result?;
+    roles.herd().stop_all()?;
+    Ok(transcript)
+}
+
+/// Adds what a session needs of its nodes: places from a stub at `url`, and a disk.
+fn with_needs(mut setup: Setup, session: &Session, url: &str) -> Setup {
+    let args = ["--log-level", "debug", "--places", &session.provider, "--places-url", url];
     setup.args.extend(args.map(Into::into));
     setup.variables.push(("HERD_PLACES_KEY", Some("key-of-a-session".into())));
     if let Some(durability) = &session.durability {
         let data = setup.folder.join("data");
-        // What an earlier run on the same ports has left.
+        // An earlier run on the same ports may have left its data.
         let _ = fs::remove_dir_all(&data);
         setup.data = Some(data);
         setup.args.extend(["--durability".into(), durability.into()]);
     }
-    let mut cast = Cast::new(Processes::new(setup)?)?;
-    cast.processes().start_all()?;
-    let (transcript, result) = session::play(session, &mut cast, &places, session::PATIENCE);
-    result?;
-    cast.processes().stop_all()?;
-    Ok(transcript)
+    setup
 }
 
 fn check_snapshots() -> Result<(), Failed> {
@@ -206,7 +111,7 @@ fn check_snapshots() -> Result<(), Failed> {
 }
 
 /// The sessions of `fixtures/sessions`, by name.
-fn sessions() -> Result<Vec<(String, Session)>> {
+pub(crate) fn sessions() -> Result<Vec<(String, Session)>> {
     let read = |path: PathBuf| {
         let name = path.file_stem().context("a session file has a name")?.to_string_lossy().into_owned();
         Ok((name, Session::read(&path)?))
@@ -215,7 +120,7 @@ fn sessions() -> Result<Vec<(String, Session)>> {
 }
 
 /// The snapshot of a session.
-fn snapshot(name: &str) -> PathBuf {
+pub(crate) fn snapshot(name: &str) -> PathBuf {
     fixtures::sessions().join(name).with_extension("snap")
 }
 

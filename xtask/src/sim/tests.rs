@@ -1,4 +1,4 @@
-//! Seeds that anybody can run again: `cargo xtask chaos --sim --first SEED --seeds 1 --nodes N`.
+//! Seeds that anybody can run again: `cargo xtask chaos sim --first SEED --seeds 1 --nodes N`.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn assert_right(seeds: std::ops::Range<u64>, nodes: usize) {
         let (_, verdict) = judge(&Plan::of_seed(seed, nodes, None));
         assert!(
             verdict.violations.is_empty(),
-            "cargo xtask chaos --sim --first {seed} --seeds 1 --nodes {nodes}\n{verdict}"
+            "cargo xtask chaos sim --first {seed} --seeds 1 --nodes {nodes}\n{verdict}"
         );
     }
 }

@@ -1,65 +1,40 @@
-//! The program that runs one seed, and says what came of it as one line of JSON.
+//! One seed: run, judged, and reported.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hasher};
 use std::path::PathBuf;
-use std::time::Duration;
 
-use anyhow::{Context, Result};
-use clap::Parser;
+use anyhow::Result;
 
 use super::Report;
 use super::world::run;
-use crate::cluster::graphs::Graph;
+use crate::oracle::check;
 use crate::oracle::timeline;
-use crate::oracle::{Durability, check};
 use crate::sim::plan::{Given, Plan};
-use crate::text::print;
 
 /// Which run.
-#[derive(Debug, Parser)]
+#[derive(Debug)]
 pub struct OneSeed {
-    /// Draws all of it.
-    #[arg(long)]
-    seed: u64,
-
-    /// How many nodes.
-    #[arg(long)]
-    nodes: usize,
-
-    /// On which graph, if that is not to be drawn.
-    #[arg(long)]
-    graph: Option<Graph>,
-
-    /// How many milliseconds a segment is under way at least, if that is not to be drawn.
-    #[arg(long)]
-    latency: Option<u64>,
-
-    /// When what nodes know is on disk, if that is not to be drawn.
-    #[arg(long)]
-    durability: Option<Durability>,
-
-    /// The command that does the same again.
-    #[arg(long)]
-    again: String,
-
-    /// Where nodes keep what they know while it runs, and where a history goes that is not right.
-    #[arg(long)]
-    folder: PathBuf,
+    /// Draws everything that `given` does not give.
+    pub seed: u64,
+    /// The number of nodes.
+    pub nodes: usize,
+    /// What is not drawn.
+    pub given: Given,
+    /// The command that runs this seed again.
+    pub again: String,
+    /// Where nodes keep their data while it runs, and where the history of a run that is not right
+    /// goes.
+    pub folder: PathBuf,
 }
 
 impl OneSeed {
-    /// Runs it.
+    /// Runs the seed in this process.
     ///
     /// # Errors
     /// A node cannot be started, or a file cannot be written.
-    pub fn run(&self) -> Result<()> {
-        let latency = self.latency.map(Duration::from_millis);
-        let plan = Plan::draw(
-            self.seed,
-            self.nodes,
-            Given { graph: self.graph, latency, durability: self.durability },
-        );
+    pub fn run(&self) -> Result<Report> {
+        let plan = Plan::draw(self.seed, self.nodes, self.given);
         let data = self.folder.join(format!("data-{}", std::process::id()));
         let ran = run(&plan, &self.again, &data);
         let _ = fs::remove_dir_all(&data);
@@ -75,7 +50,7 @@ impl OneSeed {
         for event in &ran.history.events {
             hasher.write(serde_json::to_string(event)?.as_bytes());
         }
-        let report = Report {
+        Ok(Report {
             seed: self.seed,
             acknowledged: verdict.acknowledged,
             excused: verdict.excused,
@@ -83,7 +58,6 @@ impl OneSeed {
             violations: verdict.violations.iter().map(ToString::to_string).collect(),
             history,
             trace: hasher.finish(),
-        };
-        print(&(serde_json::to_string(&report).context("a report is JSON")? + "\n"))
+        })
     }
 }

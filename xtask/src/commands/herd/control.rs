@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use super::screen::{Layout, describe};
 use crate::cluster::supervisor::{Action, request};
-use crate::text::{print, width};
+use crate::commands::print::{print, width};
 
 /// How to show the state of the nodes.
 #[derive(Clone, Copy, Debug, Args)]
-pub struct StatusOptions {
+pub struct StatusArgs {
     /// Show every column, with process ids and paths, however wide the terminal is.
     #[arg(long)]
     wide: bool,
@@ -24,22 +24,22 @@ pub struct StatusOptions {
 ///
 /// # Errors
 /// No herd is running, or a node is not ready, does not answer or is down: the status is printed all the same.
-pub fn status(options: StatusOptions) -> Result<()> {
+pub fn show_status(args: StatusArgs) -> Result<()> {
     let status = request(Action::Status, &[])?;
-    if options.json {
+    if args.json {
         print(&format!("{status}\n"))?;
     } else {
-        let layout = if options.wide { Layout::Wide } else { Layout::Fitted(width()) };
+        let layout = if args.wide { Layout::Wide } else { Layout::Fitted(width()) };
         print(&describe(&status, layout))?;
     }
-    check(&status, &[])
+    check_ready(&status, &[])
 }
 
 /// Stops the herd, and returns when all of it is gone.
 ///
 /// # Errors
 /// No herd is running.
-pub fn down() -> Result<()> {
+pub fn stop_herd() -> Result<()> {
     let status = request(Action::Down, &[])?;
     print(&format!("herd {} is down\n", status["herd"].as_str().unwrap_or_default()))
 }
@@ -49,17 +49,17 @@ pub fn down() -> Result<()> {
 ///
 /// # Errors
 /// No herd is running, a name is none of its nodes', or a node does not start, or does not get ready.
-pub fn restart(nodes: &[String]) -> Result<()> {
+pub fn restart_nodes(nodes: &[String]) -> Result<()> {
     let status = request(Action::Restart, nodes)?;
     show(&status)?;
-    check(&status, nodes)
+    check_ready(&status, nodes)
 }
 
 /// Kills the nodes named, as a crash would.
 ///
 /// # Errors
 /// No herd is running, or a name is none of its nodes'.
-pub fn kill(nodes: &[String]) -> Result<()> {
+pub fn kill_nodes(nodes: &[String]) -> Result<()> {
     show(&request(Action::Kill, nodes)?)
 }
 
@@ -68,7 +68,7 @@ fn show(status: &Value) -> Result<()> {
 }
 
 /// Fails if one of the nodes named (of all when none is) is not ready.
-fn check(status: &Value, names: &[String]) -> Result<()> {
+fn check_ready(status: &Value, names: &[String]) -> Result<()> {
     let nodes: Vec<(&str, &str)> = status["nodes"]
         .as_array()
         .into_iter()
@@ -110,8 +110,8 @@ mod tests {
             let nodes = states.iter().map(|(name, state)| json!({ "name": name, "state": state }));
             json!({ "nodes": nodes.collect::<Vec<_>>() })
         };
-        check(&status(&[("A", "ready"), ("B", "ready")]), &[]).unwrap();
-        check(&status(&[("A", "ready"), ("B", "down")]), &["A".to_owned()]).unwrap();
+        check_ready(&status(&[("A", "ready"), ("B", "ready")]), &[]).unwrap();
+        check_ready(&status(&[("A", "ready"), ("B", "down")]), &["A".to_owned()]).unwrap();
         for (states, expected) in [
             (&[("A", "not ready"), ("B", "ready")][..], "not ready: A; `cargo xtask herd-logs` may say more"),
             (&[("A", "down")], "down: A; start again with `cargo xtask herd-restart A`"),
@@ -120,7 +120,7 @@ mod tests {
                 "not ready: C; not answering: B; down: A, D; start again with `cargo xtask herd-restart B A D`",
             ),
         ] {
-            assert_eq!(check(&status(states), &[]).unwrap_err().to_string(), expected);
+            assert_eq!(check_ready(&status(states), &[]).unwrap_err().to_string(), expected);
         }
     }
 }

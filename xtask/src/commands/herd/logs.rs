@@ -21,7 +21,7 @@ use screen::{Plain, Screen};
 ///
 /// # Errors
 /// No herd is running, there is no such node, or its log cannot be read.
-pub fn run(node: Option<&str>, follow: bool) -> Result<()> {
+pub fn show_logs(node: Option<&str>, follow: bool) -> Result<()> {
     let shown = logs()?;
     if let Some(node) = node {
         find(&shown, node)?;

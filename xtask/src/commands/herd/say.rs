@@ -17,7 +17,7 @@ const ANSWERS: Duration = Duration::from_secs(15);
 /// # Errors
 /// No herd is running, there is no such node, it is down, or does not answer in time; what came before is
 /// printed.
-pub fn run(node: &str, said: &[String]) -> Result<()> {
+pub fn say_lines(node: &str, said: &[String]) -> Result<()> {
     let status = request(Action::Status, &[])?;
     let nodes = status["nodes"].as_array().context("the supervisor names no nodes")?;
     let Some(entry) = nodes.iter().find(|entry| entry["name"] == node) else {

@@ -26,7 +26,7 @@ struct Carried {
 ///
 /// # Errors
 /// No herd is running, there is no such node, or its log does not hold what its links carry.
-pub fn run(node: &str) -> Result<()> {
+pub fn tap_links(node: &str) -> Result<()> {
     let mut log = LogFile::open(&log_of(node)?)?;
     // Links that are idle say nothing that is logged at debug, but each has said hello.
     let logs_links = any_link_line(&mut log).context("cannot read a log")?;

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use herd::telemetry::open_log;
 use serde_json::Value;
+use strum::{EnumMessage, EnumString, IntoStaticStr, VariantArray};
 
 use super::screen::{Layout, describe};
 use crate::cluster::demo_places;
@@ -19,11 +20,12 @@ use crate::cluster::ports::is_free;
 use crate::cluster::processes::{Environment, INSECURE_LINKS, Processes, Setup};
 use crate::cluster::supervisor::{Claim, supervise};
 use crate::cluster::workspace::{Profile, herd_binary, run_dir};
-use crate::text::{print, width};
+use crate::commands::arguments::variant_of;
+use crate::commands::print::{print, width};
 
 /// Which herd to start, and how.
 #[derive(Clone, Debug, Args)]
-pub struct HerdUp {
+pub struct HerdUpArgs {
     /// A herd of fixtures/herds by its name, or any herd file.
     #[arg(long, value_name = "NAME|FILE", default_value = "2015-winter")]
     herd: String,
@@ -33,7 +35,7 @@ pub struct HerdUp {
     nodes: Option<u16>,
 
     /// The shape of the generated herd.
-    #[arg(long, value_name = "SHAPE", requires = "nodes", default_value = "ring")]
+    #[arg(long, value_name = "SHAPE", requires = "nodes", default_value_t = Graph::Ring, value_parser = variant_of::<Graph>())]
     graph: Graph,
 
     /// Listen for clients on ports from this one, for links on those behind, and for operators on those behind links,
@@ -43,7 +45,7 @@ pub struct HerdUp {
 
     /// Whom the nodes ask for places [default: google when HERD_PLACES_KEY or HERD_PLACES_KEY_FILE is set, else
     /// offline].
-    #[arg(long, value_name = "PROVIDER")]
+    #[arg(long, value_name = "PROVIDER", value_parser = variant_of::<PlacesChoice>())]
     places: Option<PlacesChoice>,
 
     /// Keep what the nodes know in folders of this one, and start with what is there [default: a folder beside the
@@ -72,7 +74,8 @@ pub struct HerdUp {
     supervise: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumMessage, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 enum PlacesChoice {
     /// Real cities from an embedded table; needs no key and no network.
     Offline,
@@ -99,12 +102,12 @@ Look at a node:  curl 127.0.0.1:PORT/status, with a port of ADMIN
 See also:        cargo xtask herd-status | herd-logs -f | herd-restart | herd-kill
 ";
 
-impl HerdUp {
+impl HerdUpArgs {
     /// Starts the herd. In the foreground this returns when the herd has been stopped.
     ///
     /// # Errors
     /// The herd cannot start, and nothing is left of it.
-    pub fn run(self) -> Result<()> {
+    pub fn start_herd(self) -> Result<()> {
         if let Some(program) = &self.supervise {
             nix::unistd::setsid().context("cannot leave the terminal")?;
             // A herd-up that was interrupted reads no more: nobody would know of this herd, so it ends.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use crate::alerts;
 use crate::alerts::prometheus::Tools;
 use crate::cluster::workspace::cargo;
-use crate::text::print;
+use crate::commands::print::print;
 
 /// The steps, as arguments of cargo. All in debug builds: each further configuration takes minutes.
 const STEPS: [&[&str]; 7] = [
@@ -17,7 +17,7 @@ const STEPS: [&[&str]; 7] = [
     &["xtask", "e2e"],
     &["xtask", "bugs"],
     // With another build, of what a simulated network takes: a minute.
-    &["xtask", "chaos", "--turmoil", "--seeds", "10"],
+    &["xtask", "chaos", "turmoil", "--seeds", "10"],
     // Without `--bench` each bench runs once, as a test.
     &["test", "--locked", "--workspace", "--benches"],
 ];
@@ -37,7 +37,7 @@ enum Outcome {
 ///
 /// # Errors
 /// Names the step that failed.
-pub fn run() -> Result<()> {
+pub fn run_ci() -> Result<()> {
     let mut summary = Vec::new();
     for step in STEPS {
         let name = format!("cargo {}", step.join(" "));
@@ -73,7 +73,7 @@ fn run_cargo(name: &str, step: &[&str]) -> Result<Option<String>> {
 /// Checks the alerts if the tools can be had; else tells why not.
 fn check_alerts(tools: Result<Tools>) -> Result<Option<String>> {
     match tools {
-        Ok(tools) => alerts::check(&tools).with_context(|| format!("{ALERTS} failed")).map(|()| None),
+        Ok(tools) => alerts::check_rules(&tools).with_context(|| format!("{ALERTS} failed")).map(|()| None),
         Err(error) => Ok(Some(format!("{error:#}"))),
     }
 }

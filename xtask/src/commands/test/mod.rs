@@ -1,8 +1,10 @@
 //! Test: play sessions, break herds, plant bugs, and check what happened.
 
+pub mod alerts;
 pub mod broadcast;
 pub mod bugs;
 pub mod chaos;
 pub mod check_history;
+pub mod e2e;
 pub mod fuzz;
 pub mod mutants;

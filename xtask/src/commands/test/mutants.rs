@@ -9,11 +9,11 @@ use clap::Args;
 use fixtures::checkout::root;
 
 use crate::cluster::workspace::target_dir;
-use crate::text::print;
+use crate::commands::print::print;
 
 /// What to change.
 #[derive(Clone, Debug, Args)]
-pub struct Options {
+pub struct MutantsArgs {
     /// Change these files, such as 'herd/src/journal/*.rs', and run all tests of herd
     /// [default: a few files, with the unit tests near them: about a minute].
     #[arg(long, value_name = "GLOB")]
@@ -41,7 +41,7 @@ const INSTALL: &str =
 ///
 /// # Errors
 /// It is not installed, the tests fail as it is, or a change that is not listed survives.
-pub fn run(options: &Options) -> Result<()> {
+pub fn test_mutants(args: &MutantsArgs) -> Result<()> {
     let installed = mutants().arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     ensure!(installed.is_ok_and(|status| status.success()), INSTALL);
     let folder = target_dir()?.join("mutants");
@@ -49,7 +49,7 @@ pub fn run(options: &Options) -> Result<()> {
     let status = mutants()
         .arg("--output")
         .arg(&folder)
-        .args(arguments(options))
+        .args(arguments(args))
         // Its own, and kept: each run would otherwise build all dependencies.
         .env("CARGO_TARGET_DIR", folder.join("target"))
         .status()
@@ -70,10 +70,10 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 /// What cargo-mutants is given.
-fn arguments(options: &Options) -> Vec<String> {
-    let is_subset = !options.all && options.file.is_empty();
+fn arguments(args: &MutantsArgs) -> Vec<String> {
+    let is_subset = !args.all && args.file.is_empty();
     let subset = SUBSET.map(str::to_owned).to_vec();
-    let files = if is_subset { subset } else { options.file.clone() };
+    let files = if is_subset { subset } else { args.file.clone() };
     let files = files.into_iter().flat_map(|file| ["--file".to_owned(), file]);
     let fixed = ["--package", "herd", "--no-times", "--colors", "never"].map(str::to_owned);
     let tests = ["--cargo-arg=--lib", "--", TESTS_OF_SUBSET].map(str::to_owned);
@@ -101,7 +101,7 @@ mod tests {
     fn what_is_changed_and_which_tests_run_depends_on_what_was_asked_for() {
         let given = |file: &[&str], all| {
             let file = file.iter().map(ToString::to_string).collect();
-            arguments(&Options { file, all }).join(" ")
+            arguments(&MutantsArgs { file, all }).join(" ")
         };
         let fixed = "--package herd --no-times --colors never";
         assert_eq!(given(&[], true), fixed);

@@ -12,7 +12,7 @@ use super::systems::check_installed;
 use crate::cluster::graphs::Graph;
 use crate::cluster::guest_program::Template;
 use crate::cluster::herd_file::HerdFile;
-use crate::cluster::ports::PortBlock;
+use crate::cluster::test_herd::TestHerd;
 use crate::load::Protocol;
 
 /// The two scripts whose difference counts: that of starting and stopping is in both.
@@ -52,11 +52,10 @@ fn instructions(bench: &Bench, reports: usize) -> Result<f64> {
         "--log-level",
         "error",
     ];
-    let ports = PortBlock::take(2)?;
-    let file = HerdFile::parse(&Graph::Star.herd_file(1, 1), "a node alone")?.at_ports(ports.first())?;
-    let node = file.herd().members[0].client;
+    let file = HerdFile::parse(&Graph::Star.herd_file(1, 1), "a node alone")?;
     let template = Template::of(words.map(str::to_owned))?;
-    let mut processes = template.herd(file, bench.folder.join("callgrind"))?;
+    let mut processes = TestHerd::new(&file, |file, _| template.herd(file, bench.folder.join("callgrind")))?;
+    let node = processes.herd().members[0].client;
     processes.start_all()?;
     let mut stream = BufReader::new(TcpStream::connect(node)?);
     stream.get_ref().set_nodelay(true)?;

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use super::figure::{Bound, Figure, Goal};
 use super::systems::{Layout, System};
 use super::throughput::load;
-use super::{Bench, HERD, interleave, peers_called, tell};
+use super::{Bench, HERD, interleave, peers_called};
 use crate::load::flood::{self, Flood};
 use crate::load::generator::Task;
 use crate::load::{Protocol, Summary};
@@ -49,7 +49,7 @@ pub(super) fn flood(bench: &Bench) -> Result<Vec<Figure>> {
         }
         interleave(bench, &mut p50, &systems, |system| {
             let outcome = flood_once(bench, system, rate)?;
-            tell(&format!("  sent at most {:.0} us late", outcome.latest));
+            (bench.progress)(&format!("  sent at most {:.0} us late", outcome.latest));
             p99.add(system.name(), outcome.latency.p99, Vec::new());
             Ok((outcome.latency.p50, outcome.latency.points()))
         })?;

@@ -13,12 +13,10 @@ mod tls;
 
 use figure::{Figure, Goal};
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use clap::Args;
 use serde::Serialize;
 
 use crate::cluster::bundled_guests;
@@ -27,28 +25,7 @@ use crate::cluster::processes::INSECURE_LINKS;
 use crate::cluster::workspace::{Profile, herd_binary, target_dir};
 use crate::load::generator::Generator;
 use crate::measure::machine::Machine;
-use crate::text::print;
 use systems::System;
-
-/// What to compare.
-#[derive(Clone, Debug, Args)]
-pub struct Options {
-    /// The rows [default: all].
-    #[arg(value_name = "ROW")]
-    rows: Vec<String>,
-
-    /// Fewer and shorter rounds: to see that it works, not to quote.
-    #[arg(long)]
-    quick: bool,
-
-    /// Say which rows there are.
-    #[arg(long)]
-    list: bool,
-
-    /// Keep the figures and their plot in benches/results.
-    #[arg(long, conflicts_with = "quick")]
-    keep: bool,
-}
 
 /// A row: its name, what it shows, and how it is measured.
 struct Row {
@@ -114,10 +91,11 @@ struct Bench {
     /// How long a load is sent in each round.
     round: Duration,
     quick: bool,
+    progress: fn(&str),
 }
 
 impl Bench {
-    fn prepare(folder: PathBuf, quick: bool) -> Result<Bench> {
+    fn prepare(folder: PathBuf, quick: bool, progress: fn(&str)) -> Result<Bench> {
         std::fs::create_dir_all(&folder)?;
         Ok(Bench {
             generator: Generator::build(Profile::Release)?,
@@ -126,6 +104,7 @@ impl Bench {
             rounds: if quick { 3 } else { 5 },
             round: Duration::from_secs(if quick { 1 } else { 3 }),
             quick,
+            progress,
         })
     }
 }
@@ -160,39 +139,48 @@ impl Run {
     }
 }
 
-/// Measures the rows asked for, prints what came out, and writes the report.
+/// What to compare.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// The names of the rows; empty for all.
+    pub rows: Vec<String>,
+    /// Fewer and shorter rounds.
+    pub quick: bool,
+    /// Keep the figures and their plot in `benches/results`.
+    pub keep: bool,
+    /// Gets a line for each row and each round.
+    pub progress: fn(&str),
+}
+
+/// Returns the rows that there are, one a line.
+pub fn list_rows() -> String {
+    ROWS.iter().map(|row| format!("{:14} {}\n", row.name, row.about)).collect()
+}
+
+/// Measures rows, writes the report to `target/compare`, and returns a summary.
 ///
 /// # Errors
-/// There is no such row, or this herd itself cannot be measured; a peer that cannot is told in its row.
-pub fn run(options: &Options) -> Result<()> {
-    if options.list {
-        return print(&ROWS.iter().map(|row| format!("{:14} {}\n", row.name, row.about)).collect::<String>());
-    }
-    let unknown = options.rows.iter().find(|name| ROWS.iter().all(|row| row.name != **name));
-    if let Some(name) = unknown {
+/// There is no such row, or this herd itself cannot be measured. A system that cannot be measured is
+/// not an error: its row says why.
+pub fn compare_systems(comparison: &Comparison) -> Result<String> {
+    let Comparison { rows, quick, keep, progress } = comparison;
+    if let Some(name) = rows.iter().find(|name| ROWS.iter().all(|row| row.name != **name)) {
         let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
-        bail!("there is no row {name}: there are {}", names.join(", "));
+        bail!("there is no row {name}: the rows are {}", names.join(", "));
     }
     let folder = target_dir()?.join("compare");
-    let bench = Bench::prepare(folder.clone(), options.quick)?;
+    let bench = Bench::prepare(folder.clone(), *quick, *progress)?;
     let mut run = Run::begin(&bench);
-    for row in
-        ROWS.iter().filter(|row| options.rows.is_empty() || options.rows.iter().any(|name| name == row.name))
-    {
-        tell(&format!("{}: {}", row.name, row.about));
+    for row in ROWS.iter().filter(|row| rows.is_empty() || rows.iter().any(|name| name == row.name)) {
+        progress(&format!("{}: {}", row.name, row.about));
         run.note_load(row.name);
         run.figures.extend((row.measure)(&bench)?);
     }
     let mut written = report::write(&run, &folder)?;
-    if options.keep {
+    if *keep {
         written += &report::keep(&run)?;
     }
-    print(&format!("{}\n{written}", report::table(&run)))
-}
-
-/// Says how far it is. Nobody need be reading.
-fn tell(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    Ok(format!("{}\n{written}", report::table(&run)))
 }
 
 /// The peers of `names` that can be run here, and why the others cannot.
@@ -224,12 +212,12 @@ fn interleave(
             }
             match measure(system) {
                 Ok((value, distribution)) => {
-                    tell(&format!("  {} round {}: {name} {value:.4}", figure.title, round + 1));
+                    (bench.progress)(&format!("  {} round {}: {name} {value:.4}", figure.title, round + 1));
                     figure.add(name, value, distribution);
                 }
                 Err(error) if matches!(system, System::Herd(..)) => return Err(error),
                 Err(error) => {
-                    tell(&format!("  {}: {error:#}", figure.title));
+                    (bench.progress)(&format!("  {}: {error:#}", figure.title));
                     figure.missing.push(format!("{name}: {error:#}"));
                     failed.push(name);
                 }

@@ -3,86 +3,78 @@
 use std::collections::VecDeque;
 
 use anyhow::{Context, Result};
-use clap::Args;
 
 use super::costs::updates_said;
 use super::figure::Figure;
-use super::{Bench, Run, report, tell};
+use super::{Bench, Run, report};
 use crate::cluster::graphs::Graph;
 use crate::cluster::herd_file::{HerdFile, observer_of};
-use crate::cluster::ports::PortBlock;
 use crate::cluster::processes::{Processes, Setup};
+use crate::cluster::test_herd::TestHerd;
 use crate::cluster::workspace::target_dir;
 use crate::load::everywhere::{Everywhere, Spread};
 use crate::load::flood::{self, Flood, Sender};
 use crate::load::generator::Task;
 use crate::load::{Load, Protocol};
-use crate::text::print;
 
-/// Which herds.
-#[derive(Clone, Debug, Args)]
-pub struct Options {
-    /// How many nodes, one herd after the other.
-    #[arg(long, value_delimiter = ',', default_value = "5,10,25,50,100", value_parser = clap::value_parser!(u16).range(2..=200))]
-    nodes: Vec<u16>,
-
-    /// On which graph.
-    #[arg(long, value_enum, default_value_t = Graph::Grid)]
-    graph: Graph,
-
-    /// Fewer and shorter rounds: to see that it works, not to quote.
-    #[arg(long)]
-    quick: bool,
-
-    /// Keep the figures and their plots in benches/results.
-    #[arg(long, conflicts_with = "quick")]
-    keep: bool,
+/// Which herds to measure.
+#[derive(Clone, Debug)]
+pub struct Scale {
+    /// The number of nodes of each herd.
+    pub nodes: Vec<u16>,
+    /// The graph of all herds.
+    pub graph: Graph,
+    /// Fewer and shorter rounds.
+    pub quick: bool,
+    /// Keep the figures and their plots in `benches/results`.
+    pub keep: bool,
+    /// Gets a line for each round.
+    pub progress: fn(&str),
 }
 
 /// A herd of real processes, with room for an observer at each.
 struct Large {
-    processes: Processes,
+    processes: TestHerd,
     graph: Graph,
     nodes: u16,
-    _ports: PortBlock,
 }
 
-/// Measures herd after herd, prints what came out, and writes the report to target/scale.
+/// Measures one herd after another, writes the report to `target/scale`, and returns a summary.
 ///
 /// # Errors
 /// A herd does not start, or an update does not reach every node.
-pub fn run(options: &Options) -> Result<()> {
+pub fn measure_scale(scale: &Scale) -> Result<String> {
     let folder = target_dir()?.join("scale");
-    let bench = Bench::prepare(folder.clone(), options.quick)?;
+    let bench = Bench::prepare(folder.clone(), scale.quick, scale.progress)?;
     let mut run = Run::begin(&bench);
     let figure = |title: &str, unit| Figure::new("scale", title.to_owned(), unit);
     let mut latency = figure("one update until the farthest node has it, p50", "us");
     let mut hops = figure("the same, for each hop", "us");
     let mut lines = figure("lines per fresh update, one at a time", "lines");
     let mut updates = figure("updates everywhere, C16 P16", "updates/s");
-    for nodes in &options.nodes {
+    for nodes in &scale.nodes {
         run.note_load("scale");
         for round in 0..bench.rounds {
-            let (far, distance) = farthest(options.graph, *nodes);
+            let (far, distance) = farthest(scale.graph, *nodes);
             let name = format!("{nodes} nodes, {distance} hops");
-            let mut herd = Large::start(&bench, options.graph, *nodes)?;
+            let mut herd = Large::start(&bench, scale.graph, *nodes)?;
             let outcome = herd.flood(&bench, far)?;
             let said = herd.stop()?;
-            tell(&format!("  {name} round {}: p50 {:.0} us", round + 1, outcome.latency.p50));
+            (scale.progress)(&format!("  {name} round {}: p50 {:.0} us", round + 1, outcome.latency.p50));
             hops.add(&name, outcome.latency.p50 / distance as f64, Vec::new());
             // One line of each update goes to the observer; the first update is not counted in the outcome.
             lines.add(&name, said / (outcome.updates + 1) as f64 - 1.0, Vec::new());
             latency.add(&name, outcome.latency.p50, outcome.latency.points());
-            let spread = Large::start(&bench, options.graph, *nodes)?.everywhere(&bench)?;
+            let spread = Large::start(&bench, scale.graph, *nodes)?.everywhere(&bench)?;
             updates.add(&name, spread.per_second, Vec::new());
         }
     }
     run.figures = vec![latency, hops, lines, updates];
     let mut written = report::write(&run, &folder)?;
-    if options.keep {
+    if scale.keep {
         written += &report::keep_scale(&run)?;
     }
-    print(&format!("{}\n{written}", report::table(&run)))
+    Ok(format!("{}\n{written}", report::table(&run)))
 }
 
 /// The node farthest from the first, and how many hops away it is.
@@ -115,12 +107,10 @@ impl Large {
     fn start(bench: &Bench, graph: Graph, nodes: u16) -> Result<Large> {
         let file = HerdFile::parse(&graph.herd_file(nodes, 1), "a generated herd")?.with_observers()?;
         let file = file.with_limits("distinct_clients = 1000000000")?;
-        let ports = PortBlock::take(4 * nodes)?;
-        let folder = bench.folder.join("herd");
-        let setup = Setup::clean(file.at_ports(ports.first())?, bench.herd.clone(), folder);
-        let mut processes = Processes::new(setup)?;
+        let setup = |file| Setup::clean(file, bench.herd.clone(), bench.folder.join("herd"));
+        let mut processes = TestHerd::new(&file, |file, _| Processes::new(setup(file)))?;
         processes.start(&(1..=nodes).map(|node| format!("Node{node}")).collect::<Vec<_>>())?;
-        Ok(Large { processes, graph, nodes, _ports: ports })
+        Ok(Large { processes, graph, nodes })
     }
 
     /// One update after the other at the first node, watched at another.

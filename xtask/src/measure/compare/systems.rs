@@ -17,6 +17,7 @@ use crate::cluster::guest_program::guarded;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::ports::PortBlock;
 use crate::cluster::processes::{Processes, Setup};
+use crate::cluster::test_herd::TestHerd;
 use crate::load::Protocol;
 use crate::load::flood::{Sender, Watch};
 use crate::load::generator::Task;
@@ -74,9 +75,9 @@ pub(crate) struct Running {
     /// The processes of its nodes.
     pub(crate) pids: Vec<u32>,
     /// What the nodes of a herd log, when it is one.
-    pub(crate) processes: Option<Processes>,
+    pub(crate) processes: Option<TestHerd>,
     _programs: Vec<Program>,
-    _ports: PortBlock,
+    _ports: Option<PortBlock>,
 }
 
 /// A process that ends with this value, or with the harness.
@@ -135,9 +136,6 @@ fn herd(bench: &Bench, layout: Layout, peer: Option<&Peer>, args: &[&str]) -> Re
     // More than any round reports.
     let file =
         file.with_limits("distinct_clients = 1000000000\nplaces_total = \"10m\"")?.with_free_places()?;
-    let ports = PortBlock::take(2 * u16::try_from(file.herd().members.len())?)?;
-    let file = file.at_ports(ports.first())?;
-    let members = file.herd().members.clone();
     let folder = bench.folder.join(peer.map_or("herd", |peer| peer.name));
     // Nobody's key: the only service that is ever asked is a stub of ours.
     let key = args.contains(&"--places-url").then(|| ("HERD_PLACES_KEY", Some("key-of-a-stub".into())));
@@ -146,15 +144,16 @@ fn herd(bench: &Bench, layout: Layout, peer: Option<&Peer>, args: &[&str]) -> Re
         // What an earlier round has left.
         let _ = std::fs::remove_dir_all(data);
     }
-    let mut processes = match peer {
-        Some(peer) => peer.template.herd(file, folder)?,
+    let mut processes = TestHerd::new(&file, |file, _| match peer {
+        Some(peer) => peer.template.herd(file, folder),
         None => Processes::new(Setup {
             args: args.iter().map(Into::into).collect(),
             variables: key.into_iter().collect(),
             data,
             ..Setup::clean(file, bench.herd.clone(), folder)
-        })?,
-    };
+        }),
+    })?;
+    let members = processes.herd().members.clone();
     let runs = match layout {
         Layout::Hub => 1,
         Layout::Lone | Layout::Five | Layout::FiveWatched => members.len().min(5),
@@ -185,7 +184,7 @@ fn herd(bench: &Bench, layout: Layout, peer: Option<&Peer>, args: &[&str]) -> Re
         pids,
         processes: Some(processes),
         _programs: Vec::new(),
-        _ports: ports,
+        _ports: None,
     })
 }
 
@@ -221,7 +220,7 @@ fn redis(bench: &Bench, layout: Layout, protocol: Protocol) -> Result<Running> {
         all: addresses,
         processes: None,
         _programs: programs,
-        _ports: ports,
+        _ports: Some(ports),
     })
 }
 
@@ -251,7 +250,7 @@ fn nats(bench: &Bench) -> Result<Running> {
         pids: programs.iter().map(|program| program.0.id()).collect(),
         processes: None,
         _programs: programs,
-        _ports: ports,
+        _ports: Some(ports),
     })
 }
 
@@ -269,7 +268,7 @@ fn echo(bench: &Bench) -> Result<Running> {
         pids: vec![program.0.id()],
         processes: None,
         _programs: vec![program],
-        _ports: ports,
+        _ports: Some(ports),
     })
 }
 

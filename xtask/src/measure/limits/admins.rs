@@ -21,14 +21,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
     let mut pair = bench.start_pair("admins")?;
     let (address, admin_address) = (pair.address("Node1")?, pair.admin("Node1")?);
-    limit_files(pair.processes.pid("Node1")?.context("the node has ended")?, FILES)?;
+    limit_files(pair.0.pid("Node1")?.context("the node has ended")?, FILES)?;
     let idle: Vec<TcpStream> =
         (0..IDLE).map(|_| TcpStream::connect(admin_address)).collect::<std::io::Result<_>>()?;
     let health = slowest(|| admin_client::get(admin_address, "/healthz").map(drop)).context("/healthz")?;
     let client = slowest(|| ask_new(address)).context("new clients")?;
     let before = pair.links_up("Node1")?;
-    pair.processes.stop(&["Node2".to_owned()])?;
-    pair.processes.start(&["Node2".to_owned()])?;
+    pair.0.stop(&["Node2".to_owned()])?;
+    pair.0.start(&["Node2".to_owned()])?;
     let began = Instant::now();
     while pair.links_up("Node1")? == before {
         ensure!(began.elapsed() < PATIENCE, "two nodes were not linked after {PATIENCE:?}");

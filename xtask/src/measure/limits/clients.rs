@@ -43,7 +43,7 @@ pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
 }
 
 fn known(node: &mut Lone) -> Result<u64> {
-    let address = node.processes.admin("Node1")?.context("the node has ended")?;
+    let address = node.0.admin("Node1")?.context("the node has ended")?;
     admin_client::status(address)?["clients"].as_u64().context("expected how many clients are known")
 }
 

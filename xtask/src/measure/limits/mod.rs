@@ -21,25 +21,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::cluster::graphs::Graph;
 use crate::cluster::herd_file::HerdFile;
-use crate::cluster::ports::PortBlock;
 use crate::cluster::processes::{Processes, Setup};
+use crate::cluster::test_herd::TestHerd;
 use crate::cluster::workspace::{Profile, herd_binary, target_dir};
 use crate::load::generator::{Generator, Task};
 use crate::load::{Load, Protocol, Summary};
-use crate::measure::checks::{Bound, Check, Finding, choose, run_all};
-
-/// What to check.
-#[derive(Clone, Debug, Args)]
-pub struct Options {
-    /// The checks [default: all].
-    #[arg(value_name = "CHECK")]
-    checks: Vec<String>,
-}
+use crate::measure::checks::{Bound, Check, Finding, Findings, choose, run_checks};
 
 const CHECKS: [Check<Bench>; 10] = [
     ("busy", busy::check),
@@ -61,29 +52,24 @@ struct Bench {
     folder: PathBuf,
 }
 
-/// A node alone, which ends with this value.
-struct Lone {
-    processes: Processes,
-    _ports: PortBlock,
-}
+/// A herd of one node.
+struct Lone(TestHerd);
 
-/// Two neighbours, which end with this value.
-struct Pair {
-    processes: Processes,
-    _ports: PortBlock,
-}
+/// A herd of two neighbours.
+struct Pair(TestHerd);
 
-/// Runs the checks asked for, and prints what came out.
+/// Runs the checks named; all of them, if `names` is empty. `progress` gets the name of each before it
+/// begins.
 ///
 /// # Errors
-/// There is no such check, a bound is not kept, or a node does something else than it should.
-pub fn run(options: &Options) -> Result<()> {
-    let checks = choose(&CHECKS, &options.checks)?;
+/// There is no such check, or a check cannot be done.
+pub fn check_limits(names: &[String], progress: impl Fn(&str)) -> Result<Findings> {
+    let checks = choose(&CHECKS, names)?;
     raise_file_limit()?;
     let folder = target_dir()?.join("limits");
     let herd = herd_binary(Profile::Release)?;
     let bench = Bench { herd, generator: Generator::build(Profile::Release)?, folder };
-    run_all(&checks, &bench)
+    run_checks(&checks, &bench, progress)
 }
 
 /// The most connections that this process may hold are as many as it needs here.
@@ -101,23 +87,21 @@ impl Bench {
     /// The same, changed by `more`.
     fn start_with(&self, name: &str, more: impl FnOnce(&mut Setup)) -> Result<Lone> {
         let file = HerdFile::parse(&Graph::Star.herd_file(1, 1), "a node alone")?;
-        let ports = PortBlock::take(2)?;
-        let mut setup =
-            Setup::clean(file.at_ports(ports.first())?, self.herd.clone(), self.folder.join(name));
-        more(&mut setup);
-        let mut processes = Processes::new(setup)?;
-        processes.start_all()?;
-        Ok(Lone { processes, _ports: ports })
+        let mut node = TestHerd::new(&file, |file, _| {
+            let mut setup = Setup::clean(file, self.herd.clone(), self.folder.join(name));
+            more(&mut setup);
+            Processes::new(setup)
+        })?;
+        node.start_all()?;
+        Ok(Lone(node))
     }
 
     /// Starts two neighbours, and waits until they are linked.
     fn start_pair(&self, name: &str) -> Result<Pair> {
         let file = HerdFile::parse(&Graph::Star.herd_file(2, 1), "two nodes")?;
-        let ports = PortBlock::take(4)?;
-        let setup = Setup::clean(file.at_ports(ports.first())?, self.herd.clone(), self.folder.join(name));
-        let mut processes = Processes::new(setup)?;
-        processes.start_all()?;
-        let pair = Pair { processes, _ports: ports };
+        let setup = |file| Setup::clean(file, self.herd.clone(), self.folder.join(name));
+        let mut pair = Pair(TestHerd::new(&file, |file, _| Processes::new(setup(file)))?);
+        pair.0.start_all()?;
         let deadline = Instant::now() + Duration::from_secs(10);
         while pair.links_up("Node1")? == 0 {
             ensure!(Instant::now() < deadline, "two nodes were not linked after 10 s");
@@ -153,38 +137,38 @@ impl Bench {
 impl Lone {
     /// Where it listens for clients.
     fn address(&self) -> Result<SocketAddr> {
-        Ok(self.processes.member("Node1")?.client)
+        Ok(self.0.member("Node1")?.client)
     }
 
     fn pid(&mut self) -> Result<u32> {
-        self.processes.pid("Node1")?.context("the node has ended")
+        self.0.pid("Node1")?.context("the node has ended")
     }
 }
 
 impl Pair {
     /// Where a node listens for clients.
     fn address(&self, name: &str) -> Result<SocketAddr> {
-        Ok(self.processes.member(name)?.client)
+        Ok(self.0.member(name)?.client)
     }
 
     /// Where a node tells how it is.
     fn admin(&mut self, name: &str) -> Result<SocketAddr> {
-        self.processes.admin(name)?.with_context(|| format!("{name} has ended"))
+        self.0.admin(name)?.with_context(|| format!("{name} has ended"))
     }
 
     /// Where a node listens for neighbours.
     fn link(&self, name: &str) -> Result<SocketAddr> {
-        Ok(self.processes.member(name)?.link)
+        Ok(self.0.member(name)?.link)
     }
 
     /// How long the log of a node is.
     fn log_bytes(&self, name: &str) -> Result<u64> {
-        Ok(std::fs::metadata(self.processes.log(name))?.len())
+        Ok(std::fs::metadata(self.0.log(name))?.len())
     }
 
     /// How many times a link of a node has come up.
     fn links_up(&self, name: &str) -> Result<usize> {
-        let log = self.processes.log(name);
+        let log = self.0.log(name);
         let text = std::fs::read_to_string(&log).with_context(|| format!("cannot read {}", log.display()))?;
         Ok(text.matches("link up").count())
     }

@@ -60,9 +60,9 @@ pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
 
 /// Restarts both nodes; returns how long it takes until they are linked.
 fn restart(pair: &mut Pair) -> Result<Duration> {
-    pair.processes.stop_all()?;
+    pair.0.stop_all()?;
     let before = pair.links_up("Node1")?;
-    pair.processes.start_all()?;
+    pair.0.start_all()?;
     let began = Instant::now();
     while pair.links_up("Node1")? == before {
         ensure!(began.elapsed() < PATIENCE, "two nodes were not linked after {PATIENCE:?}");

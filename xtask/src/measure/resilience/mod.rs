@@ -17,31 +17,17 @@ mod rolling;
 mod soak;
 mod torn;
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::Args;
 
-use crate::chaos::{Chaos, Length, Outcome};
+use crate::chaos::{Chaos, Length, Outcome, Progress};
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::workspace::{Profile, herd_binary, target_dir};
 use crate::load::generator::Generator;
-use crate::measure::checks::{Bound, Check, Finding, choose, run_all};
+use crate::measure::checks::{Bound, Check, Finding, Findings, choose, run_checks};
 use crate::oracle::Durability;
-
-/// What to measure.
-#[derive(Clone, Debug, Args)]
-pub struct Options {
-    /// The checks [default: all].
-    #[arg(value_name = "CHECK")]
-    checks: Vec<String>,
-
-    /// For how many minutes the soak goes on.
-    #[arg(long, value_name = "M", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
-    minutes: u32,
-}
 
 const CHECKS: [Check<Bench>; 7] = [
     ("kill", kill::check),
@@ -59,24 +45,28 @@ struct Bench {
     generator: Generator,
     folder: PathBuf,
     soak: Duration,
+    progress: Progress,
 }
 
 /// Draws the same faults each time: what is measured is the herd, not the luck.
 const SEED: u64 = 1;
 
-/// Runs the checks asked for, and prints what came out.
+/// Runs the checks named; all of them, if `names` is empty. The check `soak` goes on for as long as
+/// `soak`. `progress` gets the name of each check before it begins, and the faults that it makes.
 ///
 /// # Errors
-/// There is no such check, a bound is not kept, or a herd cannot be run.
-pub fn run(options: &Options) -> Result<()> {
-    let checks = choose(&CHECKS, &options.checks)?;
+/// There is no such check, or a check cannot be done.
+pub fn check_resilience(names: &[String], soak: Duration, progress: Progress) -> Result<Findings> {
+    let checks = choose(&CHECKS, names)?;
     let bench = Bench {
         herd: herd_binary(Profile::Release)?,
         generator: Generator::build(Profile::Release)?,
         folder: target_dir()?.join("resilience"),
-        soak: Duration::from_secs(60) * options.minutes,
+        soak,
+        progress,
     };
-    run_all(&checks, &bench)
+    // A reader that has gone away does not end the run.
+    run_checks(&checks, &bench, |name| drop((progress.text)(&format!("{name}\n"))))
 }
 
 impl Bench {
@@ -98,14 +88,6 @@ impl Bench {
             again: format!("cargo xtask resilience {check}"),
         })
     }
-}
-
-/// Runs chaos, and tells how it goes on standard error, which nobody need be reading.
-fn run_chaos(chaos: &Chaos) -> Result<Outcome> {
-    chaos.run(|text| {
-        let _ = std::io::stderr().write_all(text.as_bytes());
-        Ok(())
-    })
 }
 
 /// What holds for all chaos: nothing is lost, and no other promise is broken.

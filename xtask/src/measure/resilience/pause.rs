@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 
-use super::{Bench, Bound, Finding, promises, run_chaos, slowest};
+use super::{Bench, Bound, Finding, promises, slowest};
 use crate::chaos::{Chaos, FaultName, Length};
 use crate::oracle::{History, What};
 
 pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
     let chaos = Chaos { faults: vec![FaultName::Pause], ..bench.chaos("pause", Length::Rounds(30))? };
-    let outcome = run_chaos(&chaos)?;
+    let outcome = chaos.run(bench.progress)?;
     let mut findings = promises("30 times SIGSTOP for 5 s", &outcome);
     findings.extend([
         Finding::new(

@@ -9,29 +9,28 @@ use super::Bench;
 use crate::chaos::proxy::Proxy;
 use crate::cluster::admin_client;
 use crate::cluster::herd_file::HerdFile;
-use crate::cluster::ports::PortBlock;
 use crate::cluster::processes::{Processes, Setup};
+use crate::cluster::test_herd::TestHerd;
 
 /// How often nodes are asked what they know.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Nodes in memory, and what is between them. They end with this value.
 pub(super) struct Proxied {
-    pub(super) nodes: Processes,
+    pub(super) nodes: TestHerd,
     pub(super) proxy: Proxy,
-    _ports: PortBlock,
 }
 
 impl Proxied {
     /// Prepares a herd; no node runs yet.
     pub(super) fn new(bench: &Bench, check: &str, file: &HerdFile) -> Result<Proxied> {
-        let ports = PortBlock::take(2 * u16::try_from(file.herd().members.len())?)?;
-        let file = file.at_ports(ports.first())?;
-        let proxy = Proxy::start(&file)?;
-        let views = proxy.views(&file)?;
         let folder = bench.folder.join(check);
-        let nodes = Processes::new(Setup { views, ..Setup::clean(file, bench.herd.clone(), folder) })?;
-        Ok(Proxied { nodes, proxy, _ports: ports })
+        let mut proxy = None;
+        let nodes = TestHerd::new(file, |file, _| {
+            let views = proxy.insert(Proxy::start(&file)?).views(&file)?;
+            Processes::new(Setup { views, ..Setup::clean(file, bench.herd.clone(), folder) })
+        })?;
+        Ok(Proxied { nodes, proxy: proxy.context("a prepared herd has its proxy")? })
     }
 
     /// How many bytes have gone over some ways.

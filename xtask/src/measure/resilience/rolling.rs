@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 
-use super::{Bench, Bound, Finding, promises, run_chaos};
+use super::{Bench, Bound, Finding, promises};
 use crate::chaos::{Chaos, FaultName, Length};
 use crate::oracle::{History, What};
 
 pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
     let chaos = Chaos { faults: vec![FaultName::Rolling], ..bench.chaos("rolling", Length::Rounds(20))? };
-    let outcome = run_chaos(&chaos)?;
+    let outcome = chaos.run(bench.progress)?;
     let mut findings = promises("20 times all nodes restarted in turn", &outcome);
     findings.push(Finding::new(
         "commands not answered at other nodes",

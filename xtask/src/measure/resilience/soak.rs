@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Bench, Bound, Finding, promises, run_chaos, slowest};
+use super::{Bench, Bound, Finding, promises, slowest};
 use crate::chaos::{Chaos, Length, possible};
 use crate::oracle::{History, What};
 
@@ -13,7 +13,7 @@ pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
     let chaos = bench.chaos("soak", Length::Time(bench.soak))?;
     let (faults, _) = possible(&[], chaos.file.herd(), chaos.durability)?;
     let chaos = Chaos { faults, rate: RATE, ..chaos };
-    let outcome = run_chaos(&chaos)?;
+    let outcome = chaos.run(bench.progress)?;
     let minutes = bench.soak.as_secs() / 60;
     let (faults, kinds) = (outcome.converged.len(), chaos.faults.len());
     let mut findings = promises(&format!("{minutes} minutes, {faults} faults of {kinds} kinds"), &outcome);

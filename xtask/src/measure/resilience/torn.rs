@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
-use super::{Bench, Bound, Finding, promises, run_chaos};
+use super::{Bench, Bound, Finding, promises};
 use crate::chaos::{Chaos, FaultName, Length};
 
 /// So many faults make more than two hundred resets: each goes on for seconds.
@@ -19,7 +19,7 @@ pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
         insecure_links: true,
         ..bench.chaos("torn", Length::Rounds(ROUNDS))?
     };
-    let outcome = run_chaos(&chaos)?;
+    let outcome = chaos.run(bench.progress)?;
     let mut skipped = 0;
     for name in &outcome.history.setting.nodes {
         let log = chaos.folder.join("herd").join(format!("{name}.log"));

@@ -1,24 +1,49 @@
-//! `chaos --sim`: the core of nodes in virtual time.
+//! `chaos sim`: the core of nodes in virtual time.
 
-use std::io::{IsTerminal, Write};
 use std::num::NonZero;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use clap::Args;
 
-use super::{Simulated, TOLD};
 use crate::cluster::workspace::target_dir;
+use crate::commands::arguments::variant_of;
+use crate::commands::print::{print, status};
 use crate::oracle::timeline;
 use crate::oracle::{Durability, Verdict};
 use crate::sim::plan::Plan;
 use crate::sim::{judge, shrink};
-use crate::text::print;
 
-/// So many seeds, if nothing is said.
-const SEEDS: u64 = 1000;
+/// Which seeds to run.
+#[derive(Clone, Debug, Args)]
+pub(super) struct SimArgs {
+    /// How many seeds, one herd for each.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    seeds: u64,
+
+    /// The first seed.
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    first: u64,
+
+    /// How many nodes each herd has.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=100))]
+    nodes: u16,
+
+    /// When records are on disk [default: each seed draws it].
+    #[arg(long, value_name = "WHEN", value_parser = variant_of::<Durability>())]
+    durability: Option<Durability>,
+
+    /// Write the history of the first seed to a file, for `check-history`.
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
+}
+
+/// How often the progress is shown.
+const PROGRESS: Duration = Duration::from_millis(500);
 
 /// Which seeds, and what their plans have in common.
 struct Seeds {
@@ -42,14 +67,14 @@ struct Tally {
 ///
 /// # Errors
 /// A herd broke a promise: the message says how to see it again.
-pub(super) fn run(simulated: &Simulated, durability: Option<Durability>) -> Result<()> {
+pub(super) fn run_seeds(args: &SimArgs) -> Result<()> {
     let seeds = &Seeds {
-        first: simulated.first,
-        count: simulated.seeds.unwrap_or(SEEDS),
-        nodes: usize::from(simulated.nodes),
-        durability,
+        first: args.first,
+        count: args.seeds,
+        nodes: usize::from(args.nodes),
+        durability: args.durability,
     };
-    if let Some(file) = &simulated.history {
+    if let Some(file) = &args.history {
         let (Some(ran), _) = judge(&seeds.plan(seeds.first)) else {
             bail!("the run of the first seed panics")
         };
@@ -84,20 +109,16 @@ fn run_all(seeds: &Seeds) -> Tally {
     thread::scope(|scope| {
         let threads = thread::available_parallelism().map_or(1, NonZero::get);
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let tells = std::io::stderr().is_terminal();
-        let mut told = Instant::now();
+        let mut shown = Instant::now();
         while workers.iter().any(|worker| !worker.is_finished()) {
             thread::sleep(Duration::from_millis(20));
-            if tells && told.elapsed() >= TOLD {
-                told = Instant::now();
-                // Nobody need be reading.
+            if shown.elapsed() >= PROGRESS {
+                shown = Instant::now();
                 let done = next.load(Ordering::Relaxed).min(seeds.count);
-                let _ = write!(std::io::stderr(), "\r{done} of {} seeds ", seeds.count);
+                status(&format!("{done} of {} seeds", seeds.count));
             }
         }
-        if tells {
-            let _ = write!(std::io::stderr(), "\r");
-        }
+        status("");
     });
     let mut tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
     tally.failed.sort_by_key(|(seed, _)| *seed);
@@ -137,7 +158,7 @@ fn tell_failure(seeds: &Seeds, seed: u64, verdict: &Verdict) -> Result<()> {
         text += &format!("its history: {}\nits timeline: {}\n", file.display(), picture.display());
     }
     print(&text)?;
-    bail!("a promise was broken; again by `{}`", plan.command());
+    bail!("a promise was broken; run it again with `{}`", plan.command());
 }
 
 impl Seeds {

@@ -1,7 +1,6 @@
-//! `chaos --turmoil`: the real shell of nodes on a simulated network, one process a seed.
+//! `chaos turmoil`: the real shell of nodes on a simulated network, one process for each seed.
 
 use std::collections::VecDeque;
-use std::io::{IsTerminal, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,16 +9,46 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
 use serde_json::Value;
 
-use super::{Simulated, TOLD};
+use crate::cluster::graphs::Graph;
 use crate::cluster::workspace::{cargo, target_dir};
+use crate::commands::arguments::variant_of;
+use crate::commands::print::{print, status};
 use crate::oracle::Durability;
-use crate::text::print;
 use crate::turmoil::Report;
 
-/// So many seeds, if nothing is said.
-const SEEDS: u64 = 20;
+/// Which seeds to run.
+#[derive(Clone, Debug, Args)]
+pub(super) struct TurmoilArgs {
+    /// How many seeds, one herd for each.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    seeds: u64,
+
+    /// The first seed.
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    first: u64,
+
+    /// How many nodes each herd has.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=100))]
+    nodes: u16,
+
+    /// The graph of the herds [default: each seed draws one].
+    #[arg(long, value_name = "GRAPH", value_parser = variant_of::<Graph>())]
+    graph: Option<Graph>,
+
+    /// The smallest latency of a segment, in milliseconds [default: each seed draws it].
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    latency: Option<u64>,
+
+    /// When records are on disk [default: each seed draws it].
+    #[arg(long, value_name = "WHEN", value_parser = variant_of::<Durability>())]
+    durability: Option<Durability>,
+}
+
+/// How often the progress is shown.
+const PROGRESS: Duration = Duration::from_millis(500);
 
 /// Which seeds, and what their plans have in common.
 struct Seeds {
@@ -33,8 +62,8 @@ struct Seeds {
 ///
 /// # Errors
 /// It does not build, a seed does not run alike twice, or a promise was broken: the message says how to see it again.
-pub(super) fn run(simulated: &Simulated, durability: Option<Durability>) -> Result<()> {
-    let seeds = &Seeds::of(simulated, durability);
+pub(super) fn run_seeds(args: &TurmoilArgs) -> Result<()> {
+    let seeds = &Seeds::of(args);
     let program = build()?;
     let folder = target_dir()?.join("chaos").join("turmoil");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -71,7 +100,7 @@ fn one_seed(program: &Path, folder: &Path, seeds: &Seeds, seed: u64) -> Result<R
     command.arg("--folder").arg(folder);
     let output = command.output().context("cannot run the simulator")?;
     if !output.status.success() {
-        bail!("{}\nagain by `{again}`", String::from_utf8_lossy(&output.stderr).trim_end());
+        bail!("{}\nrun it again with `{again}`", String::from_utf8_lossy(&output.stderr).trim_end());
     }
     serde_json::from_slice(&output.stdout).context("expected a report of the simulator")
 }
@@ -97,9 +126,11 @@ fn run_all(seeds: &Seeds, one: &(impl Fn(u64) -> Result<Report> + Sync)) -> Resu
         let workers = thread::available_parallelism().map_or(1, NonZero::get);
         let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
         while workers.iter().any(|worker| !worker.is_finished()) {
-            tell_progress(reports.lock().expect("no worker panics").len(), seeds.count);
-            thread::sleep(TOLD);
+            let done = reports.lock().expect("no worker panics").len();
+            status(&format!("{done} of {} seeds", seeds.count));
+            thread::sleep(PROGRESS);
         }
+        status("");
         workers.into_iter().try_for_each(|worker| worker.join().expect("no worker panics"))
     })?;
     let mut reports: Vec<Report> = reports.into_inner().expect("no worker panics");
@@ -107,17 +138,9 @@ fn run_all(seeds: &Seeds, one: &(impl Fn(u64) -> Result<Report> + Sync)) -> Resu
     Ok(reports)
 }
 
-fn tell_progress(done: usize, all: u64) {
-    let mut terminal = std::io::stderr();
-    if terminal.is_terminal() {
-        // Nobody need be reading.
-        let _ = write!(terminal, "{done} of {all} seeds \r");
-    }
-}
-
 impl Seeds {
-    fn of(simulated: &Simulated, durability: Option<Durability>) -> Seeds {
-        let Simulated { first, nodes, graph, latency, .. } = simulated;
+    fn of(args: &TurmoilArgs) -> Seeds {
+        let TurmoilArgs { seeds: count, first, nodes, graph, latency, durability } = *args;
         let mut given = vec!["--nodes".to_owned(), nodes.to_string()];
         let mut add = |flag: &str, value: Option<String>| {
             given.extend(value.into_iter().flat_map(|value| [flag.to_owned(), value]));
@@ -125,12 +148,12 @@ impl Seeds {
         add("--graph", graph.map(|graph| graph.to_string()));
         add("--latency", latency.map(|latency| latency.to_string()));
         add("--durability", durability.map(|durability| durability.to_string()));
-        Seeds { first: *first, count: simulated.seeds.unwrap_or(SEEDS), given }
+        Seeds { first, count, given }
     }
 
     /// The command that runs one seed again.
     fn command(&self, seed: u64) -> String {
-        format!("cargo xtask chaos --turmoil --first {seed} --seeds 1 {}", self.given.join(" "))
+        format!("cargo xtask chaos turmoil --first {seed} --seeds 1 {}", self.given.join(" "))
     }
 }
 
@@ -142,7 +165,7 @@ fn judge(report: Report, seeds: &Seeds) -> Result<Report> {
     let settled = if report.settled.is_some() { "" } else { "the nodes never knew the same\n" };
     let shown = report.violations.iter().take(10).map(|violation| format!("{violation}\n"));
     bail!(
-        "seed {}: a promise was broken\n{}{settled}history: {}\nagain by `{}`",
+        "seed {}: a promise was broken\n{}{settled}history: {}\nrun it again with `{}`",
         report.seed,
         shown.collect::<String>(),
         report.history.display(),

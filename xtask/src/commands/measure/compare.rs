@@ -1,0 +1,39 @@
+//! `compare`: the same load on this herd and on other systems.
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::commands::print::{note, print};
+use crate::measure::compare::{Comparison, compare_systems, list_rows};
+
+/// What to compare.
+#[derive(Clone, Debug, Args)]
+pub struct CompareArgs {
+    /// The rows to measure [default: all].
+    #[arg(value_name = "ROW")]
+    rows: Vec<String>,
+
+    /// Measure fewer and shorter rounds: to see that it works, not to quote.
+    #[arg(long)]
+    quick: bool,
+
+    /// List the rows.
+    #[arg(long)]
+    list: bool,
+
+    /// Keep the figures and their plot in benches/results.
+    #[arg(long, conflicts_with = "quick")]
+    keep: bool,
+}
+
+/// Measures the rows, and prints a summary.
+///
+/// # Errors
+/// There is no such row, or this herd cannot be measured.
+pub fn compare(args: CompareArgs) -> Result<()> {
+    if args.list {
+        return print(&list_rows());
+    }
+    let CompareArgs { rows, quick, keep, .. } = args;
+    print(&compare_systems(&Comparison { rows, quick, keep, progress: note })?)
+}

@@ -1,0 +1,24 @@
+//! `limits`: exhaust one resource of a node at a time.
+
+use anyhow::Result;
+use clap::Args;
+
+use super::print_findings;
+use crate::commands::print::note;
+use crate::measure::limits;
+
+/// Which checks to run.
+#[derive(Clone, Debug, Args)]
+pub struct LimitsArgs {
+    /// The checks to run [default: all].
+    #[arg(value_name = "CHECK")]
+    checks: Vec<String>,
+}
+
+/// Runs the checks, and prints what they found.
+///
+/// # Errors
+/// There is no such check, a check cannot be done, or a bound is not kept.
+pub fn check_limits(args: &LimitsArgs) -> Result<()> {
+    print_findings(&limits::check_limits(&args.checks, note)?)
+}

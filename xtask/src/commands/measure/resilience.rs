@@ -1,0 +1,37 @@
+//! `resilience`: measure what faults cost real nodes.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::print_findings;
+use crate::chaos::Progress;
+use crate::measure::resilience;
+
+/// Which checks to run, and for how long.
+#[derive(Clone, Debug, Args)]
+pub struct ResilienceArgs {
+    /// The checks to run [default: all].
+    #[arg(value_name = "CHECK")]
+    checks: Vec<String>,
+
+    /// How many minutes the soak goes on.
+    #[arg(long, value_name = "M", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    minutes: u32,
+}
+
+/// Runs the checks, and prints what they found.
+///
+/// # Errors
+/// There is no such check, a check cannot be done, or a bound is not kept.
+pub fn check_resilience(args: &ResilienceArgs) -> Result<()> {
+    // Standard output is for the findings. A closed standard error does not end the run.
+    let text = |text: &str| {
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        Ok(())
+    };
+    let soak = Duration::from_secs(60) * args.minutes;
+    print_findings(&resilience::check_resilience(&args.checks, soak, Progress { text, status: |_| {} })?)
+}

@@ -1,0 +1,121 @@
+//! `e2e`: play the sessions against real nodes, or against a guest.
+
+use std::env;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use libtest_mimic::{Arguments, Trial};
+
+use crate::cluster::bundled_guests;
+use crate::cluster::guest_program::Template;
+use crate::cluster::herd_file::HerdFile;
+use crate::cluster::workspace::target_dir;
+use crate::commands::print::print;
+use crate::session::guests::{Guest, GuestReport, Piece, play_against_guest};
+use crate::session::roles::SESSIONS_HERD;
+use crate::session::snapshots::trials;
+
+/// What to play, and how.
+#[derive(Clone, Debug, Args)]
+pub struct E2eArgs {
+    /// Play only sessions whose names contain this text.
+    filter: Option<String>,
+
+    /// Accept the transcripts as the new snapshots.
+    #[arg(long)]
+    bless: bool,
+
+    /// Play on another herd: one of fixtures/herds, or a herd file. Its nodes take the roles of
+    /// 2015-winter's in order.
+    #[arg(long, value_name = "NAME|FILE", default_value = SESSIONS_HERD)]
+    herd: String,
+
+    /// Play against another program that speaks the client protocol.
+    ///
+    /// A command such as `python3 node.py {name} {file}` that runs one node, or a program of
+    /// benches/peers by its name. {name} stands for the node's name, {file} for the herd file,
+    /// {client} and {link} for the node's addresses. Each session passes, differs, or cannot be
+    /// played; the command fails if one differs.
+    #[arg(long, value_name = "COMMAND|PROGRAM", conflicts_with = "bless")]
+    against: Option<String>,
+
+    /// Seconds that the other program may take for each step of a session.
+    #[arg(long, default_value_t = 3, requires = "against", value_parser = clap::value_parser!(u64).range(1..=60))]
+    patience: u64,
+}
+
+/// Plays the sessions, each as a test with its own name.
+///
+/// # Errors
+/// A session fails, no session's name contains the filter, or sessions cannot be played at all.
+pub fn play_sessions(args: &E2eArgs) -> Result<()> {
+    if args.bless && env::var_os("INSTA_UPDATE").is_none_or(|update| update != "always") {
+        // The snapshot library reads a variable, and this process cannot change its own.
+        let again = Command::new(env::current_exe()?)
+            .args(env::args_os().skip(1))
+            .env("INSTA_UPDATE", "always")
+            .env("INSTA_WORKSPACE_ROOT", fixtures::checkout::root())
+            .status();
+        return if again?.success() { Ok(()) } else { bail!("not all sessions could be blessed") };
+    }
+    if let Some(program) = &args.against {
+        return play_against(program, args);
+    }
+    let trials = trials(&args.herd)?;
+    check_filter(args, trials.iter().map(Trial::name))?;
+    let arguments = Arguments { filter: args.filter.clone(), ..Arguments::default() };
+    if libtest_mimic::run(&arguments, trials).has_failed() {
+        bail!(
+            "not all sessions passed; if what came back is right, accept it with `cargo xtask e2e --bless`"
+        );
+    }
+    Ok(())
+}
+
+/// Plays the sessions against a program that is not this workspace's.
+fn play_against(program: &str, args: &E2eArgs) -> Result<()> {
+    let is_bundled = bundled_guests::names().any(|guest| guest == program);
+    let guest = Guest {
+        template: if is_bundled {
+            bundled_guests::find(program)?.template
+        } else {
+            Template::parse(program)?
+        },
+        herd: HerdFile::find(&args.herd)?,
+        folder: target_dir()?.join("e2e/against"),
+        patience: Duration::from_secs(args.patience),
+    };
+    let mut pieces = Piece::read_all()?;
+    check_filter(args, pieces.iter().map(|piece| piece.name.as_str()))?;
+    pieces.retain(|piece| args.selects(&piece.name));
+    let GuestReport { text, passed, differ } = play_against_guest(&guest, &pieces)?;
+    print(&text)?;
+    if differ > 0 {
+        bail!("not every session came out as its snapshot");
+    }
+    if passed == 0 {
+        bail!("no session was played");
+    }
+    Ok(())
+}
+
+/// Fails if the filter selects no name.
+fn check_filter<'a>(args: &E2eArgs, names: impl Iterator<Item = &'a str>) -> Result<()> {
+    let names: Vec<&str> = names.collect();
+    if !names.iter().any(|name| args.selects(name)) {
+        bail!(
+            "no session's name contains {:?}: the sessions are\n  {}",
+            args.filter.as_deref().unwrap_or_default(),
+            names.join("\n  ")
+        );
+    }
+    Ok(())
+}
+
+impl E2eArgs {
+    fn selects(&self, name: &str) -> bool {
+        self.filter.as_ref().is_none_or(|filter| name.contains(filter))
+    }
+}
