@@ -4,16 +4,15 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 use xtask::cluster::herd_file::{HerdFile, is_observer};
-use xtask::cluster::ports::PortBlock;
 use xtask::cluster::processes::{Processes, Setup};
+use xtask::cluster::test_herd::TestHerd;
 use xtask::cluster::workspace::{Profile, herd_binary, target_dir};
 use xtask::load::flood::Watch;
 
 /// A running herd. Its nodes end with it.
 #[derive(Debug)]
 pub struct HerdToMeasure {
-    processes: Processes,
-    _ports: PortBlock,
+    herd: TestHerd,
 }
 
 impl HerdToMeasure {
@@ -39,19 +38,20 @@ impl HerdToMeasure {
     /// # Errors
     /// The nodes do not build or start.
     pub fn start_first(file: &HerdFile, nodes: usize) -> Result<HerdToMeasure> {
-        let ports = PortBlock::take(2 * u16::try_from(file.herd().members.len())?)?;
-        let folder = target_dir()?.join("bench").join(format!("herd-{}", ports.first()));
-        let file = file.with_limits("distinct_clients = 1000000000")?.at_ports(ports.first())?;
-        let setup = Setup::clean(file, herd_binary(profile())?, folder);
-        let mut processes = Processes::new(setup)?;
-        let names = processes.names();
-        processes.start(&names[..nodes])?;
-        Ok(HerdToMeasure { processes, _ports: ports })
+        let (program, target) = (herd_binary(profile())?, target_dir()?);
+        let file = file.with_limits("distinct_clients = 1000000000")?;
+        let mut herd = TestHerd::new(&file, |file, port| {
+            let folder = target.join("bench").join(format!("herd-{port}"));
+            Processes::new(Setup::clean(file, program, folder))
+        })?;
+        let names = herd.names();
+        herd.start(&names[..nodes])?;
+        Ok(HerdToMeasure { herd })
     }
 
     /// The names of the nodes, without observers.
     pub fn nodes(&self) -> Vec<String> {
-        self.processes.names().into_iter().filter(|name| !is_observer(name)).collect()
+        self.herd.names().into_iter().filter(|name| !is_observer(name)).collect()
     }
 
     /// Where a node listens for clients.
@@ -59,7 +59,7 @@ impl HerdToMeasure {
     /// # Errors
     /// There is no such node.
     pub fn client_address(&self, node: &str) -> Result<SocketAddr> {
-        Ok(self.processes.member(node)?.client)
+        Ok(self.herd.member(node)?.client)
     }
 
     /// Being a neighbour of a node that only watches, in place of a member that does not run.
@@ -67,7 +67,7 @@ impl HerdToMeasure {
     /// # Errors
     /// There is no such node.
     pub fn watch(&self, node: &str, name: &str) -> Result<Watch> {
-        self.processes.watch(node, name)
+        Watch::link_of(&self.herd, node, name)
     }
 }
 

@@ -19,8 +19,7 @@ use crate::cluster::herd_file::HerdFile;
 use crate::cluster::ports::PortBlock;
 use crate::cluster::processes::{Processes, Setup};
 use crate::cluster::workspace::{Profile, herd_binary};
-use crate::session::Mount;
-use crate::session::places_stub::PlacesStub;
+use crate::session::places_stub::{Mount, PlacesStub};
 
 /// Bounds that are soon reached.
 const LIMITS: &str = r#"

@@ -20,7 +20,6 @@ use nix::unistd::Pid;
 
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::own_program::HerdProgram;
-use crate::load::flood::Watch;
 
 /// How long nodes may take to get ready, and how much longer for each that starts at the same time.
 const READY: Duration = Duration::from_secs(10);
@@ -203,13 +202,10 @@ impl Processes {
         Ok(self.node(name)?.ready.admin.filter(|_| is_up))
     }
 
-    /// Being a neighbour of `node` that only watches, in place of the member `name`.
-    ///
-    /// # Errors
-    /// There is no such node.
-    pub fn watch(&self, node: &str, name: &str) -> Result<Watch> {
-        let (address, files) = (self.member(node)?.link, self.launch.certificates(name));
-        Ok(Watch::Link { name: name.to_owned(), node: node.to_owned(), address, files })
+    /// The certificates by which the member `name` is known to its neighbours; `None` if links are
+    /// plain.
+    pub fn certificates(&self, name: &str) -> Option<LinkFiles> {
+        self.launch.certificates(name)
     }
 
     /// The process id of a node, `None` when it is down.

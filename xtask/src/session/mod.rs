@@ -13,7 +13,7 @@ pub mod roles;
 pub mod snapshots;
 mod transcript;
 
-pub use parse::{Mount, Session, Step};
+pub use parse::{Session, Step};
 pub use play::{Herd, PATIENCE, play};
 pub use transcript::{Difference, Transcript};
 

@@ -9,6 +9,7 @@ use herd::places::ProviderName;
 use herd::server::Durability;
 
 use super::SessionError;
+use super::places_stub::Mount;
 use fixtures::escape::unescape;
 
 /// Whom nodes ask for places if a session does not say.
@@ -71,21 +72,6 @@ pub enum Step {
     Start(Vec<String>),
     /// Wait until these nodes, or all that run, know the same of every client.
     Settle(Vec<String>),
-}
-
-/// An answer of the Places service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mount {
-    /// A file of `fixtures/places`, or `None` to drop the connection.
-    pub body: Option<String>,
-    /// The HTTP status.
-    pub status: u16,
-    /// How long it takes.
-    pub delay: Duration,
-    /// How often it is given before the next one mounted takes over; for ever when `None`.
-    pub times: Option<u64>,
-    /// Given only to requests with these parameters.
-    pub parameters: Vec<(String, String)>,
 }
 
 impl Session {

@@ -3,14 +3,13 @@
 use std::cell::Cell;
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use wiremock::matchers::path_regex;
 use wiremock::{Mock, MockServer, ResponseTemplate};
-
-use crate::session::Mount;
 
 /// Where the legacy Nearby Search and the New API answer.
 const PATHS: &str = "^(/maps/api/place/nearbysearch/json|/v1/places:searchNearby)$";
@@ -22,6 +21,21 @@ pub struct PlacesStub {
     runtime: Runtime,
     /// Requests that have been told already.
     seen: Cell<usize>,
+}
+
+/// An answer of the Places service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// A file of `fixtures/places`, or `None` to drop the connection.
+    pub body: Option<String>,
+    /// The HTTP status.
+    pub status: u16,
+    /// How long it takes.
+    pub delay: Duration,
+    /// How often it is given before the next one mounted takes over; for ever when `None`.
+    pub times: Option<u64>,
+    /// Given only to requests with these parameters.
+    pub parameters: Vec<(String, String)>,
 }
 
 /// A request that came, with its query, or the members of its body, as parameters; without its key.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sender::CHANNEL;
 use super::update_in;
+use crate::cluster::processes::Processes;
 
 /// How long it may take until a watcher is told everything that happens from then on.
 const READY: Duration = Duration::from_secs(10);
@@ -62,6 +63,15 @@ struct Heart {
 }
 
 impl Watch {
+    /// Watches the link of `node` as its neighbour `name`, a member of the herd that does not run.
+    ///
+    /// # Errors
+    /// There is no such node.
+    pub fn link_of(herd: &Processes, node: &str, name: &str) -> Result<Watch> {
+        let (address, files) = (herd.member(node)?.link, herd.certificates(name));
+        Ok(Watch::Link { name: name.to_owned(), node: node.to_owned(), address, files })
+    }
+
     /// Connects, and waits until everything that happens from then on is told.
     ///
     /// # Errors

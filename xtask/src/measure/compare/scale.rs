@@ -13,7 +13,7 @@ use crate::cluster::processes::{Processes, Setup};
 use crate::cluster::test_herd::TestHerd;
 use crate::cluster::workspace::target_dir;
 use crate::load::everywhere::{Everywhere, Spread};
-use crate::load::flood::{self, Flood, Sender};
+use crate::load::flood::{self, Flood, Sender, Watch};
 use crate::load::generator::Task;
 use crate::load::{Load, Protocol};
 
@@ -118,7 +118,7 @@ impl Large {
         let node = format!("Node{}", far + 1);
         let flood = Flood {
             sender: Sender::Iamat(self.processes.member("Node1")?.client),
-            watchers: vec![self.processes.watch(&node, &observer_of(&node))?],
+            watchers: vec![Watch::link_of(&self.processes, &node, &observer_of(&node))?],
             rate: None,
             duration: bench.round,
         };

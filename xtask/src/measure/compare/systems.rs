@@ -162,7 +162,7 @@ fn herd(bench: &Bench, layout: Layout, peer: Option<&Peer>, args: &[&str]) -> Re
     processes.start(&names)?;
     let watch = |observer: &Member, node: &Member| match peer {
         Some(_) => Ok(Watch::Listener(observer.link)),
-        None => processes.watch(&node.name, &observer.name),
+        None => Watch::link_of(&processes, &node.name, &observer.name),
     };
     let watchers: Result<Vec<Watch>> = match layout {
         Layout::Lone | Layout::Five => Ok(Vec::new()),

@@ -13,8 +13,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, conn
 use serde_json::Value;
 
 use super::{Bench, Bound, Finding};
-use crate::session::Mount;
-use crate::session::places_stub::PlacesStub;
+use crate::session::places_stub::{Mount, PlacesStub};
 
 /// On how many connections the client asks.
 const CONNECTIONS: usize = 16;
