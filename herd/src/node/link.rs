@@ -14,25 +14,12 @@ use super::buckets::Differences;
 use super::bulk::{Progress, Receiving};
 use super::clock::ClockDifference;
 use super::link_event::{DIVERGED, DUPLICATE, LinkEnd, LinkEvent, RIVAL};
-use super::neighbours::{Current, Cursor, NeighbourId};
+use super::neighbours::{Current, Cursor, LinkId, NeighbourId, Side};
 use super::reader::Reader;
 use super::record::Source;
 use super::table::Outcome;
 use crate::bug::{self, Bug, is_planted};
 use crate::message::{LinkLine, Time, Update, VERSION, words};
-
-/// Tells links of one process apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct LinkId(pub u64);
-
-/// Who began the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// This node dialled it.
-    Dialled,
-    /// This node accepted it.
-    Accepted,
-}
 
 /// One end of a connection with a neighbour. Times are durations since any fixed moment.
 #[derive(Debug)]

@@ -24,9 +24,9 @@ mod table;
 pub use clock::ClockDifference;
 pub use counters::{ClientCounters, LinkCounters};
 pub use limits::{Limits, READ_AS_LINES, parse_duration_or_off};
-pub use link::{Link, LinkId, Side};
+pub use link::Link;
 pub use link_event::{LinkEnd, LinkEvent};
-pub use neighbours::{Cursor, LinkState, NeighbourId};
+pub use neighbours::{Cursor, LinkId, LinkState, NeighbourId, Side};
 pub use record::{Record, Source};
 pub use table::{Outcome, Table};
 

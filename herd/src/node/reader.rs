@@ -7,8 +7,7 @@
 use super::Node;
 use super::buckets::{Differences, seed};
 use super::bulk::{PIECE, Progress, Sending};
-use super::link::LinkId;
-use super::neighbours::NeighbourId;
+use super::neighbours::{LinkId, NeighbourId};
 use super::record::Source;
 use crate::bug::{self, Bug, is_planted};
 use crate::message::LinkLine;

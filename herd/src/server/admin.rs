@@ -21,7 +21,8 @@ use axum::routing::get;
 use axum::{Json, Router};
 use tracing::debug;
 
-use super::accept::{Port, accept};
+use super::accept::accept;
+use super::port::Port;
 use super::status::{Readiness, Status};
 use super::{Shared, metrics, removal};
 use crate::net::{Listener, serve_http};

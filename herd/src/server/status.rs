@@ -6,8 +6,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::accept::Port;
 use super::build::Build;
+use super::port::Port;
 use super::process::Process;
 use super::store::Store;
 use super::{Shared, lock};

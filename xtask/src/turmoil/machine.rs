@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use herd::config::{Address, Member};
+use herd::config::Member;
+use herd::net::Address;
 use herd::node::{Limits, Lives, Node};
 use herd::places::{Places, Provider};
 use herd::server::{self, Server, Store};
