@@ -10,11 +10,11 @@ use clap::builder::BoolishValueParser;
 use herd::config::{Herd, Member, file_for};
 use herd::tls::{Authority, ClientFiles, ClientTls, Encryption, LinkFiles, LinkTls, Reloadable};
 
-use crate::arguments::Given;
-use crate::cli::Usage;
+use super::environment::Given;
+use super::usage::Usage;
 
 #[derive(Debug, Args)]
-pub(crate) struct TlsArgs {
+pub(super) struct TlsArgs {
     /// The certificate of the herd's authority: whoever it has signed, and is a neighbour, is let in [default: a herd on
     /// loopback makes its own, in $XDG_STATE_HOME/herd].
     #[arg(long, env = "HERD_LINKS_CA", value_name = "FILE")]
@@ -46,7 +46,7 @@ impl TlsArgs {
     ///
     /// # Errors
     /// [`Usage`] where a file is missing from what was said; or a file cannot be used.
-    pub(crate) fn encryption(&self, herd: &Herd, member: &Member, given: &Given) -> Result<Encryption> {
+    pub(super) fn encryption(&self, herd: &Herd, member: &Member, given: &Given) -> Result<Encryption> {
         let (links, clients) = (self.links(herd, member, given)?, self.clients(herd, member, given)?);
         Ok(Encryption { links, clients })
     }

@@ -2,27 +2,40 @@
 
 use std::io::Write;
 use std::net::Ipv4Addr;
+use std::path::Path;
 
 use anyhow::bail;
 use serde_json::Value;
 
-use herd::node::{Limits, PlacesQuery};
-use herd::places::{Found, Places, PlacesError, Provider, shorten};
+use herd::node::PlacesQuery;
+use herd::places::{Found, Places, PlacesError, shorten};
+
+use super::environment::Given;
+use super::herd_file::read_herd;
+use super::places_args::PlacesArgs;
+use super::resources::forbid_core_dumps;
 
 /// How far to look, in metres, and for how many places.
 const METRES: &str = "10000";
 const BOUND: usize = 5;
 
-/// Asks `provider` for the places around a point, and prints what came of it.
+/// Asks for the places around a point as a node would, and prints what came of it.
 ///
 /// # Errors
 /// It does not work; the message says why, and what to do.
-pub(crate) async fn run(
-    provider: Provider,
-    limits: &Limits,
+pub(super) async fn run(
+    given: &Given,
+    config: Option<&Path>,
+    args: &PlacesArgs,
     latitude: f64,
     longitude: f64,
 ) -> anyhow::Result<()> {
+    let herd = given.blame(&["config"], read_herd(config))?;
+    let provider = args.provider(&herd, given)?;
+    if provider.holds_key() {
+        forbid_core_dumps()?;
+    }
+    let limits = &herd.limits;
     let query =
         PlacesQuery { location: format!("{latitude},{longitude}"), metres: METRES.to_owned(), bound: BOUND };
     let outcome = Places::new(provider, limits).ask(&query, Ipv4Addr::LOCALHOST.into()).await;

@@ -21,23 +21,23 @@ const SIGNS: u32 = 2;
 
 /// The service manager, if there is one.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ServiceManager {
+pub(super) struct ServiceManager {
     listens: bool,
 }
 
 impl ServiceManager {
     /// The one that the environment names.
-    pub(crate) fn of_environment() -> ServiceManager {
+    pub(super) fn of_environment() -> ServiceManager {
         ServiceManager { listens: env::var_os("NOTIFY_SOCKET").is_some_and(|socket| !socket.is_empty()) }
     }
 
     /// The node serves. `status` says where, for people.
-    pub(crate) async fn ready(self, status: String) {
+    pub(super) async fn ready(self, status: String) {
         self.tell("ready", move || notify(&[Ready, Status(&status)])).await;
     }
 
     /// The node has begun to read files again. [`reloaded`](Self::reloaded) must follow.
-    pub(crate) async fn reloading(self) {
+    pub(super) async fn reloading(self) {
         let reloading = || match NotifyState::monotonic_usec_now()? {
             now @ MonotonicUsec(_) => notify(&[Reloading, now]),
             _ => Ok(()),
@@ -46,17 +46,17 @@ impl ServiceManager {
     }
 
     /// The node has read files again.
-    pub(crate) async fn reloaded(self) {
+    pub(super) async fn reloaded(self) {
         self.tell("ready", || notify(&[Ready])).await;
     }
 
     /// The node is about to end.
-    pub(crate) async fn stopping(self) {
+    pub(super) async fn stopping(self) {
         self.tell("stopping", || notify(&[Stopping])).await;
     }
 
     /// Gives signs of life for as long as the node serves, if the service manager expects any.
-    pub(crate) async fn watch(self, pulse: Pulse) {
+    pub(super) async fn watch(self, pulse: Pulse) {
         let Some(period) = watchdog_enabled().filter(|period| self.listens && !period.is_zero()) else {
             return;
         };

@@ -14,7 +14,7 @@ use herd::tls::{Authority, Certificate, EXPIRES_SOON, NODE_DAYS, read_certificat
 const MOST_DAYS: i64 = 3650;
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Tool {
+pub(super) enum Tool {
     /// Makes a folder with a new authority: ca.pem, which every node needs, and ca.key, which should go to no machine.
     Init {
         /// The folder.
@@ -46,7 +46,7 @@ pub(crate) enum Tool {
 impl Tool {
     /// # Errors
     /// Files cannot be read or written, or a certificate that is shown has ended.
-    pub(crate) fn run(&self) -> Result<()> {
+    pub(super) fn run(&self) -> Result<()> {
         match self {
             Tool::Init { folder } => {
                 Authority::init(folder)?;

@@ -9,8 +9,8 @@ use clap::Args;
 use herd::config::Herd;
 use herd::places::{Fields, Google, GoogleLegacy, Key, Layout, Offline, Provider, ProviderName};
 
-use crate::arguments::Given;
-use crate::cli::Usage;
+use super::environment::Given;
+use super::usage::Usage;
 
 /// The environment variable that may hold the API key. There is no flag: flags can be seen by everybody.
 const KEY: &str = "HERD_PLACES_KEY";
@@ -20,10 +20,10 @@ const KEY: &str = "HERD_PLACES_KEY";
 const KEY_FILE: &str = "HERD_PLACES_KEY_FILE";
 
 /// The variables that are not those of flags.
-pub(crate) const OWN_VARIABLES: [&str; 2] = [KEY, KEY_FILE];
+pub(super) const OWN_VARIABLES: [&str; 2] = [KEY, KEY_FILE];
 
 #[derive(Debug, Args)]
-pub(crate) struct PlacesArgs {
+pub(super) struct PlacesArgs {
     /// Whom to ask for places [default: google when there is a key, in HERD_PLACES_KEY or a file; else offline].
     #[arg(long, env = "HERD_PLACES", value_name = "PROVIDER")]
     places: Option<ProviderName>,
@@ -51,7 +51,7 @@ impl PlacesArgs {
     ///
     /// # Errors
     /// The provider needs a key and there is none, or the key or the URL is none.
-    pub(crate) fn provider(&self, herd: &Herd, given: &Given) -> anyhow::Result<Provider> {
+    pub(super) fn provider(&self, herd: &Herd, given: &Given) -> anyhow::Result<Provider> {
         let table = &herd.places;
         let url = self.places_url.as_deref().or(table.url.as_deref());
         let layout = self.places_layout.or(table.layout).unwrap_or_default();

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
+
 use herd::journal::{Replayed, replay};
 use herd::node::{Cursor, Limits, Lives, Node};
 
 /// What to do with a journal.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Tool {
+pub(super) enum Tool {
     /// Says whether every line is as it was written; fails if not.
     Verify {
         /// The journal, or the data folder that it is in.
@@ -36,7 +37,7 @@ pub(crate) enum Tool {
 impl Tool {
     /// # Errors
     /// The file cannot be read, is of another format, or, for `verify`, is damaged.
-    pub(crate) fn run(&self) -> Result<()> {
+    pub(super) fn run(&self) -> Result<()> {
         match self {
             Tool::Verify { file } => verify(&journal_of(file)),
             Tool::Stat { file } => stat(&journal_of(file)),

@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::service_manager::ServiceManager;
+use super::service_manager::ServiceManager;
 
 /// How often certificates are looked at.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -18,13 +18,13 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 ///
 /// # Errors
 /// Signals cannot be listened for.
-pub(crate) fn hangups() -> std::io::Result<Signal> {
+pub(super) fn hangups() -> std::io::Result<Signal> {
     signal(SignalKind::hangup())
 }
 
 /// At SIGHUP reopens the log file and reads certificates again: links that are up stay, unless the new files reject
 /// their certificates. Warns each day of certificates that end soon.
-pub(crate) async fn run(
+pub(super) async fn run(
     mut hangups: Signal,
     log_file: LogFile,
     encryption: Arc<Encryption>,

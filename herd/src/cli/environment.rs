@@ -17,21 +17,21 @@ use clap::{Arg, ArgMatches, Command, CommandFactory, Error, FromArgMatches};
 use herd::nearest::did_you_mean;
 use herd::printable;
 
-use crate::cli::Cli;
-use crate::places_args::OWN_VARIABLES;
+use super::flags::Cli;
+use super::places_args::OWN_VARIABLES;
 
 /// What the names of this program's variables begin with.
 const PREFIX: &str = "HERD_";
 
 /// Which arguments were given by their variables.
 #[derive(Debug, Default)]
-pub(crate) struct Given(BTreeMap<String, String>);
+pub(super) struct Given(BTreeMap<String, String>);
 
 /// Reads the arguments of this process.
 ///
 /// # Errors
 /// They cannot be understood, or ask for help.
-pub(crate) fn parse() -> Result<Cli, Error> {
+pub(super) fn parse() -> Result<Cli, Error> {
     let words: Vec<OsString> = env::args_os().collect();
     let typed = with_variables(Cli::command(), &|_| false).try_get_matches_from(&words);
     let has_subcommand = match typed {
@@ -55,7 +55,7 @@ pub(crate) fn parse() -> Result<Cli, Error> {
 
 /// What is to be said of variables that look like this program's and are not: they would be ignored
 /// silently.
-pub(crate) fn unknown_variables() -> Vec<String> {
+pub(super) fn unknown_variables() -> Vec<String> {
     let command = Cli::command();
     let known: Vec<&str> = arguments(&command).filter_map(variable).chain(OWN_VARIABLES).collect();
     let names = env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
@@ -121,12 +121,12 @@ impl Given {
 
     /// How an argument was given, or would be: the variable or the flag. `id` is the name of its
     /// field.
-    pub(crate) fn name(&self, id: &str) -> String {
+    pub(super) fn name(&self, id: &str) -> String {
         self.0.get(id).cloned().unwrap_or_else(|| format!("--{}", id.replace('_', "-")))
     }
 
     /// An argument with its value, as it was given.
-    pub(crate) fn name_value(&self, id: &str, value: impl Display) -> String {
+    pub(super) fn name_value(&self, id: &str, value: impl Display) -> String {
         let separator = if self.0.contains_key(id) { '=' } else { ' ' };
         format!("{}{separator}{value}", self.name(id))
     }
@@ -136,7 +136,7 @@ impl Given {
     ///
     /// # Errors
     /// That of `result`.
-    pub(crate) fn blame<T, E>(&self, ids: &[&str], result: Result<T, E>) -> anyhow::Result<T>
+    pub(super) fn blame<T, E>(&self, ids: &[&str], result: Result<T, E>) -> anyhow::Result<T>
     where
         Result<T, E>: Context<T, E>,
         anyhow::Error: From<E>,
