@@ -1,7 +1,7 @@
 //! What becomes of clients that are removed.
 
 use super::*;
-use crate::message::ClientId;
+use crate::message::{ClientId, MOST_REMOVALS};
 
 fn client(id: &str) -> ClientId<'_> {
     ClientId::parse(id.as_bytes()).unwrap()

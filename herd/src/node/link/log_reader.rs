@@ -4,17 +4,17 @@
 //! bulk sync, in which only what the neighbour lacks is said. There is one at first, when the neighbour may lack much; and
 //! there is one while this node is itself told much by another neighbour, since that is likely to be known to this one.
 
-use super::Node;
-use super::buckets::{Differences, seed};
-use super::bulk::{PIECE, Progress, Sending};
-use super::neighbours::{LinkId, NeighbourId};
-use super::record::Source;
+use super::bucket_sums::{Differences, seed};
+use super::bulk_sync::{BulkSender, PIECE, Progress};
 use crate::bug::{self, Bug, is_planted};
 use crate::message::LinkLine;
+use crate::node::Node;
+use crate::node::neighbours::{LinkId, NeighbourId};
+use crate::node::table::Source;
 
 /// How far this node's log has been read for the neighbour.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(super) struct LogReader {
     neighbour: NeighbourId,
     /// Where updates came from that this neighbour has said in its life: not back to where it came from.
     theirs: Source,
@@ -23,7 +23,7 @@ pub(super) struct Reader {
     /// After which sequence there are changes, up to `read`, that have not been said.
     gap: Option<u64>,
     /// What closes it.
-    bulk: Option<Box<Sending>>,
+    bulk: Option<Box<BulkSender>>,
     /// How many bulk syncs there have been.
     bulks: u64,
     /// The last mark written. Behind `read` while all that was read since came from the neighbour itself: that
@@ -33,7 +33,7 @@ pub(super) struct Reader {
     synced: bool,
 }
 
-impl Reader {
+impl LogReader {
     /// Begins to read behind `from`, for a neighbour whose own updates came from `theirs`.
     pub(super) fn begin(
         node: &Node,
@@ -41,11 +41,24 @@ impl Reader {
         theirs: Source,
         link: LinkId,
         from: u64,
-    ) -> Reader {
+    ) -> LogReader {
+        let mut reader = LogReader {
+            neighbour,
+            theirs,
+            link,
+            read: from,
+            gap: None,
+            bulk: None,
+            bulks: 0,
+            marked: from,
+            synced: false,
+        };
         let may_lack_much = node.table.backlog(from) > node.limits.bulk_sync;
-        let (gap, read) =
-            if may_lack_much { (Some(from), from.max(node.last_to_say())) } else { (None, from) };
-        Reader { neighbour, theirs, link, read, gap, bulk: None, bulks: 0, marked: from, synced: false }
+        if may_lack_much {
+            reader.gap = Some(from);
+            reader.read = from.max(node.last_to_say());
+        }
+        reader
     }
 
     /// Where updates come from that the neighbour says.
@@ -76,11 +89,11 @@ impl Reader {
         if is_planted(Bug::MarkBeforeLines) && self.read < node.table.head() {
             LinkLine::UpTo(node.table.head()).write(out);
         }
-        self.look_after_gap(node);
-        let (news, at_end) = self.write_news(node, full, out);
+        self.begin_bulk_sync(node);
+        let (news, at_end) = self.write_new_changes(node, full, out);
         // Room of its own: news that never end must not keep it from its end.
         let full = out.len() + batch / 2;
-        let (missed, bulk) = self.go_on_with_bulk(node, full, out);
+        let (missed, bulk) = self.continue_bulk_sync(node, full, out);
         let said = news + missed;
         let newly_synced = at_end && !self.synced && self.gap.is_none();
         let mark = self.told();
@@ -99,7 +112,7 @@ impl Reader {
     }
 
     /// Writes what has changed since the last call. Returns how many updates that were, and whether there is no more.
-    fn write_news(&mut self, node: &Node, full: usize, out: &mut Vec<u8>) -> (u64, bool) {
+    fn write_new_changes(&mut self, node: &Node, full: usize, out: &mut Vec<u8>) -> (u64, bool) {
         // What another neighbour tells in a bulk sync is likely to be known to this one: it is left to the next bulk sync, and so
         // is what comes after it, but for the reports of this node's own clients.
         let teller = node.bulk.map(|(_, teller)| teller);
@@ -131,27 +144,29 @@ impl Reader {
 
     /// Begins to close the gap, if there is one and nobody else is telling this node much: by a bulk sync, if the neighbour may lack
     /// much, else by reading on from there.
-    fn look_after_gap(&mut self, node: &Node) {
+    fn begin_bulk_sync(&mut self, node: &Node) {
         let Some(from) = self.gap.filter(|_| self.bulk.is_none()) else { return };
         if node.bulk.is_some_and(|(_, teller)| teller != self.neighbour) {
             return;
         }
         if node.table.backlog(from) <= node.limits.bulk_sync {
-            (self.gap, self.read) = (None, from);
+            self.gap = None;
+            self.read = from;
             return;
         }
         self.bulks += 1;
         self.read = node.last_to_say().max(self.read);
         let seed = seed(node.incarnation, [node.epoch, self.link.0, self.bulks]);
-        self.bulk = Some(Box::new(Sending::begin(node, from, self.read, seed)));
+        self.bulk = Some(Box::new(BulkSender::begin(node, from, self.read, seed)));
     }
 
     /// Goes on with the bulk sync, if there is one. Returns how many updates were said.
-    fn go_on_with_bulk(&mut self, node: &Node, full: usize, out: &mut Vec<u8>) -> (u64, Progress) {
+    fn continue_bulk_sync(&mut self, node: &Node, full: usize, out: &mut Vec<u8>) -> (u64, Progress) {
         let Some(bulk) = &mut self.bulk else { return (0, Progress::Waiting) };
         let (progress, said) = bulk.go_on(node, self.theirs, full, out);
         if progress == Progress::Done {
-            (self.gap, self.bulk) = (None, None);
+            self.gap = None;
+            self.bulk = None;
         }
         (said, progress)
     }

@@ -7,17 +7,17 @@
 //! The receiver takes part in one bulk sync at a time: when the turn comes to the next sender, that has hardly anything left
 //! to say. A sender that has begun never waits for anybody but its receiver, so each sync ends, and with it the wait of the next one.
 
-use super::Node;
-use super::buckets::{BUCKETS, Differences, GROUPS, Sums, bucket, differences, indices};
-use super::record::Source;
+use super::bucket_sums::{BUCKETS, Differences, GROUPS, Sums, bucket, differences, indices};
 use crate::message::{LinkLine, hex, words};
+use crate::node::Node;
+use crate::node::table::Source;
 
 /// About how many bytes an update takes, and the sums of a group.
 const UPDATE_BYTES: usize = 80;
 const GROUP_BYTES: usize = 4_200;
 
 /// Groups whose buckets are compared before it is known whether that is worth it.
-pub(super) const SAMPLE: usize = 8;
+pub(in crate::node) const SAMPLE: usize = 8;
 
 /// Changes that are looked at before somebody else gets his turn: less than a millisecond of work.
 pub(super) const PIECE: usize = 4096;
@@ -35,7 +35,7 @@ pub(super) enum Progress {
 
 /// A bulk sync as its sender sees it.
 #[derive(Debug)]
-pub(super) struct Sending {
+pub(super) struct BulkSender {
     /// Which changes it is about: those after `from`, up to `upto`.
     from: u64,
     upto: u64,
@@ -74,12 +74,12 @@ struct Groups {
     saved: usize,
 }
 
-impl Sending {
+impl BulkSender {
     /// Begins to tell of the changes after `from`, up to `upto`. `seed` is another one each time.
-    pub(super) fn begin(node: &Node, from: u64, upto: u64, seed: u64) -> Sending {
+    pub(super) fn begin(node: &Node, from: u64, upto: u64, seed: u64) -> BulkSender {
         let sums = Sums::begin(&node.table, seed);
         let (changes, wanted) = (vec![0; BUCKETS], vec![false; BUCKETS]);
-        Sending { from, upto, phase: Phase::Summing, sums, changes, wanted, read: from }
+        BulkSender { from, upto, phase: Phase::Summing, sums, changes, wanted, read: from }
     }
 
     /// Does some of it: appends to `out` until that has `full` bytes, and returns how many updates it has said. The
@@ -126,7 +126,7 @@ impl Sending {
     }
 
     fn sum(&mut self, node: &Node, theirs: Source, out: &mut Vec<u8>) -> Progress {
-        let Sending { from, upto, changes, .. } = self;
+        let BulkSender { from, upto, changes, .. } = self;
         let is_over = self.sums.go_on(&node.table, |bucket, sequence, record| {
             let is_due = sequence > *from && sequence <= *upto && record.source() != theirs;
             changes[bucket] += u32::from(is_due);
@@ -196,7 +196,7 @@ impl Sending {
 
 /// A bulk sync as its receiver sees it.
 #[derive(Debug)]
-pub(super) struct Receiving {
+pub(super) struct BulkReceiver {
     seed: u64,
     /// The sums of the sender's groups.
     groups: Vec<u64>,
@@ -208,10 +208,10 @@ pub(super) struct Receiving {
     is_summed: bool,
 }
 
-impl Receiving {
+impl BulkReceiver {
     /// What a sender has said begins it.
-    pub(super) fn of(seed: u64, sums: &str) -> Receiving {
-        Receiving { seed, groups: words(sums).collect(), sums: None, due: Vec::new(), is_summed: false }
+    pub(super) fn of(seed: u64, sums: &str) -> BulkReceiver {
+        BulkReceiver { seed, groups: words(sums).collect(), sums: None, due: Vec::new(), is_summed: false }
     }
 
     /// Takes the sums of a group's buckets. Returns whether they were asked for.

@@ -10,11 +10,10 @@
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use super::record::Record;
-use super::table::Table;
+use crate::node::table::{Record, Table};
 
 /// Groups of buckets, and buckets in each.
-pub(super) const GROUPS: usize = 256;
+pub(in crate::node) const GROUPS: usize = 256;
 
 /// All buckets.
 pub(super) const BUCKETS: usize = GROUPS * GROUPS;
@@ -31,7 +30,7 @@ pub(super) fn bucket(record: &Record) -> usize {
 }
 
 /// The bucket of a client.
-pub(super) fn bucket_of(client: &[u8]) -> usize {
+pub(in crate::node) fn bucket_of(client: &[u8]) -> usize {
     xxh3_64(client) as usize % BUCKETS
 }
 

@@ -1,15 +1,20 @@
 //! The table of clients.
 
+mod change_log;
+mod record;
+mod slab;
+
+pub use record::{Record, Source};
+
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
 use hashbrown::HashTable;
 
-use super::change_log::{ChangeLog, RecordId};
-use super::record::{Record, Source};
-use super::slab::Slab;
 use crate::bug::{Bug, is_planted};
 use crate::message::{At, ClientId, Update};
+use change_log::{ChangeLog, RecordId};
+use slab::Slab;
 
 /// The latest update of each client, removed ones too, and the order in which this node learned them.
 #[derive(Debug)]

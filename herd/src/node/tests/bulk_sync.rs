@@ -1,12 +1,14 @@
 //! Neighbours who may lack much.
 
 use super::*;
+use crate::node::link::bucket_sums::{GROUPS, bucket_of};
+use crate::node::link::bulk_sync::SAMPLE;
 
 /// Clients of a herd that is large enough for a bulk sync.
-const MANY: usize = 10_000;
+pub(super) const MANY: usize = 10_000;
 
 /// Reports clients at a node, each at one second of its own.
-fn report(node: &mut Node, clients: std::ops::Range<usize>) {
+pub(super) fn report(node: &mut Node, clients: std::ops::Range<usize>) {
     for client in clients {
         say(node, &format!("IAMAT client-{client} +34.068930-118.445127 {client}"));
     }
@@ -30,7 +32,7 @@ fn bytes_of_updates(wire: &Wire) -> usize {
 }
 
 /// Lets two nodes talk until the second one is to compare.
-fn until_sums(wire: &mut Wire, teller: &mut Node, told: &mut Node) {
+pub(super) fn until_sums(wire: &mut Wire, teller: &mut Node, told: &mut Node) {
     while !wire.said.iter().any(|line| line.starts_with("SUMS ")) {
         wire.transmit(0, teller, START);
         wire.transmit(1, told, START);
@@ -202,69 +204,11 @@ fn what_is_told_in_a_bulk_sync_is_passed_on_by_another_one_afterwards() {
 }
 
 #[test]
-fn answers_and_sums_that_nobody_asked_for_end_the_link() {
-    let (zeros, bits) = ("0".repeat(4096), "f".repeat(64));
-    for line in
-        [format!("DIFFER {bits}"), format!("DIFFER 00 {bits}"), format!("SUMS 0000000000000001 00 {zeros}")]
-    {
-        let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
-        let mut wire = Wire::between(&alford, &parker, 1, START);
-        wire.settle([&mut alford, &mut parker], START);
-        let end = wire.ends[0].receive(&mut alford, line.as_bytes(), START, NOW);
-        assert!(matches!(end, Err(LinkEnd::Framing(_))), "{end:?}");
-    }
-}
-
-#[test]
-fn an_answer_about_a_group_that_was_not_asked_about_ends_the_link() {
-    let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
-    report(&mut alford, 0..10 * MANY);
-    let mut wire = Wire::between(&alford, &parker, 1, START);
-    until_sums(&mut wire, &mut alford, &mut parker);
-    let bits = "f".repeat(64);
-    // All groups differ, so their buckets are to be compared; none has been asked about yet.
-    wire.ends[0].receive(&mut alford, format!("DIFFER {bits}").as_bytes(), START, NOW).unwrap();
-    let end = wire.ends[0].receive(&mut alford, format!("DIFFER 00 {bits}").as_bytes(), START, NOW);
-    assert!(matches!(end, Err(LinkEnd::Framing(_))), "{end:?}");
-}
-
-#[test]
-fn sums_of_a_group_in_another_sync_end_the_link() {
-    let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
-    report(&mut alford, 0..MANY);
-    let mut wire = Wire::between(&alford, &parker, 1, START);
-    until_sums(&mut wire, &mut alford, &mut parker);
-    wire.transmit(1, &mut parker, START);
-    let line = format!("SUMS 0000000000000001 00 {}", "0".repeat(4096));
-    let end = wire.ends[1].receive(&mut parker, line.as_bytes(), START, NOW);
-    assert!(matches!(end, Err(LinkEnd::Framing(_))), "{end:?}");
-}
-
-#[test]
-fn each_bulk_sync_has_sums_of_its_own() {
-    let mut seeds = Vec::new();
-    for life in 1..3 {
-        let mut alford = node_of_life("Alford", &["Bolden", "Parker"], life);
-        report(&mut alford, 0..MANY);
-        for (link, name) in ["Bolden", "Parker"].into_iter().enumerate() {
-            let mut other = node(name, &["Alford"]);
-            let mut wire = Wire::between(&alford, &other, link as u64, START);
-            until_sums(&mut wire, &mut alford, &mut other);
-            let said = wire.said.iter().find(|line| line.starts_with("SUMS ")).unwrap();
-            seeds.push(said.split(' ').nth(1).unwrap().to_owned());
-        }
-    }
-    seeds.sort();
-    seeds.dedup();
-    assert_eq!(seeds.len(), 4, "{seeds:?}");
-}
-
-#[test]
 fn the_buckets_of_a_group_are_compared_if_that_group_has_many_changes() {
     let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
     alford.limits.bulk_sync = 4;
     parker.limits.bulk_sync = 4;
-    let group = |client: &str| buckets::bucket_of(client.as_bytes()) / buckets::GROUPS;
+    let group = |client: &str| bucket_of(client.as_bytes()) / GROUPS;
     let clients = (0..).map(|number| format!("client-{number}")).filter(|client| group(client) == 200);
     for (number, client) in clients.take(300).enumerate() {
         say(&mut alford, &format!("IAMAT {client} +1+1 1"));
@@ -289,7 +233,7 @@ fn groups_are_said_whole_when_comparing_the_buckets_of_some_saved_too_little() {
     wire.settle([&mut alford, &mut parker], START);
     assert_alike(&alford, &parker);
     let is_of_group = |line: &&String| line.starts_with("SUMS ") && line.split(' ').count() == 4;
-    assert_eq!(wire.said.iter().filter(is_of_group).count(), crate::node::bulk::SAMPLE);
+    assert_eq!(wire.said.iter().filter(is_of_group).count(), SAMPLE);
 }
 
 #[test]

@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 
 use smallvec::SmallVec;
 
-use super::neighbours::NeighbourId;
 use crate::bug::{Bug, is_planted};
 use crate::message::{At, Time, Update};
+use crate::node::neighbours::NeighbourId;
 
 /// The latest update of one client. That of a removed one stays: it wins over reports from before that are still
 /// on their way.
@@ -101,7 +101,7 @@ impl Record {
     }
 
     /// Whether the client was ever removed.
-    pub(super) fn was_removed(&self) -> bool {
+    pub(in crate::node) fn was_removed(&self) -> bool {
         self.form != Form::Report
     }
 
@@ -111,7 +111,7 @@ impl Record {
     }
 
     /// Whose it is.
-    pub(super) fn client(&self) -> &[u8] {
+    pub(in crate::node) fn client(&self) -> &[u8] {
         let (start, length) = self.client;
         &self.line[usize::from(start)..][..usize::from(length)]
     }
