@@ -13,7 +13,8 @@ use tracing::{debug, warn};
 use super::linger::linger;
 use super::link::NO_LINK;
 use super::port::Port;
-use super::{Shared, client, link};
+use super::shared::Shared;
+use super::{client, link};
 use crate::net::{self, Listener, Stream, Tcp, exchange};
 
 /// The wait after a failed accept: without one, a node out of file descriptors would spin.

@@ -23,8 +23,9 @@ use tracing::debug;
 
 use super::accept::accept;
 use super::port::Port;
+use super::shared::Shared;
 use super::status::{Readiness, Status};
-use super::{Shared, metrics, removal};
+use super::{metrics, removal};
 use crate::net::{Listener, serve_http};
 
 /// Serves until the node stops.

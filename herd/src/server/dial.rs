@@ -8,7 +8,8 @@ use std::sync::Arc;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info};
 
-use super::{Shared, link, lock};
+use super::link;
+use super::shared::{Shared, lock};
 use crate::ambient;
 use crate::net::{self, Address, Stream};
 use crate::node::{Limits, Link, LinkEnd, NeighbourId};

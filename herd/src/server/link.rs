@@ -12,7 +12,7 @@ use tracing::{Level, debug, enabled, error, info, warn};
 use super::linger::linger;
 use super::link_log::{log_heard, log_said, name};
 use super::seats::{Lost, Seat};
-use super::{Shared, clock, lock};
+use super::shared::{Shared, clock, lock};
 use crate::message::{Lines, Piece};
 use crate::net::{self, Stream, Tcp, exchange};
 use crate::node::{Link, LinkEnd, LinkEvent, Outcome};

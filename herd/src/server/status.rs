@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::build::Build;
 use super::port::Port;
 use super::process::Process;
+use super::shared::{Shared, lock};
 use super::store::Store;
-use super::{Shared, lock};
 use crate::node::{ClientCounters, ClockDifference, LinkCounters, LinkState, NeighbourId, Node};
 use crate::telemetry;
 

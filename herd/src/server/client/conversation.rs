@@ -1,4 +1,4 @@
-//! One client's connection: lines in, answers out, in order.
+//! One client's conversation with the node, from its first line to its last answer.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,96 +7,22 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
-use tracing::{Level, debug, enabled};
+use tracing::debug;
 
-use super::answers::{Answers, Refused};
-use super::buffers::Buffers;
-use super::linger::linger;
-use super::new_ids::NewIds;
-use super::seats::{Lost, Seat};
-use super::turns::Turns;
-use super::{Shared, clock, lock};
+use super::answer_line::answer_line;
 use crate::message::{Lines, Piece, Time, begins_http};
-use crate::net::{self, Exchanged, Stream, Tcp, exchange};
-use crate::node::{Answer, INVALID, Limits, Node, PlacesQuery, READ_AS_LINES, places_answer, write_invalid};
-use crate::places::{PlacesError, error_object};
-
-/// Serves a client until it leaves, breaks a limit, loses its seat, or the node stops.
-pub(super) async fn serve(
-    shared: Arc<Shared>,
-    (seat, mut lost): (Seat, Lost),
-    stream: Tcp,
-    peer: SocketAddr,
-    turns: Arc<Turns>,
-) {
-    debug!(%peer, "client connected");
-    let to_close = tokio::select! {
-        biased;
-        to_close = talk(&shared, &seat, stream, peer, turns) => to_close,
-        () = lost.wait() => {
-            debug!(%peer, reason = "a client of another address needs its place", "closing client");
-            None
-        }
-    };
-    let Some(stream) = to_close else { return };
-    // The conversation is over: a stop need not wait for this before it ends the links.
-    shared.tasks.clone().spawn(async move {
-        let _seat = seat;
-        tokio::select! {
-            () = lost.wait() => {}
-            () = linger(stream, &shared.limits) => {}
-        }
-    });
-}
-
-/// The conversation with a client. Returns the connection if it is to be closed gently, and closes it otherwise.
-async fn talk(
-    shared: &Arc<Shared>,
-    seat: &Seat,
-    stream: Tcp,
-    peer: SocketAddr,
-    turns: Arc<Turns>,
-) -> Option<Stream> {
-    let mut stream = match secure(shared, stream).await {
-        Ok(stream) => stream,
-        Err(reason) => {
-            debug!(%peer, reason, "client lost");
-            return None;
-        }
-    };
-    let mut client = Client::new(Arc::clone(shared), seat, peer, turns);
-    match client.converse(&mut stream).await {
-        Ok(End::Closed) => {
-            // Over TLS an end that nobody has announced could be somebody else's doing.
-            let _ = timeout(shared.limits.linger, stream.shutdown()).await;
-            debug!(%peer, "client closed");
-        }
-        Ok(End::Gently(reason)) => {
-            debug!(%peer, reason, "closing client gently");
-            return Some(stream);
-        }
-        Ok(End::AtOnce(reason)) => debug!(%peer, reason, "closing client"),
-        Err(error) => debug!(%peer, reason = net::reason(&error), "client lost"),
-    }
-    None
-}
-
-/// Shakes hands, if clients are served over TLS. Takes no longer than a line may.
-async fn secure(shared: &Shared, stream: Tcp) -> Result<Stream, String> {
-    let Some(tls) = &shared.encryption.clients else { return Ok(Stream::Plain(stream)) };
-    let secured = net::secure_accepted(stream, Arc::clone(&tls.get().accepting));
-    match timeout(shared.limits.unfinished_line, shared.stop.run_until_cancelled(secured)).await {
-        Ok(Some(Ok(stream))) => Ok(stream),
-        Ok(Some(Err((error, _)))) => Err(net::reason(&error)),
-        Ok(None) => Err("the node is stopping".to_owned()),
-        Err(_) => Err("the handshake took too long".to_owned()),
-    }
-}
+use crate::net::{Exchanged, Stream, exchange};
+use crate::node::{Limits, READ_AS_LINES, write_invalid};
+use crate::server::answers::{Answers, Refused};
+use crate::server::buffers::Buffers;
+use crate::server::new_ids::NewIds;
+use crate::server::seats::Seat;
+use crate::server::shared::{Shared, clock, lock};
+use crate::server::turns::Turns;
 
 /// How a conversation ended without an error.
-enum End {
+pub(super) enum End {
     /// The client closed, and has all its answers.
     Closed,
     /// The node closes, and the client may still be sending.
@@ -131,7 +57,8 @@ impl Turn {
     }
 }
 
-struct Client<'a> {
+/// A client whose connection is secured.
+pub(super) struct Client<'a> {
     shared: Arc<Shared>,
     seat: &'a Seat,
     peer: SocketAddr,
@@ -153,7 +80,7 @@ struct Client<'a> {
 }
 
 impl Client<'_> {
-    fn new(shared: Arc<Shared>, seat: &Seat, peer: SocketAddr, turns: Arc<Turns>) -> Client<'_> {
+    pub(super) fn new(shared: Arc<Shared>, seat: &Seat, peer: SocketAddr, turns: Arc<Turns>) -> Client<'_> {
         let now = Instant::now();
         Client {
             lines: Lines::with_room(shared.limits.line_bytes, shared.limits.client_receive_buffer as usize),
@@ -173,7 +100,11 @@ impl Client<'_> {
         }
     }
 
-    async fn converse(&mut self, stream: &mut Stream) -> io::Result<End> {
+    /// Answers the client until the conversation is over.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub(super) async fn converse(&mut self, stream: &mut Stream) -> io::Result<End> {
         let stop = self.shared.stop.clone();
         // Once for all rounds: waiting anew takes a lock each time.
         let mut stopping = pin!(stop.cancelled());
@@ -211,74 +142,17 @@ impl Client<'_> {
                 },
                 done = exchange(stream, room, sendable) => {
                     let done = done?;
-                    self.note(done);
+                    self.note_exchanged(done);
                     self.note_busy(done, stream)?;
                 }
             }
         }
     }
 
-    /// Answers the lines that have come, as far as the turn and the other limits allow. The store is locked once for all
-    /// of them.
+    /// Answers the lines that have come, within the turn and the other limits.
     fn answer_lines(&mut self) -> Result<(), Refused> {
         let was_owed = !self.answers.sendable().is_empty();
-        let (mut answered, mut held) = (false, false);
-        let admitted = self.new_ids_left();
-        if !self.is_held_up()
-            && let Some(mut piece) = self.lines.next_line()
-        {
-            let mut store = lock(&self.shared);
-            store.node.admit_new_ids(admitted);
-            let (head, settled) = (store.node.table().head(), store.settled());
-            if settled.refuses {
-                return Err(Refused);
-            }
-            loop {
-                answered = true;
-                self.turn.lines += 1;
-                match piece {
-                    Piece::Line(line) => {
-                        self.turn.bytes += line.len();
-                        let valid = answer_line(
-                            &mut store.node,
-                            &self.shared,
-                            &mut self.answers,
-                            self.peer,
-                            line,
-                            self.received,
-                            (settled.upto, &mut held),
-                        );
-                        if !valid && begins_http(line) {
-                            self.input = Input::Closed("it speaks HTTP");
-                            self.lines.discard();
-                        }
-                    }
-                    Piece::TooLong(line) => {
-                        let shown = &line[..line.len().min(self.shared.limits.echo_bytes)];
-                        let peer = self.peer;
-                        debug!(%peer, line = %shown.escape_ascii(), "received the start of a line too long");
-                        store.node.note_invalid(shown);
-                        write_invalid(self.answers.next(), shown);
-                        self.input = Input::Closed("line too long");
-                        self.lines.discard();
-                    }
-                }
-                if self.is_held_up() || self.turn.is_over(&self.shared.limits) {
-                    break;
-                }
-                match self.lines.next_line() {
-                    Some(next) => piece = next,
-                    None => break,
-                }
-            }
-            let taken = admitted - store.node.new_ids_left();
-            let has_grown = store.node.table().head() != head;
-            drop(store);
-            if has_grown {
-                self.shared.note_growth(settled);
-            }
-            self.note_new_ids(taken);
-        }
+        let answered = self.answer_under_lock()?;
         let now = Instant::now();
         if answered || !self.lines.is_begun() {
             self.begun = None;
@@ -290,6 +164,67 @@ impl Client<'_> {
             self.taken = now;
         }
         Ok(())
+    }
+
+    /// Answers lines with the store locked once for all of them. Returns whether there were any.
+    fn answer_under_lock(&mut self) -> Result<bool, Refused> {
+        let admitted = self.new_ids_left();
+        if self.is_held_up() {
+            return Ok(false);
+        }
+        let Some(mut piece) = self.lines.next_line() else { return Ok(false) };
+        let mut held = false;
+        let mut store = lock(&self.shared);
+        store.node.admit_new_ids(admitted);
+        let (head, settled) = (store.node.table().head(), store.settled());
+        if settled.refuses {
+            return Err(Refused);
+        }
+        loop {
+            self.turn.lines += 1;
+            match piece {
+                Piece::Line(line) => {
+                    self.turn.bytes += line.len();
+                    let valid = answer_line(
+                        &mut store.node,
+                        &self.shared,
+                        &mut self.answers,
+                        self.peer,
+                        line,
+                        self.received,
+                        (settled.upto, &mut held),
+                    );
+                    if !valid && begins_http(line) {
+                        self.input = Input::Closed("it speaks HTTP");
+                        self.lines.discard();
+                    }
+                }
+                Piece::TooLong(line) => {
+                    let shown = &line[..line.len().min(self.shared.limits.echo_bytes)];
+                    let peer = self.peer;
+                    debug!(%peer, line = %shown.escape_ascii(), "received the start of a line too long");
+                    store.node.note_invalid(shown);
+                    write_invalid(self.answers.next(), shown);
+                    self.input = Input::Closed("line too long");
+                    self.lines.discard();
+                }
+            }
+            if self.is_held_up() || self.turn.is_over(&self.shared.limits) {
+                break;
+            }
+            match self.lines.next_line() {
+                Some(next) => piece = next,
+                None => break,
+            }
+        }
+        let taken = admitted - store.node.new_ids_left();
+        let has_grown = store.node.table().head() != head;
+        drop(store);
+        if has_grown {
+            self.shared.note_growth(settled);
+        }
+        self.note_new_ids(taken);
+        Ok(true)
     }
 
     /// How many new ids may be taken from this client now.
@@ -329,7 +264,8 @@ impl Client<'_> {
         self.input == Input::Open && !self.is_held_up()
     }
 
-    fn note(&mut self, done: Exchanged) {
+    /// Notes what was read and written.
+    fn note_exchanged(&mut self, done: Exchanged) {
         self.active = Instant::now();
         if let Some(length) = done.written {
             self.answers.sent(length);
@@ -376,7 +312,7 @@ impl Client<'_> {
             let Ok(done) = timeout(Duration::ZERO, read).await else { break };
             let done = done?;
             taken += done.read.unwrap_or_default();
-            self.note(done);
+            self.note_exchanged(done);
         }
         if self.input == Input::Open {
             self.input = Input::Closed("the node is stopping");
@@ -398,50 +334,6 @@ impl Client<'_> {
             (self.active + limits.idle_client, "idle")
         }
     }
-}
-
-/// Answers one line, or begins to. Returns whether it was a valid command.
-fn answer_line(
-    node: &mut Node,
-    shared: &Arc<Shared>,
-    answers: &mut Answers,
-    peer: SocketAddr,
-    line: &[u8],
-    received: Time,
-    (settled, held): (u64, &mut bool),
-) -> bool {
-    let logged = enabled!(Level::DEBUG);
-    if logged {
-        debug!(%peer, line = %line.escape_ascii(), "received");
-    }
-    let out = answers.next();
-    let start = out.len();
-    let (answer, sequence) = node.answer(line, received, out);
-    let is_valid = !out[start..].starts_with(INVALID);
-    if logged && answer == Answer::Written {
-        debug!(%peer, line = %out[start..].trim_ascii_end().escape_ascii(), "answered");
-    }
-    if sequence > settled {
-        answers.hold(start, sequence, held, &shared.settled);
-    }
-    if let Answer::Places { at, query } = answer {
-        answers.fetch(look_around(Arc::clone(shared), peer, at, query));
-    }
-    is_valid
-}
-
-/// The whole answer to a WHATSAT that needs the Places service.
-async fn look_around(shared: Arc<Shared>, peer: SocketAddr, at: Box<[u8]>, query: PlacesQuery) -> Vec<u8> {
-    let json = tokio::select! {
-        biased;
-        () = shared.stop_places.cancelled() => error_object(&PlacesError::Stopping.to_string()),
-        json = shared.places.answer(&query, peer.ip()) => json,
-    };
-    shared.note_places(json.len());
-    debug!(%peer, line = %at.escape_ascii(), places_bytes = json.len(), "answered");
-    let mut answer = Vec::new();
-    places_answer(&mut answer, &at, &json);
-    answer
 }
 
 /// Moves the alarm to an earlier deadline. A later one can wait until the alarm rings: that is seldom, and
