@@ -11,6 +11,8 @@ use clap::Subcommand;
 use herd::journal::{Replayed, replay};
 use herd::node::{Cursor, Limits, Lives, Node};
 
+use super::resources::random;
+
 /// What to do with a journal.
 #[derive(Debug, Subcommand)]
 pub(super) enum Tool {
@@ -100,7 +102,8 @@ fn dump(file: &Path) -> Result<()> {
 /// What a node would know that starts with a journal, and what it would find wrong with it.
 fn look_at(file: &Path) -> Result<(Node, Replayed)> {
     let reader = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
-    let mut known = Node::new("", &[], Limits::default(), Lives { epoch: 1, incarnation: 1 });
+    let lives = Lives { epoch: 1, incarnation: 1, hash_seed: random()? };
+    let mut known = Node::new("", &[], Limits::default(), lives);
     let replayed = replay(BufReader::new(reader), &mut known, None);
     Ok((known, replayed.with_context(|| format!("cannot read {}", file.display()))?))
 }

@@ -50,7 +50,7 @@ pub(super) async fn run(cli: &Cli) -> anyhow::Result<()> {
     let files = raise_open_files();
     limits.client_connections = limits.client_connections.min(files.saturating_sub(limits.spare_files));
     let places = Places::new(plan.provider, &limits);
-    let lives = Lives { epoch: random()?.max(1), incarnation: random()? };
+    let lives = Lives { epoch: random()?.max(1), incarnation: random()?, hash_seed: random()? };
     let node = Node::new(&plan.member.name, &plan.member.neighbours, limits, lives);
     let Some(store) = open_store(node, plan.storage, &stop, &cli.given).await? else { return Ok(()) };
     let disk_patience = plan.herd.limits.disk_patience;

@@ -24,7 +24,7 @@ fn epochs(first: u64) -> Epochs {
 }
 
 fn blank(name: &str, neighbour: &str, life: u64) -> Node {
-    let lives = Lives { epoch: life * 1000, incarnation: life };
+    let lives = Lives { epoch: life * 1000, incarnation: life, hash_seed: 0 };
     Node::new(name, &[neighbour.to_owned()], Limits::default(), lives)
 }
 

@@ -52,13 +52,16 @@ pub struct Node {
     bulk: Option<(LinkId, NeighbourId)>,
 }
 
-/// Random numbers that tell one life from another. Zero is not an epoch: it stands for "none yet".
+/// The random numbers of a node, which tell one life from another. Zero is not an epoch: it stands for "none yet".
 #[derive(Clone, Copy, Debug)]
 pub struct Lives {
     /// The life of the table.
     pub epoch: u64,
     /// The life of the process.
     pub incarnation: u64,
+    /// What the hashes of the table are keyed by, so that nobody can choose client ids that collide. Nothing else
+    /// depends on it.
+    pub hash_seed: u64,
 }
 
 /// No log of ours gets so far: at a million updates a second that takes 292,000 years.
@@ -71,7 +74,7 @@ impl Node {
             name: name.to_owned(),
             neighbours: Neighbours::new(neighbours, limits.redial_first, limits.redial_longest),
             limits,
-            table: Table::default(),
+            table: Table::new(lives.hash_seed),
             counters: LinkCounters::default(),
             lines: ClientCounters::default(),
             new_ids_left: u32::MAX,

@@ -69,7 +69,7 @@ impl Machine {
     pub(super) async fn live(self: Rc<Self>) -> turmoil::Result {
         let stop = CancellationToken::new();
         self.stop.replace(stop.clone());
-        let lives = Lives { epoch: fastrand::u64(1..), incarnation: fastrand::u64(..) };
+        let lives = Lives { epoch: fastrand::u64(1..), incarnation: fastrand::u64(..), hash_seed: 0 };
         let node = Node::new(&self.name, &self.neighbours, self.limits.clone(), lives);
         let store = match self.durability {
             server::Durability::Off => Store::in_memory(node),

@@ -6,10 +6,10 @@ mod slab;
 
 pub use record::{Record, Source};
 
-use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
 use hashbrown::HashTable;
+use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128};
 
 use crate::bug::{Bug, is_planted};
 use crate::message::{At, ClientId, Update};
@@ -22,7 +22,8 @@ pub struct Table {
     records: Slab<Record>,
     /// From client id to record.
     index: HashTable<Slot>,
-    /// Keyed at random, so that nobody can choose ids that collide; nothing depends on its order.
+    /// Keyed by a seed that nobody else knows, so that nobody can choose ids that collide; nothing depends on
+    /// its order.
     hasher: ahash::RandomState,
     log: ChangeLog,
     sum: u128,
@@ -47,10 +48,10 @@ pub enum Outcome {
     Stale,
 }
 
-impl Default for Table {
-    fn default() -> Table {
-        let random = RandomState::new();
-        let [a, b, c, d] = [0, 1, 2, 3].map(|seed: u64| random.hash_one(seed));
+impl Table {
+    /// An empty table, whose hashes are keyed by `hash_seed`.
+    pub fn new(hash_seed: u64) -> Table {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|key: u8| xxh3_64_with_seed(&[key], hash_seed));
         Table {
             records: Slab::default(),
             index: HashTable::new(),
@@ -61,9 +62,7 @@ impl Default for Table {
             back: 0,
         }
     }
-}
 
-impl Table {
     /// The one way in: stores the update if it wins over what is known of its client.
     pub fn apply(&mut self, update: &Update<'_>, source: Source) -> Outcome {
         self.apply_as(update, source, self.log.head() + 1)
@@ -209,7 +208,7 @@ impl Table {
 /// The same at every node, and cheap. Whoever makes lines collide on purpose hides them from
 /// [`Table::sum`] only.
 fn digest(line: &[u8]) -> u128 {
-    xxhash_rust::xxh3::xxh3_128(line)
+    xxh3_128(line)
 }
 
 /// The index looks at both ends of a hash.

@@ -38,7 +38,7 @@ fn of_equal_times_the_one_received_first_wins_then_the_smaller_line() {
         "AT Alford +0.100000000 kiwi +3+3 5.00",
     ];
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
-        let mut table = Table::default();
+        let mut table = Table::new(0);
         for index in order {
             table.apply(&Update::parse(lines[index].as_bytes()).unwrap(), Source::Client);
         }
@@ -68,7 +68,7 @@ fn a_time_too_far_ahead_is_invalid_and_one_at_the_bound_is_not() {
 #[test]
 fn a_full_table_takes_known_clients_and_all_that_neighbours_say() {
     let limits = Limits { distinct_clients: 1, ..Limits::default() };
-    let mut alford = Node::new("Alford", &[], limits, Lives { epoch: 1, incarnation: 1 });
+    let mut alford = Node::new("Alford", &[], limits, Lives { epoch: 1, incarnation: 1, hash_seed: 0 });
     assert!(say(&mut alford, "IAMAT kiwi +1+1 1").starts_with("AT "));
     assert!(say(&mut alford, "IAMAT pear +1+1 1").starts_with("? "));
     assert!(say(&mut alford, "IAMAT kiwi +1+1 2").starts_with("AT "));

@@ -22,7 +22,7 @@ const NOW: Time = Time { seconds: 2_000_000_000, nanoseconds: 0 };
 
 fn node_of_life(name: &str, neighbours: &[&str], life: u64) -> Node {
     let neighbours: Vec<String> = neighbours.iter().map(ToString::to_string).collect();
-    Node::new(name, &neighbours, Limits::default(), Lives { epoch: life, incarnation: life })
+    Node::new(name, &neighbours, Limits::default(), Lives { epoch: life, incarnation: life, hash_seed: 0 })
 }
 
 fn node(name: &str, neighbours: &[&str]) -> Node {

@@ -57,7 +57,7 @@ async fn bind(name: &str, neighbour: &str, store: Store, stop: &CancellationToke
 fn node(name: &str, neighbour: &str, epoch: u64) -> Node {
     let limits =
         Limits { disk_patience: Duration::from_millis(50), journal_bytes: 1000, ..Limits::default() };
-    Node::new(name, &[neighbour.to_owned()], limits, Lives { epoch, incarnation: epoch })
+    Node::new(name, &[neighbour.to_owned()], limits, Lives { epoch, incarnation: epoch, hash_seed: 0 })
 }
 
 impl Pair {
