@@ -35,7 +35,12 @@ impl Reports {
 
 fn node(name: &str, neighbour: &str) -> Node {
     let life = name.len() as u64;
-    Node::new(name, &[neighbour.to_owned()], Limits::default(), Lives { epoch: life, incarnation: life })
+    Node::new(
+        name,
+        &[neighbour.to_owned()],
+        Limits::default(),
+        Lives { epoch: life, incarnation: life, hash_seed: 0 },
+    )
 }
 
 /// A node that knows all clients already.

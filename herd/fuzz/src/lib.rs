@@ -20,7 +20,7 @@ const NOW: Time = Time { seconds: 2_000_000_000, nanoseconds: 0 };
 const DEPTH: usize = 64;
 
 fn node() -> Node {
-    let lives = Lives { epoch: 1, incarnation: 1 };
+    let lives = Lives { epoch: 1, incarnation: 1, hash_seed: 0 };
     Node::new("Alford", &["Bolden".to_owned()], Limits::default(), lives)
 }
 

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::{Address, Member};
+use super::Member;
+use crate::net::Address;
 
 /// Why no node can listen on an address, if so.
 pub(super) fn cannot_listen(address: SocketAddr) -> Option<String> {

@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 
 use toml::Spanned;
 
+use super::Member;
 use super::addresses::{Listening, cannot_administer, cannot_dial, cannot_listen, collide};
 use super::problems::Problems;
 use super::tables::NodeTable;
-use super::{Address, Member};
 use crate::message::is_node_name;
 use crate::nearest::did_you_mean;
+use crate::net::Address;
 
 impl Problems<'_> {
     pub(super) fn member(&mut self, node: &NodeTable) -> Member {

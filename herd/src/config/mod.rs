@@ -24,7 +24,6 @@
 //! Optional tables: `[limits]`, see [`Limits`]; `[places]`, see [`PlacesTable`]; `[links]` and `[clients]`, see
 //! [`LinksTable`] and [`ClientsTable`]; `[admin]`, see [`AdminTable`]. Files that they name are relative to the herd file.
 
-mod address;
 mod addresses;
 mod checks;
 mod files;
@@ -34,7 +33,6 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use address::Address;
 pub use files::file_for;
 pub use problems::{ConfigError, Problem};
 pub use tables::{AdminTable, ClientsTable, LinksTable, PlacesTable};
@@ -44,6 +42,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use crate::net::Address;
 use crate::node::Limits;
 use problems::Problems;
 use tables::HerdFile;

@@ -1,6 +1,7 @@
 //! Connections. Only this module names socket types, so the same shell runs on those of the system (`real`) and, with the
 //! feature `turmoil`, on those of a simulator (`simulated`).
 
+mod address;
 #[cfg(not(feature = "turmoil"))]
 mod real;
 #[cfg(feature = "turmoil")]
@@ -11,6 +12,7 @@ use real as sockets;
 #[cfg(feature = "turmoil")]
 use simulated as sockets;
 
+pub use address::Address;
 pub use sockets::{Listener, MovedStream, Tcp, is_this_machine, listen, serve_http};
 
 use std::future::poll_fn;
@@ -27,7 +29,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use tokio_util::io::poll_read_buf;
 
-use crate::config::Address;
 use crate::tls::rejection;
 
 /// What the kernel may hold for one connection.

@@ -1,17 +1,51 @@
 //! Every bound of a node, by name.
 
+mod defaults;
+mod parsing;
+#[cfg(test)]
+mod tests;
+
+pub use parsing::parse_duration_or_off;
+
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+
+use parsing::{
+    count_or_off, duration, duration_or_off, percent, positive, positive_bytes, positive_duration,
+};
 
 /// The bounds that keep one client, one neighbour or one slow upstream from harming the rest.
 ///
 /// All are settable in the `[limits]` table of a herd file under the names of these fields; durations are
 /// written like `"30s"` or `"2s 500ms"`, and are at most 100 years. What happens at a bound is said at each field.
 /// Those without which nothing would work cannot be 0.
+///
+/// # Groups
+/// - A client's lines: from [`line_bytes`](Self::line_bytes) to [`turn_bytes`](Self::turn_bytes)
+/// - Connections of clients: from [`idle_client`](Self::idle_client)
+///   to [`linger_bytes`](Self::linger_bytes)
+/// - Reports and removals: from [`max_future_skew`](Self::max_future_skew)
+///   to [`removed_clients`](Self::removed_clients)
+/// - Questions about places: from [`whatsat_per_connection`](Self::whatsat_per_connection)
+///   to [`places_depth`](Self::places_depth)
+/// - The journal and its disk: from [`journal_bytes`](Self::journal_bytes)
+///   to [`disk_patience`](Self::disk_patience)
+/// - Links: from [`heartbeat`](Self::heartbeat) to [`clock_difference`](Self::clock_difference)
+/// - Dialling neighbours: from [`redial_first`](Self::redial_first)
+///   to [`dial_addresses`](Self::dial_addresses)
+/// - Several processes with one name: from [`rival_returns`](Self::rival_returns)
+///   to [`rival_warning`](Self::rival_warning)
+/// - Lines of links, and connections that are not links yet:
+///   from [`link_line_bytes`](Self::link_line_bytes)
+///   to [`link_handshakes`](Self::link_handshakes)
+/// - The admin port: from [`admin_connections`](Self::admin_connections)
+///   to [`admin_patience`](Self::admin_patience)
+/// - The log: from [`log_repeat`](Self::log_repeat) to [`log_flush`](Self::log_flush)
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
+    // A client's lines.
     /// Longest client line in bytes, without its line end. A longer one is answered `? ` and its first
     /// [`echo_bytes`](Self::echo_bytes) bytes; then the connection is closed gently.
     #[serde(deserialize_with = "positive")]
@@ -29,6 +63,8 @@ pub struct Limits {
     /// Bytes of one client's lines that are answered in one turn.
     #[serde(deserialize_with = "positive")]
     pub turn_bytes: usize,
+
+    // Connections of clients.
     /// How long a client may neither send nor be owed anything before its connection is closed.
     #[serde(deserialize_with = "positive_duration")]
     pub idle_client: Duration,
@@ -68,6 +104,8 @@ pub struct Limits {
     pub linger: Duration,
     /// A gentle close discards at most so many bytes.
     pub linger_bytes: usize,
+
+    // Reports and removals.
     /// How far a client's time may be ahead of this node's clock; `"off"` for no bound. Holds at the node the
     /// client talks to only: a bound on flooded updates would let nodes with different clocks disagree.
     #[serde(deserialize_with = "duration_or_off")]
@@ -90,6 +128,8 @@ pub struct Limits {
     /// Clients that were removed, whether they have reported again or not, up to which this node removes another one.
     /// A removal is remembered for ever. Those that neighbours tell of are never refused.
     pub removed_clients: usize,
+
+    // Questions about places.
     /// WHATSATs asked upstream at once for one connection; its later lines wait.
     #[serde(deserialize_with = "positive")]
     pub whatsat_per_connection: usize,
@@ -138,6 +178,8 @@ pub struct Limits {
     /// Deepest usable nesting of such a body.
     #[serde(deserialize_with = "positive")]
     pub places_depth: usize,
+
+    // The journal and its disk.
     /// Bytes that a journal may have before it is worth writing anew, which is done when more than half of it is of
     /// no use any more.
     pub journal_bytes: u64,
@@ -147,6 +189,8 @@ pub struct Limits {
     /// How long the disk may take for one operation before the node says so in its log, its status and `/readyz`.
     #[serde(deserialize_with = "positive_duration")]
     pub disk_patience: Duration,
+
+    // Links.
     /// How often a node says on each link that it lives.
     #[serde(deserialize_with = "positive_duration")]
     pub heartbeat: Duration,
@@ -157,6 +201,8 @@ pub struct Limits {
     /// ready, and goes on as before.
     #[serde(deserialize_with = "positive_duration")]
     pub clock_difference: Duration,
+
+    // Dialling neighbours.
     /// The first wait after a failed dial; each further one doubles.
     #[serde(deserialize_with = "positive_duration")]
     pub redial_first: Duration,
@@ -170,6 +216,8 @@ pub struct Limits {
     /// Addresses of a neighbour's name that one dial tries, in the resolver's order.
     #[serde(deserialize_with = "positive")]
     pub dial_addresses: usize,
+
+    // Several processes with one name.
     /// So many times within [`rival_window`](Self::rival_window) an earlier process of a neighbour's name comes back and
     /// takes the link over: then several processes have that name, and the node warns.
     #[serde(deserialize_with = "positive")]
@@ -183,6 +231,8 @@ pub struct Limits {
     /// How often the node warns of them.
     #[serde(deserialize_with = "duration")]
     pub rival_warning: Duration,
+
+    // Lines of links, and connections that are not links yet.
     /// Longest line between nodes, in bytes; a longer one ends the link. At least 4,200, which
     /// the sums of a bulk sync take.
     pub link_line_bytes: usize,
@@ -198,12 +248,16 @@ pub struct Limits {
     /// place of one that has sent nothing, the oldest first; those from addresses of neighbours go before all others.
     #[serde(deserialize_with = "positive")]
     pub link_handshakes: usize,
+
+    // The admin port.
     /// Connections on the admin port at once. The next one takes the place of the oldest.
     #[serde(deserialize_with = "positive")]
     pub admin_connections: usize,
     /// How long a connection on the admin port may take to send the head of its next request.
     #[serde(deserialize_with = "positive_duration")]
     pub admin_patience: Duration,
+
+    // The log.
     /// How often a warning that strangers can cause is logged, at most: what repeats meanwhile is counted.
     #[serde(deserialize_with = "duration")]
     pub log_repeat: Duration,
@@ -213,75 +267,6 @@ pub struct Limits {
     /// How long a process that ends waits until its log has been written.
     #[serde(deserialize_with = "duration")]
     pub log_flush: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits {
-            line_bytes: 4096,
-            echo_bytes: 128,
-            unfinished_line: Duration::from_secs(30),
-            turn_lines: 512,
-            turn_bytes: 64 * 1024,
-            idle_client: Duration::from_secs(10 * 60),
-            client_connections: 10_000,
-            client_refusals: 16,
-            spare_files: 64,
-            unread_answers: 64 * 1024,
-            client_send_buffer: 4 * 1024,
-            client_receive_buffer: 9 * 1024,
-            busy_clients: 64,
-            busy_buffer: 24 * 1024,
-            unread_stall: Duration::from_secs(10),
-            linger: Duration::from_secs(1),
-            linger_bytes: 1024 * 1024,
-            max_future_skew: Some(Duration::from_secs(24 * 60 * 60)),
-            distinct_clients: 1_000_000,
-            new_ids_per_connection: None,
-            new_ids_per_address: None,
-            memory_bytes: None,
-            removed_clients: 10_000,
-            whatsat_per_connection: 4,
-            whatsat_upstream: 64,
-            whatsat_waiting: 1024,
-            places_connect: Duration::from_secs(2),
-            places_total: Duration::from_secs(5),
-            places_retry: Duration::from_millis(250),
-            places_failures: 5,
-            places_pause: Duration::from_secs(5),
-            places_idle: Duration::from_secs(30),
-            places_per_minute: Some(150),
-            places_per_day: Some(200),
-            places_address_percent: 50,
-            places_message_chars: 300,
-            places_body_bytes: 1024 * 1024,
-            places_depth: 64,
-            journal_bytes: 64 * 1024 * 1024,
-            journal_batch_bytes: 256 * 1024,
-            disk_patience: Duration::from_secs(1),
-            heartbeat: Duration::from_millis(500),
-            link_silence: Duration::from_millis(2500),
-            clock_difference: Duration::from_secs(10),
-            redial_first: Duration::from_millis(50),
-            redial_longest: Duration::from_secs(1),
-            name_lookup: Duration::from_secs(2),
-            dial_addresses: 4,
-            rival_returns: 3,
-            rival_window: Duration::from_secs(10),
-            rival_pause: Duration::from_secs(1),
-            rival_warning: Duration::from_secs(60),
-            link_line_bytes: 8192,
-            link_batch_bytes: 64 * 1024,
-            bulk_sync: 4096,
-            link_handshake: Duration::from_secs(2),
-            link_handshakes: 32,
-            admin_connections: 16,
-            admin_patience: Duration::from_secs(5),
-            log_repeat: Duration::from_secs(60),
-            log_backlog_bytes: 1024 * 1024,
-            log_flush: Duration::from_millis(500),
-        }
-    }
 }
 
 impl Limits {
@@ -319,73 +304,3 @@ pub const READ_AS_LINES: usize = 8;
 
 /// No line between nodes is longer, in bytes: 256 sums of 16 digits, and what is before them, fit. (An AT line has at most 445.)
 const LONGEST_LINE: usize = 4_200;
-
-/// Reads a bound that may be switched off: `"off"`, or a duration like `"24h"`.
-///
-/// # Errors
-/// Says what was expected.
-pub fn parse_duration_or_off(text: &str) -> Result<Option<Duration>, String> {
-    if text == "off" { Ok(None) } else { parse_duration(text).map(Some) }
-}
-
-/// Long enough for "never", short enough to be added to any clock.
-const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let parsed = humantime::parse_duration(text)
-        .map_err(|error| format!("`{text}` is no duration like \"30s\" or \"2s 500ms\": {error}"))?;
-    if parsed > LONGEST {
-        return Err(format!("`{text}` is too long: at most 100 years"));
-    }
-    Ok(parsed)
-}
-
-fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    parse_duration(&String::deserialize(from)?).map_err(serde::de::Error::custom)
-}
-
-fn positive_duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    above_zero(duration(from)?)
-}
-
-fn positive<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default + PartialEq>(
-    from: D,
-) -> Result<T, D::Error> {
-    above_zero(T::deserialize(from)?)
-}
-
-fn above_zero<T: Default + PartialEq, E: serde::de::Error>(value: T) -> Result<T, E> {
-    if value == T::default() { Err(E::custom("this bound cannot be 0")) } else { Ok(value) }
-}
-
-fn positive_bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
-    above_zero(u64::deserialize(from)?).map(Some)
-}
-
-/// Reads a number above 0, or `"off"`.
-fn count_or_off<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum CountOrOff {
-        Count(u32),
-        Word(String),
-    }
-    match CountOrOff::deserialize(from) {
-        Ok(CountOrOff::Count(count)) => above_zero(count).map(Some),
-        Ok(CountOrOff::Word(word)) if word == "off" => Ok(None),
-        _ => Err(serde::de::Error::custom("expected a number of at most 4294967295, or \"off\"")),
-    }
-}
-
-fn percent<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
-    let percent = u32::deserialize(from)?;
-    let message = "expected a percentage from 1 to 100";
-    (1..=100).contains(&percent).then_some(percent).ok_or_else(|| serde::de::Error::custom(message))
-}
-
-fn duration_or_off<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    parse_duration_or_off(&String::deserialize(from)?).map_err(serde::de::Error::custom)
-}
-
-#[cfg(test)]
-mod tests;

@@ -7,12 +7,24 @@ use serde::Serialize;
 
 use super::backoff::Backoff;
 use super::clock::ClockDifference;
-use super::link::{LinkId, Side};
 use super::rivals::Rivals;
 
 /// Which neighbour: an index into the node's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NeighbourId(pub(super) u16);
+
+/// Tells links of one process apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LinkId(pub u64);
+
+/// Who began the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// This node dialled it.
+    Dialled,
+    /// This node accepted it.
+    Accepted,
+}
 
 /// Up to where a neighbour's change log has been heard. Held by the receiver, so that a lost link costs only
 /// what was said since.

@@ -7,35 +7,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use super::linger::linger;
 use super::link::NO_LINK;
-use super::seats::{Lost, Seat};
-use super::{Shared, client, link};
+use super::port::Port;
+use super::shared::Shared;
+use super::{client, link};
 use crate::net::{self, Listener, Stream, Tcp, exchange};
-use crate::node::Link;
-
-/// A port that a node listens on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Port {
-    Client,
-    Link,
-    Admin,
-}
-
-impl Port {
-    pub(super) const ALL: [Port; 3] = [Port::Client, Port::Link, Port::Admin];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Port::Client => "client",
-            Port::Link => "link",
-            Port::Admin => "admin",
-        }
-    }
-}
 
 /// The wait after a failed accept: without one, a node out of file descriptors would spin.
 const AFTER_FAILURE: Duration = Duration::from_millis(25);
@@ -66,50 +46,12 @@ pub(super) async fn clients(shared: Arc<Shared>, listener: Listener) {
 pub(super) async fn links(shared: Arc<Shared>, listener: Listener) {
     accept(&shared, listener, Port::Link, |stream, peer| {
         if let Some(seat) = shared.link_seats.take(peer.ip()) {
-            shared.tasks.spawn(take_link(Arc::clone(&shared), stream, peer, seat));
+            shared.tasks.spawn(link::take(Arc::clone(&shared), stream, peer, seat));
         } else {
             shared.refuse_link(NO_LINK, None, "too many connections on the link port", &peer.to_string());
         }
     })
     .await;
-}
-
-/// Takes one connection for a link, if it can show that it is a neighbour's before another one needs its seat.
-async fn take_link(shared: Arc<Shared>, stream: Tcp, peer: SocketAddr, (seat, mut lost): (Seat, Lost)) {
-    let secured = tokio::select! {
-        biased;
-        () = lost.wait() => Err(("made room for a newer connection".to_owned(), None)),
-        secured = secure_link(&shared, stream, &seat) => secured,
-    };
-    match secured {
-        Ok(stream) => {
-            let link = Link::accepted(shared.new_link_id(), shared.now());
-            link::serve(shared, stream, link, Some((seat, lost))).await;
-        }
-        Err((reason, stream)) => {
-            shared.refuse_link(NO_LINK, None, &reason, &peer.to_string());
-            if let Some(stream) = stream {
-                tokio::select! {
-                    () = lost.wait() => {}
-                    () = linger(stream, &shared.limits) => {}
-                }
-            }
-        }
-    }
-}
-
-/// Shakes hands, if links are encrypted. Who cannot may still be there to be told.
-async fn secure_link(shared: &Shared, stream: Tcp, seat: &Seat) -> Result<Stream, (String, Option<Stream>)> {
-    let patience = shared.limits.link_handshake;
-    let secured = timeout(patience, async {
-        // The silent ones lose their seats first.
-        stream.heard().await.map_err(|error| (net::reason(&error), None))?;
-        seat.note_heard(shared.now());
-        let Some(tls) = &shared.encryption.links else { return Ok(Stream::Plain(stream)) };
-        let secured = net::secure_accepted(stream, Arc::clone(&tls.get().accepting)).await;
-        secured.map_err(|(error, stream)| (net::reason(&error), Some(stream)))
-    });
-    secured.await.unwrap_or_else(|_| Err((format!("no handshake within {patience:?}"), None)))
 }
 
 /// Hands accepted connections to `serve` until the node stops.

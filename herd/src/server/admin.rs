@@ -21,9 +21,11 @@ use axum::routing::get;
 use axum::{Json, Router};
 use tracing::debug;
 
-use super::accept::{Port, accept};
+use super::accept::accept;
+use super::port::Port;
+use super::shared::Shared;
 use super::status::{Readiness, Status};
-use super::{Shared, metrics, removal};
+use super::{metrics, removal};
 use crate::net::{Listener, serve_http};
 
 /// Serves until the node stops.

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info};
 
-use super::{Shared, link, lock};
+use super::link;
+use super::shared::{Shared, lock};
 use crate::ambient;
-use crate::config::Address;
-use crate::net::{self, Stream};
+use crate::net::{self, Address, Stream};
 use crate::node::{Limits, Link, LinkEnd, NeighbourId};
 
 /// Why a dial did not lead to a link.

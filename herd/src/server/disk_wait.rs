@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-use super::Shared;
+use super::shared::Shared;
 
 /// The operations on the disk that have not returned.
 #[derive(Debug, Default)]

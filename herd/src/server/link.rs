@@ -1,23 +1,63 @@
 //! One connection with a neighbour.
 
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::task::yield_now;
 use tokio::time::{sleep_until, timeout};
-use tracing::{Level, debug, enabled, error, info, trace, warn};
+use tracing::{Level, debug, enabled, error, info, warn};
 
 use super::linger::linger;
+use super::link_log::{log_heard, log_said, name};
 use super::seats::{Lost, Seat};
-use super::{Shared, clock, lock};
-use crate::message::{Lines, LinkLine, Piece};
-use crate::net::{self, Stream, exchange};
-use crate::node::{Link, LinkEnd, LinkEvent, NeighbourId, Node, Outcome};
+use super::shared::{Shared, clock, lock};
+use crate::message::{Lines, Piece};
+use crate::net::{self, Stream, Tcp, exchange};
+use crate::node::{Link, LinkEnd, LinkEvent, Outcome};
 use crate::tls::{Certificate, LinkTls, Reloadable};
 
 /// The event of a connection on the link port, or one that was dialled, that did not become a link.
 pub(super) const NO_LINK: &str = "no link";
+
+/// Takes one connection for a link, if it can show that it is a neighbour's before another one needs its seat.
+pub(super) async fn take(shared: Arc<Shared>, stream: Tcp, peer: SocketAddr, (seat, mut lost): (Seat, Lost)) {
+    let secured = tokio::select! {
+        biased;
+        () = lost.wait() => Err(("made room for a newer connection".to_owned(), None)),
+        secured = secure(&shared, stream, &seat) => secured,
+    };
+    match secured {
+        Ok(stream) => {
+            let link = Link::accepted(shared.new_link_id(), shared.now());
+            serve(shared, stream, link, Some((seat, lost))).await;
+        }
+        Err((reason, stream)) => {
+            shared.refuse_link(NO_LINK, None, &reason, &peer.to_string());
+            if let Some(stream) = stream {
+                tokio::select! {
+                    () = lost.wait() => {}
+                    () = linger(stream, &shared.limits) => {}
+                }
+            }
+        }
+    }
+}
+
+/// Shakes hands, if links are encrypted. Who cannot may still be there to be told.
+async fn secure(shared: &Shared, stream: Tcp, seat: &Seat) -> Result<Stream, (String, Option<Stream>)> {
+    let patience = shared.limits.link_handshake;
+    let secured = timeout(patience, async {
+        // The silent ones lose their seats first.
+        stream.heard().await.map_err(|error| (net::reason(&error), None))?;
+        seat.note_heard(shared.now());
+        let Some(tls) = &shared.encryption.links else { return Ok(Stream::Plain(stream)) };
+        let secured = net::secure_accepted(stream, Arc::clone(&tls.get().accepting)).await;
+        secured.map_err(|(error, stream)| (net::reason(&error), Some(stream)))
+    });
+    secured.await.unwrap_or_else(|_| Err((format!("no handshake within {patience:?}"), None)))
+}
 
 /// Serves a link from hello to goodbye, and says why it ended. `handshake` is given back once the link is up, or
 /// the connection closed.
@@ -268,32 +308,6 @@ async fn reloaded(certificates: &mut Option<watch::Receiver<Arc<LinkTls>>>) {
         // The sender lives as long as the node.
         Some(certificates) => drop(certificates.changed().await),
         None => std::future::pending().await,
-    }
-}
-
-fn name(node: &Node, neighbour: Option<NeighbourId>) -> &str {
-    let known = neighbour.and_then(|id| node.neighbours().find(|(other, _)| *other == id));
-    known.map_or("not yet known", |(_, name)| name)
-}
-
-/// Heartbeats are many and say little: they are logged at trace, and all other lines of links at debug.
-fn log_heard(neighbour: &str, line: &[u8]) {
-    let shown = line.escape_ascii();
-    if LinkLine::is_heartbeat(line) {
-        trace!(from = neighbour, line = %shown, "heard");
-    } else {
-        debug!(from = neighbour, line = %shown, "heard");
-    }
-}
-
-fn log_said(neighbour: &str, lines: &[u8]) {
-    for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-        let shown = line.escape_ascii();
-        if LinkLine::is_heartbeat(line) {
-            trace!(to = neighbour, line = %shown, "said");
-        } else {
-            debug!(to = neighbour, line = %shown, "said");
-        }
     }
 }
 

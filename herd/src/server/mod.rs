@@ -16,14 +16,18 @@ mod disk_wait;
 mod keeper;
 mod linger;
 mod link;
+mod link_log;
 mod memory;
 mod metrics;
 mod new_ids;
+mod port;
 mod process;
 mod pulse;
 mod removal;
 mod seats;
+mod shared;
 mod status;
+mod stop;
 mod store;
 mod tick;
 mod turns;
@@ -35,24 +39,19 @@ pub use store::{Durability, Store};
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::ambient;
-use crate::config::{Address, Member};
-use crate::message::Time;
-use crate::net::{self, Held, Listener};
-use crate::node::{Limits, LinkCounters, LinkId};
+use crate::config::Member;
+use crate::net::{self, Address, Held, Listener};
 use crate::places::Places;
-use crate::repeats::{Event, Repeats};
+use crate::repeats::Repeats;
 use crate::tls::Encryption;
-use accept::Port;
 use buffers::LargeBuffers;
 use dial_errors::DialErrors;
 use disk_wait::DiskWaits;
@@ -60,21 +59,8 @@ use keeper::Keeper;
 use memory::Memory;
 use new_ids::NewIdsByAddress;
 use seats::{Seats, WhenFull};
-use store::Settled;
+use shared::{Shared, lock};
 use workers::Workers;
-
-/// A stop has four steps, each by this long after its start. First, places that were asked for are given up.
-const STOP_PLACES: Duration = Duration::from_millis(1000);
-
-/// Then clients have their last answers, and links say what those changed and end.
-const STOP_CLIENTS: Duration = Duration::from_millis(1300);
-
-/// Then all connections are dropped.
-const STOP: Duration = Duration::from_millis(1700);
-
-/// At last the journal is closed, if the disk is quick: with room to spare within the two seconds that a stop may
-/// take. A journal that is not closed is as good as that of a process that was killed.
-const STOP_DISK: Duration = Duration::from_millis(1850);
 
 /// A node that listens, not yet serving.
 #[derive(Debug)]
@@ -137,60 +123,6 @@ pub enum StartError {
 /// Listens for `what` on `address`.
 async fn listen(what: &'static str, address: SocketAddr, held: Option<Held>) -> Result<Listener, StartError> {
     net::listen(address, held).await.map_err(|error| StartError::Listen { what, address, error })
-}
-
-/// What all tasks of a node share.
-#[derive(Debug)]
-struct Shared {
-    limits: Limits,
-    store: Mutex<Store>,
-    /// Wakes the links when the change log has grown. Costs next to nothing when none of them waits for that.
-    log_growth: Notify,
-    /// Wakes the journal's thread.
-    keeper: Keeper,
-    disk_waits: DiskWaits,
-    /// What need not wait for the disk any more.
-    settled: watch::Sender<Settled>,
-    /// Ticks when a link has come or gone.
-    link_change: watch::Sender<()>,
-    large_buffers: LargeBuffers,
-    client_seats: Seats,
-    /// For connections on the link port that are not links yet.
-    link_seats: Seats,
-    admin_seats: Seats,
-    /// The names of hosts by which the admin port may be asked.
-    admin_hosts: Vec<String>,
-    new_ids: NewIdsByAddress,
-    memory: Memory,
-    repeats: Repeats,
-    /// Connections accepted since the start, by [`Port`].
-    accepted: [AtomicU64; Port::ALL.len()],
-    /// Clients refused since the start.
-    refused: AtomicU64,
-    workers: Workers,
-    places: Places,
-    /// How large answers of the Places service are: the largest of late, in bytes.
-    places_bytes: AtomicUsize,
-    encryption: Arc<Encryption>,
-    /// What allows to remove clients on the admin port.
-    admin_token: Option<AdminToken>,
-    /// Connections on the link port that did not become links, and were not of a neighbour that has another one.
-    links_refused: AtomicU64,
-    /// Why neighbours could not be dialled.
-    dial_errors: DialErrors,
-    next_link: AtomicU64,
-    /// Monotonic time is counted from here.
-    started: Instant,
-    /// Nothing new is taken from clients any more.
-    stop: CancellationToken,
-    /// Places are not waited for any more.
-    stop_places: CancellationToken,
-    /// The table does not change any more: links end once they have said what is in it.
-    stop_links: CancellationToken,
-    /// Conversations with clients: what may still change the table.
-    conversations: TaskTracker,
-    /// Everything else.
-    tasks: TaskTracker,
 }
 
 impl Server {
@@ -310,111 +242,4 @@ impl Server {
         shared.log_sums();
         tracing::info!(name = member.name, all_closed, "node stopped");
     }
-}
-
-impl Shared {
-    /// Logs what the node has done, for operators who collect no metrics.
-    fn log_sums(&self) {
-        let places = self.places.counters();
-        tracing::info!(
-            requests = places.requests,
-            joined = places.joined,
-            mean_seconds = places.mean_latency().as_secs_f64(),
-            longest_seconds = places.longest_latency.as_secs_f64(),
-            breaker = self.places.breaker_state(),
-            "places service"
-        );
-        for (outcome, questions) in self.places.outcomes().into_iter().filter(|(_, questions)| *questions > 0)
-        {
-            tracing::info!(outcome, questions, "places asked for");
-        }
-        let LinkCounters { said, fresh, stale, unacceptable } = lock(self).node.counters();
-        tracing::info!(sent = said, fresh, stale, unacceptable, "updates flooded");
-    }
-
-    /// The steps of a stop that began at `began`. Returns whether every connection has been closed in time.
-    async fn wind_down(&self, began: Instant) -> bool {
-        self.conversations.close();
-        if timeout_at(began + STOP_PLACES, self.conversations.wait()).await.is_err() {
-            self.stop_places.cancel();
-            let _ = timeout_at(began + STOP_CLIENTS, self.conversations.wait()).await;
-        }
-        self.stop_links.cancel();
-        self.tasks.close();
-        let all_closed = timeout_at(began + STOP, self.tasks.wait()).await.is_ok();
-        if lock(self).durability != Durability::Off {
-            let _ = timeout_at(began + STOP_DISK, self.keeper.close()).await;
-        }
-        all_closed
-    }
-
-    /// Waits until the disk has everything up to `sequence`. Returns whether it has: not while it fails and nothing may be
-    /// told.
-    async fn settles(&self, sequence: u64) -> bool {
-        let mut settled = self.settled.subscribe();
-        // The sender lives as long as the node.
-        settled.wait_for(|now| now.refuses || now.upto >= sequence).await.is_ok_and(|now| !now.refuses)
-    }
-
-    /// Notes that clients have changed the table, when this was `settled`. Links say what is new as soon as it need not
-    /// wait for the disk.
-    fn note_growth(&self, settled: Settled) {
-        self.keeper.wake();
-        if settled.upto == u64::MAX {
-            self.announce_growth();
-        }
-    }
-
-    /// Tells clients and links what need not wait for the disk any more.
-    fn settle(&self, settled: Settled) {
-        self.settled.send_if_modified(|known| std::mem::replace(known, settled) != settled);
-        self.announce_growth();
-    }
-
-    /// Notes how large an answer of the Places service was. A single large one is forgotten after a while.
-    fn note_places(&self, bytes: usize) {
-        let of_late = self.places_bytes.load(Ordering::Relaxed);
-        self.places_bytes.store(bytes.max(of_late - of_late / 16), Ordering::Relaxed);
-    }
-
-    /// Counts a connection on the link port that did not become a link, and warns of it.
-    fn refuse_link(&self, what: &'static str, neighbour: Option<&str>, reason: &str, peer: &str) {
-        self.links_refused.fetch_add(1, Ordering::Relaxed);
-        self.warn(what, neighbour, reason, peer);
-    }
-
-    /// Warns of something that strangers or neighbours can make happen again and again.
-    fn warn(&self, what: &'static str, neighbour: Option<&str>, reason: &str, peer: &str) {
-        self.repeats.warn(self.now(), Event { what, neighbour, reason, peer });
-    }
-
-    /// Monotonic time, as the links count it.
-    fn now(&self) -> Duration {
-        self.started.elapsed()
-    }
-
-    /// Tells the links that the log has grown.
-    fn announce_growth(&self) {
-        self.log_growth.notify_waiters();
-    }
-
-    /// Tells the diallers that a link has come or gone, and the links that they may have been replaced.
-    fn announce_link_change(&self) {
-        self.link_change.send_replace(());
-        self.log_growth.notify_waiters();
-    }
-
-    fn new_link_id(&self) -> LinkId {
-        LinkId(self.next_link.fetch_add(1, Ordering::Relaxed))
-    }
-}
-
-/// Locks the store. A task that panicked while it held the lock was told so loudly; the others serve on.
-fn lock(shared: &Shared) -> MutexGuard<'_, Store> {
-    shared.store.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The wall clock.
-fn clock() -> Time {
-    Time::from(ambient::now())
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Server, Shared, lock};
+use super::Server;
+use super::shared::{Shared, lock};
 
 /// Shows that a node still serves.
 #[derive(Clone, Debug)]

@@ -16,7 +16,7 @@ use axum::routing::delete;
 use subtle::ConstantTimeEq;
 use tracing::info;
 
-use super::{Shared, lock};
+use super::shared::{Shared, lock};
 use crate::message::ClientId;
 use crate::node::RemovalError;
 use crate::printable;

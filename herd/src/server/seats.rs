@@ -217,7 +217,7 @@ mod tests {
     }
 
     fn neighbour() -> NeighbourId {
-        let lives = Lives { epoch: 1, incarnation: 1 };
+        let lives = Lives { epoch: 1, incarnation: 1, hash_seed: 0 };
         Node::new("Alford", &["Bolden".to_owned()], Limits::default(), lives).neighbour("Bolden").unwrap()
     }
 

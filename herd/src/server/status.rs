@@ -6,11 +6,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::accept::Port;
 use super::build::Build;
+use super::port::Port;
 use super::process::Process;
+use super::shared::{Shared, lock};
 use super::store::Store;
-use super::{Shared, lock};
 use crate::node::{ClientCounters, ClockDifference, LinkCounters, LinkState, NeighbourId, Node};
 use crate::telemetry;
 

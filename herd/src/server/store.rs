@@ -183,7 +183,8 @@ mod tests {
 
     /// A store that knows nine clients, of which five have been written and three synced.
     fn store(durability: Durability, strict: bool, failure: Option<&str>) -> Store {
-        let mut node = Node::new("Alford", &[], Limits::default(), Lives { epoch: 1, incarnation: 1 });
+        let mut node =
+            Node::new("Alford", &[], Limits::default(), Lives { epoch: 1, incarnation: 1, hash_seed: 0 });
         for client in 0..9 {
             let line = format!("IAMAT client-{client} +1+1 1");
             node.answer(line.as_bytes(), Time { seconds: 1, nanoseconds: 0 }, &mut Vec::new());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
-use super::{Shared, lock};
+use super::shared::{Shared, lock};
 
 /// How often.
 const EVERY: Duration = Duration::from_millis(250);

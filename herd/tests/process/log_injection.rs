@@ -3,10 +3,9 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 
-use crate::node::stop;
 use fixtures::checkout::scratch;
 
-use crate::support::{DEADLINE, Node, wait_for_log};
+use crate::support::{DEADLINE, Node, stop, wait_for_log};
 use crate::upstream::Upstream;
 
 /// What would begin a line of its own, hide what stands before it, or be taken for something else.

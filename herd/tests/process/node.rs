@@ -6,13 +6,10 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use fixtures::checkout::scratch;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use wiremock::matchers::{method, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::support::{DEADLINE, IAMAT, Node, log_of, wait_for_log, wait_until, whole_log};
+use crate::support::{DEADLINE, IAMAT, Node, log_of, stop, wait_until, whole_log};
 
 /// A Places service that answers everything with `body`.
 pub(crate) async fn places(body: &str, delay: Duration) -> MockServer {
@@ -35,7 +32,7 @@ pub(crate) fn with_places<'a>(command: &'a mut Command, server: &MockServer) -> 
 }
 
 /// Waits until the service has been asked.
-async fn wait_until_asked(server: &MockServer) {
+pub(crate) async fn wait_until_asked(server: &MockServer) {
     let asked = async {
         while server.received_requests().await.unwrap().is_empty() {
             tokio::task::yield_now().await;
@@ -143,83 +140,6 @@ fn a_client_beyond_the_limit_is_told_and_a_place_that_is_left_is_taken() {
     stays.read_exact(&mut [0; 4]).unwrap();
 }
 
-#[tokio::test]
-async fn a_stop_delivers_the_answers_in_flight_within_two_seconds() {
-    for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        let server = places(&body(1), Duration::from_millis(300)).await;
-        let mut node = Node::start_with("stop", "", |command| with_places(command, &server));
-        node.ask(IAMAT.as_bytes());
-        let mut stream = node.connect();
-        stream.write_all(b"WHATSAT kiwi 10 1\nafter\n").unwrap();
-        wait_until_asked(&server).await;
-        kill(Pid::from_raw(node.process.id() as i32), signal).unwrap();
-        let (answers, status) = tokio::task::spawn_blocking(move || {
-            let mut answers = String::new();
-            stream.read_to_string(&mut answers).unwrap();
-            drop(stream);
-            (answers, node.wait())
-        })
-        .await
-        .unwrap();
-        assert!(answers.contains("\"OK\"") && answers.ends_with("}\n\n? after\n"), "{answers}");
-        assert!(status.success());
-    }
-}
-
-/// Signals a node and waits until it has gone.
-pub(crate) fn stop(node: &mut Node) {
-    kill(Pid::from_raw(node.process.id() as i32), Signal::SIGTERM).unwrap();
-    assert!(node.wait().success());
-}
-
-#[tokio::test]
-async fn a_stop_answers_every_question_however_many_still_wait_for_places() {
-    let server = places(&body(1), DEADLINE).await;
-    let mut node = Node::start_with("stop-many", "", |command| with_places(command, &server));
-    node.ask(IAMAT.as_bytes());
-    let mut stream = node.connect();
-    // Four at a time are asked; those behind them come to their turn only while the node stops.
-    let questions: String = (1..=20).map(|bound| format!("WHATSAT kiwi 10 {bound}\n")).collect();
-    stream.write_all(format!("{questions}last\n").as_bytes()).unwrap();
-    wait_until_asked(&server).await;
-    let answers = tokio::task::spawn_blocking(move || {
-        let answers = thread::spawn(move || {
-            let mut answers = String::new();
-            stream.read_to_string(&mut answers).unwrap();
-            answers
-        });
-        stop(&mut node);
-        answers.join().unwrap()
-    });
-    let answers = answers.await.unwrap();
-    assert_eq!(answers.matches("this node is stopping").count(), 20, "{answers}");
-    assert!(answers.ends_with("}\n\n? last\n"), "{answers}");
-}
-
-#[tokio::test]
-async fn what_a_stopping_node_answers_is_known_to_its_neighbours() {
-    let server = places(&body(1), Duration::from_millis(500)).await;
-    let other = Node::start_awaiting("Parker", "Alford", "stop-flood");
-    let mut node = Node::start_beside("Alford", ("Parker", &other), "stop-flood", |command| {
-        with_places(command, &server)
-    });
-    node.ask(IAMAT.as_bytes());
-    wait_until("the neighbour knows", || !other.ask(b"WHATSAT kiwi 10 0\n").starts_with('?'));
-    // The report behind four questions takes effect when the first of them is answered: after the stop began.
-    let mut stream = node.connect();
-    let questions: String = (1..=4).map(|bound| format!("WHATSAT kiwi 10 {bound}\n")).collect();
-    stream.write_all(format!("{questions}IAMAT late +1+1 1\n").as_bytes()).unwrap();
-    wait_until_asked(&server).await;
-    let known = tokio::task::spawn_blocking(move || {
-        stop(&mut node);
-        let mut answers = String::new();
-        stream.read_to_string(&mut answers).unwrap();
-        assert!(answers.ends_with(" late +1+1 1\n"), "{answers}");
-        other.ask(b"WHATSAT late 10 0\n")
-    });
-    assert!(known.await.unwrap().starts_with("AT Alford "), "the neighbour has not heard it");
-}
-
 #[test]
 fn every_client_beyond_the_limit_is_told_however_many_come_at_once() {
     let node = Node::start("crowds", "client_connections = 1");
@@ -232,13 +152,6 @@ fn every_client_beyond_the_limit_is_told_however_many_come_at_once() {
         stream.read_to_string(&mut told).unwrap();
         assert_eq!(told, "? too many connections\n");
     }
-}
-
-#[test]
-fn a_node_ends_with_its_standard_input() {
-    let mut node = Node::start("stdin", "");
-    drop(node.process.stdin.take());
-    assert!(node.wait().success());
 }
 
 #[test]
@@ -283,39 +196,4 @@ fn many_clients_at_once_each_get_their_own_answers_however_many_threads_serve_th
         stop(&mut node);
         assert_eq!(waiting.read(&mut [0]).unwrap(), 0, "closed, and not reset");
     }
-}
-
-#[test]
-fn a_hangup_logs_only_what_happened() {
-    let folder = scratch("hangup");
-    let (logs, moved) = (folder.join("logs"), folder.join("moved"));
-    std::fs::create_dir(&logs).unwrap();
-    let log = logs.join("log").display().to_string();
-    let node = Node::start_with("hangup", "", |command| command.args(["--log-file", &log]));
-    let hang_up = || kill(Pid::from_raw(node.process.id() as i32), Signal::SIGHUP).unwrap();
-    hang_up();
-    wait_for_log(&log, "log file reopened", 1);
-    std::fs::rename(&logs, &moved).unwrap();
-    let log = moved.join("log").display().to_string();
-    hang_up();
-    // What is said of the certificates comes last.
-    wait_for_log(&log, "certificates read again", 2);
-    let told = std::fs::read_to_string(&log).unwrap();
-    assert_eq!(told.matches("cannot reopen the log file").count(), 1, "{told}");
-    assert_eq!(told.matches("log file reopened").count(), 1, "{told}");
-}
-
-#[test]
-fn a_hangup_of_a_node_without_log_file_and_certificates_logs_nothing_of_them() {
-    let log = log_of("hangup-of-nothing");
-    let stderr = std::fs::File::create(&log).unwrap();
-    let mut node =
-        Node::start_with("hangup-of-nothing", "", |command| command.arg("--insecure-links").stderr(stderr));
-    kill(Pid::from_raw(node.process.id() as i32), Signal::SIGHUP).unwrap();
-    stop(&mut node);
-    let told = std::fs::read_to_string(&log).unwrap();
-    assert!(
-        told.contains("node stopped") && !told.contains("log file") && !told.contains("certificate"),
-        "{told}"
-    );
 }

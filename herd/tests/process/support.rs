@@ -250,3 +250,9 @@ impl Drop for Node {
         let _ = self.process.wait();
     }
 }
+
+/// Signals a node and waits until it has gone.
+pub(crate) fn stop(node: &mut Node) {
+    kill(Pid::from_raw(node.process.id() as i32), Signal::SIGTERM).unwrap();
+    assert!(node.wait().success());
+}

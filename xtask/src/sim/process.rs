@@ -91,7 +91,7 @@ impl Machine {
     pub(super) fn start(&mut self, names: &[String], durability: Durability, limits: &Limits, rng: &mut Rng) {
         self.lives += 1;
         let neighbours: Vec<String> = self.neighbours.iter().map(|other| names[*other].clone()).collect();
-        let lives = Lives { epoch: rng.u64(1..), incarnation: rng.u64(..) };
+        let lives = Lives { epoch: rng.u64(1..), incarnation: rng.u64(..), hash_seed: 0 };
         let mut node = Node::new(&self.name, &neighbours, limits.clone(), lives);
         let mut epochs = rng.fork();
         let journal = (durability != Durability::Memory).then(|| {
@@ -172,7 +172,7 @@ impl Machine {
     /// Those of them that its next process would not find on disk, if there is one. To be called at the end.
     pub(super) fn not_on_disk(&self) -> Vec<String> {
         let Some(Process { node, journal: Some(_), .. }) = &self.process else { return Vec::new() };
-        let lives = Lives { epoch: 1, incarnation: 1 };
+        let lives = Lives { epoch: 1, incarnation: 1, hash_seed: 0 };
         let mut next = Node::new(&self.name, &[], node.limits().clone(), lives);
         Journal::open(self.disk.clone(), &mut next, None, Box::new(|| 1))
             .expect("a simulated disk can be read");

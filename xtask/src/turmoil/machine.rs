@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use herd::config::{Address, Member};
+use herd::config::Member;
+use herd::net::Address;
 use herd::node::{Limits, Lives, Node};
 use herd::places::{Places, Provider};
 use herd::server::{self, Server, Store};
@@ -68,7 +69,7 @@ impl Machine {
     pub(super) async fn live(self: Rc<Self>) -> turmoil::Result {
         let stop = CancellationToken::new();
         self.stop.replace(stop.clone());
-        let lives = Lives { epoch: fastrand::u64(1..), incarnation: fastrand::u64(..) };
+        let lives = Lives { epoch: fastrand::u64(1..), incarnation: fastrand::u64(..), hash_seed: 0 };
         let node = Node::new(&self.name, &self.neighbours, self.limits.clone(), lives);
         let store = match self.durability {
             server::Durability::Off => Store::in_memory(node),

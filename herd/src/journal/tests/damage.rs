@@ -5,7 +5,8 @@ use super::*;
 
 /// What is wrong with a journal, as a node and `herd journal` say it, and whether the node asks neighbours for everything.
 fn faults(journal: &[u8]) -> (Vec<String>, bool) {
-    let mut looked_at = Node::new("", &[], Limits::default(), Lives { epoch: 1, incarnation: 1 });
+    let mut looked_at =
+        Node::new("", &[], Limits::default(), Lives { epoch: 1, incarnation: 1, hash_seed: 0 });
     let seen = replay(journal, &mut looked_at, None).unwrap();
     let (node, _, replayed) = start(&MemoryDisk::holding(journal), 2);
     assert_eq!(seen.damage, replayed.damage);

@@ -1,5 +1,6 @@
 //! Bounds that are made of others, or do not go together.
 
+use super::parsing::{LONGEST, parse_duration};
 use super::*;
 
 #[test]

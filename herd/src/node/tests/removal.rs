@@ -1,7 +1,7 @@
 //! What becomes of clients that are removed.
 
 use super::*;
-use crate::message::ClientId;
+use crate::message::{ClientId, MOST_REMOVALS};
 
 fn client(id: &str) -> ClientId<'_> {
     ClientId::parse(id.as_bytes()).unwrap()
@@ -63,7 +63,7 @@ fn one_total_order_decides_in_whatever_order_updates_come() {
         "AFTER 10 AT Alford +9.000000000 kiwi +1+1 1",
     ];
     for [first, second] in (0..lines.len()).flat_map(|a| (0..lines.len()).map(move |b| [a, b])) {
-        let mut table = Table::default();
+        let mut table = Table::new(0);
         let mut apply =
             |index: usize| table.apply(&Update::parse(lines[index].as_bytes()).unwrap(), Source::Journal);
         assert_eq!(apply(first), Outcome::Fresh);
@@ -71,7 +71,7 @@ fn one_total_order_decides_in_whatever_order_updates_come() {
         assert_eq!(apply(second) == Outcome::Fresh, wins, "{} and {}", lines[first], lines[second]);
         let last = table.get_even_removed(client("kiwi")).unwrap();
         assert_eq!(last.line(), lines[first.max(second)].as_bytes());
-        let mut alone = Table::default();
+        let mut alone = Table::new(0);
         alone.apply(&Update::parse(last.line()).unwrap(), Source::Journal);
         assert_eq!(
             (table.sum(), table.len(), table.ever_removed()),
@@ -114,7 +114,7 @@ fn a_removal_reaches_a_node_that_never_heard_of_the_client() {
 #[test]
 fn an_answer_that_a_client_is_unknown_tells_of_its_removal() {
     let limits = Limits { distinct_clients: 1, ..Limits::default() };
-    let mut alford = Node::new("Alford", &[], limits, Lives { epoch: 1, incarnation: 1 });
+    let mut alford = Node::new("Alford", &[], limits, Lives { epoch: 1, incarnation: 1, hash_seed: 0 });
     let mut tells_of = |line: &str| alford.answer(line.as_bytes(), NOW, &mut Vec::new()).1;
     assert_eq!(tells_of("WHATSAT kiwi 1 0"), 0, "nothing is known of it");
     assert_eq!(tells_of("IAMAT kiwi +1+1 5"), 1);
@@ -130,7 +130,7 @@ fn an_answer_that_a_client_is_unknown_tells_of_its_removal() {
 #[test]
 fn removed_clients_make_room_for_others_and_are_themselves_bounded_at_the_node_asked() {
     let limits = Limits { distinct_clients: 1, removed_clients: 1, ..Limits::default() };
-    let mut alford = Node::new("Alford", &[], limits, Lives { epoch: 1, incarnation: 1 });
+    let mut alford = Node::new("Alford", &[], limits, Lives { epoch: 1, incarnation: 1, hash_seed: 0 });
     assert_eq!(alford.remove(client("kiwi")), Err(RemovalError::Unknown));
     say(&mut alford, "IAMAT kiwi +1+1 5");
     assert_eq!(alford.remove(client("kiwi")), Ok(1));
@@ -162,7 +162,12 @@ fn a_client_is_not_removed_more_often_than_lines_can_say() {
 fn bulk_syncs_find_removals_that_the_other_side_lacks() {
     let limits = Limits { bulk_sync: 4, ..Limits::default() };
     let named = |name: &str, other: &str, life| {
-        Node::new(name, &[other.to_owned()], limits.clone(), Lives { epoch: life, incarnation: life })
+        Node::new(
+            name,
+            &[other.to_owned()],
+            limits.clone(),
+            Lives { epoch: life, incarnation: life, hash_seed: 0 },
+        )
     };
     let (mut alford, mut parker) = (named("Alford", "Parker", 1), named("Parker", "Alford", 2));
     for number in 0..2000 {

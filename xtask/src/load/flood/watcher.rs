@@ -117,7 +117,7 @@ impl Watcher {
 
     fn link(name: &str, node: &str, address: SocketAddr, files: Option<&LinkFiles>) -> Result<Watcher> {
         let limits = Limits::default();
-        let lives = Lives { epoch: 1, incarnation: u64::from(std::process::id()) };
+        let lives = Lives { epoch: 1, incarnation: u64::from(std::process::id()), hash_seed: 0 };
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(limits.heartbeat / 2))?;

@@ -1,0 +1,125 @@
+//! A node from its start to its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+
+use herd::node::{Lives, Node};
+use herd::places::Places;
+use herd::server::{Addresses, Server, Store};
+use herd::telemetry;
+
+use super::environment::{Given, unknown_variables};
+use super::flags::Cli;
+use super::plan::{Plan, Storage};
+use super::print::print;
+use super::resources::{forbid_core_dumps, raise_open_files, random};
+use super::service_manager::ServiceManager;
+use super::stop::{stop_on_signals, stop_with_stdin};
+use super::upkeep;
+
+/// How long a node that is told to stop still waits for its data folder to be opened: what is wrong with that is worth
+/// an error, unless the disk hangs.
+const OPENING: Duration = Duration::from_secs(1);
+
+/// Runs a node until it is told to stop.
+///
+/// # Errors
+/// [`Usage`](super::usage::Usage) if the command line cannot be understood; else the node could not start.
+pub(super) async fn run(cli: &Cli) -> anyhow::Result<()> {
+    let plan = cli.plan()?;
+    if plan.provider.holds_key() || plan.encryption.links.is_some() || plan.encryption.clients.is_some() {
+        forbid_core_dumps()?;
+    }
+    let log = plan.log_file.as_deref();
+    let started = telemetry::start(log, plan.log_level, plan.log_format, &plan.herd.limits)
+        .with_context(|| format!("cannot open the log file {}", log.unwrap_or("".as_ref()).display()));
+    let log = cli.given.blame(&["log_file"], started)?;
+    warn_of_configuration(&plan);
+    let encryption = Arc::new(plan.encryption);
+    let stop = CancellationToken::new();
+    stop_on_signals(stop.clone()).context("cannot listen for signals")?;
+    let hangups = upkeep::hangups().context("cannot listen for signals")?;
+    if cli.node.stop_with_stdin {
+        stop_with_stdin(stop.clone());
+    }
+
+    let mut limits = plan.herd.limits.clone();
+    let files = raise_open_files();
+    limits.client_connections = limits.client_connections.min(files.saturating_sub(limits.spare_files));
+    let places = Places::new(plan.provider, &limits);
+    let lives = Lives { epoch: random()?.max(1), incarnation: random()?, hash_seed: random()? };
+    let node = Node::new(&plan.member.name, &plan.member.neighbours, limits, lives);
+    let Some(store) = open_store(node, plan.storage, &stop, &cli.given).await? else { return Ok(()) };
+    let disk_patience = plan.herd.limits.disk_patience;
+    let server = Server::bind(
+        &plan.member,
+        plan.admin,
+        plan.threads,
+        store,
+        places,
+        Arc::clone(&encryption),
+        stop.clone(),
+    )
+    .await?;
+    let Addresses { client, link, admin } = server.addresses().context("cannot tell the addresses bound")?;
+    let ready =
+        serde_json::json!({ "name": plan.member.name, "client": client, "link": link, "admin": admin });
+    print(std::io::stdout(), format!("{ready}\n"));
+    let manager = ServiceManager::of_environment();
+    manager.ready(format!("listening for clients on {client}, for neighbours on {link}")).await;
+    tokio::spawn(upkeep::run(hangups, log.file(), encryption, disk_patience, manager));
+    tokio::spawn(manager.watch(server.pulse()));
+    let stopping = tokio::spawn(async move {
+        stop.cancelled().await;
+        manager.stopping().await;
+    });
+
+    let neighbours = plan.member.neighbours.iter().filter_map(|name| plan.herd.member(name));
+    server.run(neighbours.map(|member| (member.name.clone(), member.dialled()))).await;
+    let _ = stopping.await;
+    Ok(())
+}
+
+/// Warns of what is allowed in a configuration and may not be meant.
+fn warn_of_configuration(plan: &Plan) {
+    for warning in plan.herd.warnings().into_iter().chain(unknown_variables()) {
+        tracing::warn!(warning, "the configuration may be wrong");
+    }
+    if plan.encryption.clients.is_none() && !plan.member.client.ip().is_loopback() {
+        tracing::warn!(
+            address = %plan.member.client,
+            "clients are served in plain text, and not on this machine alone: whoever reaches this address can report any location"
+        );
+    }
+}
+
+/// Opens the data folder, if there is one, and reads what it holds. `None` if the node is told to stop
+/// while the disk hangs.
+async fn open_store(
+    node: Node,
+    storage: Option<Storage>,
+    stop: &CancellationToken,
+    given: &Given,
+) -> anyhow::Result<Option<Store>> {
+    let Some(Storage { folder, durability, strict }) = storage else {
+        return Ok(Some(Store::in_memory(node)));
+    };
+    let fresh_epoch = || getrandom::u64().expect("the system gave random numbers before");
+    let path = folder.clone();
+    // In a thread, so that a node whose disk hangs can be stopped.
+    let opening =
+        tokio::task::spawn_blocking(move || Store::open(node, &path, durability, strict, fresh_epoch));
+    let hangs = async {
+        stop.cancelled().await;
+        tokio::time::sleep(OPENING).await;
+    };
+    let opened = tokio::select! {
+        opened = opening => opened,
+        () = hangs => return Ok(None),
+    };
+    let store = opened?.with_context(|| format!("cannot use the data folder {}", folder.display()));
+    given.blame(&["data_dir"], store).map(Some)
+}

@@ -1,0 +1,116 @@
+//! What a node starts with: flags override environment variables, which override the herd file.
+
+use std::path::PathBuf;
+
+use herd::config::{Herd, Member};
+use herd::places::Provider;
+use herd::server::{Admin, AdminToken, Durability};
+use herd::telemetry::{Format, Level};
+use herd::tls::Encryption;
+
+use super::environment::Given;
+use super::flags::{Cli, NodeArgs, Skew};
+use super::herd_file::{no_such_node, read_herd};
+use super::usage::Usage;
+
+/// Where what a node knows is kept, and how.
+#[derive(Debug)]
+pub(super) struct Storage {
+    pub(super) folder: PathBuf,
+    pub(super) durability: Durability,
+    pub(super) strict: bool,
+}
+
+/// Everything a node needs to start, from all sources.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) herd: Herd,
+    pub(super) member: Member,
+    pub(super) threads: usize,
+    pub(super) storage: Option<Storage>,
+    pub(super) provider: Provider,
+    pub(super) encryption: Encryption,
+    pub(super) admin: Option<Admin>,
+    pub(super) log_file: Option<PathBuf>,
+    pub(super) log_level: Level,
+    pub(super) log_format: Format,
+}
+
+impl Cli {
+    /// Puts flags, environment and herd file together.
+    ///
+    /// # Errors
+    /// [`Usage`] where one of them is wrong.
+    pub(super) fn plan(&self) -> anyhow::Result<Plan> {
+        let (args, given) = (&self.node, &self.given);
+        let mut herd = given.blame(&["config"], read_herd(args.config.as_deref()))?;
+        if let Some(Skew(skew)) = args.max_future_skew {
+            herd.limits.max_future_skew = skew;
+        }
+        let name = args.name.as_deref().unwrap_or_default();
+        let mut member = herd.member(name).cloned().ok_or_else(|| no_such_node(&herd, name))?;
+        member.client = args.client_address.unwrap_or(member.client);
+        member.link = args.link_address.unwrap_or(member.link);
+        Ok(Plan {
+            threads: args.threads.map_or_else(default_threads, usize::from),
+            storage: args.storage(given)?,
+            provider: args.places.provider(&herd, given)?,
+            encryption: args.tls.encryption(&herd, &member, given)?,
+            admin: args.admin(given, &herd, &member)?,
+            member,
+            herd,
+            log_file: args.log_file.clone(),
+            log_level: args.log_level,
+            log_format: args.log_format,
+        })
+    }
+}
+
+impl NodeArgs {
+    /// # Errors
+    /// [`Usage`] where there is a token and no port, or the token's file cannot be used.
+    fn admin(&self, given: &Given, herd: &Herd, member: &Member) -> anyhow::Result<Option<Admin>> {
+        let token = self.admin_token_file.as_deref().map(AdminToken::read).transpose().map_err(Usage);
+        let token = given.blame(&["admin_token_file"], token)?;
+        match (self.admin_address.or(member.admin), token) {
+            (Some(address), token) => Ok(Some(Admin { address, token, hosts: herd.admin.hosts.clone() })),
+            (None, Some(_)) => {
+                let [file, address] = ["admin_token_file", "admin_address"].map(|id| given.name(id));
+                Err(Usage(format!("{file} is about the admin port: add {address} IP:PORT, or `admin` to the node's table in the herd file")).into())
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// # Errors
+    /// [`Usage`] where one argument takes back what another says.
+    fn storage(&self, given: &Given) -> Result<Option<Storage>, Usage> {
+        let strict = self.strict_durability;
+        match (&self.data_dir, self.durability) {
+            (Some(_), Some(Durability::Off)) => {
+                let off = given.name_value("durability", "off");
+                Err(Usage(format!("{off} keeps nothing: leave out {}", given.name("data_dir"))))
+            }
+            (Some(folder), durability) => {
+                let durability = durability.unwrap_or(Durability::Everysec);
+                Ok(Some(Storage { folder: folder.clone(), durability, strict }))
+            }
+            (None, Some(Durability::Everysec | Durability::Always)) => {
+                let durability = given.name("durability");
+                Err(Usage(format!("{durability} needs a folder to keep things in: add --data-dir FOLDER")))
+            }
+            (None, _) if strict => {
+                let strict = given.name("strict_durability");
+                Err(Usage(format!("{strict} is about a disk: add --data-dir FOLDER")))
+            }
+            (None, _) => Ok(None),
+        }
+    }
+}
+
+/// Where cores are few the nodes of a herd and their clients need them all; where they are many, one thread would
+/// leave most of them idle.
+fn default_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if cores < 4 { 1 } else { cores }
+}

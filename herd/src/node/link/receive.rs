@@ -1,0 +1,230 @@
+//! What a link does with the lines of the neighbour.
+
+use std::time::Duration;
+
+use super::bucket_sums::Differences;
+use super::bulk_sync::BulkReceiver;
+use super::end::{DIVERGED, DUPLICATE, LinkEnd, RIVAL};
+use super::event::LinkEvent;
+use super::log_reader::LogReader;
+use super::{Link, Peer, Phase, microseconds};
+use crate::bug::{self, Bug, is_planted};
+use crate::message::{LinkLine, Time, Update, VERSION, words};
+use crate::node::Node;
+use crate::node::clock::ClockDifference;
+use crate::node::neighbours::{Current, Cursor, NeighbourId};
+use crate::node::table::{Outcome, Source};
+
+impl Link {
+    /// Takes a line from the neighbour, at `now`, when the wall clock shows `clock`.
+    ///
+    /// # Errors
+    /// The link has ended. What was received before counts.
+    pub fn receive(
+        &mut self,
+        node: &mut Node,
+        line: &[u8],
+        now: Duration,
+        clock: Time,
+    ) -> Result<Option<LinkEvent>, LinkEnd> {
+        self.heard = now;
+        let parsed = LinkLine::parse(line).ok_or_else(|| unexpected(line))?;
+        match (&self.phase, parsed) {
+            (_, LinkLine::Bye(reason)) => Err(end_by_neighbour(reason)),
+            (Phase::AwaitingHello, LinkLine::Hello { version, name, epoch, incarnation }) => {
+                let peer = self.check_hello(node, version, name, epoch, incarnation)?;
+                self.neighbour = Some(peer.neighbour);
+                self.phase = Phase::AwaitingCursor(peer);
+                self.cursor_due = true;
+                Ok(None)
+            }
+            (Phase::AwaitingCursor(peer), LinkLine::Cursor { epoch, sequence }) => {
+                self.complete(node, *peer, Cursor { epoch, sequence }, now).map(Some)
+            }
+            (Phase::Complete(..), parsed) => self.take_line(node, parsed, line, now, clock),
+            _ => Err(unexpected(line)),
+        }
+    }
+
+    /// Takes a line on a complete link, where `line` means `parsed`.
+    fn take_line(
+        &mut self,
+        node: &mut Node,
+        parsed: LinkLine<'_>,
+        line: &[u8],
+        now: Duration,
+        clock: Time,
+    ) -> Result<Option<LinkEvent>, LinkEnd> {
+        let Phase::Complete(peer, reader) = &mut self.phase else { return Err(unexpected(line)) };
+        let peer = *peer;
+        if !node.neighbours[peer.neighbour].is_current(self.id) {
+            return Err(LinkEnd::Duplicate);
+        }
+        match parsed {
+            LinkLine::Update(line) => Ok(Some(take_update(node, line, reader.theirs()))),
+            LinkLine::UpTo(sequence) => Ok(self.take_mark(node, peer, sequence)),
+            LinkLine::Sums { seed, group: None, sums } => {
+                self.bulk = Some(BulkReceiver::of(seed, sums));
+                Ok(None)
+            }
+            LinkLine::Sums { seed, group: Some(group), sums } => {
+                let bulk = self.bulk.as_mut();
+                let is_expected = bulk.is_some_and(|bulk| bulk.take_sums(seed, group, sums));
+                if is_expected { Ok(None) } else { Err(unexpected(line)) }
+            }
+            LinkLine::Differ { group, differ } => {
+                let mut differences = Differences::default();
+                for (bits, word) in differences.iter_mut().zip(words(differ)) {
+                    *bits = word;
+                }
+                let is_expected = reader.take_answer(group, differences);
+                if is_expected { Ok(None) } else { Err(unexpected(line)) }
+            }
+            LinkLine::Synced => {
+                node.neighbours[peer.neighbour].backoff.reset();
+                Ok(Some(LinkEvent::Synced))
+            }
+            LinkLine::Alive { sum, head, heard, sent, echo, clock: theirs } => {
+                self.timer = Some((sent, now));
+                hear_heartbeat(node, peer, sum, head, heard)?;
+                Ok(note_times(node, peer.neighbour, now, echo, clock, theirs))
+            }
+            LinkLine::Hello { .. } | LinkLine::Cursor { .. } | LinkLine::Bye(_) => Err(unexpected(line)),
+        }
+    }
+
+    /// Moves the cursor to a mark of the neighbour's, which ends its bulk sync if there is one.
+    fn take_mark(&mut self, node: &mut Node, peer: Peer, sequence: u64) -> Option<LinkEvent> {
+        node.neighbours[peer.neighbour].cursor = Cursor { epoch: peer.epoch, sequence };
+        node.bulk.take_if(|(link, _)| *link == self.id);
+        self.bulk.take().map(|_| LinkEvent::BulkOver)
+    }
+
+    /// Whether a line from the neighbour tells of a client that the node does not know yet.
+    pub fn would_add_client(&self, node: &Node, line: &[u8]) -> bool {
+        let Some(LinkLine::Update(line)) = LinkLine::parse(line) else { return false };
+        let is_new = |update: Update<'_>| node.table.get_even_removed(update.client).is_none();
+        self.is_complete() && Update::parse(line).is_some_and(is_new)
+    }
+
+    /// Checks a hello, and returns what it says of the neighbour.
+    fn check_hello(
+        &self,
+        node: &Node,
+        version: u64,
+        name: &str,
+        epoch: u64,
+        incarnation: u64,
+    ) -> Result<Peer, LinkEnd> {
+        if version != VERSION {
+            return Err(LinkEnd::Version(version));
+        }
+        if let Some(names) = self.certified.as_ref().filter(|names| !names.iter().any(|known| known == name))
+        {
+            return Err(LinkEnd::Impostor(names.join(", "), name.to_owned()));
+        }
+        let neighbour = node.neighbour(name);
+        if let Some(dialled) = self.neighbour.filter(|dialled| Some(*dialled) != neighbour) {
+            return Err(LinkEnd::WrongName(node.neighbours[dialled].name.clone(), name.to_owned()));
+        }
+        let neighbour = neighbour.ok_or_else(|| LinkEnd::Stranger(name.to_owned(), node.name.clone()))?;
+        Ok(Peer { neighbour, epoch, incarnation })
+    }
+
+    fn complete(
+        &mut self,
+        node: &mut Node,
+        peer: Peer,
+        heard: Cursor,
+        now: Duration,
+    ) -> Result<LinkEvent, LinkEnd> {
+        let neighbour = &mut node.neighbours[peer.neighbour];
+        if neighbour.is_linked() && !neighbour.rivals.may_replace(peer.incarnation, now, &node.limits) {
+            return Err(LinkEnd::Rival);
+        }
+        let we_are_smaller = node.name < neighbour.name;
+        let this = Current { link: self.id, incarnation: peer.incarnation, side: self.side };
+        if !neighbour.offer(this, we_are_smaller) {
+            return Err(LinkEnd::Duplicate);
+        }
+        neighbour.rivals.note(peer.incarnation, &self.address, now, &node.limits);
+        neighbour.meet(peer.epoch);
+        // A cursor of another life, or beyond the end, says nothing about this log.
+        let known = heard.epoch == node.epoch && heard.sequence <= node.table.head();
+        let from = match known {
+            _ if is_planted(Bug::NoResync) => node.table.head(),
+            _ if is_planted(Bug::SenderSideCursor) => bug::said(node.epoch, peer.neighbour.0),
+            true => heard.sequence,
+            false => 0,
+        };
+        neighbour.begin_log(from);
+        let theirs = Source::Neighbour(peer.neighbour, neighbour.generation());
+        self.phase = Phase::Complete(peer, LogReader::begin(node, peer.neighbour, theirs, self.id, from));
+        Ok(LinkEvent::Up { neighbour: peer.neighbour, from })
+    }
+}
+
+/// The end of a link whose neighbour has closed it for `reason`.
+fn end_by_neighbour(reason: &str) -> LinkEnd {
+    match reason {
+        DUPLICATE => LinkEnd::Duplicate,
+        DIVERGED => LinkEnd::Diverged,
+        RIVAL => LinkEnd::Rival,
+        reason => LinkEnd::Bye(reason.escape_default().to_string()),
+    }
+}
+
+/// Notes what a heartbeat says the neighbour has heard: this node's log up to `heard`. `sum` and `head` are those of the
+/// neighbour's table.
+///
+/// # Errors
+/// [`LinkEnd::Diverged`]: both have heard all of each other, and know different things.
+fn hear_heartbeat(node: &mut Node, peer: Peer, sum: u128, head: u64, heard: u64) -> Result<(), LinkEnd> {
+    let neighbour = &mut node.neighbours[peer.neighbour];
+    neighbour.note_heard(heard, node.table.head());
+    let is_all_heard = neighbour.cursor == Cursor { epoch: peer.epoch, sequence: head };
+    let is_all_said = heard == node.table.head();
+    if is_all_heard && is_all_said && sum != node.table.sum() {
+        return Err(LinkEnd::Diverged);
+    }
+    Ok(())
+}
+
+/// Notes what a heartbeat tells of the way and of the wall clocks: `echo` is what this node's timer showed when the heartbeat
+/// would have come, had both ways taken no time; 0 before a heartbeat of this node has been answered.
+fn note_times(
+    node: &mut Node,
+    neighbour: NeighbourId,
+    now: Duration,
+    echo: u64,
+    ours: Time,
+    theirs: u64,
+) -> Option<LinkEvent> {
+    if echo == 0 {
+        return None;
+    }
+    let round_trip = Duration::from_micros(microseconds(now).saturating_sub(echo));
+    let difference = ClockDifference::measure(theirs, ours, round_trip);
+    let neighbour = &mut node.neighbours[neighbour];
+    neighbour.round_trip = Some(round_trip);
+    let differ = neighbour.note_clock(difference, node.limits.clock_difference)?;
+    Some(if differ { LinkEvent::ClocksDiffer(difference) } else { LinkEvent::ClocksAgree(difference) })
+}
+
+fn unexpected(line: &[u8]) -> LinkEnd {
+    LinkEnd::Framing(line[..line.len().min(80)].escape_ascii().to_string())
+}
+
+fn take_update(node: &mut Node, line: &[u8], source: Source) -> LinkEvent {
+    let line = &*bug::reprinted(line);
+    let Some(update) = Update::parse(line) else {
+        node.counters.unacceptable += 1;
+        return LinkEvent::Unacceptable;
+    };
+    let outcome = node.table.apply(&update, source);
+    match outcome {
+        Outcome::Fresh => node.counters.fresh += 1,
+        Outcome::Stale => node.counters.stale += 1,
+    }
+    LinkEvent::Update(outcome)
+}

@@ -1,0 +1,88 @@
+//! What a link writes to the neighbour, and when.
+
+use std::mem;
+use std::time::Duration;
+
+use super::bulk_sync::Progress;
+use super::end::LinkEnd;
+use super::{Link, Peer, Phase, microseconds};
+use crate::bug::{Bug, is_planted};
+use crate::message::{LinkLine, Time, VERSION};
+use crate::node::Node;
+use crate::node::neighbours::Cursor;
+
+impl Link {
+    /// Appends to `out` what is due at `now`, when the wall clock shows `clock`: hello, cursor, heartbeat, or some of the log, about
+    /// [`link_batch_bytes`](crate::node::Limits::link_batch_bytes) of it. To be called when all that was written
+    /// before has been sent, whenever the table has changed, and at [`deadline`](Self::deadline).
+    ///
+    /// # Errors
+    /// The link has ended; a last line for the neighbour may have been appended.
+    pub fn transmit(
+        &mut self,
+        node: &mut Node,
+        now: Duration,
+        clock: Time,
+        out: &mut Vec<u8>,
+    ) -> Result<(), LinkEnd> {
+        let heartbeat_due = now >= self.heartbeat;
+        if heartbeat_due || is_planted(Bug::StarvedHeartbeat) {
+            self.heartbeat = now + node.limits.heartbeat;
+        }
+        if mem::take(&mut self.hello_due) {
+            let (name, epoch, incarnation) = (node.name.as_str(), node.epoch, node.incarnation);
+            self.epoch = epoch;
+            LinkLine::Hello { version: VERSION, name, epoch, incarnation }.write(out);
+        }
+        if let Some(neighbour) = self.neighbour
+            && mem::take(&mut self.cursor_due)
+        {
+            let Cursor { epoch, sequence } = node.neighbours[neighbour].cursor;
+            LinkLine::Cursor { epoch, sequence }.write(out);
+        }
+        if self.epoch != node.epoch {
+            return Err(LinkEnd::NewEpoch);
+        }
+        if let Phase::Complete(peer, reader) = &mut self.phase {
+            if !node.neighbours[peer.neighbour].is_current(self.id) {
+                return Err(LinkEnd::Duplicate);
+            }
+            if heartbeat_due && !is_planted(Bug::NoHeartbeat) {
+                write_heartbeat(node, *peer, self.timer, now, clock, out);
+            }
+            let (said, mut is_busy) = reader.write_changes(node, heartbeat_due, out);
+            node.counters.said += said;
+            node.neighbours[peer.neighbour].told = reader.told();
+            if let Some(bulk) = &mut self.bulk
+                && node.bulk.get_or_insert((self.id, peer.neighbour)).0 == self.id
+            {
+                is_busy |= bulk.go_on(node, out) == Progress::Busy;
+            }
+            self.busy = is_busy.then_some(now);
+        }
+        Ok(())
+    }
+}
+
+/// Appends a heartbeat to `out`. `timer` is what the neighbour's timer showed in its last heartbeat, and when that came.
+fn write_heartbeat(
+    node: &Node,
+    peer: Peer,
+    timer: Option<(u64, Duration)>,
+    now: Duration,
+    clock: Time,
+    out: &mut Vec<u8>,
+) {
+    let cursor = node.neighbours[peer.neighbour].cursor;
+    let heard = if cursor.epoch == peer.epoch { cursor.sequence } else { 0 };
+    let echo = timer.map_or(0, |(timer, then)| timer.saturating_add(microseconds(now.saturating_sub(then))));
+    let heartbeat = LinkLine::Alive {
+        sum: node.table.sum(),
+        head: node.table.head(),
+        heard,
+        sent: microseconds(now),
+        echo,
+        clock: clock.microseconds(),
+    };
+    heartbeat.write(out);
+}

@@ -1,0 +1,345 @@
+//! One client's conversation with the node, from its first line to its last answer.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tracing::debug;
+
+use super::answer_line::answer_line;
+use crate::message::{Lines, Piece, Time, begins_http};
+use crate::net::{Exchanged, Stream, exchange};
+use crate::node::{Limits, READ_AS_LINES, write_invalid};
+use crate::server::answers::{Answers, Refused};
+use crate::server::buffers::Buffers;
+use crate::server::new_ids::NewIds;
+use crate::server::seats::Seat;
+use crate::server::shared::{Shared, clock, lock};
+use crate::server::turns::Turns;
+
+/// How a conversation ended without an error.
+pub(super) enum End {
+    /// The client closed, and has all its answers.
+    Closed,
+    /// The node closes, and the client may still be sending.
+    Gently(&'static str),
+    /// The client took too long, or cannot be answered.
+    AtOnce(&'static str),
+}
+
+/// The reason of a node that is to answer nothing while its disk fails.
+const REFUSED: &str = "what it said cannot be kept on disk";
+
+/// What is still taken from a client.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Input {
+    Open,
+    /// The client has closed its sending side: what is left without a line end is a line too.
+    Ended,
+    /// What has been read is all that counts.
+    Closed(&'static str),
+}
+
+/// What a client has had of its turn.
+#[derive(Default)]
+struct Turn {
+    lines: usize,
+    bytes: usize,
+}
+
+impl Turn {
+    fn is_over(&self, limits: &Limits) -> bool {
+        self.lines >= limits.turn_lines || self.bytes >= limits.turn_bytes
+    }
+}
+
+/// A client whose connection is secured.
+pub(super) struct Client<'a> {
+    shared: Arc<Shared>,
+    seat: &'a Seat,
+    peer: SocketAddr,
+    new_ids: NewIds,
+    turns: Arc<Turns>,
+    turn: Turn,
+    buffers: Buffers,
+    lines: Lines,
+    answers: Answers,
+    input: Input,
+    /// When the latest bytes were received, by the wall clock.
+    received: Time,
+    /// When something was last read, or answered.
+    active: Instant,
+    /// When the client last took a byte that it was owed, or began to be owed some.
+    taken: Instant,
+    /// When the line begun was begun.
+    begun: Option<Instant>,
+}
+
+impl Client<'_> {
+    pub(super) fn new(shared: Arc<Shared>, seat: &Seat, peer: SocketAddr, turns: Arc<Turns>) -> Client<'_> {
+        let now = Instant::now();
+        Client {
+            lines: Lines::with_room(shared.limits.line_bytes, shared.limits.client_receive_buffer as usize),
+            buffers: Buffers::default(),
+            answers: Answers::default(),
+            input: Input::Open,
+            received: clock(),
+            active: now,
+            taken: now,
+            begun: None,
+            turn: Turn::default(),
+            turns,
+            new_ids: NewIds::default(),
+            shared,
+            seat,
+            peer,
+        }
+    }
+
+    /// Answers the client until the conversation is over.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub(super) async fn converse(&mut self, stream: &mut Stream) -> io::Result<End> {
+        let stop = self.shared.stop.clone();
+        // Once for all rounds: waiting anew takes a lock each time.
+        let mut stopping = pin!(stop.cancelled());
+        let mut alarm = pin!(sleep_until(self.deadline().0));
+        loop {
+            if self.answer_lines() == Err(Refused) {
+                return Ok(End::AtOnce(REFUSED));
+            }
+            match self.input {
+                Input::Ended if self.answers.is_empty() => return Ok(End::Closed),
+                Input::Closed(reason) if self.answers.is_empty() => return Ok(End::Gently(reason)),
+                _ => {}
+            }
+            if self.turn.is_over(&self.shared.limits) {
+                self.turns.next().await;
+                self.turn = Turn::default();
+                continue;
+            }
+            set_earlier(alarm.as_mut(), self.deadline().0);
+            let room = self.wants_input().then(|| self.lines.room());
+            let (sendable, pending) = self.answers.parts();
+            tokio::select! {
+                biased;
+                () = stopping.as_mut(), if self.input == Input::Open => self.take_last_input(stream).await?,
+                () = alarm.as_mut() => {
+                    let (deadline, reason) = self.deadline();
+                    if deadline <= Instant::now() {
+                        return Ok(End::AtOnce(reason));
+                    }
+                    alarm.as_mut().reset(deadline);
+                }
+                waited = pending.any() => match waited {
+                    Ok(()) => self.take_answers(),
+                    Err(Refused) => return Ok(End::AtOnce(REFUSED)),
+                },
+                done = exchange(stream, room, sendable) => {
+                    let done = done?;
+                    self.note_exchanged(done);
+                    self.note_busy(done, stream)?;
+                }
+            }
+        }
+    }
+
+    /// Answers the lines that have come, within the turn and the other limits.
+    fn answer_lines(&mut self) -> Result<(), Refused> {
+        let was_owed = !self.answers.sendable().is_empty();
+        let answered = self.answer_under_lock()?;
+        let now = Instant::now();
+        if answered || !self.lines.is_begun() {
+            self.begun = None;
+        }
+        if self.lines.is_begun() {
+            self.begun.get_or_insert(now);
+        }
+        if !was_owed && !self.answers.sendable().is_empty() {
+            self.taken = now;
+        }
+        Ok(())
+    }
+
+    /// Answers lines with the store locked once for all of them. Returns whether there were any.
+    fn answer_under_lock(&mut self) -> Result<bool, Refused> {
+        let admitted = self.new_ids_left();
+        if self.is_held_up() {
+            return Ok(false);
+        }
+        let Some(mut piece) = self.lines.next_line() else { return Ok(false) };
+        let mut held = false;
+        let mut store = lock(&self.shared);
+        store.node.admit_new_ids(admitted);
+        let (head, settled) = (store.node.table().head(), store.settled());
+        if settled.refuses {
+            return Err(Refused);
+        }
+        loop {
+            self.turn.lines += 1;
+            match piece {
+                Piece::Line(line) => {
+                    self.turn.bytes += line.len();
+                    let valid = answer_line(
+                        &mut store.node,
+                        &self.shared,
+                        &mut self.answers,
+                        self.peer,
+                        line,
+                        self.received,
+                        (settled.upto, &mut held),
+                    );
+                    if !valid && begins_http(line) {
+                        self.input = Input::Closed("it speaks HTTP");
+                        self.lines.discard();
+                    }
+                }
+                Piece::TooLong(line) => {
+                    let shown = &line[..line.len().min(self.shared.limits.echo_bytes)];
+                    let peer = self.peer;
+                    debug!(%peer, line = %shown.escape_ascii(), "received the start of a line too long");
+                    store.node.note_invalid(shown);
+                    write_invalid(self.answers.next(), shown);
+                    self.input = Input::Closed("line too long");
+                    self.lines.discard();
+                }
+            }
+            if self.is_held_up() || self.turn.is_over(&self.shared.limits) {
+                break;
+            }
+            match self.lines.next_line() {
+                Some(next) => piece = next,
+                None => break,
+            }
+        }
+        let taken = admitted - store.node.new_ids_left();
+        let has_grown = store.node.table().head() != head;
+        drop(store);
+        if has_grown {
+            self.shared.note_growth(settled);
+        }
+        self.note_new_ids(taken);
+        Ok(true)
+    }
+
+    /// How many new ids may be taken from this client now.
+    fn new_ids_left(&mut self) -> u32 {
+        if self.shared.memory.is_full() {
+            return 0;
+        }
+        let limits = &self.shared.limits;
+        if limits.new_ids_per_connection.is_none() && limits.new_ids_per_address.is_none() {
+            return u32::MAX;
+        }
+        let now = self.shared.now();
+        let of_address = self.shared.new_ids.left(self.seat.origin(), now, limits.new_ids_per_address);
+        self.new_ids.left(now, limits.new_ids_per_connection).min(of_address)
+    }
+
+    fn note_new_ids(&mut self, taken: u32) {
+        if taken > 0 {
+            self.new_ids.took(taken);
+            self.shared.new_ids.took(self.seat.origin(), taken);
+        }
+    }
+
+    /// Whether lines that have come must wait.
+    fn is_held_up(&self) -> bool {
+        let limits = &self.shared.limits;
+        let fetching = self.answers.fetching();
+        let held = self.answers.held();
+        // Answers are fetched beside each other, but not if that could make many large ones wait here.
+        let expected = (fetching + 1) * self.shared.places_bytes.load(Ordering::Relaxed);
+        fetching >= limits.whatsat_per_connection
+            || held >= self.buffers.answers_kept(limits)
+            || fetching > 0 && held + expected > limits.places_body_bytes
+    }
+
+    fn wants_input(&self) -> bool {
+        self.input == Input::Open && !self.is_held_up()
+    }
+
+    /// Notes what was read and written.
+    fn note_exchanged(&mut self, done: Exchanged) {
+        self.active = Instant::now();
+        if let Some(length) = done.written {
+            self.answers.sent(length);
+            self.taken = self.active;
+        }
+        match done.read {
+            Some(0) => {
+                self.input = Input::Ended;
+                self.lines.end();
+            }
+            Some(_) => {
+                self.received = clock();
+                self.seat.note_heard(self.active - self.shared.started);
+                self.turn.lines += READ_AS_LINES;
+            }
+            None => {}
+        }
+    }
+
+    /// Gives a client larger buffers, if it sends without pause, reads its answers, and there are any left.
+    fn note_busy(&mut self, done: Exchanged, stream: &Stream) -> io::Result<()> {
+        let Some(length) = done.read.filter(|_| self.answers.is_empty()) else { return Ok(()) };
+        let (available, limits) = (&self.shared.large_buffers, &self.shared.limits);
+        if self.buffers.note_read(length, stream, available, limits)? {
+            self.lines.set_most_room(limits.busy_buffer as usize);
+        }
+        Ok(())
+    }
+
+    /// Takes answers that have waited for places or for the disk.
+    fn take_answers(&mut self) {
+        self.active = Instant::now();
+        if self.answers.sendable().is_empty() {
+            self.taken = self.active;
+        }
+        self.answers.release();
+    }
+
+    /// Takes what the client has sent already, before the node stops listening to it.
+    async fn take_last_input(&mut self, stream: &mut Stream) -> io::Result<()> {
+        let mut taken = 0;
+        while taken < self.shared.limits.unread_answers && self.input == Input::Open {
+            let read = exchange(stream, Some(self.lines.room()), &[]);
+            let Ok(done) = timeout(Duration::ZERO, read).await else { break };
+            let done = done?;
+            taken += done.read.unwrap_or_default();
+            self.note_exchanged(done);
+        }
+        if self.input == Input::Open {
+            self.input = Input::Closed("the node is stopping");
+        }
+        Ok(())
+    }
+
+    /// When the client will have taken too long, and for what.
+    fn deadline(&self) -> (Instant, &'static str) {
+        let limits = &self.shared.limits;
+        if !self.answers.sendable().is_empty() {
+            (self.taken + limits.unread_stall, "answers not read")
+        } else if self.answers.is_waiting() {
+            // Waiting for places or for the disk is not the client's fault. Places have a bound of their own.
+            (Instant::now() + limits.idle_client, "idle")
+        } else if let Some(begun) = self.begun {
+            (begun + limits.unfinished_line, "line not finished")
+        } else {
+            (self.active + limits.idle_client, "idle")
+        }
+    }
+}
+
+/// Moves the alarm to an earlier deadline. A later one can wait until the alarm rings: that is seldom, and
+/// deadlines move with every line.
+fn set_earlier(alarm: Pin<&mut Sleep>, deadline: Instant) {
+    if deadline < alarm.deadline() {
+        alarm.reset(deadline);
+    }
+}

@@ -1,0 +1,90 @@
+//! One client's connection: lines in, answers out, in order.
+
+mod answer_line;
+mod conversation;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::linger::linger;
+use super::seats::{Lost, Seat};
+use super::shared::Shared;
+use super::turns::Turns;
+use crate::net::{self, Stream, Tcp};
+use conversation::{Client, End};
+
+/// Serves a client until it leaves, breaks a limit, loses its seat, or the node stops.
+pub(super) async fn serve(
+    shared: Arc<Shared>,
+    (seat, mut lost): (Seat, Lost),
+    stream: Tcp,
+    peer: SocketAddr,
+    turns: Arc<Turns>,
+) {
+    debug!(%peer, "client connected");
+    let to_close = tokio::select! {
+        biased;
+        to_close = talk(&shared, &seat, stream, peer, turns) => to_close,
+        () = lost.wait() => {
+            debug!(%peer, reason = "a client of another address needs its place", "closing client");
+            None
+        }
+    };
+    let Some(stream) = to_close else { return };
+    // The conversation is over: a stop need not wait for this before it ends the links.
+    shared.tasks.clone().spawn(async move {
+        let _seat = seat;
+        tokio::select! {
+            () = lost.wait() => {}
+            () = linger(stream, &shared.limits) => {}
+        }
+    });
+}
+
+/// The conversation with a client. Returns the connection if it is to be closed gently, and closes it otherwise.
+async fn talk(
+    shared: &Arc<Shared>,
+    seat: &Seat,
+    stream: Tcp,
+    peer: SocketAddr,
+    turns: Arc<Turns>,
+) -> Option<Stream> {
+    let mut stream = match secure(shared, stream).await {
+        Ok(stream) => stream,
+        Err(reason) => {
+            debug!(%peer, reason, "client lost");
+            return None;
+        }
+    };
+    let mut client = Client::new(Arc::clone(shared), seat, peer, turns);
+    match client.converse(&mut stream).await {
+        Ok(End::Closed) => {
+            // Over TLS an end that nobody has announced could be somebody else's doing.
+            let _ = timeout(shared.limits.linger, stream.shutdown()).await;
+            debug!(%peer, "client closed");
+        }
+        Ok(End::Gently(reason)) => {
+            debug!(%peer, reason, "closing client gently");
+            return Some(stream);
+        }
+        Ok(End::AtOnce(reason)) => debug!(%peer, reason, "closing client"),
+        Err(error) => debug!(%peer, reason = net::reason(&error), "client lost"),
+    }
+    None
+}
+
+/// Shakes hands, if clients are served over TLS. Takes no longer than a line may.
+async fn secure(shared: &Shared, stream: Tcp) -> Result<Stream, String> {
+    let Some(tls) = &shared.encryption.clients else { return Ok(Stream::Plain(stream)) };
+    let secured = net::secure_accepted(stream, Arc::clone(&tls.get().accepting));
+    match timeout(shared.limits.unfinished_line, shared.stop.run_until_cancelled(secured)).await {
+        Ok(Some(Ok(stream))) => Ok(stream),
+        Ok(Some(Err((error, _)))) => Err(net::reason(&error)),
+        Ok(None) => Err("the node is stopping".to_owned()),
+        Err(_) => Err("the handshake took too long".to_owned()),
+    }
+}

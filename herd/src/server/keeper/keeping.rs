@@ -1,0 +1,266 @@
+//! A journal, and when it is written, synced and compacted.
+
+use std::fmt::Debug;
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use super::{EVERY, Keep, Wake, in_background};
+use crate::journal::{Disk, Journal, Log, Snapshot};
+use crate::server::disk_wait::Waiter;
+use crate::server::shared::{Shared, lock};
+use crate::server::store::{Durability, Standing};
+
+/// The wait after a journal that works could not be compacted.
+const AFTER_FAILURE: Duration = Duration::from_secs(30);
+
+/// A journal on some disk.
+pub(in crate::server) struct Keeping<D: Disk> {
+    journal: Journal<D>,
+    durability: Durability,
+    /// The last sequence that is on disk.
+    synced: u64,
+    /// A sync of the journal runs in the background.
+    is_syncing: bool,
+    /// When the next one of `everysec` is due.
+    next_sync: Instant,
+    compaction: Option<Compaction<D::Log>>,
+    /// The journal is not compacted before.
+    not_before: Instant,
+    /// How many files there have been.
+    file: u64,
+}
+
+/// A compaction under way.
+enum Compaction<L> {
+    /// What the node knows is being collected.
+    Collecting(Snapshot<L>),
+    /// That is being synced in the background.
+    Syncing(Snapshot<L>),
+}
+
+impl<D: Disk + Send> Keep for Keeping<D>
+where
+    D::Log: Clone + Send + 'static,
+{
+    fn attend(&mut self, shared: &Arc<Shared>, wake: Option<Wake>) -> ControlFlow<(), Duration> {
+        shared.keeper.looks();
+        match wake {
+            Some(Wake::Close(done)) => {
+                self.close(shared);
+                // Nobody waits when the node is in a hurry.
+                let _ = done.send(());
+                return ControlFlow::Break(());
+            }
+            Some(Wake::Synced { file, sequence, result }) => self.note_sync(shared, file, sequence, result),
+            Some(Wake::SnapshotSynced(result)) => self.finish_compaction(shared, result),
+            Some(Wake::Changed) | None => {}
+        }
+        let has_more = self.write(shared);
+        self.sync_in_background(shared);
+        self.compact(shared);
+        let is_busy = has_more || matches!(self.compaction, Some(Compaction::Collecting(_)));
+        ControlFlow::Continue(if is_busy { Duration::ZERO } else { EVERY })
+    }
+}
+
+impl<D: Disk> Keeping<D> {
+    /// What has been read back, and is on disk.
+    pub(in crate::server) fn new(journal: Journal<D>, durability: Durability) -> Keeping<D> {
+        let (synced, now) = (journal.written(), Instant::now());
+        Keeping {
+            journal,
+            durability,
+            synced,
+            is_syncing: false,
+            next_sync: now,
+            compaction: None,
+            not_before: now,
+            file: 0,
+        }
+    }
+
+    pub(in crate::server) fn standing(&self) -> Standing {
+        Standing {
+            written: self.journal.written(),
+            synced: self.synced,
+            failure: self.journal.failure().map(str::to_owned),
+            bytes: self.journal.size().bytes,
+            closed: false,
+        }
+    }
+
+    /// Says how the journal is now: to links and clients that wait for it, too.
+    fn tell(&mut self, shared: &Shared, result: io::Result<()>) {
+        let mut store = lock(shared);
+        if let Err(error) = result {
+            self.journal.fail(&mut store.node, &error);
+            self.not_before = Instant::now();
+        }
+        store.note(self.standing());
+        let settled = store.settled();
+        drop(store);
+        shared.settle(settled);
+    }
+}
+
+impl<D: Disk> Keeping<D>
+where
+    D::Log: Clone + Send + 'static,
+{
+    /// Appends what has changed, and with `always` syncs it. Returns whether there is more.
+    fn write(&mut self, shared: &Shared) -> bool {
+        let more = self.journal.collect(&lock(shared).node, shared.limits.journal_batch_bytes);
+        if !self.journal.has_collected() {
+            return false;
+        }
+        let disk = &shared.disk_waits;
+        let mut result = disk.during(Waiter::Journal, "write", || self.journal.append());
+        if result.is_ok() && self.durability == Durability::Always {
+            result = disk.during(Waiter::Journal, "fsync", || self.journal.sync());
+            if result.is_ok() {
+                self.synced = self.journal.written();
+            }
+        }
+        self.tell(shared, result);
+        more
+    }
+
+    /// Begins to sync what has been appended, once a second.
+    fn sync_in_background(&mut self, shared: &Arc<Shared>) {
+        let (sequence, file) = (self.journal.written(), self.file);
+        let is_due = self.synced < sequence && self.next_sync <= Instant::now();
+        let Some(log) = self.journal.log().filter(|_| is_due && !self.is_syncing) else { return };
+        let mut log = log.clone();
+        self.is_syncing = true;
+        self.next_sync = Instant::now() + EVERY;
+        in_background(shared, move || log.sync(), move |result| Wake::Synced { file, sequence, result });
+    }
+
+    fn note_sync(&mut self, shared: &Shared, file: u64, sequence: u64, result: io::Result<()>) {
+        self.is_syncing = false;
+        if file != self.file || self.journal.failure().is_some() {
+            return;
+        }
+        if result.is_ok() {
+            self.synced = self.synced.max(sequence);
+        }
+        self.tell(shared, result);
+    }
+
+    /// Begins to compact the journal if that is worth it, or goes on with it by a piece.
+    fn compact(&mut self, shared: &Arc<Shared>) {
+        let step = match self.compaction.take() {
+            None => self.begin_compaction(shared),
+            Some(Compaction::Collecting(snapshot)) => collect(shared, snapshot).map(Some),
+            syncing => Ok(syncing),
+        };
+        match step {
+            Ok(compaction) => self.compaction = compaction,
+            Err(error) => self.give_up_compaction(&error),
+        }
+    }
+
+    fn begin_compaction(&mut self, shared: &Shared) -> io::Result<Option<Compaction<D::Log>>> {
+        let may = self.not_before <= Instant::now();
+        let least = shared.limits.journal_bytes;
+        if !may || self.is_syncing || !self.journal.wants_snapshot(&lock(shared).node, least) {
+            return Ok(None);
+        }
+        let name = lock(shared).node.name().to_owned();
+        let snapshot =
+            shared.disk_waits.during(Waiter::Journal, "open", || self.journal.begin_snapshot(&name));
+        snapshot.map(|snapshot| Some(Compaction::Collecting(snapshot)))
+    }
+
+    /// Puts a snapshot that has been synced in the place of the journal, with what has changed since.
+    fn finish_compaction(&mut self, shared: &Shared, synced: io::Result<()>) {
+        let Some(Compaction::Syncing(mut snapshot)) = self.compaction.take() else { return };
+        let disk = &shared.disk_waits;
+        let sealed = synced.and_then(|()| {
+            while !finish(shared, &mut snapshot) {
+                disk.during(Waiter::Journal, "write", || snapshot.append())?;
+            }
+            disk.during(Waiter::Journal, "fsync", || snapshot.seal())
+        });
+        if let Err(error) = sealed {
+            self.give_up_compaction(&error);
+            // Links need not wait for it any more.
+            return self.tell(shared, Ok(()));
+        }
+        let installed = disk.during(Waiter::Journal, "rename", || self.journal.install(snapshot));
+        if installed.is_ok() {
+            self.file += 1;
+            self.synced = self.journal.written();
+            let bytes = self.journal.size().bytes;
+            info!(bytes, clients = lock(shared).node.table().len(), "journal compacted");
+        }
+        self.tell(shared, installed);
+    }
+
+    fn give_up_compaction(&mut self, error: &io::Error) {
+        let wait = if self.journal.failure().is_some() {
+            debug!(%error, "the disk still fails");
+            EVERY
+        } else {
+            warn!(%error, "journal compaction failed; the journal keeps growing");
+            AFTER_FAILURE
+        };
+        self.not_before = Instant::now() + wait;
+    }
+
+    /// Ends the journal properly; nothing may be answered any more.
+    fn close(&mut self, shared: &Shared) {
+        // From here on nothing changes that could be told.
+        let mut store = lock(shared);
+        store.note(Standing { closed: true, ..self.standing() });
+        let settled = store.settled();
+        self.journal.collect(&store.node, usize::MAX);
+        drop(store);
+        shared.settle(settled);
+        let closed = shared.disk_waits.during(Waiter::Journal, "close", || {
+            self.journal.append()?;
+            self.journal.close()
+        });
+        if let Err(error) = closed {
+            warn!(%error, "the journal was not closed properly");
+        }
+    }
+}
+
+impl<D: Disk> Debug for Keeping<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.journal.fmt(f)
+    }
+}
+
+/// Appends a piece of a snapshot; has it synced after the last one.
+fn collect<L: Log + Clone + Send + 'static>(
+    shared: &Arc<Shared>,
+    mut snapshot: Snapshot<L>,
+) -> io::Result<Compaction<L>> {
+    let has_more = snapshot.collect(&lock(shared).node);
+    shared.disk_waits.during(Waiter::Journal, "write", || snapshot.append())?;
+    if has_more {
+        return Ok(Compaction::Collecting(snapshot));
+    }
+    let mut log = snapshot.log().clone();
+    in_background(shared, move || log.sync(), Wake::SnapshotSynced);
+    Ok(Compaction::Syncing(snapshot))
+}
+
+/// Collects the last piece of a snapshot, or one more. After the last one links say nothing newer until the journal is
+/// known to have it.
+fn finish<L: Log>(shared: &Shared, snapshot: &mut Snapshot<L>) -> bool {
+    let mut store = lock(shared);
+    let is_last = snapshot.finish(&store.node);
+    if is_last {
+        let upto = store.settled().upto.min(snapshot.sequence());
+        store.withhold(upto);
+    }
+    is_last
+}

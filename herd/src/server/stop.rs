@@ -1,0 +1,59 @@
+//! The steps of a stop.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::shared::{Shared, lock};
+use super::store::Durability;
+use crate::node::LinkCounters;
+
+/// A stop has four steps, each by this long after its start. First, places that were asked for are given up.
+const STOP_PLACES: Duration = Duration::from_millis(1000);
+
+/// Then clients have their last answers, and links say what those changed and end.
+const STOP_CLIENTS: Duration = Duration::from_millis(1300);
+
+/// Then all connections are dropped.
+const STOP: Duration = Duration::from_millis(1700);
+
+/// At last the journal is closed, if the disk is quick: with room to spare within the two seconds that a stop may
+/// take. A journal that is not closed is as good as that of a process that was killed.
+const STOP_DISK: Duration = Duration::from_millis(1850);
+
+impl Shared {
+    /// The steps of a stop that began at `began`. Returns whether every connection has been closed in time.
+    pub(super) async fn wind_down(&self, began: Instant) -> bool {
+        self.conversations.close();
+        if timeout_at(began + STOP_PLACES, self.conversations.wait()).await.is_err() {
+            self.stop_places.cancel();
+            let _ = timeout_at(began + STOP_CLIENTS, self.conversations.wait()).await;
+        }
+        self.stop_links.cancel();
+        self.tasks.close();
+        let all_closed = timeout_at(began + STOP, self.tasks.wait()).await.is_ok();
+        if lock(self).durability != Durability::Off {
+            let _ = timeout_at(began + STOP_DISK, self.keeper.close()).await;
+        }
+        all_closed
+    }
+
+    /// Logs what the node has done, for operators who collect no metrics.
+    pub(super) fn log_sums(&self) {
+        let places = self.places.counters();
+        tracing::info!(
+            requests = places.requests,
+            joined = places.joined,
+            mean_seconds = places.mean_latency().as_secs_f64(),
+            longest_seconds = places.longest_latency.as_secs_f64(),
+            breaker = self.places.breaker_state(),
+            "places service"
+        );
+        for (outcome, questions) in self.places.outcomes().into_iter().filter(|(_, questions)| *questions > 0)
+        {
+            tracing::info!(outcome, questions, "places asked for");
+        }
+        let LinkCounters { said, fresh, stale, unacceptable } = lock(self).node.counters();
+        tracing::info!(sent = said, fresh, stale, unacceptable, "updates flooded");
+    }
+}
