@@ -10,7 +10,7 @@ use anyhow::anyhow;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use herd::printable::lines;
 use xtask::commands::herd::{control, logs, say, tap, up};
-use xtask::commands::maintain::{ci, places_data};
+use xtask::commands::maintain::{ci, places_data, words};
 use xtask::commands::measure::{compare, limits, load, resilience, scale};
 use xtask::commands::test::{alerts, broadcast, bugs, chaos, check_history, e2e, fuzz, mutants};
 
@@ -97,6 +97,8 @@ enum Command {
     Resilience(resilience::ResilienceArgs),
     /// Run what CI runs, or single steps of it
     Ci,
+    /// Check the spelling and wording of all prose
+    Words,
     /// Rebuild the embedded table of cities
     PlacesData,
 }
@@ -132,6 +134,7 @@ fn main() -> ExitCode {
         Command::Limits(args) => limits::check_limits(&args),
         Command::Resilience(args) => resilience::check_resilience(&args),
         Command::Ci => ci::run_ci(),
+        Command::Words => words::check_words(),
         Command::PlacesData => places_data::build_places_data(),
     };
     match result {

@@ -2,3 +2,4 @@
 
 pub mod ci;
 pub mod places_data;
+pub mod words;
