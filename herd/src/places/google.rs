@@ -73,7 +73,9 @@ impl Google {
         limits: &Limits,
     ) -> Result<Google, String> {
         let url = service_url(base.unwrap_or(GOOGLE), PATH, GOOGLE)?;
-        let (http, depth, explanation) = (Http::new(&url, limits), limits.places_depth, limits.places_retry);
+        let http = Http::new(&url, limits);
+        let depth = limits.places_depth;
+        let explanation = limits.places_retry;
         Ok(Google { url, key, fields, layout, http, depth, explanation })
     }
 

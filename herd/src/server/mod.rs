@@ -120,6 +120,21 @@ pub enum StartError {
     LinkNotLoopback(SocketAddr),
 }
 
+/// Refuses addresses that other machines can reach, where only this one may.
+fn check_loopback(
+    member: &Member,
+    admin: Option<SocketAddr>,
+    encryption: &Encryption,
+) -> Result<(), StartError> {
+    if encryption.links.is_none() && !net::is_this_machine(member.link) {
+        return Err(StartError::LinkNotLoopback(member.link));
+    }
+    if let Some(outside) = admin.filter(|address| !net::is_this_machine(*address)) {
+        return Err(StartError::AdminNotLoopback(outside));
+    }
+    Ok(())
+}
+
 /// Listens for `what` on `address`.
 async fn listen(what: &'static str, address: SocketAddr, held: Option<Held>) -> Result<Listener, StartError> {
     net::listen(address, held).await.map_err(|error| StartError::Listen { what, address, error })
@@ -139,22 +154,19 @@ impl Server {
         encryption: Arc<Encryption>,
         stop: CancellationToken,
     ) -> Result<Server, StartError> {
-        if encryption.links.is_none() && !net::is_this_machine(member.link) {
-            return Err(StartError::LinkNotLoopback(member.link));
-        }
-        let (admin, admin_token, admin_hosts) = match admin {
-            Some(Admin { address, token, hosts }) => (Some(address), token, hosts),
-            None => (None, None, Vec::new()),
+        let admin_address = admin.as_ref().map(|admin| admin.address);
+        check_loopback(member, admin_address, &encryption)?;
+        let (admin_token, admin_hosts) = match admin {
+            Some(Admin { token, hosts, .. }) => (token, hosts),
+            None => (None, Vec::new()),
         };
-        if let Some(outside) = admin.filter(|address| !net::is_this_machine(*address)) {
-            return Err(StartError::AdminNotLoopback(outside));
-        }
         let limits = store.node.limits();
-        let (send, receive) = (limits.client_send_buffer, limits.client_receive_buffer);
+        let send = limits.client_send_buffer;
+        let receive = limits.client_receive_buffer;
         let held = Held { send, receive, stall: limits.unread_stall };
         let clients = listen("clients", member.client, Some(held)).await?;
         let links = listen("neighbours", member.link, None).await?;
-        let admin = match admin {
+        let admin = match admin_address {
             Some(address) => Some(listen("admin", address, Some(held)).await?),
             None => None,
         };

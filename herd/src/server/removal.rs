@@ -110,7 +110,8 @@ async fn remove(
 fn remove_and_wake(shared: &Shared, client: ClientId<'_>) -> Result<(u32, u64), RemovalError> {
     let mut store = lock(shared);
     let removals = store.node.remove(client)?;
-    let (sequence, settled) = (store.node.table().head(), store.settled());
+    let sequence = store.node.table().head();
+    let settled = store.settled();
     drop(store);
     shared.note_growth(settled);
     Ok((removals, sequence))
