@@ -8,8 +8,8 @@ use herd::server::{Admin, AdminToken, Durability};
 use herd::telemetry::{Format, Level};
 use herd::tls::Encryption;
 
-use super::environment::Given;
 use super::flags::{Cli, NodeArgs, Skew};
+use super::given::Given;
 use super::herd_file::{no_such_node, read_herd};
 use super::usage::Usage;
 

@@ -10,7 +10,7 @@ use clap::builder::BoolishValueParser;
 use herd::config::{Herd, Member, file_for};
 use herd::tls::{Authority, ClientFiles, ClientTls, Encryption, LinkFiles, LinkTls, Reloadable};
 
-use super::environment::Given;
+use super::given::Given;
 use super::usage::Usage;
 
 #[derive(Debug, Args)]

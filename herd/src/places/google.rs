@@ -85,8 +85,10 @@ impl Google {
 
     /// The answer to a question that this API would refuse: a radius of 0.
     pub(super) fn refusal(&self, query: &PlacesQuery) -> Option<Found> {
-        (number(&query.metres) == 0.0)
-            .then(|| self.answer(&error_answer("INVALID_REQUEST", "a radius of 0 is not searched")))
+        if number(&query.metres) != 0.0 {
+            return None;
+        }
+        Some(self.answer(&error_answer("INVALID_REQUEST", "a radius of 0 is not searched")))
     }
 
     /// Asks once.

@@ -27,10 +27,10 @@ pub(super) enum Service {
 
 /// A service, and who asks it now.
 #[derive(Clone, Debug)]
-pub(super) struct Upstream(Arc<Shared>);
+pub(super) struct Upstream(Arc<SharedUpstream>);
 
 #[derive(Debug)]
-struct Shared {
+struct SharedUpstream {
     service: Service,
     filter: Filter,
     limits: Limits,
@@ -59,7 +59,7 @@ type PlacesResult = Result<Found, PlacesError>;
 impl Upstream {
     /// Asks `service` within `limits`.
     pub(super) fn new(service: Service, limits: &Limits) -> Upstream {
-        Upstream(Arc::new(Shared {
+        Upstream(Arc::new(SharedUpstream {
             filter: Filter::new(service.key(), limits.places_message_chars),
             service,
             turns: Semaphore::new(limits.whatsat_upstream),
@@ -126,7 +126,7 @@ impl Upstream {
 
 /// A flight that equal questions can join. It leaves the list when dropped, also by a panic.
 struct Listed {
-    shared: Arc<Shared>,
+    shared: Arc<SharedUpstream>,
     query: PlacesQuery,
     /// Who asked it first, and so caused the requests.
     client: IpAddr,
@@ -157,7 +157,7 @@ impl Drop for Listed {
     }
 }
 
-impl Shared {
+impl SharedUpstream {
     /// One question from its place in the queue to its outcome; `None` when all who asked it have gone before its
     /// turn came. From then on it is asked to the end, since it costs the same and others may still join it.
     async fn fly(&self, flight: &Listed) -> Option<PlacesResult> {

@@ -6,6 +6,7 @@
 
 mod accept;
 mod admin;
+mod admin_token;
 mod answers;
 mod buffers;
 mod build;
@@ -33,8 +34,8 @@ mod tick;
 mod turns;
 mod workers;
 
+pub use admin_token::AdminToken;
 pub use pulse::Pulse;
-pub use removal::AdminToken;
 pub use store::{Durability, Store};
 
 use std::io;
@@ -54,7 +55,6 @@ use crate::repeats::Repeats;
 use crate::tls::Encryption;
 use buffers::LargeBuffers;
 use dial_errors::DialErrors;
-use disk_wait::DiskWaits;
 use keeper::Keeper;
 use memory::Memory;
 use new_ids::NewIdsByAddress;
@@ -177,7 +177,7 @@ impl Server {
             store: Mutex::new(store),
             log_growth: Notify::new(),
             keeper,
-            disk_waits: DiskWaits::default(),
+            disk_waits: Arc::default(),
             link_change: watch::Sender::new(()),
             large_buffers: LargeBuffers::new(limits.busy_clients),
             client_seats: Seats::new(limits.client_connections, WhenFull::Refuse),
@@ -241,7 +241,7 @@ impl Server {
         }
         shared.tasks.spawn(tick::run(Arc::clone(&shared)));
         if lock(&shared).durability != Durability::Off {
-            tokio::spawn(disk_wait::report(Arc::clone(&shared)));
+            tokio::spawn(disk_wait::report(Arc::clone(&shared.disk_waits), shared.limits.disk_patience));
         }
         shared.tasks.spawn(accept::links(Arc::clone(&shared), links));
         shared.tasks.spawn(accept::clients(Arc::clone(&shared), clients));
