@@ -3,6 +3,7 @@
 mod certs;
 mod environment;
 mod flags;
+mod given;
 mod herd_file;
 mod journal;
 mod node;

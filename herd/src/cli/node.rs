@@ -11,8 +11,9 @@ use herd::places::Places;
 use herd::server::{Addresses, Server, Store};
 use herd::telemetry;
 
-use super::environment::{Given, unknown_variables};
+use super::environment::unknown_variables;
 use super::flags::Cli;
+use super::given::Given;
 use super::plan::{Plan, Storage};
 use super::print::print;
 use super::resources::{forbid_core_dumps, raise_open_files, random};

@@ -2,7 +2,7 @@
 //! with each call, seeds come in at the start.
 //!
 //! One way in: a line from a client, a line from a neighbour and a line of a file all reach the [`Table`]
-//! through [`Table::apply`]. And no queue to a neighbour: flooding is reading the table's change log from
+//! through [`Table::apply_update`]. And no queue to a neighbour: flooding is reading the table's change log from
 //! where that neighbour has heard it, see [`Link`].
 
 mod backoff;
@@ -114,12 +114,12 @@ impl Node {
     pub fn restore(&mut self, update: &Update<'_>, sequence: u64) -> bool {
         let sequence = if is_planted(Bug::RenumberedOnReplay) { self.table.head() + 1 } else { sequence };
         let follows = sequence > self.table.head() && sequence <= LAST_SEQUENCE;
-        follows && self.table.apply_as(update, Source::Journal, sequence) == Outcome::Fresh
+        follows && self.table.apply_update_as(update, Source::Journal, sequence) == Outcome::Fresh
     }
 
     /// Takes an update that it knew before, under a new sequence, unless a later one is known.
     pub fn restore_out_of_order(&mut self, update: &Update<'_>) {
-        self.table.apply(update, Source::Journal);
+        self.table.apply_update(update, Source::Journal);
     }
 
     /// Up to where each neighbour has been heard.

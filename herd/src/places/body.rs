@@ -99,7 +99,9 @@ fn offset(body: &[u8], part: &RawValue) -> usize {
 /// Whether brackets outside strings nest deeper than `depth`. Raw values are skipped without recursion, so
 /// the parser itself has no such bound.
 pub(super) fn is_deeper_than(body: &[u8], depth: usize) -> bool {
-    let (mut level, mut in_string, mut escaped) = (0_usize, false, false);
+    let mut level = 0_usize;
+    let mut in_string = false;
+    let mut escaped = false;
     for byte in body {
         match byte {
             _ if escaped => escaped = false,

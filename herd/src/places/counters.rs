@@ -71,7 +71,7 @@ impl Default for Questions {
 
 impl Questions {
     /// Counts a question that took so long.
-    pub(super) fn note(&self, outcome: &Result<Found, PlacesError>, took: Duration) {
+    pub(super) fn note_answer(&self, outcome: &Result<Found, PlacesError>, took: Duration) {
         let name = outcome.as_ref().map_or_else(PlacesError::name, |found| status_name(&found.status));
         if let Some(count) = self.outcomes.get(name) {
             count.fetch_add(1, Ordering::Relaxed);
@@ -106,9 +106,9 @@ mod tests {
         assert_eq!(all.len(), STATUSES.len() + 1 + PlacesError::NAMES.len());
         assert!(all.values().all(|count| *count == 0));
         let found = |status: &str| Ok(Found { json: Vec::new(), status: status.to_owned() });
-        questions.note(&found("ZERO_RESULTS"), Duration::ZERO);
-        questions.note(&found("SURPRISE"), Duration::ZERO);
-        questions.note(&Err(PlacesError::Busy), Duration::ZERO);
+        questions.note_answer(&found("ZERO_RESULTS"), Duration::ZERO);
+        questions.note_answer(&found("SURPRISE"), Duration::ZERO);
+        questions.note_answer(&Err(PlacesError::Busy), Duration::ZERO);
         for name in ["zero_results", "other_status", "busy"] {
             assert_eq!(questions.outcomes()[name], 1, "{name}");
         }

@@ -145,7 +145,7 @@ impl Places {
     pub async fn answer(&self, query: &PlacesQuery, client: IpAddr) -> Vec<u8> {
         let began = Instant::now();
         let outcome = self.ask(query, client).await;
-        self.questions.note(&outcome, began.elapsed());
+        self.questions.note_answer(&outcome, began.elapsed());
         match outcome {
             Ok(found) => found.json,
             Err(error) => {
@@ -153,7 +153,8 @@ impl Places {
                     // That the limit is reached has been logged once.
                     PlacesError::Limited(_) => tracing::debug!(%error, %client, "no places"),
                     _ => {
-                        let (reason, peer) = (error.to_string(), client.to_string());
+                        let reason = error.to_string();
+                        let peer = client.to_string();
                         let event =
                             Event { what: "no places", neighbour: None, reason: &reason, peer: &peer };
                         self.repeats.warn(self.started.elapsed(), event);

@@ -154,7 +154,7 @@ impl Store {
     }
 
     /// Notes how the journal is now. Links may say what clients may be told, strict or not.
-    pub(super) fn note(&mut self, standing: Standing) {
+    pub(super) fn note_standing(&mut self, standing: Standing) {
         let had_failed = self.standing.failure.is_some();
         match &standing.failure {
             Some(reason) if !had_failed => report_failure(reason),
@@ -191,7 +191,7 @@ mod tests {
         }
         let mut store = Store { durability, strict, ..Store::in_memory(node) };
         let failure = failure.map(str::to_owned);
-        store.note(Standing { written: 5, synced: 3, failure, ..Standing::default() });
+        store.note_standing(Standing { written: 5, synced: 3, failure, ..Standing::default() });
         store
     }
 
@@ -211,7 +211,7 @@ mod tests {
         assert!(!refuses(&store(Durability::Always, true, None)));
         assert!(refuses(&store(Durability::Always, true, Some("full"))));
         let mut closed = store(Durability::Everysec, false, None);
-        closed.note(Standing { closed: true, ..closed.standing.clone() });
+        closed.note_standing(Standing { closed: true, ..closed.standing.clone() });
         assert!(refuses(&closed));
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::bulk_sync::Progress;
 use super::end::LinkEnd;
-use super::{Link, Peer, Phase, microseconds};
+use super::{Link, LinkPhase, Peer, microseconds};
 use crate::bug::{Bug, is_planted};
 use crate::message::{LinkLine, Time, VERSION};
 use crate::node::Node;
@@ -30,7 +30,9 @@ impl Link {
             self.heartbeat = now + node.limits.heartbeat;
         }
         if mem::take(&mut self.hello_due) {
-            let (name, epoch, incarnation) = (node.name.as_str(), node.epoch, node.incarnation);
+            let name = node.name.as_str();
+            let epoch = node.epoch;
+            let incarnation = node.incarnation;
             self.epoch = epoch;
             LinkLine::Hello { version: VERSION, name, epoch, incarnation }.write(out);
         }
@@ -43,7 +45,7 @@ impl Link {
         if self.epoch != node.epoch {
             return Err(LinkEnd::NewEpoch);
         }
-        if let Phase::Complete(peer, reader) = &mut self.phase {
+        if let LinkPhase::Complete(peer, reader) = &mut self.phase {
             if !node.neighbours[peer.neighbour].is_current(self.id) {
                 return Err(LinkEnd::Duplicate);
             }
@@ -56,7 +58,7 @@ impl Link {
             if let Some(bulk) = &mut self.bulk
                 && node.bulk.get_or_insert((self.id, peer.neighbour)).0 == self.id
             {
-                is_busy |= bulk.go_on(node, out) == Progress::Busy;
+                is_busy |= bulk.advance(node, out) == Progress::Busy;
             }
             self.busy = is_busy.then_some(now);
         }
