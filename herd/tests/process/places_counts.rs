@@ -155,3 +155,29 @@ fn failures_that_go_on_are_logged_with_how_many_there_were() {
     node.ask(b"WHATSAT kiwi 1 5\nWHATSAT kiwi 2 5\nWHATSAT kiwi 3 5\n");
     wait_for_log(&log, "no places, again", 1);
 }
+
+#[test]
+fn a_client_asks_no_more_at_once_than_the_largest_body_has_room_for() {
+    for (most, at_once) in [(4 * NOTHING.len(), 4), (4 * NOTHING.len() - 1, 3)] {
+        let (upstream, go) = stepwise();
+        let limits = format!("places_body_bytes = {most}");
+        let (node, log) = node(&format!("at-once-{at_once}"), &limits, &upstream.url);
+        go.send(()).unwrap();
+        // From now on the node expects answers of this size.
+        expect_nothing(asking(&node, 1));
+        let mut client = node.connect();
+        let questions: String = (2..=7).map(|radius| format!("WHATSAT kiwi {radius} 5\n")).collect();
+        client.write_all(questions.as_bytes()).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        upstream.wait_for_requests(1 + at_once);
+        // A further line that had been begun would be in the log before this answer is.
+        node.ask(b"another client\n");
+        wait_for_log(&log, "another client", 2);
+        let begun = std::fs::read_to_string(&log).unwrap().matches("line=WHATSAT").count();
+        assert_eq!(begun, 1 + at_once);
+        (0..6).for_each(|_| go.send(()).unwrap());
+        let mut told = String::new();
+        client.read_to_string(&mut told).unwrap();
+        assert_eq!(told.matches("ZERO_RESULTS").count(), 6);
+    }
+}
