@@ -278,4 +278,10 @@ mod tests {
             assert!(is_deeper_than(body.as_bytes(), deepest - 1), "{body}");
         }
     }
+
+    #[test]
+    fn a_backslash_outside_of_a_string_hides_no_bracket() {
+        assert_eq!(usable(b"\\[[1]]", 1), Err(Unusable::TooDeep(1)));
+        assert_eq!(usable(b"{\"status\":\"OK\",\"results\":[\"\\\"[[\"]}", 2), Ok(()));
+    }
 }

@@ -113,4 +113,23 @@ mod tests {
             assert_eq!(questions.outcomes()[name], 1, "{name}");
         }
     }
+
+    #[test]
+    fn the_time_of_questions_is_summed_and_the_longest_and_the_mean_are_known() {
+        let mut counters = Counters::default();
+        assert_eq!(counters.mean_latency(), Duration::ZERO);
+        for seconds in [1, 5, 3] {
+            counters.note_latency(Duration::from_secs(seconds));
+        }
+        let (total, longest) = (Duration::from_secs(9), Duration::from_secs(5));
+        assert_eq!((counters.asked, counters.total_latency, counters.longest_latency), (3, total, longest));
+        assert_eq!(counters.mean_latency(), Duration::from_secs(3));
+    }
+
+    #[test]
+    fn statuses_are_counted_under_their_own_names() {
+        let names = STATUSES.map(|(status, _)| status_name(status));
+        assert_eq!(names, STATUSES.map(|(_, name)| name));
+        assert_eq!(status_name("OKAY"), OTHER_STATUS);
+    }
 }

@@ -45,6 +45,10 @@ const CHECKS: [Check<Bench>; 10] = [
     ("churn", churn::check),
 ];
 
+/// Pairs of loads that a ratio is the median of, and how long each load is.
+const PAIRS: usize = 9;
+const LOAD: Duration = Duration::from_secs(1);
+
 /// What all checks need.
 struct Bench {
     herd: PathBuf,
@@ -110,15 +114,23 @@ impl Bench {
         Ok(pair)
     }
 
-    /// How long 99 of 100 reports take on 8 connections at 1,000 a second, in microseconds: the median of three
-    /// loads, since one pause of a shared machine can spoil one of them.
-    fn p99(&self, node: &Lone) -> Result<f64> {
-        let mut loads = [(); 3].map(|()| self.p99_of_a_load(node)).into_iter().collect::<Result<Vec<_>>>()?;
-        loads.sort_by(f64::total_cmp);
-        Ok(loads[1])
+    /// How many times longer 99 of 100 reports take at `beside` than at `alone`: the median of [`PAIRS`] pairs of short
+    /// loads. The loads of a pair follow each other, now one first and now the other, so what else the machine does
+    /// slows both down.
+    fn p99_ratio(&self, beside: &Lone, alone: &Lone) -> Result<f64> {
+        let mut ratios = (0..PAIRS)
+            .map(|pair| {
+                let (first, second) = if pair % 2 == 0 { (alone, beside) } else { (beside, alone) };
+                let ratio = self.p99(second)? / self.p99(first)?;
+                Ok(if pair % 2 == 0 { ratio } else { 1.0 / ratio })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        ratios.sort_by(f64::total_cmp);
+        Ok(ratios[PAIRS / 2])
     }
 
-    fn p99_of_a_load(&self, node: &Lone) -> Result<f64> {
+    /// How long 99 of 100 reports take on 8 connections at 1,000 a second, in microseconds.
+    fn p99(&self, node: &Lone) -> Result<f64> {
         let load = Load {
             protocol: Protocol::Iamat,
             nodes: vec![node.address()?],
@@ -126,7 +138,7 @@ impl Bench {
             depth: 16,
             rate: Some(1000.0),
             clients: 10_000,
-            duration: Duration::from_secs(3),
+            duration: LOAD,
         };
         let summary: Summary = self.generator.run(&Task::Load { load, live: false })?;
         anyhow::ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
