@@ -11,7 +11,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ),
     ("Test", &["e2e", "chaos", "bugs", "broadcast", "check-history", "alerts", "fuzz", "mutants"]),
     ("Measure", &["load", "compare", "scale", "limits", "resilience"]),
-    ("Maintain", &["ci", "words", "places-data"]),
+    ("Maintain", &["ci", "words", "docs", "places-data"]),
 ];
 
 /// Groups the subcommands in the help of `command`.

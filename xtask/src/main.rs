@@ -10,7 +10,7 @@ use anyhow::anyhow;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use herd::printable::lines;
 use xtask::commands::herd::{control, logs, say, tap, up};
-use xtask::commands::maintain::{ci, places_data, words};
+use xtask::commands::maintain::{ci, docs, places_data, words};
 use xtask::commands::measure::{compare, limits, load, resilience, scale};
 use xtask::commands::test::{alerts, broadcast, bugs, chaos, check_history, e2e, fuzz, mutants};
 
@@ -99,6 +99,8 @@ enum Command {
     Ci,
     /// Check the spelling and wording of all prose
     Words,
+    /// Build the book; --check also runs its commands
+    Docs(docs::DocsArgs),
     /// Rebuild the embedded table of cities
     PlacesData,
 }
@@ -135,6 +137,7 @@ fn main() -> ExitCode {
         Command::Resilience(args) => resilience::check_resilience(&args),
         Command::Ci => ci::run_ci(),
         Command::Words => words::check_words(),
+        Command::Docs(args) => docs::build_docs(&args),
         Command::PlacesData => places_data::build_places_data(),
     };
     match result {

@@ -10,11 +10,12 @@ use crate::cluster::workspace::cargo;
 use crate::commands::print::print;
 
 /// The steps, as arguments of cargo. All in debug builds: each further configuration takes minutes.
-const STEPS: [&[&str]; 7] = [
+const STEPS: [&[&str]; 8] = [
     &["fmt", "--all", "--check"],
     &["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"],
     &["test", "--locked", "--workspace"],
     &["xtask", "e2e"],
+    &["xtask", "docs", "--check"],
     &["xtask", "bugs"],
     // With another build, of what a simulated network takes: a minute.
     &["xtask", "chaos", "turmoil", "--seeds", "10"],

@@ -1,5 +1,6 @@
 //! Maintain this repository.
 
 pub mod ci;
+pub mod docs;
 pub mod places_data;
 pub mod words;
