@@ -24,7 +24,7 @@ fn nodes_on_disk_that_are_killed_lose_nothing_and_the_history_can_be_checked_aga
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
     assert!(
-        told.starts_with("cargo xtask chaos --seed 1009 ") && told.contains("none lost, 0 excused"),
+        told.starts_with("cargo xtask chaos processes --seed 1009 ") && told.contains("none lost, 0 excused"),
         "{told}"
     );
     let history = told.lines().find_map(|line| line.strip_prefix("history: ")).expect("a history");

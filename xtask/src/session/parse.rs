@@ -1,12 +1,13 @@
 //! Reading session files.
 
 use std::path::Path;
+use std::str::FromStr;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use herd::node::Limits;
 use herd::places::ProviderName;
 use herd::server::Durability;
+use strum::VariantNames;
 
 use super::SessionError;
 use super::places_stub::Mount;
@@ -169,12 +170,8 @@ impl Session {
 }
 
 /// Fails, with what there is, when a flag of the nodes does not take a value.
-fn check_value<T: ValueEnum>(value: &str) -> Result<(), String> {
-    T::from_str(value, false).map(drop).map_err(|_| {
-        let all = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
-        let all: Vec<String> = all.map(|value| value.get_name().to_owned()).collect();
-        format!("`{value}` is none of: {}", all.join(", "))
-    })
+fn check_value<T: FromStr + VariantNames>(value: &str) -> Result<(), String> {
+    T::from_str(value).map(drop).map_err(|_| format!("`{value}` is none of: {}", T::VARIANTS.join(", ")))
 }
 
 /// The comment that a text begins with, on one line.
