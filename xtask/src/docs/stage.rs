@@ -1,5 +1,6 @@
-//! A copy of the book for mdBook, in which included files stand in full and links that leave the book lead to copies of
-//! their files. Checkouts need neither: there the links lead to the files themselves.
+//! A copy of the book for mdBook, in which included files stand in full and links that leave the
+//! book lead to copies of their files. Checkouts need neither: there the links lead to the files
+//! themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -27,8 +28,8 @@ struct Stage<'a> {
     linked: BTreeSet<PathBuf>,
 }
 
-/// Copies the book of a checkout to `folder`, which is emptied first. Returns the files to copy into the rendered book:
-/// where each lies, and its path there.
+/// Copies the book of a checkout to `folder`, which is emptied first. Returns the files to copy
+/// into the rendered book: where each lies, and its path there.
 ///
 /// # Errors
 /// A file cannot be read or written.
@@ -113,7 +114,8 @@ impl Stage<'_> {
         relinked
     }
 
-    /// The link from a page to a file: a page of the book, the page that stands for it, or its copy.
+    /// The link from a page to a file: a page of the book, the page that stands for it, or its
+    /// copy.
     fn target(&mut self, path: &Path, page: &Path, anchor: Option<&str>) -> String {
         let folder = page.parent().unwrap_or(page);
         let of_book =
