@@ -28,7 +28,8 @@ const OPENING: Duration = Duration::from_secs(1);
 /// Runs a node until it is told to stop.
 ///
 /// # Errors
-/// [`Usage`](super::usage::Usage) if the command line cannot be understood; else the node could not start.
+/// [`Usage`](super::usage::Usage) if the command line cannot be understood. Any other error means that
+/// the node could not start.
 pub(super) async fn run(cli: &Cli) -> anyhow::Result<()> {
     let plan = cli.plan()?;
     if plan.provider.holds_key() || plan.encryption.links.is_some() || plan.encryption.clients.is_some() {

@@ -12,7 +12,8 @@ pub(super) fn name(node: &Node, neighbour: Option<NeighbourId>) -> &str {
     known.map_or("not yet known", |(_, name)| name)
 }
 
-/// Logs a line from a neighbour. Heartbeats are many and say little: they are logged at trace, and all other lines of links at debug.
+/// Logs a line from a neighbour. Heartbeats are many and say little: they are logged at trace, and all
+/// other lines of links at debug.
 pub(super) fn log_heard(neighbour: &str, line: &[u8]) {
     let shown = line.escape_ascii();
     if LinkLine::is_heartbeat(line) {

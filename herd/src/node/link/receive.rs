@@ -174,8 +174,8 @@ fn end_by_neighbour(reason: &str) -> LinkEnd {
     }
 }
 
-/// Notes what a heartbeat says the neighbour has heard: this node's log up to `heard`. `sum` and `head` are those of the
-/// neighbour's table.
+/// Notes what a heartbeat says the neighbour has heard: this node's log up to `heard`. `sum` and
+/// `head` are those of the neighbour's table.
 ///
 /// # Errors
 /// [`LinkEnd::Diverged`]: both have heard all of each other, and know different things.

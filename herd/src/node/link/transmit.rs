@@ -12,9 +12,11 @@ use crate::node::Node;
 use crate::node::neighbours::Cursor;
 
 impl Link {
-    /// Appends to `out` what is due at `now`, when the wall clock shows `clock`: hello, cursor, heartbeat, or some of the log, about
-    /// [`link_batch_bytes`](crate::node::Limits::link_batch_bytes) of it. To be called when all that was written
-    /// before has been sent, whenever the table has changed, and at [`deadline`](Self::deadline).
+    /// Appends to `out` what is due at `now`, when the wall clock shows `clock`: hello, cursor,
+    /// heartbeat, or some of the log, about
+    /// [`link_batch_bytes`](crate::node::Limits::link_batch_bytes) of it. To be called when all that
+    /// was written before has been sent, whenever the table has changed, and at
+    /// [`deadline`](Self::deadline).
     ///
     /// # Errors
     /// The link has ended; a last line for the neighbour may have been appended.
@@ -66,7 +68,8 @@ impl Link {
     }
 }
 
-/// Appends a heartbeat to `out`. `timer` is what the neighbour's timer showed in its last heartbeat, and when that came.
+/// Appends a heartbeat to `out`. `timer` is what the neighbour's timer showed in its last heartbeat,
+/// and when that came.
 fn write_heartbeat(
     node: &Node,
     peer: Peer,

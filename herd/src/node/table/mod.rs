@@ -22,8 +22,8 @@ pub struct Table {
     records: Slab<Record>,
     /// From client id to record.
     index: HashTable<Slot>,
-    /// Keyed by a seed that nobody else knows, so that nobody can choose ids that collide; nothing depends on
-    /// its order.
+    /// Keyed by a secret seed, so that clients cannot choose ids that collide. Nothing depends on the
+    /// order of the index.
     hasher: ahash::RandomState,
     log: ChangeLog,
     sum: u128,
