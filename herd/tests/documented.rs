@@ -56,7 +56,7 @@ fn the_page_of_the_herd_file_has_the_keys_of_each_table() {
         assert_eq!(documented, names_after(&told, "its keys are "), "{heading}");
     }
     let sections = page.matches("\n## ").count();
-    // Of the keys at the top, `name` is no table, and limits have a page of their own.
+    // Of the keys at the top, `name` is no table, and limits have their own page.
     assert_eq!(
         sections,
         1 + names_after(&problems("top.toml", "nonsense_key = 1\n"), "its keys are ").len() - 2
@@ -82,7 +82,8 @@ fn the_page_of_limits_has_every_limit_with_its_default() {
     }
 }
 
-/// The word that a line between nodes begins with. A new kind of line does not compile until it is here.
+/// The word that a line between nodes begins with. A new kind of line does not compile until it is
+/// here.
 fn words_of_link_lines(line: &LinkLine<'_>) -> &'static [&'static str] {
     match line {
         LinkLine::Hello { .. } => &["HELLO"],
@@ -119,7 +120,8 @@ fn the_page_of_the_language_of_links_has_every_line_and_its_examples_are_underst
     assert!(page.contains(&format!("version {} of the language", herd::message::VERSION)));
 }
 
-/// How a line of a journal begins after its number. A new kind of line does not compile until it is here.
+/// How a line of a journal begins after its number. A new kind of line does not compile until it is
+/// here.
 fn word_of_journal_line(line: &Line<'_>) -> &'static str {
     match line {
         Line::Journal { .. } => "JOURNAL",
