@@ -27,4 +27,5 @@ mod rivals;
 mod secrets;
 mod service_manager;
 mod support;
+mod tools;
 mod upstream;
