@@ -81,3 +81,23 @@ fn certs_show_fails_if_any_certificate_has_ended_wherever_it_stands() {
         assert!(String::from_utf8(output.stderr).unwrap().contains("a certificate has ended"));
     }
 }
+
+#[test]
+fn check_config_misses_a_name_and_lists_the_keys_of_small_tables_only() {
+    let file = scratch("keys").join("herd.toml");
+    let node = "[[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:3000\"\n";
+    let refused = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let output = herd("keys").args(["check-config"]).arg(&file).assert().failure().get_output().clone();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(refused(node).contains("the herd has no name"));
+    let told = refused(&format!("name = \"one\"\n{node}[limits]\nqqqqqqqq = 1\n[admin]\nqqqqqqqq = 1\n"));
+    let lists: Vec<bool> = told
+        .lines()
+        .filter(|line| line.contains("has no key `qqqqqqqq`"))
+        .map(|line| line.contains("its keys are"))
+        .collect();
+    assert_eq!(lists, [false, true], "{told}");
+    assert!(!refused("name = \"one\"\n").contains("the herd has no name"));
+}
