@@ -5,6 +5,7 @@ mod admin;
 mod bad_input;
 mod certificates;
 mod counts;
+mod dribble;
 mod figures;
 mod journal;
 mod limits;
