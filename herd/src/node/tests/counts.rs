@@ -15,7 +15,7 @@ fn what_a_neighbour_has_not_been_told_is_its_lag() {
     assert_eq!(alford.lag(neighbour), Some(0));
     say(&mut alford, "IAMAT pear +1+1 1");
     say(&mut alford, "IAMAT lime +1+1 1");
-    assert_eq!(alford.lag(neighbour), Some(2));
+    assert_eq!((alford.lag(neighbour), alford.divergences(neighbour)), (Some(2), 0));
 }
 
 #[test]
