@@ -13,7 +13,7 @@ use herd::config::Member;
 use herd::tls::LinkFiles;
 
 use crate::cluster::herd_file::HerdFile;
-use crate::cluster::processes::{Launch, NodeFiles, POLL, Processes, ReadyNode, clean_environment};
+use crate::cluster::processes::{Launch, NodeFiles, PROCESS_POLL, Processes, ReadyNode, clean_environment};
 
 /// A command with placeholders for the name, file and addresses of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,7 +117,7 @@ impl Launch for Template {
             if TcpStream::connect_timeout(&node.client, left.min(Duration::from_secs(1))).is_ok() {
                 return Ok(Some(ReadyNode::default()));
             }
-            thread::sleep(POLL);
+            thread::sleep(PROCESS_POLL);
         }
         Ok(None)
     }

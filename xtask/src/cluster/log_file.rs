@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 /// The time between two reads of a log that is followed.
-pub(crate) const POLL: Duration = Duration::from_millis(100);
+pub(crate) const LOG_POLL: Duration = Duration::from_millis(100);
 
 /// A reader that returns only lines that are complete.
 #[derive(Debug)]

@@ -33,14 +33,14 @@ use crate::cluster::own_program::HerdProgram;
 use setup::certify_nodes;
 
 /// The time limit for nodes to get ready, and what each node adds to it if several start at once.
-const READY: Duration = Duration::from_secs(10);
-const READY_EACH: Duration = Duration::from_millis(500);
+const READY_TIMEOUT: Duration = Duration::from_secs(10);
+const READY_TIMEOUT_EACH: Duration = Duration::from_millis(500);
 
 /// The time limit for a node to stop; then it is killed. A node promises two seconds.
-const STOP: Duration = Duration::from_secs(5);
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The time between two polls of a process.
-pub(crate) const POLL: Duration = Duration::from_millis(2);
+pub(crate) const PROCESS_POLL: Duration = Duration::from_millis(2);
 
 /// The nodes of a herd. When it is dropped, it kills the nodes that run.
 #[derive(Debug)]
@@ -179,7 +179,7 @@ impl Processes {
                 starting.push(name);
             }
         }
-        let deadline = Instant::now() + READY + READY_EACH * starting.len() as u32;
+        let deadline = Instant::now() + READY_TIMEOUT + READY_TIMEOUT_EACH * starting.len() as u32;
         starting.into_iter().try_for_each(|name| self.wait_ready(name, deadline))
     }
 
@@ -232,7 +232,7 @@ impl Processes {
                 let _ = if signal == Signal::SIGKILL { killpg(pid, signal) } else { kill(pid, signal) };
             }
         }
-        let deadline = Instant::now() + STOP;
+        let deadline = Instant::now() + STOP_TIMEOUT;
         for name in names {
             if let Some(mut process) = self.node_mut(name)?.process.take() {
                 wait_or_kill(&mut process, deadline)?;
@@ -297,7 +297,7 @@ impl Processes {
     fn end_unready(&self, name: &str, process: &mut Child, deadline: Instant) -> Result<anyhow::Error> {
         // A node that is about to exit may do so; a node that is late is killed.
         let is_late = Instant::now() >= deadline;
-        let patience = if is_late { Duration::ZERO } else { STOP };
+        let patience = if is_late { Duration::ZERO } else { STOP_TIMEOUT };
         let status = wait_or_kill(process, Instant::now() + patience)?;
         let how = if is_late { "killed after the timeout".to_owned() } else { status.to_string() };
         let NodeFiles { herd: _, log, errors } = self.files(name);
@@ -329,7 +329,7 @@ fn wait_or_kill(process: &mut Child, deadline: Instant) -> Result<ExitStatus> {
         if let Some(status) = process.try_wait().context("cannot poll the process of a node")? {
             return Ok(status);
         }
-        thread::sleep(POLL);
+        thread::sleep(PROCESS_POLL);
     }
     kill_group(process);
     process.wait().context("cannot wait for the process of a node")

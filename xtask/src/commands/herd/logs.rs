@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use terminal_size::{Width, terminal_size_of};
 
-use crate::cluster::log_file::POLL;
+use crate::cluster::log_file::LOG_POLL;
 use crate::cluster::supervisor::{HerdAction, request_action};
 use format::{PlainLines, TerminalLines};
 use merge::{LogLine, MergedLogs, timestamp};
@@ -43,7 +43,7 @@ pub fn show_logs(node: Option<&str>, follow: bool) -> Result<()> {
             return Ok(());
         }
         complete_until = Some(timestamp(SystemTime::now()));
-        std::thread::sleep(POLL);
+        std::thread::sleep(LOG_POLL);
     }
 }
 

@@ -9,7 +9,7 @@ use herd::message::Update;
 use serde_json::Value;
 
 use super::logs::log_path;
-use crate::cluster::log_file::{LogFile, POLL};
+use crate::cluster::log_file::{LOG_POLL, LogFile};
 
 /// How long to wait for the first line of a link in a log that has none yet. Links come up sooner.
 const FIRST_LINE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -56,7 +56,7 @@ pub fn tap_links(node: &str) -> Result<()> {
                  start the herd with `HERD_LOG_LEVEL=debug cargo xtask herd-up`"
             );
         }
-        std::thread::sleep(POLL);
+        std::thread::sleep(LOG_POLL);
     }
 }
 

@@ -95,7 +95,7 @@ enum PlacesChoice {
 const GENERATED_FROM: u16 = 12_480;
 
 /// The last line that a detached supervisor prints before it serves.
-const READY: &str = "ready";
+const READY_LINE: &str = "ready";
 
 const HOW_TO: &str = "
 Talk to a node:  cargo xtask say Alford 'IAMAT kiwi +34.0689-118.4451 1520023934.9'
@@ -115,7 +115,7 @@ impl HerdUpArgs {
             // If the detaching herd-up was interrupted, its user does not expect a running herd:
             // this write then fails, and the nodes are killed.
             return self.supervise(program, |text| {
-                writeln!(stdout().lock(), "{text}{READY}").context("the herd-up of this herd has exited")
+                writeln!(stdout().lock(), "{text}{READY_LINE}").context("the herd-up of this herd has exited")
             });
         }
         // Fail before the build, which takes long. The supervisor takes the lock again.
@@ -241,7 +241,7 @@ fn detach(program: &Path) -> Result<()> {
     let mut output = String::new();
     for line in BufReader::new(stdout).lines() {
         let line = line.context("cannot read the supervisor's output")?;
-        if line == READY {
+        if line == READY_LINE {
             return print(&format!("{output}Stop it with `cargo xtask herd-down`.\n"));
         }
         output += &format!("{line}\n");

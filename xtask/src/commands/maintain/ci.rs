@@ -65,7 +65,7 @@ const STEPS: [Step; 8] = [
     Step { name: "bugs", about: "Find every planted bug", task: StepTask::Cargo(&["xtask", "bugs"]) },
     Step {
         name: "turmoil",
-        about: "Run 10 seeds on a simulated network, which needs another build: a minute",
+        about: "Run 10 seeds on a simulated network (builds a simulator first)",
         task: StepTask::Cargo(&["xtask", "chaos", "turmoil", "--seeds", "10"]),
     },
     Step {

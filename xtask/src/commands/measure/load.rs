@@ -26,24 +26,24 @@ pub struct LoadArgs {
     nodes: Vec<String>,
 
     /// Total number of connections, spread over the nodes
-    #[arg(short, long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(short, long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     connections: u32,
 
     /// Largest number of commands in flight on each connection
-    #[arg(short = 'p', long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(short = 'p', long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     depth: u32,
 
     /// Total commands a second, sent on schedule even if earlier ones are not answered yet
     /// [default: one for each answer]
-    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
 
     /// Number of distinct clients to report, at least one for each connection
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
     clients: u32,
 
     /// Seconds to send for
-    #[arg(short, long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    #[arg(short, long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
     duration: u32,
 
     /// The protocol to speak; any other than iamat needs addresses

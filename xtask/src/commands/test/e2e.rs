@@ -42,7 +42,7 @@ pub struct E2eArgs {
     against: Option<String>,
 
     /// The time limit for each step of a session against a guest, in seconds
-    #[arg(long, default_value_t = 3, requires = "against", value_parser = clap::value_parser!(u64).range(1..=60))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 3, requires = "against", value_parser = clap::value_parser!(u64).range(1..=60))]
     patience: u64,
 }
 

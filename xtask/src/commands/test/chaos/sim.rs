@@ -43,7 +43,7 @@ pub(super) struct SimArgs {
 }
 
 /// The time between two lines of progress.
-const PROGRESS: Duration = Duration::from_millis(500);
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The seeds, and the settings that their plans share.
 struct SimSeeds {
@@ -113,7 +113,7 @@ fn run_in_threads(seeds: &SimSeeds) -> Tally {
         let mut shown = Instant::now();
         while workers.iter().any(|worker| !worker.is_finished()) {
             thread::sleep(Duration::from_millis(20));
-            if shown.elapsed() >= PROGRESS {
+            if shown.elapsed() >= PROGRESS_INTERVAL {
                 shown = Instant::now();
                 let done = next.load(Ordering::Relaxed).min(seeds.count);
                 overwrite_progress(&format!("{done} of {} seeds", seeds.count));

@@ -49,7 +49,7 @@ pub(super) struct TurmoilArgs {
 }
 
 /// The time between two lines of progress.
-const PROGRESS: Duration = Duration::from_millis(500);
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The seeds, and the settings that their plans share.
 struct TurmoilSeeds {
@@ -138,7 +138,7 @@ fn run_in_processes(
         while workers.iter().any(|worker| !worker.is_finished()) {
             let done = reports.lock().expect("no worker panics").len();
             overwrite_progress(&format!("{done} of {} seeds", seeds.count));
-            thread::sleep(PROGRESS);
+            thread::sleep(PROGRESS_INTERVAL);
         }
         overwrite_progress("");
         workers.into_iter().try_for_each(|worker| worker.join().expect("no worker panics"))
