@@ -318,7 +318,7 @@ mod tests {
             ("shout Alford x", "s:2: `shout` is none of: connect, say,"),
             ("connect Alford", "s:2: expected `connect CONNECTION NODE`"),
             ("answers Alford many", "s:2: expected a number, not `many`"),
-            ("send Alford \\q", "s:2: no escape: `\\q`"),
+            ("send Alford \\q", "s:2: unknown escape: `\\q`"),
             ("places", "s:2: expected `places BODY|drop"),
             ("places x.json slow=1", "s:2: `slow=1` is none of: status=N"),
             ("upstream 1 radius", "s:2: expected NAME=VALUE, not `radius`"),

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fixtures::bad_input::{BadInput, Future};
+use fixtures::bad_input::{BadInput, FutureTimes};
 use herd::message::{Stamp, Time};
 
 use super::connection::Connection;
@@ -223,7 +223,7 @@ impl Player<'_> {
 
     /// Says each line of the table of bad input on a connection of its own, and notes what is not answered as it should be.
     fn bad_input(&mut self, node: &str) -> Result<(), String> {
-        let table = BadInput::read(Future::Bounded)?;
+        let table = BadInput::read(FutureTimes::Bounded)?;
         let address = self.address(node)?;
         let mut wrong = 0;
         for case in &table.cases {
@@ -231,7 +231,7 @@ impl Player<'_> {
             let mut connection = Connection::open(address, deadline)?;
             connection.half_close(&case.sent, deadline)?;
             let answer = self.herd.localize(connection.rest(deadline)?);
-            if let Err(difference) = case.check(node, &answer) {
+            if let Err(difference) = case.check_answer(node, &answer) {
                 wrong += 1;
                 self.transcript.line(&difference);
             }

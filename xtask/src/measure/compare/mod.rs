@@ -187,7 +187,7 @@ pub fn compare_systems(comparison: &Comparison) -> Result<String> {
 fn peers_called(names: &[&str]) -> (Vec<System>, Vec<String>) {
     let (mut systems, mut missing) = (Vec::new(), Vec::new());
     for name in names {
-        match bundled_guests::find(name) {
+        match bundled_guests::find_guest(name) {
             Ok(peer) => systems.push(System::Peer(peer)),
             Err(error) => missing.push(format!("{name}: {error:#}")),
         }

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use herd::config::Member;
 
 use super::Bench;
-use crate::cluster::bundled_guests::Peer;
+use crate::cluster::bundled_guests::BundledGuest;
 use crate::cluster::graphs::Graph;
 use crate::cluster::guest_program::guarded;
 use crate::cluster::herd_file::HerdFile;
@@ -36,7 +36,7 @@ pub(crate) enum System {
     /// This herd, asking for places at a URL.
     HerdAsking(String),
     /// A herd of another kind.
-    Peer(Peer),
+    Peer(BundledGuest),
     /// Redis, with the command that stores a report.
     Redis(Protocol),
     /// Redis, passing messages on without keeping them.
@@ -125,7 +125,7 @@ impl System {
     }
 }
 
-fn herd(bench: &Bench, layout: Layout, peer: Option<&Peer>, args: &[&str]) -> Result<Running> {
+fn herd(bench: &Bench, layout: Layout, peer: Option<&BundledGuest>, args: &[&str]) -> Result<Running> {
     let default = || HerdFile::find("2015-winter");
     let file = match layout {
         Layout::Lone => HerdFile::parse(&Graph::Star.herd_file(1, 1), "a node alone")?,
