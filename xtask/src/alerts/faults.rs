@@ -121,7 +121,7 @@ pub(super) const FAULTS: &[Fault] = &[
             "a disk is full",
             "HerdDiskFails",
             |stage| stage.disks()?.fill("Bolden"),
-            |stage| stage.disks()?.make_room("Bolden"),
+            |stage| stage.disks()?.free("Bolden"),
         )
     },
     lasting(

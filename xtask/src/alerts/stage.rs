@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 
 use crate::alerts::prometheus::{Prometheus, Tools};
 use crate::chaos::proxy::{Conditions, Proxy};
-use crate::chaos::small_disks::{self, Disks};
+use crate::chaos::small_disks::{self, SmallDisks};
 use crate::cluster::admin_client;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::ports::PortBlock;
@@ -42,7 +42,7 @@ pub(super) struct Stage {
     pub(super) clients: Vec<TcpStream>,
     /// Questions that have been asked and moves that have been reported, each another one.
     asked: u32,
-    disks: Option<Disks>,
+    disks: Option<SmallDisks>,
     data: PathBuf,
     folder: PathBuf,
     _places: PlacesStub,
@@ -62,7 +62,7 @@ impl Stage {
         let (admin, prometheus) = (ports.first() + 2 * count, ports.first() + 3 * count);
         let data = folder.join("data");
         // Before there are other threads or processes, which have to see the disks.
-        let disks = small_disks::can_be_made().then(|| Disks::make(&data, &names)).transpose()?;
+        let disks = small_disks::can_be_mounted().then(|| SmallDisks::mount(&data, &names)).transpose()?;
         let places = PlacesStub::start()?;
         places.mount(&answer(500, Some(2))).map_err(anyhow::Error::msg)?;
         places.mount(&answer(200, None)).map_err(anyhow::Error::msg)?;
@@ -101,7 +101,7 @@ impl Stage {
         self.disks.is_some()
     }
 
-    pub(super) fn disks(&self) -> Result<&Disks> {
+    pub(super) fn disks(&self) -> Result<&SmallDisks> {
         self.disks.as_ref().context("disks of our own take root")
     }
 
@@ -130,8 +130,8 @@ impl Stage {
     /// Cuts both ways between two nodes, or lets them be.
     pub(super) fn cut(&self, one: &str, other: &str, cut: bool) -> Result<()> {
         let conditions = Conditions { cut, ..Conditions::default() };
-        self.proxy.set(one, other, conditions)?;
-        self.proxy.set(other, one, conditions)
+        self.proxy.set_conditions(one, other, conditions)?;
+        self.proxy.set_conditions(other, one, conditions)
     }
 
     pub(super) fn connect(&self, name: &str) -> Result<TcpStream> {

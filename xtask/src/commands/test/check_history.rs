@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::commands::print::print;
 use crate::oracle::timeline;
-use crate::oracle::{History, check};
+use crate::oracle::{self, History};
 
 /// Reads a history, says whether it is right, and draws it if that is wanted.
 ///
@@ -14,7 +14,7 @@ use crate::oracle::{History, check};
 /// The file is no history, or an invariant is violated; or the picture cannot be written.
 pub fn check_history(file: &Path, picture: Option<&Path>) -> Result<()> {
     let history = History::read(file)?;
-    let verdict = check(&history);
+    let verdict = oracle::check_history(&history);
     if let Some(picture) = picture {
         timeline::write(&history, &verdict, picture)?;
     }

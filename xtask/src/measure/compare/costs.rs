@@ -32,7 +32,7 @@ pub(super) fn memory(bench: &Bench) -> Result<Vec<Figure>> {
         // Twice all clients: what updates leave behind counts as well.
         while answers < 2 * clients {
             let load = Load { clients, ..load(bench, &running, 64, 128) };
-            let summary: Summary = bench.generator.run(&Task::Load { load, live: false })?;
+            let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;
             ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
             answers += summary.answers;
         }
@@ -108,7 +108,7 @@ pub(super) fn lines(bench: &Bench) -> Result<Vec<Figure>> {
         let running = system.start(bench, Layout::Five)?;
         let mut load = load(bench, &running, 64, 16);
         load.nodes.clone_from(&running.nodes);
-        let summary: Summary = bench.generator.run(&Task::Load { load, live: false })?;
+        let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;
         Ok((lines_said(running)? / summary.answers as f64, Vec::new()))
     })?;
     Ok(vec![idle, loaded])

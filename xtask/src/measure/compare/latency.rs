@@ -59,11 +59,11 @@ pub(super) fn flood(bench: &Bench) -> Result<Vec<Figure>> {
 }
 
 /// Updates at one node for a round, watched at the other four.
-pub(super) fn flood_once(bench: &Bench, system: &System, rate: Option<f64>) -> Result<flood::Outcome> {
+pub(super) fn flood_once(bench: &Bench, system: &System, rate: Option<f64>) -> Result<flood::FloodOutcome> {
     let running = system.start(bench, Layout::FiveWatched)?;
     let watchers = running.watchers.clone();
     let flood = Flood { sender: running.sender, watchers, rate, duration: bench.round };
-    bench.generator.run(&Task::Flood(flood))
+    bench.generator.perform(&Task::Flood(flood))
 }
 
 fn wait_until_asked(asked: &AtomicUsize, questions: usize) -> Result<()> {
@@ -109,7 +109,7 @@ pub(super) fn beside_whatsat(bench: &Bench) -> Result<Vec<Figure>> {
             }
             let mut load = load(bench, &running, 16, 16);
             load.rate = Some(BESIDE);
-            let summary: Summary = bench.generator.run(&Task::Load { load, live: false })?;
+            let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;
             ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
             for stream in &waiting {
                 stream.set_nonblocking(true)?;

@@ -114,7 +114,7 @@ impl Large {
     }
 
     /// One update after the other at the first node, watched at another.
-    fn flood(&mut self, bench: &Bench, far: usize) -> Result<flood::Outcome> {
+    fn flood(&mut self, bench: &Bench, far: usize) -> Result<flood::FloodOutcome> {
         let node = format!("Node{}", far + 1);
         let flood = Flood {
             sender: Sender::Iamat(self.processes.member("Node1")?.client),
@@ -122,7 +122,7 @@ impl Large {
             rate: None,
             duration: bench.round,
         };
-        bench.generator.run(&Task::Flood(flood))
+        bench.generator.perform(&Task::Flood(flood))
     }
 
     fn everywhere(&mut self, bench: &Bench) -> Result<Spread> {
@@ -137,7 +137,7 @@ impl Large {
             clients: u64::from(u32::MAX),
             duration: bench.round,
         };
-        let spread = bench.generator.run(&Task::Everywhere(Everywhere { load, nodes }));
+        let spread = bench.generator.perform(&Task::Everywhere(Everywhere { load, nodes }));
         spread.with_context(|| format!("a herd of {} on a {:?}", self.nodes, self.graph))
     }
 

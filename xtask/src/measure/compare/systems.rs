@@ -257,7 +257,7 @@ fn nats(bench: &Bench) -> Result<Running> {
 fn echo(bench: &Bench) -> Result<Running> {
     let ports = PortBlock::take(1)?;
     let address = addresses(ports.first(), 1)[0];
-    let program = Program(bench.generator.begin(&Task::Echo(address))?);
+    let program = Program(bench.generator.start(&Task::Echo(address))?);
     wait_until_listening(address)?;
     Ok(Running {
         protocol: Protocol::Echo,

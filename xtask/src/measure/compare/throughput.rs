@@ -54,7 +54,7 @@ pub(super) fn one_node(bench: &Bench) -> Result<Vec<Figure>> {
 
 /// Reports a second of a load, all of which were answered rightly; the distribution of their latencies.
 pub(super) fn answered(bench: &Bench, load: Load) -> Result<(f64, Vec<(f64, f64)>)> {
-    let summary: Summary = bench.generator.run(&Task::Load { load, live: false })?;
+    let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;
     ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
     Ok((summary.per_second, summary.latency.points()))
 }
@@ -78,7 +78,7 @@ pub(super) fn flooding(bench: &Bench) -> Result<Vec<Figure>> {
 pub(super) fn sunk(bench: &Bench, system: &System) -> Result<(f64, Vec<(f64, f64)>)> {
     let running = system.start(bench, Layout::Hub)?;
     let (load, sinks) = (load(bench, &running, 64, 16), running.watchers.clone());
-    let summary: Summary = bench.generator.run(&Task::Sunk { load, sinks })?;
+    let summary: Summary = bench.generator.perform(&Task::Sunk { load, sinks })?;
     ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
     Ok((summary.per_second, summary.latency.points()))
 }
@@ -122,5 +122,5 @@ pub(super) fn everywhere(
     if spread {
         load.nodes.clone_from(&running.nodes);
     }
-    bench.generator.run(&Task::Everywhere(Everywhere { load, nodes: running.all.clone() }))
+    bench.generator.perform(&Task::Everywhere(Everywhere { load, nodes: running.all.clone() }))
 }

@@ -43,7 +43,7 @@ fn beside(bench: &Bench, connections: usize, lines: TorrentLines) -> Result<Vec<
     let up_before = pair.links_up("Node1")?;
     let torrent = Torrent { node: address, connections, lines, duration: BUSY };
     let measured = thread::scope(|scope| {
-        let busy = scope.spawn(|| bench.generator.run::<u64>(&Task::Torrent(torrent)));
+        let busy = scope.spawn(|| bench.generator.perform::<u64>(&Task::Torrent(torrent)));
         thread::sleep(BEFORE);
         let measured = measure(address, admin_address, neighbour);
         let answered = busy.join().expect("a thread that does not panic")?;

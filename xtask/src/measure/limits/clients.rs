@@ -30,7 +30,7 @@ pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
             clients: MOST - 1,
             duration: Duration::from_secs(2),
         };
-        let summary: Summary = bench.generator.run(&Task::Load { load, live: false })?;
+        let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;
         ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
     }
     let more = say(&node, "IAMAT more +1+1 1")?;

@@ -128,7 +128,7 @@ impl Bench {
             clients: 10_000,
             duration: Duration::from_secs(3),
         };
-        let summary: Summary = self.generator.run(&Task::Load { load, live: false })?;
+        let summary: Summary = self.generator.perform(&Task::Load { load, live: false })?;
         anyhow::ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
         Ok(summary.latency.p99)
     }

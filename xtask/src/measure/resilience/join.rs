@@ -74,7 +74,7 @@ fn fill(bench: &Bench, herd: &mut Proxied) -> Result<()> {
             clients: CLIENTS,
             duration: FILL,
         };
-        let summary: Summary = bench.generator.run(&Task::Load { load, live: false })?;
+        let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;
         ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
     }
     OTHERS.iter().try_for_each(|name| herd.wait_for(name, CLIENTS, PATIENCE))

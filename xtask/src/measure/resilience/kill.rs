@@ -7,7 +7,7 @@ use crate::chaos::{Chaos, FaultName, Length};
 
 pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
     let chaos = Chaos { faults: vec![FaultName::Kill], ..bench.chaos("kill", Length::Rounds(100))? };
-    let outcome = chaos.run(bench.progress)?;
+    let outcome = chaos.break_herd(bench.progress)?;
     let mut findings = promises("100 times SIGKILL of one to four nodes", &outcome);
     findings.push(Finding::new(
         "until all nodes knew the same, at most",

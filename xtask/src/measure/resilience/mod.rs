@@ -22,12 +22,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::chaos::{Chaos, Length, Outcome, Progress};
+use crate::chaos::{Chaos, ChaosOutcome, Length, Progress};
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::workspace::{Profile, herd_binary, target_dir};
 use crate::load::generator::Generator;
 use crate::measure::checks::{Bound, Check, Finding, Findings, choose, run_checks};
-use crate::oracle::Durability;
+use crate::oracle::Persistence;
 
 const CHECKS: [Check<Bench>; 7] = [
     ("kill", kill::check),
@@ -81,17 +81,17 @@ impl Bench {
             rate: 1_000,
             file: HerdFile::find("2015-winter")?,
             program: self.herd.clone(),
-            durability: Durability::Everysec,
+            durability: Persistence::Everysec,
             faults: Vec::new(),
             insecure_links: false,
             folder: self.folder.join(check),
-            again: format!("cargo xtask resilience {check}"),
+            command: format!("cargo xtask resilience {check}"),
         })
     }
 }
 
 /// What holds for all chaos: nothing is lost, and no other promise is broken.
-fn promises(check: &str, outcome: &Outcome) -> Vec<Finding> {
+fn promises(check: &str, outcome: &ChaosOutcome) -> Vec<Finding> {
     let lost = outcome.verdict.violations.iter().filter(|violation| violation.invariant == "I1").count();
     let others = outcome.verdict.violations.len() - lost;
     let acknowledged = outcome.verdict.acknowledged;
@@ -107,7 +107,7 @@ fn promises(check: &str, outcome: &Outcome) -> Vec<Finding> {
 }
 
 /// How long it took after the slowest fault until all nodes knew the same; for ever, if one of them was too slow.
-fn slowest(outcome: &Outcome) -> f64 {
+fn slowest(outcome: &ChaosOutcome) -> f64 {
     let seconds = |took: &Option<Duration>| took.map_or(f64::INFINITY, |took| took.as_secs_f64());
     outcome.converged.iter().map(seconds).fold(0.0, f64::max)
 }

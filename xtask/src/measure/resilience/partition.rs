@@ -29,12 +29,12 @@ pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
     herd.nodes.start_all()?;
     let ways = [(ALONE, NEIGHBOUR), (NEIGHBOUR, ALONE)];
     for (from, to) in ways {
-        herd.proxy.set(from, to, Conditions { cut: true, ..Conditions::default() })?;
+        herd.proxy.set_conditions(from, to, Conditions { cut: true, ..Conditions::default() })?;
     }
     let (clients, changed) = report_everywhere(&herd.nodes)?;
     let (before, began) = (herd.carried(ways)?, Instant::now());
     for (from, to) in ways {
-        herd.proxy.set(from, to, Conditions::default())?;
+        herd.proxy.set_conditions(from, to, Conditions::default())?;
     }
     for name in herd.nodes.names() {
         herd.wait_for(&name, clients, PATIENCE)?;

@@ -4,11 +4,11 @@ use anyhow::Result;
 
 use super::{Bench, Bound, Finding, promises, slowest};
 use crate::chaos::{Chaos, FaultName, Length};
-use crate::oracle::{History, What};
+use crate::oracle::{EventKind, History};
 
 pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
     let chaos = Chaos { faults: vec![FaultName::Pause], ..bench.chaos("pause", Length::Rounds(30))? };
-    let outcome = chaos.run(bench.progress)?;
+    let outcome = chaos.break_herd(bench.progress)?;
     let mut findings = promises("30 times SIGSTOP for 5 s", &outcome);
     findings.extend([
         Finding::new(
@@ -27,13 +27,13 @@ pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
 fn dropped(history: &History) -> f64 {
     let mut slowest = 0.0;
     for (index, event) in history.events.iter().enumerate() {
-        let What::FaultBegins { nodes, fault: number, .. } = &event.what else { continue };
+        let EventKind::FaultBegins { nodes, fault: number, .. } = &event.kind else { continue };
         let during = history.events[index..]
             .iter()
-            .take_while(|later| !matches!(&later.what, What::FaultEnds { fault } if fault == number));
+            .take_while(|later| !matches!(&later.kind, EventKind::FaultEnds { fault } if fault == number));
         let downs: Vec<(usize, u64)> = during
-            .filter_map(|later| match &later.what {
-                What::LinkDown { node, neighbour, .. } if nodes.contains(neighbour) => {
+            .filter_map(|later| match &later.kind {
+                EventKind::LinkDown { node, neighbour, .. } if nodes.contains(neighbour) => {
                     Some((*node, later.at))
                 }
                 _ => None,
@@ -53,8 +53,8 @@ fn neighbours(history: &History, of: usize) -> Vec<usize> {
     let mut nodes: Vec<usize> = history
         .events
         .iter()
-        .filter_map(|event| match event.what {
-            What::LinkUp { node, neighbour } if neighbour == of => Some(node),
+        .filter_map(|event| match event.kind {
+            EventKind::LinkUp { node, neighbour } if neighbour == of => Some(node),
             _ => None,
         })
         .collect();
@@ -66,8 +66,8 @@ fn neighbours(history: &History, of: usize) -> Vec<usize> {
 /// Megabytes from what a node took after the first round to the most that it ever took, of the node where that is most.
 fn grown(history: &History) -> f64 {
     let grown = history.endings.iter().enumerate().map(|(of, ending)| {
-        let first = history.events.iter().find_map(|event| match event.what {
-            What::Usage { node, memory, .. } if node == of => Some(memory),
+        let first = history.events.iter().find_map(|event| match event.kind {
+            EventKind::Usage { node, memory, .. } if node == of => Some(memory),
             _ => None,
         });
         ending.memory.saturating_sub(first.unwrap_or(0)) as f64 / 1e6

@@ -4,11 +4,11 @@ use anyhow::Result;
 
 use super::{Bench, Bound, Finding, promises};
 use crate::chaos::{Chaos, FaultName, Length};
-use crate::oracle::{History, What};
+use crate::oracle::{EventKind, History};
 
 pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
     let chaos = Chaos { faults: vec![FaultName::Rolling], ..bench.chaos("rolling", Length::Rounds(20))? };
-    let outcome = chaos.run(bench.progress)?;
+    let outcome = chaos.break_herd(bench.progress)?;
     let mut findings = promises("20 times all nodes restarted in turn", &outcome);
     findings.push(Finding::new(
         "commands not answered at other nodes",
@@ -23,13 +23,13 @@ pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
 fn failed_elsewhere(history: &History) -> usize {
     let (mut asked, mut restarting, mut failed) = (std::collections::BTreeMap::new(), Vec::new(), 0);
     for event in &history.events {
-        match &event.what {
-            What::Invoke { op, node, .. } => {
+        match &event.kind {
+            EventKind::Invoke { op, node, .. } => {
                 asked.insert(*op, *node);
             }
-            What::FaultBegins { nodes, .. } => restarting.clone_from(nodes),
+            EventKind::FaultBegins { nodes, .. } => restarting.clone_from(nodes),
             // A client may find out a little later, but not before the next node is restarted.
-            What::Info { op } => {
+            EventKind::Info { op } => {
                 let node = asked.get(op);
                 failed += usize::from(node.is_none_or(|node| !restarting.contains(node)));
             }

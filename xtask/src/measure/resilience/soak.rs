@@ -3,17 +3,17 @@
 use anyhow::Result;
 
 use super::{Bench, Bound, Finding, promises, slowest};
-use crate::chaos::{Chaos, Length, possible};
-use crate::oracle::{History, What};
+use crate::chaos::{Chaos, Length, possible_faults};
+use crate::oracle::{EventKind, History};
 
 /// Reports a second: a history of half an hour has to be kept, and looked through.
 const RATE: u32 = 500;
 
 pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
     let chaos = bench.chaos("soak", Length::Time(bench.soak))?;
-    let (faults, _) = possible(&[], chaos.file.herd(), chaos.durability)?;
+    let (faults, _) = possible_faults(&[], chaos.file.herd(), chaos.durability)?;
     let chaos = Chaos { faults, rate: RATE, ..chaos };
-    let outcome = chaos.run(bench.progress)?;
+    let outcome = chaos.break_herd(bench.progress)?;
     let minutes = bench.soak.as_secs() / 60;
     let (faults, kinds) = (outcome.converged.len(), chaos.faults.len());
     let mut findings = promises(&format!("{minutes} minutes, {faults} faults of {kinds} kinds"), &outcome);
@@ -37,8 +37,8 @@ fn growth(history: &History, pick: fn((u64, u64)) -> u64) -> f64 {
     let end = history.events.last().map_or(1, |event| event.at);
     let most = |third: u64| {
         let within = history.events.iter().filter(|event| event.at * 3 / end == third);
-        let taken = within.filter_map(|event| match event.what {
-            What::Usage { memory, files, .. } => Some(pick((memory, files))),
+        let taken = within.filter_map(|event| match event.kind {
+            EventKind::Usage { memory, files, .. } => Some(pick((memory, files))),
             _ => None,
         });
         taken.max().unwrap_or(0) as f64

@@ -19,7 +19,7 @@ pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
         insecure_links: true,
         ..bench.chaos("torn", Length::Rounds(ROUNDS))?
     };
-    let outcome = chaos.run(bench.progress)?;
+    let outcome = chaos.break_herd(bench.progress)?;
     let mut skipped = 0;
     for name in &outcome.history.setting.nodes {
         let log = chaos.folder.join("herd").join(format!("{name}.log"));

@@ -16,8 +16,8 @@ use crate::cluster::graphs::Graph;
 use crate::cluster::workspace::{cargo, target_dir};
 use crate::commands::arguments::variant_of;
 use crate::commands::print::{print, status};
-use crate::oracle::Durability;
-use crate::turmoil::Report;
+use crate::oracle::Persistence;
+use crate::turmoil::SeedReport;
 
 /// Which seeds to run.
 #[derive(Clone, Debug, Args)]
@@ -43,8 +43,8 @@ pub(super) struct TurmoilArgs {
     latency: Option<u64>,
 
     /// When records are on disk [default: each seed draws it].
-    #[arg(long, value_name = "WHEN", value_parser = variant_of::<Durability>())]
-    durability: Option<Durability>,
+    #[arg(long, value_name = "WHEN", value_parser = variant_of::<Persistence>())]
+    durability: Option<Persistence>,
 }
 
 /// How often the progress is shown.
@@ -93,7 +93,7 @@ fn build() -> Result<PathBuf> {
 }
 
 /// Runs a seed in a process of its own: what is left of one run in memory cannot change another.
-fn one_seed(program: &Path, folder: &Path, seeds: &Seeds, seed: u64) -> Result<Report> {
+fn one_seed(program: &Path, folder: &Path, seeds: &Seeds, seed: u64) -> Result<SeedReport> {
     let again = seeds.command(seed);
     let mut command = Command::new(program);
     command.args(["--seed", &seed.to_string(), "--again", &again]).args(&seeds.given);
@@ -106,7 +106,7 @@ fn one_seed(program: &Path, folder: &Path, seeds: &Seeds, seed: u64) -> Result<R
 }
 
 /// Runs all seeds, as many at a time as there are processors. Stops at the first that fails.
-fn run_all(seeds: &Seeds, one: &(impl Fn(u64) -> Result<Report> + Sync)) -> Result<Vec<Report>> {
+fn run_all(seeds: &Seeds, one: &(impl Fn(u64) -> Result<SeedReport> + Sync)) -> Result<Vec<SeedReport>> {
     let left: Mutex<VecDeque<u64>> = Mutex::new((seeds.first..seeds.first + seeds.count).collect());
     let reports = Mutex::new(Vec::new());
     // A function of its own, so that nobody holds the lock while a seed runs.
@@ -133,7 +133,7 @@ fn run_all(seeds: &Seeds, one: &(impl Fn(u64) -> Result<Report> + Sync)) -> Resu
         status("");
         workers.into_iter().try_for_each(|worker| worker.join().expect("no worker panics"))
     })?;
-    let mut reports: Vec<Report> = reports.into_inner().expect("no worker panics");
+    let mut reports: Vec<SeedReport> = reports.into_inner().expect("no worker panics");
     reports.sort_by_key(|report| report.seed);
     Ok(reports)
 }
@@ -158,7 +158,7 @@ impl Seeds {
 }
 
 /// Fails if something was not right.
-fn judge(report: Report, seeds: &Seeds) -> Result<Report> {
+fn judge(report: SeedReport, seeds: &Seeds) -> Result<SeedReport> {
     if report.violations.is_empty() && report.settled.is_some() {
         return Ok(report);
     }
@@ -173,7 +173,7 @@ fn judge(report: Report, seeds: &Seeds) -> Result<Report> {
     )
 }
 
-fn describe(reports: &[Report], took: Duration) -> String {
+fn describe(reports: &[SeedReport], took: Duration) -> String {
     let mut settled: Vec<Duration> = reports.iter().filter_map(|report| report.settled).collect();
     settled.sort_unstable();
     let acknowledged: usize = reports.iter().map(|report| report.acknowledged).sum();
