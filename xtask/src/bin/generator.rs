@@ -1,5 +1,5 @@
-//! The part of the harness that must be fast: it sends loads and watches floods. `cargo xtask` builds
-//! it with optimizations and runs it with a task as JSON. It prints the result as JSON.
+//! The part of the harness that must be fast: it sends loads and watches floods. `cargo xtask`
+//! builds it with optimizations and runs it with a task as JSON. It prints the result as JSON.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::process::ExitCode;

@@ -254,7 +254,8 @@ fn connect(address: SocketAddr) -> Result<BufReader<TcpStream>> {
     Ok(BufReader::new(stream))
 }
 
-/// Sends a line and returns the first line of the answer. Reads the rest of a WHATSAT's answer, too.
+/// Sends a line and returns the first line of the answer. Reads the rest of a WHATSAT's answer,
+/// too.
 fn ask(stream: &mut BufReader<TcpStream>, line: &str) -> Result<String> {
     stream.get_mut().write_all(format!("{line}\n").as_bytes())?;
     let answer = read_line(stream)?;

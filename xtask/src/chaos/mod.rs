@@ -1,8 +1,8 @@
-//! Chaos on real processes: clients send reports while faults are injected into nodes and links, and
-//! the oracle checks the history of the clients.
+//! Chaos on real processes: clients send reports while faults are injected into nodes and links,
+//! and the oracle checks the history of the clients.
 //!
-//! The seed decides which faults happen, to which nodes and for how long. Everything else depends on
-//! the machine, so a run with the same seed has the same faults but not the same history.
+//! The seed decides which faults happen, to which nodes and for how long. Everything else depends
+//! on the machine, so a run with the same seed has the same faults but not the same history.
 
 mod clients;
 mod fault;
@@ -260,10 +260,12 @@ impl Length {
     }
 }
 
-/// Waits until all nodes agree. Returns what each node knows then, and how long that took; `None` if
-/// they do not agree in time.
+/// Waits until all nodes agree. Returns what each node knows then, and how long that took; `None`
+/// if they do not agree in time.
 fn wait_until_settled(herd: &HerdUnderTest) -> Result<(Vec<Vec<String>>, Option<Duration>)> {
-    let (began, addresses, ids) = (Instant::now(), herd.addresses(), herd.clients.ids());
+    let began = Instant::now();
+    let addresses = herd.addresses();
+    let ids = herd.clients.ids();
     loop {
         let known = addresses.iter().map(|address| ask_about(*address, &ids)).collect::<Result<Vec<_>>>()?;
         let same = known.windows(2).all(|pair| pair[0] == pair[1]);

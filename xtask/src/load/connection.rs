@@ -31,8 +31,8 @@ pub(super) struct Answers {
     pub(super) last_clients: Vec<u64>,
 }
 
-/// A connection that sends commands. Its clients are `first`, `first + step` and so on, and belong to
-/// no other connection.
+/// A connection that sends commands. Its clients are `first`, `first + step` and so on, and belong
+/// to no other connection.
 pub(super) struct LoadConnection {
     stream: TcpStream,
     protocol: Protocol,
@@ -43,8 +43,8 @@ pub(super) struct LoadConnection {
     clients: u64,
     /// The number of commands sent.
     sent: u64,
-    /// The time of the next report, in nanoseconds since 1970. It grows with each report and from run
-    /// to run.
+    /// The time of the next report, in nanoseconds since 1970. It grows with each report and from
+    /// run to run.
     stamp: u64,
     /// The commands that wait for their answers: the time at which they were due, and their number.
     due: VecDeque<(Instant, usize)>,
@@ -124,7 +124,9 @@ impl LoadConnection {
 
     fn take_answers(&mut self, tally: &mut Answers) {
         let now = Instant::now();
-        let (mut answered, mut wrong, mut start) = (0_usize, 0, 0);
+        let mut answered = 0_usize;
+        let mut wrong = 0;
+        let mut start = 0;
         for end in memchr::memchr_iter(b'\n', &self.input) {
             wrong += u64::from(!self.protocol.is_right(&self.input[start..end]));
             answered += 1;

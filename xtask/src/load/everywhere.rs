@@ -20,8 +20,8 @@ const POLL: Duration = Duration::from_millis(2);
 /// A load, and the nodes that must have all of it in the end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Everywhere {
-    /// The load. Its clients must not have been reported before. Each is reported once if the load has
-    /// enough clients.
+    /// The load. Its clients must not have been reported before. Each is reported once if the load
+    /// has enough clients.
     pub load: Load,
     /// All nodes of the herd.
     pub nodes: Vec<SocketAddr>,

@@ -45,8 +45,8 @@ pub enum Task {
 }
 
 impl Task {
-    /// Performs the task in this process, and returns its result. `progress` gets a line each second
-    /// of a load that is `live`.
+    /// Performs the task in this process, and returns its result. `progress` gets a line each
+    /// second of a load that is `live`.
     ///
     /// # Errors
     /// The task fails.

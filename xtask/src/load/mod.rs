@@ -55,7 +55,7 @@ pub struct Load {
     /// The commands a second on all connections together; `None` for a closed loop.
     #[serde(rename = "rate_per_second")]
     pub rate: Option<f64>,
-    /// The number of different clients. Each connection has at least one of its own.
+    /// The number of different clients. Each connection has at least one client.
     pub clients: u64,
     /// The time for which commands are sent.
     #[serde(rename = "duration_seconds", with = "seconds")]
@@ -94,12 +94,12 @@ pub struct LoadOutcome {
 }
 
 impl Load {
-    /// Sends the load. Calls `progress` every second with the elapsed time, the number of answers in
-    /// the last second, and all latencies so far.
+    /// Sends the load. Calls `progress` every second with the elapsed time, the number of answers
+    /// in the last second, and all latencies so far.
     ///
     /// # Errors
-    /// The load has no nodes, connections or commands in flight; a node cannot be reached or closes a
-    /// connection; or an answer does not arrive.
+    /// The load has no nodes, connections or commands in flight; a node cannot be reached or closes
+    /// a connection; or an answer does not arrive.
     pub fn send(&self, progress: impl Fn(Duration, u64, &Histogram<u64>)) -> Result<LoadOutcome> {
         ensure!(
             !self.nodes.is_empty() && self.connections > 0 && self.depth > 0,
@@ -116,7 +116,8 @@ impl Load {
         }
         let latencies = Histogram::new_with_bounds(1, LONGEST, 3)?;
         let tally: Tally = Rc::new(RefCell::new(Answers { latencies, wrong: 0, last_clients: Vec::new() }));
-        let (cpu, started) = (cpu_time()?, Instant::now());
+        let cpu = cpu_time()?;
+        let started = Instant::now();
         let mut tasks = JoinSet::new();
         let paces = Pace::of(self.connections, self.rate, started, self.duration);
         for (connection, pace) in connections.into_iter().zip(paces) {

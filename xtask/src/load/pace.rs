@@ -14,8 +14,8 @@ pub(super) enum Pace {
 }
 
 impl Pace {
-    /// Returns the pace of each connection. They send from `started` for `duration`: with a rate, in an
-    /// open loop with `rate` commands a second together, otherwise in a closed loop.
+    /// Returns the pace of each connection. They send from `started` for `duration`: with a rate,
+    /// in an open loop with `rate` commands a second together, otherwise in a closed loop.
     ///
     /// In the open loop a separate thread sends the times. It sleeps more exactly than the timer of
     /// the runtime, which counts milliseconds.
@@ -49,8 +49,8 @@ impl Pace {
         paces
     }
 
-    /// Returns the time at which commands were due and their number, which is at most `most`; `None` if
-    /// no command is due now.
+    /// Returns the time at which commands were due and their number, which is at most `most`;
+    /// `None` if no command is due now.
     pub(super) fn due_now(&mut self, most: usize) -> Option<(Instant, usize)> {
         match self {
             Pace::Closed { end } => Some((Instant::now(), most)).filter(|(now, _)| now < end),
@@ -72,8 +72,8 @@ impl Pace {
         }
     }
 
-    /// Waits until the next command of an open loop is due. Returns `None` if no more will be due. In
-    /// a closed loop this waits forever, because the next command waits for an answer.
+    /// Waits until the next command of an open loop is due. Returns `None` if no more will be due.
+    /// In a closed loop this waits forever, because the next command waits for an answer.
     pub(super) async fn next_due(&mut self) -> Option<Instant> {
         match self {
             Pace::Open { calls, ended } => {

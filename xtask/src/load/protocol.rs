@@ -47,8 +47,8 @@ const LOCATION: usize = 21;
 const STAMP: usize = 20;
 
 impl Protocol {
-    /// Appends the command that reports `client` at `stamp`, in nanoseconds since 1970. The location is
-    /// computed from both, so that it differs from report to report.
+    /// Appends the command that reports `client` at `stamp`, in nanoseconds since 1970. The
+    /// location is computed from both, so that it differs from report to report.
     pub fn write(self, out: &mut Vec<u8>, client: u64, stamp: u64) {
         let place = (client.wrapping_mul(31).wrapping_add(stamp)) % 1_000_000;
         match self {

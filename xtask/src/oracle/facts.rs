@@ -62,8 +62,8 @@ impl<'a> Op<'a> {
         self.line.strip_prefix(REMOVE)
     }
 
-    /// The update in the answer, and the time of the answer. An answer to a client does not show the
-    /// number of removals, so that number comes from the node.
+    /// The update in the answer, and the time of the answer. An answer to a client does not show
+    /// the number of removals, so that number comes from the node.
     pub(super) fn update(&self) -> Option<(u64, Update<'a>)> {
         let (at, answer) = self.answer?;
         let update = Update::parse(answer)?;
@@ -71,7 +71,8 @@ impl<'a> Op<'a> {
     }
 
     /// The node's record of the client, as the answer shows it, and the time of the answer. The
-    /// record is an update, or the removal of the client. `None` if the node did not know the client.
+    /// record is an update, or the removal of the client. `None` if the node did not know the
+    /// client.
     pub(super) fn record(&self) -> Option<(u64, Update<'a>)> {
         if let Some(update) = self.update() {
             return Some(update);
@@ -106,7 +107,9 @@ impl<'a> Facts<'a> {
     }
 
     fn collect_events(&mut self) {
-        let (mut ops, mut faults, mut down) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut ops = BTreeMap::new();
+        let mut faults = BTreeMap::new();
+        let mut down = BTreeMap::new();
         for event in &self.history.events {
             match &event.kind {
                 EventKind::Invoke { op, node, line } => {
@@ -163,7 +166,8 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Every acknowledged report and removal: the operation, the time of its answer, and the update.
+    /// Every acknowledged report and removal: the operation, the time of its answer, and the
+    /// update.
     pub(super) fn acknowledged(&self) -> impl Iterator<Item = (&Op<'a>, u64, Update<'a>)> {
         self.ops.iter().filter(|op| op.report().or(op.removal()).is_some()).filter_map(|op| {
             let (at, update) = op.update()?;
@@ -184,7 +188,8 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// The time between `from` and `until` during which a node ran. A stopped process syncs nothing.
+    /// The time between `from` and `until` during which a node ran. A stopped process syncs
+    /// nothing.
     fn awake(&self, node: usize, from: u64, until: u64) -> u64 {
         let away =
             self.away[node].iter().map(|(left, back)| (*back).min(until).saturating_sub((*left).max(from)));

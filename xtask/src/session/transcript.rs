@@ -42,19 +42,19 @@ impl Transcript {
     }
 
     /// Adds a line that a client sent.
-    pub(super) fn said(&mut self, connection: &str, line: &[u8]) {
+    pub(super) fn sent_line(&mut self, connection: &str, line: &[u8]) {
         let line = self.symbolic(&escape(line));
-        self.line(&format!("{connection} <- {line}"));
+        self.event(&format!("{connection} <- {line}"));
     }
 
     /// Adds bytes that a client sent which are not one complete line.
-    pub(super) fn sent(&mut self, connection: &str, bytes: &[u8]) {
+    pub(super) fn sent_bytes(&mut self, connection: &str, bytes: &[u8]) {
         let bytes = self.symbolic(&escape(bytes));
-        self.line(&format!("{connection} <- \"{bytes}\""));
+        self.event(&format!("{connection} <- \"{bytes}\""));
     }
 
     /// Adds an answer line by line. Marks a missing line end.
-    pub(super) fn answered(&mut self, connection: &str, answer: &[u8]) {
+    pub(super) fn answer(&mut self, connection: &str, answer: &[u8]) {
         for line in answer.split_inclusive(|&byte| byte == b'\n') {
             let (line, end) = match line.strip_suffix(b"\n") {
                 Some(line) => (line, ""),
@@ -62,12 +62,12 @@ impl Transcript {
             };
             let line = self.without_skew(line);
             let line = self.symbolic(&line);
-            self.line(&format!("{connection} -> {line}{end}"));
+            self.event(&format!("{connection} -> {line}{end}"));
         }
     }
 
     /// Adds a line about another event.
-    pub(super) fn line(&mut self, line: &str) {
+    pub(super) fn event(&mut self, line: &str) {
         self.text += line.trim_end();
         self.text.push('\n');
         self.causes.push(self.playing);
@@ -78,8 +78,8 @@ impl Transcript {
         &self.text
     }
 
-    /// Finds the first line that differs from the expected transcript. Returns `None` if there is no
-    /// such line, or if this transcript is empty.
+    /// Finds the first line that differs from the expected transcript. Returns `None` if there is
+    /// no such line, or if this transcript is empty.
     pub fn first_difference(&self, expected: &str) -> Option<Difference> {
         let (mut lines, mut expected) = (self.text.lines(), expected.lines());
         for &line in &self.causes {
@@ -131,7 +131,7 @@ mod tests {
     fn equal_skews_have_equal_numbers_and_keep_their_sign() {
         let mut transcript = Transcript::default();
         for skew in ["+1.000000000", "-2.000000000", "+1.000000000", "1.000000000", "+1.0"] {
-            transcript.answered("A", format!("AT Alford {skew} k +1-1 5\n").as_bytes());
+            transcript.answer("A", format!("AT Alford {skew} k +1-1 5\n").as_bytes());
         }
         let expected = "A -> AT Alford +<skew 1> k +1-1 5\nA -> AT Alford -<skew 2> k +1-1 5\nA -> AT Alford +<skew 1> k +1-1 5\n\
             A -> AT Alford 1.000000000 k +1-1 5\nA -> AT Alford +1.0 k +1-1 5\n";
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn spaces_at_line_ends_and_missing_line_ends_are_seen() {
         let mut transcript = Transcript::default();
-        transcript.answered("A", b"   \"results\" : \n\n? x");
+        transcript.answer("A", b"   \"results\" : \n\n? x");
         assert_eq!(transcript.text(), "A ->    \"results\" :\\x20\nA ->\nA -> ? x (no line end)\n");
     }
 
@@ -149,7 +149,7 @@ mod tests {
     fn times_of_the_clock_are_shown_by_name() {
         let mut transcript = Transcript::default();
         transcript.name_stamp("1800000000.5".to_owned(), "{now+1}".to_owned());
-        transcript.said("A", b"IAMAT k +1-1 1800000000.5");
+        transcript.sent_line("A", b"IAMAT k +1-1 1800000000.5");
         assert_eq!(transcript.text(), "A <- IAMAT k +1-1 {now+1}\n");
     }
 
@@ -157,10 +157,10 @@ mod tests {
     fn the_first_difference_is_told_by_the_line_of_the_session() {
         let mut transcript = Transcript::default();
         transcript.play(3);
-        transcript.said("A", b"x");
-        transcript.answered("A", b"? x\n");
+        transcript.sent_line("A", b"x");
+        transcript.answer("A", b"? x\n");
         transcript.play(7);
-        transcript.line("A: stopped");
+        transcript.event("A: stopped");
         let whole = "A <- x\nA -> ? x\nA: stopped\n";
         let differs = |line, expected: &str, came: &str| {
             let [expected, came] = [expected, came].map(|text| (!text.is_empty()).then(|| text.to_owned()));

@@ -1,5 +1,5 @@
-//! A simulated disk. Appended bytes are in the system's memory, synced bytes are on disk. Names work
-//! the same way: a renamed file may have its old name after a crash of the machine.
+//! A simulated disk. Appended bytes are in the system's memory, synced bytes are on disk. Names
+//! work the same way: a renamed file may have its old name after a crash of the machine.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead, Cursor};

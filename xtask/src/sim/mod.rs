@@ -1,5 +1,5 @@
-//! A simulator that runs many nodes in one thread and in virtual time. It runs the same core as real
-//! nodes (`herd::node`, `herd::message` and `herd::journal`) on simulated machines, disks and
+//! A simulator that runs many nodes in one thread and in virtual time. It runs the same core as
+//! real nodes (`herd::node`, `herd::message` and `herd::journal`) on simulated machines, disks and
 //! connections that can fail. The same seed always gives the same failures.
 //!
 //! # Running a seed again
@@ -8,19 +8,22 @@
 //! cargo xtask chaos sim --first SEED --seeds 1 --nodes N --durability WHEN
 //! ```
 //!
-//! A run that violates an invariant prints this command. With `--history FILE` it also writes the
-//! history, and `cargo xtask check-history FILE --timeline PAGE` draws it.
+//! A run that violates an invariant prints this command, and writes its history and a timeline. With
+//! `--history FILE`, the command writes the history of any seed, and
+//! `cargo xtask check-history FILE --timeline PAGE` draws it.
 //!
 //! # Sources of entropy
 //!
 //! All random numbers come from generators that are seeded with the seed of the run:
 //!
-//! | generator | seed | draws |
-//! |---|---|---|
-//! | [`Plan::draw`] | the seed | graph, durability, latency, window, faults, lines of clients |
-//! | removals in [`Plan::draw`] | the seed XOR a constant | operators' removals, so that they change nothing else |
-//! | `World` | the seed XOR another constant | delays of segments and of the disk, cuts between segments, jitter of dials, clocks, epochs, incarnations, and what a crash leaves on disk |
-//! | forks of `World`'s | a number that `World`'s draws | delays of one write, further epochs of one process |
+//! - [`Plan::draw`] draws the graph, the durability, the latency, the window, the faults and the
+//!   clients' lines. Its generator has the seed itself.
+//! - Operators' removals have their own generator, whose seed is the seed XOR a constant. So they
+//!   change no other part of the plan.
+//! - `World` draws the delays of segments and of the disk, the cuts between segments, the jitter of
+//!   dials, the clocks, the epochs, the incarnations, and what a crash leaves on disk. Its generator
+//!   has the seed XOR another constant. Forks of this generator draw the delays of a single write,
+//!   and further epochs of a process.
 //!
 //! There is no other source: no clock but the virtual one, no second thread, and no loop over a map
 //! with random order. The hash of a node's table has a fixed seed here (`Lives::hash_seed`). So the

@@ -210,9 +210,9 @@ impl Plan {
         }
     }
 
-    /// Draws the removals of clients in some runs. Often a removal follows a report from the future,
-    /// as an operator would do. Removals have their own generator, so that they change no other part
-    /// of the plan.
+    /// Draws the removals of clients in some runs. Often a removal follows a report from the
+    /// future, as an operator would do. Removals have their own generator, so that they change no
+    /// other part of the plan.
     fn draw_removals(&mut self, rng: &mut Rng) {
         if rng.u8(..3) > 0 {
             return;

@@ -145,11 +145,11 @@ impl SimMachine {
     /// another update before, with both lines.
     ///
     /// A sequence counts as used once neighbours may see it. A node may lose the end of its journal
-    /// and use a sequence again that no neighbour has seen. This function is called before links and
-    /// clients get newly settled updates, so it misses no sequence that they have seen. It does not
-    /// see a change that another change of the same client has replaced already, but then no
-    /// neighbour sees it either. Only this check finds the planted bugs `epoch-kept-after-lost-tail`
-    /// and `renumbered-on-replay`.
+    /// and use a sequence again that no neighbour has seen. This function is called before links
+    /// and clients get newly settled updates, so it misses no sequence that they have seen. It does
+    /// not see a change that another change of the same client has replaced already, but then no
+    /// neighbour sees it either. Only this check finds the planted bugs
+    /// `epoch-kept-after-lost-tail` and `renumbered-on-replay`.
     pub(super) fn reused_sequences(&mut self) -> Vec<(u64, String, String)> {
         let Some(process) = &self.process else { return Vec::new() };
         let (node, settled) = (&process.node, process.settled());
@@ -181,8 +181,8 @@ impl SimMachine {
         self.process.as_ref().map(|process| lines_of(&process.node)).unwrap_or_default()
     }
 
-    /// The lines that a process with a disk would lose in a restart. Opens the journal, so it must be
-    /// called after the run.
+    /// The lines that a process with a disk would lose in a restart. Opens the journal, so it must
+    /// be called after the run.
     pub(super) fn not_on_disk(&self) -> Vec<String> {
         let Some(Process { node, journal: Some(_), .. }) = &self.process else { return Vec::new() };
         let lives = Lives { epoch: 1, incarnation: 1, hash_seed: 0 };

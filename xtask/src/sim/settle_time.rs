@@ -2,7 +2,8 @@
 //! the plan of the run.
 //!
 //! A fixed time would be too short for a line of many nodes with small windows. For a small herd on
-//! fast connections it would be so long that a node that waits without a reason would not be noticed.
+//! fast connections it would be so long that a node that waits without a reason would not be
+//! noticed.
 
 use std::time::Duration;
 
@@ -34,14 +35,14 @@ const DISK_OPERATIONS: u32 = 4;
 impl Plan {
     /// The time after the last fault within which all nodes must agree.
     ///
-    /// First all links come up again. A node that dialled just before the fault ended gives up after
-    /// [`link_silence`](Limits::link_silence), then waits for at most
+    /// First all links come up again. A node that dialled just before the fault ended gives up
+    /// after [`link_silence`](Limits::link_silence), then waits for at most
     /// [`redial_longest`](Limits::redial_longest).
     ///
     /// Then missing updates pass over at most as many links as the graph's diameter. If the plan
-    /// causes bulk syncs, each link first carries sums. A node takes part in one bulk sync at a time,
-    /// so a neighbour may have to wait until all other neighbours have sent what differs. Bytes that
-    /// do not fit into the window wait: each window of bytes takes a whole trip.
+    /// causes bulk syncs, each link first carries sums. A node takes part in one bulk sync at a
+    /// time, so a neighbour may have to wait until all other neighbours have sent what differs.
+    /// Bytes that do not fit into the window wait: each window of bytes takes a whole trip.
     pub(super) fn time_to_settle(&self, limits: &Limits, disk: Duration) -> Duration {
         let trip = self.latency + self.jitter;
         let trips = |bytes: usize| trip * bytes.div_ceil(self.window) as u32;

@@ -5,8 +5,8 @@ use super::{Plan, judge};
 /// The largest number of plans to try.
 const TRIES: usize = 300;
 
-/// Leaves out faults and lines of clients as long as the same invariant is violated: first many at a
-/// time, then fewer. Returns the smallest plan found.
+/// Leaves out faults and lines of clients as long as the same invariant is violated: first many at
+/// a time, then fewer. Returns the smallest plan found.
 pub fn shrink(plan: &Plan, invariant: &str) -> Plan {
     let fails =
         |plan: &Plan| judge(plan).1.violations.iter().any(|violation| violation.invariant == invariant);

@@ -51,7 +51,8 @@ impl Wire {
     ) -> (usize, Vec<Duration>) {
         let pipe = &mut self.pipes[to];
         let length = if pipe.ended { 0 } else { bytes.len().min(self.window - pipe.bytes) };
-        let (mut rest, mut times) = (&bytes[..length], Vec::new());
+        let mut rest = &bytes[..length];
+        let mut times = Vec::new();
         while !rest.is_empty() {
             let cut = if rng.u8(..4) == 0 { rng.usize(1..=rest.len()) } else { rest.len() };
             times.push(pipe.push(arrival(), Segment::Bytes(rest[..cut].to_vec())));

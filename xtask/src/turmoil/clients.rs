@@ -29,8 +29,8 @@ pub(super) struct Clients {
     history: Rc<RefCell<History>>,
 }
 
-/// The AT lines that each node knows in the end, sorted, and the time until all nodes agreed; `None`
-/// if they did not.
+/// The AT lines that each node knows in the end, sorted, and the time until all nodes agreed;
+/// `None` if they did not.
 pub(super) type FinalState = (Vec<Vec<String>>, Option<Duration>);
 
 impl Clients {
@@ -104,7 +104,8 @@ impl Clients {
 /// Sends a line and returns the first line of the answer.
 async fn ask(mut stream: TcpStream, line: &str) -> io::Result<String> {
     stream.write_all(format!("{line}\n").as_bytes()).await?;
-    let (mut stream, mut answer) = (BufReader::new(stream), String::new());
+    let mut stream = BufReader::new(stream);
+    let mut answer = String::new();
     stream.read_line(&mut answer).await?;
     let answer = answer.strip_suffix('\n').ok_or(io::ErrorKind::UnexpectedEof)?;
     Ok(answer.to_owned())

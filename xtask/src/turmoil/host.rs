@@ -106,8 +106,8 @@ impl Host {
         self.stop.borrow().is_cancelled()
     }
 
-    /// Deletes the data folder if the crash keeps nothing. Returns what outlives the crash: the whole
-    /// disk or nothing, because this simulator cannot lose a part of it.
+    /// Deletes the data folder if the crash keeps nothing. Returns what outlives the crash: the
+    /// whole disk or nothing, because this simulator cannot lose a part of it.
     pub(super) fn after_crash(&self, keeps: Keeps) -> Keeps {
         if keeps != Keeps::Nothing {
             return Keeps::Disk;

@@ -1,9 +1,9 @@
 //! Runs the real server (`herd::server`) on the simulated network and clock of the crate `turmoil`,
 //! and has the oracle check the history.
 //!
-//! The faults and lines come from a [`Plan`](crate::sim::plan::Plan), as in [`sim`](crate::sim), with
-//! these differences: the messages of a stopped process are held, a crash keeps the disk or loses all
-//! of it, disks do not fail, and no client is removed.
+//! The faults and lines come from a [`Plan`](crate::sim::plan::Plan), as in [`sim`](crate::sim),
+//! with these differences: the messages of a stopped process are held, a crash keeps the disk or
+//! loses all of it, disks do not fail, and no client is removed.
 //!
 //! A run has one thread and draws all random numbers from its seed, so a process that runs a seed
 //! always leaves the same history. Each seed needs its own process, because the generators of

@@ -6,7 +6,8 @@ use std::time::Duration;
 /// The conditions of one direction between two nodes. By default there is no fault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Conditions {
-    /// The time by which every byte is delayed. The proxy holds the bytes in transit, up to a limit.
+    /// The time by which every byte is delayed. The proxy holds the bytes in transit, up to a
+    /// limit.
     pub delay: Duration,
     /// Whether bytes are held until this condition ends. Neither side gets an error.
     pub black_hole: bool,

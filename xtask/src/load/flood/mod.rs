@@ -43,8 +43,8 @@ pub struct FloodOutcome {
     pub updates: u64,
     /// The time from the sending to the last watcher, in microseconds.
     pub latency: Latency,
-    /// The longest time by which an update was sent too late, in microseconds: because the generator
-    /// was slow, or because the server did not read.
+    /// The longest time by which an update was sent too late, in microseconds: because the
+    /// generator was slow, or because the server did not read.
     pub latest: f64,
 }
 

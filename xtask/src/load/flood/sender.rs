@@ -57,7 +57,8 @@ impl Sending {
     pub(super) fn send(&mut self, updates: Range<usize>) -> Result<()> {
         self.output.clear();
         for update in updates {
-            let (client, seconds) = (client(update), self.seconds);
+            let client = client(update);
+            let seconds = self.seconds;
             let report = format!("{client} +34.068930-118.445127 {seconds}.{:09}", update % 1_000_000_000);
             let at = format!("AT Alford +0.263873386 {report}");
             match self.kind {

@@ -63,13 +63,14 @@ struct WatcherLink {
 }
 
 impl Watch {
-    /// Makes a watch of the link between `node` and its neighbour `name`, whose own process must not
-    /// be running.
+    /// Makes a watch of the link between `node` and its neighbour `name`, whose own process must
+    /// not be running.
     ///
     /// # Errors
     /// The herd has no node of this name.
     pub fn link_of(herd: &Processes, node: &str, name: &str) -> Result<Watch> {
-        let (address, files) = (herd.member(node)?.link, herd.certificates(name));
+        let address = herd.member(node)?.link;
+        let files = herd.certificates(name);
         Ok(Watch::Link { name: name.to_owned(), node: node.to_owned(), address, files })
     }
 

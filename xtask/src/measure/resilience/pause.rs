@@ -1,29 +1,35 @@
-//! Thirty times a node is stopped for five seconds, and goes on: nothing on its connections fails.
+//! Stops a node for five seconds, thirty times.
 
 use anyhow::Result;
 
-use super::{Bench, Bound, Finding, promises, slowest};
+use super::{Bound, Finding, ResilienceBench, invariant_findings, slowest};
 use crate::chaos::{Chaos, FaultName, Length};
 use crate::oracle::{EventKind, History};
 
-pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
+pub(super) fn check_pause(bench: &ResilienceBench) -> Result<Vec<Finding>> {
     let chaos = Chaos { faults: vec![FaultName::Pause], ..bench.chaos("pause", Length::Rounds(30))? };
     let outcome = chaos.break_herd(bench.progress)?;
-    let mut findings = promises("30 times SIGSTOP for 5 s", &outcome);
+    let mut findings = invariant_findings("30 times SIGSTOP for 5 s", &outcome);
     findings.extend([
         Finding::new(
-            "until its neighbours dropped their links, at most",
+            "longest time until its neighbours dropped their links",
             dropped(&outcome.history),
             "s",
             Bound::AtMost(3.0),
         ),
-        Finding::new("in sync after SIGCONT, at most", slowest(&outcome), "s", Bound::AtMost(2.0)),
-        Finding::new("memory grown, at most", grown(&outcome.history), "MB", Bound::AtMost(10.0)),
+        Finding::new(
+            "longest time from SIGCONT until all nodes agreed",
+            slowest(&outcome),
+            "s",
+            Bound::AtMost(2.0),
+        ),
+        Finding::new("largest growth of memory", grown(&outcome.history), "MB", Bound::AtMost(10.0)),
     ]);
     Ok(findings)
 }
 
-/// Seconds until the last neighbour of a node that was stopped took their link as down; for ever, if one never did.
+/// The seconds until the last neighbour of a stopped node dropped its link; infinite if one did
+/// not.
 fn dropped(history: &History) -> f64 {
     let mut slowest = 0.0;
     for (index, event) in history.events.iter().enumerate() {
@@ -48,7 +54,7 @@ fn dropped(history: &History) -> f64 {
     slowest
 }
 
-/// Who has ever had a link with a node.
+/// The nodes that have had a link with a node.
 fn neighbours(history: &History, of: usize) -> Vec<usize> {
     let mut nodes: Vec<usize> = history
         .events
@@ -63,7 +69,7 @@ fn neighbours(history: &History, of: usize) -> Vec<usize> {
     nodes
 }
 
-/// Megabytes from what a node took after the first round to the most that it ever took, of the node where that is most.
+/// The growth of memory from the first round to the peak, in megabytes, of the node that grew most.
 fn grown(history: &History) -> f64 {
     let grown = history.endings.iter().enumerate().map(|(of, ending)| {
         let first = history.events.iter().find_map(|event| match event.kind {

@@ -12,8 +12,8 @@ pub(super) fn excess_lines(facts: &Facts<'_>) -> Vec<String> {
     }
     let setting = &facts.history.setting;
     let most = (2 * setting.edges).saturating_sub(setting.nodes.len() - 1) as u64;
-    // Two removals at the same time are one update that starts at two nodes, so each removal counts.
-    // A report without an answer counts because it may have become an update.
+    // Two removals at the same time are one update that starts at two nodes, so each removal
+    // counts. A report without an answer counts because it may have become an update.
     let reports = facts.acknowledged().filter(|(op, ..)| op.report().is_some());
     let answers: BTreeSet<&str> = reports.map(|(_, _, update)| update.line).collect();
     let removals = facts.ops.iter().filter(|op| op.removal().is_some()).count();

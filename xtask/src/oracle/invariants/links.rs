@@ -17,7 +17,8 @@ pub(super) fn dropped_links(facts: &Facts<'_>) -> Vec<String> {
         let EventKind::LinkDown { node, neighbour, reason } = &event.kind else { continue };
         let concerns = |at: usize| at == *node || at == *neighbour;
         let of_fault = facts.faults.iter().any(|fault| {
-            // A fault of two nodes concerns the link between them; any other, all links of its nodes.
+            // A fault of two nodes concerns the link between them; any other, all links of its
+            // nodes.
             let is_near = match fault.nodes {
                 [one, other] => concerns(*one) && concerns(*other),
                 nodes => nodes.iter().any(|at| concerns(*at)),

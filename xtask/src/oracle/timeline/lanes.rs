@@ -53,7 +53,8 @@ impl<'a> Lanes<'a> {
             links: BTreeMap::new(),
             settling: Vec::new(),
         };
-        let (mut asked, mut broken) = (BTreeMap::new(), BTreeMap::new());
+        let mut asked = BTreeMap::new();
+        let mut broken = BTreeMap::new();
         for event in &history.events {
             let at = event.at;
             match &event.kind {
@@ -89,7 +90,7 @@ impl<'a> Lanes<'a> {
                     close(lanes.links.entry((*node, *neighbour)).or_default(), at, reason);
                 }
                 EventKind::Converged { since } => {
-                    lanes.settling.push(Span { from: *since, until: at, label: "" })
+                    lanes.settling.push(Span { from: *since, until: at, label: "" });
                 }
                 EventKind::Removals { .. }
                 | EventKind::Usage { .. }

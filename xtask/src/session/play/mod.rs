@@ -32,19 +32,19 @@ pub trait SessionHerd {
     /// Stops nodes in order.
     ///
     /// # Errors
-    /// There is no such node.
+    /// The herd has no node of one of these names.
     fn stop(&mut self, nodes: &[String]) -> anyhow::Result<()>;
 
     /// Kills nodes.
     ///
     /// # Errors
-    /// There is no such node.
+    /// The herd has no node of one of these names.
     fn kill(&mut self, nodes: &[String]) -> anyhow::Result<()>;
 
     /// Starts nodes, and waits until they are ready.
     ///
     /// # Errors
-    /// There is no such node, or it does not start.
+    /// The herd has no node of one of these names, or a node does not start.
     fn start(&mut self, nodes: &[String]) -> anyhow::Result<()>;
 
     /// Replaces the node's name in an answer by the name that the session uses.
@@ -98,17 +98,17 @@ impl Player<'_> {
             Step::Connect { connection, node } => {
                 let address = self.address(node)?;
                 self.connections.insert(connection.clone(), ClientConnection::open(address, deadline)?);
-                self.transcript.line(&format!("{connection}: connected to {node}"));
+                self.transcript.event(&format!("{connection}: connected to {node}"));
             }
             Step::Say(connection, line) => {
                 let line = self.with_clock_times(line)?;
-                self.transcript.said(connection, &line);
+                self.transcript.sent_line(connection, &line);
                 self.connection(connection)?.send(&[&line[..], b"\n"].concat(), deadline)?;
                 self.show_all_answers(connection)?;
             }
             Step::Send(connection, bytes) => {
                 let bytes = self.with_clock_times(bytes)?;
-                self.transcript.sent(connection, &bytes);
+                self.transcript.sent_bytes(connection, &bytes);
                 self.connection(connection)?.send(&bytes, deadline)?;
                 self.wait_for_round_trip(connection)?;
             }
@@ -116,9 +116,9 @@ impl Player<'_> {
             Step::HalfClose(connection, bytes) => {
                 let bytes = self.with_clock_times(bytes)?;
                 if !bytes.is_empty() {
-                    self.transcript.sent(connection, &bytes);
+                    self.transcript.sent_bytes(connection, &bytes);
                 }
-                self.transcript.line(&format!("{connection}: half-closed"));
+                self.transcript.event(&format!("{connection}: half-closed"));
                 self.connection(connection)?.half_close(&bytes, deadline)?;
                 self.show_all_answers(connection)?;
                 self.wait_for_close(connection)?;
@@ -127,7 +127,7 @@ impl Player<'_> {
                 self.connections
                     .remove(connection)
                     .ok_or_else(|| format!("no connection {connection} is open"))?;
-                self.transcript.line(&format!("{connection}: closed"));
+                self.transcript.event(&format!("{connection}: closed"));
             }
             Step::Closed(connection) => self.wait_for_close(connection)?,
             Step::BadInput(node) => self.send_bad_input(node)?,
@@ -147,12 +147,12 @@ impl Player<'_> {
     fn expect_upstream(&mut self, count: usize, parameters: &[(String, String)]) -> Result<(), String> {
         let requests = self.places.requests();
         for request in &requests {
-            self.transcript.line(&format!("upstream: {request}"));
+            self.transcript.event(&format!("upstream: {request}"));
         }
         if requests.len() != count {
             return Err(format!("expected {count} requests upstream, not {}", requests.len()));
         }
-        self.transcript.line(&format!("upstream: {count} in all"));
+        self.transcript.event(&format!("upstream: {count} in all"));
         for request in &requests {
             if !request.has("key", "<key>") {
                 return Err(format!("expected a request upstream with a key, not {request}"));
@@ -211,7 +211,7 @@ impl Player<'_> {
             let latest = self.latest_reports.entry(client.to_vec()).or_insert(time);
             *latest = time.max(*latest);
         }
-        self.transcript.answered(connection, &answer);
+        self.transcript.answer(connection, &answer);
     }
 
     fn wait_for_close(&mut self, connection: &str) -> Result<(), String> {
@@ -219,7 +219,7 @@ impl Player<'_> {
         let rest = self.connection(connection)?.rest(deadline)?;
         self.connections.remove(connection);
         self.show_answer(connection, rest);
-        self.transcript.line(&format!("{connection}: closed by the node"));
+        self.transcript.event(&format!("{connection}: closed by the node"));
         Ok(())
     }
 
@@ -228,7 +228,7 @@ impl Player<'_> {
         let line = &self.with_clock_times(line)?[..];
         for (node, address) in self.running()? {
             let mut connection = ClientConnection::open(address, deadline)?;
-            self.transcript.said(&node, line);
+            self.transcript.sent_line(&node, line);
             connection.send(&[line, b"\n"].concat(), deadline)?;
             let answer = connection.answer(deadline)?;
             self.show_answer(&node, answer);
@@ -248,12 +248,12 @@ impl Player<'_> {
             let answer = self.herd.localize(connection.rest(deadline)?);
             if let Err(difference) = case.check(node, &answer) {
                 wrong += 1;
-                self.transcript.line(&difference);
+                self.transcript.event(&difference);
             }
         }
         let (rows, lines) = (table.rows, table.cases.len());
         self.transcript
-            .line(&format!("{node}: {rows} rows of bad input, {lines} lines, {wrong} answered wrongly"));
+            .event(&format!("{node}: {rows} rows of bad input, {lines} lines, {wrong} answered wrongly"));
         Ok(())
     }
 
@@ -277,7 +277,7 @@ impl Player<'_> {
         act(self.herd).map_err(|error| format!("{error:#}"))?;
         for node in nodes {
             self.connections.remove(node);
-            self.transcript.line(&format!("{node}: {done}"));
+            self.transcript.event(&format!("{node}: {done}"));
         }
         Ok(())
     }

@@ -30,7 +30,7 @@ impl Player<'_> {
         for (client, latest) in &self.latest_reports {
             wait_for_agreement(&mut connections, &names, client, *latest, self.deadline)?;
         }
-        self.transcript.line(&format!("settled: {names}"));
+        self.transcript.event(&format!("settled: {names}"));
         Ok(())
     }
 }
@@ -45,7 +45,8 @@ fn wait_for_agreement(
 ) -> Result<(), String> {
     let question = [b"WHATSAT ", client, b" 0 0\n"].concat();
     loop {
-        // The answers get their own deadline, so that the error below shows the nodes' last answers.
+        // The answers get their own deadline, so that the error below shows the nodes' last
+        // answers.
         let answer_deadline = deadline.again();
         let mut answers = BTreeSet::new();
         for connection in connections.iter_mut() {

@@ -10,8 +10,8 @@ use crate::sim::process::Promised;
 const RETRY: Duration = Duration::from_millis(200);
 
 impl World<'_> {
-    /// Sends a line to a node. If no process runs there and `retries` is true, the line is sent to a
-    /// neighbour later.
+    /// Sends a line to a node. If no process runs there and `retries` is true, the line is sent to
+    /// a neighbour later.
     pub(super) fn send_line(&mut self, node: usize, line: String, retries: bool) {
         self.next_op += 1;
         let op = self.next_op;
@@ -25,7 +25,8 @@ impl World<'_> {
             }
             return;
         };
-        let (head, removals) = (process.node.table().head(), process.removals(&line));
+        let head = process.node.table().head();
+        let removals = process.removals(&line);
         let (answer, sequence) = process.answer(&line, now);
         if removals > 0 {
             self.add_event(EventKind::Removals { op, removals });

@@ -114,7 +114,9 @@ impl World<'_> {
         let to = 1 - end.side;
         let (from, towards) = (connection.machines[end.side], connection.machines[to]);
         let delay = self.active_faults.delay(from, towards);
-        let (now, plan, mut rng) = (self.now, self.plan, self.rng.fork());
+        let now = self.now;
+        let plan = self.plan;
+        let mut rng = self.rng.fork();
         let arrival = || now + plan.latency + plan.jitter.mul_f64(rng.f64()) + delay;
         let (sent, times) = connection.send(to, &end.out[end.sent..], arrival, &mut self.rng);
         end.sent += sent;
@@ -144,7 +146,8 @@ impl World<'_> {
         if self.active_faults.is_hole(from, machine) {
             return;
         }
-        let (lives, was_full) = (connection.lives, connection.is_full(side));
+        let lives = connection.lives;
+        let was_full = connection.is_full(side);
         if !self.machines[machine].process.as_ref().is_some_and(|process| process.ends.contains_key(&wire)) {
             // This side has not been accepted yet, or is closed already.
             return;
@@ -175,14 +178,16 @@ impl World<'_> {
         }
     }
 
-    /// Gives bytes from a neighbour to the link, line by line. An incomplete line waits for its rest.
+    /// Gives bytes from a neighbour to the link, line by line. An incomplete line waits for its
+    /// rest.
     pub(super) fn take_bytes(&mut self, machine: usize, wire: u64, bytes: &[u8]) {
         let (now, clock) = (self.now, self.machines[machine].clock(self.now));
         let process = self.process(machine);
         let head = process.node.table().head();
         let Some(end) = process.ends.get_mut(&wire) else { return };
         end.lines.room().extend_from_slice(bytes);
-        let (mut result, mut up) = (Ok(()), false);
+        let mut result = Ok(());
+        let mut up = false;
         while let Some(piece) = end.lines.next_line() {
             let Piece::Line(line) = piece else {
                 result = Err(LinkEnd::Framing("a line too long for a link".to_owned()));

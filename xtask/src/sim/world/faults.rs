@@ -54,7 +54,8 @@ impl World<'_> {
         self.add_event(EventKind::Down { node: machine, keeps });
     }
 
-    /// Shuts a process down as on SIGTERM: links send the latest updates, and the journal is closed.
+    /// Shuts a process down as on SIGTERM: links send the latest updates, and the journal is
+    /// closed.
     fn stop(&mut self, machine: usize) {
         if self.machines[machine].stops > 0 || self.machines[machine].process.is_none() {
             return;

@@ -1,5 +1,5 @@
-//! The world around simulated nodes. Where `herd::server` has sockets, tasks, clocks and a disk, the
-//! world has a queue of events in virtual time.
+//! The world around simulated nodes. Where `herd::server` has sockets, tasks, clocks and a disk,
+//! the world has a queue of events in virtual time.
 
 mod clients;
 mod connections;
