@@ -48,12 +48,12 @@ fn the_report_says_what_a_session_needs_that_the_program_lacks() {
     let program = format!("{} {{name}} --config {{file}}", herd());
     let stdout = stdout(&against(&program, "me", &["--herd", "2016-fall"]).success());
     for (name, takes) in [
-        ("equal-stamps-meet-again", "takes the graph of 2015-winter"),
-        ("a-question-sees-its-moment", "takes the stub of the Places service"),
-        ("runs-of-line-ends-become-one", "takes the stub of the Places service"),
+        ("equal-stamps-meet-again", "needs the graph of 2015-winter"),
+        ("a-question-sees-its-moment", "needs the stub of the Places service"),
+        ("runs-of-line-ends-become-one", "needs the stub of the Places service"),
         (
             "google-new-errors-become-legacy-ones",
-            "takes our providers of places, the stub of the Places service, our limits",
+            "needs our places providers, the stub of the Places service, our limits",
         ),
     ] {
         let is_row = |line: &str| {

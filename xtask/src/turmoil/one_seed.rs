@@ -1,4 +1,4 @@
-//! One seed: run, judged, and reported.
+//! Runs one seed, and has the oracle check its history.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hasher};
@@ -6,39 +6,39 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::Report;
-use super::world::run;
+use super::SeedReport;
+use super::world::run_plan;
 use crate::oracle::check;
 use crate::oracle::timeline;
 use crate::sim::plan::{Given, Plan};
 
-/// Which run.
+/// The settings of a run.
 #[derive(Debug)]
 pub struct OneSeed {
-    /// Draws everything that `given` does not give.
+    /// The seed. Everything that `given` leaves open is drawn from it.
     pub seed: u64,
     /// The number of nodes.
     pub nodes: usize,
-    /// What is not drawn.
+    /// The parts of the plan that are not drawn.
     pub given: Given,
     /// The command that runs this seed again.
-    pub again: String,
-    /// Where nodes keep their data while it runs, and where the history of a run that is not right
-    /// goes.
+    pub command: String,
+    /// The folder for the nodes' data during the run, and for the history of a run that fails.
     pub folder: PathBuf,
 }
 
 impl OneSeed {
-    /// Runs the seed in this process.
+    /// Runs the seed in this process, which must not have run another one. Writes the history and a
+    /// timeline to files if an invariant is violated or the nodes do not agree in the end.
     ///
     /// # Errors
     /// A node cannot be started, or a file cannot be written.
-    pub fn run(&self) -> Result<Report> {
+    pub fn run_seed(&self) -> Result<SeedReport> {
         let plan = Plan::draw(self.seed, self.nodes, self.given);
         let data = self.folder.join(format!("data-{}", std::process::id()));
-        let ran = run(&plan, &self.again, &data);
+        let result = run_plan(&plan, &self.command, &data);
         let _ = fs::remove_dir_all(&data);
-        let ran = ran?;
+        let ran = result?;
         let verdict = check(&ran.history);
         let [history, picture] =
             ["jsonl", "html"].map(|kind| self.folder.join(format!("seed-{}.{kind}", self.seed)));
@@ -50,7 +50,7 @@ impl OneSeed {
         for event in &ran.history.events {
             hasher.write(serde_json::to_string(event)?.as_bytes());
         }
-        Ok(Report {
+        Ok(SeedReport {
             seed: self.seed,
             acknowledged: verdict.acknowledged,
             excused: verdict.excused,

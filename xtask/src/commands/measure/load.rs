@@ -75,7 +75,7 @@ pub fn send_load(args: &LoadArgs) -> Result<()> {
         duration: Duration::from_secs(args.duration.into()),
     };
     let generator = Generator::build(if args.debug { Profile::Debug } else { Profile::Release })?;
-    let outcome: Summary = generator.run(&Task::Load { load: load.clone(), live: true })?;
+    let outcome: Summary = generator.perform(&Task::Load { load: load.clone(), live: true })?;
     if std::io::stderr().is_terminal() {
         // The line of progress has no line end yet.
         print_progress("");
@@ -144,7 +144,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::load::Outcome;
+    use crate::load::LoadOutcome;
 
     #[test]
     fn figures_in_json_have_their_units_in_their_names() {
@@ -160,7 +160,7 @@ mod tests {
         let mut latencies = Histogram::new_with_bounds(1, 1_000_000, 3).unwrap();
         latencies.record(2000).unwrap();
         let elapsed = Duration::from_millis(500);
-        let outcome = Outcome { latencies, wrong: 0, elapsed, own_cpu: 0.25, last_clients: vec![0] };
+        let outcome = LoadOutcome { latencies, wrong: 0, elapsed, own_cpu: 0.25, last_clients: vec![0] };
         let json: Value = serde_json::from_str(&as_json(&load, &Summary::of(&outcome))).unwrap();
         let (load, outcome) = (&json["load"], &json["outcome"]);
         assert_eq!((&load["duration_seconds"], &load["rate_per_second"]), (&1.5.into(), &1000.0.into()));

@@ -9,9 +9,9 @@ use herd::node::Limits;
 
 use crate::cluster::graphs::Graph;
 use crate::commands::print::{output_width, print};
-use crate::oracle::{Durability, check};
+use crate::oracle::{Persistence, check_history};
 use crate::sim::plan::{Op, Plan, WIDE};
-use crate::sim::watch;
+use crate::sim::run_watched;
 use crate::text::fitted_table;
 
 /// The setting of the challenges 3d and 3e: <https://fly.io/dist-sys/3d/>.
@@ -58,12 +58,12 @@ fn measure_graph(name: &str, graph: Graph) -> Result<[String; 6]> {
     let plan = plan_of(graph);
     // For each update: when the first and the last node learned it, and how many nodes did.
     let mut spread: BTreeMap<String, (Duration, Duration, usize)> = BTreeMap::new();
-    let ran = watch(&plan, |at, _, line| {
+    let ran = run_watched(&plan, |at, _, line| {
         let (_, last, nodes) = spread.entry(line.to_owned()).or_insert((at, at, 0));
         *last = at;
         *nodes += 1;
     });
-    let verdict = check(&ran.history);
+    let verdict = check_history(&ran.history);
     ensure!(verdict.violations.is_empty(), "{verdict}");
     ensure!(spread.values().all(|(_, _, nodes)| *nodes == NODES), "an update did not reach all nodes");
     let mut latencies: Vec<u64> =
@@ -72,7 +72,7 @@ fn measure_graph(name: &str, graph: Graph) -> Result<[String; 6]> {
     let (median, longest) = (latencies[latencies.len() / 2], latencies[latencies.len() - 1]);
     let updates = spread.len() as f64;
     let messages = ran.messages as f64 / updates;
-    let lines = ran.history.endings.iter().map(|ending| ending.said).sum::<u64>() as f64 / updates;
+    let lines = ran.history.endings.iter().map(|ending| ending.sent).sum::<u64>() as f64 / updates;
     let meets = TARGETS
         .iter()
         .filter(|(_, most, typical, last)| messages < *most && median < *typical && longest < *last);
@@ -100,7 +100,7 @@ fn plan_of(graph: Graph) -> Plan {
         seed: 0,
         nodes: NODES,
         graph,
-        durability: Durability::Memory,
+        durability: Persistence::Memory,
         latency: LATENCY,
         jitter: Duration::ZERO,
         window: WIDE,

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::commands::print::print;
 use crate::oracle::timeline;
-use crate::oracle::{History, check};
+use crate::oracle::{self, History};
 
 /// Checks a history, prints the verdict, and draws the history if `picture` is given.
 ///
@@ -15,7 +15,7 @@ use crate::oracle::{History, check};
 /// last case the verdict has been printed.
 pub fn check_history(file: &Path, picture: Option<&Path>) -> Result<()> {
     let history = History::read(file)?;
-    let verdict = check(&history);
+    let verdict = oracle::check_history(&history);
     if let Some(picture) = picture {
         timeline::write(&history, &verdict, picture)?;
     }

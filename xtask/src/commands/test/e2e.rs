@@ -13,7 +13,7 @@ use crate::cluster::guest_program::Template;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::workspace::target_dir;
 use crate::commands::print::print;
-use crate::session::guests::{Guest, GuestReport, Piece, play_against_guest};
+use crate::session::guests::{ExpectedSession, Guest, GuestReport, play_against_guest};
 use crate::session::roles::SESSIONS_HERD;
 use crate::session::snapshots::trials;
 
@@ -88,10 +88,10 @@ fn play_against(program: &str, args: &E2eArgs) -> Result<()> {
         folder: target_dir()?.join("e2e/against"),
         patience: Duration::from_secs(args.patience),
     };
-    let mut pieces = Piece::read_all()?;
-    check_filter(args, pieces.iter().map(|piece| piece.name.as_str()))?;
-    pieces.retain(|piece| args.selects(&piece.name));
-    let GuestReport { text, passed, differ } = play_against_guest(&guest, &pieces)?;
+    let mut sessions = ExpectedSession::read_all()?;
+    check_filter(args, sessions.iter().map(|session| session.name.as_str()))?;
+    sessions.retain(|session| args.selects(&session.name));
+    let GuestReport { text, passed, differ } = play_against_guest(&guest, &sessions)?;
     print(&text)?;
     if differ > 0 {
         bail!("some transcripts differ from their snapshots: see above");

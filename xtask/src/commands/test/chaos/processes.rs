@@ -11,7 +11,7 @@ use crate::cluster::herd_file::HerdFile;
 use crate::cluster::workspace::{Profile, herd_binary, target_dir};
 use crate::commands::arguments::variant_of;
 use crate::commands::print::{overwrite_progress, print};
-use crate::oracle::Durability;
+use crate::oracle::Persistence;
 
 /// Which faults, how many, and on which herd.
 #[derive(Clone, Debug, Args)]
@@ -41,8 +41,8 @@ pub(super) struct ProcessesArgs {
     herd: String,
 
     /// When records are on disk [default: everysec]
-    #[arg(long, value_name = "WHEN", value_parser = variant_of::<Durability>())]
-    durability: Option<Durability>,
+    #[arg(long, value_name = "WHEN", value_parser = variant_of::<Persistence>())]
+    durability: Option<Persistence>,
 
     /// Use plain TCP for links, so that cuts fall between the bytes of lines
     #[arg(long)]
@@ -57,9 +57,9 @@ impl ProcessesArgs {
     /// promise was broken.
     pub(super) fn break_nodes(&self) -> Result<()> {
         let seed = self.seed.map_or_else(getrandom::u64, Ok)?;
-        let when = self.durability.unwrap_or(Durability::Everysec);
+        let when = self.durability.unwrap_or(Persistence::Everysec);
         let file = HerdFile::find(&self.herd)?;
-        let (faults, left_out) = chaos::possible(&self.faults, file.herd(), when)?;
+        let (faults, left_out) = chaos::possible_faults(&self.faults, file.herd(), when)?;
         let again = self.command(seed, &faults);
         let chaos = Chaos {
             seed,
@@ -71,14 +71,15 @@ impl ProcessesArgs {
             faults,
             insecure_links: self.insecure_links,
             folder: target_dir()?.join("chaos").join(format!("processes-{seed}")),
-            again: again.clone(),
+            command: again.clone(),
         };
         let left_out = left_out.iter().map(|why| format!("{why}\n")).collect::<String>();
         print(&format!("{again}\n{left_out}"))?;
-        let outcome = chaos.run(Progress { text: print, status: overwrite_progress }).with_context(|| {
-            let logs = chaos.folder.display();
-            format!("the run could not be completed (logs in {logs}); repeat it with `{again}`")
-        })?;
+        let outcome =
+            chaos.break_herd(Progress { text: print, status: overwrite_progress }).with_context(|| {
+                let logs = chaos.folder.display();
+                format!("the run could not be completed (logs in {logs}); repeat it with `{again}`")
+            })?;
         print(&outcome.report())?;
         if !outcome.is_right() {
             bail!("a promise was broken; repeat the run with `{again}`");

@@ -14,7 +14,7 @@ use crate::cluster::workspace::target_dir;
 use crate::commands::arguments::variant_of;
 use crate::commands::print::{overwrite_progress, print};
 use crate::oracle::timeline;
-use crate::oracle::{Durability, Verdict};
+use crate::oracle::{Persistence, Verdict};
 use crate::sim::plan::Plan;
 use crate::sim::{judge, shrink};
 
@@ -34,8 +34,8 @@ pub(super) struct SimArgs {
     nodes: u16,
 
     /// When records are on disk [default: drawn by each seed]
-    #[arg(long, value_name = "WHEN", value_parser = variant_of::<Durability>())]
-    durability: Option<Durability>,
+    #[arg(long, value_name = "WHEN", value_parser = variant_of::<Persistence>())]
+    durability: Option<Persistence>,
 
     /// Write the history of the first seed to a file, for `check-history`
     #[arg(long, value_name = "FILE")]
@@ -50,7 +50,7 @@ struct SimSeeds {
     first: u64,
     count: u64,
     nodes: usize,
-    durability: Option<Durability>,
+    durability: Option<Persistence>,
 }
 
 /// The results of the seeds that have run.

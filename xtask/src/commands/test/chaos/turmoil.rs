@@ -17,8 +17,8 @@ use crate::cluster::graphs::Graph;
 use crate::cluster::workspace::{cargo, target_dir};
 use crate::commands::arguments::variant_of;
 use crate::commands::print::{overwrite_progress, print};
-use crate::oracle::Durability;
-use crate::turmoil::Report;
+use crate::oracle::Persistence;
+use crate::turmoil::SeedReport;
 
 /// Which seeds to run.
 #[derive(Clone, Debug, Args)]
@@ -44,8 +44,8 @@ pub(super) struct TurmoilArgs {
     latency: Option<u64>,
 
     /// When records are on disk [default: drawn by each seed]
-    #[arg(long, value_name = "WHEN", value_parser = variant_of::<Durability>())]
-    durability: Option<Durability>,
+    #[arg(long, value_name = "WHEN", value_parser = variant_of::<Persistence>())]
+    durability: Option<Persistence>,
 }
 
 /// The time between two lines of progress.
@@ -99,7 +99,7 @@ fn build_simulator() -> Result<PathBuf> {
 }
 
 /// Runs a seed in its own process, so that the memory of one run cannot affect another.
-fn run_seed(program: &Path, folder: &Path, seeds: &TurmoilSeeds, seed: u64) -> Result<Report> {
+fn run_seed(program: &Path, folder: &Path, seeds: &TurmoilSeeds, seed: u64) -> Result<SeedReport> {
     let again = seeds.command(seed);
     let mut command = Command::new(program);
     command.args(["--seed", &seed.to_string(), "--again", &again]).args(&seeds.settings);
@@ -115,8 +115,8 @@ fn run_seed(program: &Path, folder: &Path, seeds: &TurmoilSeeds, seed: u64) -> R
 /// Runs all seeds, one at a time for each processor. Stops at the first failure.
 fn run_in_processes(
     seeds: &TurmoilSeeds,
-    run_seed: &(impl Fn(u64) -> Result<Report> + Sync),
-) -> Result<Vec<Report>> {
+    run_seed: &(impl Fn(u64) -> Result<SeedReport> + Sync),
+) -> Result<Vec<SeedReport>> {
     let left: Mutex<VecDeque<u64>> = Mutex::new((seeds.first..seeds.first + seeds.count).collect());
     let reports = Mutex::new(Vec::new());
     // This is a function so that the lock is released before the seed runs.
@@ -143,7 +143,7 @@ fn run_in_processes(
         overwrite_progress("");
         workers.into_iter().try_for_each(|worker| worker.join().expect("no worker panics"))
     })?;
-    let mut reports: Vec<Report> = reports.into_inner().expect("no worker panics");
+    let mut reports: Vec<SeedReport> = reports.into_inner().expect("no worker panics");
     reports.sort_by_key(|report| report.seed);
     Ok(reports)
 }
@@ -168,7 +168,7 @@ impl TurmoilSeeds {
 }
 
 /// Fails if an invariant was violated or the herd did not settle.
-fn check_report(report: Report, seeds: &TurmoilSeeds) -> Result<Report> {
+fn check_report(report: SeedReport, seeds: &TurmoilSeeds) -> Result<SeedReport> {
     if report.violations.is_empty() && report.settled.is_some() {
         return Ok(report);
     }
@@ -183,7 +183,7 @@ fn check_report(report: Report, seeds: &TurmoilSeeds) -> Result<Report> {
     )
 }
 
-fn summary(reports: &[Report], took: Duration) -> String {
+fn summary(reports: &[SeedReport], took: Duration) -> String {
     let mut settled: Vec<Duration> = reports.iter().filter_map(|report| report.settled).collect();
     settled.sort_unstable();
     let acknowledged: usize = reports.iter().map(|report| report.acknowledged).sum();
