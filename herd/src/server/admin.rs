@@ -46,7 +46,7 @@ pub(super) async fn serve(shared: Arc<Shared>, listener: Listener) {
         tokio::spawn(async move {
             let _seat = seat;
             tokio::select! {
-                () = lost.wait() => debug!(%peer, reason = "made room for a newer one", "admin connection closed"),
+                () = lost.wait() => debug!(%peer, reason = "replaced by a newer connection", "admin connection closed"),
                 served = serve_http(stream, app, patience) => {
                     if let Err(reason) = served {
                         debug!(%peer, reason, "admin connection failed");

@@ -25,7 +25,7 @@ pub(super) const NO_LINK: &str = "no link";
 pub(super) async fn take(shared: Arc<Shared>, stream: Tcp, peer: SocketAddr, (seat, mut lost): (Seat, Lost)) {
     let secured = tokio::select! {
         biased;
-        () = lost.wait() => Err(("made room for a newer connection".to_owned(), None)),
+        () = lost.wait() => Err(("replaced by a newer connection".to_owned(), None)),
         secured = secure(&shared, stream, &seat) => secured,
     };
     match secured {

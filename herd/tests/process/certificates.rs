@@ -87,7 +87,7 @@ fn a_certificate_that_nobody_would_accept_does_not_replace_a_good_one() {
     let now = SystemTime::now();
     let good = Odd { name: "Alford", signer: &ours, begins: now - DAY, ends: now + 90 * DAY };
     let cases = [
-        (Odd { ends: now - Duration::from_secs(60), ..good }, "the certificate ended at "),
+        (Odd { ends: now - Duration::from_secs(60), ..good }, "the certificate expired at "),
         (Odd { begins: now + DAY, ..good }, "the certificate is not valid before "),
         (Odd { name: "Bolden", ..good }, "the certificate is for Bolden, not for Alford"),
         (Odd { signer: &others, ..good }, "its certificate is not of this herd's authority"),
@@ -124,7 +124,7 @@ fn a_node_does_not_start_with_a_certificate_that_has_ended() {
             .unwrap();
         assert_eq!(output.status.code(), Some(1));
         let told = String::from_utf8(output.stderr).unwrap();
-        let cannot = format!("error: cannot use {}: the certificate ended at ", files.cert.display());
+        let cannot = format!("error: cannot use {}: the certificate expired at ", files.cert.display());
         assert!(told.starts_with(&cannot) && told.ends_with(": make another\n"), "{told}");
     };
     refused(&names(&files));
@@ -166,7 +166,7 @@ fn links_of_an_authority_that_is_no_longer_accepted_end_and_come_back_with_the_n
     // The new one only: a link that the old one authenticates ends, and comes back when the neighbour has the new one too.
     replace(&alford_files, &alford_new);
     hang_up(&node);
-    let reason = "certificates have been read again: its certificate is not of this herd's authority";
+    let reason = "certificates were reloaded: its certificate is not of this herd's authority";
     wait_for_log(&log, reason, 1);
     wait_until("the link is gone", || !is_linked(&node));
     assert_eq!(fs::read_to_string(&log).unwrap().matches("link down").count(), 1);
