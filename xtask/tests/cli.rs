@@ -65,7 +65,7 @@ fn wrong_arguments_are_usage_errors() {
 #[test]
 fn an_unknown_row_is_answered_by_those_there_are() {
     let stderr = stderr_of_failure(&["compare", "speed"], 1);
-    assert!(stderr.contains("no row speed") && stderr.contains("one-node, flooding"), "{stderr}");
+    assert!(stderr.contains("no row `speed`") && stderr.contains("one-node, flooding"), "{stderr}");
 }
 
 #[test]
