@@ -74,7 +74,8 @@ impl Repeats {
             if now < tally.logged + self.every {
                 return true;
             }
-            let (times, peer) = (std::mem::take(&mut tally.more), &tally.peer);
+            let times = std::mem::take(&mut tally.more);
+            let peer = &tally.peer;
             if times > 0 {
                 warn!(neighbour, peer, reason, times, "{what}, again");
             }

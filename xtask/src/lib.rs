@@ -10,12 +10,14 @@
 //!   what clients saw;
 //! - [`sim`], [`turmoil`] and [`chaos`]: herds with faults, in virtual time and in real time;
 //! - [`measure`] and [`alerts`]: figures held against bounds, and alerts held against faults;
+//! - [`docs`]: the book, and its checks against the project;
 //! - [`commands`]: the command line, which alone knows its arguments, prints, and exits.
 
 pub mod alerts;
 pub mod chaos;
 pub mod cluster;
 pub mod commands;
+pub mod docs;
 pub mod load;
 pub mod measure;
 pub mod oracle;

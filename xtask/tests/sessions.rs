@@ -1,4 +1,4 @@
-//! What a session that goes wrong says.
+//! The errors of sessions that fail.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use xtask::session::places_stub::PlacesStub;
 use xtask::session::{PATIENCE, Session, SessionHerd, play};
 
-/// A herd of one that closes every connection without an answer.
+/// A herd of one node, which closes every connection without an answer.
 struct Mute(SocketAddr);
 
 impl SessionHerd for Mute {
@@ -33,7 +33,7 @@ impl SessionHerd for Mute {
     }
 }
 
-/// What playing this session against a mute herd says.
+/// Plays a session against a mute herd. Returns its error.
 fn failure(text: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -71,14 +71,14 @@ fn a_failure_names_the_file_the_line_and_what_was_waited_for() {
 }
 
 #[test]
-fn a_node_that_closes_instead_of_answering_is_told_by_line() {
+fn the_error_for_a_node_that_closes_instead_of_answering_names_the_line() {
     let message = failure("connect c Alford\nsay c x\n");
     assert!(message.starts_with("some.session:2: "), "{message}");
 }
 
 #[test]
 fn a_node_that_never_answers_costs_one_deadline_a_session() {
-    // Connections are taken by the system, and by nobody else.
+    // The system accepts the connection, but no program answers.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let started = Instant::now();
     let text = "connect c Alford\nsay c x\nsay c y\nanswers c 1000\n";

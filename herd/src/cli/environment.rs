@@ -3,29 +3,22 @@
 //! An empty variable is as good as none, variables of a node are nothing to a subcommand, and a
 //! message names what was given: the flag or the variable.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
-use std::fmt::Display;
 
-use anyhow::Context;
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Command, CommandFactory, Error, FromArgMatches};
+use clap::{Arg, Command, CommandFactory, Error, FromArgMatches};
 
 use herd::nearest::did_you_mean;
 use herd::printable;
 
 use super::flags::Cli;
+use super::given::{Given, variable};
 use super::places_args::OWN_VARIABLES;
 
 /// What the names of this program's variables begin with.
 const PREFIX: &str = "HERD_";
-
-/// Which arguments were given by their variables.
-#[derive(Debug, Default)]
-pub(super) struct Given(BTreeMap<String, String>);
 
 /// Reads the arguments of this process.
 ///
@@ -78,10 +71,6 @@ fn without_variable(arg: Arg) -> Arg {
     arg.env(Resettable::Reset)
 }
 
-fn variable(arg: &Arg) -> Option<&str> {
-    arg.get_env()?.to_str()
-}
-
 /// The arguments of a command and of its subcommands.
 fn arguments(command: &Command) -> impl Iterator<Item = &Arg> {
     command.get_arguments().chain(command.get_subcommands().flat_map(Command::get_arguments))
@@ -105,46 +94,4 @@ fn blamed(mut error: Error, command: &Command) -> Error {
         error.insert(ContextKind::InvalidArg, ContextValue::String(name.to_owned()));
     }
     error
-}
-
-impl Given {
-    fn of(command: &Command, matches: &ArgMatches) -> Given {
-        let (command, matches) = match matches.subcommand() {
-            Some((name, inner)) => (command.find_subcommand(name).unwrap_or(command), inner),
-            None => (command, matches),
-        };
-        let by_variable =
-            |arg: &&Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::EnvVariable);
-        let named = |arg: &Arg| Some((arg.get_id().to_string(), variable(arg)?.to_owned()));
-        Given(command.get_arguments().filter(by_variable).filter_map(named).collect())
-    }
-
-    /// How an argument was given, or would be: the variable or the flag. `id` is the name of its
-    /// field.
-    pub(super) fn name(&self, id: &str) -> String {
-        self.0.get(id).cloned().unwrap_or_else(|| format!("--{}", id.replace('_', "-")))
-    }
-
-    /// An argument with its value, as it was given.
-    pub(super) fn name_value(&self, id: &str, value: impl Display) -> String {
-        let separator = if self.0.contains_key(id) { '=' } else { ' ' };
-        format!("{}{separator}{value}", self.name(id))
-    }
-
-    /// Adds to an error those of the arguments that were given by variables. Flags are in the
-    /// reader's sight.
-    ///
-    /// # Errors
-    /// That of `result`.
-    pub(super) fn blame<T, E>(&self, ids: &[&str], result: Result<T, E>) -> anyhow::Result<T>
-    where
-        Result<T, E>: Context<T, E>,
-        anyhow::Error: From<E>,
-    {
-        let variables: Vec<&str> = ids.iter().filter_map(|id| self.0.get(*id)).map(String::as_str).collect();
-        if variables.is_empty() {
-            return Ok(result?);
-        }
-        result.context(variables.join(", "))
-    }
 }

@@ -11,7 +11,7 @@ use herd::node::parse_duration_or_off;
 use herd::server::Durability;
 use herd::telemetry::{Format, Level};
 
-use super::environment::Given;
+use super::given::Given;
 use super::places_args::PlacesArgs;
 use super::tls_args::TlsArgs;
 use super::{certs, journal};

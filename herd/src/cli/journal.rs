@@ -55,7 +55,8 @@ fn journal_of(file: &Path) -> PathBuf {
 
 fn verify(file: &Path) -> Result<()> {
     let (_, replayed) = look_at(file)?;
-    let (name, lines) = (file.display(), replayed.damaged_lines);
+    let name = file.display();
+    let lines = replayed.damaged_lines;
     for damage in &replayed.damage {
         print(&format!("{name}: {damage}\n"))?;
     }

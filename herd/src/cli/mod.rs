@@ -3,6 +3,7 @@
 mod certs;
 mod environment;
 mod flags;
+mod given;
 mod herd_file;
 mod journal;
 mod node;
@@ -25,7 +26,8 @@ use herd::printable::lines;
 use print::print;
 use usage::Usage;
 
-/// Does what the command line asks for. The exit code is 2 if that cannot be understood, and 1 if it fails.
+/// Does what the command line asks for. The exit code is 2 if the command line cannot be understood,
+/// and 1 if the command fails.
 pub(crate) fn main() -> ExitCode {
     let cli = environment::parse().unwrap_or_else(|error| refuse(&error));
     let result = match &cli.command {

@@ -11,8 +11,9 @@ use herd::places::Places;
 use herd::server::{Addresses, Server, Store};
 use herd::telemetry;
 
-use super::environment::{Given, unknown_variables};
+use super::environment::unknown_variables;
 use super::flags::Cli;
+use super::given::Given;
 use super::plan::{Plan, Storage};
 use super::print::print;
 use super::resources::{forbid_core_dumps, raise_open_files, random};
@@ -27,7 +28,8 @@ const OPENING: Duration = Duration::from_secs(1);
 /// Runs a node until it is told to stop.
 ///
 /// # Errors
-/// [`Usage`](super::usage::Usage) if the command line cannot be understood; else the node could not start.
+/// [`Usage`](super::usage::Usage) if the command line cannot be understood. Any other error means that
+/// the node could not start.
 pub(super) async fn run(cli: &Cli) -> anyhow::Result<()> {
     let plan = cli.plan()?;
     if plan.provider.holds_key() || plan.encryption.links.is_some() || plan.encryption.clients.is_some() {

@@ -9,7 +9,7 @@ use clap::Args;
 use herd::config::Herd;
 use herd::places::{Fields, Google, GoogleLegacy, Key, Layout, Offline, Provider, ProviderName};
 
-use super::environment::Given;
+use super::given::Given;
 use super::usage::Usage;
 
 /// The environment variable that may hold the API key. There is no flag: flags can be seen by everybody.

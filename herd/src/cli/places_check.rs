@@ -10,7 +10,7 @@ use serde_json::Value;
 use herd::node::PlacesQuery;
 use herd::places::{Found, Places, PlacesError, shorten};
 
-use super::environment::Given;
+use super::given::Given;
 use super::herd_file::read_herd;
 use super::places_args::PlacesArgs;
 use super::resources::forbid_core_dumps;

@@ -8,8 +8,8 @@ use herd::server::{Admin, AdminToken, Durability};
 use herd::telemetry::{Format, Level};
 use herd::tls::Encryption;
 
-use super::environment::Given;
 use super::flags::{Cli, NodeArgs, Skew};
+use super::given::Given;
 use super::herd_file::{no_such_node, read_herd};
 use super::usage::Usage;
 
@@ -42,7 +42,8 @@ impl Cli {
     /// # Errors
     /// [`Usage`] where one of them is wrong.
     pub(super) fn plan(&self) -> anyhow::Result<Plan> {
-        let (args, given) = (&self.node, &self.given);
+        let args = &self.node;
+        let given = &self.given;
         let mut herd = given.blame(&["config"], read_herd(args.config.as_deref()))?;
         if let Some(Skew(skew)) = args.max_future_skew {
             herd.limits.max_future_skew = skew;

@@ -10,7 +10,7 @@ use clap::builder::BoolishValueParser;
 use herd::config::{Herd, Member, file_for};
 use herd::tls::{Authority, ClientFiles, ClientTls, Encryption, LinkFiles, LinkTls, Reloadable};
 
-use super::environment::Given;
+use super::given::Given;
 use super::usage::Usage;
 
 #[derive(Debug, Args)]
@@ -47,7 +47,8 @@ impl TlsArgs {
     /// # Errors
     /// [`Usage`] where a file is missing from what was said; or a file cannot be used.
     pub(super) fn encryption(&self, herd: &Herd, member: &Member, given: &Given) -> Result<Encryption> {
-        let (links, clients) = (self.links(herd, member, given)?, self.clients(herd, member, given)?);
+        let links = self.links(herd, member, given)?;
+        let clients = self.clients(herd, member, given)?;
         Ok(Encryption { links, clients })
     }
 

@@ -37,7 +37,8 @@ pub(super) async fn run(
             continue;
         }
         manager.reloading().await;
-        let (log_file, encryption) = (log_file.clone(), Arc::clone(&encryption));
+        let log_file = log_file.clone();
+        let encryption = Arc::clone(&encryption);
         // In threads, since a disk may hang. A hanging log does not keep certificates from being read.
         let reopening = spawn_blocking(move || reopen(&log_file));
         let _ = timeout(disk_patience, reopening).await;

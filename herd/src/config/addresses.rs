@@ -57,7 +57,8 @@ pub(super) struct Listening<'a> {
 /// Whether two addresses cannot both be listened on. Port 0 asks the system for a free port, so it
 /// is never taken.
 pub(super) fn collide(one: Listening<'_>, other: Listening<'_>) -> bool {
-    let (ip, other_ip) = (ip_of(one.address), ip_of(other.address));
+    let ip = ip_of(one.address);
+    let other_ip = ip_of(other.address);
     let same_port = one.address.port() != 0 && one.address.port() == other.address.port();
     let is_wide = ip.is_unspecified() || other_ip.is_unspecified();
     // Each machine has these addresses.
@@ -68,7 +69,8 @@ pub(super) fn collide(one: Listening<'_>, other: Listening<'_>) -> bool {
 
 /// Whether two nodes are on two machines, as far as a herd file shows.
 fn are_apart(one: &Member, other: &Member) -> bool {
-    let (one, other) = (ip_of(one.link), ip_of(other.link));
+    let one = ip_of(one.link);
+    let other = ip_of(other.link);
     one != other && [one, other].iter().all(|ip| !ip.is_loopback() && !ip.is_unspecified())
 }
 

@@ -111,7 +111,8 @@ impl Problems<'_> {
                 advertise && node.dialled() == other.dialled()
             });
             if let Some((first, _)) = same {
-                let (line, address) = (place(first).map_or(0, |place| self.line_of(place)), node.dialled());
+                let line = place(first).map_or(0, |place| self.line_of(place));
+                let address = node.dialled();
                 self.add(place(table), format!("neighbours would dial {address} for this node and for that of line {line}: give each node an address of its own"));
             }
         }

@@ -151,5 +151,5 @@ fn decimal(text: &[u8]) -> Option<u64> {
 }
 
 fn hexadecimal(text: &str) -> Option<u64> {
-    (text.len() == 16).then(|| u64::from_str_radix(text, 16).ok()).flatten()
+    if text.len() == 16 { u64::from_str_radix(text, 16).ok() } else { None }
 }

@@ -112,7 +112,7 @@ impl<D: Disk> Journal<D> {
         let prepared = if replayed.is_unfit_to_go_on() {
             journal.begin_file(&replayed, node)
         } else {
-            journal.go_on(&replayed, node)
+            journal.resume_file(&replayed, node)
         };
         if let Err(error) = prepared {
             journal.fail(node, &error);
@@ -256,7 +256,7 @@ impl<D: Disk> Journal<D> {
     }
 
     /// Goes on at the end of the file.
-    fn go_on(&mut self, replayed: &Replayed, node: &Node) -> io::Result<()> {
+    fn resume_file(&mut self, replayed: &Replayed, node: &Node) -> io::Result<()> {
         let mut log = self.disk.log()?;
         // The process that gave the file its name may have been killed before the name was on disk.
         self.disk.sync_names()?;

@@ -106,8 +106,9 @@ impl Replayed {
 /// The journal belongs to another node, has another format, or cannot be read.
 pub fn replay(mut file: impl BufRead, node: &mut Node, owner: Option<&str>) -> Result<Replayed, ReplayError> {
     let mut reader =
-        Reader { node, owner, replayed: Replayed::default(), unreadable: 0, misplaced: Vec::new() };
-    let (mut line, mut at) = (Vec::new(), Damage { line: 0, offset: 0, fault: Fault::Empty });
+        JournalReader { node, owner, replayed: Replayed::default(), unreadable: 0, misplaced: Vec::new() };
+    let mut line = Vec::new();
+    let mut at = Damage { line: 0, offset: 0, fault: Fault::Empty };
     loop {
         line.clear();
         let length = file.read_until(b'\n', &mut line)?;
@@ -124,7 +125,7 @@ pub fn replay(mut file: impl BufRead, node: &mut Node, owner: Option<&str>) -> R
     Ok(reader.finish())
 }
 
-struct Reader<'a> {
+struct JournalReader<'a> {
     node: &'a mut Node,
     owner: Option<&'a str>,
     replayed: Replayed,
@@ -134,7 +135,7 @@ struct Reader<'a> {
     misplaced: Vec<Vec<u8>>,
 }
 
-impl Reader<'_> {
+impl JournalReader<'_> {
     /// Takes the next line, with its line end.
     fn take(&mut self, line: &[u8], at: Damage) -> Result<(), ReplayError> {
         let torn = is_planted(Bug::TornLineApplied).then_some(line);

@@ -19,7 +19,9 @@ impl<'a> At<'a> {
     pub fn parse(line: &'a [u8]) -> Option<Self> {
         let mut fields = line.split(|&byte| byte == b' ');
         let mut next = || fields.next();
-        let (word, server, skew) = (next()?, next()?, next()?);
+        let word = next()?;
+        let server = next()?;
+        let skew = next()?;
         let operands = [next()?, next()?, next()?];
         if word != b"AT" || !is_node_name(server) || next().is_some() {
             return None;

@@ -50,7 +50,8 @@ impl<'a> Digits<'a> {
 
     /// The digits that `text` begins with, and what follows them.
     fn split(text: &'a [u8]) -> (Self, &'a [u8]) {
-        let (mut value, mut length) = (0_u64, 0);
+        let mut value = 0_u64;
+        let mut length = 0;
         while let Some(number) = text[length..].first_chunk().and_then(eight_digits) {
             value = value.wrapping_mul(100_000_000).wrapping_add(number);
             length += 8;

@@ -70,7 +70,8 @@ impl<'a> Command<'a> {
     /// Understands a line without its line end. `None` is an invalid command, to be answered by a copy.
     pub fn parse(line: &'a [u8]) -> Option<Self> {
         let mut fields = fields(line);
-        let (command, operands) = (fields.next()?, [fields.next()?, fields.next()?, fields.next()?]);
+        let command = fields.next()?;
+        let operands = [fields.next()?, fields.next()?, fields.next()?];
         if fields.next().is_some() {
             return None;
         }

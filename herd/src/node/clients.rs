@@ -116,7 +116,7 @@ impl Node {
         let skew = Skew::between(now, iamat.stamp.time());
         let start = out.len();
         At::write(out, &self.name, skew, iamat);
-        let outcome = self.table.report(At { line: &out[start..], skew, iamat: *iamat });
+        let outcome = self.table.apply_report(At { line: &out[start..], skew, iamat: *iamat });
         self.new_ids_left -= u32::from(self.table.len() > known);
         out.push(b'\n');
         match outcome {
@@ -147,7 +147,7 @@ impl Node {
         let mut line = Vec::new();
         Update::write_removal(&mut line, removals + 1, client);
         let update = Update { line: &line, client, removals: removals + 1, report: None };
-        self.table.apply(&update, Source::Client);
+        self.table.apply_update(&update, Source::Client);
         Ok(removals + 1)
     }
 

@@ -31,7 +31,8 @@ impl ClockDifference {
     /// Whether the clocks differ by more than `bound`: `None` if the heartbeat took too long to tell.
     pub(super) fn exceeds(self, bound: Duration) -> Option<bool> {
         let bound = bound.as_micros();
-        let (distance, uncertainty) = (self.ahead.unsigned_abs(), self.uncertainty.unsigned_abs());
+        let distance = self.ahead.unsigned_abs();
+        let uncertainty = self.uncertainty.unsigned_abs();
         if u128::from(distance.saturating_sub(uncertainty)) > bound {
             Some(true)
         } else if u128::from(distance.saturating_add(uncertainty)) <= bound {

@@ -275,7 +275,8 @@ impl Limits {
     /// [`unread_answers`](Self::unread_answers). Half, since a buffer that grows by doubling may take twice as much
     /// memory as is in it.
     pub fn answers_kept(&self) -> usize {
-        let (send, receive) = (self.client_send_buffer as usize, self.client_receive_buffer as usize);
+        let send = self.client_send_buffer as usize;
+        let receive = self.client_receive_buffer as usize;
         let others = 2 * (send + receive) + receive + CONNECTION;
         (self.unread_answers.saturating_sub(others) / 2).max(1)
     }

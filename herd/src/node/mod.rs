@@ -2,8 +2,8 @@
 //! with each call, seeds come in at the start.
 //!
 //! One way in: a line from a client, a line from a neighbour and a line of a file all reach the [`Table`]
-//! through [`Table::apply`]. And no queue to a neighbour: flooding is reading the table's change log from
-//! where that neighbour has heard it, see [`Link`].
+//! through [`Table::apply_update`]. And no queue to a neighbour: flooding is reading the table's
+//! change log from where that neighbour has heard it, see [`Link`].
 
 mod backoff;
 mod clients;
@@ -52,14 +52,15 @@ pub struct Node {
     bulk: Option<(LinkId, NeighbourId)>,
 }
 
-/// The random numbers of a node, which tell one life from another. Zero is not an epoch: it stands for "none yet".
+/// The random numbers of a node, which tell one life from another. Zero is not an epoch: it stands
+/// for "none yet".
 #[derive(Clone, Copy, Debug)]
 pub struct Lives {
     /// The life of the table.
     pub epoch: u64,
     /// The life of the process.
     pub incarnation: u64,
-    /// What the hashes of the table are keyed by, so that nobody can choose client ids that collide. Nothing else
+    /// The key of the table's hashes, which keeps clients from choosing ids that collide. Nothing else
     /// depends on it.
     pub hash_seed: u64,
 }
@@ -114,12 +115,12 @@ impl Node {
     pub fn restore(&mut self, update: &Update<'_>, sequence: u64) -> bool {
         let sequence = if is_planted(Bug::RenumberedOnReplay) { self.table.head() + 1 } else { sequence };
         let follows = sequence > self.table.head() && sequence <= LAST_SEQUENCE;
-        follows && self.table.apply_as(update, Source::Journal, sequence) == Outcome::Fresh
+        follows && self.table.apply_update_as(update, Source::Journal, sequence) == Outcome::Fresh
     }
 
     /// Takes an update that it knew before, under a new sequence, unless a later one is known.
     pub fn restore_out_of_order(&mut self, update: &Update<'_>) {
-        self.table.apply(update, Source::Journal);
+        self.table.apply_update(update, Source::Journal);
     }
 
     /// Up to where each neighbour has been heard.

@@ -111,7 +111,7 @@ impl Neighbour {
     /// another incarnation means that the old link is dead, whatever it looks like; of two dialled by the same
     /// side the newer one is meant, since a node dials only when it has no link; of two that crossed, the one
     /// dialled by the smaller name stays.
-    pub(super) fn offer(&mut self, new: Current, we_are_smaller: bool) -> bool {
+    pub(super) fn offer_link(&mut self, new: Current, we_are_smaller: bool) -> bool {
         let wins = self.current.is_none_or(|old| {
             old.incarnation != new.incarnation
                 || old.side == new.side
@@ -134,7 +134,8 @@ impl Neighbour {
 
     /// Notes that it is linked, and has heard this node's log up to `sequence`.
     pub(super) fn begin_log(&mut self, sequence: u64) {
-        (self.told, self.heard) = (sequence, Some(sequence));
+        self.told = sequence;
+        self.heard = Some(sequence);
     }
 
     /// Notes up to where its heartbeat confirms to have heard a log whose last sequence is `head`. No neighbour can
@@ -151,7 +152,8 @@ impl Neighbour {
     /// Forgets the link if it is the one that counts.
     pub(super) fn unlink(&mut self, link: LinkId) {
         if self.current.take_if(|current| current.link == link).is_some() {
-            (self.round_trip, self.clock) = (None, None);
+            self.round_trip = None;
+            self.clock = None;
         }
     }
 
@@ -164,7 +166,7 @@ impl Neighbour {
     }
 
     /// Notes the life of its table that the neighbour says it is in.
-    pub(super) fn meet(&mut self, epoch: u64) {
+    pub(super) fn note_epoch(&mut self, epoch: u64) {
         if self.epoch != epoch {
             self.epoch = epoch;
             self.generation += 1;

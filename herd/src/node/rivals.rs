@@ -33,7 +33,7 @@ impl Rivals {
     }
 
     /// Notes that a link has been completed with this process.
-    pub(super) fn note(&mut self, incarnation: u64, address: &str, now: Duration, limits: &Limits) {
+    pub(super) fn note_process(&mut self, incarnation: u64, address: &str, now: Duration, limits: &Limits) {
         let known = self.seen.iter().position(|(seen, _)| *seen == incarnation);
         let is_change = known.is_none_or(|place| place + 1 < self.seen.len());
         if let Some(place) = known {

@@ -99,7 +99,9 @@ fn offset(body: &[u8], part: &RawValue) -> usize {
 /// Whether brackets outside strings nest deeper than `depth`. Raw values are skipped without recursion, so
 /// the parser itself has no such bound.
 pub(super) fn is_deeper_than(body: &[u8], depth: usize) -> bool {
-    let (mut level, mut in_string, mut escaped) = (0_usize, false, false);
+    let mut level = 0_usize;
+    let mut in_string = false;
+    let mut escaped = false;
     for byte in body {
         match byte {
             _ if escaped => escaped = false,
@@ -275,5 +277,11 @@ mod tests {
             assert!(!is_deeper_than(body.as_bytes(), deepest), "{body}");
             assert!(is_deeper_than(body.as_bytes(), deepest - 1), "{body}");
         }
+    }
+
+    #[test]
+    fn a_backslash_outside_of_a_string_hides_no_bracket() {
+        assert_eq!(usable(b"\\[[1]]", 1), Err(Unusable::TooDeep(1)));
+        assert_eq!(usable(b"{\"status\":\"OK\",\"results\":[\"\\\"[[\"]}", 2), Ok(()));
     }
 }

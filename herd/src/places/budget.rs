@@ -122,7 +122,8 @@ impl Window {
 
     fn spent(&self, client: IpAddr, now: Duration) -> Option<Spent> {
         let of_client = self.used_by.get(&client).copied().unwrap_or_default();
-        let (is_spent, is_share) = (self.used >= self.limit, of_client >= self.share);
+        let is_spent = self.used >= self.limit;
+        let is_share = of_client >= self.share;
         let wait = Duration::from_secs(self.seconds - now.as_secs() % self.seconds);
         let limit = if is_spent { self.limit } else { self.share };
         (is_spent || is_share).then_some(Spent { window: self.name, limit, is_share: !is_spent, wait })
@@ -133,7 +134,9 @@ impl Window {
         *self.used_by.entry(client).or_default() += 1;
         // Only one request of a window reaches either.
         let is_at = |percent: u64| self.used == (self.limit * percent).div_ceil(100);
-        let (used, limit, window) = (self.used, self.limit, self.name);
+        let used = self.used;
+        let limit = self.limit;
+        let window = self.name;
         if is_at(100) {
             tracing::warn!(used, limit, window, "limit of requests to the places service reached");
         } else if is_at(WARN_PERCENT) {

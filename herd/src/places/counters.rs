@@ -71,7 +71,7 @@ impl Default for Questions {
 
 impl Questions {
     /// Counts a question that took so long.
-    pub(super) fn note(&self, outcome: &Result<Found, PlacesError>, took: Duration) {
+    pub(super) fn note_answer(&self, outcome: &Result<Found, PlacesError>, took: Duration) {
         let name = outcome.as_ref().map_or_else(PlacesError::name, |found| status_name(&found.status));
         if let Some(count) = self.outcomes.get(name) {
             count.fetch_add(1, Ordering::Relaxed);
@@ -106,11 +106,30 @@ mod tests {
         assert_eq!(all.len(), STATUSES.len() + 1 + PlacesError::NAMES.len());
         assert!(all.values().all(|count| *count == 0));
         let found = |status: &str| Ok(Found { json: Vec::new(), status: status.to_owned() });
-        questions.note(&found("ZERO_RESULTS"), Duration::ZERO);
-        questions.note(&found("SURPRISE"), Duration::ZERO);
-        questions.note(&Err(PlacesError::Busy), Duration::ZERO);
+        questions.note_answer(&found("ZERO_RESULTS"), Duration::ZERO);
+        questions.note_answer(&found("SURPRISE"), Duration::ZERO);
+        questions.note_answer(&Err(PlacesError::Busy), Duration::ZERO);
         for name in ["zero_results", "other_status", "busy"] {
             assert_eq!(questions.outcomes()[name], 1, "{name}");
         }
+    }
+
+    #[test]
+    fn the_time_of_questions_is_summed_and_the_longest_and_the_mean_are_known() {
+        let mut counters = Counters::default();
+        assert_eq!(counters.mean_latency(), Duration::ZERO);
+        for seconds in [1, 5, 3] {
+            counters.note_latency(Duration::from_secs(seconds));
+        }
+        let (total, longest) = (Duration::from_secs(9), Duration::from_secs(5));
+        assert_eq!((counters.asked, counters.total_latency, counters.longest_latency), (3, total, longest));
+        assert_eq!(counters.mean_latency(), Duration::from_secs(3));
+    }
+
+    #[test]
+    fn statuses_are_counted_under_their_own_names() {
+        let names = STATUSES.map(|(status, _)| status_name(status));
+        assert_eq!(names, STATUSES.map(|(_, name)| name));
+        assert_eq!(status_name("OKAY"), OTHER_STATUS);
     }
 }

@@ -73,7 +73,9 @@ impl Google {
         limits: &Limits,
     ) -> Result<Google, String> {
         let url = service_url(base.unwrap_or(GOOGLE), PATH, GOOGLE)?;
-        let (http, depth, explanation) = (Http::new(&url, limits), limits.places_depth, limits.places_retry);
+        let http = Http::new(&url, limits);
+        let depth = limits.places_depth;
+        let explanation = limits.places_retry;
         Ok(Google { url, key, fields, layout, http, depth, explanation })
     }
 
@@ -83,8 +85,10 @@ impl Google {
 
     /// The answer to a question that this API would refuse: a radius of 0.
     pub(super) fn refusal(&self, query: &PlacesQuery) -> Option<Found> {
-        (number(&query.metres) == 0.0)
-            .then(|| self.answer(&error_answer("INVALID_REQUEST", "a radius of 0 is not searched")))
+        if number(&query.metres) != 0.0 {
+            return None;
+        }
+        Some(self.answer(&error_answer("INVALID_REQUEST", "a radius of 0 is not searched")))
     }
 
     /// Asks once.

@@ -43,15 +43,16 @@ use std::net::IpAddr;
 use clap::ValueEnum;
 use prometheus_client::metrics::histogram::Histogram;
 use serde::Deserialize;
-
+use strum::{EnumString, VariantNames};
 use tokio::time::Instant;
 
 use crate::node::{Limits, PlacesQuery};
 use crate::repeats::{Event, Repeats};
 
 /// A provider by name, as on the command line and in herd files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, EnumString, ValueEnum, VariantNames)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum ProviderName {
     /// Cities from an embedded table; needs no key and no network.
     Offline,
@@ -145,7 +146,7 @@ impl Places {
     pub async fn answer(&self, query: &PlacesQuery, client: IpAddr) -> Vec<u8> {
         let began = Instant::now();
         let outcome = self.ask(query, client).await;
-        self.questions.note(&outcome, began.elapsed());
+        self.questions.note_answer(&outcome, began.elapsed());
         match outcome {
             Ok(found) => found.json,
             Err(error) => {
@@ -153,7 +154,8 @@ impl Places {
                     // That the limit is reached has been logged once.
                     PlacesError::Limited(_) => tracing::debug!(%error, %client, "no places"),
                     _ => {
-                        let (reason, peer) = (error.to_string(), client.to_string());
+                        let reason = error.to_string();
+                        let peer = client.to_string();
                         let event =
                             Event { what: "no places", neighbour: None, reason: &reason, peer: &peer };
                         self.repeats.warn(self.started.elapsed(), event);

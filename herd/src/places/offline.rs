@@ -32,11 +32,11 @@ const EARTH_RADIUS: f64 = 6_371_008.8;
 pub struct Offline {
     layout: Layout,
     /// Read when first needed.
-    table: OnceLock<Table>,
+    table: OnceLock<CityTable>,
 }
 
 #[derive(Debug)]
-struct Table {
+struct CityTable {
     countries: HashMap<[u8; 2], &'static str>,
     cities: Vec<City>,
 }
@@ -59,7 +59,7 @@ impl Offline {
 
     /// The cities around a location, the most populous first.
     pub(super) fn answer(&self, query: &PlacesQuery) -> Vec<u8> {
-        let table = self.table.get_or_init(Table::embedded);
+        let table = self.table.get_or_init(CityTable::embedded);
         let number = |text: &str| text.parse::<f64>().unwrap_or_default();
         let (latitude, longitude) = query.location.split_once(',').unwrap_or_default();
         let mut found = table.within(number(latitude), number(longitude), number(&query.metres));
@@ -71,11 +71,11 @@ impl Offline {
     }
 }
 
-impl Table {
+impl CityTable {
     /// A test reads all of the embedded table; what could not be read would be missing.
-    fn embedded() -> Table {
-        let mut reader = Reader(CITIES);
-        let mut table = Table { countries: HashMap::new(), cities: Vec::new() };
+    fn embedded() -> CityTable {
+        let mut reader = CityReader(CITIES);
+        let mut table = CityTable { countries: HashMap::new(), cities: Vec::new() };
         for _ in 0..reader.number::<2>().map_or(0, u16::from_le_bytes) {
             let Some((code, name)) = reader.number::<2>().zip(reader.text()) else { break };
             table.countries.insert(code, name);
@@ -118,9 +118,9 @@ impl City {
 }
 
 /// What is left of the table's bytes.
-struct Reader(&'static [u8]);
+struct CityReader(&'static [u8]);
 
-impl Reader {
+impl CityReader {
     fn number<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (number, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn the_whole_table_is_read_in_order() {
-        let table = Table::embedded();
+        let table = CityTable::embedded();
         assert!(table.cities.len() > 30_000 && table.countries.len() > 200, "{}", table.cities.len());
         assert!(table.cities.is_sorted_by(|a, b| a.latitude <= b.latitude));
         assert!(table.cities.iter().all(|city| table.countries.contains_key(&city.country)));
@@ -208,9 +208,9 @@ mod tests {
         assert!(near(city(89.9, 0.0), 89.9, 180.0, 22_239.0));
         assert!(near(city(-90.0, 12.0), -90.0, -77.0, 0.0));
         // The other side of either is near, too.
-        let table = Table { countries: HashMap::new(), cities: vec![city(-16.4, 179.9)] };
+        let table = CityTable { countries: HashMap::new(), cities: vec![city(-16.4, 179.9)] };
         assert_eq!(table.within(-16.4, -179.9, 50_000.0).len(), 1);
-        let table = Table { countries: HashMap::new(), cities: vec![city(89.9, 10.0)] };
+        let table = CityTable { countries: HashMap::new(), cities: vec![city(89.9, 10.0)] };
         assert_eq!(table.within(89.9, -170.0, 50_000.0).len(), 1);
     }
 }

@@ -27,10 +27,10 @@ pub(super) enum Service {
 
 /// A service, and who asks it now.
 #[derive(Clone, Debug)]
-pub(super) struct Upstream(Arc<Shared>);
+pub(super) struct Upstream(Arc<SharedUpstream>);
 
 #[derive(Debug)]
-struct Shared {
+struct SharedUpstream {
     service: Service,
     filter: Filter,
     limits: Limits,
@@ -47,19 +47,19 @@ struct Shared {
 }
 
 /// A question in flight: those who asked it wait here for its outcome.
-type Flight = watch::Sender<Option<Arc<Outcome>>>;
+type Flight = watch::Sender<Option<Arc<PlacesResult>>>;
 
 /// A question whose turn comes when less than one part in so many of its time is left is not asked: it would hardly
 /// be answered, and be billed all the same.
 const LEAST_LEFT: u32 = 10;
 
 /// What a question comes to.
-type Outcome = Result<Found, PlacesError>;
+type PlacesResult = Result<Found, PlacesError>;
 
 impl Upstream {
     /// Asks `service` within `limits`.
     pub(super) fn new(service: Service, limits: &Limits) -> Upstream {
-        Upstream(Arc::new(Shared {
+        Upstream(Arc::new(SharedUpstream {
             filter: Filter::new(service.key(), limits.places_message_chars),
             service,
             turns: Semaphore::new(limits.whatsat_upstream),
@@ -74,13 +74,13 @@ impl Upstream {
     }
 
     /// What the service finds for `query` of `client`, at the latest [`places_total`](Limits::places_total) from now.
-    pub(super) async fn ask(&self, query: &PlacesQuery, client: IpAddr) -> Outcome {
+    pub(super) async fn ask(&self, query: &PlacesQuery, client: IpAddr) -> PlacesResult {
         if let Some(refusal) = self.0.service.refusal(query) {
             return Ok(refusal);
         }
         let mut landing = self.board(query, client)?;
         match landing.wait_for(Option::is_some).await.as_deref() {
-            Ok(Some(outcome)) => Outcome::clone(outcome),
+            Ok(Some(outcome)) => PlacesResult::clone(outcome),
             // A flight that panicked, or that the end of the runtime has cut short.
             _ => Err(PlacesError::Stopping),
         }
@@ -103,7 +103,7 @@ impl Upstream {
         &self,
         query: &PlacesQuery,
         client: IpAddr,
-    ) -> Result<watch::Receiver<Option<Arc<Outcome>>>, PlacesError> {
+    ) -> Result<watch::Receiver<Option<Arc<PlacesResult>>>, PlacesError> {
         let mut flights = lock(&self.0.flights);
         if let Some(flight) = flights.get(query) {
             lock(&self.0.counters).joined += 1;
@@ -126,7 +126,7 @@ impl Upstream {
 
 /// A flight that equal questions can join. It leaves the list when dropped, also by a panic.
 struct Listed {
-    shared: Arc<Shared>,
+    shared: Arc<SharedUpstream>,
     query: PlacesQuery,
     /// Who asked it first, and so caused the requests.
     client: IpAddr,
@@ -157,10 +157,10 @@ impl Drop for Listed {
     }
 }
 
-impl Shared {
+impl SharedUpstream {
     /// One question from its place in the queue to its outcome; `None` when all who asked it have gone before its
     /// turn came. From then on it is asked to the end, since it costs the same and others may still join it.
-    async fn fly(&self, flight: &Listed) -> Option<Outcome> {
+    async fn fly(&self, flight: &Listed) -> Option<PlacesResult> {
         let deadline = Instant::now() + self.limits.places_total;
         let turn = timeout_at(deadline - self.limits.places_total / LEAST_LEFT, self.turn()).await;
         if flight.is_abandoned() {
@@ -182,7 +182,7 @@ impl Shared {
     }
 
     /// Asks, unless the service is down; how it fares decides whether it is.
-    async fn ask_by(&self, deadline: Instant, flight: &Listed) -> Outcome {
+    async fn ask_by(&self, deadline: Instant, flight: &Listed) -> PlacesResult {
         let began = Instant::now();
         if !lock(&self.breaker).admits(began - self.started) {
             return Err(PlacesError::Resting(self.limits.places_failures, self.limits.places_pause));
@@ -206,7 +206,7 @@ impl Shared {
     }
 
     /// Asks, and asks once more if that may help.
-    async fn ask_twice(&self, flight: &Listed) -> Outcome {
+    async fn ask_twice(&self, flight: &Listed) -> PlacesResult {
         let outcome = self.ask_once(flight, Connection::Pooled).await;
         match retry(&outcome) {
             Retry::Never => return outcome,
@@ -225,7 +225,7 @@ impl Shared {
     }
 
     /// Sends one request. What comes of it leaves through the filter, here and nowhere else.
-    async fn ask_once(&self, flight: &Listed, connection: Connection) -> Outcome {
+    async fn ask_once(&self, flight: &Listed, connection: Connection) -> PlacesResult {
         lock(&self.budget).take(flight.client, now()).map_err(PlacesError::Limited)?;
         lock(&self.counters).requests += 1;
         let outcome = match &self.service {
@@ -262,7 +262,7 @@ enum Retry {
 
 /// Whether asking once more may help: not when Google has said no. A connection that ended without an answer was
 /// probably an old one, so nothing need be waited for.
-fn retry(outcome: &Outcome) -> Retry {
+fn retry(outcome: &PlacesResult) -> Retry {
     let may_help = match outcome {
         Ok(found) => found.status == "UNKNOWN_ERROR",
         Err(PlacesError::Dropped) => return Retry::AtOnce,

@@ -35,7 +35,7 @@ pub(super) async fn keep_linked(shared: Arc<Shared>, neighbour: NeighbourId, nam
         loop {
             wait_until_unlinked(&shared, neighbour).await;
             let reached = dial(&shared, neighbour, &mut target).await;
-            shared.dial_errors.note(neighbour, reached.as_ref().err().map(ToString::to_string));
+            shared.dial_errors.note_dial(neighbour, reached.as_ref().err().map(ToString::to_string));
             let address = &target.address;
             match &reached {
                 Ok(()) => is_news = true,
@@ -77,7 +77,8 @@ type Lookup = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
 impl Target {
     /// The addresses to try.
     async fn resolve(&mut self, limits: &Limits) -> Result<Vec<SocketAddr>, Unreached> {
-        let (address, patience) = (self.address.clone(), limits.name_lookup);
+        let address = self.address.clone();
+        let patience = limits.name_lookup;
         let failed = |reason| Unreached::Unresolved(self.address.clone(), reason);
         let lookup = self.lookup.get_or_insert_with(|| Box::pin(async move { net::lookup(&address).await }));
         let found = timeout(patience, lookup).await;

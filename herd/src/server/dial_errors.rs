@@ -11,7 +11,7 @@ pub(super) struct DialErrors(Mutex<BTreeMap<NeighbourId, String>>);
 
 impl DialErrors {
     /// Notes how a dial went: `None` if it led to a link.
-    pub(super) fn note(&self, neighbour: NeighbourId, reason: Option<String>) {
+    pub(super) fn note_dial(&self, neighbour: NeighbourId, reason: Option<String>) {
         let mut reasons = self.lock();
         match reason {
             Some(reason) => reasons.insert(neighbour, reason),

@@ -6,8 +6,6 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-use super::shared::Shared;
-
 /// The operations on the disk that have not returned.
 #[derive(Debug, Default)]
 pub(super) struct DiskWaits(Mutex<Waits>);
@@ -70,11 +68,11 @@ impl DiskWaits {
 const LOOKS: u32 = 4;
 
 /// Says in the log when the disk does not answer, and when it does again.
-pub(super) async fn report(shared: Arc<Shared>) {
+pub(super) async fn report(waits: Arc<DiskWaits>, patience: Duration) {
     let mut stalls = Stalls::default();
     loop {
-        sleep(shared.limits.disk_patience / LOOKS).await;
-        match stalls.look(&shared.disk_waits, shared.limits.disk_patience) {
+        sleep(patience / LOOKS).await;
+        match stalls.check_waits(&waits, patience) {
             Some(Stall::Begins(operation, waited)) => {
                 let seconds = waited.as_secs_f64();
                 warn!(operation, seconds, "the disk does not answer: answers that depend on it wait");
@@ -98,7 +96,7 @@ enum Stall {
 }
 
 impl Stalls {
-    fn look(&mut self, waits: &DiskWaits, patience: Duration) -> Option<Stall> {
+    fn check_waits(&mut self, waits: &DiskWaits, patience: Duration) -> Option<Stall> {
         let (operation, waited) = waits.longest();
         if waited >= patience {
             let is_known = self.0.is_some();
@@ -129,27 +127,27 @@ mod tests {
     #[test]
     fn a_stall_is_told_once_when_it_begins_and_once_when_it_ends() {
         let (waits, mut stalls) = (DiskWaits::default(), Stalls::default());
-        assert_eq!(stalls.look(&waits, PATIENCE), None);
+        assert_eq!(stalls.check_waits(&waits, PATIENCE), None);
         hang(&waits, || {
-            let begins = stalls.look(&waits, PATIENCE);
+            let begins = stalls.check_waits(&waits, PATIENCE);
             assert!(matches!(begins, Some(Stall::Begins("fsync", _))), "{begins:?}");
-            assert_eq!(stalls.look(&waits, PATIENCE), None);
+            assert_eq!(stalls.check_waits(&waits, PATIENCE), None);
         });
-        assert!(matches!(stalls.look(&waits, PATIENCE), Some(Stall::Ends(took)) if took >= PATIENCE));
-        assert_eq!(stalls.look(&waits, PATIENCE), None);
+        assert!(matches!(stalls.check_waits(&waits, PATIENCE), Some(Stall::Ends(took)) if took >= PATIENCE));
+        assert_eq!(stalls.check_waits(&waits, PATIENCE), None);
     }
 
     #[test]
     fn a_disk_that_is_always_slow_is_one_stall() {
         let (waits, mut stalls) = (DiskWaits::default(), Stalls::default());
-        hang(&waits, || assert!(stalls.look(&waits, PATIENCE).is_some()));
+        hang(&waits, || assert!(stalls.check_waits(&waits, PATIENCE).is_some()));
         // It is busy again before anybody has looked.
         let hour = Duration::from_secs(3600);
         waits.0.lock().unwrap().last = hour;
-        waits.during(Waiter::Journal, "fsync", || assert_eq!(stalls.look(&waits, hour), None));
+        waits.during(Waiter::Journal, "fsync", || assert_eq!(stalls.check_waits(&waits, hour), None));
         waits.0.lock().unwrap().last = PATIENCE;
         waits.during(Waiter::Journal, "fsync", || {
-            assert!(matches!(stalls.look(&waits, hour), Some(Stall::Ends(_))));
+            assert!(matches!(stalls.check_waits(&waits, hour), Some(Stall::Ends(_))));
         });
     }
 

@@ -11,7 +11,8 @@ use crate::node::Limits;
 pub(super) async fn linger(mut stream: Stream, limits: &Limits) {
     let drain = async {
         stream.shutdown().await?;
-        let (mut discarded, mut input) = (0, Vec::with_capacity(16 * 1024));
+        let mut discarded = 0;
+        let mut input = Vec::with_capacity(16 * 1024);
         while discarded < limits.linger_bytes {
             match exchange(&mut stream, Some(&mut input), &[]).await?.read {
                 Some(0) => break,

@@ -10,7 +10,7 @@ use tokio::time::{sleep_until, timeout};
 use tracing::{Level, debug, enabled, error, info, warn};
 
 use super::linger::linger;
-use super::link_log::{log_heard, log_said, name};
+use super::link_log::{log_event, log_heard, log_said, name};
 use super::seats::{Lost, Seat};
 use super::shared::{Shared, clock, lock};
 use crate::message::{Lines, Piece};
@@ -48,15 +48,18 @@ pub(super) async fn take(shared: Arc<Shared>, stream: Tcp, peer: SocketAddr, (se
 /// Shakes hands, if links are encrypted. Who cannot may still be there to be told.
 async fn secure(shared: &Shared, stream: Tcp, seat: &Seat) -> Result<Stream, (String, Option<Stream>)> {
     let patience = shared.limits.link_handshake;
-    let secured = timeout(patience, async {
+    let handshake = async {
         // The silent ones lose their seats first.
         stream.heard().await.map_err(|error| (net::reason(&error), None))?;
         seat.note_heard(shared.now());
         let Some(tls) = &shared.encryption.links else { return Ok(Stream::Plain(stream)) };
         let secured = net::secure_accepted(stream, Arc::clone(&tls.get().accepting)).await;
         secured.map_err(|(error, stream)| (net::reason(&error), Some(stream)))
-    });
-    secured.await.unwrap_or_else(|_| Err((format!("no handshake within {patience:?}"), None)))
+    };
+    match timeout(patience, handshake).await {
+        Ok(secured) => secured,
+        Err(_) => Err((format!("no handshake within {patience:?}"), None)),
+    }
 }
 
 /// Serves a link from hello to goodbye, and says why it ended. `handshake` is given back once the link is up, or
@@ -149,7 +152,8 @@ impl LinkTask {
 
     async fn converse(&mut self, stream: &mut Stream) -> Result<Never, LinkEnd> {
         let connection = |error: std::io::Error| LinkEnd::Connection(net::reason(&error));
-        let (shared, stop) = (Arc::clone(&self.shared), self.shared.stop_links.clone());
+        let shared = Arc::clone(&self.shared);
+        let stop = self.shared.stop_links.clone();
         let mut growth = pin!(shared.log_growth.notified());
         loop {
             // From here on no growth is missed, not even one while this link writes.
@@ -205,11 +209,13 @@ impl LinkTask {
 
     /// Takes the lines that have come, with the node locked once for all of them.
     fn receive(&mut self) -> Result<(), LinkEnd> {
-        let (now, clock) = (self.shared.now(), clock());
+        let now = self.shared.now();
+        let clock = clock();
         let memory_is_full = self.shared.memory.is_full();
         let mut store = lock(&self.shared);
         let node = &mut store.node;
-        let (mut grown, mut up) = (false, false);
+        let mut grown = false;
+        let mut up = false;
         let mut result = Ok(());
         while let Some(piece) = self.lines.next_line() {
             let Piece::Line(line) = piece else {
@@ -222,43 +228,18 @@ impl LinkTask {
                 break;
             }
             match self.link.receive(node, line, now, clock) {
-                Ok(None | Some(LinkEvent::Update(Outcome::Stale))) => {}
-                Ok(Some(LinkEvent::Update(Outcome::Fresh))) => grown = true,
-                Ok(Some(LinkEvent::BulkOver)) => {
-                    info!(neighbour = name(node, self.link.neighbour()), "bulk sync over");
-                    // Another neighbour may have its turn.
-                    grown = true;
-                }
-                Ok(Some(LinkEvent::ClocksDiffer(by))) => {
-                    let neighbour = name(node, self.link.neighbour());
-                    let ahead_seconds = by.as_secs_f64();
-                    warn!(neighbour, ahead_seconds, "clocks differ: one of them is wrong");
-                }
-                Ok(Some(LinkEvent::ClocksAgree(by))) => {
-                    let neighbour = name(node, self.link.neighbour());
-                    info!(neighbour, ahead_seconds = by.as_secs_f64(), "clocks agree again");
-                }
-                Ok(Some(LinkEvent::Unacceptable)) => {
-                    let neighbour = name(node, self.link.neighbour());
-                    let line = line.escape_ascii().to_string();
-                    self.shared.warn("update skipped", Some(neighbour), &line, "");
-                }
-                Ok(Some(LinkEvent::Synced)) => {
-                    info!(neighbour = name(node, self.link.neighbour()), "link in sync");
-                }
-                Ok(Some(LinkEvent::Up { neighbour, from })) => {
-                    info!(neighbour = name(node, Some(neighbour)), from, "link up");
-                    if let Some([latest, other]) = node.take_rivals(neighbour, now) {
-                        let neighbour = name(node, Some(neighbour));
-                        warn!(
-                            neighbour,
-                            latest,
-                            other,
-                            "several processes have this neighbour's name, and take its link in turn: stop all but one"
-                        );
+                Ok(None) => {}
+                Ok(Some(event)) => {
+                    match event {
+                        // After a bulk sync another neighbour may have its turn.
+                        LinkEvent::Update(Outcome::Fresh) | LinkEvent::BulkOver => grown = true,
+                        LinkEvent::Up { .. } => {
+                            self.handshake = None;
+                            up = true;
+                        }
+                        _ => {}
                     }
-                    self.handshake = None;
-                    up = true;
+                    log_event(&self.shared, node, self.link.neighbour(), event, line);
                 }
                 Err(end) => {
                     result = Err(end);
@@ -278,7 +259,8 @@ impl LinkTask {
 
     /// The neighbour has said that another process has this node's name.
     fn warn_of_rivalry(&self) {
-        let (now, mut store) = (self.shared.now(), lock(&self.shared));
+        let now = self.shared.now();
+        let mut store = lock(&self.shared);
         let node = &mut store.node;
         if self.link.neighbour().is_some_and(|neighbour| node.take_rivalry(neighbour, now)) {
             let neighbour = name(node, self.link.neighbour());

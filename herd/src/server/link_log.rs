@@ -1,9 +1,10 @@
 //! What the log shows of the lines of links.
 
-use tracing::{debug, trace};
+use tracing::{debug, info, trace, warn};
 
+use super::shared::Shared;
 use crate::message::LinkLine;
-use crate::node::{NeighbourId, Node};
+use crate::node::{LinkEvent, NeighbourId, Node};
 
 /// The name of a neighbour, as the log shows it.
 pub(super) fn name(node: &Node, neighbour: Option<NeighbourId>) -> &str {
@@ -11,7 +12,8 @@ pub(super) fn name(node: &Node, neighbour: Option<NeighbourId>) -> &str {
     known.map_or("not yet known", |(_, name)| name)
 }
 
-/// Logs a line from a neighbour. Heartbeats are many and say little: they are logged at trace, and all other lines of links at debug.
+/// Logs a line from a neighbour. Heartbeats are many and say little: they are logged at trace, and all
+/// other lines of links at debug.
 pub(super) fn log_heard(neighbour: &str, line: &[u8]) {
     let shown = line.escape_ascii();
     if LinkLine::is_heartbeat(line) {
@@ -29,6 +31,46 @@ pub(super) fn log_said(neighbour: &str, lines: &[u8]) {
             trace!(to = neighbour, line = %shown, "said");
         } else {
             debug!(to = neighbour, line = %shown, "said");
+        }
+    }
+}
+
+/// Logs what a line from a neighbour has made happen, unless that is an update.
+pub(super) fn log_event(
+    shared: &Shared,
+    node: &mut Node,
+    neighbour: Option<NeighbourId>,
+    event: LinkEvent,
+    line: &[u8],
+) {
+    match event {
+        LinkEvent::Update(_) => {}
+        LinkEvent::BulkOver => info!(neighbour = name(node, neighbour), "bulk sync over"),
+        LinkEvent::ClocksDiffer(by) => {
+            let neighbour = name(node, neighbour);
+            let ahead_seconds = by.as_secs_f64();
+            warn!(neighbour, ahead_seconds, "clocks differ: one of them is wrong");
+        }
+        LinkEvent::ClocksAgree(by) => {
+            let neighbour = name(node, neighbour);
+            info!(neighbour, ahead_seconds = by.as_secs_f64(), "clocks agree again");
+        }
+        LinkEvent::Unacceptable => {
+            let line = line.escape_ascii().to_string();
+            shared.warn("update skipped", Some(name(node, neighbour)), &line, "");
+        }
+        LinkEvent::Synced => info!(neighbour = name(node, neighbour), "link in sync"),
+        LinkEvent::Up { neighbour, from } => {
+            info!(neighbour = name(node, Some(neighbour)), from, "link up");
+            if let Some([latest, other]) = node.take_rivals(neighbour, shared.now()) {
+                let neighbour = name(node, Some(neighbour));
+                warn!(
+                    neighbour,
+                    latest,
+                    other,
+                    "several processes have this neighbour's name, and take its link in turn: stop all but one"
+                );
+            }
         }
     }
 }

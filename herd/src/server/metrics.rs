@@ -1,5 +1,5 @@
 //! A node's status in the words of Prometheus: names and units by its conventions. What each is for is in
-//! `docs/metrics.md`, which a test compares with this.
+//! `docs/src/reference/metrics.md`, which a test compares with this.
 
 mod text;
 

@@ -6,6 +6,7 @@
 
 mod accept;
 mod admin;
+mod admin_token;
 mod answers;
 mod buffers;
 mod build;
@@ -33,8 +34,8 @@ mod tick;
 mod turns;
 mod workers;
 
+pub use admin_token::AdminToken;
 pub use pulse::Pulse;
-pub use removal::AdminToken;
 pub use store::{Durability, Store};
 
 use std::io;
@@ -54,7 +55,6 @@ use crate::repeats::Repeats;
 use crate::tls::Encryption;
 use buffers::LargeBuffers;
 use dial_errors::DialErrors;
-use disk_wait::DiskWaits;
 use keeper::Keeper;
 use memory::Memory;
 use new_ids::NewIdsByAddress;
@@ -120,6 +120,21 @@ pub enum StartError {
     LinkNotLoopback(SocketAddr),
 }
 
+/// Refuses addresses that other machines can reach, where only this one may.
+fn check_loopback(
+    member: &Member,
+    admin: Option<SocketAddr>,
+    encryption: &Encryption,
+) -> Result<(), StartError> {
+    if encryption.links.is_none() && !net::is_this_machine(member.link) {
+        return Err(StartError::LinkNotLoopback(member.link));
+    }
+    if let Some(outside) = admin.filter(|address| !net::is_this_machine(*address)) {
+        return Err(StartError::AdminNotLoopback(outside));
+    }
+    Ok(())
+}
+
 /// Listens for `what` on `address`.
 async fn listen(what: &'static str, address: SocketAddr, held: Option<Held>) -> Result<Listener, StartError> {
     net::listen(address, held).await.map_err(|error| StartError::Listen { what, address, error })
@@ -139,22 +154,19 @@ impl Server {
         encryption: Arc<Encryption>,
         stop: CancellationToken,
     ) -> Result<Server, StartError> {
-        if encryption.links.is_none() && !net::is_this_machine(member.link) {
-            return Err(StartError::LinkNotLoopback(member.link));
-        }
-        let (admin, admin_token, admin_hosts) = match admin {
-            Some(Admin { address, token, hosts }) => (Some(address), token, hosts),
-            None => (None, None, Vec::new()),
+        let admin_address = admin.as_ref().map(|admin| admin.address);
+        check_loopback(member, admin_address, &encryption)?;
+        let (admin_token, admin_hosts) = match admin {
+            Some(Admin { token, hosts, .. }) => (token, hosts),
+            None => (None, Vec::new()),
         };
-        if let Some(outside) = admin.filter(|address| !net::is_this_machine(*address)) {
-            return Err(StartError::AdminNotLoopback(outside));
-        }
         let limits = store.node.limits();
-        let (send, receive) = (limits.client_send_buffer, limits.client_receive_buffer);
+        let send = limits.client_send_buffer;
+        let receive = limits.client_receive_buffer;
         let held = Held { send, receive, stall: limits.unread_stall };
         let clients = listen("clients", member.client, Some(held)).await?;
         let links = listen("neighbours", member.link, None).await?;
-        let admin = match admin {
+        let admin = match admin_address {
             Some(address) => Some(listen("admin", address, Some(held)).await?),
             None => None,
         };
@@ -165,7 +177,7 @@ impl Server {
             store: Mutex::new(store),
             log_growth: Notify::new(),
             keeper,
-            disk_waits: DiskWaits::default(),
+            disk_waits: Arc::default(),
             link_change: watch::Sender::new(()),
             large_buffers: LargeBuffers::new(limits.busy_clients),
             client_seats: Seats::new(limits.client_connections, WhenFull::Refuse),
@@ -229,7 +241,7 @@ impl Server {
         }
         shared.tasks.spawn(tick::run(Arc::clone(&shared)));
         if lock(&shared).durability != Durability::Off {
-            tokio::spawn(disk_wait::report(Arc::clone(&shared)));
+            tokio::spawn(disk_wait::report(Arc::clone(&shared.disk_waits), shared.limits.disk_patience));
         }
         shared.tasks.spawn(accept::links(Arc::clone(&shared), links));
         shared.tasks.spawn(accept::clients(Arc::clone(&shared), clients));

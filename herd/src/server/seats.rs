@@ -16,7 +16,7 @@ use crate::node::NeighbourId;
 /// fewer seats takes one from the address with the most: there, from the connection that has been silent for the
 /// longest. So one address can use all seats, but cannot keep others out.
 #[derive(Clone, Debug)]
-pub(super) struct Seats(Arc<Mutex<Table>>);
+pub(super) struct Seats(Arc<Mutex<SeatTable>>);
 
 /// What happens to a connection that finds no seat, and whose address has its share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) enum WhenFull {
 }
 
 #[derive(Debug)]
-struct Table {
+struct SeatTable {
     most: usize,
     when_full: WhenFull,
     /// The addresses of each neighbour, which others cannot crowd out.
@@ -80,7 +80,7 @@ impl Origin {
 impl Seats {
     /// At most `most` seats.
     pub(super) fn new(most: usize, when_full: WhenFull) -> Seats {
-        Seats(Arc::new(Mutex::new(Table {
+        Seats(Arc::new(Mutex::new(SeatTable {
             most,
             when_full,
             favoured: BTreeMap::new(),
@@ -120,12 +120,12 @@ impl Seats {
         self.lock().taken
     }
 
-    fn lock(&self) -> MutexGuard<'_, Table> {
+    fn lock(&self) -> MutexGuard<'_, SeatTable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Table {
+impl SeatTable {
     /// Who loses a seat to a connection from `origin`, if anybody does.
     fn loser_to(&self, origin: Origin) -> Option<Origin> {
         let share = self.by_origin.get(&origin).map_or(0, BTreeMap::len);

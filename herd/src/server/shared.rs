@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::admin_token::AdminToken;
 use super::buffers::LargeBuffers;
 use super::dial_errors::DialErrors;
 use super::disk_wait::DiskWaits;
@@ -16,7 +17,6 @@ use super::keeper::Keeper;
 use super::memory::Memory;
 use super::new_ids::NewIdsByAddress;
 use super::port::Port;
-use super::removal::AdminToken;
 use super::seats::Seats;
 use super::store::{Settled, Store};
 use super::workers::Workers;
@@ -36,7 +36,7 @@ pub(super) struct Shared {
     pub(super) log_growth: Notify,
     /// Wakes the journal's thread.
     pub(super) keeper: Keeper,
-    pub(super) disk_waits: DiskWaits,
+    pub(super) disk_waits: Arc<DiskWaits>,
     /// What need not wait for the disk any more.
     pub(super) settled: watch::Sender<Settled>,
     /// Ticks when a link has come or gone.

@@ -146,7 +146,8 @@ impl Neighbour {
 
 impl Status {
     pub(super) fn of(shared: &Shared) -> Status {
-        let (places, places_breaker) = (shared.places.counters(), shared.places.breaker_state());
+        let places = shared.places.counters();
+        let places_breaker = shared.places.breaker_state();
         let budget = shared.places.budget();
         let process = Process::look();
         let store = lock(shared);

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use clap::ValueEnum;
+use strum::{EnumString, VariantNames};
 use tracing::{error, info, warn};
 
 use super::keeper::{Keep, Keeping};
@@ -11,7 +12,8 @@ use crate::journal::{Disk, Epochs, Folder, Journal, OpenError, Replayed, boot_id
 use crate::node::Node;
 
 /// When an update is on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, ValueEnum, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Durability {
     /// Never: a node that stops knows nothing at its next start but what its neighbours tell it.
     Off,
@@ -154,7 +156,7 @@ impl Store {
     }
 
     /// Notes how the journal is now. Links may say what clients may be told, strict or not.
-    pub(super) fn note(&mut self, standing: Standing) {
+    pub(super) fn note_standing(&mut self, standing: Standing) {
         let had_failed = self.standing.failure.is_some();
         match &standing.failure {
             Some(reason) if !had_failed => report_failure(reason),
@@ -191,7 +193,7 @@ mod tests {
         }
         let mut store = Store { durability, strict, ..Store::in_memory(node) };
         let failure = failure.map(str::to_owned);
-        store.note(Standing { written: 5, synced: 3, failure, ..Standing::default() });
+        store.note_standing(Standing { written: 5, synced: 3, failure, ..Standing::default() });
         store
     }
 
@@ -211,7 +213,7 @@ mod tests {
         assert!(!refuses(&store(Durability::Always, true, None)));
         assert!(refuses(&store(Durability::Always, true, Some("full"))));
         let mut closed = store(Durability::Everysec, false, None);
-        closed.note(Standing { closed: true, ..closed.standing.clone() });
+        closed.note_standing(Standing { closed: true, ..closed.standing.clone() });
         assert!(refuses(&closed));
     }
 

@@ -40,7 +40,8 @@ struct Full {
 impl Full {
     fn look(&mut self, shared: &Shared, now: Duration) {
         let store = lock(shared);
-        let (clients, table_full) = (store.node.table().len(), store.node.is_full());
+        let clients = store.node.table().len();
+        let table_full = store.node.is_full();
         let refused = store.node.ids_refused();
         drop(store);
         if now < self.next || !table_full && !shared.memory.is_full() {

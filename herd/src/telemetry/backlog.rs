@@ -80,7 +80,8 @@ impl Backlog {
 
     fn write(&self, destination: &Mutex<Arc<File>>) {
         self.lock().writer = Some(thread::current().id());
-        let (mut batch, mut is_torn) = (Vec::new(), false);
+        let mut batch = Vec::new();
+        let mut is_torn = false;
         loop {
             self.take(&mut batch);
             let file = Arc::clone(&destination.lock().unwrap_or_else(PoisonError::into_inner));

@@ -293,4 +293,17 @@ mod tests {
         assert_ne!(read(&authority.ensure("Alford").unwrap()), soon);
         fs::remove_dir_all(&folder).unwrap();
     }
+
+    #[test]
+    fn a_certificate_counts_on_a_machine_whose_clock_is_behind_by_less_than_an_hour() {
+        let folder = std::env::temp_dir().join(format!("herd-slow-clock-{}", std::process::id()));
+        let authority = Authority::init(&folder).unwrap();
+        let pem = fs::read(&authority.ensure("Alford").unwrap().cert).unwrap();
+        let (_, pem) = x509_parser::pem::parse_x509_pem(&pem).unwrap();
+        let begins = pem.parse_x509().unwrap().validity().not_before.timestamp();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        let early = now.saturating_sub(u64::try_from(begins).unwrap());
+        assert!((60 * 60..2 * 60 * 60).contains(&early), "{early} s");
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -10,9 +10,9 @@ use crate::support::{Node, wait_until};
 /// A metric as it is documented or exposed: its type and its labels.
 type Shape = (String, BTreeSet<String>);
 
-/// The metrics of `docs/metrics.md` by name.
+/// The metrics of `docs/src/reference/metrics.md` by name.
 fn documented() -> BTreeMap<String, Shape> {
-    let text = std::fs::read_to_string(root().join("docs/metrics.md")).unwrap();
+    let text = std::fs::read_to_string(root().join("docs/src/reference/metrics.md")).unwrap();
     let rows = text.lines().filter(|line| line.starts_with("| `"));
     rows.map(|row| {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();

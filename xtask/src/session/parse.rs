@@ -1,11 +1,12 @@
 //! Reads session files.
 
 use std::path::Path;
+use std::str::FromStr;
 
-use clap::ValueEnum;
 use herd::node::Limits;
 use herd::places::ProviderName;
 use herd::server::Durability;
+use strum::VariantNames;
 
 use super::SessionError;
 use super::step::{Step, parse_step};
@@ -127,13 +128,10 @@ impl Session {
     }
 }
 
-/// Fails if `value` is not a value of the flag whose type is `T`. The message lists the values.
-fn check_value<T: ValueEnum>(value: &str) -> Result<(), String> {
-    T::from_str(value, false).map(drop).map_err(|_| {
-        let all = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
-        let all: Vec<String> = all.map(|value| value.get_name().to_owned()).collect();
-        format!("expected one of {}, not `{value}`", all.join(", "))
-    })
+/// Fails if `value` is not the name of a variant of `T`. The message lists the names.
+fn check_value<T: FromStr + VariantNames>(value: &str) -> Result<(), String> {
+    let names = || T::VARIANTS.join(", ");
+    T::from_str(value).map(drop).map_err(|_| format!("expected one of {}, not `{value}`", names()))
 }
 
 /// The comment at the top of a text, joined into one line.
@@ -182,7 +180,7 @@ mod tests {
             ("shout Alford x", "s:2: expected one of connect, say,"),
             ("connect Alford", "s:2: expected `connect CONNECTION NODE`"),
             ("answers Alford many", "s:2: expected a number, not `many`"),
-            ("send Alford \\q", "s:2: no escape: `\\q`"),
+            ("send Alford \\q", "s:2: unknown escape: `\\q`"),
             ("places", "s:2: expected `places BODY|drop"),
             (
                 "places x.json slow=1",

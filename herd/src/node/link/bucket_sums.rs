@@ -61,7 +61,7 @@ impl Sums {
 
     /// Goes over another piece of the table, and calls `counted` with each record of it, its bucket and its sequence.
     /// Returns whether that was the last one.
-    pub(super) fn go_on(&mut self, table: &Table, mut counted: impl FnMut(usize, u64, &Record)) -> bool {
+    pub(super) fn add_piece(&mut self, table: &Table, mut counted: impl FnMut(usize, u64, &Record)) -> bool {
         let until = self.end.min(self.next + PIECE);
         for (sequence, record) in table.records(self.next..until) {
             let bucket = bucket(record);

@@ -39,7 +39,7 @@ pub(super) struct BulkSender {
     /// Which changes it is about: those after `from`, up to `upto`.
     from: u64,
     upto: u64,
-    phase: Phase,
+    phase: SyncPhase,
     sums: Sums,
     /// By bucket: how many of those changes there are.
     changes: Vec<u32>,
@@ -50,20 +50,20 @@ pub(super) struct BulkSender {
 }
 
 #[derive(Debug)]
-enum Phase {
+enum SyncPhase {
     /// The table is gone over.
     Summing,
     /// The receiver is to say which groups differ.
     Groups,
     /// The receiver is to say which buckets of some groups differ.
-    Buckets(Groups),
+    Buckets(GroupsCompared),
     /// What is wanted is said.
     Saying,
 }
 
 /// Groups whose buckets are compared.
 #[derive(Debug, Default)]
-struct Groups {
+struct GroupsCompared {
     /// Whose sums are to be said, and whose are if the sample was worth it.
     due: Vec<usize>,
     later: Vec<usize>,
@@ -78,13 +78,14 @@ impl BulkSender {
     /// Begins to tell of the changes after `from`, up to `upto`. `seed` is another one each time.
     pub(super) fn begin(node: &Node, from: u64, upto: u64, seed: u64) -> BulkSender {
         let sums = Sums::begin(&node.table, seed);
-        let (changes, wanted) = (vec![0; BUCKETS], vec![false; BUCKETS]);
-        BulkSender { from, upto, phase: Phase::Summing, sums, changes, wanted, read: from }
+        let changes = vec![0; BUCKETS];
+        let wanted = vec![false; BUCKETS];
+        BulkSender { from, upto, phase: SyncPhase::Summing, sums, changes, wanted, read: from }
     }
 
     /// Does some of it: appends to `out` until that has `full` bytes, and returns how many updates it has said. The
     /// neighbour's own updates came from `theirs`.
-    pub(super) fn go_on(
+    pub(super) fn advance(
         &mut self,
         node: &Node,
         theirs: Source,
@@ -92,71 +93,71 @@ impl BulkSender {
         out: &mut Vec<u8>,
     ) -> (Progress, u64) {
         match &mut self.phase {
-            Phase::Summing => (self.sum(node, theirs, out), 0),
-            Phase::Groups => (Progress::Waiting, 0),
-            Phase::Buckets(groups) => {
+            SyncPhase::Summing => (self.sum_piece(node, theirs, out), 0),
+            SyncPhase::Groups => (Progress::Waiting, 0),
+            SyncPhase::Buckets(groups) => {
                 while out.len() < full
                     && let Some(group) = groups.due.pop()
                 {
                     groups.awaited += 1;
-                    say_sums(&self.sums, Some(group as u8), self.sums.group(group), out);
+                    write_sums(&self.sums, Some(group as u8), self.sums.group(group), out);
                 }
                 (if groups.due.is_empty() { Progress::Waiting } else { Progress::Busy }, 0)
             }
-            Phase::Saying => self.say(node, theirs, full, out),
+            SyncPhase::Saying => self.write_wanted(node, theirs, full, out),
         }
     }
 
     /// Takes an answer of the receiver's: which groups differ, or which buckets of a group. Returns whether it was expected.
     pub(super) fn take_answer(&mut self, group: Option<u8>, differ: Differences) -> bool {
         match (&mut self.phase, group) {
-            (Phase::Groups, None) => self.choose(differ),
-            (Phase::Buckets(groups), Some(group)) if groups.awaited > 0 => {
+            (SyncPhase::Groups, None) => self.choose_groups(differ),
+            (SyncPhase::Buckets(groups), Some(group)) if groups.awaited > 0 => {
                 let first = usize::from(group) * GROUPS;
                 indices(differ).for_each(|index| self.wanted[first + index] = true);
                 let equal = (first..first + GROUPS).filter(|bucket| !self.wanted[*bucket]);
                 groups.saved += equal.map(|bucket| self.changes[bucket] as usize).sum::<usize>();
                 groups.awaited -= 1;
                 groups.compared += 1;
-                self.go_deeper();
+                self.compare_more_groups();
             }
             _ => return false,
         }
         true
     }
 
-    fn sum(&mut self, node: &Node, theirs: Source, out: &mut Vec<u8>) -> Progress {
+    fn sum_piece(&mut self, node: &Node, theirs: Source, out: &mut Vec<u8>) -> Progress {
         let BulkSender { from, upto, changes, .. } = self;
-        let is_over = self.sums.go_on(&node.table, |bucket, sequence, record| {
+        let is_over = self.sums.add_piece(&node.table, |bucket, sequence, record| {
             let is_due = sequence > *from && sequence <= *upto && record.source() != theirs;
             changes[bucket] += u32::from(is_due);
         });
         if !is_over {
             return Progress::Busy;
         }
-        say_sums(&self.sums, None, &self.sums.groups(), out);
-        self.phase = Phase::Groups;
+        write_sums(&self.sums, None, &self.sums.groups(), out);
+        self.phase = SyncPhase::Groups;
         Progress::Waiting
     }
 
     /// Of the groups that differ, those with few changes are said whole: their sums would take more bytes.
-    fn choose(&mut self, differ: Differences) {
-        let mut groups = Groups::default();
+    fn choose_groups(&mut self, differ: Differences) {
+        let mut groups = GroupsCompared::default();
         for group in indices(differ) {
             let changes: u32 = self.changes[group * GROUPS..][..GROUPS].iter().sum();
             if changes as usize * UPDATE_BYTES <= GROUP_BYTES {
-                self.want(group);
+                self.want_group(group);
             } else {
                 groups.later.push(group);
             }
         }
         groups.due = groups.later.split_off(groups.later.len().saturating_sub(SAMPLE));
-        self.phase = if groups.due.is_empty() { Phase::Saying } else { Phase::Buckets(groups) };
+        self.phase = if groups.due.is_empty() { SyncPhase::Saying } else { SyncPhase::Buckets(groups) };
     }
 
     /// Once a sample has been compared, the other groups are too, if that saved more than it took; then what differs is said.
-    fn go_deeper(&mut self) {
-        let Phase::Buckets(groups) = &mut self.phase else { return };
+    fn compare_more_groups(&mut self) {
+        let SyncPhase::Buckets(groups) = &mut self.phase else { return };
         if groups.awaited > 0 || !groups.due.is_empty() {
             return;
         }
@@ -165,16 +166,22 @@ impl BulkSender {
         if was_worth_it && !later.is_empty() {
             groups.due = later;
         } else {
-            later.into_iter().for_each(|group| self.want(group));
-            self.phase = Phase::Saying;
+            later.into_iter().for_each(|group| self.want_group(group));
+            self.phase = SyncPhase::Saying;
         }
     }
 
-    fn want(&mut self, group: usize) {
+    fn want_group(&mut self, group: usize) {
         self.wanted[group * GROUPS..][..GROUPS].fill(true);
     }
 
-    fn say(&mut self, node: &Node, theirs: Source, full: usize, out: &mut Vec<u8>) -> (Progress, u64) {
+    fn write_wanted(
+        &mut self,
+        node: &Node,
+        theirs: Source,
+        full: usize,
+        out: &mut Vec<u8>,
+    ) -> (Progress, u64) {
         let mut said = 0;
         for (sequence, record) in node.changes_to_say(self.read).take(PIECE) {
             if sequence > self.upto {
@@ -228,10 +235,10 @@ impl BulkReceiver {
     }
 
     /// Does some of it, when it is this sync's turn.
-    pub(super) fn go_on(&mut self, node: &Node, out: &mut Vec<u8>) -> Progress {
+    pub(super) fn advance(&mut self, node: &Node, out: &mut Vec<u8>) -> Progress {
         let sums = self.sums.get_or_insert_with(|| Sums::begin(&node.table, self.seed));
         if !self.is_summed {
-            if !sums.go_on(&node.table, |_, _, _| {}) {
+            if !sums.add_piece(&node.table, |_, _, _| {}) {
                 return Progress::Busy;
             }
             self.is_summed = true;
@@ -244,6 +251,6 @@ impl BulkReceiver {
     }
 }
 
-fn say_sums(sums: &Sums, group: Option<u8>, said: &[u64], out: &mut Vec<u8>) {
+fn write_sums(sums: &Sums, group: Option<u8>, said: &[u64], out: &mut Vec<u8>) {
     LinkLine::Sums { seed: sums.seed(), group, sums: &hex(said) }.write(out);
 }

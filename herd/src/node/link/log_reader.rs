@@ -163,7 +163,7 @@ impl LogReader {
     /// Goes on with the bulk sync, if there is one. Returns how many updates were said.
     fn continue_bulk_sync(&mut self, node: &Node, full: usize, out: &mut Vec<u8>) -> (u64, Progress) {
         let Some(bulk) = &mut self.bulk else { return (0, Progress::Waiting) };
-        let (progress, said) = bulk.go_on(node, self.theirs, full, out);
+        let (progress, said) = bulk.advance(node, self.theirs, full, out);
         if progress == Progress::Done {
             self.gap = None;
             self.bulk = None;

@@ -36,7 +36,7 @@ pub struct Link {
     address: String,
     /// The names that the other side has proved to have, where it was asked to.
     certified: Option<Vec<String>>,
-    phase: Phase,
+    phase: LinkPhase,
     /// Our hello is to be written.
     hello_due: bool,
     /// Our answer to the neighbour's hello is to be written.
@@ -56,7 +56,7 @@ pub struct Link {
 }
 
 #[derive(Debug)]
-enum Phase {
+enum LinkPhase {
     AwaitingHello,
     /// The neighbour's hello has come, its answer to ours has not.
     AwaitingCursor(Peer),
@@ -85,7 +85,7 @@ impl Link {
             neighbour: None,
             address: String::new(),
             certified: None,
-            phase: Phase::AwaitingHello,
+            phase: LinkPhase::AwaitingHello,
             hello_due: true,
             cursor_due: false,
             epoch: 0,
@@ -132,7 +132,7 @@ impl Link {
 
     /// Whether the link is complete.
     pub fn is_complete(&self) -> bool {
-        matches!(self.phase, Phase::Complete(..))
+        matches!(self.phase, LinkPhase::Complete(..))
     }
 
     /// Checks that the neighbour has been heard lately.
@@ -154,8 +154,8 @@ impl Link {
     /// How long the other side may be silent: one that has not said who it is, less.
     fn patience(&self, node: &Node) -> Duration {
         match self.phase {
-            Phase::AwaitingHello => node.limits.link_handshake,
-            Phase::AwaitingCursor(_) | Phase::Complete(..) => node.limits.link_silence,
+            LinkPhase::AwaitingHello => node.limits.link_handshake,
+            LinkPhase::AwaitingCursor(_) | LinkPhase::Complete(..) => node.limits.link_silence,
         }
     }
 
@@ -171,7 +171,7 @@ impl Link {
             node.neighbours[neighbour].backoff.exhaust();
         }
         if *end == LinkEnd::Diverged
-            && let Phase::Complete(peer, _) = &self.phase
+            && let LinkPhase::Complete(peer, _) = &self.phase
         {
             let neighbour = &mut node.neighbours[peer.neighbour];
             neighbour.divergences += 1;

@@ -7,7 +7,7 @@ use super::bulk_sync::BulkReceiver;
 use super::end::{DIVERGED, DUPLICATE, LinkEnd, RIVAL};
 use super::event::LinkEvent;
 use super::log_reader::LogReader;
-use super::{Link, Peer, Phase, microseconds};
+use super::{Link, LinkPhase, Peer, microseconds};
 use crate::bug::{self, Bug, is_planted};
 use crate::message::{LinkLine, Time, Update, VERSION, words};
 use crate::node::Node;
@@ -31,17 +31,17 @@ impl Link {
         let parsed = LinkLine::parse(line).ok_or_else(|| unexpected(line))?;
         match (&self.phase, parsed) {
             (_, LinkLine::Bye(reason)) => Err(end_by_neighbour(reason)),
-            (Phase::AwaitingHello, LinkLine::Hello { version, name, epoch, incarnation }) => {
+            (LinkPhase::AwaitingHello, LinkLine::Hello { version, name, epoch, incarnation }) => {
                 let peer = self.check_hello(node, version, name, epoch, incarnation)?;
                 self.neighbour = Some(peer.neighbour);
-                self.phase = Phase::AwaitingCursor(peer);
+                self.phase = LinkPhase::AwaitingCursor(peer);
                 self.cursor_due = true;
                 Ok(None)
             }
-            (Phase::AwaitingCursor(peer), LinkLine::Cursor { epoch, sequence }) => {
+            (LinkPhase::AwaitingCursor(peer), LinkLine::Cursor { epoch, sequence }) => {
                 self.complete(node, *peer, Cursor { epoch, sequence }, now).map(Some)
             }
-            (Phase::Complete(..), parsed) => self.take_line(node, parsed, line, now, clock),
+            (LinkPhase::Complete(..), parsed) => self.take_line(node, parsed, line, now, clock),
             _ => Err(unexpected(line)),
         }
     }
@@ -55,7 +55,7 @@ impl Link {
         now: Duration,
         clock: Time,
     ) -> Result<Option<LinkEvent>, LinkEnd> {
-        let Phase::Complete(peer, reader) = &mut self.phase else { return Err(unexpected(line)) };
+        let LinkPhase::Complete(peer, reader) = &mut self.phase else { return Err(unexpected(line)) };
         let peer = *peer;
         if !node.neighbours[peer.neighbour].is_current(self.id) {
             return Err(LinkEnd::Duplicate);
@@ -144,11 +144,11 @@ impl Link {
         }
         let we_are_smaller = node.name < neighbour.name;
         let this = Current { link: self.id, incarnation: peer.incarnation, side: self.side };
-        if !neighbour.offer(this, we_are_smaller) {
+        if !neighbour.offer_link(this, we_are_smaller) {
             return Err(LinkEnd::Duplicate);
         }
-        neighbour.rivals.note(peer.incarnation, &self.address, now, &node.limits);
-        neighbour.meet(peer.epoch);
+        neighbour.rivals.note_process(peer.incarnation, &self.address, now, &node.limits);
+        neighbour.note_epoch(peer.epoch);
         // A cursor of another life, or beyond the end, says nothing about this log.
         let known = heard.epoch == node.epoch && heard.sequence <= node.table.head();
         let from = match known {
@@ -159,7 +159,7 @@ impl Link {
         };
         neighbour.begin_log(from);
         let theirs = Source::Neighbour(peer.neighbour, neighbour.generation());
-        self.phase = Phase::Complete(peer, LogReader::begin(node, peer.neighbour, theirs, self.id, from));
+        self.phase = LinkPhase::Complete(peer, LogReader::begin(node, peer.neighbour, theirs, self.id, from));
         Ok(LinkEvent::Up { neighbour: peer.neighbour, from })
     }
 }
@@ -174,8 +174,8 @@ fn end_by_neighbour(reason: &str) -> LinkEnd {
     }
 }
 
-/// Notes what a heartbeat says the neighbour has heard: this node's log up to `heard`. `sum` and `head` are those of the
-/// neighbour's table.
+/// Notes what a heartbeat says the neighbour has heard: this node's log up to `heard`. `sum` and
+/// `head` are those of the neighbour's table.
 ///
 /// # Errors
 /// [`LinkEnd::Diverged`]: both have heard all of each other, and know different things.
@@ -221,7 +221,7 @@ fn take_update(node: &mut Node, line: &[u8], source: Source) -> LinkEvent {
         node.counters.unacceptable += 1;
         return LinkEvent::Unacceptable;
     };
-    let outcome = node.table.apply(&update, source);
+    let outcome = node.table.apply_update(&update, source);
     match outcome {
         Outcome::Fresh => node.counters.fresh += 1,
         Outcome::Stale => node.counters.stale += 1,

@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use super::bulk_sync::Progress;
 use super::end::LinkEnd;
-use super::{Link, Peer, Phase, microseconds};
+use super::{Link, LinkPhase, Peer, microseconds};
 use crate::bug::{Bug, is_planted};
 use crate::message::{LinkLine, Time, VERSION};
 use crate::node::Node;
 use crate::node::neighbours::Cursor;
 
 impl Link {
-    /// Appends to `out` what is due at `now`, when the wall clock shows `clock`: hello, cursor, heartbeat, or some of the log, about
-    /// [`link_batch_bytes`](crate::node::Limits::link_batch_bytes) of it. To be called when all that was written
-    /// before has been sent, whenever the table has changed, and at [`deadline`](Self::deadline).
+    /// Appends to `out` what is due at `now`, when the wall clock shows `clock`: hello, cursor,
+    /// heartbeat, or some of the log, about
+    /// [`link_batch_bytes`](crate::node::Limits::link_batch_bytes) of it. To be called when all that
+    /// was written before has been sent, whenever the table has changed, and at
+    /// [`deadline`](Self::deadline).
     ///
     /// # Errors
     /// The link has ended; a last line for the neighbour may have been appended.
@@ -30,7 +32,9 @@ impl Link {
             self.heartbeat = now + node.limits.heartbeat;
         }
         if mem::take(&mut self.hello_due) {
-            let (name, epoch, incarnation) = (node.name.as_str(), node.epoch, node.incarnation);
+            let name = node.name.as_str();
+            let epoch = node.epoch;
+            let incarnation = node.incarnation;
             self.epoch = epoch;
             LinkLine::Hello { version: VERSION, name, epoch, incarnation }.write(out);
         }
@@ -43,7 +47,7 @@ impl Link {
         if self.epoch != node.epoch {
             return Err(LinkEnd::NewEpoch);
         }
-        if let Phase::Complete(peer, reader) = &mut self.phase {
+        if let LinkPhase::Complete(peer, reader) = &mut self.phase {
             if !node.neighbours[peer.neighbour].is_current(self.id) {
                 return Err(LinkEnd::Duplicate);
             }
@@ -56,7 +60,7 @@ impl Link {
             if let Some(bulk) = &mut self.bulk
                 && node.bulk.get_or_insert((self.id, peer.neighbour)).0 == self.id
             {
-                is_busy |= bulk.go_on(node, out) == Progress::Busy;
+                is_busy |= bulk.advance(node, out) == Progress::Busy;
             }
             self.busy = is_busy.then_some(now);
         }
@@ -64,7 +68,8 @@ impl Link {
     }
 }
 
-/// Appends a heartbeat to `out`. `timer` is what the neighbour's timer showed in its last heartbeat, and when that came.
+/// Appends a heartbeat to `out`. `timer` is what the neighbour's timer showed in its last heartbeat,
+/// and when that came.
 fn write_heartbeat(
     node: &Node,
     peer: Peer,

@@ -29,7 +29,7 @@ const SLACK: usize = 1024;
 impl ChangeLog {
     /// Notes a change of `record`, which is a new one when it is the number of those there are. `sequence` is
     /// later than all before.
-    pub(super) fn note(&mut self, record: RecordId, sequence: u64) {
+    pub(super) fn note_change(&mut self, record: RecordId, sequence: u64) {
         self.head = sequence;
         self.entries.push(Entry::new(sequence, record));
         match self.latest.get_mut(record as usize) {
@@ -87,8 +87,8 @@ mod tests {
     #[test]
     fn a_record_stands_where_it_changed_last_and_the_log_stays_short() {
         let mut log = ChangeLog::default();
-        (0..3).for_each(|record| log.note(record, u64::from(record) + 1));
-        (4..=100_003).for_each(|sequence| log.note(1, sequence));
+        (0..3).for_each(|record| log.note_change(record, u64::from(record) + 1));
+        (4..=100_003).for_each(|sequence| log.note_change(1, sequence));
         assert_eq!(log.after(0).collect::<Vec<_>>(), [(1, 0), (3, 2), (100_003, 1)]);
         assert_eq!(log.after(3).collect::<Vec<_>>(), [(100_003, 1)]);
         assert_eq!(log.after(100_003).next(), None);
@@ -99,7 +99,7 @@ mod tests {
     fn sequences_beyond_32_bits_keep_their_order() {
         let mut log = ChangeLog::default();
         let last = 1 << 32;
-        (0..3).for_each(|record| log.note(record, last - 1 + u64::from(record)));
+        (0..3).for_each(|record| log.note_change(record, last - 1 + u64::from(record)));
         assert_eq!(log.after(last - 1).collect::<Vec<_>>(), [(last, 1), (last + 1, 2)]);
     }
 }

@@ -22,8 +22,8 @@ pub struct Table {
     records: Slab<Record>,
     /// From client id to record.
     index: HashTable<Slot>,
-    /// Keyed by a seed that nobody else knows, so that nobody can choose ids that collide; nothing depends on
-    /// its order.
+    /// Keyed by a secret seed, so that clients cannot choose ids that collide. Nothing depends on the
+    /// order of the index.
     hasher: ahash::RandomState,
     log: ChangeLog,
     sum: u128,
@@ -64,32 +64,33 @@ impl Table {
     }
 
     /// The one way in: stores the update if it wins over what is known of its client.
-    pub fn apply(&mut self, update: &Update<'_>, source: Source) -> Outcome {
-        self.apply_as(update, source, self.log.head() + 1)
+    pub fn apply_update(&mut self, update: &Update<'_>, source: Source) -> Outcome {
+        self.apply_update_as(update, source, self.log.head() + 1)
     }
 
     /// The same for an update that has a sequence already, which is later than all others: one from a journal.
-    pub(super) fn apply_as(&mut self, update: &Update<'_>, source: Source, sequence: u64) -> Outcome {
+    pub(super) fn apply_update_as(&mut self, update: &Update<'_>, source: Source, sequence: u64) -> Outcome {
         let hash = self.hash(update.client);
         let known = self.find(update.client, hash);
-        self.put(known, hash, update, source, sequence)
+        self.store_update(known, hash, update, source, sequence)
     }
 
     /// The same for a report of a client of this node: it comes after all removals that are known here.
-    pub(super) fn report(&mut self, at: At<'_>) -> Outcome {
-        let (hash, sequence) = (self.hash(at.iamat.client), self.log.head() + 1);
+    pub(super) fn apply_report(&mut self, at: At<'_>) -> Outcome {
+        let hash = self.hash(at.iamat.client);
+        let sequence = self.log.head() + 1;
         let known = self.find(at.iamat.client, hash);
         let removals = known.map_or(0, |known| self.records.get(known).removals());
         if removals == 0 || is_planted(Bug::RemovalForgotten) {
-            return self.put(known, hash, &at.into(), Source::Client, sequence);
+            return self.store_update(known, hash, &at.into(), Source::Client, sequence);
         }
         let mut line = Vec::new();
         Update::write_report_after(&mut line, removals, at.line);
         let update = Update { line: &line, removals, ..at.into() };
-        self.put(known, hash, &update, Source::Client, sequence)
+        self.store_update(known, hash, &update, Source::Client, sequence)
     }
 
-    fn put(
+    fn store_update(
         &mut self,
         known: Option<RecordId>,
         hash: u32,
@@ -118,7 +119,7 @@ impl Table {
         self.sum = self.sum.wrapping_add(digest(update.line));
         self.removed += usize::from(update.report.is_none());
         self.back += usize::from(update.report.is_some() && update.removals > 0);
-        self.log.note(record, sequence);
+        self.log.note_change(record, sequence);
         Outcome::Fresh
     }
 

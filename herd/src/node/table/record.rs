@@ -54,7 +54,8 @@ pub enum Source {
 impl Record {
     pub(super) fn new(update: &Update<'_>, source: Source) -> Record {
         let Time { seconds, nanoseconds } = time_of(update);
-        let (form, client) = (Form::of(update), client_range(update));
+        let form = Form::of(update);
+        let client = client_range(update);
         Record { line: SmallVec::from_slice(update.line), seconds, nanoseconds, source, form, client }
     }
 

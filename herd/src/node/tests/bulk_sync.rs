@@ -19,7 +19,7 @@ fn teach(pupil: &mut Node, teacher: &Node) {
     let lines: Vec<Vec<u8>> =
         teacher.table().changes_after(0).map(|(_, record)| record.line().to_vec()).collect();
     for line in lines {
-        pupil.table.apply(&Update::parse(&line).unwrap(), Source::Journal);
+        pupil.table.apply_update(&Update::parse(&line).unwrap(), Source::Journal);
     }
 }
 

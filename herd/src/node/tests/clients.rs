@@ -40,7 +40,7 @@ fn of_equal_times_the_one_received_first_wins_then_the_smaller_line() {
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         let mut table = Table::new(0);
         for index in order {
-            table.apply(&Update::parse(lines[index].as_bytes()).unwrap(), Source::Client);
+            table.apply_update(&Update::parse(lines[index].as_bytes()).unwrap(), Source::Client);
         }
         let id = crate::message::ClientId::parse(b"kiwi").unwrap();
         assert_eq!(table.get(id).unwrap().line(), lines[2].as_bytes(), "{order:?}");
@@ -73,7 +73,7 @@ fn a_full_table_takes_known_clients_and_all_that_neighbours_say() {
     assert!(say(&mut alford, "IAMAT pear +1+1 1").starts_with("? "));
     assert!(say(&mut alford, "IAMAT kiwi +1+1 2").starts_with("AT "));
     let fig = Update::parse(b"AT Bolden +0.000000000 fig +1+1 1").unwrap();
-    assert_eq!(alford.table.apply(&fig, Source::Client), Outcome::Fresh);
+    assert_eq!(alford.table.apply_update(&fig, Source::Client), Outcome::Fresh);
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn what_a_neighbour_has_not_been_told_is_its_lag() {
     assert_eq!(alford.lag(neighbour), Some(0));
     say(&mut alford, "IAMAT pear +1+1 1");
     say(&mut alford, "IAMAT lime +1+1 1");
-    assert_eq!(alford.lag(neighbour), Some(2));
+    assert_eq!((alford.lag(neighbour), alford.divergences(neighbour)), (Some(2), 0));
 }
 
 #[test]
@@ -30,4 +30,33 @@ fn updates_that_are_said_heard_and_heard_again_are_counted() {
     wire.ends[1].receive(&mut parker, line.as_bytes(), START, NOW).unwrap();
     let counted = |node: &Node| (node.counters.said, node.counters.fresh, node.counters.stale);
     assert_eq!((counted(&alford), counted(&parker)), ((3, 0, 0), (0, 3, 1)));
+}
+
+#[test]
+fn new_ids_are_counted_down_and_those_refused_counted() {
+    let mut node = node("Alford", &[]);
+    assert_eq!((node.new_ids_left(), node.ids_refused()), (u32::MAX, 0));
+    node.admit_new_ids(2);
+    for (line, left, refused) in [
+        ("IAMAT kiwi +1+1 1", 1, 0),
+        ("IAMAT kiwi +1+1 2", 1, 0),
+        ("IAMAT plum +1+1 1", 0, 0),
+        ("IAMAT plum +1+1 2", 0, 0),
+        ("IAMAT fig +1+1 1", 0, 1),
+        ("IAMAT fig +1+1 1", 0, 2),
+    ] {
+        say(&mut node, line);
+        assert_eq!((node.new_ids_left(), node.ids_refused()), (left, refused), "{line}");
+    }
+    assert_eq!(known(&node, "fig"), None);
+}
+
+#[test]
+fn a_report_may_be_ahead_of_the_clock_by_the_bound_and_no_more() {
+    let mut node = node("Alford", &[]);
+    let most = node.limits().max_future_skew.unwrap().as_secs();
+    let latest = NOW.seconds + most;
+    assert!(say(&mut node, &format!("IAMAT kiwi +1+1 {latest}")).starts_with("AT Alford "));
+    let later = format!("IAMAT plum +1+1 {latest}.000000001");
+    assert_eq!(say(&mut node, &later), format!("? {later}\n"));
 }

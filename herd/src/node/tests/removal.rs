@@ -64,15 +64,16 @@ fn one_total_order_decides_in_whatever_order_updates_come() {
     ];
     for [first, second] in (0..lines.len()).flat_map(|a| (0..lines.len()).map(move |b| [a, b])) {
         let mut table = Table::new(0);
-        let mut apply =
-            |index: usize| table.apply(&Update::parse(lines[index].as_bytes()).unwrap(), Source::Journal);
+        let mut apply = |index: usize| {
+            table.apply_update(&Update::parse(lines[index].as_bytes()).unwrap(), Source::Journal)
+        };
         assert_eq!(apply(first), Outcome::Fresh);
         let wins = second > first;
         assert_eq!(apply(second) == Outcome::Fresh, wins, "{} and {}", lines[first], lines[second]);
         let last = table.get_even_removed(client("kiwi")).unwrap();
         assert_eq!(last.line(), lines[first.max(second)].as_bytes());
         let mut alone = Table::new(0);
-        alone.apply(&Update::parse(last.line()).unwrap(), Source::Journal);
+        alone.apply_update(&Update::parse(last.line()).unwrap(), Source::Journal);
         assert_eq!(
             (table.sum(), table.len(), table.ever_removed()),
             (alone.sum(), alone.len(), alone.ever_removed())
@@ -142,7 +143,7 @@ fn removed_clients_make_room_for_others_and_are_themselves_bounded_at_the_node_a
     assert_eq!(alford.remove(client("plum")), Err(RemovalError::TooMany));
     for line in ["REMOVED 1 plum", "REMOVED 1 fig", "AFTER 1 AT Bolden +0.000000000 kiwi +1+1 1"] {
         let update = Update::parse(line.as_bytes()).unwrap();
-        assert_eq!(alford.table.apply(&update, Source::Journal), Outcome::Fresh, "{line}");
+        assert_eq!(alford.table.apply_update(&update, Source::Journal), Outcome::Fresh, "{line}");
     }
     assert_eq!(alford.table().ever_removed(), 3);
     // One that counts already may be removed again.
@@ -153,7 +154,7 @@ fn removed_clients_make_room_for_others_and_are_themselves_bounded_at_the_node_a
 fn a_client_is_not_removed_more_often_than_lines_can_say() {
     let mut alford = node("Alford", &[]);
     let line = format!("AFTER {MOST_REMOVALS} AT Bolden +0.000000000 kiwi +1+1 1");
-    alford.table.apply(&Update::parse(line.as_bytes()).unwrap(), Source::Journal);
+    alford.table.apply_update(&Update::parse(line.as_bytes()).unwrap(), Source::Journal);
     assert_eq!(alford.remove(client("kiwi")), Err(RemovalError::TooMany));
     assert!(say(&mut alford, "IAMAT kiwi +1+1 5").starts_with("AT "));
 }

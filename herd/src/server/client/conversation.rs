@@ -176,7 +176,8 @@ impl Client<'_> {
         let mut held = false;
         let mut store = lock(&self.shared);
         store.node.admit_new_ids(admitted);
-        let (head, settled) = (store.node.table().head(), store.settled());
+        let head = store.node.table().head();
+        let settled = store.settled();
         if settled.refuses {
             return Err(Refused);
         }
@@ -288,7 +289,8 @@ impl Client<'_> {
     /// Gives a client larger buffers, if it sends without pause, reads its answers, and there are any left.
     fn note_busy(&mut self, done: Exchanged, stream: &Stream) -> io::Result<()> {
         let Some(length) = done.read.filter(|_| self.answers.is_empty()) else { return Ok(()) };
-        let (available, limits) = (&self.shared.large_buffers, &self.shared.limits);
+        let available = &self.shared.large_buffers;
+        let limits = &self.shared.limits;
         if self.buffers.note_read(length, stream, available, limits)? {
             self.lines.set_most_room(limits.busy_buffer as usize);
         }

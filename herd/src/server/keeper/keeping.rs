@@ -60,7 +60,7 @@ where
             Some(Wake::SnapshotSynced(result)) => self.finish_compaction(shared, result),
             Some(Wake::Changed) | None => {}
         }
-        let has_more = self.write(shared);
+        let has_more = self.write_changes(shared);
         self.sync_in_background(shared);
         self.compact(shared);
         let is_busy = has_more || matches!(self.compaction, Some(Compaction::Collecting(_)));
@@ -71,7 +71,8 @@ where
 impl<D: Disk> Keeping<D> {
     /// What has been read back, and is on disk.
     pub(in crate::server) fn new(journal: Journal<D>, durability: Durability) -> Keeping<D> {
-        let (synced, now) = (journal.written(), Instant::now());
+        let synced = journal.written();
+        let now = Instant::now();
         Keeping {
             journal,
             durability,
@@ -95,13 +96,13 @@ impl<D: Disk> Keeping<D> {
     }
 
     /// Says how the journal is now: to links and clients that wait for it, too.
-    fn tell(&mut self, shared: &Shared, result: io::Result<()>) {
+    fn publish_standing(&mut self, shared: &Shared, result: io::Result<()>) {
         let mut store = lock(shared);
         if let Err(error) = result {
             self.journal.fail(&mut store.node, &error);
             self.not_before = Instant::now();
         }
-        store.note(self.standing());
+        store.note_standing(self.standing());
         let settled = store.settled();
         drop(store);
         shared.settle(settled);
@@ -113,7 +114,7 @@ where
     D::Log: Clone + Send + 'static,
 {
     /// Appends what has changed, and with `always` syncs it. Returns whether there is more.
-    fn write(&mut self, shared: &Shared) -> bool {
+    fn write_changes(&mut self, shared: &Shared) -> bool {
         let more = self.journal.collect(&lock(shared).node, shared.limits.journal_batch_bytes);
         if !self.journal.has_collected() {
             return false;
@@ -126,13 +127,14 @@ where
                 self.synced = self.journal.written();
             }
         }
-        self.tell(shared, result);
+        self.publish_standing(shared, result);
         more
     }
 
     /// Begins to sync what has been appended, once a second.
     fn sync_in_background(&mut self, shared: &Arc<Shared>) {
-        let (sequence, file) = (self.journal.written(), self.file);
+        let sequence = self.journal.written();
+        let file = self.file;
         let is_due = self.synced < sequence && self.next_sync <= Instant::now();
         let Some(log) = self.journal.log().filter(|_| is_due && !self.is_syncing) else { return };
         let mut log = log.clone();
@@ -149,7 +151,7 @@ where
         if result.is_ok() {
             self.synced = self.synced.max(sequence);
         }
-        self.tell(shared, result);
+        self.publish_standing(shared, result);
     }
 
     /// Begins to compact the journal if that is worth it, or goes on with it by a piece.
@@ -190,7 +192,7 @@ where
         if let Err(error) = sealed {
             self.give_up_compaction(&error);
             // Links need not wait for it any more.
-            return self.tell(shared, Ok(()));
+            return self.publish_standing(shared, Ok(()));
         }
         let installed = disk.during(Waiter::Journal, "rename", || self.journal.install(snapshot));
         if installed.is_ok() {
@@ -199,7 +201,7 @@ where
             let bytes = self.journal.size().bytes;
             info!(bytes, clients = lock(shared).node.table().len(), "journal compacted");
         }
-        self.tell(shared, installed);
+        self.publish_standing(shared, installed);
     }
 
     fn give_up_compaction(&mut self, error: &io::Error) {
@@ -217,7 +219,7 @@ where
     fn close(&mut self, shared: &Shared) {
         // From here on nothing changes that could be told.
         let mut store = lock(shared);
-        store.note(Standing { closed: true, ..self.standing() });
+        store.note_standing(Standing { closed: true, ..self.standing() });
         let settled = store.settled();
         self.journal.collect(&store.node, usize::MAX);
         drop(store);

@@ -79,18 +79,18 @@ impl Keeper {
     /// Has what has changed written soon. Costs next to nothing for a node in memory.
     pub(super) fn wake(&self) {
         if !self.is_woken.load(Ordering::SeqCst) && !self.is_woken.swap(true, Ordering::SeqCst) {
-            self.tell(Wake::Changed);
+            self.send_wake(Wake::Changed);
         }
     }
 
     /// Ends the journal properly. Returns early if there is none any more.
     pub(super) async fn close(&self) {
         let (done, closed) = oneshot::channel();
-        self.tell(Wake::Close(done));
+        self.send_wake(Wake::Close(done));
         let _ = closed.await;
     }
 
-    fn tell(&self, wake: Wake) {
+    fn send_wake(&self, wake: Wake) {
         // Without a thread there is nobody to do anything about it.
         let _ = self.wakes.send(wake);
     }
@@ -136,7 +136,8 @@ pub(super) fn start(shared: Arc<Shared>, mut journal: Box<dyn Keep>, ears: Ears)
     const LOOK: Duration = Duration::from_millis(1);
     shared.keeper.looks();
     tokio::spawn(async move {
-        let (mut wait, mut waited) = (Duration::ZERO, Duration::ZERO);
+        let mut wait = Duration::ZERO;
+        let mut waited = Duration::ZERO;
         loop {
             let wake = ears.wakes.try_recv().ok();
             if wake.is_none() && waited < wait {
@@ -163,7 +164,7 @@ fn in_background(
         let shared = Arc::clone(shared);
         move || {
             let result = shared.disk_waits.during(Waiter::Background, "fsync", sync);
-            shared.keeper.tell(wake(result));
+            shared.keeper.send_wake(wake(result));
         }
     };
     #[cfg(feature = "turmoil")]

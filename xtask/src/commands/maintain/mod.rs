@@ -1,4 +1,6 @@
-//! Maintain this repository.
+//! The group "Maintain": commands for the repository itself.
 
 pub mod ci;
+pub mod docs;
 pub mod places_data;
+pub mod words;

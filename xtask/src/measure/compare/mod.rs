@@ -189,7 +189,7 @@ fn find_guests(names: &[&str]) -> (Vec<System>, Vec<String>) {
     let mut systems = Vec::new();
     let mut missing = Vec::new();
     for name in names {
-        match bundled_guests::find(name) {
+        match bundled_guests::find_guest(name) {
             Ok(guest) => systems.push(System::Guest(guest)),
             Err(error) => missing.push(format!("{name}: {error:#}")),
         }

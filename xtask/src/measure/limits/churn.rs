@@ -19,7 +19,9 @@ pub(super) fn check_churn(bench: &LimitsBench) -> Result<Vec<Finding>> {
     let mut node = bench.start("churn")?;
     let pid = node.pid()?;
     let address = node.address()?;
-    let alone = bench.p99(&node)?;
+    let alone = bench.start("churn-alone")?;
+    // The first load makes the node allocate what it needs for clients at all.
+    bench.p99(&node)?;
     let before = resident_bytes(pid)?;
     let done = AtomicBool::new(false);
     let made = AtomicU64::new(0);
@@ -34,7 +36,7 @@ pub(super) fn check_churn(bench: &LimitsBench) -> Result<Vec<Finding>> {
             }
             Ok(())
         });
-        let beside = bench.p99(&node);
+        let beside = bench.p99_ratio(&node, &alone);
         done.store(true, Ordering::Relaxed);
         churn.join().map_err(|_| anyhow::anyhow!("the thread that connects has panicked"))??;
         beside
@@ -44,8 +46,8 @@ pub(super) fn check_churn(bench: &LimitsBench) -> Result<Vec<Finding>> {
     Ok(vec![
         Finding::new("connections made and reset", rate, "/s", Bound::AtLeast(0.9 * f64::from(RATE))),
         Finding::new(
-            format!("IAMAT p99 at the same time, relative to {alone:.0} us alone"),
-            beside / alone,
+            "IAMAT p99, relative to a node without them at the same time",
+            beside,
             "x",
             Bound::AtMost(10.0),
         ),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fixtures::bad_input::{BadInput, Future};
+use fixtures::bad_input::{BadInput, FutureTimes};
 use herd::message::Time;
 
 use super::client_connection::ClientConnection;
@@ -238,7 +238,7 @@ impl Player<'_> {
 
     /// Sends each line of the table of bad input on its own connection, and shows wrong answers.
     fn send_bad_input(&mut self, node: &str) -> Result<(), String> {
-        let table = BadInput::read(Future::Bounded)?;
+        let table = BadInput::read(FutureTimes::Bounded)?;
         let address = self.address(node)?;
         let mut wrong = 0;
         for case in &table.cases {
@@ -246,7 +246,7 @@ impl Player<'_> {
             let mut connection = ClientConnection::open(address, deadline)?;
             connection.half_close(&case.sent, deadline)?;
             let answer = self.herd.localize(connection.rest(deadline)?);
-            if let Err(difference) = case.check(node, &answer) {
+            if let Err(difference) = case.check_answer(node, &answer) {
                 wrong += 1;
                 self.transcript.event(&difference);
             }

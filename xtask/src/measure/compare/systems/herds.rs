@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use herd::config::Member;
 
 use super::{HerdLayout, RunningSystem};
-use crate::cluster::bundled_guests::Peer;
+use crate::cluster::bundled_guests::BundledGuest;
 use crate::cluster::graphs::Graph;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::processes::{Processes, Setup};
@@ -51,7 +51,7 @@ pub(super) fn start_own_herd(
 pub(super) fn start_guest_herd(
     bench: &CompareBench,
     layout: HerdLayout,
-    guest: &Peer,
+    guest: &BundledGuest,
 ) -> Result<RunningSystem> {
     let folder = bench.folder.join(guest.name);
     let herd = TestHerd::new(&herd_file(layout)?, |file, _| guest.template.herd(file, folder))?;

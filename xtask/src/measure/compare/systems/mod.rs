@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result};
 
 use super::CompareBench;
-use crate::cluster::bundled_guests::Peer;
+use crate::cluster::bundled_guests::BundledGuest;
 use crate::cluster::ports::PortBlock;
 use crate::cluster::test_herd::TestHerd;
 use crate::load::Protocol;
@@ -25,7 +25,7 @@ pub(crate) enum System {
     /// This herd, with a Places service at a URL.
     HerdWithPlaces(String),
     /// A guest: a herd of another program.
-    Guest(Peer),
+    Guest(BundledGuest),
     /// Redis, with the command that stores a report.
     Redis(Protocol),
     /// Redis, with messages on a channel, which it does not store.

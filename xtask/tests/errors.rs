@@ -1,0 +1,105 @@
+//! What `cargo xtask` says when it is used wrongly. The snapshot keeps every message, so that a review
+//! sees each change of wording.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use assert_cmd::Command;
+use fixtures::checkout::{program, root, scratch};
+
+/// Longer than any of these commands takes, the build of the node program included.
+const DEADLINE: Duration = Duration::from_secs(300);
+
+/// Commands that fail before they start a process, in a folder with the files of [`write_files`].
+const COMMANDS: &[&str] = &[
+    "nosuch",
+    "herd-status",
+    "herd-status --wide --json",
+    "herd-down",
+    "herd-restart",
+    "herd-kill",
+    "herd-kill Alford",
+    "herd-logs",
+    "tap Alford",
+    "say Alford",
+    "say Alford x",
+    "load",
+    "load nosuch",
+    "load --connections 0",
+    "load --protocol smtp",
+    "herd-up --herd nosuch",
+    "herd-up --herd FOLDER/torn.toml",
+    "herd-up --nodes 0",
+    "herd-up --graph ring",
+    "herd-up --nodes 5 --graph cube",
+    "herd-up --nodes 5 --herd 2015-winter",
+    "herd-up --base-port 0",
+    "herd-up --places nowhere",
+    "e2e nosuch",
+    "e2e --herd nosuch",
+    "e2e --against node.py",
+    "e2e --against nosuch-{name} --patience 0",
+    "e2e --bless --against nosuch-{name}",
+    "chaos nosuch",
+    "chaos --faults nosuch",
+    "chaos --rounds many",
+    "chaos --minutes 5 --rounds 5",
+    "chaos processes --herd nosuch",
+    "chaos --durability memory --faults disk-full",
+    "chaos sim --nodes 1",
+    "chaos sim --graph ring",
+    "chaos turmoil --latency 0",
+    "check-history",
+    "check-history FOLDER/missing.jsonl",
+    "check-history FOLDER/torn.toml",
+    "compare nosuch",
+    "compare --quick --keep",
+    "scale --nodes 1",
+    "limits nosuch",
+    "resilience nosuch",
+    "resilience --minutes 0",
+    "alerts nosuch",
+    "alerts --check HerdNodeDown",
+    "fuzz nosuch",
+    "mutants --file nosuch.rs --all",
+    "ci nosuch",
+];
+
+/// Writes the files that the commands name.
+fn write_files(folder: &Path) {
+    fs::write(folder.join("torn.toml"), "[[node]\nname = \"A\"\n").unwrap();
+}
+
+/// Runs a command, and returns what it prints and its exit code.
+fn provoke(command: &str, folder: &Path) -> String {
+    let mut xtask = Command::new(program("xtask"));
+    let folder = folder.display().to_string();
+    xtask.args(command.replace("FOLDER", &folder).split_whitespace());
+    xtask.env("XTASK_RUN_DIR", format!("{folder}/none")).env("COLUMNS", "100").timeout(DEADLINE);
+    let output = xtask.output().unwrap();
+    let code = output.status.code();
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(![Some(0), None].contains(&code), "`cargo xtask {command}` should fail, but prints: {text}");
+    let text = text.replace(&folder, "FOLDER").replace(&root().display().to_string(), "CHECKOUT");
+    // Cargo says that it has nothing to build.
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with("Finished `"));
+    let text: String = lines.map(|line| format!("{line}\n")).collect();
+    format!("$ cargo xtask {command}\n{text}(exit code {})\n\n", code.unwrap_or_default())
+}
+
+#[test]
+fn every_wrong_use_is_answered_by_what_is_wrong_and_what_to_do() {
+    let folder = scratch("errors");
+    write_files(&folder);
+    let mut all = String::new();
+    for command in COMMANDS {
+        write!(all, "{}", provoke(command, &folder)).unwrap();
+    }
+    let mut settings = insta::Settings::new();
+    settings.set_snapshot_path(root().join("xtask/tests/snapshots"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!("errors", all));
+}
