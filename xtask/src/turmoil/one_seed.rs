@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use super::SeedReport;
 use super::world::run_plan;
-use crate::oracle::check;
+use crate::oracle::check_history;
 use crate::oracle::timeline;
 use crate::sim::plan::{FixedParts, Plan};
 
@@ -39,7 +39,7 @@ impl OneSeed {
         let result = run_plan(&plan, &self.command, &data);
         let _ = fs::remove_dir_all(&data);
         let ran = result?;
-        let verdict = check(&ran.history);
+        let verdict = check_history(&ran.history);
         let [history, picture] =
             ["jsonl", "html"].map(|kind| self.folder.join(format!("seed-{}.{kind}", self.seed)));
         if !verdict.violations.is_empty() || ran.settled.is_none() {
