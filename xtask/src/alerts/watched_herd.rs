@@ -144,7 +144,7 @@ impl WatchedHerd {
         let mut stream = BufReader::new(self.connect(name)?);
         stream.get_mut().write_all(format!("{line}\n").as_bytes())?;
         let mut answer = String::new();
-        stream.read_line(&mut answer).with_context(|| format!("{name} does not answer {line}"))?;
+        stream.read_line(&mut answer).with_context(|| format!("{name} did not answer {line:?}"))?;
         Ok(answer)
     }
 

@@ -10,13 +10,13 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use xtask::cluster::graphs::Graph;
 use xtask::oracle::Persistence;
-use xtask::sim::plan::Given;
+use xtask::sim::plan::FixedParts;
 use xtask::turmoil::OneSeed;
 
 /// Run one seed.
 #[derive(Debug, Parser)]
 struct Args {
-    /// The seed: everything that is not given is drawn from it.
+    /// The seed. Everything that the other options leave open is drawn from it.
     #[arg(long)]
     seed: u64,
 
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
 
 fn run_seed(args: Args) -> Result<()> {
     let Args { seed, nodes, graph, latency, durability, again, folder } = args;
-    let given = Given { graph, latency: latency.map(Duration::from_millis), durability };
-    let report = OneSeed { seed, nodes, given, command: again, folder }.run_seed()?;
+    let fixed = FixedParts { graph, latency: latency.map(Duration::from_millis), durability };
+    let report = OneSeed { seed, nodes, fixed, command: again, folder }.run_seed()?;
     writeln!(std::io::stdout(), "{}", serde_json::to_string(&report)?).context("cannot write the report")
 }

@@ -46,7 +46,7 @@ impl Everywhere {
     pub fn measure(&self) -> Result<Spread> {
         let started = Instant::now();
         let load = Summary::of(&self.load.send(|_, _, _| {})?);
-        ensure!(load.wrong == 0, "{} reports were rejected", load.wrong);
+        load.ensure_all_right()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         for node in &self.nodes {
             runtime.block_on(self.wait_for(*node, &load))?;
@@ -86,8 +86,11 @@ impl Everywhere {
         let mut line = String::new();
         if self.load.protocol != Protocol::Iamat {
             stream.read_line(&mut line).await?;
-            let keys: u64 =
-                line.trim().trim_start_matches(':').parse().context("expected a number of keys")?;
+            let keys: u64 = line
+                .trim()
+                .trim_start_matches(':')
+                .parse()
+                .with_context(|| format!("expected a number of keys from Redis, not {line:?}"))?;
             return Ok(keys >= load.answers.min(self.load.clients));
         }
         let mut known = true;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use anyhow::{Result, ensure};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +83,16 @@ impl Latency {
 }
 
 impl Summary {
+    /// Checks that every answer was right.
+    ///
+    /// # Errors
+    /// Some answers were wrong. The message has their number.
+    pub fn ensure_all_right(&self) -> Result<()> {
+        let Summary { wrong, answers, .. } = self;
+        ensure!(*wrong == 0, "{wrong} of {answers} answers were wrong: the reports were rejected");
+        Ok(())
+    }
+
     /// Computes the figures of a load's result.
     pub fn of(outcome: &LoadOutcome) -> Summary {
         let (answers, seconds) = (outcome.latencies.len(), outcome.elapsed.as_secs_f64());

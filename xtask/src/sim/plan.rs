@@ -79,9 +79,9 @@ pub struct Op {
     pub line: String,
 }
 
-/// The parts of a plan that are given instead of drawn.
+/// The parts of a plan that are fixed instead of drawn.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Given {
+pub struct FixedParts {
     /// The graph of the herd.
     pub graph: Option<Graph>,
     /// The shortest time from the sending of a segment to its arrival.
@@ -111,24 +111,24 @@ const CLOCKS: u64 = 200;
 impl Plan {
     /// Draws a plan. `durability` is drawn as well if it is `None`.
     pub fn of_seed(seed: u64, nodes: usize, durability: Option<Persistence>) -> Plan {
-        Plan::draw(seed, nodes, Given { durability, ..Given::default() })
+        Plan::draw(seed, nodes, FixedParts { durability, ..FixedParts::default() })
     }
 
-    /// Draws every part of a plan that is not given.
-    pub fn draw(seed: u64, nodes: usize, given: Given) -> Plan {
+    /// Draws every part of a plan that is not fixed.
+    pub fn draw(seed: u64, nodes: usize, fixed: FixedParts) -> Plan {
         let mut rng = Rng::with_seed(seed);
         let drawn = [Persistence::Memory, Persistence::Everysec, Persistence::Always][rng.usize(..3)];
         let shapes = [Graph::Ring, Graph::Line, Graph::Star, Graph::Tree, Graph::Grid, Graph::Mesh];
         // A mesh of many nodes would have far more links than a real herd.
         let shapes = if nodes > 10 { &shapes[..5] } else { &shapes[..] };
         let latency = Duration::from_micros(rng.u64(50..20_000));
-        let latency = given.latency.unwrap_or(latency);
+        let latency = fixed.latency.unwrap_or(latency);
         let shape = shapes[rng.usize(..shapes.len())];
         let mut plan = Plan {
             seed,
             nodes,
-            graph: given.graph.unwrap_or(shape),
-            durability: given.durability.unwrap_or(drawn),
+            graph: fixed.graph.unwrap_or(shape),
+            durability: fixed.durability.unwrap_or(drawn),
             latency,
             jitter: latency / 2,
             // Some windows are so small that a node has to wait before it can finish a line.

@@ -8,19 +8,19 @@ use anyhow::Result;
 
 use super::SeedReport;
 use super::world::run_plan;
-use crate::oracle::check;
+use crate::oracle::check_history;
 use crate::oracle::timeline;
-use crate::sim::plan::{Given, Plan};
+use crate::sim::plan::{FixedParts, Plan};
 
 /// The settings of a run.
 #[derive(Debug)]
 pub struct OneSeed {
-    /// The seed. Everything that `given` leaves open is drawn from it.
+    /// The seed. Everything that `fixed` leaves open is drawn from it.
     pub seed: u64,
     /// The number of nodes.
     pub nodes: usize,
     /// The parts of the plan that are not drawn.
-    pub given: Given,
+    pub fixed: FixedParts,
     /// The command that runs this seed again.
     pub command: String,
     /// The folder for the nodes' data during the run, and for the history of a run that fails.
@@ -34,12 +34,12 @@ impl OneSeed {
     /// # Errors
     /// A node cannot be started, or a file cannot be written.
     pub fn run_seed(&self) -> Result<SeedReport> {
-        let plan = Plan::draw(self.seed, self.nodes, self.given);
+        let plan = Plan::draw(self.seed, self.nodes, self.fixed);
         let data = self.folder.join(format!("data-{}", std::process::id()));
         let result = run_plan(&plan, &self.command, &data);
         let _ = fs::remove_dir_all(&data);
         let ran = result?;
-        let verdict = check(&ran.history);
+        let verdict = check_history(&ran.history);
         let [history, picture] =
             ["jsonl", "html"].map(|kind| self.folder.join(format!("seed-{}.{kind}", self.seed)));
         if !verdict.violations.is_empty() || ran.settled.is_none() {

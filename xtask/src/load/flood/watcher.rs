@@ -156,7 +156,9 @@ impl Watcher {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
                 Err(error) => return Err(error.into()),
             }
-            let Some(WatcherLink { node, link, started }) = &mut self.link else { bail!("no link") };
+            let Some(WatcherLink { node, link, started }) = &mut self.link else {
+                bail!("this watcher has no link")
+            };
             while let Some(Piece::Line(line)) = lines.next_line() {
                 if link.receive(node, line, started.elapsed(), SystemTime::now().into())?
                     == Some(LinkEvent::Synced)

@@ -4,7 +4,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use super::figure::{Figure, Goal, GoalBound};
 use super::systems::{HerdLayout, RunningSystem, System};
@@ -33,7 +33,7 @@ pub(super) fn memory(bench: &CompareBench) -> Result<Vec<Figure>> {
         while answers < 2 * clients {
             let load = Load { clients, ..load(bench, &running, 64, 128) };
             let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;
-            ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
+            summary.ensure_all_right()?;
             answers += summary.answers;
         }
         Ok(((resident_bytes(running.pids[0])? - before) / clients as f64, Vec::new()))

@@ -81,7 +81,7 @@ pub(super) fn beside_whatsat(bench: &CompareBench) -> Result<Vec<Figure>> {
     let mut figure = Figure::new("whatsat", title, "us");
     let system = "beside-whatsat".to_owned();
     figure.goals = vec![Goal { system, against: vec!["alone"], bound: GoalBound::AtMost(1.2) }];
-    let slow = TcpListener::bind("127.0.0.1:0").context("cannot listen")?;
+    let slow = TcpListener::bind("127.0.0.1:0").context("cannot listen on 127.0.0.1")?;
     let url = format!("http://{}", slow.local_addr()?);
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&asked);
@@ -111,7 +111,7 @@ pub(super) fn beside_whatsat(bench: &CompareBench) -> Result<Vec<Figure>> {
             let mut load = load(bench, &running, 16, 16);
             load.rate = Some(BESIDE);
             let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;
-            ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
+            summary.ensure_all_right()?;
             for stream in &waiting {
                 stream.set_nonblocking(true)?;
                 ensure!(stream.peek(&mut [0]).is_err(), "a WHATSAT did not wait for the Places service");

@@ -89,7 +89,7 @@ struct CompareBench {
     /// The folder for logs and files of the systems.
     folder: PathBuf,
     rounds: usize,
-    /// How long a load is sent in each round.
+    /// The time for which a load is sent in each round.
     round: Duration,
     quick: bool,
     progress: fn(&str),

@@ -1,6 +1,6 @@
 //! Rows of updates a second.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use super::figure::{Figure, Goal, GoalBound};
 use super::systems::{HerdLayout, RunningSystem, System};
@@ -56,7 +56,7 @@ pub(super) fn one_node(bench: &CompareBench) -> Result<Vec<Figure>> {
 /// is wrong.
 pub(super) fn answered(bench: &CompareBench, load: Load) -> Result<(f64, Vec<(f64, f64)>)> {
     let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;
-    ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
+    summary.ensure_all_right()?;
     Ok((summary.per_second, summary.latency.points()))
 }
 
@@ -82,7 +82,7 @@ pub(super) fn sunk(bench: &CompareBench, system: &System) -> Result<(f64, Vec<(f
     let load = load(bench, &running, 64, 16);
     let sinks = running.watchers.clone();
     let summary: Summary = bench.generator.perform(&Task::Sunk { load, sinks })?;
-    ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
+    summary.ensure_all_right()?;
     Ok((summary.per_second, summary.latency.points()))
 }
 

@@ -31,7 +31,7 @@ pub(super) fn check_clients(bench: &LimitsBench) -> Result<Vec<Finding>> {
             duration: Duration::from_secs(2),
         };
         let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;
-        ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
+        summary.ensure_all_right()?;
     }
     let more = ask_line(&node, "IAMAT more +1+1 1")?;
     ensure!(more == "? IAMAT more +1+1 1\n", "expected a rejection of one more client, not {more:?}");
@@ -44,7 +44,7 @@ pub(super) fn check_clients(bench: &LimitsBench) -> Result<Vec<Finding>> {
 
 /// The number of clients that a node knows.
 fn known(node: &mut LoneNode) -> Result<u64> {
-    let address = node.0.admin("Node1")?.context("the node has ended")?;
+    let address = node.0.admin("Node1")?.context("Node1 has ended")?;
     admin_client::status(address)?["clients"].as_u64().context("expected a number of clients in the status")
 }
 

@@ -141,7 +141,7 @@ impl LimitsBench {
             duration: LOAD,
         };
         let summary: Summary = self.generator.perform(&Task::Load { load, live: false })?;
-        ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
+        summary.ensure_all_right()?;
         Ok(summary.latency.p99)
     }
 }
@@ -153,7 +153,7 @@ impl LoneNode {
     }
 
     fn pid(&mut self) -> Result<u32> {
-        self.0.pid("Node1")?.context("the node has ended")
+        self.0.pid("Node1")?.context("Node1 has ended")
     }
 }
 

@@ -77,7 +77,7 @@ fn fill(bench: &ResilienceBench, herd: &mut ProxiedHerd) -> Result<()> {
             duration: FILL,
         };
         let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;
-        ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
+        summary.ensure_all_right()?;
     }
     OTHERS.iter().try_for_each(|name| herd.wait_for(name, CLIENTS, PATIENCE))
 }

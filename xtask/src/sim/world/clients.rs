@@ -43,7 +43,7 @@ impl World<'_> {
 
     /// Reacts to changes of the table since `old_head`: writes the journal, and wakes the links.
     pub(super) fn changed(&mut self, machine: usize, old_head: u64) {
-        let process = self.machines[machine].process.as_mut().expect("a process that has changed");
+        let process = self.machines[machine].process.as_mut().expect("only a running process changes");
         for (_, record) in process.node.table().changes_after(old_head) {
             (self.learned)(self.now, machine, &String::from_utf8_lossy(record.line()));
         }

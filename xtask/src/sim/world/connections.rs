@@ -75,7 +75,7 @@ impl World<'_> {
         let (now, clock) = (self.now, self.machines[machine].clock(self.now));
         loop {
             let SimMachine { process, memory, .. } = &mut self.machines[machine];
-            let process = process.as_mut().expect("a process that wakes");
+            let process = process.as_mut().expect("only a running process wakes");
             let Some(end) = process.ends.get_mut(&wire) else { return };
             let mut result = end.link.check_alive(&process.node, now);
             if result.is_ok() && end.sent == end.out.len() {

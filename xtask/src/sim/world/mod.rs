@@ -318,7 +318,7 @@ impl<'a> World<'a> {
     }
 
     fn process(&mut self, machine: usize) -> &mut Process {
-        self.machines[machine].process.as_mut().expect("a process that does something")
+        self.machines[machine].process.as_mut().expect("an event of a process is handled only while it runs")
     }
 }
 
