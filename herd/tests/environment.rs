@@ -235,10 +235,13 @@ fn what_variables_take_back_or_leave_out_is_told_by_their_names() {
     for (variables, expected) in [
         (
             &[("HERD_DATA_DIR", "x"), ("HERD_DURABILITY", "off")][..],
-            "HERD_DURABILITY=off keeps nothing: leave out HERD_DATA_DIR",
+            "HERD_DURABILITY=off cannot be used with HERD_DATA_DIR: leave out one of them",
         ),
-        (&[("HERD_DURABILITY", "always")], "HERD_DURABILITY needs a folder"),
-        (&[("HERD_LINKS_CA", "x")], "links need three files: HERD_LINKS_CA, --links-cert and --links-key"),
+        (&[("HERD_DURABILITY", "always")], "HERD_DURABILITY needs a data folder"),
+        (
+            &[("HERD_LINKS_CA", "x")],
+            "TLS for links needs three files: HERD_LINKS_CA, --links-cert and --links-key",
+        ),
         (
             &[("HERD_CLIENTS_KEY", "x")],
             "TLS for clients needs two files: --clients-cert and HERD_CLIENTS_KEY",

@@ -2,9 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use clap::builder::BoolishValueParser;
 use clap::{Args, Parser};
 
 use herd::node::parse_duration_or_off;
@@ -14,19 +12,20 @@ use herd::telemetry::{Format, Level};
 use super::given::Given;
 use super::places_args::PlacesArgs;
 use super::tls_args::TlsArgs;
+use super::values::{Skew, latitude, longitude, socket_address, switch, threads};
 use super::{certs, journal};
 
-/// Runs one node of a server herd.
+/// Run one node of a server herd
 ///
 /// Clients send it lines over TCP:
 ///
-///   IAMAT <client-id> <latitude><longitude> <time>    says where a client is
+///   IAMAT <client-id> <latitude><longitude> <time>    report where a client is
 ///
-///   WHATSAT <client-id> <radius-km> <bound>           asks what is near a client
+///   WHATSAT <client-id> <radius-km> <bound>           ask which places are near a client
 ///
-/// When the node is ready it prints one line of JSON with its name and the addresses it listens on. SIGTERM and
-/// SIGINT stop it within two seconds, answers in flight delivered; SIGHUP has it reopen its log file and read
-/// certificates again.
+/// Once the node is ready, it prints one line of JSON with its name and the addresses it listens
+/// on. SIGTERM and SIGINT stop it within two seconds, after it has delivered the answers in flight.
+/// SIGHUP makes it reopen its log file and reload its certificates.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct Cli {
@@ -34,40 +33,40 @@ pub(super) struct Cli {
     pub(super) command: Option<Subcommand>,
     #[command(flatten)]
     pub(super) node: NodeArgs,
-    /// How they were given.
+    /// The arguments that came from environment variables.
     #[arg(skip)]
     pub(super) given: Given,
 }
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Subcommand {
-    /// Check a herd file and the certificates and keys that it names.
+    /// Check a herd file and the certificates and keys that it names
     ///
-    /// Prints every problem with its line.
+    /// Prints every problem with its file and line; exits with 2 if there is one.
     CheckConfig {
-        /// The herd file.
+        /// The herd file
         file: PathBuf,
-        /// Check the certificates and keys of this node only [default: those of all nodes].
+        /// Check the certificates and keys of this node only [default: those of all nodes]
         node: Option<String>,
     },
-    /// Looks at a journal: the file in which a node keeps what it knows.
+    /// Inspect a journal, the file in which a node keeps its records
     #[command(subcommand)]
     Journal(journal::Tool),
-    /// Makes the certificates by which the nodes of a herd know each other.
+    /// Make and show the certificates by which the nodes of a herd recognise each other
     #[command(subcommand)]
     Certs(certs::Tool),
-    /// Asks for places once, as a node would, and says in plain words whether that works.
+    /// Make one places request, as a node would, and report whether it works
     ///
-    /// With Google this is one real request, billed as any other.
+    /// With Google this is a real request, billed like any other.
     PlacesCheck {
-        /// Where to look, in degrees [default: UCLA].
+        /// Latitude of the point to search around, in degrees [default: that of UCLA]
         #[arg(default_value_t = 34.068_930, allow_negative_numbers = true, value_name = "LAT", value_parser = latitude)]
         latitude: f64,
-        /// Where to look, in degrees.
+        /// Longitude of the point to search around, in degrees [default: that of UCLA]
         #[arg(default_value_t = -118.445_127, allow_negative_numbers = true, value_name = "LON", value_parser = longitude)]
         longitude: f64,
-        /// The herd file whose [places] table counts.
-        #[arg(long, env = "HERD_CONFIG", value_name = "FILE")]
+        /// Use the [places] table of this herd file
+        #[arg(long, visible_alias = "herd", env = "HERD_CONFIG", value_name = "FILE")]
         config: Option<PathBuf>,
         #[command(flatten)]
         places: PlacesArgs,
@@ -75,94 +74,91 @@ pub(super) enum Subcommand {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Herd and addresses")]
 pub(super) struct NodeArgs {
-    /// Which node of the herd to run, such as Alford.
-    #[arg(required = true)]
+    /// The node of the herd to run, such as Alford
+    #[arg(required = true, value_name = "NODE", help_heading = None::<&str>)]
     pub(super) name: Option<String>,
 
-    /// The herd file [default: the built-in herd of Alford, Bolden, Hamilton, Parker and Powell].
-    #[arg(long, env = "HERD_CONFIG", value_name = "FILE")]
+    /// Read the herd from this file [default: the built-in herd of Alford, Bolden, Hamilton, Parker
+    /// and Powell]
+    #[arg(long, visible_alias = "herd", env = "HERD_CONFIG", value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
 
-    /// Where to listen for clients, instead of where the herd file says.
-    #[arg(long, env = "HERD_CLIENT_ADDRESS", value_name = "IP:PORT")]
+    /// Listen for clients on this address [default: the node's `client` in the herd file]
+    #[arg(long, env = "HERD_CLIENT_ADDRESS", value_name = "IP:PORT", value_parser = socket_address)]
     pub(super) client_address: Option<SocketAddr>,
 
-    /// Where to listen for neighbours, instead of where the herd file says.
-    #[arg(long, env = "HERD_LINK_ADDRESS", value_name = "IP:PORT")]
+    /// Listen for neighbours on this address [default: the node's `link` in the herd file]
+    #[arg(long, env = "HERD_LINK_ADDRESS", value_name = "IP:PORT", value_parser = socket_address)]
     pub(super) link_address: Option<SocketAddr>,
 
-    /// Where to listen for operators, instead of where the herd file says: HTTP with /healthz, /readyz, /status and
-    /// /metrics, on loopback only.
-    #[arg(long, env = "HERD_ADMIN_ADDRESS", value_name = "IP:PORT")]
+    /// Serve HTTP with /healthz, /readyz, /status and /metrics on this loopback address [default:
+    /// the node's `admin` in the herd file]
+    #[arg(long, env = "HERD_ADMIN_ADDRESS", value_name = "IP:PORT", value_parser = socket_address)]
     pub(super) admin_address: Option<SocketAddr>,
 
-    /// Allows to remove clients on the admin port, to those who have the token in this file: at least 16 visible ASCII
-    /// characters. Only its owner may be able to read the file.
+    /// Let operators remove clients on the admin port with the token in this file
+    ///
+    /// The token is at least 16 visible ASCII characters. The file must be readable by its owner
+    /// only.
     #[arg(long, env = "HERD_ADMIN_TOKEN_FILE", value_name = "FILE")]
     pub(super) admin_token_file: Option<PathBuf>,
 
-    /// How far a client's time may be ahead of this node's clock, such as "24h", or "off".
-    #[arg(long, env = "HERD_MAX_FUTURE_SKEW", value_name = "DURATION", value_parser = parse_skew)]
+    /// Reject reports whose time is further ahead of this node's clock, such as "24h"; "off"
+    /// accepts all [default: max_future_skew in the herd file]
+    #[arg(
+        long,
+        help_heading = "Clients",
+        env = "HERD_MAX_FUTURE_SKEW",
+        value_name = "DURATION",
+        value_parser = |text: &str| parse_duration_or_off(text).map(Skew)
+    )]
     pub(super) max_future_skew: Option<Skew>,
-
-    /// How many threads serve clients [default: 1 on a machine of fewer than 4 cores, else one a core].
-    #[arg(long, env = "HERD_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(super) threads: Option<u16>,
-
-    /// Keeps what the node knows in this folder, and reads it back at the next start. Each node needs its own.
-    #[arg(long, env = "HERD_DATA_DIR", value_name = "FOLDER")]
-    pub(super) data_dir: Option<PathBuf>,
-
-    /// When an update is on disk [default: everysec with a data folder, else off].
-    #[arg(long, env = "HERD_DURABILITY", value_name = "WHEN")]
-    pub(super) durability: Option<Durability>,
-
-    /// Closes clients' connections instead of answering while the disk fails; otherwise the node serves on, and says so
-    /// in its log.
-    #[arg(long, env = "HERD_STRICT_DURABILITY", value_parser = BoolishValueParser::new())]
-    pub(super) strict_durability: bool,
 
     #[command(flatten)]
     pub(super) tls: TlsArgs,
 
+    /// Keep records in this folder and replay them at the next start; each node needs its own
+    #[arg(long, help_heading = "Durability", env = "HERD_DATA_DIR", value_name = "FOLDER")]
+    pub(super) data_dir: Option<PathBuf>,
+
+    /// When to write an update to disk [default: everysec with --data-dir, else off]
+    #[arg(long, help_heading = "Durability", env = "HERD_DURABILITY", value_name = "WHEN")]
+    pub(super) durability: Option<Durability>,
+
+    /// Close client connections without an answer while the disk fails [default: keep serving, and
+    /// log the failure]
+    #[arg(long, help_heading = "Durability", env = "HERD_STRICT_DURABILITY", value_parser = switch)]
+    pub(super) strict_durability: bool,
+
     #[command(flatten)]
     pub(super) places: PlacesArgs,
 
-    /// Appends the log to this file instead of writing it to standard error.
-    #[arg(long, env = "HERD_LOG_FILE", value_name = "FILE")]
+    /// Append the log to this file [default: write it to standard error]
+    #[arg(long, help_heading = "Log", env = "HERD_LOG_FILE", value_name = "FILE")]
     pub(super) log_file: Option<PathBuf>,
 
-    /// How much to log; debug logs every line received and answered, trace heartbeats too.
-    #[arg(long, env = "HERD_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
+    /// Log events of this level and above
+    #[arg(long, help_heading = "Log", env = "HERD_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
     pub(super) log_level: Level,
 
-    /// How to write the log.
-    #[arg(long, env = "HERD_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    /// Format of the log
+    #[arg(
+        long,
+        help_heading = "Log",
+        env = "HERD_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
     pub(super) log_format: Format,
 
-    /// Stops the node when its standard input ends, for programs that start nodes.
-    #[arg(long, env = "HERD_STOP_WITH_STDIN", value_parser = BoolishValueParser::new())]
+    /// Serve clients with this number of threads [default: 1 if the machine has fewer than 4 cores,
+    /// else one per core]
+    #[arg(long, help_heading = "Process", env = "HERD_THREADS", value_name = "N", value_parser = threads)]
+    pub(super) threads: Option<u16>,
+
+    /// Stop when standard input ends, for programs that start nodes
+    #[arg(long, help_heading = "Process", env = "HERD_STOP_WITH_STDIN", value_parser = switch)]
     pub(super) stop_with_stdin: bool,
-}
-
-/// A bound that may be off.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Skew(pub(super) Option<Duration>);
-
-fn parse_skew(text: &str) -> Result<Skew, String> {
-    parse_duration_or_off(text).map(Skew)
-}
-
-fn latitude(text: &str) -> Result<f64, String> {
-    degrees(text, 90.0).ok_or_else(|| "a latitude is a number of degrees from -90 to 90".to_owned())
-}
-
-fn longitude(text: &str) -> Result<f64, String> {
-    degrees(text, 180.0).ok_or_else(|| "a longitude is a number of degrees from -180 to 180".to_owned())
-}
-
-/// A number between `-most` and `most`. `NaN` is not between them.
-fn degrees(text: &str, most: f64) -> Option<f64> {
-    text.parse().ok().filter(|degrees| (-most..=most).contains(degrees))
 }

@@ -1,4 +1,4 @@
-//! How arguments were given: by flags, or by environment variables.
+//! The source of each argument: a flag or an environment variable.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -7,12 +7,12 @@ use anyhow::Context;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
-/// Which arguments were given by their variables.
+/// The arguments that came from environment variables: the names of the variables by argument.
 #[derive(Debug, Default)]
 pub(super) struct Given(BTreeMap<String, String>);
 
 impl Given {
-    /// The arguments of the subcommand that was given, or of the command.
+    /// Finds the arguments of the subcommand, if there is one, or else those of the command.
     pub(super) fn of(command: &Command, matches: &ArgMatches) -> Given {
         let (command, matches) = match matches.subcommand() {
             Some((name, inner)) => (command.find_subcommand(name).unwrap_or(command), inner),
@@ -24,23 +24,23 @@ impl Given {
         Given(command.get_arguments().filter(by_variable).filter_map(named).collect())
     }
 
-    /// How an argument was given, or would be: the variable or the flag. `id` is the name of its
-    /// field.
+    /// The name of an argument in a message: its variable if that was used, or else its flag. `id` is
+    /// the name of its field.
     pub(super) fn name(&self, id: &str) -> String {
         self.0.get(id).cloned().unwrap_or_else(|| format!("--{}", id.replace('_', "-")))
     }
 
-    /// An argument with its value, as it was given.
+    /// An argument with its value, as in a command line or an environment.
     pub(super) fn name_value(&self, id: &str, value: impl Display) -> String {
         let separator = if self.0.contains_key(id) { '=' } else { ' ' };
         format!("{}{separator}{value}", self.name(id))
     }
 
-    /// Adds to an error those of the arguments that were given by variables. Flags are in the
-    /// reader's sight.
+    /// Adds to an error the variables that gave the arguments `ids`. Flags are not added, since the
+    /// reader has just typed them.
     ///
     /// # Errors
-    /// That of `result`.
+    /// The error of `result`.
     pub(super) fn blame<T, E>(&self, ids: &[&str], result: Result<T, E>) -> anyhow::Result<T>
     where
         Result<T, E>: Context<T, E>,

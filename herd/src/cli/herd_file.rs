@@ -9,26 +9,23 @@ use herd::nearest::did_you_mean;
 use super::environment::unknown_variables;
 use super::usage::Usage;
 
-/// Reads a herd file, or the built-in one.
+/// Reads a herd file, or the built-in one if there is no file.
 pub(super) fn read_herd(file: Option<&Path>) -> Result<Herd, Usage> {
     file.map_or_else(Herd::built_in, Herd::read).map_err(|error| Usage(error.to_string()))
 }
 
-/// The error of a name that no node of `herd` has.
+/// The error for a name that no node of `herd` has.
 pub(super) fn no_such_node(herd: &Herd, name: &str) -> Usage {
     let names: Vec<&str> = herd.members.iter().map(|member| member.name.as_str()).collect();
     let hint = did_you_mean(name, names.iter().copied());
-    Usage(format!(
-        "no node of the herd {} is called {name}: its nodes are {}{hint}",
-        herd.name,
-        names.join(", ")
-    ))
+    Usage(format!("the herd {} has no node {name}: its nodes are {}{hint}", herd.name, names.join(", ")))
 }
 
-/// Says on standard output that a herd file is fine, with warnings.
+/// Checks a herd file, and prints that it is valid, with warnings.
 ///
 /// # Errors
-/// [`Usage`] with everything that is wrong with it, and with the files that it names for `node` or for all.
+/// [`Usage`] with every problem of the file, and of the certificates and keys that it names for `node`
+/// or, without one, for all nodes.
 pub(super) fn check(file: &Path, node: Option<&str>) -> anyhow::Result<()> {
     let herd = Herd::check(file, node).map_err(|error| Usage(error.to_string()))?;
     if let Some(name) = node.filter(|name| herd.member(name).is_none()) {
@@ -36,7 +33,7 @@ pub(super) fn check(file: &Path, node: Option<&str>) -> anyhow::Result<()> {
     }
     let edges = herd.members.iter().map(|member| member.neighbours.len()).sum::<usize>() / 2;
     let mut text = format!(
-        "{}: herd {}, {} nodes, {edges} edges: fine\n",
+        "{}: herd {}, {} nodes, {edges} edges: valid\n",
         file.display(),
         herd.name,
         herd.members.len()
@@ -47,7 +44,7 @@ pub(super) fn check(file: &Path, node: Option<&str>) -> anyhow::Result<()> {
     for warning in unknown_variables() {
         text += &format!("warning: {warning}\n");
     }
-    // Nobody need be reading: the exit code says it too.
+    // Failure is ignored, since the exit code gives the result too.
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `herd journal`: looks at a journal, and changes nothing.
+//! `herd journal`: inspects a journal without changing it.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,32 +13,34 @@ use herd::node::{Cursor, Limits, Lives, Node};
 
 use super::resources::random;
 
-/// What to do with a journal.
+/// The subcommands of `herd journal`.
 #[derive(Debug, Subcommand)]
 pub(super) enum Tool {
-    /// Says whether every line is as it was written; fails if not.
+    /// Verify the checksum and order of every line; exit 1 if the journal is damaged or torn
     Verify {
-        /// The journal, or the data folder that it is in.
+        /// The journal, or the data folder that contains it
         file: PathBuf,
     },
-    /// Says what is in it, as one line of JSON.
+    /// Print a summary of the journal as one line of JSON
     Stat {
-        /// The journal, or the data folder that it is in.
+        /// The journal, or the data folder that contains it
         file: PathBuf,
     },
-    /// Prints what a node would know that starts with it: the latest update of each client, by sequence.
+    /// Print the latest update of each client, in the order of sequences
     ///
-    /// A line is an AT line; `REMOVED N ID` for a client that was removed, for the Nth time; or `AFTER N AT ...` for one that has
-    /// reported since.
+    /// A line is an AT line; `REMOVED N ID` for a client that was removed for the Nth time; or
+    /// `AFTER N AT ...` for a client that has reported since its Nth removal.
     Dump {
-        /// The journal, or the data folder that it is in.
+        /// The journal, or the data folder that contains it
         file: PathBuf,
     },
 }
 
 impl Tool {
+    /// Runs the subcommand and prints its result.
+    ///
     /// # Errors
-    /// The file cannot be read, is of another format, or, for `verify`, is damaged.
+    /// The file cannot be read, has another format, or, for `verify`, is damaged or torn.
     pub(super) fn run(&self) -> Result<()> {
         match self {
             Tool::Verify { file } => verify(&journal_of(file)),
@@ -48,13 +50,13 @@ impl Tool {
     }
 }
 
-/// A data folder stands for the journal in it.
+/// The journal in `file` if that is a data folder, or else `file` itself.
 fn journal_of(file: &Path) -> PathBuf {
     if file.is_dir() { file.join("journal") } else { file.to_owned() }
 }
 
 fn verify(file: &Path) -> Result<()> {
-    let (_, replayed) = look_at(file)?;
+    let (_, replayed) = replay_file(file)?;
     let name = file.display();
     let lines = replayed.damaged_lines;
     for damage in &replayed.damage {
@@ -62,18 +64,23 @@ fn verify(file: &Path) -> Result<()> {
     }
     if replayed.is_damaged {
         bail!(
-            "{name}: damaged, {lines} lines: a node would keep what can be read, and ask its neighbours for everything"
+            "{name}: the journal is damaged (lines that cannot be read: {lines}). A node that starts with it keeps the other lines, and fetches all records from its neighbours"
         );
     }
     if replayed.is_torn() {
-        bail!("{name}: its last lines are torn, {lines} of them: a node would cut them off");
+        bail!(
+            "{name}: the journal is torn (incomplete lines at its end: {lines}). A node that starts with it cuts them off"
+        );
     }
-    let how = if replayed.closed { "closed properly" } else { "not closed: in use, or its node was killed" };
-    print(&format!("{name}: {} updates, {} bytes, {how}: fine\n", replayed.size.updates, replayed.size.bytes))
+    let end = if replayed.closed { "closed cleanly" } else { "not closed: in use, or its node crashed" };
+    print(&format!(
+        "{name}: {} updates, {} bytes, {end}: valid\n",
+        replayed.size.updates, replayed.size.bytes
+    ))
 }
 
 fn stat(file: &Path) -> Result<()> {
-    let (known, replayed) = look_at(file)?;
+    let (node, replayed) = replay_file(file)?;
     let cursor = |cursor: &Cursor| format!("{:016x} {}", cursor.epoch, cursor.sequence);
     let cursors: BTreeMap<&String, String> =
         replayed.cursors.iter().map(|(neighbour, of)| (neighbour, cursor(of))).collect();
@@ -81,10 +88,10 @@ fn stat(file: &Path) -> Result<()> {
         "node": replayed.node,
         "format": replayed.format,
         "epoch": replayed.epoch.map(|epoch| format!("{epoch:016x}")),
-        "clients": known.table().len(),
+        "clients": node.table().len(),
         "updates": replayed.size.updates,
         "bytes": replayed.size.bytes,
-        "last_sequence": known.table().head(),
+        "last_sequence": node.table().head(),
         "cursors": cursors,
         "damaged_lines": replayed.damaged_lines,
         "closed": replayed.closed,
@@ -93,27 +100,27 @@ fn stat(file: &Path) -> Result<()> {
 }
 
 fn dump(file: &Path) -> Result<()> {
-    let (known, _) = look_at(file)?;
+    let (node, _) = replay_file(file)?;
     let mut out = BufWriter::new(io::stdout().lock());
-    let mut lines = known.table().changes_after(0).map(|(_, record)| record.line().escape_ascii());
+    let mut lines = node.table().changes_after(0).map(|(_, record)| record.line().escape_ascii());
     let written = lines.try_for_each(|line| writeln!(out, "{line}")).and_then(|()| out.flush());
     ignore_closed_pipe(written)
 }
 
-/// What a node would know that starts with a journal, and what it would find wrong with it.
-fn look_at(file: &Path) -> Result<(Node, Replayed)> {
+/// Replays a journal into an empty node. Returns the node, and what was found in the journal.
+fn replay_file(file: &Path) -> Result<(Node, Replayed)> {
     let reader = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
     let lives = Lives { epoch: 1, incarnation: 1, hash_seed: random()? };
-    let mut known = Node::new("", &[], Limits::default(), lives);
-    let replayed = replay(BufReader::new(reader), &mut known, None);
-    Ok((known, replayed.with_context(|| format!("cannot read {}", file.display()))?))
+    let mut node = Node::new("", &[], Limits::default(), lives);
+    let replayed = replay(BufReader::new(reader), &mut node, None);
+    Ok((node, replayed.with_context(|| format!("cannot read {}", file.display()))?))
 }
 
 fn print(text: &str) -> Result<()> {
     ignore_closed_pipe(io::stdout().write_all(text.as_bytes()))
 }
 
-/// Whoever has read enough, such as `head`, need not read on.
+/// A closed pipe is not an error: a reader such as `head` closes it once it has enough lines.
 fn ignore_closed_pipe(written: io::Result<()>) -> Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

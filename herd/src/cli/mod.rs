@@ -1,4 +1,4 @@
-//! The program: what only the binary needs, from its command line to the node that runs.
+//! The parts that only the binary needs, from the command line to the running node.
 
 mod certs;
 mod environment;
@@ -17,6 +17,7 @@ mod stop;
 mod tls_args;
 mod upkeep;
 mod usage;
+mod values;
 
 use std::process::ExitCode;
 
@@ -26,8 +27,7 @@ use herd::printable::lines;
 use print::print;
 use usage::Usage;
 
-/// Does what the command line asks for. The exit code is 2 if the command line cannot be understood,
-/// and 1 if the command fails.
+/// Runs the command line. The exit code is 2 if the command line is wrong, and 1 if the command fails.
 pub(crate) fn main() -> ExitCode {
     let cli = environment::parse().unwrap_or_else(|error| refuse(&error));
     let result = match &cli.command {
@@ -48,7 +48,7 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-/// Ends with what is wrong with the arguments, of which a terminal obeys nothing; or with the help that was asked for.
+/// Prints clap's error with control characters escaped, and exits; prints help unchanged.
 fn refuse(error: &clap::Error) -> ! {
     if error.use_stderr() {
         print(std::io::stderr(), lines(error.render().to_string().as_bytes()));
@@ -57,8 +57,8 @@ fn refuse(error: &clap::Error) -> ! {
     error.exit()
 }
 
-/// Runs to the end, and not longer: a name that is still being looked up, in a thread that cannot be cancelled,
-/// is not waited for.
+/// Runs `main` to its end without waiting for threads of the pool: a DNS lookup in one of them cannot
+/// be cancelled.
 fn block_on(main: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(main);

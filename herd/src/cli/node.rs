@@ -1,4 +1,4 @@
-//! A node from its start to its end.
+//! One run of a node, from its start to its end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,15 +21,15 @@ use super::service_manager::ServiceManager;
 use super::stop::{stop_on_signals, stop_with_stdin};
 use super::upkeep;
 
-/// How long a node that is told to stop still waits for its data folder to be opened: what is wrong with that is worth
-/// an error, unless the disk hangs.
+/// The time that a node keeps opening its data folder after a stop signal: long enough to report an
+/// error of the folder, and short if the disk hangs.
 const OPENING: Duration = Duration::from_secs(1);
 
-/// Runs a node until it is told to stop.
+/// Runs a node until a signal, or the end of its standard input, stops it.
 ///
 /// # Errors
-/// [`Usage`](super::usage::Usage) if the command line cannot be understood. Any other error means that
-/// the node could not start.
+/// [`Usage`](super::usage::Usage) if the command line is wrong. Any other error means that the node
+/// could not start.
 pub(super) async fn run(cli: &Cli) -> anyhow::Result<()> {
     let plan = cli.plan()?;
     if plan.provider.holds_key() || plan.encryption.links.is_some() || plan.encryption.clients.is_some() {
@@ -66,7 +66,8 @@ pub(super) async fn run(cli: &Cli) -> anyhow::Result<()> {
         stop.clone(),
     )
     .await?;
-    let Addresses { client, link, admin } = server.addresses().context("cannot tell the addresses bound")?;
+    let Addresses { client, link, admin } =
+        server.addresses().context("cannot read the addresses of the listening sockets")?;
     let ready =
         serde_json::json!({ "name": plan.member.name, "client": client, "link": link, "admin": admin });
     print(std::io::stdout(), format!("{ready}\n"));
@@ -85,7 +86,7 @@ pub(super) async fn run(cli: &Cli) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Warns of what is allowed in a configuration and may not be meant.
+/// Logs warnings about a configuration that is valid and probably not what was meant.
 fn warn_of_configuration(plan: &Plan) {
     for warning in plan.herd.warnings().into_iter().chain(unknown_variables()) {
         tracing::warn!(warning, "the configuration may be wrong");
@@ -93,13 +94,13 @@ fn warn_of_configuration(plan: &Plan) {
     if plan.encryption.clients.is_none() && !plan.member.client.ip().is_loopback() {
         tracing::warn!(
             address = %plan.member.client,
-            "clients are served in plain text, and not on this machine alone: whoever reaches this address can report any location"
+            "clients are served in plain text beyond this machine: anyone who can reach this address can report any location"
         );
     }
 }
 
-/// Opens the data folder, if there is one, and reads what it holds. `None` if the node is told to stop
-/// while the disk hangs.
+/// Opens the data folder, if there is one, and replays its journal. Returns `None` if the node is
+/// stopped while the disk hangs.
 async fn open_store(
     node: Node,
     storage: Option<Storage>,

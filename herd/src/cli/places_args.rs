@@ -1,4 +1,4 @@
-//! The arguments that say whom to ask for places.
+//! The arguments that choose and configure the places provider.
 
 use std::env;
 use std::ffi::OsString;
@@ -12,45 +12,49 @@ use herd::places::{Fields, Google, GoogleLegacy, Key, Layout, Offline, Provider,
 use super::given::Given;
 use super::usage::Usage;
 
-/// The environment variable that may hold the API key. There is no flag: flags can be seen by everybody.
+/// The environment variable that may hold the API key. There is no flag for it, since every user of
+/// the machine can see the flags of a process.
 const KEY: &str = "HERD_PLACES_KEY";
 
-/// The environment variable that may name the file that holds it. Not read by clap, which does not tell a flag
-/// from a variable: the key itself stands between them.
+/// The environment variable that may name the file of the API key. It is not read by clap, since
+/// [`KEY`] overrides it and the flag overrides [`KEY`].
 const KEY_FILE: &str = "HERD_PLACES_KEY_FILE";
 
-/// The variables that are not those of flags.
+/// The variables that clap does not know.
 pub(super) const OWN_VARIABLES: [&str; 2] = [KEY, KEY_FILE];
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Places")]
 pub(super) struct PlacesArgs {
-    /// Whom to ask for places [default: google when there is a key, in HERD_PLACES_KEY or a file; else offline].
+    /// Answer WHATSAT from this provider [default: google if there is an API key, else offline]
     #[arg(long, env = "HERD_PLACES", value_name = "PROVIDER")]
     places: Option<ProviderName>,
 
-    /// The base URL of the Places service, instead of Google's.
+    /// Send requests to this base URL instead of Google's
     #[arg(long, env = "HERD_PLACES_URL", value_name = "URL")]
     places_url: Option<String>,
 
-    /// The file that holds the API key; only its owner may read it. Overrides HERD_PLACES_KEY, which overrides
-    /// HERD_PLACES_KEY_FILE.
+    /// Read the API key from this file, which must be readable by its owner only
+    ///
+    /// The flag overrides HERD_PLACES_KEY (the key itself), which overrides HERD_PLACES_KEY_FILE (the
+    /// name of a file).
     #[arg(long, value_name = "FILE")]
     places_key_file: Option<PathBuf>,
 
-    /// How google's and offline's answers are laid out [default: current].
+    /// Layout of the JSON of google's and offline's answers [default: current]
     #[arg(long, env = "HERD_PLACES_LAYOUT", value_name = "LAYOUT")]
     places_layout: Option<Layout>,
 
-    /// Which fields google is asked for; it bills by the most expensive one [default: pro].
+    /// Fields to request from google, which bills by the most expensive one [default: pro]
     #[arg(long, env = "HERD_PLACES_FIELDS", value_name = "FIELDS")]
     places_fields: Option<Fields>,
 }
 
 impl PlacesArgs {
-    /// Whom a node of `herd` asks.
+    /// The provider for a node of `herd`.
     ///
     /// # Errors
-    /// The provider needs a key and there is none, or the key or the URL is none.
+    /// The provider needs a key and there is none, or the key or the URL is invalid.
     pub(super) fn provider(&self, herd: &Herd, given: &Given) -> anyhow::Result<Provider> {
         let table = &herd.places;
         let url = self.places_url.as_deref().or(table.url.as_deref());
@@ -72,7 +76,7 @@ impl PlacesArgs {
         }
     }
 
-    /// Where the key is: by flag, by environment, or by herd file.
+    /// The source of the API key: the flag, the environment or the herd file, in this order.
     fn key_source(&self, herd: &Herd) -> Option<KeySource> {
         let variable = |name| env::var_os(name).filter(|value| !value.to_string_lossy().trim().is_empty());
         let flag = self.places_key_file.clone().map(KeySource::File);
@@ -91,13 +95,13 @@ impl PlacesArgs {
                 Key::read(&file).map_err(|reason| Usage(format!("{KEY_FILE}: {reason}")))
             }
             None => Err(Usage(format!(
-                "Google needs an API key: set {KEY}, name a file with --places-key-file, or use --places offline"
+                "the provider google needs an API key: set {KEY}, name its file with --places-key-file, or use --places offline"
             ))),
         }
     }
 }
 
-/// Where a key is. Not to be printed: a variable holds the key itself.
+/// The source of an API key. It does not implement `Debug`, since a variable holds the key itself.
 enum KeySource {
     Variable(OsString),
     File(PathBuf),

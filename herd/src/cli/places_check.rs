@@ -1,4 +1,4 @@
-//! `herd places-check`: one real question, and a plain verdict.
+//! `herd places-check`: makes one real request, and reports whether it works.
 
 use std::io::Write;
 use std::net::Ipv4Addr;
@@ -15,14 +15,16 @@ use super::herd_file::read_herd;
 use super::places_args::PlacesArgs;
 use super::resources::forbid_core_dumps;
 
-/// How far to look, in metres, and for how many places.
+/// The radius of the search, in metres.
 const METRES: &str = "10000";
+
+/// The most places to request.
 const BOUND: usize = 5;
 
-/// Asks for the places around a point as a node would, and prints what came of it.
+/// Requests the places around a point as a node would, and prints their names.
 ///
 /// # Errors
-/// It does not work; the message says why, and what to do.
+/// The request fails; the message gives the reason and, if known, what to do.
 pub(super) async fn run(
     given: &Given,
     config: Option<&Path>,
@@ -41,7 +43,7 @@ pub(super) async fn run(
     let outcome = Places::new(provider, limits).ask(&query, Ipv4Addr::LOCALHOST.into()).await;
     match verdict(outcome, limits.places_message_chars) {
         Ok(works) => {
-            // Nobody need be reading: the exit code says it too.
+            // Failure is ignored, since the exit code gives the result too.
             let _ = writeln!(std::io::stdout(), "works: {works}");
             Ok(())
         }
@@ -49,7 +51,7 @@ pub(super) async fn run(
     }
 }
 
-/// What an outcome means to somebody who sets a node up. At most `longest` characters are the service's own.
+/// The outcome in words for an operator. It quotes at most `longest` characters of the service.
 fn verdict(outcome: Result<Found, PlacesError>, longest: usize) -> Result<String, String> {
     let found = outcome.map_err(|error| match error {
         PlacesError::Nobody => error.to_string(),
@@ -57,9 +59,9 @@ fn verdict(outcome: Result<Found, PlacesError>, longest: usize) -> Result<String
         error => format!("unreachable: {error}"),
     })?;
     let answer: Value = serde_json::from_slice(&found.json).unwrap_or_default();
-    let told = answer["error_message"].as_str().unwrap_or("no reason given");
-    let says = |words: &[&str]| words.iter().any(|word| told.to_lowercase().contains(word));
-    let message = shorten(told, longest);
+    let reason = answer["error_message"].as_str().unwrap_or("no reason given");
+    let says = |words: &[&str]| words.iter().any(|word| reason.to_lowercase().contains(word));
+    let message = shorten(reason, longest);
     match found.status.as_str() {
         "OK" => {
             let names =
@@ -68,11 +70,13 @@ fn verdict(outcome: Result<Found, PlacesError>, longest: usize) -> Result<String
         }
         "ZERO_RESULTS" => Ok("no places there".to_owned()),
         "REQUEST_DENIED" if says(&["legacy api"]) => {
-            Err(format!("legacy not enabled for this project: use `--places google` ({message})"))
+            Err(format!("legacy API not enabled for this project: use `--places google` ({message})"))
         }
-        "REQUEST_DENIED" | "OVER_QUERY_LIMIT" if says(&["billing"]) => Err(format!("no billing: {message}")),
-        "REQUEST_DENIED" => Err(format!("key denied: {message}")),
-        "OVER_QUERY_LIMIT" => Err(format!("quota used up: {message}")),
+        "REQUEST_DENIED" | "OVER_QUERY_LIMIT" if says(&["billing"]) => {
+            Err(format!("billing not enabled: {message}"))
+        }
+        "REQUEST_DENIED" => Err(format!("key rejected: {message}")),
+        "OVER_QUERY_LIMIT" => Err(format!("quota exhausted: {message}")),
         status => Err(format!("{}: {message}", shorten(status, longest))),
     }
 }
@@ -91,15 +95,19 @@ mod tests {
         assert_eq!(of("OK", "").unwrap(), "A, B");
         assert_eq!(of("ZERO_RESULTS", "").unwrap(), "no places there");
         for (status, message, verdict) in [
-            ("REQUEST_DENIED", "The provided API key is invalid.", "key denied: "),
+            ("REQUEST_DENIED", "The provided API key is invalid.", "key rejected: "),
             (
                 "REQUEST_DENIED",
                 "You\u{2019}re calling a legacy API, which is not enabled",
-                "legacy not enabled for this project: use `--places google`",
+                "legacy API not enabled for this project: use `--places google`",
             ),
-            ("REQUEST_DENIED", "This API method requires billing to be enabled.", "no billing: "),
-            ("OVER_QUERY_LIMIT", "verify your project has an active billing account", "no billing: "),
-            ("OVER_QUERY_LIMIT", "Quota exceeded", "quota used up: "),
+            ("REQUEST_DENIED", "This API method requires billing to be enabled.", "billing not enabled: "),
+            (
+                "OVER_QUERY_LIMIT",
+                "verify your project has an active billing account",
+                "billing not enabled: ",
+            ),
+            ("OVER_QUERY_LIMIT", "Quota exceeded", "quota exhausted: "),
             ("INVALID_REQUEST", "bad", "INVALID_REQUEST: bad"),
         ] {
             assert!(of(status, message).unwrap_err().starts_with(verdict), "{status} {message}");
@@ -108,6 +116,6 @@ mod tests {
         assert!(failed(PlacesError::Connect("no connection")).starts_with("unreachable: "));
         assert_eq!(failed(PlacesError::Untrusted("why")), "certificate not trusted: why");
         let long = of("REQUEST_DENIED", &"x".repeat(1000)).unwrap_err();
-        assert_eq!(long, format!("key denied: {}…", "x".repeat(19)));
+        assert_eq!(long, format!("key rejected: {}…", "x".repeat(19)));
     }
 }

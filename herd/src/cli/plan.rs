@@ -1,4 +1,4 @@
-//! What a node starts with: flags override environment variables, which override the herd file.
+//! The settings of a node: flags override environment variables, which override the herd file.
 
 use std::path::PathBuf;
 
@@ -8,12 +8,13 @@ use herd::server::{Admin, AdminToken, Durability};
 use herd::telemetry::{Format, Level};
 use herd::tls::Encryption;
 
-use super::flags::{Cli, NodeArgs, Skew};
+use super::flags::{Cli, NodeArgs};
 use super::given::Given;
 use super::herd_file::{no_such_node, read_herd};
 use super::usage::Usage;
+use super::values::Skew;
 
-/// Where what a node knows is kept, and how.
+/// The data folder of a node, and when updates are written to it.
 #[derive(Debug)]
 pub(super) struct Storage {
     pub(super) folder: PathBuf,
@@ -37,10 +38,10 @@ pub(super) struct Plan {
 }
 
 impl Cli {
-    /// Puts flags, environment and herd file together.
+    /// Merges flags, environment and herd file.
     ///
     /// # Errors
-    /// [`Usage`] where one of them is wrong.
+    /// [`Usage`] if one of them is wrong.
     pub(super) fn plan(&self) -> anyhow::Result<Plan> {
         let args = &self.node;
         let given = &self.given;
@@ -68,8 +69,10 @@ impl Cli {
 }
 
 impl NodeArgs {
+    /// The admin port, if the node has one.
+    ///
     /// # Errors
-    /// [`Usage`] where there is a token and no port, or the token's file cannot be used.
+    /// [`Usage`] if there is a token and no address, or the token's file cannot be used.
     fn admin(&self, given: &Given, herd: &Herd, member: &Member) -> anyhow::Result<Option<Admin>> {
         let token = self.admin_token_file.as_deref().map(AdminToken::read).transpose().map_err(Usage);
         let token = given.blame(&["admin_token_file"], token)?;
@@ -77,20 +80,23 @@ impl NodeArgs {
             (Some(address), token) => Ok(Some(Admin { address, token, hosts: herd.admin.hosts.clone() })),
             (None, Some(_)) => {
                 let [file, address] = ["admin_token_file", "admin_address"].map(|id| given.name(id));
-                Err(Usage(format!("{file} is about the admin port: add {address} IP:PORT, or `admin` to the node's table in the herd file")).into())
+                Err(Usage(format!("{file} needs an admin port: add {address} IP:PORT, or `admin` to the node's table in the herd file")).into())
             }
             (None, None) => Ok(None),
         }
     }
 
+    /// The data folder, if the node has one.
+    ///
     /// # Errors
-    /// [`Usage`] where one argument takes back what another says.
+    /// [`Usage`] if the arguments contradict each other.
     fn storage(&self, given: &Given) -> Result<Option<Storage>, Usage> {
         let strict = self.strict_durability;
         match (&self.data_dir, self.durability) {
             (Some(_), Some(Durability::Off)) => {
                 let off = given.name_value("durability", "off");
-                Err(Usage(format!("{off} keeps nothing: leave out {}", given.name("data_dir"))))
+                let folder = given.name("data_dir");
+                Err(Usage(format!("{off} cannot be used with {folder}: leave out one of them")))
             }
             (Some(folder), durability) => {
                 let durability = durability.unwrap_or(Durability::Everysec);
@@ -98,19 +104,19 @@ impl NodeArgs {
             }
             (None, Some(Durability::Everysec | Durability::Always)) => {
                 let durability = given.name("durability");
-                Err(Usage(format!("{durability} needs a folder to keep things in: add --data-dir FOLDER")))
+                Err(Usage(format!("{durability} needs a data folder: add --data-dir FOLDER")))
             }
             (None, _) if strict => {
                 let strict = given.name("strict_durability");
-                Err(Usage(format!("{strict} is about a disk: add --data-dir FOLDER")))
+                Err(Usage(format!("{strict} needs a data folder: add --data-dir FOLDER")))
             }
             (None, _) => Ok(None),
         }
     }
 }
 
-/// Where cores are few the nodes of a herd and their clients need them all; where they are many, one thread would
-/// leave most of them idle.
+/// One thread on a machine with few cores, since the nodes and clients of a herd share them; one
+/// thread per core on a larger machine.
 fn default_threads() -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     if cores < 4 { 1 } else { cores }

@@ -1,14 +1,15 @@
-//! What the system gives this process.
+//! Resources of the operating system: limits of the process, and random numbers.
 
 use anyhow::Context;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// Keeps the keys in this process's memory off the disk, should it crash.
+/// Disables core dumps, so that a crash cannot write the keys in this process's memory to disk.
 pub(super) fn forbid_core_dumps() -> anyhow::Result<()> {
-    setrlimit(Resource::RLIMIT_CORE, 0, 0).context("cannot forbid core dumps, which would hold keys")
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)
+        .context("cannot disable core dumps, which would contain private keys")
 }
 
-/// Raises the soft limit of open files to the hard one, and says what it is now.
+/// Raises the soft limit of open files to the hard limit, and returns the limit that now applies.
 pub(super) fn raise_open_files() -> usize {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return usize::MAX };
     let most = if setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() { hard } else { soft };
@@ -18,7 +19,7 @@ pub(super) fn raise_open_files() -> usize {
 /// A random number.
 ///
 /// # Errors
-/// The system has none.
+/// The system does not provide one.
 pub(super) fn random() -> anyhow::Result<u64> {
-    getrandom::u64().context("the system gives no random numbers")
+    getrandom::u64().context("cannot get a random number from the system")
 }

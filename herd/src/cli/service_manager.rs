@@ -1,4 +1,4 @@
-//! What a node says to the service manager that started it, by systemd's notify protocol.
+//! Notifies the service manager that started the node, by systemd's notify protocol.
 //!
 //! A service manager names a socket in `NOTIFY_SOCKET`. The variable stays in the environment, since
 //! a node starts no other programs.
@@ -13,10 +13,10 @@ use sd_notify::{NotifyState, notify, watchdog_enabled};
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-/// How long the node waits for a service manager that does not read what it is told.
+/// How long the node waits for a service manager that does not read its socket.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Signs of life in each period in which the service manager expects one.
+/// Watchdog notifications per watchdog period. Two, so that one may be late.
 const SIGNS: u32 = 2;
 
 /// The service manager, if there is one.
@@ -26,36 +26,36 @@ pub(super) struct ServiceManager {
 }
 
 impl ServiceManager {
-    /// The one that the environment names.
+    /// The service manager that the environment names.
     pub(super) fn of_environment() -> ServiceManager {
         ServiceManager { listens: env::var_os("NOTIFY_SOCKET").is_some_and(|socket| !socket.is_empty()) }
     }
 
-    /// The node serves. `status` says where, for people.
+    /// Reports that the node serves. `status` is shown to operators.
     pub(super) async fn ready(self, status: String) {
-        self.tell("ready", move || notify(&[Ready, Status(&status)])).await;
+        self.notify("ready", move || notify(&[Ready, Status(&status)])).await;
     }
 
-    /// The node has begun to read files again. [`reloaded`](Self::reloaded) must follow.
+    /// Reports that the node has begun to reload files. [`reloaded`](Self::reloaded) must follow.
     pub(super) async fn reloading(self) {
         let reloading = || match NotifyState::monotonic_usec_now()? {
             now @ MonotonicUsec(_) => notify(&[Reloading, now]),
             _ => Ok(()),
         };
-        self.tell("reloading", reloading).await;
+        self.notify("reloading", reloading).await;
     }
 
-    /// The node has read files again.
+    /// Reports that the node has reloaded its files.
     pub(super) async fn reloaded(self) {
-        self.tell("ready", || notify(&[Ready])).await;
+        self.notify("ready", || notify(&[Ready])).await;
     }
 
-    /// The node is about to end.
+    /// Reports that the node is about to exit.
     pub(super) async fn stopping(self) {
-        self.tell("stopping", || notify(&[Stopping])).await;
+        self.notify("stopping", || notify(&[Stopping])).await;
     }
 
-    /// Gives signs of life for as long as the node serves, if the service manager expects any.
+    /// Sends watchdog notifications while the node serves, if the service manager expects them.
     pub(super) async fn watch(self, pulse: Pulse) {
         let Some(period) = watchdog_enabled().filter(|period| self.listens && !period.is_zero()) else {
             return;
@@ -65,13 +65,14 @@ impl ServiceManager {
         loop {
             ticks.tick().await;
             pulse.beat().await;
-            // Not given up: one that is not read is enough.
+            // A failure is ignored: the next notification may succeed.
             let _ = spawn_blocking(|| notify(&[Watchdog])).await;
         }
     }
 
-    /// Has `send` tell something, in a thread: the socket may be full. The node runs on if that fails.
-    async fn tell(self, what: &str, send: impl FnOnce() -> io::Result<()> + Send + 'static) {
+    /// Runs `send` in a thread, since the socket may be full. A failure is logged, and the node runs
+    /// on.
+    async fn notify(self, what: &str, send: impl FnOnce() -> io::Result<()> + Send + 'static) {
         if !self.listens {
             return;
         }
@@ -79,12 +80,12 @@ impl ServiceManager {
             Ok(Ok(Ok(()))) => return,
             Ok(Ok(Err(error))) => error.to_string(),
             Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("it has not read anything for {PATIENCE:?}"),
+            Err(_) => format!("it has not read its socket for {PATIENCE:?}"),
         };
         tracing::warn!(
             reason,
             state = what,
-            "cannot tell the service manager (NOTIFY_SOCKET) the state of the node"
+            "cannot notify the service manager (NOTIFY_SOCKET) of the state of the node"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What stops a node.
+//! The signals and the end of standard input, which stop a node.
 
 use std::io::Read;
 use std::time::Duration;
@@ -7,14 +7,15 @@ use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// A process whose node hangs ends this long after its standard input has ended.
+/// How long after the end of standard input the process exits even if its node hangs.
 const LAST_RESORT: Duration = Duration::from_secs(2);
 
-/// Stops the node at SIGTERM and SIGINT alike.
+/// Stops the node on SIGTERM or SIGINT.
 pub(super) fn stop_on_signals(stop: CancellationToken) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    // Once listened to, it never ends the process again: that a file may not grow is an error of its write.
+    // SIGXFSZ would kill the process when a file reaches the size limit. Once a listener has existed,
+    // the write fails with an error instead.
     let _ = signal(SignalKind::from_raw(Signal::SIGXFSZ as i32))?;
     tokio::spawn(async move {
         tokio::select! {
@@ -26,9 +27,9 @@ pub(super) fn stop_on_signals(stop: CancellationToken) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Stops the node when standard input ends, and the process even if the node hangs: whoever holds the other
-/// end of a pipe takes the node along, however it dies. A thread, since reading standard input cannot be
-/// cancelled.
+/// Stops the node when standard input ends, and exits the process even if the node hangs. The node so
+/// exits with the process at the other end of the pipe, however that process ends. Runs in a thread,
+/// since a read of standard input cannot be cancelled.
 pub(super) fn stop_with_stdin(stop: CancellationToken) {
     std::thread::spawn(move || {
         let mut discarded = [0; 256];

@@ -1,51 +1,53 @@
-//! The arguments that say how connections are encrypted.
+//! The arguments that configure TLS for links and clients.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use clap::builder::BoolishValueParser;
 
 use herd::config::{Herd, Member, file_for};
 use herd::tls::{Authority, ClientFiles, ClientTls, Encryption, LinkFiles, LinkTls, Reloadable};
 
 use super::given::Given;
 use super::usage::Usage;
+use super::values::switch;
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Links")]
 pub(super) struct TlsArgs {
-    /// The certificate of the herd's authority: whoever it has signed, and is a neighbour, is let in [default: a herd on
-    /// loopback makes its own, in $XDG_STATE_HOME/herd].
+    /// Accept neighbours with a certificate signed by this certificate authority [default: a herd on
+    /// loopback makes its own in $XDG_STATE_HOME/herd]
     #[arg(long, env = "HERD_LINKS_CA", value_name = "FILE")]
     links_ca: Option<PathBuf>,
 
-    /// This node's certificate for links.
+    /// Use this certificate for links
     #[arg(long, env = "HERD_LINKS_CERT", value_name = "FILE")]
     links_cert: Option<PathBuf>,
 
-    /// Its private key; others may not read it.
+    /// Use this private key of --links-cert, which must be readable by its owner only
     #[arg(long, env = "HERD_LINKS_KEY", value_name = "FILE")]
     links_key: Option<PathBuf>,
 
-    /// Links are plain TCP: whoever reaches the link port can be a neighbour. Loopback only.
-    #[arg(long, env = "HERD_INSECURE_LINKS", value_parser = BoolishValueParser::new())]
+    /// Use plain TCP for links, on loopback only: any local process can then act as a neighbour
+    #[arg(long, env = "HERD_INSECURE_LINKS", value_parser = switch)]
     insecure_links: bool,
 
-    /// Serves clients over TLS, with this certificate.
-    #[arg(long, env = "HERD_CLIENTS_CERT", value_name = "FILE")]
+    /// Serve clients over TLS with this certificate
+    #[arg(long, help_heading = "Clients", env = "HERD_CLIENTS_CERT", value_name = "FILE")]
     clients_cert: Option<PathBuf>,
 
-    /// Its private key; others may not read it.
-    #[arg(long, env = "HERD_CLIENTS_KEY", value_name = "FILE")]
+    /// Use this private key of --clients-cert, which must be readable by its owner only
+    #[arg(long, help_heading = "Clients", env = "HERD_CLIENTS_KEY", value_name = "FILE")]
     clients_key: Option<PathBuf>,
 }
 
 impl TlsArgs {
-    /// How `member` meets its neighbours and its clients.
+    /// The encryption of the links and clients of `member`.
     ///
     /// # Errors
-    /// [`Usage`] where a file is missing from what was said; or a file cannot be used.
+    /// [`Usage`] if some of the files that belong together are not given. Another error if a file
+    /// cannot be used.
     pub(super) fn encryption(&self, herd: &Herd, member: &Member, given: &Given) -> Result<Encryption> {
         let links = self.links(herd, member, given)?;
         let clients = self.clients(herd, member, given)?;
@@ -70,8 +72,9 @@ impl TlsArgs {
             [None, None, None] => return own_authority(herd, member).map(Some),
             _ => {
                 let [ca, cert, key] = LINK_FILES.map(|id| given.name(id));
-                let message =
-                    format!("links need three files: {ca}, {cert} and {key}, or ca, cert and key in [links]");
+                let message = format!(
+                    "TLS for links needs three files: {ca}, {cert} and {key}, or ca, cert and key in [links]"
+                );
                 return Err(Usage(message).into());
             }
         };
@@ -97,21 +100,22 @@ impl TlsArgs {
     }
 }
 
-/// The arguments that name files, by their fields.
+/// The fields of the arguments that name files.
 const LINK_FILES: [&str; 3] = ["links_ca", "links_cert", "links_key"];
 const CLIENT_FILES: [&str; 2] = ["clients_cert", "clients_key"];
 
-/// A file that a herd file names for each of its nodes.
+/// The file of `member`, if a herd file names one for its nodes.
 fn of(named: &Option<PathBuf>, member: &Member) -> Option<PathBuf> {
     Some(file_for(named.as_deref()?, &member.name))
 }
 
-/// A herd that is told nothing has an authority of its own, if all of it is on this machine: the first node makes it, and
-/// each node its own certificate, renewed at a start when it ends soon.
+/// The certificates of a herd that names none and whose links are all on loopback. The first node
+/// makes an authority in the user's state folder. Each node makes its certificate, and renews it at a
+/// start if it expires soon.
 fn own_authority(herd: &Herd, member: &Member) -> Result<Reloadable<LinkTls>> {
     if let Some(away) = herd.members.iter().find(|member| !member.is_on_loopback()) {
         return Err(Usage(format!(
-            "the links of {} are not on loopback ({}), and need certificates: make them with `herd certs`, and name them with --links-ca, --links-cert and --links-key, or in [links]",
+            "the link address of {} is not on loopback ({}), so links need certificates: make them with `herd certs`, and name them with --links-ca, --links-cert and --links-key, or in [links]",
             away.name, if away.link.ip().is_loopback() { away.dialled() } else { away.link.into() }
         ))
         .into());
@@ -121,25 +125,25 @@ fn own_authority(herd: &Herd, member: &Member) -> Result<Reloadable<LinkTls>> {
     Ok(Reloadable::new(move || LinkTls::read(&Authority::open_or_init(&folder)?.ensure(&name)?, &name))?)
 }
 
-/// Where this user's herds keep what is to last, by the XDG base directory specification.
+/// The folder for the state of this user's herds, by the XDG base directory specification.
 fn state_folder() -> Result<PathBuf, Usage> {
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     absolute("XDG_STATE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
         .map(|state| state.join("herd"))
         .ok_or_else(|| {
-            let message = "neither XDG_STATE_HOME nor HOME says where to keep certificates for links: set one, name certificates with --links-ca, --links-cert and --links-key, or choose --insecure-links";
+            let message = "cannot find a folder for the certificates of links, since neither XDG_STATE_HOME nor HOME is set: set one of them, name certificates with --links-ca, --links-cert and --links-key, or use --insecure-links";
             Usage(message.to_owned())
         })
 }
 
-/// The herd's name, if a folder can be called like it.
+/// The herd's name, if it can be the name of a folder.
 fn plain_name(herd: &Herd) -> Result<&str, Usage> {
     let mut parts = Path::new(&herd.name).components();
     match (parts.next(), parts.next()) {
         (Some(std::path::Component::Normal(only)), None) if only == herd.name.as_str() => Ok(&herd.name),
         _ => Err(Usage(format!(
-            "a herd called {:?} has no folder for its certificates: choose a name without slashes or dots, or name certificates in [links]",
+            "cannot name a folder for certificates after the herd {:?}: choose a name without slashes or dots, or name certificates in [links]",
             herd.name
         ))),
     }

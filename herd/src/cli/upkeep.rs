@@ -1,4 +1,4 @@
-//! What a node looks after while it runs: files that others change, and certificates that end.
+//! Reloads files on SIGHUP, and warns about certificates that expire.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,19 +11,19 @@ use tokio::time::timeout;
 
 use super::service_manager::ServiceManager;
 
-/// How often certificates are looked at.
+/// How often the expiry of certificates is checked.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Catches SIGHUP from now on, which would end the process otherwise.
+/// Catches SIGHUP from now on, which would otherwise end the process.
 ///
 /// # Errors
-/// Signals cannot be listened for.
+/// The signal handler cannot be installed.
 pub(super) fn hangups() -> std::io::Result<Signal> {
     signal(SignalKind::hangup())
 }
 
-/// At SIGHUP reopens the log file and reads certificates again: links that are up stay, unless the new files reject
-/// their certificates. Warns each day of certificates that end soon.
+/// Reopens the log file and reloads certificates on SIGHUP. Links that are up stay, unless the new
+/// files reject their certificates. Warns each day about certificates that expire soon.
 pub(super) async fn run(
     mut hangups: Signal,
     log_file: LogFile,
@@ -32,14 +32,15 @@ pub(super) async fn run(
     manager: ServiceManager,
 ) {
     loop {
-        warn_of_ends(&encryption);
+        warn_of_expiry(&encryption);
         if timeout(DAY, hangups.recv()).await.is_err() {
             continue;
         }
         manager.reloading().await;
         let log_file = log_file.clone();
         let encryption = Arc::clone(&encryption);
-        // In threads, since a disk may hang. A hanging log does not keep certificates from being read.
+        // In threads, since a disk may hang. A log that hangs does not delay the certificates for
+        // longer than `disk_patience`.
         let reopening = spawn_blocking(move || reopen(&log_file));
         let _ = timeout(disk_patience, reopening).await;
         let reading = spawn_blocking(move || {
@@ -56,30 +57,32 @@ fn reopen(log_file: &LogFile) {
         Ok(true) => tracing::info!("log file reopened"),
         Ok(false) => {}
         Err(error) => {
-            tracing::error!(%error, "cannot reopen the log file: logging continues in the old one");
+            tracing::error!(%error, "cannot reopen the log file; the old file stays in use");
         }
     }
 }
 
-/// Reads the certificates of one kind of connection again, if it has any, and logs what came of that.
+/// Reloads the certificates of one kind of connection, if it has any, and logs the result.
 fn reload<T>(connections: &str, certificates: Option<&Reloadable<T>>) {
     match certificates.map(Reloadable::reload) {
         None => {}
-        Some(Ok(())) => tracing::info!(connections, "certificates read again"),
-        Some(Err(error)) => tracing::warn!(connections, %error, "certificates stay as they were"),
+        Some(Ok(())) => tracing::info!(connections, "certificates reloaded"),
+        Some(Err(error)) => {
+            tracing::warn!(connections, %error, "cannot reload certificates; the old ones stay in use");
+        }
     }
 }
 
-fn warn_of_ends(encryption: &Encryption) {
+fn warn_of_expiry(encryption: &Encryption) {
     for (connections, end) in encryption.expiries() {
-        let ends = humantime::format_rfc3339_seconds(end);
+        let expires = humantime::format_rfc3339_seconds(end);
         match end.duration_since(SystemTime::now()) {
             Err(_) => {
-                tracing::error!(connections, %ends, "the certificate has ended: neighbours and clients reject it");
+                tracing::error!(connections, %expires, "certificate expired; neighbours and clients reject it");
             }
             Ok(left) if left <= EXPIRES_SOON => {
                 let days = left.as_secs() / DAY.as_secs();
-                tracing::warn!(connections, %ends, days, "the certificate ends soon: replace it, then send SIGHUP");
+                tracing::warn!(connections, %expires, days, "certificate expires soon; replace it, then send SIGHUP");
             }
             Ok(_) => {}
         }

@@ -1,6 +1,6 @@
-//! The error of a command line that cannot be understood.
+//! The error of a wrong command line or herd file.
 
-/// What was asked for cannot be understood: nothing has been started.
+/// The command line or the herd file is wrong; nothing has been started. The exit code is 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Usage(pub(super) String);

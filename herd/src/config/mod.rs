@@ -212,7 +212,7 @@ impl Herd {
         let told = ca.is_some() && cert.is_some() && key.is_some();
         (!told).then(|| {
             format!(
-                "the links of {} are not on loopback: each node will need --links-ca, --links-cert and --links-key, unless [links] names them",
+                "the link address of {} is not on loopback: give each node --links-ca, --links-cert and --links-key, or name certificates in [links]",
                 away.name
             )
         })

@@ -20,14 +20,14 @@ const GOOGLE: &str = "https://places.googleapis.com";
 /// Below the base URL.
 const PATH: &str = "/v1/places:searchNearby";
 
-/// Which fields are asked for. Google bills by the most expensive one.
+/// The fields to request. Google bills by the most expensive one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fields {
-    /// Those of the "Pro" price.
+    /// Fields at the "Pro" price
     #[default]
     Pro,
-    /// And ratings, prices and opening hours, at the "Enterprise" price.
+    /// Also ratings, prices and opening hours, at the "Enterprise" price
     Enterprise,
 }
 

@@ -7,15 +7,14 @@ use clap::ValueEnum;
 use serde::Deserialize;
 use serde_json::{Number, Value};
 
-/// Which of the two layouts that Google has used.
+/// One of the two layouts that Google has used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Layout {
-    /// Today's: what stands behind a key begins on a line of its own, and arrays have an element a line.
+    /// Google's current layout: values start on their own line, one array element per line
     #[default]
     Current,
-    /// That of the classroom's example: what stands behind a key begins behind it, and short arrays stand on one
-    /// line.
+    /// Layout of the classroom's example: values follow their key, short arrays are on one line
     Classic,
 }
 

@@ -54,13 +54,13 @@ use crate::repeats::{Event, Repeats};
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum ProviderName {
-    /// Cities from an embedded table; needs no key and no network.
+    /// Embedded table of cities; needs neither a key nor a network
     Offline,
-    /// Google's Places API (New); needs a key.
+    /// Google's Places API (New); needs a key
     Google,
-    /// Google's legacy Nearby Search, which only older projects can use; needs a key.
+    /// Google's legacy Nearby Search, available to older projects only; needs a key
     GoogleLegacy,
-    /// Nobody is asked.
+    /// No provider: every WHATSAT is answered with an error
     None,
 }
 

@@ -11,16 +11,17 @@ use super::keeper::{Keep, Keeping};
 use crate::journal::{Disk, Epochs, Folder, Journal, OpenError, Replayed, boot_id};
 use crate::node::Node;
 
-/// When an update is on disk.
+/// When an update is written to disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, ValueEnum, VariantNames)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Durability {
-    /// Never: a node that stops knows nothing at its next start but what its neighbours tell it.
+    /// No writes: a restarted node has only the records that its neighbours send
     Off,
-    /// Handed to the system before it is answered, and on disk a second later: it survives the process, not the
-    /// machine.
+    /// A write before the answer and an fsync each second: an answered update survives a crash of the
+    /// node, but not of the machine
     Everysec,
-    /// On disk before it is answered, together with all that come at the same time.
+    /// A write and an fsync before the answer, shared by concurrent updates: an answered update
+    /// survives a crash of the machine
     Always,
 }
 

@@ -18,7 +18,7 @@ fn version_is_told() {
 
 #[test]
 fn no_name_is_a_usage_error() {
-    assert!(stderr_of_failure(&mut herd(), 2).contains("<NAME>"));
+    assert!(stderr_of_failure(&mut herd(), 2).contains("<NODE>"));
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn what_a_terminal_would_obey_is_shown_instead() {
 #[test]
 fn flags_that_take_back_each_other_are_usage_errors() {
     let refused = |args: &[&str]| stderr_of_failure(herd().arg("Alford").args(args), 2);
-    assert!(refused(&["--data-dir", "x", "--durability", "off"]).contains("leave out --data-dir"));
+    assert!(refused(&["--data-dir", "x", "--durability", "off"]).contains("cannot be used with --data-dir"));
     assert!(refused(&["--durability", "always"]).contains("add --data-dir"));
     assert!(refused(&["--strict-durability"]).contains("add --data-dir"));
 }

@@ -63,7 +63,7 @@ fn check_config_tells_which_files_of_links_are_missing_or_unusable() {
     assert_eq!(stderr, format!("error: {}{}", missing(14, "B.pem"), missing(15, "B.key")));
     herd().args(["check-config", &path, "A"]).assert().success();
     let stderr = stderr_of_failure(herd().args(["check-config", &path, "C"]), 2);
-    assert!(stderr.contains("no node of the herd x is called C"), "{stderr}");
+    assert!(stderr.contains("the herd x has no node C"), "{stderr}");
 
     std::fs::copy(file("certs/A.pem"), file("certs/B.pem")).unwrap();
     std::fs::copy(file("certs/A.key"), file("certs/B.key")).unwrap();

@@ -85,17 +85,14 @@ fn places_check_tells_an_unreachable_service_and_no_key() {
 #[test]
 fn places_are_looked_for_on_earth_only() {
     for (coordinates, expected) in [
-        (["91", "0"], "invalid value '91' for '[LAT]': a latitude is a number of degrees from -90 to 90"),
-        (["-90.001", "0"], "invalid value '-90.001' for '[LAT]': a latitude is"),
-        (["NaN", "0"], "invalid value 'NaN' for '[LAT]': a latitude is"),
-        (["inf", "0"], "invalid value 'inf' for '[LAT]': a latitude is"),
-        (["north", "0"], "invalid value 'north' for '[LAT]': a latitude is"),
-        (
-            ["0", "181"],
-            "invalid value '181' for '[LON]': a longitude is a number of degrees from -180 to 180",
-        ),
-        (["0", "-180.5"], "invalid value '-180.5' for '[LON]': a longitude is"),
-        (["0", "nan"], "invalid value 'nan' for '[LON]': a longitude is"),
+        (["91", "0"], "invalid value '91' for '[LAT]': expected a number of degrees from -90 to 90"),
+        (["-90.001", "0"], "invalid value '-90.001' for '[LAT]': expected a number of degrees"),
+        (["NaN", "0"], "invalid value 'NaN' for '[LAT]': expected a number of degrees"),
+        (["inf", "0"], "invalid value 'inf' for '[LAT]': expected a number of degrees"),
+        (["north", "0"], "invalid value 'north' for '[LAT]': expected a number of degrees"),
+        (["0", "181"], "invalid value '181' for '[LON]': expected a number of degrees from -180 to 180"),
+        (["0", "-180.5"], "invalid value '-180.5' for '[LON]': expected a number of degrees"),
+        (["0", "nan"], "invalid value 'nan' for '[LON]': expected a number of degrees"),
     ] {
         let stderr = stderr_of_failure(herd().arg("places-check").args(coordinates), 2);
         assert!(stderr.contains(expected), "{stderr}");

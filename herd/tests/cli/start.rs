@@ -29,7 +29,7 @@ fn links_between_machines_need_certificates_that_somebody_has_made() {
     assert!(stderr.contains("192.0.2.1:9") && stderr.contains("`herd certs`"), "{stderr}");
     let told = herd().args(["check-config", &file]).assert().success().get_output().stdout.clone();
     let told = String::from_utf8(told).unwrap();
-    assert!(told.contains("the links of Alford are not on loopback"), "{told}");
+    assert!(told.contains("the link address of Alford is not on loopback"), "{told}");
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn certificates_that_cannot_be_used_are_told_before_the_node_starts() {
     std::fs::set_permissions(format!("{folder}/Alford.key"), Permissions::from_mode(0o644)).unwrap();
     assert!(refused(["ca.pem", "Alford.pem", "Alford.key"], 1).contains("chmod 600"));
     let half = ["Alford", "--links-ca", "ca.pem"];
-    assert!(stderr_of_failure(herd().args(half), 2).contains("links need three files"));
+    assert!(stderr_of_failure(herd().args(half), 2).contains("TLS for links needs three files"));
     let both = ["Alford", "--links-ca", "ca.pem", "--insecure-links"];
     assert!(stderr_of_failure(herd().args(both), 2).contains("cannot be used with"));
 }

@@ -17,7 +17,7 @@ fn a_journal_is_looked_at_without_being_changed() {
     };
     assert_eq!(
         told("verify"),
-        format!("{file}: 1 updates, {} bytes, closed properly: fine\n", journal.len())
+        format!("{file}: 1 updates, {} bytes, closed cleanly: valid\n", journal.len())
     );
     assert_eq!(told("dump"), "AT Alford +1795486665.004884257 plum +1+1 1\n");
     let stat: serde_json::Value = serde_json::from_str(&told("stat")).unwrap();
@@ -30,7 +30,7 @@ fn a_journal_is_looked_at_without_being_changed() {
     std::fs::write(&file, journal.replace("plum", "plug")).unwrap();
     let output = herd().args(["journal", "verify", &file]).assert().code(1).get_output().clone();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{file}: line 3 is damaged, at byte 58\n"));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("ask its neighbours for everything"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("fetches all records from its neighbours"));
     std::fs::write(&file, &journal[..journal.len() - 1]).unwrap();
     let output = herd().args(["journal", "verify", &file]).assert().code(1).get_output().clone();
     assert!(String::from_utf8(output.stderr).unwrap().contains("torn"));
@@ -77,11 +77,11 @@ fn certificates_are_made_shown_and_not_made_twice() {
     let shown = made(&["show", &folder]);
     let shown: Vec<&str> = shown.lines().collect();
     assert!(
-        shown[0].starts_with(&format!("{folder}/Alford.pem: Alford: ends soon, in 19 days")),
+        shown[0].starts_with(&format!("{folder}/Alford.pem: Alford: expires soon, in 19 days")),
         "{shown:?}"
     );
     assert!(
-        shown[1].starts_with(&format!("{folder}/ca.pem: the authority: counts for 3649 days")),
+        shown[1].starts_with(&format!("{folder}/ca.pem: the authority: valid for 3649 days")),
         "{shown:?}"
     );
     assert_eq!(shown.len(), 2);

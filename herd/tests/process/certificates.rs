@@ -95,16 +95,16 @@ fn a_certificate_that_nobody_would_accept_does_not_replace_a_good_one() {
     for (number, (odd, reason)) in cases.iter().enumerate() {
         odd.write(&files);
         hang_up(&node);
-        wait_for_log(&log, "certificates stay as they were", number + 1);
+        wait_for_log(&log, "cannot reload certificates", number + 1);
         let told = fs::read_to_string(&log).unwrap();
-        let line = told.lines().rfind(|line| line.contains("certificates stay as they were")).unwrap();
+        let line = told.lines().rfind(|line| line.contains("cannot reload certificates")).unwrap();
         assert!(line.contains("WARN") && line.contains(reason), "{line}");
         assert_eq!(state(&node)["certificates"], before);
     }
     assert!(is_linked(&node) && !fs::read_to_string(&log).unwrap().contains("link down"));
     good.write(&files);
     hang_up(&node);
-    wait_for_log(&log, "certificates read again", 1);
+    wait_for_log(&log, "certificates reloaded", 1);
     assert!(is_linked(&node) && !fs::read_to_string(&log).unwrap().contains("link down"));
 }
 
@@ -160,8 +160,8 @@ fn links_of_an_authority_that_is_no_longer_accepted_end_and_come_back_with_the_n
         hang_up(node);
     }
     let parker_log = folder.join("parker").display().to_string();
-    wait_for_log(&log, "certificates read again", 1);
-    wait_for_log(&parker_log, "certificates read again", 1);
+    wait_for_log(&log, "certificates reloaded", 1);
+    wait_for_log(&parker_log, "certificates reloaded", 1);
 
     // The new one only: a link that the old one authenticates ends, and comes back when the neighbour has the new one too.
     replace(&alford_files, &alford_new);
@@ -197,7 +197,7 @@ fn the_authority_is_rotated_in_three_steps_and_old_keys_are_worth_nothing_then()
     let reload = |step: usize| {
         for (node, log) in [&node, &running].into_iter().zip(&logs) {
             hang_up(node);
-            wait_for_log(log, "certificates read again", step);
+            wait_for_log(log, "certificates reloaded", step);
         }
     };
 

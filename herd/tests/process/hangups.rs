@@ -19,7 +19,7 @@ fn a_hangup_logs_only_what_happened() {
     let log = moved.join("log").display().to_string();
     hang_up();
     // What is said of the certificates comes last.
-    wait_for_log(&log, "certificates read again", 2);
+    wait_for_log(&log, "certificates reloaded", 2);
     let told = std::fs::read_to_string(&log).unwrap();
     assert_eq!(told.matches("cannot reopen the log file").count(), 1, "{told}");
     assert_eq!(told.matches("log file reopened").count(), 1, "{told}");

@@ -187,13 +187,13 @@ fn certificates_are_read_again_and_the_log_opened_anew_while_links_stay() {
     let before = state(&node)["certificates"]["links"].as_u64().unwrap();
     hang_up();
     wait_until("the log is opened anew", || fs::read_to_string(&log).is_ok());
-    wait_for_log(&log, "certificates read again", 1);
-    wait_for_log(&log, "the certificate ends soon", 1);
+    wait_for_log(&log, "certificates reloaded", 1);
+    wait_for_log(&log, "certificate expires soon", 1);
     assert!(state(&node)["certificates"]["links"].as_u64().unwrap() < before);
 
     fs::write(&alford_files.cert, "nonsense").unwrap();
     hang_up();
-    wait_for_log(&log, "certificates stay as they were", 1);
+    wait_for_log(&log, "cannot reload certificates", 1);
     assert!(fs::read_to_string(&log).unwrap().contains("holds no certificate in PEM"));
     let told = state(&node);
     assert_eq!(

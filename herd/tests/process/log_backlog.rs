@@ -106,7 +106,7 @@ fn a_log_file_that_cannot_be_reopened_in_time_delays_nothing_else() {
     // To open it for writing waits for a reader.
     mkfifo(&log, Mode::S_IRWXU).unwrap();
     kill(Pid::from_raw(node.process.id() as i32), Signal::SIGHUP).unwrap();
-    wait_for_log(&old.display().to_string(), "certificates read again", 1);
+    wait_for_log(&old.display().to_string(), "certificates reloaded", 1);
     assert_eq!(node.ask(b"x\n"), "? x\n");
     is_stopped(node);
 }

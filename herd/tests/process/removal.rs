@@ -112,7 +112,7 @@ fn a_token_that_others_can_read_or_guess_is_refused() {
             &admin[..],
             "expected at least 16 visible ASCII characters on one line",
         ),
-        ("no-port", TOKEN, 0o600, &[][..], "--admin-token-file is about the admin port: add --admin-address"),
+        ("no-port", TOKEN, 0o600, &[][..], "--admin-token-file needs an admin port: add --admin-address"),
     ] {
         let file = token_file(test, token, mode);
         let output = herd(test)

@@ -147,7 +147,7 @@ fn a_socket_that_is_not_there_is_a_warning_and_no_socket_is_none() {
         signal(&node, Signal::SIGTERM);
         assert!(node.wait().success(), "{test}");
         let told = fs::read_to_string(&log).unwrap();
-        let warning = told.lines().find(|line| line.contains("cannot tell the service manager"));
+        let warning = told.lines().find(|line| line.contains("cannot notify the service manager"));
         assert_eq!(warning.is_some(), warns, "{told}");
         assert!(warning.is_none_or(|line| line.contains("WARN")), "{told}");
     }
