@@ -15,6 +15,9 @@
 //! handles certificates, [`telemetry`] sets up the log, [`ambient`] provides the wall clock and
 //! random numbers, [`printable`] escapes text from outside, and [`nearest`] corrects misspelt
 //! names. [`bug`] plants bugs on purpose, to test the tests.
+//!
+//! Items that need sockets, files or a running node have no examples; the tests of this crate use
+//! them.
 
 pub mod ambient;
 pub mod bug;

@@ -44,7 +44,9 @@ impl Folder {
         let lock = private().create(true).truncate(false).write(true).open(path.join(LOCK))?;
         match lock.try_lock() {
             Ok(()) => Ok(Folder { path: path.to_owned(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(io::Error::other("another process uses it")),
+            Err(TryLockError::WouldBlock) => {
+                Err(io::Error::other("another process uses it: give each node its own data folder"))
+            }
             Err(TryLockError::Error(error)) => Err(error),
         }
     }

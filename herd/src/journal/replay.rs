@@ -103,6 +103,22 @@ impl Replayed {
 
 /// Replays a journal into a node without records. With `owner`, the journal must be that node's.
 ///
+/// # Examples
+/// ```
+/// use herd::journal::{FORMAT, Line, replay};
+/// use herd::node::{Limits, Lives, Node};
+///
+/// let lives = Lives { epoch: 1, incarnation: 2, hash_seed: 3 };
+/// let mut node = Node::new("Alford", &[], Limits::default(), lives);
+/// let mut file = Vec::new();
+/// Line::Journal { format: FORMAT, node: "Alford" }.write(1, &mut file);
+/// let at = b"AT Alford +0.500000000 kiwi +34.068930-118.445127 1000000000.5";
+/// Line::Update { sequence: 1, at }.write(2, &mut file);
+/// let replayed = replay(file.as_slice(), &mut node, Some("Alford")).unwrap();
+/// assert!(replayed.damage.is_empty());
+/// assert_eq!(node.table().len(), 1);
+/// ```
+///
 /// # Errors
 /// Fails as [`ReplayError`] lists. The node may have applied a part of the journal then.
 pub fn replay(mut file: impl BufRead, node: &mut Node, owner: Option<&str>) -> Result<Replayed, ReplayError> {
@@ -175,13 +191,15 @@ impl JournalReader<'_> {
     }
 
     fn check_header(&self, format: u64, node: &str) -> Result<(), ReplayError> {
-        match self.owner {
-            _ if !(OLDEST..=FORMAT).contains(&format) => Err(ReplayError::OtherFormat(format)),
-            Some(ours) if ours != node => {
-                Err(ReplayError::OtherNode { theirs: node.to_owned(), ours: ours.to_owned() })
-            }
-            _ => Ok(()),
+        if !(OLDEST..=FORMAT).contains(&format) {
+            return Err(ReplayError::OtherFormat(format));
         }
+        if let Some(ours) = self.owner
+            && ours != node
+        {
+            return Err(ReplayError::OtherNode { theirs: node.to_owned(), ours: ours.to_owned() });
+        }
+        Ok(())
     }
 
     /// Returns whether a line is in the place where it was written. Notes the lines that are

@@ -124,9 +124,9 @@ pub struct Limits {
     /// different clocks would then disagree.
     #[serde(deserialize_with = "duration_or_off")]
     pub max_future_skew: Option<Duration>,
-    /// Records up to which this node accepts reports of clients that have none. Beyond it such a
-    /// report is an invalid command, and reports of known clients are still accepted. Updates from
-    /// neighbours are never refused.
+    /// The number of records at which this node stops accepting reports of clients without one:
+    /// such a report is an invalid command then. Reports of known clients are still accepted, and
+    /// updates from neighbours are never refused.
     pub distinct_clients: usize,
     /// New client ids accepted from one connection in a second; `"off"` for no bound. Beyond it a
     /// report with a new id is an invalid command, and reports of known clients are still accepted.
@@ -141,8 +141,9 @@ pub struct Limits {
     /// invalid command, and an update with a new id ends its link. The link is tried again later.
     #[serde(deserialize_with = "positive_bytes")]
     pub memory_bytes: Option<u64>,
-    /// Removed clients, whether they have reported again or not, up to which this node removes
-    /// another one. A removal is remembered forever. Removals from neighbours are never refused.
+    /// The number of clients ever removed at which this node refuses to remove another one. It
+    /// includes clients that have reported again, because a removal is remembered forever. Removals
+    /// from neighbours are never refused.
     pub removed_clients: usize,
 
     // Questions about places.
@@ -245,7 +246,7 @@ pub struct Limits {
     /// that name, and warns.
     #[serde(deserialize_with = "positive")]
     pub rival_returns: usize,
-    /// The time within which returns count; see [`rival_returns`](Self::rival_returns).
+    /// The time within which these returns count; see [`rival_returns`](Self::rival_returns).
     #[serde(deserialize_with = "positive_duration")]
     pub rival_window: Duration,
     /// How long one of several processes with a neighbour's name keeps the link before another one
@@ -268,9 +269,9 @@ pub struct Limits {
     /// The timeout of the TLS handshake on the link port, and then of the hello.
     #[serde(deserialize_with = "positive_duration")]
     pub link_handshake: Duration,
-    /// Connections on the link port that are not yet, or no longer, links. The next one replaces
-    /// one that has sent nothing, the oldest first; connections from addresses of neighbours are
-    /// replaced last.
+    /// Connections on the link port that are not yet, or no longer, links. When there are this
+    /// many, the next one replaces one that has sent nothing, the oldest first. A connection from a
+    /// neighbour's address may replace one from any other address.
     #[serde(deserialize_with = "positive")]
     pub link_handshakes: usize,
 

@@ -121,8 +121,8 @@ impl Authority {
     ///
     /// # Errors
     /// Fails if the node has a certificate and `replace` is false, if its name cannot be in a
-    /// certificate, or if files cannot be read or written. The old certificate stays unless both
-    /// new files were written.
+    /// certificate, or if files cannot be read or written. If writing fails, the node may have a
+    /// new key with its old certificate; calling this again with `replace` repairs that.
     pub fn add(&self, node: &str, days: u32, replace: bool) -> Result<LinkFiles, CertsError> {
         if !is_node_name(node.as_bytes()) || node == AUTHORITY {
             return Err(CertsError::Name(node.to_owned()));

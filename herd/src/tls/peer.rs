@@ -77,7 +77,7 @@ pub fn rejection(error: &Error) -> Option<&'static str> {
     match reason {
         // The signature is bad if another authority has the same name.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            Some("its certificate is not of this herd's authority")
+            Some("its certificate is not signed by this herd's authority")
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             Some("its certificate has expired")
@@ -150,8 +150,8 @@ mod tests {
     fn a_rejected_certificate_is_explained_in_plain_words() {
         let time = UnixTime::since_unix_epoch(std::time::Duration::ZERO);
         for (reason, words) in [
-            (CertificateError::UnknownIssuer, Some("its certificate is not of this herd's authority")),
-            (CertificateError::BadSignature, Some("its certificate is not of this herd's authority")),
+            (CertificateError::UnknownIssuer, Some("its certificate is not signed by this herd's authority")),
+            (CertificateError::BadSignature, Some("its certificate is not signed by this herd's authority")),
             (CertificateError::Expired, Some("its certificate has expired")),
             (CertificateError::ExpiredContext { time, not_after: time }, Some("its certificate has expired")),
             (

@@ -3,8 +3,8 @@
 //!
 //! The sender sends the sums of its groups of buckets, and the receiver answers which of them
 //! differ. For the groups that differ, the sender then has the sums of single buckets compared, if
-//! a sample shows that this probably saves bytes. At last it sends the updates in buckets that
-//! differ which the receiver has not heard yet.
+//! a sample shows that this probably saves bytes. Finally it sends the updates in differing
+//! buckets that the receiver has not heard yet.
 //!
 //! The receiver takes part in one bulk sync at a time. When the next sender's turn comes, hardly
 //! any of its updates are missing. A sender that has begun waits only for its receiver, so each

@@ -28,7 +28,24 @@ use log_reader::LogReader;
 /// One end of a connection with a neighbour, as a state machine. Times are durations since any
 /// fixed moment.
 ///
-/// It gets [`receive`](Self::receive)d lines, and [`transmit`](Self::transmit)s what is due.
+/// The caller passes lines of the neighbour to [`receive`](Self::receive), and sends what
+/// [`transmit`](Self::transmit) appends.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use herd::message::Time;
+/// use herd::node::{Limits, Link, LinkId, Lives, Node};
+///
+/// let lives = Lives { epoch: 1, incarnation: 2, hash_seed: 3 };
+/// let mut node = Node::new("Alford", &["Parker".to_owned()], Limits::default(), lives);
+/// let parker = node.neighbour("Parker").unwrap();
+/// let mut link = Link::dialled(LinkId(1), parker, Duration::ZERO);
+/// let mut out = Vec::new();
+/// link.transmit(&mut node, Duration::ZERO, Time::default(), &mut out).unwrap();
+/// assert_eq!(out, b"HELLO 5 Alford 0000000000000001 0000000000000002\n");
+/// ```
 #[derive(Debug)]
 pub struct Link {
     id: LinkId,

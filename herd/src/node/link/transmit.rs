@@ -18,8 +18,7 @@ impl Link {
     /// and at [`deadline`](Self::deadline).
     ///
     /// # Errors
-    /// Fails if the link has ended; nothing more is to be sent then but the line that
-    /// [`close`](Self::close) appends.
+    /// Fails if the link has ended. Lines that were appended to `out` may still be sent.
     pub fn transmit(
         &mut self,
         node: &mut Node,

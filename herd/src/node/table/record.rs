@@ -69,7 +69,9 @@ impl Record {
             self.line = SmallVec::from_slice(update.line);
         }
         Time { seconds: self.seconds, nanoseconds: self.nanoseconds } = time_of(update);
-        (self.source, self.form, self.client) = (source, Form::of(update), client_range(update));
+        self.source = source;
+        self.form = Form::of(update);
+        self.client = client_range(update);
     }
 
     /// Returns the line without its line end, as an [`Update`]. It has the same bytes at every
