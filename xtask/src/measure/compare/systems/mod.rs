@@ -1,9 +1,9 @@
 //! The systems that are compared.
 
 mod herds;
-mod programs;
+mod redis_nats_echo;
 
-pub(crate) use programs::check_installed;
+pub(crate) use redis_nats_echo::check_installed;
 
 use std::net::SocketAddr;
 
@@ -15,7 +15,7 @@ use crate::cluster::ports::PortBlock;
 use crate::cluster::test_herd::TestHerd;
 use crate::load::Protocol;
 use crate::load::flood::{Sender, Watch};
-use programs::Program;
+use redis_nats_echo::Program;
 
 /// A system that can be measured.
 #[derive(Clone, Debug)]
@@ -96,10 +96,10 @@ impl System {
                 herds::start_own_herd(bench, layout, &["--places", "google-legacy", "--places-url", url])
             }
             System::Guest(guest) => herds::start_guest_herd(bench, layout, guest),
-            System::Redis(protocol) => programs::start_redis(bench, layout, *protocol),
-            System::RedisChannel => programs::start_redis(bench, layout, Protocol::Set),
-            System::Nats => programs::start_nats(bench),
-            System::Echo => programs::start_echo(bench),
+            System::Redis(protocol) => redis_nats_echo::start_redis(bench, layout, *protocol),
+            System::RedisChannel => redis_nats_echo::start_redis(bench, layout, Protocol::Set),
+            System::Nats => redis_nats_echo::start_nats(bench),
+            System::Echo => redis_nats_echo::start_echo(bench),
         };
         started.with_context(|| format!("{} cannot be measured", self.name()))
     }
