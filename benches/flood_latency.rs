@@ -1,8 +1,9 @@
-//! From the moment a client sends a report until a certain node has it: the nearest and the farthest, one report at a
-//! time and many a second, by graph and by size of the herd.
+//! Measures flood latency: the time from a client's report until a certain node has the update. The
+//! node is the nearest or the farthest; reports are sent one at a time or at a rate; graphs and
+//! sizes of herds differ.
 //!
-//! "Has it" is seen by an observer of that node: a neighbour that the node passes its updates on to, as to any
-//! other. So the time includes that last link, and no node is asked anything meanwhile.
+//! An observer of the node sees the update. An observer is a neighbour that the node passes its
+//! updates on to, so the time includes that last link, and no node has to be asked.
 
 use std::io::{self, Write};
 use std::net::TcpStream;
@@ -29,8 +30,9 @@ impl Flood {
     fn start(herd: &HerdToMeasure, from: &str, to: &str) -> Result<Flood> {
         let client = TcpStream::connect(herd.client_address(from)?)?;
         client.set_nodelay(true)?;
-        let (mut answers, observer) = (client.try_clone()?, Observer::of(herd, to)?);
-        // They are read as they come; that a report was taken is seen at the other node.
+        let mut answers = client.try_clone()?;
+        let observer = Observer::of(herd, to)?;
+        // The answers are discarded: the observer shows that a report was accepted.
         thread::spawn(move || io::copy(&mut answers, &mut io::sink()));
         Ok(Flood { client, observer, sent: 0, latencies: Percentiles::default() })
     }
@@ -43,7 +45,7 @@ impl Flood {
         Ok(started)
     }
 
-    /// Sends reports, each after the last one has been seen. Returns how long they took together.
+    /// Sends reports, each after the last one has been seen. Returns the sum of their latencies.
     fn one_at_a_time(&mut self, reports: u64) -> Result<Duration> {
         let mut sum = Duration::ZERO;
         for _ in 0..reports {
@@ -53,9 +55,11 @@ impl Flood {
         Ok(sum)
     }
 
-    /// Sends so many reports a second, whether seen or not. Returns how long each took, added up.
+    /// Sends reports at a rate, whether or not earlier ones have been seen. Returns the sum of
+    /// their latencies.
     fn at_rate(&mut self, reports: u64, rate: f64) -> Result<Duration> {
-        let (began, first) = (Instant::now(), self.sent + 1);
+        let began = Instant::now();
+        let first = self.sent + 1;
         let mut sent = Vec::new();
         for number in 0..reports {
             let due = began + Duration::from_secs_f64(number as f64 / rate);
@@ -67,7 +71,7 @@ impl Flood {
 
     fn seen(&mut self, update: usize, started: Instant) -> Result<Duration> {
         let took = self.observer.sighting_of(update)?.saturating_duration_since(started);
-        self.latencies.note(took);
+        self.latencies.add(took);
         Ok(took)
     }
 }
@@ -78,7 +82,7 @@ fn flood_latency(criterion: &mut Criterion) {
     default_herd(&mut group);
     for graph in [Graph::Line, Graph::Ring, Graph::Star, Graph::Grid, Graph::Mesh] {
         let name = format!("nine nodes/{graph:?}").to_lowercase();
-        // The last node of a ring is the first one's neighbour; the fifth is across.
+        // The last node of a ring is a neighbour of the first. The fifth is opposite to the first.
         let farthest = if graph == Graph::Ring { 5 } else { 9 };
         generated(&mut group, &name, graph, 9, farthest);
     }
@@ -88,7 +92,7 @@ fn flood_latency(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// From Alford, Parker is one hop away, and Hamilton two.
+/// Measures the default herd. From Alford, Parker is one hop away, and Hamilton two.
 fn default_herd(group: &mut BenchmarkGroup<'_, WallTime>) {
     let file = HerdFile::find("2015-winter").expect("a herd file");
     for (what, node) in [("nearest", "Parker"), ("farthest", "Hamilton")] {
@@ -101,7 +105,7 @@ fn default_herd(group: &mut BenchmarkGroup<'_, WallTime>) {
     }
 }
 
-/// To the node that is farthest from the first one.
+/// Measures a generated herd, from the first node to the one that is farthest from it.
 fn generated(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, graph: Graph, nodes: u16, farthest: u16) {
     let file = HerdFile::parse(&graph.herd_file(nodes, 1), "a generated herd").expect("a herd file");
     let herd = HerdToMeasure::start_observed(&file).expect("a herd");
@@ -113,11 +117,12 @@ fn bench(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
     flood: &mut Flood,
-    mut run: impl FnMut(&mut Flood, u64) -> Result<Duration>,
+    mut send: impl FnMut(&mut Flood, u64) -> Result<Duration>,
 ) {
-    group
-        .bench_function(name, |bencher| bencher.iter_custom(|reports| run(flood, reports).expect("a flood")));
-    flood.latencies.tell(name);
+    group.bench_function(name, |bencher| {
+        bencher.iter_custom(|reports| send(flood, reports).expect("a flood"));
+    });
+    flood.latencies.print(name);
 }
 
 criterion_group!(benches, flood_latency);

@@ -1,4 +1,5 @@
-//! Real node processes, built for speed when they are measured and quickly when the bench only runs as a test.
+//! Herds of real node processes. The node program is a release build when the bench measures, and a
+//! debug build when the bench runs as a test.
 
 use std::net::SocketAddr;
 
@@ -9,7 +10,7 @@ use xtask::cluster::test_herd::TestHerd;
 use xtask::cluster::workspace::{Profile, herd_binary, target_dir};
 use xtask::load::flood::Watch;
 
-/// A running herd. Its nodes end with it.
+/// A running herd. Its nodes end when it is dropped.
 #[derive(Debug)]
 pub struct HerdToMeasure {
     herd: TestHerd,
@@ -24,8 +25,8 @@ impl HerdToMeasure {
         HerdToMeasure::start_first(file, file.herd().members.len())
     }
 
-    /// Starts all nodes of a herd, each with one more neighbour, named after it, that an [`Observer`](crate::Observer) can
-    /// be.
+    /// Starts all nodes of a herd. Each has an additional neighbour, which an
+    /// [`Observer`](crate::Observer) can be.
     ///
     /// # Errors
     /// The nodes do not build or start.
@@ -33,12 +34,13 @@ impl HerdToMeasure {
         HerdToMeasure::start_first(&file.with_observers()?, file.herd().members.len())
     }
 
-    /// Starts the first nodes of a herd. The others are for the bench to be.
+    /// Starts the first `nodes` nodes of a herd. The bench can take the place of the others.
     ///
     /// # Errors
     /// The nodes do not build or start.
     pub fn start_first(file: &HerdFile, nodes: usize) -> Result<HerdToMeasure> {
-        let (program, target) = (herd_binary(profile())?, target_dir()?);
+        let program = herd_binary(profile())?;
+        let target = target_dir()?;
         let file = file.with_limits("distinct_clients = 1000000000")?;
         let mut herd = TestHerd::new(&file, |file, port| {
             let folder = target.join("bench").join(format!("herd-{port}"));
@@ -54,24 +56,26 @@ impl HerdToMeasure {
         self.herd.names().into_iter().filter(|name| !is_observer(name)).collect()
     }
 
-    /// Where a node listens for clients.
+    /// The address of a node for clients.
     ///
     /// # Errors
-    /// There is no such node.
+    /// The herd has no node of this name.
     pub fn client_address(&self, node: &str) -> Result<SocketAddr> {
         Ok(self.herd.member(node)?.client)
     }
 
-    /// Being a neighbour of a node that only watches, in place of a member that does not run.
+    /// Returns how to watch the updates of `node` in the place of its neighbour `name`, which must
+    /// not run.
     ///
     /// # Errors
-    /// There is no such node.
+    /// The herd has no node of this name.
     pub fn watch(&self, node: &str, name: &str) -> Result<Watch> {
         Watch::link_of(&self.herd, node, name)
     }
 }
 
-/// Whether criterion measures: when cargo says `--bench`. Otherwise it runs each bench once.
+/// Returns whether criterion measures, which it does if cargo passes `--bench`. Otherwise it runs
+/// each bench once, as a test.
 pub fn is_measured() -> bool {
     std::env::args().any(|argument| argument == "--bench")
 }

@@ -1,5 +1,5 @@
-//! What a node does for each report, without sockets: understand the line, update the table, answer, pass it on,
-//! and take it from a neighbour. An element is one report.
+//! Measures the work of a node for each report, without sockets: parsing the line, updating the
+//! table, answering, and passing the update on. An element is one report.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -8,12 +8,13 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use herd::message::{At, Command, Time};
 use herd::node::{Limits, Link, LinkId, Lives, Node};
 
-/// Reports that are handled together, as those of one read are.
+/// The number of reports that are handled together, like the reports of one read.
 const BATCH: usize = 16;
 
+/// The time of the node's clock.
 const NOW: Time = Time { seconds: 1_800_000_000, nanoseconds: 263_873_386 };
 
-/// Reports of so many clients in turn, each later than the one before.
+/// A source of reports of this number of clients. Each report is later than the one before.
 struct Reports {
     clients: u64,
     sent: u64,
@@ -22,7 +23,7 @@ struct Reports {
 impl Reports {
     fn next(&mut self) -> String {
         self.sent += 1;
-        // A large odd step visits the clients in an order that no cache foresees.
+        // A large odd step visits the clients in an order that no cache can predict.
         let client = self.sent.wrapping_mul(0x9E37_79B9_7F4A_7C15) % self.clients;
         let (seconds, rest) = (1_700_000_000 + self.sent / 1000, self.sent % 1000);
         format!("IAMAT client-{client:010}.example +34.068930-118.445127 {seconds}.{rest:09}")
@@ -43,7 +44,7 @@ fn node(name: &str, neighbour: &str) -> Node {
     )
 }
 
-/// A node that knows all clients already.
+/// Makes a node that knows all clients.
 fn node_with_clients(reports: &mut Reports) -> Node {
     let mut node = node("Alford", "Parker");
     let mut out = Vec::new();
@@ -55,24 +56,24 @@ fn node_with_clients(reports: &mut Reports) -> Node {
     node
 }
 
-/// A complete link from `node` to a neighbour that has heard everything.
+/// Makes a link from `node` to a neighbour that has all of its updates.
 fn link_in_sync(node: &mut Node) -> Link {
     let mut other = self::node("Parker", "Alford");
     let to = node.neighbour("Parker").expect("a neighbour");
     let mut ends = [Link::dialled(LinkId(0), to, Duration::ZERO), Link::accepted(LinkId(0), Duration::ZERO)];
     loop {
-        let mut said = [Vec::new(), Vec::new()];
-        ends[0].transmit(node, Duration::ZERO, NOW, &mut said[0]).expect("a link");
-        ends[1].transmit(&mut other, Duration::ZERO, NOW, &mut said[1]).expect("a link");
-        if said.iter().all(Vec::is_empty) {
+        let mut sent = [Vec::new(), Vec::new()];
+        ends[0].transmit(node, Duration::ZERO, NOW, &mut sent[0]).expect("a link");
+        ends[1].transmit(&mut other, Duration::ZERO, NOW, &mut sent[1]).expect("a link");
+        if sent.iter().all(Vec::is_empty) {
             let [link, _] = ends;
             return link;
         }
-        let lines = |said: &[u8]| said.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>();
-        for line in lines(&said[0]).iter().filter(|line| !line.is_empty()) {
+        let lines = |bytes: &[u8]| bytes.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>();
+        for line in lines(&sent[0]).iter().filter(|line| !line.is_empty()) {
             ends[1].receive(&mut other, line, Duration::ZERO, NOW).expect("a link");
         }
-        for line in lines(&said[1]).iter().filter(|line| !line.is_empty()) {
+        for line in lines(&sent[1]).iter().filter(|line| !line.is_empty()) {
             ends[0].receive(node, line, Duration::ZERO, NOW).expect("a link");
         }
     }

@@ -1,8 +1,9 @@
-//! Reports a second: at one node alone, at one that floods to four neighbours, and at five nodes until all of them have
-//! everything; connections by commands in flight on each.
+//! Measures reports a second: at one node alone, at one that floods to four neighbours, and at five
+//! nodes until all of them have every update. C is the number of connections, P the number of
+//! commands in flight on each.
 //!
-//! One iteration is one batch on every connection, written, answered and checked; an element is one report. The
-//! percentiles are of batches.
+//! An iteration sends one batch on every connection and checks the answers. An element is one
+//! report. The percentiles are those of batches.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -31,7 +32,7 @@ fn one_node(group: &mut BenchmarkGroup<'_, WallTime>) {
     }
 }
 
-/// Neighbours that take what the node says, and look at none of it.
+/// Measures a node whose four neighbours discard its updates.
 fn four_sinks(group: &mut BenchmarkGroup<'_, WallTime>) {
     let herd = HerdToMeasure::start_first(&star(5), 1).expect("a node");
     let neighbour = |number| herd.watch("Node1", &format!("Node{number}")).expect("a node");
@@ -42,7 +43,7 @@ fn four_sinks(group: &mut BenchmarkGroup<'_, WallTime>) {
     }
 }
 
-/// An iteration ends when every node has every report of it.
+/// Measures five nodes. An iteration ends when every node has every report.
 fn five_nodes(group: &mut BenchmarkGroup<'_, WallTime>) {
     let herd = HerdToMeasure::start(&HerdFile::find("2015-winter").expect("a herd file")).expect("a herd");
     let addresses =
@@ -53,7 +54,7 @@ fn five_nodes(group: &mut BenchmarkGroup<'_, WallTime>) {
     });
 }
 
-/// Measures one load, up to the end of what `settle` waits for.
+/// Measures one load. An iteration ends when `settle` returns.
 fn bench(
     group: &mut BenchmarkGroup<'_, WallTime>,
     what: &str,
@@ -73,7 +74,7 @@ fn bench(
             started.elapsed().max(Duration::from_nanos(1))
         });
     });
-    reports.batches.tell(&name);
+    reports.batches.print(&name);
 }
 
 fn star(nodes: u16) -> HerdFile {

@@ -1,4 +1,5 @@
-//! What the benches share: a herd to measure, an observer of its floods, a load of reports, and percentiles.
+//! The code that the benches share: a herd to measure, an observer of its floods, a load of
+//! reports, and percentiles.
 
 mod herd_to_measure;
 mod observer;

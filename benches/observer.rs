@@ -1,4 +1,4 @@
-//! A neighbour of one node that only watches: it costs the node a link, and asks it nothing.
+//! An observer: a neighbour of one node that only reads the node's updates.
 
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -9,18 +9,19 @@ use xtask::cluster::herd_file::observer_of;
 
 use crate::HerdToMeasure;
 
-/// How long an update may take to be seen.
+/// The timeout until an update is seen.
 const SEEN: Duration = Duration::from_secs(10);
 
-/// Sees each update that a node passes on.
+/// An observer of a node. It sees each update that the node passes on.
 #[derive(Debug)]
 pub struct Observer {
-    /// The numbers of updates, and when each was seen.
+    /// The numbers of updates, and the time at which each was seen.
     sightings: Receiver<(usize, Instant)>,
 }
 
 impl Observer {
-    /// Links with a node of a herd that was started with observers, and waits until the link is in sync.
+    /// Connects to a node of a herd that was started with
+    /// [`start_observed`](HerdToMeasure::start_observed), and waits until the link is in sync.
     ///
     /// # Errors
     /// The node cannot be reached, or ends the link.
@@ -29,20 +30,22 @@ impl Observer {
         let (sender, sightings) = mpsc::channel();
         thread::spawn(move || {
             watcher.watch(|update| {
-                // The bench may have ended before. And when the link ends, so does the channel.
+                // Sending fails if the bench has ended. The channel closes when the link ends.
                 let _ = sender.send((update, Instant::now()));
             })
         });
         Ok(Observer { sightings })
     }
 
-    /// Waits until an update of [`client`](xtask::load::flood::client) has been seen, and says when that was.
+    /// Waits until an update of [`client`](xtask::load::flood::client) has been seen, and returns
+    /// the time at which it was seen.
     ///
     /// # Errors
-    /// The link has ended, or nothing came for ten seconds.
+    /// The link has ended, or no update arrived for ten seconds.
     pub fn sighting_of(&self, update: usize) -> Result<Instant> {
         loop {
-            let (seen, at) = self.sightings.recv_timeout(SEEN).context("the update was not seen")?;
+            let sighting = self.sightings.recv_timeout(SEEN);
+            let (seen, at) = sighting.with_context(|| format!("update {update} was not seen"))?;
             if seen == update {
                 return Ok(at);
             }

@@ -1,4 +1,5 @@
-//! One question of the offline provider, from the query to the JSON, in a crowded and in an empty place.
+//! Measures a question to the offline places provider, from the query to the JSON, at a crowded and
+//! at an empty place.
 
 use std::net::Ipv4Addr;
 

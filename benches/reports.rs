@@ -1,4 +1,4 @@
-//! A load of reports: many connections, each with a batch of commands in flight.
+//! A load of reports on many connections, each with a batch of commands in flight.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,48 +13,50 @@ use tokio::time::sleep;
 
 use crate::Percentiles;
 
-/// Digits of the seconds in a report: enough that each round has a later time than the one before.
+/// The digits of the seconds in a report. Each round has a later time than the one before.
 const SECONDS: usize = 10;
 
-/// Connections to one node, each of which sends a batch of reports, waits for all answers, and begins again.
-/// Every report is of another client, and later than the last one of that client, so each is news.
+/// Connections that each send a batch of reports, wait for all answers, and start again. A
+/// connection has its own clients, and each report is later than the last one of its client. So
+/// every report is an update.
 #[derive(Debug)]
 pub struct Reports {
     runtime: Runtime,
-    connections: Vec<Connection>,
-    /// How long batches took, from their sending to their last answer.
+    connections: Vec<BatchConnection>,
+    /// The times from the sending of a batch to its last answer.
     pub batches: Percentiles,
 }
 
+/// A connection, and the batch that it sends again and again.
 #[derive(Debug)]
-struct Connection {
+struct BatchConnection {
     stream: TcpStream,
-    /// The batch of lines, whose times are written anew each round.
+    /// The lines of the batch. Each round overwrites their times.
     batch: Vec<u8>,
-    /// Where in the batch the times stand.
+    /// The offsets of the times in the batch.
     times: Vec<usize>,
     round: u64,
     answers: Vec<u8>,
-    /// How long the latest batches took.
+    /// The durations of the latest batches.
     took: Vec<Duration>,
 }
 
 impl Reports {
-    /// Opens `connections` connections, to each of the nodes in turn, with `depth` commands in flight on each.
+    /// Opens `connections` connections to the nodes in turn, for batches of `depth` commands.
     ///
     /// # Errors
     /// A node cannot be reached.
     pub fn open(nodes: &[SocketAddr], connections: usize, depth: usize) -> Result<Reports> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let open = nodes.iter().cycle().take(connections).map(|node| Connection::open(*node, depth));
+        let open = nodes.iter().cycle().take(connections).map(|node| BatchConnection::open(*node, depth));
         let connections = open.map(|connection| runtime.block_on(connection)).collect::<Result<_>>()?;
         Ok(Reports { runtime, connections, batches: Percentiles::default() })
     }
 
-    /// Sends so many batches on every connection, and says how long that took until the last answer.
+    /// Sends `rounds` batches on every connection. Returns the time until the last answer.
     ///
     /// # Errors
-    /// A connection broke, or an answer is not the one to its report.
+    /// A connection breaks, or a report is rejected.
     pub fn send(&mut self, rounds: u64) -> Result<Duration> {
         let connections = std::mem::take(&mut self.connections);
         self.connections.reserve(connections.len());
@@ -74,18 +76,19 @@ impl Reports {
             }
             let elapsed = started.elapsed();
             for connection in &mut self.connections {
-                connection.took.drain(..).for_each(|took| self.batches.note(took));
+                connection.took.drain(..).for_each(|took| self.batches.add(took));
             }
             Ok(elapsed)
         })
     }
 
-    /// Waits until each of the nodes has the last report of every connection, and so all before it.
+    /// Waits until each of the nodes has the last report of every connection. Then it has the
+    /// earlier ones, too, because nodes pass updates on in order.
     ///
     /// # Errors
-    /// A node cannot be reached, or lacks one for a minute.
+    /// A node cannot be reached, or does not have a report after a minute.
     pub fn wait_until_everywhere(&self, nodes: &[SocketAddr]) -> Result<()> {
-        let reported: Vec<(String, String)> = self.connections.iter().map(Connection::last).collect();
+        let reported: Vec<(String, String)> = self.connections.iter().map(BatchConnection::last).collect();
         self.runtime.block_on(async {
             for node in nodes {
                 let mut stream = BufStream::new(TcpStream::connect(node).await?);
@@ -98,22 +101,24 @@ impl Reports {
     }
 }
 
-/// How often a node is asked whether it has a report, and for how long.
-const ASK: Duration = Duration::from_micros(500);
+/// The time between two questions to a node.
+const POLL: Duration = Duration::from_micros(500);
+
+/// The timeout until a node has a report.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Asks a node about a client until it has a report.
 async fn wait_for(stream: &mut BufStream<TcpStream>, client: &str, report: &str) -> Result<()> {
     let begun = Instant::now();
     loop {
-        ensure!(begun.elapsed() < PATIENCE, "a node has not heard of {report} in {PATIENCE:?}");
+        ensure!(begun.elapsed() < PATIENCE, "a node does not have the report {report} after {PATIENCE:?}");
         stream.write_all(format!("WHATSAT {client} 0 0\n").as_bytes()).await?;
         stream.flush().await?;
         let mut answer = String::new();
         stream.read_line(&mut answer).await?;
         let known = answer.starts_with("AT ");
         let mut line = if known { answer.clone() } else { String::new() };
-        // The rest of the answer, to the empty line at its end.
+        // Skip the rest of the answer, up to its empty line.
         while !line.trim_end().is_empty() {
             line.clear();
             stream.read_line(&mut line).await?;
@@ -121,18 +126,20 @@ async fn wait_for(stream: &mut BufStream<TcpStream>, client: &str, report: &str)
         if answer.trim_end().ends_with(report) {
             return Ok(());
         }
-        sleep(ASK).await;
+        sleep(POLL).await;
     }
 }
 
-impl Connection {
-    async fn open(node: SocketAddr, depth: usize) -> Result<Connection> {
-        let stream = TcpStream::connect(node).await.context("cannot connect to the node")?;
+impl BatchConnection {
+    async fn open(node: SocketAddr, depth: usize) -> Result<BatchConnection> {
+        let stream = TcpStream::connect(node).await.with_context(|| format!("cannot connect to {node}"))?;
         stream.set_nodelay(true)?;
-        // Clients of their own for each connection, or another load's later reports would make these stale.
+        // Each connection has its own clients. Otherwise the later reports of another load would
+        // supersede its reports.
         static OPENED: AtomicUsize = AtomicUsize::new(0);
         let opened = OPENED.fetch_add(1, Ordering::Relaxed);
-        let (mut batch, mut times) = (Vec::new(), Vec::new());
+        let mut batch = Vec::new();
+        let mut times = Vec::new();
         for place in 0..depth {
             batch.extend_from_slice(
                 format!("IAMAT client-{opened}-{place} +34.068930-118.445127 ").as_bytes(),
@@ -140,7 +147,7 @@ impl Connection {
             times.push(batch.len());
             batch.extend_from_slice(format!("{:SECONDS$}.918963997\n", 0).as_bytes());
         }
-        Ok(Connection { stream, batch, times, round: 0, answers: Vec::new(), took: Vec::new() })
+        Ok(BatchConnection { stream, batch, times, round: 0, answers: Vec::new(), took: Vec::new() })
     }
 
     /// Sends the batch and reads its answers.
@@ -163,11 +170,11 @@ impl Connection {
         self.took.push(started.elapsed());
         let accepted =
             self.answers.split_inclusive(|&byte| byte == b'\n').all(|line| line.starts_with(b"AT "));
-        ensure!(accepted, "a report was not accepted");
+        ensure!(accepted, "a report was rejected");
         Ok(())
     }
 
-    /// The client of the last line of the batch, and its report as AT lines end with it.
+    /// The client and the report in the last line of the batch. AT lines end with the report.
     fn last(&self) -> (String, String) {
         let batch = String::from_utf8_lossy(&self.batch);
         let line = batch.lines().last().unwrap_or_default();

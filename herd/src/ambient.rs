@@ -1,5 +1,5 @@
-//! What a node takes from around it without asking anybody: the wall clock, and chance. With the feature `turmoil` both are the
-//! simulation's, so that a run can be had again.
+//! The two things that a node reads from its surroundings: the wall clock, and random numbers. With
+//! the feature `turmoil` both come from the simulation, so that a run can be repeated.
 
 #[cfg(not(feature = "turmoil"))]
 pub use real::{now, random};
@@ -10,12 +10,12 @@ pub use simulated::{now, random, seed};
 mod real {
     use std::time::SystemTime;
 
-    /// What the clock shows.
+    /// Returns the time of the system's wall clock.
     pub fn now() -> SystemTime {
         SystemTime::now()
     }
 
-    /// Any number; 0 when the system gives none.
+    /// Returns a random number; 0 if the system provides none.
     pub fn random() -> u64 {
         getrandom::u64().unwrap_or_default()
     }
@@ -32,17 +32,17 @@ mod simulated {
         static STATE: Cell<u64> = const { Cell::new(0) };
     }
 
-    /// Has all nodes of this thread draw the same numbers again.
+    /// Restarts the sequence of random numbers for all nodes of this thread.
     pub fn seed(seed: u64) {
         STATE.set(seed);
     }
 
-    /// What the simulation's clock shows.
+    /// Returns the time of the simulation's wall clock.
     pub fn now() -> SystemTime {
         UNIX_EPOCH + turmoil::since_epoch().unwrap_or_default()
     }
 
-    /// The next number.
+    /// Returns the next random number.
     pub fn random() -> u64 {
         let state = STATE.get().wrapping_add(1);
         STATE.set(state);

@@ -1,67 +1,70 @@
-//! Bugs to plant, so that whoever looks for bugs can be tested: is each of them found?
+//! Bugs that can be planted on purpose, to test whether the simulator and the chaos tests find
+//! them.
 //!
-//! There is one way in, [`is_planted`], and without the feature `planted-bugs` it is a constant: a node that is built to be
-//! run holds none of this.
+//! The only question that the rest of the crate asks is `is_planted`. Without the feature
+//! `planted-bugs` it is a constant, so an ordinary build contains no bug.
 
 #[cfg(not(feature = "planted-bugs"))]
 use std::borrow::Cow;
 
-/// Something that a node could do wrong.
+/// A mistake that a node can be made to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "planted-bugs", derive(clap::ValueEnum))]
 pub enum Bug {
-    /// A new link says only what is new from then on.
+    /// A new link sends only changes from then on, not what the neighbour missed.
     NoResync,
-    /// Heartbeats are not sent.
+    /// No heartbeats are sent.
     NoHeartbeat,
-    /// Of two updates with equal times the first to arrive stays.
+    /// Of two updates with equal times, the first to arrive stays.
     NoTieBreak,
-    /// A node takes what it has said to have been heard.
+    /// A node assumes that the neighbour has heard everything that it sent.
     SenderSideCursor,
     /// The last update to arrive wins.
     ArrivalOrderWins,
-    /// What a neighbour said in an earlier life is not said back to it.
+    /// Updates that a neighbour sent in an earlier epoch are not sent back to it.
     SplitHorizonByName,
-    /// Whatever wakes a link puts its heartbeat off.
+    /// Every wake-up of a link postpones its heartbeat.
     StarvedHeartbeat,
-    /// What changes while the journal is written anew is not in it.
+    /// Changes made during the compaction of the journal are missing from the new file.
     CompactionLosesCursor,
-    /// Lines of a journal are taken as they are, torn or not.
+    /// The replay of a journal applies torn lines.
     TornLineApplied,
-    /// An update is passed on with another skew.
+    /// An update is passed on with a different skew.
     SkewReprinted,
-    /// A journal that may lack its end goes on in its epoch.
+    /// A journal whose end may be lost continues its epoch.
     EpochKeptAfterLostTail,
-    /// Updates from a journal get sequences anew.
+    /// The replay of a journal gives updates new sequences.
     RenumberedOnReplay,
-    /// A journal that lost a line goes on from the cursors in it.
+    /// A journal that lost a line keeps its cursors.
     CursorsKeptAfterBadRecord,
-    /// A batch is marked as heard before it is.
+    /// A mark is sent before the lines that it covers.
     MarkBeforeLines,
-    /// What is said during a bulk sync is marked as heard before that is over.
+    /// A mark covers the lines of a bulk sync before the sync is complete.
     MarkBeforeBulk,
-    /// A report from before a removal wins over it.
+    /// A report from before a removal wins over the removal.
     RemovedComesBack,
-    /// A report after a removal is taken for one from before it.
+    /// A report from after a removal is treated as one from before it.
     RemovalForgotten,
 }
 
+/// Returns whether the nodes of this thread make this mistake.
 #[cfg(not(feature = "planted-bugs"))]
 pub(crate) const fn is_planted(_: Bug) -> bool {
     false
 }
 
-/// For [`Bug::SenderSideCursor`]: remembers how far the table of an epoch has been read for its `neighbour`th neighbour.
+/// For [`Bug::SenderSideCursor`]: remembers how far the change log of `epoch` was sent to a
+/// neighbour.
 #[cfg(not(feature = "planted-bugs"))]
 pub(crate) const fn note_said(_epoch: u64, _neighbour: u16, _sequence: u64) {}
 
-/// For [`Bug::SenderSideCursor`]: how far that was.
+/// For [`Bug::SenderSideCursor`]: returns the sequence that was remembered.
 #[cfg(not(feature = "planted-bugs"))]
 pub(crate) const fn said(_epoch: u64, _neighbour: u16) -> u64 {
     0
 }
 
-/// For [`Bug::SkewReprinted`]: an AT line from a neighbour, as the node takes it.
+/// For [`Bug::SkewReprinted`]: returns an AT line from a neighbour as the node applies it.
 #[cfg(not(feature = "planted-bugs"))]
 pub(crate) const fn reprinted(line: &[u8]) -> Cow<'_, [u8]> {
     Cow::Borrowed(line)
@@ -86,7 +89,7 @@ mod planted {
         static SAID: RefCell<BTreeMap<(u64, u16), u64>> = const { RefCell::new(BTreeMap::new()) };
     }
 
-    /// Plants a bug in all nodes of this thread, in the place of the last one.
+    /// Plants a bug in all nodes of this thread, and removes the one planted before.
     pub fn plant(bug: Option<Bug>) {
         PLANTED.set(bug);
         SAID.take();

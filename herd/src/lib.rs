@@ -1,17 +1,23 @@
 //! One node of a server herd.
 //!
-//! A herd is a handful of nodes that take location reports from mobile clients as lines of text over TCP,
-//! flood them to each other, and answer what is near a client. Three layers, with imports only downwards:
+//! A herd is a handful of nodes that accept location reports from mobile clients as lines of text
+//! over TCP, flood them to each other, and answer what is near a client. The core has three layers;
+//! each uses only the layers above it in this table:
 //!
 //! | module | what it is |
 //! |---|---|
 //! | [`message`] | the language: bytes to values and back, pure |
-//! | [`node`] | what a node knows and decides, pure: the table, its change log, the links |
+//! | [`node`] | the state of a node, pure: the table of clients, its change log, the links |
 //! | [`server`] | the shell around them: sockets, tasks, clocks, shutdown |
 //!
-//! Beside them: [`journal`] keeps what a node knows on disk, [`config`] reads herd files, [`places`] asks for what is near, [`net`] names the socket types, [`ambient`] is the clock and chance,
-//! [`tls`] knows certificates, [`telemetry`] sets up the log, [`printable`] shows text from outside,
-//! [`nearest`] guesses what somebody meant.
+//! The other modules serve these: [`journal`] keeps a node's records on disk, [`config`] reads herd
+//! files, [`places`] asks a Places service what is near, [`net`] names the socket types, [`tls`]
+//! handles certificates, [`telemetry`] sets up the log, [`ambient`] provides the wall clock and
+//! random numbers, [`printable`] escapes text from outside, and [`nearest`] corrects misspelt
+//! names. [`bug`] plants bugs on purpose, to test the tests.
+//!
+//! Items that need sockets, files or a running node have no examples; the tests of this crate use
+//! them.
 
 pub mod ambient;
 pub mod bug;

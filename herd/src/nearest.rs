@@ -1,12 +1,17 @@
-//! Which name somebody meant who wrote another one.
+//! Finds the name that a misspelt one most likely means.
 
 use strsim::osa_distance;
 
-/// Of every so many characters of a name, one may be wrong, missing, doubled or swapped with the next.
+/// A name may have one wrong, missing, extra or swapped character for each three of its length.
 const CHARACTERS_PER_SLIP: usize = 3;
 
-/// The name that is most like a wrong one, if one is like it at all. Upper and lower case, and `-`
-/// and `_`, are the same.
+/// Returns the name most similar to `wrong`, if one is similar enough. Upper and lower case count
+/// as equal, and so do `-` and `_`.
+///
+/// # Examples
+/// ```
+/// assert_eq!(herd::nearest::nearest("neigbours", ["neighbours", "limits"]), Some("neighbours"));
+/// ```
 pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |name: &str| name.to_lowercase().replace('-', "_");
     let wrong = plain(wrong);
@@ -16,7 +21,7 @@ pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Opt
     (distance <= most).then_some(name)
 }
 
-/// The end of a message about a wrong name: the name that was meant, or nothing.
+/// Returns the end of a message about a wrong name: a suggestion, or nothing.
 pub fn did_you_mean<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     nearest(wrong, names).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
 }

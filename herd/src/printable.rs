@@ -1,16 +1,22 @@
-//! Text from outside, put so that it can be shown.
+//! Escapes text from outside before it is shown.
 //!
-//! Logs, messages and terminals get words that clients, files and other services have chosen. What would move a
-//! terminal's cursor, begin a line of its own, or hide or reorder what stands around it becomes an escape as JSON has
-//! them, such as `\u001b`, so that a line of JSON stays one; bytes that are no UTF-8 become `\xff`. A backslash stays
-//! as it is: the text is to be read, not to be read back.
+//! Logs, messages and terminals show words that clients, files and other services chose. Characters
+//! that move a terminal's cursor, end the line, or hide or reorder the text around them become
+//! escapes in the form that JSON uses, such as `\u001b`; so a line of JSON stays valid. Bytes that
+//! are not UTF-8 become `\xff`. Backslashes stay as they are, so the result cannot be decoded
+//! again.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// A line in which everything can be seen; line ends become escapes, too.
+/// Returns `bytes` as one line of visible text; line ends become escapes too.
+///
+/// # Examples
+/// ```
+/// assert_eq!(herd::printable::line(b"kiwi\x1b[2J\n"), "kiwi\\u001b[2J\\n");
+/// ```
 pub fn line(bytes: &[u8]) -> Cow<'_, str> {
-    // Nearly all lines of a log are.
+    // Most lines of a log need no escape.
     if bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
         && let Ok(text) = std::str::from_utf8(bytes)
     {
@@ -37,12 +43,12 @@ pub fn line(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// Lines in which everything can be seen but their ends.
+/// Returns `bytes` as visible text; line ends stay.
 pub fn lines(bytes: &[u8]) -> String {
     bytes.split(|&byte| byte == b'\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Control characters, and the characters that have no shape and change how others are seen.
+/// Returns whether a character is a control character, or changes how others are shown.
 fn is_unseen(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -61,14 +67,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_be_seen_stays_as_it_is() {
+    fn visible_text_stays_as_it_is() {
         for text in ["", "plain", "back\\slash \"quoted\"", "naïve ключ 猕猴桃 🥝"] {
             assert_eq!(line(text.as_bytes()), text);
         }
     }
 
     #[test]
-    fn what_cannot_be_seen_becomes_an_escape() {
+    fn invisible_characters_become_escapes() {
         for (bytes, shown) in [
             (&b"\x1b[31m\x7f\0"[..], "\\u001b[31m\\u007f\\u0000"),
             (b"a\r\n\tb", "a\\r\\n\\tb"),

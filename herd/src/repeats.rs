@@ -1,4 +1,4 @@
-//! Log lines that strangers can cause.
+//! Warnings that strangers can cause, without letting them fill the log.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tracing::{debug, warn};
 
-/// Warnings of events that can repeat without end. The first of its kind is logged at once; those that follow are
-/// counted, and one line a while says how many there were, so that nobody can make the log grow. At debug all are
-/// logged.
+/// Rate-limited warnings. The first event of a kind is logged at once. Later ones are counted, and
+/// one line per interval reports their number, so a stranger cannot make the log grow. At level
+/// debug every event is logged.
 #[derive(Debug)]
 pub(crate) struct Repeats {
     every: Duration,
@@ -19,36 +19,37 @@ pub(crate) struct Repeats {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Event<'a> {
     pub(crate) what: &'static str,
-    /// The neighbour that it is about, if that is known.
+    /// The neighbour concerned, if known.
     pub(crate) neighbour: Option<&'a str>,
     pub(crate) reason: &'a str,
-    /// Where the other side is. Events of different peers are of the same kind.
+    /// The other side's address. Events of different peers are of the same kind.
     pub(crate) peer: &'a str,
 }
 
-/// What events have in common that are counted together.
+/// The key under which events are counted together: what happened, the neighbour, and the reason.
 type Kind = (&'static str, Option<String>, String);
 
 #[derive(Debug)]
 struct Tally {
-    /// When it was last logged.
+    /// When an event of this kind was last logged, since the node's start.
     logged: Duration,
-    /// Events since.
+    /// The number of events since then.
     more: u64,
-    /// Where the latest of them came from.
+    /// The address of the latest of them.
     peer: String,
 }
 
-/// Kinds told apart at once. Reasons can hold what a stranger has sent; those beyond are counted together.
+/// The number of kinds that are counted separately. Reasons can contain what a stranger sent;
+/// further kinds are counted together.
 const KINDS: usize = 32;
 
 impl Repeats {
-    /// One line of a kind in `every`; each event, if that is zero.
+    /// Logs one line of each kind per `every`; every event if that is zero.
     pub(crate) fn new(every: Duration) -> Repeats {
         Repeats { every, kinds: Mutex::default() }
     }
 
-    /// Warns of an event.
+    /// Logs or counts an event at `now`.
     pub(crate) fn warn(&self, now: Duration, event: Event<'_>) {
         let Event { what, neighbour, reason, peer } = event;
         if self.every.is_zero() {
@@ -68,7 +69,7 @@ impl Repeats {
         kinds.insert(kind, Tally { logged: now, more: 0, peer: String::new() });
     }
 
-    /// Logs what has been counted for long enough. To be called about once a second.
+    /// Logs the counts whose interval is over. Call it about once a second.
     pub(crate) fn flush(&self, now: Duration) {
         self.lock().retain(|(what, neighbour, reason), tally| {
             if now < tally.logged + self.every {
@@ -99,7 +100,7 @@ mod tests {
         repeats.warn(now, Event { what: "link refused", neighbour: None, reason, peer });
     }
 
-    /// Of each kind: how many events have not been logged, and where the latest came from.
+    /// For each kind: the number of events not logged, and the address of the latest.
     fn counted(repeats: &Repeats) -> Vec<(u64, String)> {
         repeats.lock().values().map(|tally| (tally.more, tally.peer.clone())).collect()
     }
@@ -116,7 +117,7 @@ mod tests {
         repeats.flush(2 * EVERY);
         assert_eq!(counted(&repeats), [(0, "c".to_owned())]);
         repeats.flush(3 * EVERY - Duration::from_nanos(1));
-        assert_eq!(counted(&repeats).len(), 1, "another one would not be logged");
+        assert_eq!(counted(&repeats).len(), 1, "another event would be counted");
         repeats.flush(3 * EVERY);
         assert_eq!(counted(&repeats), []);
     }
@@ -128,7 +129,7 @@ mod tests {
             warn(&repeats, EVERY, &reason.to_string(), "a");
         }
         assert_eq!(counted(&repeats).len(), KINDS + 1);
-        // Those that were there before still have a count of their own.
+        // Kinds from before the bound still have separate counts.
         warn(&repeats, EVERY, "0", "b");
         assert_eq!(counted(&repeats).iter().filter(|tally| **tally == (1, "b".to_owned())).count(), 1);
     }

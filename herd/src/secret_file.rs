@@ -5,24 +5,24 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Reads a secret from a file that only its owner can read. `what` names the file in messages, such as "key file".
-/// `parse` gets the text without the white space around it.
+/// Reads a secret from a file that only its owner can read. `what` names the file in messages, such
+/// as "key file". `parse` receives the text without surrounding white space.
 ///
 /// # Errors
-/// The file cannot be read, others can read it, or `parse` refuses its text. The message holds none of the text, unless
-/// that of `parse` does.
+/// Fails if the file cannot be read, if others can read it, or if `parse` rejects its text. The
+/// message contains none of the text, unless the message of `parse` does.
 pub(crate) fn read<T>(
     file: &Path,
     what: &str,
     parse: impl FnOnce(&str) -> Result<T, String>,
 ) -> Result<T, String> {
-    let told = |reason: &dyn Display| format!("the {what} {}: {reason}", file.display());
-    let mode = fs::metadata(file).map_err(|error| told(&error))?.permissions().mode();
+    let failure = |reason: &dyn Display| format!("the {what} {}: {reason}", file.display());
+    let mode = fs::metadata(file).map_err(|error| failure(&error))?.permissions().mode();
     if mode & 0o077 != 0 {
-        return Err(told(&format!("others can read it (mode {:o}): chmod 600 it", mode & 0o777)));
+        return Err(failure(&format!("others can read it (mode {:o}): chmod 600 it", mode & 0o777)));
     }
-    let text = fs::read_to_string(file).map_err(|error| told(&error))?;
-    parse(text.trim()).map_err(|reason| told(&reason))
+    let text = fs::read_to_string(file).map_err(|error| failure(&error))?;
+    parse(text.trim()).map_err(|reason| failure(&reason))
 }
 
 #[cfg(test)]
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_file_that_nobody_else_can_read_is_read() {
+    fn a_file_that_others_can_read_is_rejected() {
         let file = scratch("secret-file").join("secret");
         let parse = |text: &str| if text == "mine" { Ok(()) } else { Err("another".to_owned()) };
         let read = || super::read(&file, "test file", parse);

@@ -1,4 +1,4 @@
-//! The log: one line an event, in which everything can be seen, to a file or to standard error.
+//! The log: one line of visible text per event, to a file or to standard error.
 
 mod backlog;
 
@@ -23,31 +23,31 @@ use self::backlog::{Backlog, Destination};
 use crate::node::Limits;
 use crate::printable;
 
-/// How much is logged.
+/// The lowest level of events that are logged.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Level {
-    /// What needs somebody's attention.
+    /// Faults that an operator must fix.
     Error,
-    /// And what is wrong, but mends itself.
+    /// Also transient faults.
     Warn,
-    /// And every link that came up or went down.
+    /// Also links that come up or go down.
     Info,
-    /// And every line received and answered.
+    /// Also each line received and answered.
     Debug,
-    /// And every heartbeat.
+    /// Also each heartbeat.
     Trace,
 }
 
-/// How an event is written.
+/// The format of the log.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Format {
     /// For people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// The log of this process. When it is dropped, it waits until everything has been written, but not longer than
+/// The log of this process. Dropping it waits until everything has been written, for at most
 /// [`log_flush`](Limits::log_flush).
 #[derive(Debug)]
 pub struct Log {
@@ -57,7 +57,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// The file that it goes to.
+    /// Returns the file that the log is written to.
     pub fn file(&self) -> LogFile {
         self.file.clone()
     }
@@ -69,7 +69,7 @@ impl Drop for Log {
     }
 }
 
-/// The file that a log goes to, if any.
+/// The file that a log is written to, if any.
 #[derive(Clone, Debug)]
 pub struct LogFile {
     path: Option<PathBuf>,
@@ -77,11 +77,11 @@ pub struct LogFile {
 }
 
 impl LogFile {
-    /// Reopens the file by its name, since log rotation renames the old one. Returns whether there is a file. Waits for
-    /// the disk.
+    /// Reopens the file by its name, because log rotation renames the old one. Returns whether the
+    /// log has a file. Blocks while the disk does.
     ///
     /// # Errors
-    /// The file cannot be opened; logging continues in the old one.
+    /// Fails if the file cannot be opened; logging then continues in the old file.
     pub fn reopen(&self) -> io::Result<bool> {
         let Some(path) = &self.path else { return Ok(false) };
         let file = Arc::new(open_log(path)?);
@@ -90,11 +90,11 @@ impl LogFile {
     }
 }
 
-/// Opens a log for appending. Logs hold locations, so one that is created is readable by its owner, and by the group if
-/// the folder is.
+/// Opens a log for appending. Logs contain locations, so a new file is readable by its owner only,
+/// and by its group if the folder is.
 ///
 /// # Errors
-/// It cannot be opened.
+/// Fails if the file cannot be opened.
 pub fn open_log(path: &Path) -> io::Result<File> {
     const OWNER: u32 = 0o600;
     const GROUP_READS: u32 = 0o040;
@@ -104,14 +104,15 @@ pub fn open_log(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).mode(mode).open(path)
 }
 
-/// Sets up the log of this process, appending to `file` or, without one, writing to standard error.
+/// Sets up the log of this process, which appends to `file` or, without one, writes to standard
+/// error. Call it once.
 ///
 /// # Errors
-/// The file cannot be opened for appending.
+/// Fails if the file cannot be opened for appending, or if no thread can be started.
 pub fn start(file: Option<&Path>, level: Level, format: Format, limits: &Limits) -> io::Result<Log> {
     let destination = match file {
         Some(file) => open_log(file)?,
-        // Not the standard library's, which may be locked for as long as a write takes.
+        // The standard library's handle has a lock, which is held while a write blocks.
         None => File::from(io::stderr().as_fd().try_clone_to_owned()?),
     };
     let current: Destination = Arc::new(Mutex::new(Arc::new(destination)));
@@ -128,9 +129,9 @@ pub fn start(file: Option<&Path>, level: Level, format: Format, limits: &Limits)
         .with_writer(Lines { backlog: Arc::clone(&backlog), coloured })
         .with_target(false)
         .with_ansi(coloured)
-        // Complaining about a full disk on a closed standard error would panic.
+        // With a full disk and a closed standard error, the library's complaint would panic.
         .log_internal_errors(false);
-    // This crate's events only: a library's could hold a URL, and with it a key.
+    // Only this crate's events: those of libraries may contain a URL, and with it a key.
     let ours = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
     match format {
         Format::Text => tracing_subscriber::registry().with(events.with_filter(ours)).init(),
@@ -140,7 +141,7 @@ pub fn start(file: Option<&Path>, level: Level, format: Format, limits: &Limits)
     Ok(Log { backlog, patience: limits.log_flush, file })
 }
 
-/// Makes of each event one line in which everything can be seen, whatever its fields hold.
+/// Turns each event into one line of visible text, whatever its fields contain.
 struct Lines {
     backlog: Arc<Backlog>,
     coloured: bool,
@@ -154,7 +155,7 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-/// Takes an event at a time, with its line end, as the library writes it.
+/// Receives one event with its line end in each call of `write`.
 struct LineWriter<'a>(&'a Lines);
 
 impl Write for LineWriter<'_> {
@@ -168,18 +169,18 @@ impl Write for LineWriter<'_> {
     }
 }
 
-/// An event as one line with its line end.
+/// Returns an event as one line with its line end.
 fn shown(event: &[u8], with_colours: bool) -> Cow<'_, [u8]> {
     let line = event.strip_suffix(b"\n").unwrap_or(event);
     let shown = if with_colours { Cow::Owned(coloured(line)) } else { printable::line(line) };
     match shown {
-        // As nearly always: what was written will do.
+        // Nearly always the event needs no escape.
         Cow::Borrowed(_) if line.len() < event.len() => Cow::Borrowed(event),
         shown => Cow::Owned((shown.into_owned() + "\n").into_bytes()),
     }
 }
 
-/// The colours in which the library writes for a terminal.
+/// The colours that the library uses on a terminal.
 const COLOURS: [&[u8]; 9] = [
     b"\x1b[0m",
     b"\x1b[1m",
@@ -192,7 +193,7 @@ const COLOURS: [&[u8]; 9] = [
     b"\x1b[35m",
 ];
 
-/// A line in which everything can be seen, colours being as they were.
+/// Returns a line as visible text, and keeps its colours.
 fn coloured(line: &[u8]) -> String {
     let mut shown = String::new();
     let mut rest = line;

@@ -125,7 +125,7 @@ fn provoke(command: &str, folder: &Path) -> String {
 
 #[test]
 fn every_wrong_use_is_answered_by_what_is_wrong_and_what_to_do() {
-    let folder = scratch("errors");
+    let folder = scratch("herd-errors");
     write_files(&folder);
     let mut all = String::new();
     for command in COMMANDS {

@@ -1,9 +1,9 @@
-//! The help of `cargo xtask`, with its commands in groups. clap cannot group subcommands, so the list
-//! of commands is made here and put into clap's template.
+//! The help of `cargo xtask`, with its commands in groups. clap cannot group subcommands, so this
+//! file formats the list of commands and inserts it into clap's template.
 
 use clap::Command;
 
-/// The groups, and the commands of each in the order of the help.
+/// The groups and their commands, in the order of the help.
 const GROUPS: [(&str, &[&str]); 4] = [
     (
         "Run a herd",
@@ -14,16 +14,17 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ("Maintain", &["ci", "words", "docs", "places-data"]),
 ];
 
-/// Groups the subcommands in the help of `command`.
+/// Returns `command` with its subcommands in groups in its help.
 pub(crate) fn with_groups(command: Command) -> Command {
-    let groups: String = GROUPS.iter().map(|(title, names)| group(&command, title, names)).collect();
+    let groups: String = GROUPS.iter().map(|(title, names)| group_help(&command, title, names)).collect();
     command.help_template(format!(
         "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}\
          `cargo xtask help COMMAND` shows the arguments of a command.\n"
     ))
 }
 
-fn group(command: &Command, title: &str, names: &[&str]) -> String {
+/// Returns the title of a group and a line for each of its commands.
+fn group_help(command: &Command, title: &str, names: &[&str]) -> String {
     let line = |name: &&str| {
         let about = command.find_subcommand(name).and_then(Command::get_about).unwrap_or_default();
         format!("  {name:<13}  {about}\n")

@@ -32,7 +32,7 @@ enum Command {
     HerdStatus(control::StatusArgs),
     /// Restart nodes on their ports, with their data
     HerdRestart {
-        /// The nodes to restart, dead ones too [default: all]
+        /// The nodes to restart, including those that are down [default: all]
         #[arg(value_name = "NODE")]
         nodes: Vec<String>,
     },
@@ -52,15 +52,15 @@ enum Command {
     },
     /// Send lines to a node and print its answers
     Say {
-        /// The node
+        /// The node to talk to
         node: String,
-        /// The lines to send, one argument each
+        /// The lines to send, each as one argument
         #[arg(value_name = "LINE", required = true, allow_hyphen_values = true)]
         lines: Vec<String>,
     },
     /// Print the AT lines on a node's links as they pass
     Tap {
-        /// The node
+        /// The node whose links to show
         node: String,
     },
     /// Play the client sessions and compare their snapshots
@@ -73,9 +73,9 @@ enum Command {
     Broadcast,
     /// Check the history of a run against the invariants
     CheckHistory {
-        /// The history
+        /// The history, in a file
         file: PathBuf,
-        /// Draw the history as an HTML file
+        /// Draw the history to an HTML file
         #[arg(long, value_name = "FILE")]
         timeline: Option<PathBuf>,
     },
@@ -96,7 +96,7 @@ enum Command {
     /// Measure what faults cost real nodes
     Resilience(resilience::ResilienceArgs),
     /// Run what CI runs, or single steps of it
-    Ci,
+    Ci(ci::CiArgs),
     /// Check the spelling and wording of all prose
     Words,
     /// Build the book; --check also runs its commands
@@ -131,11 +131,11 @@ fn main() -> ExitCode {
         Command::Fuzz(args) => fuzz::fuzz_parsers(&args),
         Command::Mutants(args) => mutants::test_mutants(&args),
         Command::Load(args) => load::send_load(&args),
-        Command::Compare(args) => compare::compare(args),
-        Command::Scale(args) => scale::scale(args),
+        Command::Compare(args) => compare::print_comparison(args),
+        Command::Scale(args) => scale::print_scales(args),
         Command::Limits(args) => limits::check_limits(&args),
         Command::Resilience(args) => resilience::check_resilience(&args),
-        Command::Ci => ci::run_ci(),
+        Command::Ci(args) => ci::run_ci(&args),
         Command::Words => words::check_words(),
         Command::Docs(args) => docs::build_docs(&args),
         Command::PlacesData => places_data::build_places_data(),
@@ -143,15 +143,14 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Not `eprintln!`, which panics when nobody reads.
+            // `eprintln!` would panic if standard error is closed.
             let _ = writeln!(std::io::stderr(), "error: {}", lines(format!("{error:#}").as_bytes()));
             ExitCode::FAILURE
         }
     }
 }
 
-/// Prints clap's error with control characters escaped, and exits; or prints the help that was asked
-/// for.
+/// Prints clap's error with control characters escaped, or the requested help unchanged, and exits.
 fn exit_with(error: &clap::Error) -> ! {
     if error.use_stderr() {
         let _ = write!(std::io::stderr(), "{}", lines(error.render().to_string().as_bytes()));

@@ -1,17 +1,17 @@
-//! Text for people who read: tables, and escapes for HTML.
+//! Tables in plain text, and escapes for HTML.
 
 use std::array::from_fn;
 
 /// The space between two columns.
 const GAP: &str = "  ";
 
-/// Lays out rows in columns two spaces apart.
+/// Formats rows as a table with two spaces between columns.
 pub fn table<const N: usize>(rows: &[[String; N]]) -> String {
     fitted_table(rows, &[], None)
 }
 
-/// Lays out rows as [`table`] does, in at most `width` characters if possible. Columns are left out,
-/// the first of `spare` first, until the others fit.
+/// Formats rows as [`table`] does, at most `width` characters wide if possible. `spare` has the
+/// indices of the columns that may be left out: they go in this order until the others fit.
 pub fn fitted_table<const N: usize>(rows: &[[String; N]], spare: &[usize], width: Option<usize>) -> String {
     let widths: [usize; N] =
         from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
@@ -32,7 +32,7 @@ pub fn fitted_table<const N: usize>(rows: &[[String; N]], spare: &[usize], width
     text
 }
 
-/// Escapes text for SVG and HTML.
+/// Returns `text` with `&`, `<` and `>` escaped for SVG and HTML.
 pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -1,4 +1,5 @@
-//! `cargo xtask e2e --against`: what it tells of programs that pass, that answer otherwise, and that do not start.
+//! `cargo xtask e2e --against`, with guests that pass, that answer differently, and that do not
+//! start.
 
 use std::fs;
 use std::time::Duration;
@@ -8,10 +9,10 @@ use assert_cmd::assert::Assert;
 use fixtures::checkout::{self, scratch};
 use xtask::cluster::workspace::{Profile, herd_binary};
 
-/// Longer than any of these commands takes, the build of the node program included.
+/// The time limit for a command, including the build of the node program.
 const DEADLINE: Duration = Duration::from_secs(300);
 
-/// Plays the sessions whose names hold `filter` against a program.
+/// Plays the sessions whose names contain `filter` against a program.
 fn against(program: &str, filter: &str, more: &[&str]) -> Assert {
     let mut command = Command::new(checkout::program("xtask"));
     command.args(["e2e", "--against", program, filter]).args(more).timeout(DEADLINE).assert()
@@ -43,30 +44,31 @@ fn a_program_that_speaks_the_protocol_passes_what_can_be_played() {
 }
 
 #[test]
-fn what_a_session_takes_that_the_program_lacks_is_told() {
+fn the_report_says_what_a_session_needs_that_the_program_lacks() {
     let program = format!("{} {{name}} --config {{file}}", herd());
     let stdout = stdout(&against(&program, "me", &["--herd", "2016-fall"]).success());
     for (name, takes) in [
-        ("equal-stamps-meet-again", "takes the graph of 2015-winter"),
-        ("a-question-sees-its-moment", "takes the stub of the Places service"),
-        ("runs-of-line-ends-become-one", "takes the stub of the Places service"),
+        ("equal-stamps-meet-again", "needs the graph of 2015-winter"),
+        ("a-question-sees-its-moment", "needs the stub of the Places service"),
+        ("runs-of-line-ends-become-one", "needs the stub of the Places service"),
         (
             "google-new-errors-become-legacy-ones",
-            "takes our providers of places, the stub of the Places service, our limits",
+            "needs our places providers, the stub of the Places service, our limits",
         ),
     ] {
-        let told = |line: &str| {
+        let is_row = |line: &str| {
             line.starts_with("cannot be played  ") && line.contains(name) && line.ends_with(takes)
         };
-        assert!(stdout.lines().any(told), "{name}: {stdout}");
+        assert!(stdout.lines().any(is_row), "{name}: {stdout}");
     }
 }
 
 #[test]
 fn the_first_line_that_differs_is_shown_with_the_one_expected() {
-    // A herd that takes no line as long as a report.
+    // The nodes of this herd reject lines as long as a report.
     let script = &scratch("against").join("short-lines.sh").display().to_string();
-    let text = "printf '[limits]\\nline_bytes = 16\\n' | cat \"$2\" - > \"$2.$1\"\nexec \"$3\" \"$1\" --config \"$2.$1\"\n";
+    let text = "printf '[limits]\\nline_bytes = 16\\n' | cat \"$2\" - > \"$2.$1\"\n\
+                exec \"$3\" \"$1\" --config \"$2.$1\"\n";
     fs::write(script, text).unwrap();
     let program = format!("sh {script} {{name}} {{file}} {}", herd());
     let assert = against(&program, "later-stamp-wins", &[]).code(1);
@@ -80,18 +82,18 @@ fn the_first_line_that_differs_is_shown_with_the_one_expected() {
     ] {
         assert!(stdout.lines().any(|other| other == line), "{line}: {stdout}");
     }
-    assert!(stderr(&assert).contains("not every session came out as its snapshot"));
+    assert!(stderr(&assert).contains("some transcripts differ from their snapshots"));
 }
 
 #[test]
-fn a_program_that_does_not_start_is_told_once_with_its_last_words() {
+fn the_error_quotes_a_program_that_does_not_start_once() {
     let stderr = stderr(&against("cat /no/such/file {name}", "", &[]).code(1));
     assert!(stderr.contains("did not get ready (exit status: 1): cat: "), "{stderr}");
     assert_eq!(stderr.matches("did not get ready").count(), 1, "{stderr}");
 }
 
 #[test]
-fn a_command_that_is_none_is_answered_by_one_that_is() {
+fn the_error_for_a_wrong_command_has_a_right_one() {
     let error = stderr(&against("cat", "", &[]).code(1));
     assert!(error.contains("{name} {file}"), "{error}");
     against("cat {name}", "", &["--bless"]).code(2);

@@ -1,4 +1,4 @@
-//! Which checkout a command works on, and which herd it means.
+//! The checkout that a command works on, and the herd that it means.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -7,17 +7,17 @@ use std::time::Duration;
 use assert_cmd::Command;
 use fixtures::checkout::{program, root, scratch, target};
 
-/// Longer than any of these commands takes.
+/// The time limit for a command.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// What says that the herd of a checkout was found: its supervisor has the lock, and has not said
-/// yet where it listens.
+/// The message if the command has found the herd of a checkout: its supervisor holds the lock, but
+/// has not published its address yet.
 const FOUND: &str = "the herd is just starting";
 
-/// What says that there is none.
+/// The message if the command has found no herd.
 const NONE: &str = "no herd of this checkout is running";
 
-/// A checkout with the parts that identify it.
+/// Makes a checkout with the parts that identify it.
 fn checkout(folder: &Path) -> PathBuf {
     for package in ["xtask", "herd/src"] {
         fs::create_dir_all(folder.join(package)).unwrap();
@@ -26,7 +26,8 @@ fn checkout(folder: &Path) -> PathBuf {
     folder.to_owned()
 }
 
-/// A herd that is just starting, with its files in `folder`: gone when dropped.
+/// Starts a herd with its files in `folder`. It stays in the state "just starting" until it is
+/// dropped.
 fn herd_in(folder: &Path) -> File {
     fs::create_dir_all(folder).unwrap();
     let lock = File::create(folder.join("lock")).unwrap();
@@ -34,7 +35,7 @@ fn herd_in(folder: &Path) -> File {
     lock
 }
 
-/// `xtask` as a shell would run it in `folder`.
+/// Returns a command that runs `xtask` as a shell in `folder` would.
 fn xtask(folder: &Path) -> Command {
     let mut command = Command::new(program("xtask"));
     for variable in ["CARGO_MANIFEST_DIR", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR", "XTASK_RUN_DIR"] {
@@ -44,8 +45,8 @@ fn xtask(folder: &Path) -> Command {
     command
 }
 
-/// What the command says of the herd.
-fn status(command: &mut Command) -> String {
+/// Returns the error of `herd-status`.
+fn status_error(command: &mut Command) -> String {
     let output = command.arg("herd-status").assert().code(1).get_output().clone();
     String::from_utf8(output.stderr).unwrap()
 }
@@ -56,9 +57,9 @@ fn a_copy_of_a_checkout_does_not_see_the_herd_of_the_original() {
     let [original, copy] = ["original", "copy"].map(|name| checkout(&folder.join(name)));
     let _herd = herd_in(&original.join("target/herd"));
     for (checkout, expected) in [(&original, FOUND), (&copy, NONE)] {
-        assert!(status(&mut xtask(checkout)).contains(expected), "{checkout:?}");
-        // As by `cargo xtask`, whatever the current folder is.
-        let by_cargo = status(xtask(&folder).env("CARGO_MANIFEST_DIR", checkout.join("xtask")));
+        assert!(status_error(&mut xtask(checkout)).contains(expected), "{checkout:?}");
+        // `cargo xtask` sets this variable. It counts before the current folder.
+        let by_cargo = status_error(xtask(&folder).env("CARGO_MANIFEST_DIR", checkout.join("xtask")));
         assert!(by_cargo.contains(expected), "{checkout:?}: {by_cargo}");
     }
 }
@@ -69,51 +70,52 @@ fn every_folder_of_a_checkout_has_the_same_herd_wherever_builds_go() {
     let herd = herd_in(&checkout.join("target/herd"));
     for folder in [checkout.clone(), checkout.join("herd"), checkout.join("herd/src")] {
         for builds in ["built", "../built", "../../built", "/nowhere/built"] {
-            let said = status(xtask(&folder).env("CARGO_TARGET_DIR", builds));
-            assert!(said.contains(FOUND), "{folder:?}, {builds}: {said}");
+            let error = status_error(xtask(&folder).env("CARGO_TARGET_DIR", builds));
+            assert!(error.contains(FOUND), "{folder:?}, {builds}: {error}");
         }
-        assert!(status(xtask(&folder).env("XTASK_RUN_DIR", "")).contains(FOUND));
+        assert!(status_error(xtask(&folder).env("XTASK_RUN_DIR", "")).contains(FOUND));
     }
     drop(herd);
     let _moved = herd_in(&checkout.join("elsewhere"));
     for folder in [checkout.clone(), checkout.join("herd/src")] {
-        assert!(status(xtask(&folder).env("XTASK_RUN_DIR", "elsewhere")).contains(FOUND));
-        assert!(status(&mut xtask(&folder)).contains(NONE));
+        assert!(status_error(xtask(&folder).env("XTASK_RUN_DIR", "elsewhere")).contains(FOUND));
+        assert!(status_error(&mut xtask(&folder)).contains(NONE));
     }
 }
 
 #[test]
-fn what_a_command_builds_goes_where_cargo_has_put_the_command_itself() {
+fn a_command_builds_into_the_target_folder_that_it_was_built_in() {
     let checkout = checkout(&scratch("builds"));
-    let (cargo, told) = (checkout.join("cargo"), checkout.join("told"));
-    // Not written by this process: what another test starts meanwhile would inherit the open file
-    // for a moment.
-    let script = format!("#!/bin/sh\necho \"$PWD $CARGO_TARGET_DIR\" > {}\nexit 1", told.display());
+    let (cargo, output) = (checkout.join("cargo"), checkout.join("output"));
+    // A shell writes the file. If this process did, a child that another test starts at the same
+    // time could inherit the open file, and a file that is open for writing cannot be executed.
+    let script = format!("#!/bin/sh\necho \"$PWD $CARGO_TARGET_DIR\" > {}\nexit 1", output.display());
     let write = r#"printf '%s\n' "$2" > "$1" && chmod 700 "$1""#;
     Command::new("/bin/sh").args(["-c", write, "sh"]).arg(&cargo).arg(script).assert().success();
     let target = target().unwrap();
     for (builds, expected) in [("../../built", target.to_str().unwrap()), ("/nowhere", "/nowhere")] {
         let mut ci = xtask(&checkout.join("herd/src"));
         ci.env("CARGO", &cargo).env("CARGO_TARGET_DIR", builds).arg("ci").assert().code(1);
-        assert_eq!(fs::read_to_string(&told).unwrap(), format!("{} {expected}\n", checkout.display()));
+        assert_eq!(fs::read_to_string(&output).unwrap(), format!("{} {expected}\n", checkout.display()));
     }
 }
 
 #[test]
-fn a_folder_outside_of_any_checkout_is_told() {
+fn a_folder_outside_of_any_checkout_is_an_error() {
     let elsewhere = std::env::temp_dir();
-    // The program's own place counts last, so it must not be in a checkout either.
-    let run = r#"set -e; place=$(mktemp -d); trap 'rm -r "$place"' EXIT; cp "$1" "$place/xtask"; "$place/xtask" herd-status"#;
+    // The folder of the program counts last, so the program must be outside of a checkout, too.
+    let run = r#"set -e; place=$(mktemp -d); trap 'rm -r "$place"' EXIT; cp "$1" "$place/xtask"
+        "$place/xtask" herd-status"#;
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", run, "sh"]).arg(program("xtask")).current_dir(elsewhere).timeout(DEADLINE);
     let output = shell.env_remove("CARGO_MANIFEST_DIR").assert().code(1).get_output().clone();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("not in a checkout of this project"), "{said}");
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("not in a checkout of this project"), "{error}");
 }
 
 #[test]
 fn no_path_of_the_checkout_is_compiled_in() {
-    // In pieces, so that this file holds none of them.
+    // The texts are in pieces, so that this file does not contain them.
     let baked = [
         concat!("env!(\"", "CARGO_MANIFEST_DIR"),
         concat!("env!(\"", "CARGO_TARGET_TMPDIR"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use assert_cmd::Command;
 use fixtures::checkout::{program, scratch};
 
-/// Longer than any of these commands takes, the build of the node program included.
+/// The time limit for a command, including the build of the node program.
 const DEADLINE: Duration = Duration::from_secs(300);
 
 fn xtask() -> Command {
@@ -14,7 +14,7 @@ fn xtask() -> Command {
     command
 }
 
-/// What a command that fails with this exit code writes to standard error.
+/// Runs a command that must fail with this exit code. Returns its standard error.
 fn stderr_of_failure(arguments: &[&str], code: i32) -> String {
     let output = xtask().args(arguments).assert().code(code).get_output().clone();
     String::from_utf8(output.stderr).unwrap()
@@ -57,19 +57,20 @@ fn wrong_arguments_are_usage_errors() {
         &["scale", "--nodes", "1"],
         &["compare", "--quick", "--keep"],
         &["herd-up", "--herd", "2020-winter", "--nodes", "3"],
+        &["ci", "tests"],
     ] {
         stderr_of_failure(arguments, 2);
     }
 }
 
 #[test]
-fn an_unknown_row_is_answered_by_those_there_are() {
+fn the_error_for_an_unknown_row_lists_the_rows() {
     let stderr = stderr_of_failure(&["compare", "speed"], 1);
-    assert!(stderr.contains("no row speed") && stderr.contains("one-node, flooding"), "{stderr}");
+    assert!(stderr.contains("no row `speed`") && stderr.contains("one-node, flooding"), "{stderr}");
 }
 
 #[test]
-fn without_a_herd_every_command_says_how_to_start_one() {
+fn the_error_without_a_herd_says_how_to_start_one() {
     for arguments in [
         &["herd-status"][..],
         &["herd-status", "--json"],
@@ -89,13 +90,13 @@ fn without_a_herd_every_command_says_how_to_start_one() {
 }
 
 #[test]
-fn an_unknown_herd_is_answered_by_those_there_are() {
+fn the_error_for_an_unknown_herd_lists_the_herds() {
     let stderr = stderr_of_failure(&["herd-up", "--herd", "1999-winter"], 1);
     assert!(stderr.contains("1999-winter") && stderr.contains("2015-winter"), "{stderr}");
 }
 
 #[test]
-fn an_unknown_session_is_answered_by_those_there_are() {
+fn the_error_for_an_unknown_session_lists_the_sessions() {
     let stderr = stderr_of_failure(&["e2e", "no-such-session"], 1);
     assert!(stderr.contains("no-such-session") && stderr.contains("classroom-example"), "{stderr}");
 }

@@ -1,4 +1,4 @@
-//! Every session of `fixtures/sessions` as a test of its own.
+//! The sessions of `fixtures/sessions`, each as its own test.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! What a session that goes wrong says.
+//! The errors of sessions that fail.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use xtask::session::places_stub::PlacesStub;
-use xtask::session::{Herd, PATIENCE, Session, play};
+use xtask::session::{PATIENCE, Session, SessionHerd, play};
 
-/// A herd of one that closes every connection without an answer.
+/// A herd of one node, which closes every connection without an answer.
 struct Mute(SocketAddr);
 
-impl Herd for Mute {
+impl SessionHerd for Mute {
     fn running(&mut self) -> Result<Vec<(String, SocketAddr)>> {
         Ok(vec![("Alford".to_owned(), self.0)])
     }
@@ -33,7 +33,7 @@ impl Herd for Mute {
     }
 }
 
-/// What playing this session against a mute herd says.
+/// Plays a session against a mute herd. Returns its error.
 fn failure(text: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -52,15 +52,18 @@ fn a_failure_names_the_file_the_line_and_what_was_waited_for() {
     for (text, expected) in [
         (
             "# one\nconnect c Alford\nclosed c\nanswers Alford 1\n",
-            "some.session:4: no line was sent that has no answer yet",
+            "some.session:4: every line that was sent has been answered",
         ),
-        ("connect c Nobody\n", "some.session:1: no node called Nobody runs"),
+        ("connect c Nobody\n", "some.session:1: no node called Nobody is running"),
         ("\nsay c x\n", "some.session:2: no connection c is open"),
         ("stop Alford\n", "some.session:1: [\"Alford\"] cannot be stopped"),
-        ("places none.json\n", "some.session:1: fixtures/places/none.json: "),
-        ("kill Alford\nupstream 1\n", "some.session:2: expected 1 requests upstream, there were 0"),
-        ("say Alford {nowhere}\n", "some.session:1: `{nowhere}` is no time"),
-        ("settle Alfrod\n", "some.session:1: no node called Alfrod runs"),
+        ("places none.json\n", "some.session:1: cannot read fixtures/places/none.json: "),
+        ("kill Alford\nupstream 1\n", "some.session:2: expected 1 requests upstream, not 0"),
+        (
+            "say Alford {nowhere}\n",
+            "some.session:1: expected {now}, {now+SECONDS} or {now-SECONDS}, not {nowhere}",
+        ),
+        ("settle Alfrod\n", "some.session:1: no node called Alfrod is running"),
     ] {
         let message = failure(text);
         assert!(message.starts_with(expected), "{message}");
@@ -68,19 +71,19 @@ fn a_failure_names_the_file_the_line_and_what_was_waited_for() {
 }
 
 #[test]
-fn a_node_that_closes_instead_of_answering_is_told_by_line() {
+fn the_error_for_a_node_that_closes_instead_of_answering_names_the_line() {
     let message = failure("connect c Alford\nsay c x\n");
     assert!(message.starts_with("some.session:2: "), "{message}");
 }
 
 #[test]
 fn a_node_that_never_answers_costs_one_deadline_a_session() {
-    // Connections are taken by the system, and by nobody else.
+    // The system accepts the connection, but no program answers.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let started = Instant::now();
     let text = "connect c Alford\nsay c x\nsay c y\nanswers c 1000\n";
     let message = failure_at(listener.local_addr().unwrap(), text, Duration::from_millis(200));
-    assert_eq!(message, "some.session:2: waited 200ms for an answer; so far: nothing");
+    assert_eq!(message, "some.session:2: waited 200ms for an answer; received so far: nothing");
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
 
@@ -93,5 +96,5 @@ fn an_answer_without_an_end_is_not_read_for_ever() {
         while client.write_all(&[b'x'; 64 * 1024]).is_ok() {}
     });
     let message = failure_at(address, "say Alford x\n", PATIENCE);
-    assert!(message.ends_with(" bytes came, and still it had to be waited for an answer"), "{message}");
+    assert!(message.contains(" bytes while waiting for an answer, more than the limit of "), "{message}");
 }

@@ -1,67 +1,69 @@
-//! What a journal needs of a disk.
+//! The storage that a journal uses, as traits.
 
 use std::io::{self, BufRead};
 
-/// A file that is appended to.
+/// A file that bytes are appended to.
 pub trait Log {
     /// Appends all of `bytes`.
     ///
     /// # Errors
-    /// The disk fails. None of `bytes` counts, though some of them may be in the file.
+    /// Fails if the disk does. None of `bytes` counts then, though some of them may be in the file.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 
     /// Waits until everything appended is on disk.
     ///
     /// # Errors
-    /// The disk fails. What has been appended since the last call may be lost.
+    /// Fails if the disk does. Anything appended since the last successful call may be lost then.
     fn sync(&mut self) -> io::Result<()>;
 
-    /// Cuts off everything after the first `length` bytes.
+    /// Truncates the file to its first `length` bytes.
     ///
     /// # Errors
-    /// The disk fails. The file is as it was.
+    /// Fails if the disk does; the file is unchanged then.
     fn cut(&mut self, length: u64) -> io::Result<()>;
 }
 
-/// Where one journal is kept, and a draft of the next.
+/// The place of one journal, and of a draft of the next.
 pub trait Disk {
-    /// Its files.
+    /// The type of its files.
     type Log: Log;
 
-    /// Reads the journal, if there is one.
+    /// Opens the journal for reading; `None` if there is none.
     ///
     /// # Errors
-    /// The disk fails.
+    /// Fails if the disk does.
     fn read(&mut self) -> io::Result<Option<Box<dyn BufRead + '_>>>;
 
     /// Opens the journal for appending.
     ///
     /// # Errors
-    /// There is no journal, or the disk fails.
+    /// Fails if there is no journal, or if the disk fails.
     fn log(&mut self) -> io::Result<Self::Log>;
 
-    /// An empty file beside the journal, the only one.
+    /// Creates an empty draft beside the journal, and replaces an earlier one.
     ///
     /// # Errors
-    /// The disk fails.
+    /// Fails if the disk does.
     fn draft(&mut self) -> io::Result<Self::Log>;
 
-    /// Renames the draft, so that it takes the journal's place. The draft has been synced. A machine that stops before
-    /// the names are [synced](Self::sync_names) may come back with either file.
+    /// Renames the draft, which has been synced, so that it replaces the journal. If the machine
+    /// stops before [`sync_names`](Self::sync_names) has returned, either file may be there
+    /// afterwards.
     ///
     /// # Errors
-    /// The disk fails. The journal is one of the two.
+    /// Fails if the disk does. The journal is one of the two files then.
     fn install(&mut self) -> io::Result<()>;
 
     /// Waits until the names of the files are on disk.
     ///
     /// # Errors
-    /// The disk fails. What was renamed since the last call may be undone.
+    /// Fails if the disk does. Renames since the last successful call may be undone then.
     fn sync_names(&mut self) -> io::Result<()>;
 
-    /// Keeps the present journal aside when it is replaced, for somebody to look at.
+    /// Gives the present journal a second name, so that it is kept for inspection when it is
+    /// replaced.
     ///
     /// # Errors
-    /// The disk fails.
+    /// Fails if the disk does.
     fn keep_damaged(&mut self) -> io::Result<()>;
 }

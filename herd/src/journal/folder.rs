@@ -1,4 +1,4 @@
-//! The real disk: a folder with the journal in it.
+//! The disk of a real node: a data folder with the journal in it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Write};
@@ -8,21 +8,21 @@ use std::sync::Arc;
 
 use super::disk::{Disk, Log};
 
-/// A node's data folder. Holds its lock for as long as it lives.
+/// A node's data folder, which stays locked until this is dropped.
 ///
-/// `journal` is the journal, `journal.draft` the next one while it is written, `journal.damaged` the last one that was
-/// found damaged, `lock` the lock.
+/// It contains `journal`, the draft of the next one in `journal.draft`, the last journal that was
+/// found damaged in `journal.damaged`, and the `lock`.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
     _lock: File,
 }
 
-/// A file in it. Clones are the same file.
+/// A file in a data folder. Clones are the same file.
 #[derive(Clone, Debug)]
 pub struct LogFile {
     file: Arc<File>,
-    /// The length of what counts.
+    /// The length of the part that counts, in bytes.
     length: u64,
 }
 
@@ -31,20 +31,22 @@ const DRAFT: &str = "journal.draft";
 const DAMAGED: &str = "journal.damaged";
 const LOCK: &str = "lock";
 
-/// Bytes that are read at a time.
+/// The number of bytes to read at once.
 const READ: usize = 256 * 1024;
 
 impl Folder {
-    /// Opens a data folder, and makes it if there is none.
+    /// Opens a data folder, and creates it if it is missing.
     ///
     /// # Errors
-    /// Another process has it, or the system says no.
+    /// Fails if another process uses the folder, or if the system denies access.
     pub fn open(path: &Path) -> io::Result<Folder> {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
         let lock = private().create(true).truncate(false).write(true).open(path.join(LOCK))?;
         match lock.try_lock() {
             Ok(()) => Ok(Folder { path: path.to_owned(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(io::Error::other("another process uses it")),
+            Err(TryLockError::WouldBlock) => {
+                Err(io::Error::other("another process uses it: give each node its own data folder"))
+            }
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
@@ -54,7 +56,7 @@ impl Folder {
     }
 }
 
-/// Where people are is nobody else's business.
+/// Returns options for files that only their owner can read, because journals contain locations.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(0o600);
@@ -80,7 +82,7 @@ impl Disk for Folder {
 
     fn draft(&mut self) -> io::Result<LogFile> {
         let path = self.file(DRAFT);
-        // Not truncated: what an earlier draft left behind would stay for those who have it open.
+        // Not truncated: readers that have an earlier draft open would otherwise see the new one.
         let _ = fs::remove_file(&path);
         let file = private().create_new(true).append(true).open(path)?;
         Ok(LogFile { file: Arc::new(file), length: 0 })
@@ -106,7 +108,8 @@ impl Log for LogFile {
         let written = (&*self.file).write_all(bytes);
         match written {
             Ok(()) => self.length += bytes.len() as u64,
-            // A full disk takes half a line. If it cannot be cut off either, the next start finds it torn.
+            // A write to a full disk may leave half a line. If it cannot be cut off, replay finds
+            // it torn.
             Err(_) => drop(self.file.set_len(self.length)),
         }
         written
@@ -123,7 +126,8 @@ impl Log for LogFile {
     }
 }
 
-/// Names this life of the machine, where the system tells: nothing that was written is lost within it.
+/// Returns the id that the system gives to each boot of the machine, if it has one. Nothing that
+/// was written is lost before the next boot.
 pub fn boot_id() -> Option<String> {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(id.trim().to_owned()).filter(|id| !id.is_empty())
@@ -133,7 +137,7 @@ pub fn boot_id() -> Option<String> {
 mod tests {
     use super::*;
 
-    /// A file of the system's that cannot be synced, to see whether that is tried.
+    /// A special file whose sync fails, which proves that a sync was tried.
     const NOT_TO_BE_SYNCED: &str = "/dev/null";
 
     #[test]
@@ -168,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn this_life_of_the_machine_has_a_name_of_one_word() {
+    fn the_boot_of_the_machine_has_an_id_of_one_word() {
         let id = boot_id().unwrap();
         assert_eq!((id.len(), id.matches('-').count()), (36, 4), "{id}");
         assert!(id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-'), "{id}");

@@ -1,65 +1,79 @@
-//! The lines of a journal, readable with any editor: a checksum, the line's number, and what the line says.
+//! The lines of a journal, readable in any editor: a checksum, the number of the line, and its
+//! content.
 //!
 //! | line, after its checksum and number | meaning |
 //! |---|---|
 //! | `JOURNAL <format> <node>` | the first line: the format, and the node that the journal belongs to |
-//! | `EPOCH <epoch>` | the life of the table that the sequences from here on belong to |
-//! | `BOOT <id>` | from here on written in this life of the machine, and not closed yet |
-//! | `<sequence> AT ...`, `<sequence> REMOVED ...`, `<sequence> AFTER ...` | an update, under the sequence in which the node learned it |
-//! | `CURSOR <neighbour> <epoch> <sequence>` | how far that neighbour has been heard; all of it stands above |
+//! | `EPOCH <epoch>` | the epoch of the sequences from here on |
+//! | `BOOT <id>` | the following lines were written in this boot of the machine |
+//! | `<sequence> AT ...`, `<sequence> REMOVED ...`, `<sequence> AFTER ...` | an update, under the sequence with which the node learned it |
+//! | `CURSOR <neighbour> <epoch> <sequence>` | how far that neighbour has been heard; everything up to there is above this line |
 //! | `CLOSED` | the node was stopped, and nothing is missing |
 //!
-//! The checksum is the CRC-32 of everything after it and one space, as 8 hexadecimal digits. Lines are numbered from 1,
-//! since sequences cannot show that a line is missing: an update that was superseded before it was written leaves a
-//! hole in them. Format 1, which is still read, has no numbers.
+//! The checksum is the CRC-32 of everything after it and one space, in 8 hexadecimal digits. Lines
+//! are numbered from 1, because sequences cannot show that a line is missing: an update that was
+//! superseded before it was written leaves a gap in them. Format 1, which can still be read, has no
+//! numbers.
 
 use crate::bug::{Bug, is_planted};
 use crate::message::Update;
 use crate::node::Cursor;
 
-/// The version of the format that is written.
+/// The version of the format that nodes write.
 pub const FORMAT: u64 = 2;
 
-/// The oldest version that is still read: its lines have no numbers.
+/// The oldest version of the format that nodes read. Its lines have no numbers.
 pub const OLDEST: u64 = 1;
 
 /// One line of a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line<'a> {
-    /// The first one.
+    /// The first line.
     Journal {
         /// The version of the format.
         format: u64,
-        /// Whose journal it is; empty when that cannot be told, since the format is another one.
+        /// The node that the journal belongs to; empty if the format is unknown.
         node: &'a str,
     },
-    /// An epoch has begun.
+    /// The epoch of the sequences from here on.
     Epoch(u64),
-    /// The node has begun to write, in this life of the machine.
+    /// The id of the machine's boot in which the following lines were written.
     Boot(&'a str),
     /// An update.
     Update {
-        /// The sequence in which the node learned it.
+        /// The sequence with which the node learned it.
         sequence: u64,
-        /// Its line, that of an [`Update`](crate::message::Update).
+        /// The line of the [`Update`](crate::message::Update).
         at: &'a [u8],
     },
-    /// A neighbour has been heard up to here.
+    /// How far a neighbour has been heard.
     Cursor {
-        /// Its name.
+        /// The neighbour's name.
         neighbour: &'a str,
-        /// Up to where.
+        /// The neighbour's epoch, and the last sequence heard.
         cursor: Cursor,
     },
-    /// The node was stopped.
+    /// The node was stopped, and nothing is missing.
     Closed,
 }
 
-/// The checksum and the space after it, in bytes.
+/// The length of the checksum and the space after it, in bytes.
 const TAG: usize = 9;
 
 impl<'a> Line<'a> {
-    /// Parses a line without its line end into its number, if it has one, and what it says. `None` is damage.
+    /// Parses a line without its line end. Returns its number, if it has one, and its content;
+    /// `None` if it is damaged.
+    ///
+    /// # Examples
+    /// ```
+    /// use herd::journal::Line;
+    ///
+    /// let mut file = Vec::new();
+    /// Line::Epoch(7).write(2, &mut file);
+    /// let line = file.strip_suffix(b"\n").unwrap();
+    /// assert_eq!(Line::parse(line), Some((Some(2), Line::Epoch(7))));
+    /// assert_eq!(Line::parse(&line[1..]), None);
+    /// ```
     pub fn parse(line: &'a [u8]) -> Option<(Option<u64>, Self)> {
         let (tag, text) = line.split_at_checked(TAG)?;
         if tag != checksum(text) && !is_planted(Bug::TornLineApplied) {
@@ -85,7 +99,7 @@ impl<'a> Line<'a> {
     fn parse_words(text: &'a [u8]) -> Option<Self> {
         let fields: Vec<&str> = std::str::from_utf8(text).ok()?.split(' ').collect();
         match *fields.as_slice() {
-            // In an unknown format only the number can be relied on.
+            // Only the number can be relied on if the format is unknown.
             ["JOURNAL", format, ..] if !(OLDEST..=FORMAT).contains(&decimal(format.as_bytes())?) => {
                 Some(Line::Journal { format: decimal(format.as_bytes())?, node: "" })
             }
@@ -101,7 +115,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Appends the line with its checksum, its number and its line end to `out`.
+    /// Appends the line to `out`, with its checksum, its number and its line end.
     pub fn write(&self, number: u64, out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(&[b' '; TAG]);
@@ -129,7 +143,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The tag of a line: its checksum, and a space.
+/// Returns the checksum of a line, and a space.
 fn checksum(text: &[u8]) -> [u8; TAG] {
     let sum = crc32fast::hash(text);
     let mut tag = [b' '; TAG];
@@ -139,7 +153,7 @@ fn checksum(text: &[u8]) -> [u8; TAG] {
     tag
 }
 
-/// The number that a text begins with, and what follows it and one space.
+/// Splits the number at the start of a text from what follows it and one space.
 fn number(text: &[u8]) -> Option<(u64, &[u8])> {
     text.first().filter(|byte| byte.is_ascii_digit())?;
     let space = memchr::memchr(b' ', text)?;

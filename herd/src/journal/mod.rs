@@ -1,21 +1,24 @@
-//! What a node knows, kept on disk: a journal that it is read back from at the next start.
+//! The journal: a node's records on disk, replayed when the node starts.
 //!
-//! A journal is a file of lines, each with a checksum and a number (see [`Line`]). It is one more reader of the node's
-//! change log, as a link is: what has changed since it was last written is [collected](Journal::collect) while the node is
-//! locked, and [appended](Journal::append) while it is not. Nothing goes on a link before it has been appended. So a disk
-//! that fails costs no memory: when it is back, the journal is [compacted](Snapshot) from the table.
+//! A journal is a file of lines, each with a checksum and a number (see [`Line`]). It reads the
+//! node's change log, as a link does: changes are [collected](Journal::collect) while the node is
+//! locked, and [appended](Journal::append) while it is not. Links send nothing before it has been
+//! appended. A disk that fails costs no memory: when it works again, a [snapshot](Snapshot) of the
+//! table replaces the file. Compaction does the same when much of the file is obsolete.
 //!
-//! | happened to the file | at the next start |
+//! | what happened to the file | after the next start |
 //! |---|---|
-//! | nothing: the node stopped, or its process was killed | all is as it was, sequences, epoch and cursors too |
-//! | the machine stopped too, without the node being stopped before | the last second may be missing without a trace: a new epoch, so that neighbours hear everything again |
-//! | its last lines are torn | they are cut off; a new epoch |
-//! | other lines are damaged, missing or out of place, or the file is empty | what can be read is kept, and the file put aside; a new epoch, and all cursors are forgotten: neighbours say everything again |
-//! | it is deleted | the node starts with nothing, in a new epoch |
+//! | nothing: the node was stopped or its process was killed | everything is as before, including sequences, epoch and cursors |
+//! | the machine stopped while the node was running | the last second may be missing without a trace: a new epoch begins, so that neighbours send everything again |
+//! | its last lines are torn | they are cut off, and a new epoch begins |
+//! | other lines are damaged, missing or out of place, or the file is empty | readable lines are kept and the file is put aside; a new epoch begins and all cursors are forgotten, so that neighbours send everything again |
+//! | it was deleted | the node starts without records, in a new epoch |
 //!
-//! A journal gets its name only when its header is on disk, so a file that exists is never empty unless it was damaged.
+//! A journal gets its name only when its header is on disk, so an empty file is always a damaged
+//! one.
 //!
-//! The module does no I/O except through [`Disk`] and [`Log`]: [`Folder`] is the real one.
+//! The module does no I/O except through the traits [`Disk`] and [`Log`]. [`Folder`] is the real
+//! disk.
 
 mod disk;
 mod folder;
@@ -41,42 +44,44 @@ use tail::Tail;
 /// A node's journal, open for appending.
 pub struct Journal<D: Disk> {
     disk: D,
-    /// None if there is no file that may be appended to: then the disk has failed.
+    /// `None` if no file can be appended to, because the disk has failed.
     log: Option<D::Log>,
-    /// This life of the machine, to know the next one.
+    /// The id of this boot of the machine, to recognize the next one.
     boot: String,
     epochs: Epochs,
-    /// What has been collected.
+    /// What has been collected so far.
     tail: Tail,
-    /// The last sequence that is in the file.
+    /// The last sequence in the file.
     written: u64,
-    /// What the disk said when it failed.
+    /// The disk's error, after it has failed.
     failure: Option<String>,
-    /// What has been collected and not been appended yet.
+    /// What has been collected and not yet appended.
     buffer: Vec<u8>,
 }
 
-/// Gives a number that was never an epoch before, and not 0: a random one.
+/// Returns a new epoch: a random number that has never been one, and is not 0.
 pub type Epochs = Box<dyn FnMut() -> u64 + Send>;
 
-/// Why a journal cannot be opened. The files are as they were.
+/// Why a journal cannot be opened. The files are unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// It is of another node, or of another format.
+    /// The journal cannot be replayed.
     #[error(transparent)]
     Unfit(#[from] ReplayError),
-    /// The system says no.
+    /// The disk fails.
     #[error(transparent)]
     Disk(#[from] io::Error),
 }
 
 impl<D: Disk> Journal<D> {
-    /// Reads back what the node knew, into a `node` that knows nothing yet, and prepares for more. `boot` names this
-    /// life of the machine, `None` if that is not known. The node's epoch becomes the one of the journal, unless
+    /// Replays the journal into a `node` without records, and prepares for appending. `boot` is the
+    /// id of this boot of the machine, if known. The node continues the journal's epoch, unless
     /// something may have been lost.
     ///
+    /// A disk that fails after the replay is not an error: see [`failure`](Self::failure).
+    ///
     /// # Errors
-    /// Nothing has changed on disk.
+    /// Fails as [`OpenError`] lists. Nothing has changed on disk then.
     pub fn open(
         mut disk: D,
         node: &mut Node,
@@ -108,7 +113,7 @@ impl<D: Disk> Journal<D> {
             failure: None,
             buffer: Vec::new(),
         };
-        // What goes wrong from here on is what may go wrong later as well.
+        // An error from here on can also happen later, and is handled in the same way.
         let prepared = if replayed.is_unfit_to_go_on() {
             journal.begin_file(&replayed, node)
         } else {
@@ -120,13 +125,13 @@ impl<D: Disk> Journal<D> {
         Ok((journal, replayed))
     }
 
-    /// Collects what has changed since it was last called, to be [appended](Self::append): at most about `most` bytes.
-    /// Returns whether there is more.
+    /// Collects what has changed since the last call, up to about `most` bytes, to be
+    /// [appended](Self::append). Returns whether there is more.
     pub fn collect(&mut self, node: &Node, most: usize) -> bool {
         self.failure.is_none() && self.tail.collect(node, most, &mut self.buffer)
     }
 
-    /// Whether there is something to be appended.
+    /// Returns whether something is waiting to be appended.
     pub fn has_collected(&self) -> bool {
         !self.buffer.is_empty()
     }
@@ -134,7 +139,7 @@ impl<D: Disk> Journal<D> {
     /// Appends what has been collected.
     ///
     /// # Errors
-    /// The disk has failed just now, as is to be [noted](Self::fail) before anything else is done.
+    /// Fails if the disk does. Call [`fail`](Self::fail) before anything else then.
     pub fn append(&mut self) -> io::Result<()> {
         let result = match &mut self.log {
             Some(log) if !self.buffer.is_empty() => log.append(&self.buffer),
@@ -150,15 +155,16 @@ impl<D: Disk> Journal<D> {
     /// Waits until everything appended is on disk.
     ///
     /// # Errors
-    /// As with [`append`](Self::append).
+    /// Fails as [`append`](Self::append) does.
     pub fn sync(&mut self) -> io::Result<()> {
         self.log.as_mut().map_or(Ok(()), Log::sync)
     }
 
-    /// Collects and appends all that has changed, for one who need not let go of the node meanwhile.
+    /// Collects and appends everything that has changed, for a caller that may hold the node
+    /// meanwhile.
     ///
     /// # Errors
-    /// The disk has failed just now, as has been noted.
+    /// Fails if the disk does. [`fail`](Self::fail) has been called then.
     pub fn write(&mut self, node: &mut Node) -> io::Result<()> {
         self.collect(node, usize::MAX);
         let appended = self.append();
@@ -168,70 +174,73 @@ impl<D: Disk> Journal<D> {
         appended
     }
 
-    /// Notes that the disk has failed. From here on nothing is appended until a [`Snapshot`] has been
-    /// [installed](Self::install); and since the file lacks what neighbours will be told, the node begins a new epoch.
+    /// Notes that the disk has failed. Nothing more is appended until a [`Snapshot`] has been
+    /// [installed](Self::install). The node begins a new epoch, because the file lacks what
+    /// neighbours will receive.
     pub fn fail(&mut self, node: &mut Node, error: &io::Error) {
         self.failure = Some(error.to_string());
         self.buffer.clear();
         node.begin_epoch((self.epochs)());
     }
 
-    /// What the disk said when it failed: the file lacks what has changed since.
+    /// Returns the disk's error if it has failed. The file lacks what has changed since.
     pub fn failure(&self) -> Option<&str> {
         self.failure.as_deref()
     }
 
-    /// The last sequence that is in the file, which need not be on disk yet.
+    /// Returns the last sequence in the file, which need not be on disk yet.
     pub fn written(&self) -> u64 {
         self.written
     }
 
-    /// The file, if there is one that works.
+    /// Returns the file, unless the disk has failed.
     pub fn log(&self) -> Option<&D::Log> {
         self.log.as_ref().filter(|_| self.failure.is_none())
     }
 
-    /// How much of the file is of use.
+    /// Returns the size of the file.
     pub fn size(&self) -> Size {
         self.tail.size
     }
 
-    /// Whether the journal is worth compacting: the disk has failed, or the file is longer than `least` bytes and more
-    /// than twice what is of use.
+    /// Returns whether compaction is due: the disk has failed, or the file is longer than `least`
+    /// bytes and more than half of it is obsolete.
     pub fn wants_snapshot(&self, node: &Node, least: u64) -> bool {
         let size = self.tail.size;
         self.failure.is_some() || size.bytes > least && size.bytes > 2 * size.live_bytes(node)
     }
 
-    /// Begins to compact the journal of the node called `name`.
+    /// Begins a compaction for the node called `name`.
     ///
     /// # Errors
-    /// The disk fails.
+    /// Fails if the disk does. The journal is unchanged then.
     pub fn begin_snapshot(&mut self, name: &str) -> io::Result<Snapshot<D::Log>> {
         Snapshot::begin(self.disk.draft()?, name, &self.boot)
     }
 
-    /// Puts a snapshot that has been [finished](Snapshot::finish) and [sealed](Snapshot::seal) in the place of the journal.
+    /// Replaces the journal by a snapshot that has been [finished](Snapshot::finish) and
+    /// [sealed](Snapshot::seal).
     ///
     /// # Errors
-    /// The disk has failed just now, as is to be [noted](Self::fail). The journal may be what it was or the snapshot.
+    /// Fails if the disk does. The file is the old one or the snapshot then; call
+    /// [`fail`](Self::fail) before anything else.
     pub fn install(&mut self, snapshot: Snapshot<D::Log>) -> io::Result<()> {
         self.disk.install()?;
         self.disk.sync_names()?;
         self.log = Some(snapshot.log);
         self.written = snapshot.tail.sequence;
         self.tail = snapshot.tail;
-        // Some of it may have been collected for the old file. It is in the snapshot too.
+        // Anything collected for the old file is in the snapshot too.
         self.buffer.clear();
         self.failure = None;
         Ok(())
     }
 
-    /// Says at the end of the file that nothing is missing. To be called when everything has been
+    /// Notes at the end of the file that nothing is missing. Call it when everything has been
     /// [written](Self::write) and the node does not change any more.
     ///
     /// # Errors
-    /// The disk fails. The next start takes the file as that of a process that was killed.
+    /// Fails if the disk does. The next start treats the file as that of a killed process.
     pub fn close(&mut self) -> io::Result<()> {
         if self.failure.is_none() {
             self.sync()?;
@@ -242,7 +251,7 @@ impl<D: Disk> Journal<D> {
         Ok(())
     }
 
-    /// Writes a whole new file.
+    /// Writes a new file from the node's records.
     fn begin_file(&mut self, replayed: &Replayed, node: &Node) -> io::Result<()> {
         if replayed.is_damaged {
             self.disk.keep_damaged()?;
@@ -255,10 +264,10 @@ impl<D: Disk> Journal<D> {
         self.install(snapshot)
     }
 
-    /// Goes on at the end of the file.
+    /// Continues at the end of the file.
     fn resume_file(&mut self, replayed: &Replayed, node: &Node) -> io::Result<()> {
         let mut log = self.disk.log()?;
-        // The process that gave the file its name may have been killed before the name was on disk.
+        // The process that created the file may have been killed before the name was on disk.
         self.disk.sync_names()?;
         if replayed.is_torn() {
             log.cut(replayed.size.bytes)?;
@@ -275,13 +284,13 @@ impl<D: Disk> Journal<D> {
         }
         self.tail.write(Line::Boot(&self.boot), &mut self.buffer);
         self.append()?;
-        // Before anything new: else a machine that stops soon might bring an older end back, even one that says that
-        // nothing is missing.
+        // Synced before anything new is written. Otherwise a machine that stops soon might bring
+        // back an older end, even one that says that nothing is missing.
         self.sync()
     }
 }
 
-/// The size to which the buffer of a large write is shrunk.
+/// The capacity in bytes that the buffer keeps after a large write.
 const KEPT: usize = 256 * 1024;
 
 impl<D: Disk> fmt::Debug for Journal<D> {

@@ -1,5 +1,5 @@
-//! Reading a journal back. A node that starts and `herd journal` read it with the same function, so they agree on what is
-//! wrong with it.
+//! Replay: reading a journal back into a node. A node that starts and `herd journal` use the same
+//! function, so they report the same damage.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,99 +11,116 @@ use crate::bug::{Bug, is_planted};
 use crate::message::Update;
 use crate::node::{Cursor, Node};
 
-/// What a journal was found to be.
+/// The result of a replay.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Replayed {
-    /// Its size, without what is torn off its end.
+    /// The size of the journal without a torn end.
     pub size: Size,
     /// The first faults, at most 100, in the order of the file.
     pub damage: Vec<Damage>,
     /// How many lines are damaged, misplaced or missing.
     pub damaged_lines: u64,
-    /// Whether something other than the last lines is damaged.
+    /// Whether lines other than the last ones are damaged.
     pub is_damaged: bool,
-    /// The node that it belongs to, if it has a header.
+    /// The node in the header, if there is a header.
     pub node: Option<String>,
-    /// Its format, if it has a header.
+    /// The format in the header, if there is a header.
     pub format: Option<u64>,
     /// The last epoch.
     pub epoch: Option<u64>,
-    /// The life of the machine in which it was written last.
+    /// The id of the machine's boot in which the journal was last written.
     pub boot: Option<String>,
-    /// How far each neighbour was heard.
+    /// How far each neighbour has been heard.
     pub cursors: BTreeMap<String, Cursor>,
     /// Whether the node was stopped after the last line.
     pub closed: bool,
-    /// How many lines a whole file would have: the number of the last good line.
+    /// The number of the last good line, which is the number of lines of an undamaged journal.
     pub(super) lines: u64,
 }
 
-/// Something wrong with a journal.
+/// A fault of a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Damage {
-    /// The line at which it shows, from 1.
+    /// The number of the line where the fault shows, from 1.
     pub line: u64,
     /// The offset of that line in bytes.
     pub offset: u64,
-    /// What is wrong.
+    /// The fault.
     pub fault: Fault,
 }
 
-/// What can be wrong at a line.
+/// The kind of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The line does not match its checksum, or makes no sense.
+    /// The line does not match its checksum, or has an unknown form.
     Unreadable,
     /// This many lines are missing before it.
     Missing(u64),
-    /// The line belongs elsewhere: it is a repetition, or lines have been swapped.
+    /// The line is repeated, or was swapped with another one.
     Misplaced,
     /// The first line is not the header of a journal.
     NoHeader,
-    /// The file has no lines at all, and a journal always has some.
+    /// The file is empty. A journal always has a header.
     Empty,
 }
 
-/// More faults than this are only counted.
+/// The number of faults that are listed; further ones are only counted.
 const LISTED: usize = 100;
 
-/// Why a journal is not read.
+/// Why a journal cannot be replayed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// It belongs to another node.
-    #[error("the journal is that of {theirs}, not of {ours}: give each node a data folder of its own")]
+    /// The journal belongs to another node.
+    #[error("the journal belongs to {theirs}, not to {ours}: give each node its own data folder")]
     OtherNode {
-        /// The node that it belongs to.
+        /// The node in the header.
         theirs: String,
-        /// The node that read it.
+        /// The node that replays the journal.
         ours: String,
     },
-    /// It has another format.
+    /// The journal has a format that this program does not know.
     #[error(
-        "the journal is of format {0}, this program reads formats {OLDEST} to {FORMAT}: use the version that wrote it"
+        "the journal has format {0}, but this program reads formats {OLDEST} to {FORMAT}: use the version that wrote it"
     )]
     OtherFormat(u64),
-    /// The system cannot read it.
+    /// The file cannot be read.
     #[error("cannot read the journal")]
     Disk(#[from] io::Error),
 }
 
 impl Replayed {
-    /// Whether its last lines, and no others, are damaged.
+    /// Returns whether the last lines, and no others, are damaged.
     pub fn is_torn(&self) -> bool {
         !self.damage.is_empty() && !self.is_damaged
     }
 
-    /// Whether a new file is to be written: there was none, it is damaged before its end, or it has an older format.
+    /// Returns whether a new file must be written: there was none, lines before its end are
+    /// damaged, or its format is an older one.
     pub(super) fn is_unfit_to_go_on(&self) -> bool {
         self.is_damaged || self.format != Some(FORMAT)
     }
 }
 
-/// Reads a journal back into a node that knows nothing yet. With `owner` it must be the journal of that node.
+/// Replays a journal into a node without records. With `owner`, the journal must be that node's.
+///
+/// # Examples
+/// ```
+/// use herd::journal::{FORMAT, Line, replay};
+/// use herd::node::{Limits, Lives, Node};
+///
+/// let lives = Lives { epoch: 1, incarnation: 2, hash_seed: 3 };
+/// let mut node = Node::new("Alford", &[], Limits::default(), lives);
+/// let mut file = Vec::new();
+/// Line::Journal { format: FORMAT, node: "Alford" }.write(1, &mut file);
+/// let at = b"AT Alford +0.500000000 kiwi +34.068930-118.445127 1000000000.5";
+/// Line::Update { sequence: 1, at }.write(2, &mut file);
+/// let replayed = replay(file.as_slice(), &mut node, Some("Alford")).unwrap();
+/// assert!(replayed.damage.is_empty());
+/// assert_eq!(node.table().len(), 1);
+/// ```
 ///
 /// # Errors
-/// The journal belongs to another node, has another format, or cannot be read.
+/// Fails as [`ReplayError`] lists. The node may have applied a part of the journal then.
 pub fn replay(mut file: impl BufRead, node: &mut Node, owner: Option<&str>) -> Result<Replayed, ReplayError> {
     let mut reader =
         JournalReader { node, owner, replayed: Replayed::default(), unreadable: 0, misplaced: Vec::new() };
@@ -116,11 +133,11 @@ pub fn replay(mut file: impl BufRead, node: &mut Node, owner: Option<&str>) -> R
             break;
         }
         at.line += 1;
-        reader.take(&line, at)?;
+        reader.read_line(&line, at)?;
         at.offset += length as u64;
     }
     if at.line == 0 {
-        reader.note(at, Fault::Empty);
+        reader.note_fault(at, Fault::Empty);
     }
     Ok(reader.finish())
 }
@@ -129,40 +146,41 @@ struct JournalReader<'a> {
     node: &'a mut Node,
     owner: Option<&'a str>,
     replayed: Replayed,
-    /// Unreadable lines since the last good one.
+    /// The number of unreadable lines since the last good one.
     unreadable: u64,
-    /// AT lines of updates out of place.
+    /// The lines of updates that are out of place.
     misplaced: Vec<Vec<u8>>,
 }
 
 impl JournalReader<'_> {
-    /// Takes the next line, with its line end.
-    fn take(&mut self, line: &[u8], at: Damage) -> Result<(), ReplayError> {
+    /// Processes the next line, given with its line end.
+    fn read_line(&mut self, line: &[u8], at: Damage) -> Result<(), ReplayError> {
         let torn = is_planted(Bug::TornLineApplied).then_some(line);
         let Some((number, parsed)) = line.strip_suffix(b"\n").or(torn).and_then(Line::parse) else {
             self.unreadable += 1;
-            self.note(at, Fault::Unreadable);
+            self.note_fault(at, Fault::Unreadable);
             return Ok(());
         };
         if let Line::Journal { format, node } = parsed {
             self.check_header(format, node)?;
         }
-        let is_in_place = self.place(number, &parsed, at);
-        // A good line after a bad one: the middle of the file is damaged.
+        let is_in_place = self.is_in_place(number, &parsed, at);
+        // A good line follows a bad one, so the middle of the file is damaged.
         self.replayed.is_damaged |= self.unreadable > 0;
         self.unreadable = 0;
-        if self.apply(&parsed, is_in_place) {
+        if self.apply_line(&parsed, is_in_place) {
             self.replayed.size.bytes = at.offset + line.len() as u64;
             if let Line::Update { .. } = parsed {
                 self.replayed.size.note_update(line.len());
             }
         } else {
-            self.note(at, Fault::Misplaced);
+            self.note_fault(at, Fault::Misplaced);
         }
         Ok(())
     }
 
-    /// Updates out of place are true all the same. They come last, since sequences only grow.
+    /// Applies the updates that were out of place, and returns the result. They are valid updates,
+    /// but come last, because sequences only grow.
     fn finish(self) -> Replayed {
         for line in &self.misplaced {
             if let Some(update) = Update::parse(line) {
@@ -173,35 +191,38 @@ impl JournalReader<'_> {
     }
 
     fn check_header(&self, format: u64, node: &str) -> Result<(), ReplayError> {
-        match self.owner {
-            _ if !(OLDEST..=FORMAT).contains(&format) => Err(ReplayError::OtherFormat(format)),
-            Some(ours) if ours != node => {
-                Err(ReplayError::OtherNode { theirs: node.to_owned(), ours: ours.to_owned() })
-            }
-            _ => Ok(()),
+        if !(OLDEST..=FORMAT).contains(&format) {
+            return Err(ReplayError::OtherFormat(format));
         }
+        if let Some(ours) = self.owner
+            && ours != node
+        {
+            return Err(ReplayError::OtherNode { theirs: node.to_owned(), ours: ours.to_owned() });
+        }
+        Ok(())
     }
 
-    /// Whether a line stands where it was written. Notes what is missing before it.
-    fn place(&mut self, number: Option<u64>, line: &Line<'_>, at: Damage) -> bool {
+    /// Returns whether a line is in the place where it was written. Notes the lines that are
+    /// missing before it.
+    fn is_in_place(&mut self, number: Option<u64>, line: &Line<'_>, at: Damage) -> bool {
         let is_header = matches!(line, Line::Journal { .. });
         if is_header && at.line > 1 {
             return false;
         }
         if !is_header && at.line == 1 {
-            self.note(at, Fault::NoHeader);
+            self.note_fault(at, Fault::NoHeader);
         }
         let Some(number) = number else { return self.replayed.format != Some(FORMAT) };
         let Some(missing) = number.checked_sub(self.replayed.lines.saturating_add(1)) else { return false };
         self.replayed.lines = number;
         if missing > self.unreadable && at.line > 1 {
-            self.note(at, Fault::Missing(missing - self.unreadable));
+            self.note_fault(at, Fault::Missing(missing - self.unreadable));
         }
         true
     }
 
-    /// Takes in what a line says. Returns whether that was right in this place.
-    fn apply(&mut self, line: &Line<'_>, is_in_place: bool) -> bool {
+    /// Applies a line. Returns whether it is valid in this place.
+    fn apply_line(&mut self, line: &Line<'_>, is_in_place: bool) -> bool {
         self.replayed.closed = is_in_place && *line == Line::Closed;
         match line {
             Line::Update { sequence, at } => {
@@ -235,9 +256,9 @@ impl JournalReader<'_> {
         }
     }
 
-    fn note(&mut self, at: Damage, fault: Fault) {
+    fn note_fault(&mut self, at: Damage, fault: Fault) {
         let replayed = &mut self.replayed;
-        // Only a torn end is no worse than a process that was killed.
+        // Only a torn end is no worse than what a killed process leaves.
         replayed.is_damaged |= fault != Fault::Unreadable || at.line == 1;
         let lines = if let Fault::Missing(lines) = fault { lines } else { 1 };
         replayed.damaged_lines = replayed.damaged_lines.saturating_add(lines);

@@ -1,4 +1,5 @@
-//! Compaction: a draft of the next journal, which has what the node knows and nothing that was superseded.
+//! Compaction: writing the next journal, which contains the node's records and nothing that was
+//! superseded.
 
 use std::io;
 
@@ -8,8 +9,8 @@ use super::tail::Tail;
 use crate::bug::{Bug, is_planted};
 use crate::node::Node;
 
-/// A draft of the next journal. It is [collected](Self::collect) in pieces, between which the node goes on: what
-/// changes meanwhile is collected again, under its later sequence.
+/// A draft of the next journal. It is [collected](Self::collect) in pieces, and the node works
+/// between them. What changes meanwhile is collected again under its later sequence.
 #[derive(Debug)]
 pub struct Snapshot<L> {
     pub(super) log: L,
@@ -17,7 +18,7 @@ pub struct Snapshot<L> {
     piece: Vec<u8>,
 }
 
-/// About how many bytes are collected at a time, while the node waits for about a millisecond.
+/// The approximate number of bytes to collect at once. The node waits for about a millisecond then.
 const PIECE: usize = 256 * 1024;
 
 impl<L: Log> Snapshot<L> {
@@ -29,14 +30,16 @@ impl<L: Log> Snapshot<L> {
         Ok(snapshot)
     }
 
-    /// Collects a piece of what the node knows, to be [appended](Self::append). Returns whether there is more.
+    /// Collects a piece of the node's records, to be [appended](Self::append). Returns whether
+    /// there is more.
     pub fn collect(&mut self, node: &Node) -> bool {
         self.tail.collect(node, PIECE, &mut self.piece)
     }
 
-    /// Collects what has changed since, and what goes at the end, unless that is more than a piece. Returns whether the
-    /// snapshot is complete once this has been appended. Until it is [installed](super::Journal::install), nobody may
-    /// be told what changes after this call: the file will lack it, in the same epoch.
+    /// Collects what has changed since, and the last lines, unless that is more than one piece.
+    /// Returns whether the snapshot is complete when this piece has been appended. From this call
+    /// until the snapshot is [installed](super::Journal::install), no client or neighbour may learn
+    /// of later changes, because the file lacks them in the same epoch.
     pub fn finish(&mut self, node: &Node) -> bool {
         if is_planted(Bug::CompactionLosesCursor) {
             self.tail.sequence = node.table().head();
@@ -49,31 +52,31 @@ impl<L: Log> Snapshot<L> {
         true
     }
 
-    /// Appends what has been collected.
+    /// Appends the piece that was collected.
     ///
     /// # Errors
-    /// The disk fails, and the snapshot is useless.
+    /// Fails if the disk does. The snapshot must be dropped then.
     pub fn append(&mut self) -> io::Result<()> {
         self.log.append(&self.piece)?;
         self.piece.clear();
         Ok(())
     }
 
-    /// Appends what has been collected, and waits until all of it is on disk.
+    /// Appends the piece that was collected, and waits until the snapshot is on disk.
     ///
     /// # Errors
-    /// As with [`append`](Self::append).
+    /// Fails as [`append`](Self::append) does.
     pub fn seal(&mut self) -> io::Result<()> {
         self.append()?;
         self.log.sync()
     }
 
-    /// The last sequence collected.
+    /// Returns the last sequence that was collected.
     pub fn sequence(&self) -> u64 {
         self.tail.sequence
     }
 
-    /// The file.
+    /// Returns the file of the snapshot.
     pub fn log(&self) -> &L {
         &self.log
     }

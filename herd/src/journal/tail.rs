@@ -1,33 +1,33 @@
-//! Where a journal's file ends: what has been put into it so far, and what has changed since.
+//! The end of a journal: what it contains so far, and thus what has changed since.
 
 use super::line::Line;
 use crate::node::{Cursor, Node};
 
-/// What is in a file, or is collected to be appended to it.
+/// What a file contains, including what has been collected and not been appended yet.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tail {
     /// The last sequence.
     pub(super) sequence: u64,
     /// The cursors, as [`Node::cursors`] lists them.
     pub(super) cursors: Vec<Cursor>,
-    /// How many lines there are: the next one has the number after that.
+    /// The number of lines, which is also the number of the last line.
     pub(super) lines: u64,
     pub(super) size: Size,
 }
 
-/// How much of a journal is of use.
+/// The size of a journal, and how much of it may be obsolete.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Size {
-    /// Bytes in the file.
+    /// The length of the file, in bytes.
     pub bytes: u64,
-    /// Updates in the file.
+    /// The number of updates in the file.
     pub updates: u64,
-    /// The bytes of its updates.
+    /// The length of these updates, in bytes.
     pub update_bytes: u64,
 }
 
 impl Tail {
-    /// Appends the next line to `out`.
+    /// Appends a line to `out`, and counts it.
     pub(super) fn write(&mut self, line: Line<'_>, out: &mut Vec<u8>) {
         let before = out.len();
         self.lines += 1;
@@ -39,8 +39,8 @@ impl Tail {
         }
     }
 
-    /// Appends what has changed to `out`, until that holds `most` bytes. Returns whether there is more. Cursors come at
-    /// the end, after everything that they cover.
+    /// Appends what has changed to `out`, until that holds `most` bytes. Returns whether there is
+    /// more. Cursors come last, after everything that they cover.
     pub(super) fn collect(&mut self, node: &Node, most: usize, out: &mut Vec<u8>) -> bool {
         for (sequence, record) in node.table().changes_after(self.sequence) {
             if out.len() >= most {
@@ -68,7 +68,8 @@ impl Size {
         self.update_bytes += bytes as u64;
     }
 
-    /// The bytes of what the node knows, taken to be as long as an update in the file is on average.
+    /// Estimates the length of the node's records in bytes, from the average length of the updates
+    /// in the file.
     pub(super) fn live_bytes(&self, node: &Node) -> u64 {
         self.update_bytes / self.updates.max(1) * node.table().all() as u64
     }

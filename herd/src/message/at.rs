@@ -1,21 +1,30 @@
-//! `AT <server> <skew> <client-id> <location> <time>`: what a node knows of a client, as clients and
-//! neighbours see it.
+//! `AT <server> <skew> <client-id> <location> <time>`: a report as nodes keep it, and as clients
+//! and neighbours see it.
 
 use super::{Iamat, Skew};
 
-/// An AT line, understood.
+/// A parsed AT line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct At<'a> {
     /// The whole line without its line end.
     pub line: &'a [u8],
-    /// How much later than the client's time the server received the report.
+    /// The time from the client's time to the time when the server received the report.
     pub skew: Skew,
-    /// The report.
+    /// The client's report.
     pub iamat: Iamat<'a>,
 }
 
 impl<'a> At<'a> {
-    /// Understands a line without its line end, if it is exactly what a node writes: single spaces, no others.
+    /// Parses a line without its line end. Returns `None` unless it is exactly what a node writes,
+    /// with single spaces.
+    ///
+    /// # Examples
+    /// ```
+    /// use herd::message::At;
+    ///
+    /// let at = At::parse(b"AT Alford +0.263873386 kiwi +34.068930-118.445127 1621464827");
+    /// assert_eq!(at.unwrap().iamat.client.as_bytes(), b"kiwi");
+    /// ```
     pub fn parse(line: &'a [u8]) -> Option<Self> {
         let mut fields = line.split(|&byte| byte == b' ');
         let mut next = || fields.next();
@@ -29,7 +38,8 @@ impl<'a> At<'a> {
         Some(At { line, skew: Skew::parse(skew)?, iamat: Iamat::parse(operands)? })
     }
 
-    /// Appends to `out` the AT line, without line end, of a report that `server` received with that skew.
+    /// Appends to `out` the AT line, without line end, of a report that `server` received with this
+    /// skew.
     pub fn write(out: &mut Vec<u8>, server: &str, skew: Skew, iamat: &Iamat<'_>) {
         out.extend_from_slice(b"AT ");
         out.extend_from_slice(server.as_bytes());
@@ -42,8 +52,8 @@ impl<'a> At<'a> {
     }
 }
 
-/// Whether `name` can name a node: 1 to 64 ASCII letters, digits, `_`, `-` or `.`, but neither `.` nor `..`, which
-/// are folders: nodes' names become those of files.
+/// Returns whether a node may have this name: 1 to 64 ASCII letters, digits, `_`, `-` or `.`,
+/// except `.` and `..`, because names of nodes become names of files.
 pub fn is_node_name(name: &[u8]) -> bool {
     (1..=64).contains(&name.len())
         && !matches!(name, b"." | b"..")

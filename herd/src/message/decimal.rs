@@ -1,19 +1,19 @@
-//! Unsigned decimals, read from bytes and kept exact.
+//! Unsigned decimals, parsed from bytes without rounding.
 
-/// The digits of an unsigned decimal, `whole` or `whole.fraction`.
+/// An unsigned decimal, `whole` or `whole.fraction`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Decimal<'a> {
     pub(super) whole: Digits<'a>,
-    /// Empty when there was no point.
+    /// Empty if there is no point.
     pub(super) fraction: Digits<'a>,
 }
 
-/// The most decimals of a degree or a kilometre. Programs print doubles in full, which takes more of them the nearer
-/// the number is to 0.
+/// The largest number of digits after the point, in degrees and kilometres. Programs that print a
+/// double in full use more digits the closer it is to 0.
 pub(super) const MOST_DECIMALS: usize = 32;
 
-/// ASCII digits and their value: 0 when there are none. The value of more than 19 digits wraps around, and means
-/// nothing.
+/// ASCII digits and their value; 0 if there are none. The value of more than 19 digits wraps around
+/// and must not be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Digits<'a> {
     pub(super) text: &'a [u8],
@@ -21,8 +21,8 @@ pub(super) struct Digits<'a> {
 }
 
 impl<'a> Decimal<'a> {
-    /// Reads 1 to `most_whole` digits, optionally followed by a point and 1 to `most_fraction` digits.
-    /// Nothing else may stand in `text`. The value of a part is usable when it has at most 19 digits.
+    /// Parses 1 to `most_whole` digits, optionally followed by a point and 1 to `most_fraction`
+    /// digits, and nothing else. The value of a part is usable if it has at most 19 digits.
     pub(super) fn parse(text: &'a [u8], most_whole: usize, most_fraction: usize) -> Option<Self> {
         let (whole, rest) = Digits::split(text);
         let fraction = match rest.split_first() {
@@ -33,8 +33,8 @@ impl<'a> Decimal<'a> {
         (1..=most_whole).contains(&whole.text.len()).then_some(Decimal { whole, fraction })
     }
 
-    /// Whether the decimal is greater than `bound`: 90.000000000000001 is greater than 90. The fraction may be of any
-    /// length, the whole part has at most 19 digits.
+    /// Returns whether the decimal is greater than `bound`: 90.000000000000001 is greater than 90.
+    /// The fraction may have any length, the whole part at most 19 digits.
     pub(super) fn exceeds(self, bound: u64) -> bool {
         let has_fraction = || self.fraction.text.iter().any(|digit| *digit != b'0');
         self.whole.value > bound || self.whole.value == bound && has_fraction()
@@ -42,13 +42,13 @@ impl<'a> Decimal<'a> {
 }
 
 impl<'a> Digits<'a> {
-    /// Takes `text` if it is 1 to `most` digits, at most 19, and nothing else.
+    /// Parses 1 to `most` digits and nothing else; `most` is at most 19.
     pub(super) fn parse(text: &'a [u8], most: usize) -> Option<Self> {
         let (digits, rest) = Digits::split(text);
         (rest.is_empty() && (1..=most).contains(&digits.text.len())).then_some(digits)
     }
 
-    /// The digits that `text` begins with, and what follows them.
+    /// Splits the digits at the start of `text` from the rest.
     fn split(text: &'a [u8]) -> (Self, &'a [u8]) {
         let mut value = 0_u64;
         let mut length = 0;
@@ -69,12 +69,13 @@ impl<'a> Digits<'a> {
     }
 }
 
-/// The number that eight bytes are, if all are digits: neighbours are put together to two digits, to four, to eight.
+/// Returns the number that eight digits spell; `None` if a byte is not a digit. Adjacent digits are
+/// combined into numbers of two digits, then of four, then of eight.
 fn eight_digits(text: &[u8; 8]) -> Option<u64> {
     const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
     const HIGH: u64 = u64::from_le_bytes([0xF0; 8]);
     let bytes = u64::from_le_bytes(*text);
-    // Digits are 0x30 to 0x39: their upper half is 3, and still is with 6 added.
+    // Digits are 0x30 to 0x39: the upper half of the byte is 3, and still is after 6 is added.
     let sixes = u64::from_le_bytes([6; 8]);
     if bytes & HIGH != ZEROS || bytes.wrapping_add(sixes) & HIGH != ZEROS {
         return None;
@@ -110,12 +111,12 @@ mod tests {
         }
 
         #[test]
-        fn eight_bytes_that_are_not_all_digits_are_no_number(text: [u8; 8]) {
+        fn eight_bytes_that_are_not_all_digits_are_not_a_number(text: [u8; 8]) {
             prop_assert_eq!(eight_digits(&text).is_some(), text.iter().all(u8::is_ascii_digit));
         }
 
         #[test]
-        fn one_byte_that_is_no_digit_is_enough(place in 0_usize..8, byte: u8) {
+        fn one_byte_that_is_not_a_digit_is_enough(place in 0_usize..8, byte: u8) {
             let mut text = *b"12345678";
             text[place] = byte;
             prop_assert_eq!(eight_digits(&text).is_some(), byte.is_ascii_digit());

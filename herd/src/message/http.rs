@@ -1,12 +1,12 @@
-//! Telling HTTP from the language of clients.
+//! Recognizes clients that speak HTTP.
 
 use super::fields;
 
-/// Whether a line begins a request of HTTP, or is a header with the host of one: a method in capitals, a target and a
-/// version (`POST / HTTP/1.1`), or `Host:`.
+/// Returns whether a line is the first line of an HTTP request (`POST / HTTP/1.1`: a method in
+/// capitals, a target and a version), or its `Host:` header.
 ///
-/// A browser can be made to send such a request to any port of its reader's machine, with lines of a web page's choice
-/// behind it. Those must not be obeyed.
+/// A web page can make a browser send a request to any port of the reader's machine, with a body
+/// that the page chooses. Its lines must not be obeyed.
 pub fn begins_http(line: &[u8]) -> bool {
     has_prefix(line, b"host:") || is_request_line(line)
 }
@@ -22,7 +22,7 @@ fn is_request_line(line: &[u8]) -> bool {
     is_method && is_version
 }
 
-/// Names of headers are the same in capitals.
+/// Returns whether a line starts with `prefix`. Names of headers are case-insensitive.
 fn has_prefix(line: &[u8], prefix: &[u8]) -> bool {
     line.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_and_hosts_are_told_from_commands() {
+    fn requests_and_hosts_are_distinguished_from_commands() {
         for http in [
             "POST / HTTP/1.1",
             "GET /x?y HTTP/1.0",

@@ -1,15 +1,15 @@
-//! `IAMAT <client-id> <latitude><longitude> <time>`: a client says where it was, and when.
+//! `IAMAT <client-id> <latitude><longitude> <time>`: a client reports where it was, and when.
 
 use super::{ClientId, Location, Stamp};
 
-/// A location report, as the client wrote it.
+/// A location report, with the bytes that the client sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Iamat<'a> {
-    /// Who.
+    /// The client.
     pub client: ClientId<'a>,
-    /// Where.
+    /// Its location.
     pub location: Location<'a>,
-    /// When, by the client's clock.
+    /// The time of the report, by the client's clock.
     pub stamp: Stamp<'a>,
 }
 

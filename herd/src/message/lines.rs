@@ -1,54 +1,68 @@
-//! Cutting a stream of bytes into lines.
+//! Splits a stream of bytes into lines.
 
-/// One line of the stream.
+/// A line of the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
     /// A line without its line end.
     Line(&'a [u8]),
-    /// The beginning of a line over the limit. The stream cannot be read on: where the next line starts is
-    /// not known.
+    /// The start of a line that is longer than the limit. The stream cannot be read further,
+    /// because it is unknown where the next line starts.
     TooLong(&'a [u8]),
 }
 
-/// A buffer that bytes are read into and lines are taken from, however the lines were cut into segments.
+/// A buffer that bytes are appended to and lines are taken from, however the network splits the
+/// lines.
 ///
-/// A line ends with LF; one CR directly before that LF belongs to the line end.
+/// A line ends with LF; one CR directly before the LF belongs to the line end.
+///
+/// # Examples
+/// ```
+/// use herd::message::{Lines, Piece};
+///
+/// let mut lines = Lines::new(80);
+/// lines.room().extend_from_slice(b"first\r\nsec");
+/// assert_eq!(lines.next_line(), Some(Piece::Line(b"first")));
+/// assert_eq!(lines.next_line(), None);
+/// lines.room().extend_from_slice(b"ond\n");
+/// assert_eq!(lines.next_line(), Some(Piece::Line(b"second")));
+/// ```
 #[derive(Debug)]
 pub struct Lines {
     buffer: Vec<u8>,
-    /// Where the next line starts.
+    /// The offset of the next line.
     start: usize,
-    /// Up to where no LF was found, so that a long line is searched once.
+    /// The offset up to which no LF was found, so that a long line is searched only once.
     searched: usize,
     ended: bool,
     longest: usize,
     most_room: usize,
 }
 
-/// Room for a read at first. A read that fills its room is followed by one with four times as much, up to a
-/// bound: most connections never send much at once.
+/// The room for the first read. A read that fills its room is followed by one with four times as
+/// much, up to a bound. Most connections never send much at once.
 const FIRST_ROOM: usize = 2 * 1024;
 const MOST_ROOM: usize = 64 * 1024;
 
 impl Lines {
-    /// A splitter for lines of at most `longest` bytes, line end not counted.
+    /// Returns a splitter for lines of at most `longest` bytes, without their line end.
     pub fn new(longest: usize) -> Lines {
         Lines::with_room(longest, MOST_ROOM)
     }
 
-    /// The same with room for at most `most_room` bytes beside a line that has begun, instead of 64 KiB; at least
-    /// for 2 KiB.
+    /// Returns the same with room for at most `most_room` bytes, instead of 64 KiB, in addition to
+    /// an unfinished line. The room is at least 2 KiB.
     pub fn with_room(longest: usize, most_room: usize) -> Lines {
         let most_room = most_room.max(FIRST_ROOM);
         Lines { buffer: Vec::new(), start: 0, searched: 0, ended: false, longest, most_room }
     }
 
-    /// Changes the room to at most `most_room` bytes, at least 2 KiB.
+    /// Changes the room to at most `most_room` bytes; it is at least 2 KiB.
     pub fn set_most_room(&mut self, most_room: usize) {
         self.most_room = most_room.max(FIRST_ROOM);
     }
 
-    /// The buffer to append what was read to, with room for some more bytes. What has been taken is gone.
+    /// Returns the buffer to append bytes to, with spare capacity. Lines that were taken are
+    /// removed from it first.
     pub fn room(&mut self) -> &mut Vec<u8> {
         let was_full = self.buffer.len() == self.buffer.capacity();
         self.buffer.drain(..self.start);
@@ -61,7 +75,7 @@ impl Lines {
         &mut self.buffer
     }
 
-    /// Takes the next line, if there is one, or finds that the line begun is too long.
+    /// Takes the next line; `None` if it is unfinished and not too long yet.
     pub fn next_line(&mut self) -> Option<Piece<'_>> {
         let Some(found) = memchr::memchr(b'\n', &self.buffer[self.searched..]) else {
             return self.unfinished_line();
@@ -73,18 +87,18 @@ impl Lines {
         Some(self.piece(line.strip_suffix(b"\r").unwrap_or(line)))
     }
 
-    /// Notes the end of the stream: what is left without LF is a line too, to be taken as the others are.
+    /// Notes the end of the stream. What is left without LF is a line too, and can be taken next.
     pub fn end(&mut self) {
         self.ended = true;
     }
 
-    /// Forgets everything that has not been taken.
+    /// Discards everything that has not been taken.
     pub fn discard(&mut self) {
         self.start = self.buffer.len();
         self.searched = self.start;
     }
 
-    /// Whether a line has begun whose end has not been seen.
+    /// Returns whether the buffer contains an unfinished line.
     pub fn is_begun(&self) -> bool {
         self.start < self.buffer.len()
     }
@@ -97,7 +111,7 @@ impl Lines {
             return (!begun.is_empty()).then(|| self.piece(&self.buffer[begun]));
         }
         let begun = &self.buffer[begun];
-        // A last CR may turn out to belong to the line end.
+        // A CR at the end may turn out to belong to the line end.
         let length = begun.len() - usize::from(begun.ends_with(b"\r"));
         (length > self.longest).then_some(Piece::TooLong(begun))
     }

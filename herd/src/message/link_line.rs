@@ -1,102 +1,111 @@
-//! The lines that two neighbouring nodes exchange, readable in a log.
+//! The lines that two neighbouring nodes exchange. They are text, so that a log can show them.
 //!
 //! | line | meaning |
 //! |---|---|
-//! | `HELLO <version> <name> <epoch> <incarnation>` | who is speaking; the first line each way |
-//! | `CURSOR <epoch> <sequence>` | answers a hello: up to where the speaker has heard the other's log |
+//! | `HELLO <version> <name> <epoch> <incarnation>` | who is speaking; the first line in each direction |
+//! | `CURSOR <epoch> <sequence>` | answers a hello: how far the speaker has heard the other's log |
 //! | `AT ...` | a report, exactly as a client would see it |
 //! | `REMOVED <removals> <client-id>` | the client was removed, for the `removals`th time |
-//! | `AFTER <removals> AT ...` | a report after so many removals of its client |
-//! | `UPTO <sequence>` | everything in the speaker's log up to that sequence has now been said |
-//! | `SYNCED` | the speaker has said all it knew when it first got there |
-//! | `ALIVE <sum> <head> <heard> <sent> <echo> <clock>` | a heartbeat: the sum of the digests of all that the speaker knows, the last sequence of its log, and up to which sequence it has heard the other's; when it was sent, what the other's timer should show now, and what the speaker's wall clock shows |
-//! | `SUMS <seed> [<group>] <256 sums>` | before much is said: the sums of the groups of buckets, or of the buckets of a group |
-//! | `DIFFER [<group>] <256 bits>` | answers that: which of them are not the speaker's |
+//! | `AFTER <removals> AT ...` | a report after `removals` removals of its client |
+//! | `UPTO <sequence>` | a mark: everything in the speaker's log up to that sequence has been sent |
+//! | `SYNCED` | the speaker has reached the end of its log for the first time on this link |
+//! | `ALIVE <sum> <head> <heard> <sent> <echo> <clock>` | a heartbeat: the sum of the digests of all records of the speaker, the last sequence of its log, and the sequence up to which it has heard the other's log; when it was sent, what the other's timer should show now, and the speaker's wall clock |
+//! | `SUMS <seed> [<group>] <256 sums>` | in a bulk sync: the sums of the groups of buckets, or of the buckets of a group |
+//! | `DIFFER [<group>] <256 bits>` | answers `SUMS`: which of the sums differ from the speaker's |
 //! | `BYE <reason>` | the speaker closes the link, and why |
 //!
-//! `<sent>` and `<echo>` are in microseconds since any moment; how much later the other's timer shows is the round trip. `<clock>` is in
-//! microseconds since 1970. Epochs, incarnations, seeds and sums
-//! of buckets are 16 hexadecimal digits, the sum of all 32, groups 2, bits 64; sequences are decimal.
+//! `<sent>` and `<echo>` are in microseconds since any fixed moment; the time by which the other's
+//! timer is ahead of `<echo>` is the round trip. `<clock>` is in microseconds since 1970. Epochs,
+//! incarnations, seeds and sums of buckets have 16 hexadecimal digits, the sum of all records 32,
+//! groups 2, bits 64. Sequences are decimal.
 
 use std::fmt;
 
 use super::decimal::Digits;
 use super::{Update, is_node_name};
 
-/// The version of the language between nodes.
+/// The version of the link language.
 pub const VERSION: u64 = 5;
 
-/// A line from a neighbour, understood.
+/// A parsed line from a neighbour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkLine<'a> {
-    /// Who is speaking.
+    /// A hello: the node that is speaking.
     Hello {
-        /// The version it speaks.
+        /// The version of the link language that the node speaks.
         version: u64,
-        /// Its name.
+        /// The name of the node.
         name: &'a str,
-        /// The life of its store: sequences of another epoch mean nothing in this one.
+        /// The life of the node's table. Sequences of another epoch mean nothing in this one.
         epoch: u64,
-        /// The life of its process.
+        /// The life of the node's process.
         incarnation: u64,
     },
-    /// Where the speaker wants the other's log to be read from: after this sequence of this epoch.
+    /// The cursor: the other's log is to be sent after this sequence of this epoch.
     Cursor {
-        /// The epoch that the sequence belongs to; 0 when the speaker has heard nothing yet.
+        /// The epoch that the sequence belongs to; 0 if the speaker has heard nothing yet.
         epoch: u64,
-        /// The last sequence heard; 0 for none.
+        /// The last sequence heard; 0 if there is none.
         sequence: u64,
     },
-    /// An [`Update`]: a line that begins with `AT`, `REMOVED` or `AFTER`. Whether its fields are acceptable is for the receiver
-    /// to see.
+    /// An [`Update`]: a line that begins with `AT`, `REMOVED` or `AFTER`. Its fields are not
+    /// checked.
     Update(&'a [u8]),
-    /// Everything up to this sequence has been said.
+    /// A mark: everything up to this sequence has been sent.
     UpTo(u64),
-    /// All that was known has been said.
+    /// The end of the log was reached for the first time on this link.
     Synced,
-    /// A heartbeat, and what two nodes that have heard all of each other can tell from it: whether they know the
-    /// same.
+    /// A heartbeat. Two nodes that have heard all of each other compare their records with it.
     Alive {
-        /// The sum of the digests of all that the speaker knows.
+        /// The sum of the digests of all records of the speaker.
         sum: u128,
-        /// The last sequence of its log.
+        /// The last sequence of the speaker's log.
         head: u64,
-        /// Up to which sequence it has heard the other's log, as that is now.
+        /// The sequence up to which the speaker has heard the other's log, in its present epoch.
         heard: u64,
-        /// When it says this, by its own timer, in microseconds.
+        /// The speaker's timer when it sent this, in microseconds.
         sent: u64,
-        /// What the other's timer would show now, had its last heartbeat taken no time; 0 if none has come.
+        /// What the other's timer would show now if its last heartbeat had taken no time; 0 if none
+        /// has arrived.
         echo: u64,
-        /// What its wall clock shows, in microseconds since 1970.
+        /// The speaker's wall clock, in microseconds since 1970.
         clock: u64,
     },
-    /// Sums of what the speaker knows, to be compared before it says much.
+    /// Sums of the speaker's records, to be compared in a bulk sync.
     Sums {
-        /// What the hashes are made with.
+        /// The seed of the hashes.
         seed: u64,
-        /// Whose buckets; `None` for the groups themselves.
+        /// The group of the buckets; `None` if these are the sums of the groups.
         group: Option<u8>,
-        /// The 256 sums, each of 16 digits: see [`words`].
+        /// 256 sums of 16 hexadecimal digits each: see [`words`].
         sums: &'a str,
     },
-    /// Which of such sums are not the speaker's own.
+    /// Which of the other's sums differ from the speaker's own.
     Differ {
-        /// Whose buckets; `None` for the groups themselves.
+        /// The group of the buckets; `None` if these are the groups.
         group: Option<u8>,
-        /// A bit each, 64 to a word of 16 digits, the first one lowest.
+        /// One bit for each sum in four words of 16 hexadecimal digits, the first one lowest.
         differ: &'a str,
     },
-    /// The speaker is closing.
+    /// The speaker closes the link, for this reason.
     Bye(&'a str),
 }
 
 impl<'a> LinkLine<'a> {
-    /// Whether a line is a heartbeat, or is meant to be one.
+    /// Returns whether a line begins like a heartbeat.
     pub fn is_heartbeat(line: &[u8]) -> bool {
         line.starts_with(b"ALIVE ")
     }
 
-    /// Understands a line without its line end. `None` is broken framing.
+    /// Parses a line without its line end; `None` if it is not part of the link language.
+    ///
+    /// # Examples
+    /// ```
+    /// use herd::message::LinkLine;
+    ///
+    /// assert_eq!(LinkLine::parse(b"UPTO 7"), Some(LinkLine::UpTo(7)));
+    /// assert_eq!(LinkLine::parse(b"UPTO seven"), None);
+    /// ```
     pub fn parse(line: &'a [u8]) -> Option<Self> {
         if Update::is_like(line) {
             return Some(LinkLine::Update(line));
@@ -105,7 +114,7 @@ impl<'a> LinkLine<'a> {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         let operands: Vec<&str> = rest.split(' ').collect();
         match (word, operands.as_slice()) {
-            // Of a version that is not this one only the number can be relied on.
+            // Only the number can be relied on if the version is a different one.
             ("HELLO", [version, ..]) if decimal(version)? != VERSION => {
                 Some(LinkLine::Hello { version: decimal(version)?, name: "", epoch: 0, incarnation: 0 })
             }
@@ -182,24 +191,24 @@ impl fmt::Display for LinkLine<'_> {
     }
 }
 
-/// Sums are said so many at once.
+/// The number of sums, or bits, in one line.
 const SUMS: usize = 256;
 
-/// Digits of a word.
+/// The number of hexadecimal digits in a word.
 const WORD: usize = 16;
 
-/// The words that a text of hexadecimal digits holds.
+/// Returns the words that a text of hexadecimal digits contains, 16 digits each.
 pub fn words(text: &str) -> impl Iterator<Item = u64> {
     let digits = text.as_bytes().chunks(WORD).filter_map(|word| std::str::from_utf8(word).ok());
     digits.map(|word| u64::from_str_radix(word, 16).unwrap_or_default())
 }
 
-/// Words as hexadecimal digits.
+/// Returns words as hexadecimal digits, 16 digits each.
 pub fn hex(words: &[u64]) -> String {
     words.iter().map(|word| format!("{word:016x}")).collect()
 }
 
-/// A text that holds so many words.
+/// Returns a text if it consists of `words` words.
 fn of_words(text: &str, words: usize) -> Option<&str> {
     of_digits(text, words * WORD)
 }

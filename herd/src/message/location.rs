@@ -1,31 +1,41 @@
-//! Places on Earth as ISO 6709 decimal degrees, run together: `+34.068930-118.445127`.
+//! Locations on Earth as ISO 6709 decimal degrees without a separator: `+34.068930-118.445127`.
 
 use super::decimal::{Decimal, MOST_DECIMALS};
 
-/// A latitude from -90 to 90 and a longitude from -180 to 180 degrees, as the client wrote them.
+/// A latitude from -90 to 90 degrees and a longitude from -180 to 180 degrees, with the bytes that
+/// the client sent.
 ///
-/// Each half is a sign, 1 to 3 digits and optionally a point and 1 to 32 digits. No altitude, no exponent.
+/// Each half is a sign, 1 to 3 digits, and optionally a point and 1 to 32 digits. There is no
+/// altitude and no exponent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Location<'a> {
     text: &'a [u8],
-    /// Where the longitude's sign stands.
+    /// The offset of the longitude's sign.
     longitude: usize,
 }
 
 impl<'a> Location<'a> {
-    /// Takes a field as a location, if it is one.
+    /// Parses a field; `None` if it is not a location.
     pub fn parse(text: &'a [u8]) -> Option<Self> {
         let longitude = 1 + text.get(1..)?.iter().position(|byte| is_sign(*byte))?;
         let valid = is_degrees(&text[..longitude], 90) && is_degrees(&text[longitude..], 180);
         valid.then_some(Location { text, longitude })
     }
 
-    /// The location's bytes as the client sent them.
+    /// Returns the bytes that the client sent.
     pub fn as_bytes(self) -> &'a [u8] {
         self.text
     }
 
-    /// `latitude,longitude` without plus signs, as web services want it: there a `+` would mean a space.
+    /// Returns `latitude,longitude` without plus signs, because a `+` in a URL means a space.
+    ///
+    /// # Examples
+    /// ```
+    /// use herd::message::Location;
+    ///
+    /// let location = Location::parse(b"+34.068930-118.445127").unwrap();
+    /// assert_eq!(location.comma_separated(), "34.068930,-118.445127");
+    /// ```
     pub fn comma_separated(self) -> String {
         let (latitude, longitude) = self.text.split_at(self.longitude);
         let plain =

@@ -1,16 +1,17 @@
-//! The language of clients and nodes: bytes to values and back, and nothing else. No I/O, no clock.
+//! The language of clients and nodes, pure: it parses bytes and writes values, and does no I/O.
 //!
-//! A client sends one command a line and gets one answer a command:
+//! A client sends one command per line and gets one answer per command:
 //!
 //! | line | meaning |
 //! |---|---|
-//! | `IAMAT <client-id> <latitude><longitude> <time>` | the client says where it was, and when: [`Iamat`] |
-//! | `WHATSAT <client-id> <radius> <bound>` | what is within so many kilometres of that client: [`Whatsat`] |
+//! | `IAMAT <client-id> <latitude><longitude> <time>` | the client reports where it was, and when: [`Iamat`] |
+//! | `WHATSAT <client-id> <radius> <bound>` | asks what is within `radius` kilometres of that client: [`Whatsat`] |
 //! | `AT <server> <skew> <client-id> <location> <time>` | the answer to both, and what nodes flood: [`At`], [`Update`] |
 //! | `? <line>` | the answer to anything else: a copy of the line, byte for byte |
 //!
-//! Values borrow the line they were read from, since answers copy the client's own bytes and never print a
-//! number anew. White space is space, tab, CR, LF, form feed and vertical tab; Unicode's other spaces are not.
+//! Values borrow the line that they were parsed from, because answers copy the client's bytes: no
+//! number is parsed and printed again. White space is space, tab, CR, LF, form feed and vertical
+//! tab; other spaces of Unicode are not. The rules are in `docs/src/reference/protocol.md`.
 
 mod at;
 mod client_id;
@@ -35,19 +36,19 @@ pub use time::{Skew, Stamp, Time};
 pub use update::{MOST_REMOVALS, Update};
 pub use whatsat::Whatsat;
 
-/// What a client's line begins with, whatever follows.
+/// The first word of a client's line, even if the rest is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
-    /// `IAMAT`.
+    /// The word `IAMAT`.
     Iamat,
-    /// `WHATSAT`.
+    /// The word `WHATSAT`.
     Whatsat,
-    /// Anything else.
+    /// Any other word, or none.
     Other,
 }
 
 impl Verb {
-    /// The verb of a line.
+    /// Returns the verb of a line.
     pub fn of(line: &[u8]) -> Verb {
         match fields(line).next() {
             Some(b"IAMAT") => Verb::Iamat,
@@ -57,17 +58,27 @@ impl Verb {
     }
 }
 
-/// A client's line, understood.
+/// A client's parsed line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command<'a> {
-    /// The client says where it is.
+    /// The client reports where it is.
     Iamat(Iamat<'a>),
-    /// The client asks what is near some client.
+    /// The client asks what is near a client.
     Whatsat(Whatsat<'a>),
 }
 
 impl<'a> Command<'a> {
-    /// Understands a line without its line end. `None` is an invalid command, to be answered by a copy.
+    /// Parses a line without its line end. `None` means an invalid command, which is answered with
+    /// a copy of the line.
+    ///
+    /// # Examples
+    /// ```
+    /// use herd::message::Command;
+    ///
+    /// let command = Command::parse(b"IAMAT kiwi.cs.ucla.edu +34.068930-118.445127 1621464827.5");
+    /// assert!(matches!(command, Some(Command::Iamat(_))));
+    /// assert_eq!(Command::parse(b"WHATSAT kiwi.cs.ucla.edu 51 5"), None);
+    /// ```
     pub fn parse(line: &'a [u8]) -> Option<Self> {
         let mut fields = fields(line);
         let command = fields.next()?;
@@ -83,7 +94,7 @@ impl<'a> Command<'a> {
     }
 }
 
-/// The fields of a line: what white space leaves.
+/// Returns the fields of a line, which white space separates.
 fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = line;
     std::iter::from_fn(move || {
@@ -95,15 +106,16 @@ fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Where the field that `text` begins with ends. Eight bytes at a time are passed over if all of them are above the
-/// space, as those of a field mostly are.
+/// Returns the length of the field at the start of `text`. Eight bytes at a time are skipped if all
+/// of them are above the space character, as most bytes of a field are.
 fn field_length(text: &[u8]) -> usize {
     let eights = text.as_chunks::<8>().0.iter().take_while(|eight| are_all_above_space(**eight)).count();
     let rest = &text[8 * eights..];
     8 * eights + rest.iter().position(|byte| is_white_space(*byte)).unwrap_or(rest.len())
 }
 
-/// A byte below 0x21 borrows from its own top bit when 0x21 is taken from each, unless that bit was set before.
+/// Returns whether all eight bytes are 0x21 or more. A lower byte borrows from its top bit when
+/// 0x21 is subtracted from each; bytes whose top bit is set count as above.
 fn are_all_above_space(eight: [u8; 8]) -> bool {
     const EACH: u64 = u64::from_ne_bytes([1; 8]);
     let bytes = u64::from_ne_bytes(eight);

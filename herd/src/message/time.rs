@@ -9,7 +9,8 @@ const NANOSECONDS: i128 = 1_000_000_000;
 /// The last second of the year 9999.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// POSIX time. A pair, since nanoseconds of the year 9999 do not fit 64 bits; ordered as the pair is.
+/// A POSIX time. It is a pair, because the nanoseconds of the year 9999 do not fit 64 bits, and has
+/// the order of the pair.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time {
     /// Seconds since 1970-01-01 00:00:00 UTC.
@@ -19,7 +20,7 @@ pub struct Time {
 }
 
 impl Time {
-    /// The time `duration` after this one; far beyond the year 9999 it stays where it is.
+    /// Returns the time `duration` after this one. It saturates far beyond the year 9999.
     pub fn plus(self, duration: Duration) -> Time {
         let nanoseconds = self.nanoseconds + duration.subsec_nanos();
         let carry = u64::from(nanoseconds >= NANOSECONDS as u32);
@@ -29,7 +30,7 @@ impl Time {
         }
     }
 
-    /// Microseconds since 1970-01-01 00:00:00 UTC.
+    /// Returns the microseconds since 1970-01-01 00:00:00 UTC.
     pub fn microseconds(self) -> u64 {
         self.seconds.saturating_mul(1_000_000).saturating_add(u64::from(self.nanoseconds / 1_000))
     }
@@ -40,14 +41,14 @@ impl Time {
 }
 
 impl From<SystemTime> for Time {
-    /// A clock set before 1970 reads as 1970.
+    /// Converts the time of a clock. A time before 1970 becomes 1970.
     fn from(time: SystemTime) -> Time {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         Time { seconds: since.as_secs(), nanoseconds: since.subsec_nanos() }
     }
 }
 
-/// A client's time: its value, and the bytes it was written with.
+/// A client's time: its value, and the bytes that the client sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp<'a> {
     text: &'a [u8],
@@ -55,8 +56,8 @@ pub struct Stamp<'a> {
 }
 
 impl<'a> Stamp<'a> {
-    /// Takes a field as a time, if it is one: 1 to 12 digits, optionally a point and 1 to 9 digits, at most
-    /// the last second of the year 9999.
+    /// Parses a field; `None` if it is not a time: 1 to 12 digits, optionally a point and 1 to 9
+    /// digits, at most the last second of the year 9999.
     pub fn parse(text: &'a [u8]) -> Option<Self> {
         let decimal = Decimal::parse(text, 12, 9)?;
         if decimal.exceeds(LAST_SECOND) {
@@ -67,32 +68,32 @@ impl<'a> Stamp<'a> {
         Some(Stamp { text, time: Time { seconds: decimal.whole.value, nanoseconds } })
     }
 
-    /// The value to compare.
+    /// Returns the value of the time.
     pub fn time(self) -> Time {
         self.time
     }
 
-    /// The bytes to copy.
+    /// Returns the bytes that the client sent.
     pub fn as_bytes(self) -> &'a [u8] {
         self.text
     }
 }
 
-/// How much later a node received a report than the client's time says, in nanoseconds; negative when the
-/// client's clock is ahead.
+/// The time from the client's time to the time when a node received the report, in nanoseconds. It
+/// is negative if the client's clock is ahead.
 ///
-/// Written with its sign and nine decimals, in seconds: `+0.263873386`.
+/// It is written in seconds, with its sign and nine decimals: `+0.263873386`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Skew(i128);
 
 impl Skew {
-    /// The skew of a report of `time` that was received at `received`.
+    /// Returns the skew of a report with the time `time` that was received at `received`.
     pub fn between(received: Time, time: Time) -> Skew {
         Skew(received.nanoseconds_since_epoch() - time.nanoseconds_since_epoch())
     }
 
-    /// Takes a field as a skew, if it is one, written exactly as [`write`](Self::write) does: a second way to
-    /// write the same skew would let two nodes hold different bytes for one update.
+    /// Parses a field; `None` unless it is written exactly as [`write`](Self::write) does. If there
+    /// were two ways to write a skew, two nodes could have different bytes for one update.
     pub fn parse(field: &[u8]) -> Option<Skew> {
         let (sign, digits) = field.split_first()?;
         let Decimal { whole, fraction } = Decimal::parse(digits, 12, 9)?;
@@ -109,10 +110,20 @@ impl Skew {
     }
 
     /// Appends the skew to `out`.
+    ///
+    /// # Examples
+    /// ```
+    /// use herd::message::{Skew, Time};
+    ///
+    /// let at = |seconds| Time { seconds, nanoseconds: 0 };
+    /// let mut out = Vec::new();
+    /// Skew::between(at(5), at(7)).write(&mut out);
+    /// assert_eq!(out, b"-2.000000000");
+    /// ```
     pub fn write(self, out: &mut Vec<u8>) {
         let magnitude = self.0.unsigned_abs();
         let (seconds, nanoseconds) = match u64::try_from(magnitude) {
-            // Up to 584 years: dividing 128 bits takes ten times as long.
+            // For up to 584 years: dividing 128 bits takes ten times as long.
             Ok(magnitude) => (magnitude / NANOSECONDS as u64, magnitude % NANOSECONDS as u64),
             Err(_) => ((magnitude / NANOSECONDS as u128) as u64, (magnitude % NANOSECONDS as u128) as u64),
         };
@@ -120,7 +131,7 @@ impl Skew {
         out.push(if self.0 < 0 { b'-' } else { b'+' });
         out.extend_from_slice(digits.format(seconds).as_bytes());
         out.push(b'.');
-        // With a one in front for the leading zeros.
+        // The added first digit keeps the leading zeros.
         out.extend_from_slice(&digits.format(NANOSECONDS as u64 + nanoseconds).as_bytes()[1..]);
     }
 }

@@ -1,39 +1,47 @@
-//! What nodes tell each other of one client, and keep in their journals: its latest report, or its removal.
+//! Updates: what nodes send each other of one client and keep in their journals.
 //!
 //! | line | meaning |
 //! |---|---|
 //! | `AT ...` | the latest report of a client that was never removed |
 //! | `REMOVED <removals> <client-id>` | the client was removed, for the `removals`th time, and has not reported since |
-//! | `AFTER <removals> AT ...` | its latest report after so many removals |
+//! | `AFTER <removals> AT ...` | its latest report after `removals` removals |
 //!
-//! Clients see AT lines only.
+//! Clients see only AT lines.
 
 use std::io::Write;
 
 use super::decimal::Digits;
 use super::{At, ClientId};
 
-/// Digits that a number of removals has at most, so that it fits 32 bits.
+/// The largest number of digits in a number of removals, so that it fits 32 bits.
 const LONGEST_NUMBER: usize = 9;
 
-/// No client is removed more often.
+/// The largest number of times that one client can be removed.
 pub const MOST_REMOVALS: u32 = 999_999_999;
 
-/// What a node knows of a client.
+/// A parsed update: the latest report of a client, or its removal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Update<'a> {
     /// The whole line without its line end.
     pub line: &'a [u8],
-    /// Which client.
+    /// The client.
     pub client: ClientId<'a>,
-    /// How often that was removed before the report, or with this removal.
+    /// The number of removals before the report or, in a removal, including it.
     pub removals: u32,
     /// The report; `None` for a removal.
     pub report: Option<At<'a>>,
 }
 
 impl<'a> Update<'a> {
-    /// Understands a line without its line end, if it is exactly what a node writes.
+    /// Parses a line without its line end. Returns `None` unless it is exactly what a node writes.
+    ///
+    /// # Examples
+    /// ```
+    /// use herd::message::Update;
+    ///
+    /// let update = Update::parse(b"REMOVED 1 kiwi").unwrap();
+    /// assert_eq!((update.removals, update.report), (1, None));
+    /// ```
     pub fn parse(line: &'a [u8]) -> Option<Self> {
         if let Some(rest) = line.strip_prefix(b"AFTER ") {
             let (removals, at) = removals(rest)?;
@@ -47,32 +55,33 @@ impl<'a> Update<'a> {
         At::parse(line).map(Update::from)
     }
 
-    /// Whether a line begins like one; its fields need not be acceptable.
+    /// Returns whether a line begins like an update. Its fields are not checked.
     pub fn is_like(line: &[u8]) -> bool {
         [&b"AT "[..], b"AFTER ", b"REMOVED "].iter().any(|word| line.starts_with(word))
     }
 
-    /// Appends to `out` the line of a removal, without line end.
+    /// Appends the line of a removal to `out`, without line end.
     pub fn write_removal(out: &mut Vec<u8>, removals: u32, client: ClientId<'_>) {
         write_number(out, "REMOVED", removals);
         out.extend_from_slice(client.as_bytes());
     }
 
-    /// Appends to `out` the line of a report after removals, without line end.
+    /// Appends the line of a report after removals to `out`, without line end.
     pub fn write_report_after(out: &mut Vec<u8>, removals: u32, at: &[u8]) {
         write_number(out, "AFTER", removals);
         out.extend_from_slice(at);
     }
 }
 
-/// A report of a client that was never removed.
+/// Returns the update of a client that was never removed.
 impl<'a> From<At<'a>> for Update<'a> {
     fn from(at: At<'a>) -> Self {
         Update { line: at.line, client: at.iamat.client, removals: 0, report: Some(at) }
     }
 }
 
-/// The number that `text` begins with, written in the one way that counts, and what follows it.
+/// Splits the number at the start of `text` from what follows; `None` unless the number is written
+/// as a node does.
 fn removals(text: &[u8]) -> Option<(u32, &[u8])> {
     let space = memchr::memchr(b' ', text)?;
     let digits = Digits::parse(&text[..space], LONGEST_NUMBER)?;
@@ -81,6 +90,6 @@ fn removals(text: &[u8]) -> Option<(u32, &[u8])> {
 }
 
 fn write_number(out: &mut Vec<u8>, word: &str, number: u32) {
-    // A vector takes any bytes.
+    // Writing to a vector cannot fail.
     let _ = write!(out, "{word} {number} ");
 }

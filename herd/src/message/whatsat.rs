@@ -1,4 +1,4 @@
-//! `WHATSAT <client-id> <radius> <bound>`: what is near that client.
+//! `WHATSAT <client-id> <radius> <bound>`: a client asks what is near some client.
 
 use super::ClientId;
 use super::decimal::{Decimal, Digits, MOST_DECIMALS};
@@ -6,16 +6,16 @@ use super::decimal::{Decimal, Digits, MOST_DECIMALS};
 /// The largest radius, in kilometres.
 const LARGEST_RADIUS: u64 = 50;
 
-/// The most results that can be asked for.
+/// The largest number of results.
 const LARGEST_BOUND: u64 = 20;
 
-/// A question for the places around a client.
+/// A question for the places near a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Whatsat<'a> {
-    /// Around whom.
+    /// The client in the centre.
     pub client: ClientId<'a>,
     radius: Decimal<'a>,
-    /// At most so many results, 0 to 20.
+    /// The largest number of results, 0 to 20.
     pub bound: usize,
 }
 
@@ -31,7 +31,8 @@ impl<'a> Whatsat<'a> {
         Some(Whatsat { client, radius, bound: bound as usize })
     }
 
-    /// The radius in metres, exact: the decimal point moved by three places, without needless zeros.
+    /// Returns the radius in metres, exactly: the decimal point is moved by three places, and zeros
+    /// at the end are dropped.
     pub fn metres(self) -> String {
         let Decimal { whole, fraction } = self.radius;
         let (moved, rest) = fraction.text.split_at(fraction.text.len().min(3));

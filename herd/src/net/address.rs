@@ -1,12 +1,21 @@
-//! Addresses that nodes dial: an IP address or a DNS name, with a port.
+//! The addresses that nodes dial: an IP address or a DNS name, with a port.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
-/// Where something can be dialled.
+/// An address to dial.
 ///
 /// A name is looked up each time it is dialled, so it can move to another machine while nodes run.
+///
+/// # Examples
+/// ```
+/// use herd::net::Address;
+///
+/// let address: Address = "alford.example:12580".parse().unwrap();
+/// assert_eq!((address.port(), address.is_loopback()), (12580, false));
+/// assert!("alford.example".parse::<Address>().is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
     /// An IP address and a port.
@@ -20,12 +29,12 @@ pub enum Address {
     },
 }
 
-/// The longest name that DNS allows, in bytes, and the longest part between its dots.
+/// The longest name that DNS allows, and the longest label between its dots, in bytes.
 const LONGEST_NAME: usize = 253;
 const LONGEST_LABEL: usize = 63;
 
 impl Address {
-    /// The port.
+    /// Returns the port.
     pub fn port(&self) -> u16 {
         match self {
             Address::Ip(address) => address.port(),
@@ -33,7 +42,8 @@ impl Address {
         }
     }
 
-    /// Whether only this machine can be meant. The name `localhost` is never another machine.
+    /// Returns whether the address can mean only this machine. The name `localhost` is never
+    /// another machine.
     pub fn is_loopback(&self) -> bool {
         match self {
             Address::Ip(address) => address.ip().to_canonical().is_loopback(),
@@ -75,8 +85,8 @@ impl fmt::Display for Address {
     }
 }
 
-/// Whether DNS may know such a name. One whose last part is a number is not a name: resolvers read
-/// `10.1` as an IPv4 address, and `127.0.0.300` is a mistyped one.
+/// Returns whether a host may be a DNS name. A host whose last label is a number is not: resolvers
+/// read `10.1` as an IPv4 address, and `127.0.0.300` is a mistyped one.
 fn is_name(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
     let last = host.rsplit('.').next().unwrap_or(host);

@@ -1,5 +1,5 @@
-//! Connections. Only this module names socket types, so the same shell runs on those of the system (`real`) and, with the
-//! feature `turmoil`, on those of a simulator (`simulated`).
+//! Connections. Only this module names socket types, so the same shell runs on the system's sockets
+//! (`real`) and, with the feature `turmoil`, on those of a simulated network (`simulated`).
 
 mod address;
 #[cfg(not(feature = "turmoil"))]
@@ -31,40 +31,41 @@ use tokio_util::io::poll_read_buf;
 
 use crate::tls::rejection;
 
-/// What the kernel may hold for one connection.
+/// Bounds of what the kernel holds for one connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Held {
-    /// Bytes on their way out, as the option `SO_SNDBUF` counts them.
+    /// Bytes to be sent, as the socket option `SO_SNDBUF` counts them.
     pub send: u32,
-    /// Bytes that have come in and have not been read, as `SO_RCVBUF` counts them.
+    /// Bytes received and not yet read, as `SO_RCVBUF` counts them.
     pub receive: u32,
-    /// How long the other side may acknowledge none of what is on its way out.
+    /// How long sent bytes may stay unacknowledged before the connection fails.
     pub stall: Duration,
 }
 
-/// One connection, encrypted or not.
+/// A connection, encrypted or not.
 #[derive(Debug)]
 pub enum Stream {
-    /// As it is.
+    /// Plain TCP.
     Plain(Tcp),
-    /// Encrypted by TLS.
+    /// TLS.
     Tls(Box<TlsStream<Tcp>>),
 }
 
 /// Connects to `address`.
 ///
 /// # Errors
-/// Nobody listens there, or it cannot be reached.
+/// Fails if nothing listens at the address, or if it cannot be reached.
 pub async fn connect(address: SocketAddr) -> io::Result<Tcp> {
     let stream = sockets::connect(address).await?;
     prepare(&stream)?;
     Ok(stream)
 }
 
-/// The addresses of an address: itself, or those of its name. At least one.
+/// Returns the IP addresses of an address, at least one: itself, or those that DNS has for its
+/// name.
 ///
 /// # Errors
-/// The name has none, or the resolver does not say.
+/// Fails if the name has no address, or if the resolver fails.
 pub async fn lookup(address: &Address) -> io::Result<Vec<SocketAddr>> {
     let (host, port) = match address {
         Address::Ip(address) => return Ok(vec![*address]),
@@ -77,41 +78,42 @@ pub async fn lookup(address: &Address) -> io::Result<Vec<SocketAddr>> {
     Ok(found)
 }
 
-/// Readies an accepted connection: answers leave at once instead of waiting for company.
+/// Prepares an accepted connection: small writes are sent without delay.
 ///
 /// # Errors
-/// The connection is gone already.
+/// Fails if the connection is lost.
 pub fn prepare(stream: &Tcp) -> io::Result<()> {
     stream.set_nodelay(true)
 }
 
-/// Shakes hands on a connection that this node has made.
+/// Performs the TLS handshake on a connection that this node opened.
 ///
 /// # Errors
-/// One of the two does not take the other; see [`reason`].
+/// Fails if one side rejects the other; [`reason`] turns the error into words.
 pub async fn secure_dialled(stream: Tcp, config: Arc<ClientConfig>) -> io::Result<Stream> {
-    // Nodes are not known by the names of hosts; an address is sent to nobody.
-    let anybody = ServerName::from(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let secured = TlsConnector::from(config).connect(anybody, stream).await?;
+    // Certificates name nodes instead of hosts, and TLS never sends an IP address as the server's
+    // name.
+    let any_name = ServerName::from(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let secured = TlsConnector::from(config).connect(any_name, stream).await?;
     Ok(Stream::Tls(Box::new(secured.into())))
 }
 
-/// Shakes hands on a connection that this node has accepted.
+/// Performs the TLS handshake on a connection that this node accepted.
 ///
 /// # Errors
-/// One of the two does not take the other. The connection comes back, so that it can be closed gently: whoever was refused
-/// has yet to read why.
+/// Fails if one side rejects the other. The error comes with the connection, so that it can be
+/// closed gracefully: the other side has yet to read the reason.
 pub async fn secure_accepted(stream: Tcp, config: Arc<ServerConfig>) -> Result<Stream, (io::Error, Stream)> {
     let accepted = TlsAcceptor::from(config).accept(stream).into_fallible().await;
     let secured = accepted.map_err(|(error, stream)| (error, Stream::Plain(stream)))?;
     Ok(Stream::Tls(Box::new(secured.into())))
 }
 
-/// What is said of a connection whose other side is gone, however it went.
+/// The reason that is logged if the other side is gone, however that happened.
 pub const LOST: &str = "connection lost";
 
-/// Why a connection failed, in plain words: without the numbers of the system, and without what a library advises
-/// its users.
+/// Returns in plain words why a connection failed, without the error numbers of the system and
+/// without the advice that a library gives its users.
 pub fn reason(error: &io::Error) -> String {
     use io::ErrorKind::{
         BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, TimedOut, UnexpectedEof, WriteZero,
@@ -123,39 +125,39 @@ pub fn reason(error: &io::Error) -> String {
         BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | UnexpectedEof | WriteZero => {
             LOST.to_owned()
         }
-        TimedOut => "no answer in time".to_owned(),
+        TimedOut => "timed out".to_owned(),
         _ => without_number(&error.to_string()).to_owned(),
     }
 }
 
-/// What the system says of an error, without the number that it has.
+/// Returns the system's message for an error, without its number.
 fn without_number(text: &str) -> &str {
     text.split_once(" (os error ").map_or(text, |(words, _)| words)
 }
 
-/// Why TLS failed, in plain words.
+/// Returns in plain words why TLS failed.
 fn tls_reason(cause: &rustls::Error) -> String {
     use rustls::Error::{AlertReceived, DecryptError, InvalidMessage, NoCertificatesPresented};
     use rustls::{Error, PeerIncompatible};
     let reason = match cause {
-        DecryptError => "what came was damaged on the way",
+        DecryptError => "the data was damaged in transit",
         InvalidMessage(_) => "it does not speak TLS",
         NoCertificatesPresented => "it shows no certificate",
         Error::PeerIncompatible(
             PeerIncompatible::Tls12NotOfferedOrEnabled
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
         ) => "it does not speak TLS 1.3",
-        AlertReceived(alert) => return format!("it refused: {alert:?}"),
+        AlertReceived(alert) => return format!("it rejected the handshake: {alert:?}"),
         other => return rejection(other).map_or_else(|| format!("TLS failed: {other}"), str::to_owned),
     };
     reason.to_owned()
 }
 
 impl Stream {
-    /// Where the other side is.
+    /// Returns the address of the other side.
     ///
     /// # Errors
-    /// The connection is gone.
+    /// Fails if the connection is lost.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         match self {
             Stream::Plain(stream) => stream.peer_addr(),
@@ -163,10 +165,10 @@ impl Stream {
         }
     }
 
-    /// Sets how many bytes the kernel may hold of what comes in, as `SO_RCVBUF` counts them.
+    /// Sets how many received bytes the kernel may hold, as `SO_RCVBUF` counts them.
     ///
     /// # Errors
-    /// The connection is gone.
+    /// Fails if the connection is lost.
     pub fn set_receive_buffer_size(&self, bytes: u32) -> io::Result<()> {
         match self {
             Stream::Plain(stream) => stream.set_receive_buffer_size(bytes),
@@ -174,7 +176,8 @@ impl Stream {
         }
     }
 
-    /// The certificates that the other side has shown, if any: its own, and those between it and an authority.
+    /// Returns the certificates that the other side presented, if any: its own first, then
+    /// intermediate ones.
     pub fn peer_certificates(&self) -> Option<&[CertificateDer<'static>]> {
         match self {
             Stream::Plain(_) => None,
@@ -222,18 +225,19 @@ impl AsyncWrite for Stream {
 /// What one [`exchange`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Exchanged {
-    /// Bytes read; `Some(0)` is the end of the stream.
+    /// The number of bytes read; 0 at the end of the stream. `None` if nothing was read.
     pub read: Option<usize>,
-    /// Bytes written, from the start of what was given.
+    /// The number of bytes written from the start of `output`; `None` if nothing was written.
     pub written: Option<usize>,
 }
 
-/// Reads into `input`, if given, and writes from `output`, if not empty, until at least one of them got
-/// somewhere. Both are tried each time, so neither a busy reader nor a busy writer starves the other way.
-/// Dropping the future loses nothing. Waits for ever when there is nothing to do.
+/// Reads into `input`, if given, and writes from `output`, if not empty, until at least one of them
+/// makes progress. Both are tried each time, so neither a busy reader nor a busy writer starves the
+/// other direction. The future can be dropped without losing data. It never completes if there is
+/// nothing to do.
 ///
 /// # Errors
-/// The connection failed.
+/// Fails if the connection did.
 pub async fn exchange(
     stream: &mut Stream,
     mut input: Option<&mut Vec<u8>>,
@@ -246,8 +250,8 @@ pub async fn exchange(
         {
             done.written = Some(written?);
         }
-        // What has been encrypted and has found no room yet leaves as soon as there is some; whoever waits for that has
-        // nothing to be told.
+        // Encrypted bytes that did not fit into the kernel's buffer are sent when there is room.
+        // That is no progress that the caller has to know of.
         if let Poll::Ready(Err(error)) = Pin::new(&mut *stream).poll_flush(context) {
             return Poll::Ready(Err(error));
         }
@@ -268,7 +272,8 @@ mod tests {
     #[test]
     fn a_connection_that_is_gone_is_lost_however_it_went() {
         use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
-        // As rustls says that the other side is gone: a sentence for its users, with a URL.
+        // The message with which rustls reports a lost connection: a sentence for its users, with a
+        // URL.
         let eof = io::Error::new(UnexpectedEof, "peer closed connection: https://docs.rs/rustls");
         for error in [eof, BrokenPipe.into(), ConnectionReset.into(), io::Error::from_raw_os_error(104)] {
             assert_eq!(reason(&error), "connection lost", "{error}");
@@ -281,10 +286,10 @@ mod tests {
         for (error, expected) in [
             (io::Error::from_raw_os_error(111), "Connection refused"),
             (io::Error::from_raw_os_error(113), "No route to host"),
-            (io::Error::from_raw_os_error(110), "no answer in time"),
-            (io::Error::other("nobody listens there"), "nobody listens there"),
+            (io::Error::from_raw_os_error(110), "timed out"),
+            (io::Error::other("the name has no address"), "the name has no address"),
             (tls(rustls::Error::NoCertificatesPresented), "it shows no certificate"),
-            (tls(rustls::Error::DecryptError), "what came was damaged on the way"),
+            (tls(rustls::Error::DecryptError), "the data was damaged in transit"),
         ] {
             assert_eq!(reason(&error), expected, "{error:?}");
         }

@@ -1,4 +1,4 @@
-//! Sockets of the system.
+//! The system's sockets.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -18,29 +18,31 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 
 use super::Held;
 
-/// Accepts connections.
+/// A listening socket.
 #[derive(Debug)]
 pub struct Listener(TcpListener);
 
-/// A connection.
+/// A TCP connection.
 ///
-/// What one write hands to the kernel is never joined to what it holds already: joining ignores the bound of the
-/// sending buffer ([`Held::send`]), by as much as 64 KiB for each connection whose other side does not read.
+/// The kernel never merges the bytes of one write with those of an earlier one. Merging would
+/// ignore the bound of the send buffer ([`Held::send`]), by up to 64 KiB for each connection whose
+/// other side does not read.
 #[derive(Debug)]
 pub struct Tcp(TcpStream);
 
-/// How many connections may wait to be accepted, if the system allows as many (`net.core.somaxconn`): all clients of a node
-/// that comes back do so at once, and one that finds no room tries again after a second.
+/// The backlog: how many connections may wait to be accepted, if the system allows as many
+/// (`net.core.somaxconn`). When a node restarts, all its clients connect at once; one that finds no
+/// room retries after a second.
 const BACKLOG: u32 = 4096;
 
-/// Listens on `address`; port 0 takes any free port. Accepted connections have the bounds of `held`, if there are
-/// any: else those of the system, which are megabytes and minutes.
+/// Listens on `address`; with port 0, on any free port. Accepted connections have the bounds in
+/// `held`, if given, and otherwise those of the system, which are megabytes and minutes.
 ///
 /// # Errors
-/// The address is taken or not this machine's.
+/// Fails if the address is in use, or does not belong to this machine.
 pub async fn listen(address: SocketAddr, held: Option<Held>) -> io::Result<Listener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A node that comes back can have its ports while connections of its last life are still dying.
+    // A node that restarts needs its ports while connections of its last life still linger.
     socket.set_reuseaddr(true)?;
     if let Some(held) = held {
         bound(&socket, held)?;
@@ -49,11 +51,12 @@ pub async fn listen(address: SocketAddr, held: Option<Held>) -> io::Result<Liste
     socket.listen(BACKLOG).map(Listener)
 }
 
-/// Bounds what the kernel holds for each connection that the socket will accept: they inherit its options.
+/// Sets what the kernel may hold for each connection that the socket accepts: they inherit its
+/// options.
 fn bound(socket: &TcpSocket, held: Held) -> io::Result<()> {
     socket.set_send_buffer_size(held.send)?;
     socket.set_recv_buffer_size(held.receive)?;
-    // What has been handed to the kernel is the kernel's to give up. Other systems do so after some minutes.
+    // Once bytes are in the kernel, only the kernel can give up. Other systems do so after minutes.
     #[cfg(target_os = "linux")]
     setsockopt(
         socket,
@@ -66,48 +69,51 @@ fn bound(socket: &TcpSocket, held: Held) -> io::Result<()> {
 /// Connects to `address`.
 ///
 /// # Errors
-/// Nobody listens there, or it cannot be reached.
+/// Fails if nothing listens at the address, or if it cannot be reached.
 pub(super) async fn connect(address: SocketAddr) -> io::Result<Tcp> {
     Tcp::connect(address).await.and_then(refuse_self)
 }
 
-/// The addresses of a name, as the system's resolver orders them.
+/// Returns the addresses of a name, in the order of the system's resolver.
 ///
 /// # Errors
-/// The resolver does not know the name, or does not answer.
+/// Fails if the resolver does not know the name, or does not answer.
 pub(super) async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     Ok(lookup_host((host, port)).await?.collect())
 }
 
-/// Refuses a connection of a socket with itself. The system makes one when it gives the socket the very port that it
-/// connects to, which can happen on this machine while nobody listens there. Reset, since the port would otherwise stay
-/// taken for a minute, and whoever is to listen there could not.
+/// Rejects a connection of a socket with itself. The system makes one if it happens to give the
+/// socket the port that it connects to, while nothing listens there. The connection is reset,
+/// because the port would otherwise stay in use for a minute and block its real listener.
 fn refuse_self(stream: Tcp) -> io::Result<Tcp> {
     if stream.0.local_addr()? != stream.peer_addr()? {
         return Ok(stream);
     }
     stream.0.set_zero_linger()?;
-    Err(io::Error::new(io::ErrorKind::ConnectionRefused, "nobody listens there: the connection met itself"))
+    Err(io::Error::new(
+        io::ErrorKind::ConnectionRefused,
+        "nothing listens there: the socket connected to itself",
+    ))
 }
 
-/// Whether nobody but this machine can reach an address.
+/// Returns whether only this machine can reach an address.
 pub fn is_this_machine(address: SocketAddr) -> bool {
     address.ip().is_loopback()
 }
 
 impl Listener {
-    /// The next connection, and where it comes from.
+    /// Waits for the next connection, and returns it with the address of the other side.
     ///
     /// # Errors
-    /// The connection was lost at once, or the process has no file descriptors left.
+    /// Fails if the connection was lost at once, or if the process has no file descriptor left.
     pub async fn accept(&self) -> io::Result<(Tcp, SocketAddr)> {
         self.0.accept().await.map(|(stream, peer)| (Tcp(stream), peer))
     }
 
-    /// The address bound.
+    /// Returns the address that the socket listens on.
     ///
     /// # Errors
-    /// The system does not tell.
+    /// Fails if the system does.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.0.local_addr()
     }
@@ -117,36 +123,36 @@ impl Tcp {
     /// Connects to `address`.
     ///
     /// # Errors
-    /// Nobody listens there, or cannot be reached.
+    /// Fails if nothing listens at the address, or if it cannot be reached.
     pub async fn connect(address: SocketAddr) -> io::Result<Tcp> {
         TcpStream::connect(address).await.map(Tcp)
     }
 
-    /// Where the other side is.
+    /// Returns the address of the other side.
     ///
     /// # Errors
-    /// The connection is gone.
+    /// Fails if the connection is lost.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.0.peer_addr()
     }
 
-    /// Whether small writes leave at once instead of waiting for company.
+    /// Sets whether small writes are sent at once, instead of being delayed and merged.
     ///
     /// # Errors
-    /// The connection is gone.
+    /// Fails if the connection is lost.
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         self.0.set_nodelay(nodelay)
     }
 
-    /// Sets how many bytes the kernel may hold of what comes in, as `SO_RCVBUF` counts them.
+    /// Sets how many received bytes the kernel may hold, as `SO_RCVBUF` counts them.
     ///
     /// # Errors
-    /// The connection is gone.
+    /// Fails if the connection is lost.
     pub fn set_receive_buffer_size(&self, bytes: u32) -> io::Result<()> {
         Ok(setsockopt(&self.0, RcvBuf, &(bytes as usize))?)
     }
 
-    /// Has `send` hand bytes to the kernel, once there is room for some.
+    /// Calls `send` when the kernel has room, until it has sent some bytes.
     fn poll_send(
         &self,
         context: &mut Context<'_>,
@@ -161,10 +167,10 @@ impl Tcp {
         }
     }
 
-    /// Waits until the other side has sent something, or has closed.
+    /// Waits until the other side has sent something or closed the connection.
     ///
     /// # Errors
-    /// The connection is gone.
+    /// Fails if the connection is lost.
     pub async fn heard(&self) -> io::Result<()> {
         self.0.readable().await
     }
@@ -206,7 +212,8 @@ impl AsyncWrite for Tcp {
     }
 }
 
-/// How bytes are handed to the kernel: as the end of a record, so that what follows is not joined to them.
+/// Returns the flags with which bytes are sent: as the end of a record, so that they are not merged
+/// with later ones.
 fn flags() -> MsgFlags {
     #[cfg(target_os = "linux")]
     let flags = MsgFlags::MSG_EOR | MsgFlags::MSG_NOSIGNAL;
@@ -215,10 +222,11 @@ fn flags() -> MsgFlags {
     flags
 }
 
-/// Answers requests of HTTP on one connection, until it is closed or its next request takes longer than `patience`.
+/// Serves HTTP on one connection, until it is closed or the headers of its next request take longer
+/// than `patience`.
 ///
 /// # Errors
-/// The connection failed, or what came is not HTTP.
+/// Fails if the connection does, or if the other side does not speak HTTP.
 pub async fn serve_http(stream: Tcp, app: Router, patience: Duration) -> Result<(), String> {
     let app = TowerToHyperService::new(app);
     let mut http = http1::Builder::new();
@@ -226,11 +234,11 @@ pub async fn serve_http(stream: Tcp, app: Router, patience: Duration) -> Result<
     http.serve_connection(TokioIo::new(stream), app).await.map_err(|error| http_reason(&error))
 }
 
-/// Why a connection of HTTP failed, in plain words.
+/// Returns in plain words why an HTTP connection failed.
 fn http_reason(error: &hyper::Error) -> String {
     let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
     match cause {
-        _ if error.is_timeout() => "the request did not come in time".to_owned(),
+        _ if error.is_timeout() => "the request timed out".to_owned(),
         _ if error.is_incomplete_message() => super::LOST.to_owned(),
         _ if error.is_parse() => "it does not speak HTTP".to_owned(),
         Some(cause) => super::reason(cause),
@@ -238,23 +246,23 @@ fn http_reason(error: &hyper::Error) -> String {
     }
 }
 
-/// A connection on its way from one runtime to another.
+/// A connection that moves from one runtime to another.
 #[derive(Debug)]
 pub struct MovedStream(std::net::TcpStream);
 
 impl MovedStream {
-    /// Takes a connection away from the current runtime.
+    /// Detaches a connection from the current runtime.
     ///
     /// # Errors
-    /// The connection is gone.
+    /// Fails if the connection is lost.
     pub fn from(stream: Tcp) -> io::Result<MovedStream> {
         stream.0.into_std().map(MovedStream)
     }
 
-    /// Gives it to the current runtime.
+    /// Attaches the connection to the current runtime.
     ///
     /// # Errors
-    /// The connection is gone.
+    /// Fails if the connection is lost.
     pub fn arrive(self) -> io::Result<Tcp> {
         TcpStream::from_std(self.0).map(Tcp)
     }
@@ -266,13 +274,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_with_itself_is_refused_and_leaves_its_port_free() {
-        // What the system may do by chance: a socket that connects to its own port.
+        // The system may do this by chance: a socket connects to its own port.
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = socket.local_addr().unwrap();
         let stream = socket.connect(address).await.unwrap();
         assert_eq!(refuse_self(Tcp(stream)).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
-        // Without the option by which a listener takes a port whose connections are still dying.
+        // Without the option with which a listener may use a port whose connections still linger.
         let again = TcpSocket::new_v4().unwrap();
         again.bind(address).unwrap();
         again.listen(1).unwrap();
@@ -286,7 +294,7 @@ mod tests {
         let _peer = connect(listener.local_addr().unwrap()).await.unwrap();
         let (accepted, _) = listener.accept().await.unwrap();
         let sizes = || (getsockopt(&accepted.0, SndBuf).unwrap(), getsockopt(&accepted.0, RcvBuf).unwrap());
-        // Linux doubles what is asked for, to have room for its own overhead.
+        // Linux doubles the size that is requested, for its own overhead.
         let double = if cfg!(target_os = "linux") { 2 } else { 1 };
         assert_eq!(sizes(), (double * 5000, double * 6000), "inherited from the listener");
         accepted.set_receive_buffer_size(30_000).unwrap();
@@ -294,7 +302,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_with_a_listener_of_this_process_is_none_with_itself() {
+    async fn a_connection_with_a_listener_of_the_same_process_is_allowed() {
         let listener = listen("127.0.0.1:0".parse().unwrap(), None).await.unwrap();
         let address = listener.local_addr().unwrap();
         assert_eq!(connect(address).await.unwrap().peer_addr().unwrap(), address);

@@ -1,4 +1,4 @@
-//! Sockets of a simulated network, with the interface of those of the system as far as a node uses it.
+//! Sockets of a simulated network, with the part of the system's interface that a node uses.
 
 use std::fmt;
 use std::future::pending;
@@ -15,7 +15,7 @@ use turmoil::net::{TcpListener, TcpStream};
 use super::Held;
 use crate::ambient;
 
-/// Accepts connections.
+/// A listening socket.
 pub struct Listener(TcpListener);
 
 impl fmt::Debug for Listener {
@@ -24,18 +24,18 @@ impl fmt::Debug for Listener {
     }
 }
 
-/// A connection. Some reads get a few bytes only, whatever has arrived: lines are cut anywhere.
+/// A TCP connection. Some reads return only a few bytes, so that lines are cut anywhere.
 #[derive(Debug)]
 pub struct Tcp(TcpStream);
 
-/// One read in so many is cut short, to at most so many bytes.
+/// One read of this many, on average, is cut short, to at most this many bytes.
 const CUT: u64 = 4;
 const SHORT: usize = 32;
 
-/// Listens on a port of this host. Nothing is held by a kernel here.
+/// Listens on a port of this host. There is no kernel whose buffers need bounds.
 ///
 /// # Errors
-/// The port is taken.
+/// Fails if the port is in use.
 pub async fn listen(address: SocketAddr, _held: Option<Held>) -> io::Result<Listener> {
     TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await.map(Listener)
 }
@@ -43,79 +43,79 @@ pub async fn listen(address: SocketAddr, _held: Option<Held>) -> io::Result<List
 /// Connects to `address`.
 ///
 /// # Errors
-/// Nobody listens there, or it cannot be reached.
+/// Fails if nothing listens at the address, or if it cannot be reached.
 pub(super) async fn connect(address: SocketAddr) -> io::Result<Tcp> {
     TcpStream::connect(address).await.map(Tcp)
 }
 
-/// The address of a host by its name.
+/// Returns the address of the host with this name.
 ///
 /// # Errors
-/// None.
+/// Never fails.
 pub(super) async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     Ok(vec![SocketAddr::new(turmoil::lookup(host), port)])
 }
 
-/// Whether nobody but this machine can reach an address: nobody else is on a simulated network.
+/// Returns `true`: a simulated network has no other users.
 pub fn is_this_machine(_: SocketAddr) -> bool {
     true
 }
 
-/// Answers nobody: there is no HTTP here.
+/// Never completes, because the simulation has no HTTP.
 ///
 /// # Errors
-/// None.
+/// Never fails.
 pub async fn serve_http(_: Tcp, _: Router, _: Duration) -> Result<(), String> {
     pending().await
 }
 
 impl Listener {
-    /// The next connection, and where it comes from.
+    /// Waits for the next connection, and returns it with the address of the other side.
     ///
     /// # Errors
-    /// The host is gone.
+    /// Fails if the host is gone.
     pub async fn accept(&self) -> io::Result<(Tcp, SocketAddr)> {
         self.0.accept().await.map(|(stream, peer)| (Tcp(stream), peer))
     }
 
-    /// The address bound.
+    /// Returns the address that the socket listens on.
     ///
     /// # Errors
-    /// None.
+    /// Never fails.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.0.local_addr()
     }
 }
 
 impl Tcp {
-    /// Where the other side is.
+    /// Returns the address of the other side.
     ///
     /// # Errors
-    /// None.
+    /// Never fails.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.0.peer_addr()
     }
 
-    /// Does not wait: nobody here is silent for long.
+    /// Returns at once, because no host of the simulation stays silent for long.
     ///
     /// # Errors
-    /// None.
+    /// Never fails.
     pub async fn heard(&self) -> io::Result<()> {
         Ok(())
     }
 
-    /// Nothing: simulated connections have no kernel.
+    /// Does nothing, because simulated connections have no kernel.
     ///
     /// # Errors
-    /// None.
+    /// Never fails.
     pub fn set_receive_buffer_size(&self, _: u32) -> io::Result<()> {
         Ok(())
     }
 
-    /// As it is with every simulated connection.
+    /// Does what simulated connections do in any case.
     ///
     /// # Errors
-    /// None.
+    /// Never fails.
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         self.0.set_nodelay(nodelay)
     }
@@ -158,23 +158,24 @@ impl AsyncWrite for Tcp {
     }
 }
 
-/// A connection on its way from one runtime to another. All hosts share a thread, so it just goes.
+/// A connection that moves from one runtime to another. All hosts share a thread, so nothing is to
+/// be done.
 #[derive(Debug)]
 pub struct MovedStream(Tcp);
 
 impl MovedStream {
-    /// Takes a connection away from the current runtime.
+    /// Detaches a connection from the current runtime.
     ///
     /// # Errors
-    /// None.
+    /// Never fails.
     pub fn from(stream: Tcp) -> io::Result<MovedStream> {
         Ok(MovedStream(stream))
     }
 
-    /// Gives it to the current runtime.
+    /// Attaches the connection to the current runtime.
     ///
     /// # Errors
-    /// None.
+    /// Never fails.
     pub fn arrive(self) -> io::Result<Tcp> {
         Ok(self.0)
     }

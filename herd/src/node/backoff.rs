@@ -1,9 +1,9 @@
-//! How long to wait before dialling again.
+//! The wait before a neighbour is dialled again.
 
 use std::time::Duration;
 
-/// Waits that double from `first` to `longest`, each jittered down by up to a quarter so that nodes that lost
-/// the same neighbour do not dial in step.
+/// Waits that double from `first` to `longest`. Each is shortened by a random part of up to a
+/// quarter, so that nodes that lost the same neighbour do not dial in step.
 #[derive(Debug)]
 pub(super) struct Backoff {
     first: Duration,

@@ -1,50 +1,53 @@
-//! What a node does for its clients: takes reports, answers questions, removes clients.
+//! What a node does for its clients: applies reports, answers questions, and removes clients.
 
 use super::Node;
 use super::table::{Outcome, Source};
 use crate::message::{At, ClientId, Command, Iamat, MOST_REMOVALS, Skew, Time, Update, Whatsat};
 
-/// What answering a client's line takes.
+/// What remains to be done after a client's line was processed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Nothing more: the answer has been written, line end and all.
+    /// Nothing: the answer has been written, with its line end.
     Written,
-    /// The Places service is to be asked. The answer is [`places_answer`] of both.
+    /// A request to the Places service. [`places_answer`] then writes the answer from `at` and the
+    /// service's JSON.
     Places {
-        /// The client's AT line, as known when the question was reached.
+        /// The client's AT line when the question was processed, without line end.
         at: Box<[u8]>,
-        /// The question.
+        /// The request.
         query: PlacesQuery,
     },
 }
 
-/// A question for the Places service.
+/// A request for the Places service.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PlacesQuery {
     /// `latitude,longitude` in decimal degrees, without plus signs.
     pub location: String,
     /// The radius in metres.
     pub metres: String,
-    /// At most so many results, 1 to 20.
+    /// The largest number of results, 1 to 20.
     pub bound: usize,
 }
 
-/// Why a client is not removed.
+/// Why a client was not removed. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RemovalError {
-    /// The node does not know it.
+    /// The node has no record of the client, or the client is removed already.
     #[error("this node knows no such client")]
     Unknown,
-    /// [`removed_clients`](super::Limits::removed_clients) have been removed before.
+    /// The node has removed [`removed_clients`](super::Limits::removed_clients) clients, or this
+    /// client the largest number of times.
     #[error("too many clients have been removed: raise removed_clients in [limits] and restart this node")]
     TooMany,
 }
 
-/// The answer to a WHATSAT with a bound of 0: nobody needs to be asked for nothing.
+/// The JSON for a WHATSAT with a bound of 0, for which no service is asked.
 const NO_PLACES: &[u8] =
     b"{\n   \"html_attributions\" : [],\n   \"results\" : [],\n   \"status\" : \"OK\"\n}";
 
-/// Appends the answer to a WHATSAT to `out`: the AT line, the JSON, two line ends. `json` ends without one.
+/// Appends the answer to a WHATSAT to `out`: the AT line, the JSON, and two line ends. Neither `at`
+/// nor `json` ends with one.
 pub fn places_answer(out: &mut Vec<u8>, at: &[u8], json: &[u8]) {
     out.reserve(at.len() + json.len() + 3);
     out.extend_from_slice(at);
@@ -53,10 +56,10 @@ pub fn places_answer(out: &mut Vec<u8>, at: &[u8], json: &[u8]) {
     out.extend_from_slice(b"\n\n");
 }
 
-/// What the answer to an invalid command begins with.
+/// The start of the answer to an invalid command.
 pub const INVALID: &[u8] = b"? ";
 
-/// Appends the answer to an invalid command: a copy of its line.
+/// Appends the answer to an invalid command: [`INVALID`] and a copy of its line.
 pub fn write_invalid(out: &mut Vec<u8>, line: &[u8]) {
     out.extend_from_slice(INVALID);
     out.extend_from_slice(line);
@@ -64,9 +67,12 @@ pub fn write_invalid(out: &mut Vec<u8>, line: &[u8]) {
 }
 
 impl Node {
-    /// Answers a client's line that was received at `now`: appends the answer to `out`, or says what to ask for. Returns
-    /// also the sequence of the record that the answer tells of, and 0 if it tells of none: the answer must wait until
-    /// that record cannot be lost any more. That a client is not known tells of its removal, if there is one.
+    /// Processes a client's line that was received at `now`, given without its line end. Appends
+    /// the answer to `out`, or returns what to ask the Places service.
+    ///
+    /// Also returns the sequence that must be on disk before the client may read the answer: that
+    /// of the record that the answer is about, or of the client's removal. It is 0 if the answer
+    /// depends on no record.
     pub fn answer(&mut self, line: &[u8], now: Time, out: &mut Vec<u8>) -> (Answer, u64) {
         let (answered, client) = match Command::parse(line) {
             Some(Command::Iamat(iamat)) => {
@@ -95,13 +101,14 @@ impl Node {
         })
     }
 
-    /// Counts a line that is answered as invalid without being looked at further, such as the start of one that is
-    /// too long.
+    /// Counts a line that is answered as invalid without being parsed, such as the start of one
+    /// that is too long.
     pub fn note_invalid(&mut self, line: &[u8]) {
         self.lines.note_invalid(line);
     }
 
-    /// Takes a report unless one of this node's limits forbids it. Returns the sequence of the client's latest record.
+    /// Applies a report and returns the sequence of the client's latest record, or returns `None`
+    /// if a limit of this node forbids the report.
     fn take_report(&mut self, iamat: &Iamat<'_>, now: Time, out: &mut Vec<u8>) -> Option<u64> {
         let too_early = self.limits.max_future_skew.is_some_and(|most| iamat.stamp.time() > now.plus(most));
         if too_early {
@@ -131,12 +138,12 @@ impl Node {
         }
     }
 
-    /// Removes what is known of a client, here and, once they hear of it, at all other nodes. Reports that a node takes after it has
-    /// heard of that are accepted, whatever their times; all others lose to the removal. Returns how often the client
-    /// has been removed now.
+    /// Removes a client here and, when they receive the removal, at all other nodes. Reports that
+    /// arrive at a node after the removal win over it, whatever their times; all others lose to it.
+    /// Returns how often the client has been removed in total.
     ///
     /// # Errors
-    /// Nothing has changed.
+    /// Fails as [`RemovalError`] lists; nothing has changed then.
     pub fn remove(&mut self, client: ClientId<'_>) -> Result<u32, RemovalError> {
         let record = self.table.get(client).ok_or(RemovalError::Unknown)?;
         let removals = record.removals();
@@ -163,23 +170,25 @@ impl Node {
         Some((Answer::Places { at: at.into(), query }, sequence))
     }
 
-    /// Sets how many ids that are not known yet clients may report from now on. At the beginning there is no bound but
-    /// [`distinct_clients`](super::Limits::distinct_clients).
+    /// Sets how many clients without a record may report from now on. Initially there is no bound
+    /// but [`distinct_clients`](super::Limits::distinct_clients).
     pub fn admit_new_ids(&mut self, most: u32) {
         self.new_ids_left = most;
     }
 
-    /// How many of them are left.
+    /// Returns how many clients without a record may still report.
     pub fn new_ids_left(&self) -> u32 {
         self.new_ids_left
     }
 
-    /// How many reports of clients have been refused because their ids were new.
+    /// Returns how many reports were refused because the node had no record of the client.
     pub fn ids_refused(&self) -> u64 {
         self.ids_refused
     }
 
-    /// Whether no client with a new id is taken because of how many are known.
+    /// Returns whether the node has records of as many clients as
+    /// [`distinct_clients`](super::Limits::distinct_clients), so that it refuses reports of further
+    /// ones.
     pub fn is_full(&self) -> bool {
         self.table.len() >= self.limits.distinct_clients
     }

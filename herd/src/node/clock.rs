@@ -1,34 +1,36 @@
-//! Comparing this node's wall clock with a neighbour's.
+//! The difference between this node's wall clock and a neighbour's.
 
 use std::time::Duration;
 
 use crate::message::Time;
 
-/// How far a neighbour's wall clock is ahead of this node's, as one of its heartbeats shows.
+/// How far a neighbour's wall clock is ahead of this node's, measured with one heartbeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockDifference {
-    /// In microseconds; negative when the neighbour's clock is behind.
+    /// In microseconds; negative if the neighbour's clock is behind.
     ahead: i64,
-    /// How wrong that may be, in microseconds.
+    /// The largest error of `ahead`, in microseconds.
     uncertainty: i64,
 }
 
 impl ClockDifference {
-    /// The neighbour's clock showed `theirs`, in microseconds since 1970, when it sent a heartbeat, and this node's
-    /// showed `ours` when the heartbeat came. How long the way took is not known, but it is only one part of
-    /// `round_trip`: so half of that is assumed, and nothing is concluded from the other half.
+    /// Compares the neighbour's clock when it sent a heartbeat, `theirs` in microseconds since
+    /// 1970, with this node's clock when the heartbeat arrived, `ours`. The heartbeat was under way
+    /// for some part of `round_trip`. Half of it is assumed, so the error is at most the other
+    /// half.
     pub(super) fn measure(theirs: u64, ours: Time, round_trip: Duration) -> ClockDifference {
         let half = clamped(round_trip.as_micros().cast_signed() / 2);
         let ahead = i128::from(theirs) + i128::from(half) - i128::from(ours.microseconds());
         ClockDifference { ahead: clamped(ahead), uncertainty: half }
     }
 
-    /// The difference in seconds; negative when the neighbour's clock is behind.
+    /// Returns the difference in seconds; negative if the neighbour's clock is behind.
     pub fn as_secs_f64(self) -> f64 {
         self.ahead as f64 / 1e6
     }
 
-    /// Whether the clocks differ by more than `bound`: `None` if the heartbeat took too long to tell.
+    /// Returns whether the clocks differ by more than `bound`; `None` if the measurement is not
+    /// precise enough to decide.
     pub(super) fn exceeds(self, bound: Duration) -> Option<bool> {
         let bound = bound.as_micros();
         let distance = self.ahead.unsigned_abs();
@@ -43,7 +45,7 @@ impl ClockDifference {
     }
 }
 
-/// Milliseconds are enough for those who read it.
+/// Written in seconds with three decimals, such as `0.250 s ahead of`.
 impl std::fmt::Display for ClockDifference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let direction = if self.ahead < 0 { "behind" } else { "ahead of" };

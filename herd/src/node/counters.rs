@@ -1,45 +1,45 @@
-//! What clients and neighbours have said.
+//! Counters of what clients and neighbours sent.
 
 use serde::Serialize;
 
 use crate::message::Verb;
 
-/// Updates passed on and heard since the node started, on all links together.
+/// Counters of updates on all links together, since the node started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LinkCounters {
-    /// AT lines written to neighbours.
+    /// Updates written to neighbours.
     pub said: u64,
-    /// AT lines from neighbours that were news.
+    /// Updates from neighbours that won over the node's record.
     pub fresh: u64,
-    /// AT lines from neighbours that were not.
+    /// Updates from neighbours that did not.
     pub stale: u64,
-    /// AT lines from neighbours whose fields this node does not accept.
+    /// Updates from neighbours whose fields this node does not accept.
     pub unacceptable: u64,
 }
 
-/// Lines of clients since the node started, by what came of them.
+/// Counters of clients' lines since the node started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ClientCounters {
-    /// IAMATs that were the latest of their clients.
+    /// IAMATs that won over the node's record.
     pub reports_fresh: u64,
-    /// IAMATs that were not.
+    /// IAMATs that did not.
     pub reports_stale: u64,
-    /// IAMATs that a limit of this node forbids.
+    /// IAMATs that a limit of this node refused.
     pub reports_refused: u64,
     /// IAMATs with wrong operands.
     pub reports_invalid: u64,
-    /// WHATSATs about a client that is known.
+    /// WHATSATs about a client that the node has a record of.
     pub questions: u64,
-    /// WHATSATs about a client that is not.
+    /// WHATSATs about a client that it has no record of.
     pub questions_unknown: u64,
     /// WHATSATs with wrong operands.
     pub questions_invalid: u64,
-    /// Lines that begin with neither.
+    /// Lines that begin with neither IAMAT nor WHATSAT.
     pub invalid: u64,
 }
 
 impl ClientCounters {
-    /// Counts a line that is not a command.
+    /// Counts a line that is not a valid command.
     pub(super) fn note_invalid(&mut self, line: &[u8]) {
         match Verb::of(line) {
             Verb::Iamat => self.reports_invalid += 1,

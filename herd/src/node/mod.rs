@@ -1,9 +1,9 @@
-//! What a node knows and decides: pure state. No socket, no task, no clock, no randomness; the time comes in
-//! with each call, seeds come in at the start.
+//! The state of a node and its decisions, pure: no socket, task, clock or randomness. The time
+//! comes in with each call, and random numbers come in when the node is made.
 //!
-//! One way in: a line from a client, a line from a neighbour and a line of a file all reach the [`Table`]
-//! through [`Table::apply_update`]. And no queue to a neighbour: flooding is reading the table's
-//! change log from where that neighbour has heard it, see [`Link`].
+//! Every update reaches the [`Table`] through [`Table::apply_update`], whether it comes from a
+//! client, a neighbour or a journal. There is no queue for a neighbour: flooding means reading the
+//! table's change log from the neighbour's cursor, see [`Link`].
 
 mod backoff;
 mod clients;
@@ -29,7 +29,23 @@ use crate::bug::{Bug, is_planted};
 use crate::message::Update;
 use neighbours::{Neighbour, Neighbours};
 
-/// A node's state.
+/// The state of one node.
+///
+/// # Examples
+/// ```
+/// use herd::message::Time;
+/// use herd::node::{Answer, Limits, Lives, Node};
+///
+/// let lives = Lives { epoch: 1, incarnation: 2, hash_seed: 3 };
+/// let mut node = Node::new("Alford", &[], Limits::default(), lives);
+/// let now = Time { seconds: 1_000_000_001, nanoseconds: 0 };
+/// let mut out = Vec::new();
+/// let line = b"IAMAT kiwi +34.068930-118.445127 1000000000.5";
+/// let (answer, sequence) = node.answer(line, now, &mut out);
+/// assert_eq!(answer, Answer::Written);
+/// assert_eq!(out, b"AT Alford +0.500000000 kiwi +34.068930-118.445127 1000000000.5\n");
+/// assert_eq!(sequence, 1);
+/// ```
 #[derive(Debug)]
 pub struct Node {
     name: String,
@@ -38,38 +54,39 @@ pub struct Node {
     neighbours: Neighbours,
     counters: LinkCounters,
     lines: ClientCounters,
-    /// How many ids that are not known yet clients may still report.
+    /// How many clients without a record may still report.
     new_ids_left: u32,
-    /// Reports refused because their ids were new.
+    /// Reports refused because the node had no record of the client.
     ids_refused: u64,
-    /// The life of the table: sequences of another epoch mean nothing in this one.
+    /// The epoch: sequences of another epoch mean nothing in this one.
     epoch: u64,
-    /// The life of the process.
+    /// One number for each life of the process.
     incarnation: u64,
-    /// Changes after this sequence are not yet on disk, where they must be before anybody is told.
+    /// Changes after this sequence are not on disk yet, so links must not send them.
     withheld_after: u64,
-    /// The one bulk sync that this node is told much in: on which link, and by whom.
+    /// The bulk sync that is being received, if any: its link and its sender.
     bulk: Option<(LinkId, NeighbourId)>,
 }
 
-/// The random numbers of a node, which tell one life from another. Zero is not an epoch: it stands
-/// for "none yet".
+/// The random numbers of a node. An epoch is never 0, which means "none yet".
 #[derive(Clone, Copy, Debug)]
 pub struct Lives {
-    /// The life of the table.
+    /// One number for each life of the table.
     pub epoch: u64,
-    /// The life of the process.
+    /// One number for each life of the process.
     pub incarnation: u64,
-    /// The key of the table's hashes, which keeps clients from choosing ids that collide. Nothing else
-    /// depends on it.
+    /// The key of the table's hashes, which keeps clients from choosing ids whose hashes collide.
+    /// Nothing else depends on it.
     pub hash_seed: u64,
 }
 
-/// No log of ours gets so far: at a million updates a second that takes 292,000 years.
+/// The last sequence that a journal may contain. A node does not reach it: a million updates a
+/// second take 292,000 years.
 const LAST_SEQUENCE: u64 = u64::MAX / 2;
 
 impl Node {
-    /// A node that knows nobody's location yet. `neighbours` are the nodes it keeps links with.
+    /// Returns a node without records. `neighbours` are the names of the nodes that it keeps links
+    /// with.
     pub fn new(name: &str, neighbours: &[String], limits: Limits, lives: Lives) -> Node {
         Node {
             name: name.to_owned(),
@@ -87,154 +104,158 @@ impl Node {
         }
     }
 
-    /// Its name.
+    /// Returns the node's name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its bounds.
+    /// Returns the node's bounds.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// The life of its table.
+    /// Returns the current epoch.
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
 
-    /// Begins another life of the table: what neighbours have heard of the last one says nothing about this one,
-    /// so links end, and everything is said again.
+    /// Begins another epoch. What neighbours have heard of the previous one means nothing in it, so
+    /// links end, and the next ones send everything again.
     pub fn begin_epoch(&mut self, epoch: u64) {
         self.epoch = epoch;
         self.neighbours.iter_mut().for_each(Neighbour::forget_heard);
     }
 
-    /// Takes an update that it knew before, with the sequence that it had; to be called in the order of sequences, in
-    /// the epoch that they belong to. `false` if that is not their order, no log gets so long, or the update does not
-    /// win: then nothing has changed.
+    /// Applies an update from a journal under the sequence that it had. Call it in the order of
+    /// sequences, in the epoch that they belong to. Returns `false`, and changes nothing, if the
+    /// sequence is out of order or impossibly large, or if the update loses to the node's record.
     pub fn restore(&mut self, update: &Update<'_>, sequence: u64) -> bool {
         let sequence = if is_planted(Bug::RenumberedOnReplay) { self.table.head() + 1 } else { sequence };
         let follows = sequence > self.table.head() && sequence <= LAST_SEQUENCE;
         follows && self.table.apply_update_as(update, Source::Journal, sequence) == Outcome::Fresh
     }
 
-    /// Takes an update that it knew before, under a new sequence, unless a later one is known.
+    /// Applies an update from a journal under a new sequence, unless it loses to the node's record.
     pub fn restore_out_of_order(&mut self, update: &Update<'_>) {
         self.table.apply_update(update, Source::Journal);
     }
 
-    /// Up to where each neighbour has been heard.
+    /// Returns the name of each neighbour, and how far this node has heard its change log.
     pub fn cursors(&self) -> impl Iterator<Item = (&str, Cursor)> {
         self.neighbours.iter().map(|(id, name)| (name, self.neighbours[id].cursor))
     }
 
-    /// Takes a cursor that it had before. One of somebody who is no neighbour any more is forgotten.
+    /// Restores a cursor from a journal. One for a node that is not a neighbour is ignored.
     pub fn restore_cursor(&mut self, neighbour: &str, cursor: Cursor) {
         if let Some(id) = self.neighbours.find(neighbour) {
             self.neighbours[id].cursor = cursor;
         }
     }
 
-    /// Forgets up to where neighbours have been heard: they say everything again.
+    /// Forgets how far neighbours have been heard, in both directions, so that they send everything
+    /// again.
     pub fn forget_cursors(&mut self) {
         self.neighbours.forget_all();
     }
 
-    /// Says up to which sequence changes are on disk. Later ones are not said on links until they are, too; `u64::MAX`
-    /// is for no disk, or one that is not waited for.
+    /// Sets the last sequence that is on disk. Links do not send later changes. `u64::MAX` means
+    /// that there is no disk, or that links do not wait for it.
     pub fn withhold_after(&mut self, sequence: u64) {
         self.withheld_after = sequence;
     }
 
-    /// The last sequence that links may say.
+    /// Returns the last sequence that links may send.
     pub(crate) fn last_to_say(&self) -> u64 {
         self.withheld_after.min(self.table.head())
     }
 
-    /// The changes after `sequence` that links may say.
+    /// Returns the changes after `sequence` that links may send.
     fn changes_to_say(&self, sequence: u64) -> impl Iterator<Item = (u64, &Record)> {
         let last = self.withheld_after;
         self.table.changes_after(sequence).take_while(move |(sequence, _)| *sequence <= last)
     }
 
-    /// What the node knows of its clients.
+    /// Returns the node's records.
     pub fn table(&self) -> &Table {
         &self.table
     }
 
-    /// What has gone over its links.
+    /// Returns the counters of updates on links.
     pub fn counters(&self) -> LinkCounters {
         self.counters
     }
 
-    /// What its clients have said.
+    /// Returns the counters of clients' lines.
     pub fn lines(&self) -> ClientCounters {
         self.lines
     }
 
-    /// The neighbour called `name`.
+    /// Returns the neighbour called `name`, if there is one.
     pub fn neighbour(&self, name: &str) -> Option<NeighbourId> {
         self.neighbours.find(name)
     }
 
-    /// Every neighbour with its name.
+    /// Returns every neighbour with its name.
     pub fn neighbours(&self) -> impl Iterator<Item = (NeighbourId, &str)> {
         self.neighbours.iter()
     }
 
-    /// How many sequences of the change log that neighbour lacks: those that it has not been sent, or, while its
-    /// link is down, those after the last one that it confirmed. `None` if there was no link yet: then this node
-    /// cannot know what the neighbour lacks.
+    /// Returns how many sequences of the change log a neighbour lacks: those that have not been
+    /// sent to it or, while its link is down, those after the last one that it confirmed. Returns
+    /// `None` before the first link, when this node cannot know what the neighbour lacks.
     pub fn lag(&self, neighbour: NeighbourId) -> Option<u64> {
         let neighbour = &self.neighbours[neighbour];
-        let known = if neighbour.is_linked() { Some(neighbour.told) } else { neighbour.heard };
+        let known = if neighbour.is_linked() { Some(neighbour.sent) } else { neighbour.heard };
         known.map(|sequence| self.table.head().saturating_sub(sequence))
     }
 
-    /// Whether there is a link with that neighbour, and whether there ever was one.
+    /// Returns whether there is a link with a neighbour, and whether there ever was one.
     pub fn link_state(&self, neighbour: NeighbourId) -> LinkState {
         self.neighbours[neighbour].link_state()
     }
 
-    /// How often this node and that neighbour have found that they knew different things.
+    /// Returns how often this node and a neighbour have found that their records differ although
+    /// both had heard all of each other.
     pub fn divergences(&self, neighbour: NeighbourId) -> u64 {
         self.neighbours[neighbour].divergences
     }
 
-    /// How long it takes that neighbour to hear this node and be heard, as the latest heartbeats tell.
+    /// Returns the latest round trip to a neighbour, measured with heartbeats.
     pub fn round_trip(&self, neighbour: NeighbourId) -> Option<Duration> {
         self.neighbours[neighbour].round_trip
     }
 
-    /// How far that neighbour's wall clock is ahead of this node's, as its latest heartbeat tells.
+    /// Returns how far a neighbour's wall clock is ahead of this node's, by its latest heartbeat.
     pub fn clock_difference(&self, neighbour: NeighbourId) -> Option<ClockDifference> {
         self.neighbours[neighbour].clock
     }
 
-    /// The same, if that is more than [`clock_difference`](Limits::clock_difference).
+    /// Returns the same if it exceeds [`clock_difference`](Limits::clock_difference), and `None`
+    /// otherwise.
     pub fn too_large_clock_difference(&self, neighbour: NeighbourId) -> Option<ClockDifference> {
         let neighbour = &self.neighbours[neighbour];
         neighbour.clock.filter(|_| neighbour.clocks_differ)
     }
 
-    /// Whether there is a link with that neighbour; if not, it is to be dialled.
+    /// Returns whether there is a link with a neighbour. If not, it is to be dialled.
     pub fn is_linked(&self, neighbour: NeighbourId) -> bool {
         self.neighbours[neighbour].is_linked()
     }
 
-    /// Where the links of two processes with that neighbour's name come from, if there are such and it is time to warn
-    /// of them.
+    /// Returns the addresses of two processes that share a neighbour's name, if it is time to warn
+    /// of them. Calling it counts as the warning.
     pub fn take_rivals(&mut self, neighbour: NeighbourId, now: Duration) -> Option<[String; 2]> {
         self.neighbours[neighbour].rivals.take_warning(now, &self.limits)
     }
 
-    /// Whether it is time to warn that, as that neighbour says, another process has this node's name.
+    /// Returns whether it is time to warn that, according to a neighbour, another process has this
+    /// node's name. Calling it counts as the warning.
     pub fn take_rivalry(&mut self, neighbour: NeighbourId, now: Duration) -> bool {
         self.neighbours[neighbour].rivals.take_turn_to_warn(now, &self.limits)
     }
 
-    /// How long to wait before that neighbour is dialled again. Each call doubles the wait, until a link has
-    /// been in sync. `random` is any number; it jitters the wait.
+    /// Returns how long to wait before a neighbour is dialled again. The wait doubles with each
+    /// call until a link has been in sync. `random` may be any number; it jitters the wait.
     pub fn next_dial(&mut self, neighbour: NeighbourId, random: u64) -> Duration {
         self.neighbours[neighbour].backoff.next(random)
     }

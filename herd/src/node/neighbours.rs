@@ -1,4 +1,4 @@
-//! What a node remembers of each neighbour, whether a link is up or not.
+//! The state that a node keeps of each neighbour, whether a link is up or not.
 
 use std::ops::{Index, IndexMut};
 use std::time::Duration;
@@ -9,15 +9,15 @@ use super::backoff::Backoff;
 use super::clock::ClockDifference;
 use super::rivals::Rivals;
 
-/// Which neighbour: an index into the node's list.
+/// A neighbour: an index into the node's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NeighbourId(pub(super) u16);
 
-/// Tells links of one process apart.
+/// The number of a link, unique in its process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LinkId(pub u64);
 
-/// Who began the connection.
+/// The side that opened a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     /// This node dialled it.
@@ -26,33 +26,33 @@ pub enum Side {
     Accepted,
 }
 
-/// Up to where a neighbour's change log has been heard. Held by the receiver, so that a lost link costs only
-/// what was said since.
+/// How far a neighbour's change log has been heard. The receiver keeps it, so that after a lost
+/// link only what came later is sent again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
-    /// The life of the neighbour's table; 0 when it has never been heard.
+    /// The neighbour's epoch; 0 if nothing was heard yet.
     pub epoch: u64,
-    /// The last sequence of that life.
+    /// The last sequence heard in that epoch.
     pub sequence: u64,
 }
 
-/// Whether there is a link with a neighbour.
+/// The state of the link with a neighbour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LinkState {
-    /// There is one.
+    /// There is a link.
     Up,
-    /// There was one.
+    /// There was a link, and there is none now.
     Down,
-    /// There has been none since the node started.
+    /// There has been no link since the node started.
     Never,
 }
 
 impl LinkState {
-    /// All of them.
+    /// All states.
     pub const ALL: [LinkState; 3] = [LinkState::Up, LinkState::Down, LinkState::Never];
 
-    /// Its name.
+    /// Returns the state's name in metrics and in the status of a node.
     pub fn name(self) -> &'static str {
         match self {
             LinkState::Up => "up",
@@ -66,30 +66,31 @@ impl LinkState {
 pub(super) struct Neighbour {
     pub(super) name: String,
     pub(super) cursor: Cursor,
-    /// The epoch it was last linked with, and how many epochs that has been. What was learned from an earlier
-    /// life is not known to this one.
+    /// The neighbour's epoch at its last link, and the number of epochs seen. A record that came
+    /// from an earlier epoch may be missing in the current one, so it is sent back.
     epoch: u64,
     generation: u32,
-    /// Up to which sequence of this node's log it has been told on its link.
-    pub(super) told: u64,
-    /// Up to which sequence of this node's log it has confirmed to have heard; `None` before the first link.
+    /// The last sequence of this node's log that was sent on the current link.
+    pub(super) sent: u64,
+    /// The last sequence of this node's log that the neighbour has confirmed; `None` before the
+    /// first link.
     pub(super) heard: Option<u64>,
-    /// How often the two have found that they diverged.
+    /// How often the two nodes have diverged.
     pub(super) divergences: u64,
-    /// How long a heartbeat took to come and be answered, without the time it waited to be.
+    /// The latest round trip, without the time that a heartbeat waited to be answered.
     pub(super) round_trip: Option<Duration>,
-    /// How far its wall clock is ahead of this node's, while there is a link.
+    /// How far the neighbour's wall clock is ahead of this node's, while there is a link.
     pub(super) clock: Option<ClockDifference>,
-    /// Whether that is too far; it stays so until a heartbeat shows the opposite.
+    /// Whether that is too far; this stays until a heartbeat proves the opposite.
     pub(super) clocks_differ: bool,
     /// The one link that counts.
     current: Option<Current>,
     pub(super) backoff: Backoff,
-    /// The processes that have had its name.
+    /// The processes that have used the neighbour's name.
     pub(super) rivals: Rivals,
 }
 
-/// What decides between two links with the same neighbour.
+/// What decides between two links with one neighbour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Current {
     pub(super) link: LinkId,
@@ -106,11 +107,11 @@ impl Neighbour {
         self.current.is_some_and(|current| current.link == link)
     }
 
-    /// Decides whether a link that has just been completed becomes the one that counts. `we_are_smaller` says
-    /// whose name is the smaller one. Both ends decide alike:
-    /// another incarnation means that the old link is dead, whatever it looks like; of two dialled by the same
-    /// side the newer one is meant, since a node dials only when it has no link; of two that crossed, the one
-    /// dialled by the smaller name stays.
+    /// Decides whether a link that has just been completed becomes the one that counts.
+    /// `we_are_smaller` says whether this node's name is the smaller one. Both ends decide alike.
+    /// If the incarnation differs, the old link is dead, whatever it looks like. If the same side
+    /// dialled both, the newer one counts, because a node dials only when it has no link. If the
+    /// two links crossed, the one dialled by the smaller name stays.
     pub(super) fn offer_link(&mut self, new: Current, we_are_smaller: bool) -> bool {
         let wins = self.current.is_none_or(|old| {
             old.incarnation != new.incarnation
@@ -123,7 +124,7 @@ impl Neighbour {
         wins
     }
 
-    /// Whether there is a link, and whether there ever was one.
+    /// Returns whether there is a link, and whether there ever was one.
     pub(super) fn link_state(&self) -> LinkState {
         match (self.current, self.heard) {
             (Some(_), _) => LinkState::Up,
@@ -132,19 +133,21 @@ impl Neighbour {
         }
     }
 
-    /// Notes that it is linked, and has heard this node's log up to `sequence`.
+    /// Notes that the link is complete, and that the neighbour has heard this node's log up to
+    /// `sequence`.
     pub(super) fn begin_log(&mut self, sequence: u64) {
-        self.told = sequence;
+        self.sent = sequence;
         self.heard = Some(sequence);
     }
 
-    /// Notes up to where its heartbeat confirms to have heard a log whose last sequence is `head`. No neighbour can
-    /// have heard more than that.
+    /// Notes that a heartbeat confirms this node's log up to `sequence`. `head` is the last
+    /// sequence of the log, and no neighbour can have heard more.
     pub(super) fn note_heard(&mut self, sequence: u64, head: u64) {
         self.heard = self.heard.map(|before| before.max(sequence.min(head)));
     }
 
-    /// Forgets what it has heard: the sequences of this node's log mean something else from now on.
+    /// Forgets what the neighbour has heard, because the sequences of this node's log get a new
+    /// meaning.
     pub(super) fn forget_heard(&mut self) {
         self.heard = self.heard.map(|_| 0);
     }
@@ -157,7 +160,8 @@ impl Neighbour {
         }
     }
 
-    /// Notes how far its wall clock is ahead of this node's. Returns whether that has become too far, or is no longer.
+    /// Notes how far the neighbour's wall clock is ahead of this node's. Returns whether it is too
+    /// far, if that has changed.
     pub(super) fn note_clock(&mut self, clock: ClockDifference, bound: Duration) -> Option<bool> {
         self.clock = Some(clock);
         let differ = clock.exceeds(bound).filter(|differ| *differ != self.clocks_differ)?;
@@ -165,7 +169,7 @@ impl Neighbour {
         Some(differ)
     }
 
-    /// Notes the life of its table that the neighbour says it is in.
+    /// Notes the neighbour's epoch.
     pub(super) fn note_epoch(&mut self, epoch: u64) {
         if self.epoch != epoch {
             self.epoch = epoch;
@@ -173,7 +177,7 @@ impl Neighbour {
         }
     }
 
-    /// Forgets what it has said and been told: all of it is to be said again, both ways.
+    /// Forgets what was heard in both directions, so that both nodes send everything again.
     pub(super) fn forget(&mut self) {
         self.cursor = Cursor::default();
         self.generation += 1;
@@ -196,7 +200,7 @@ impl Neighbours {
             cursor: Cursor::default(),
             epoch: 0,
             generation: 0,
-            told: 0,
+            sent: 0,
             heard: None,
             divergences: 0,
             round_trip: None,

@@ -43,15 +43,16 @@ use std::net::IpAddr;
 use clap::ValueEnum;
 use prometheus_client::metrics::histogram::Histogram;
 use serde::Deserialize;
-
+use strum::{EnumString, VariantNames};
 use tokio::time::Instant;
 
 use crate::node::{Limits, PlacesQuery};
 use crate::repeats::{Event, Repeats};
 
 /// A provider by name, as on the command line and in herd files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, EnumString, ValueEnum, VariantNames)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum ProviderName {
     /// Embedded table of cities; needs neither a key nor a network
     Offline,

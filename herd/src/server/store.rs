@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use clap::ValueEnum;
+use strum::{EnumString, VariantNames};
 use tracing::{error, info, warn};
 
 use super::keeper::{Keep, Keeping};
@@ -11,7 +12,8 @@ use crate::journal::{Disk, Epochs, Folder, Journal, OpenError, Replayed, boot_id
 use crate::node::Node;
 
 /// When an update is written to disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, ValueEnum, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Durability {
     /// No writes: a restarted node has only the records that its neighbours send
     Off,

@@ -1,5 +1,5 @@
-//! Lines of the log that wait to be written. A thread of its own writes them, so a log that blocks, such as a file on
-//! a disk that hangs or a pipe that nobody reads, delays nothing else.
+//! The backlog of log lines. A separate thread writes them, so a log that blocks, such as a file on
+//! a hung disk or a pipe that is not read, delays nothing else.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -10,52 +10,52 @@ use std::time::Duration;
 
 use tracing::warn;
 
-/// Lines of this process's log that were dropped since its start.
+/// The number of log lines that this process has dropped since its start.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
-/// The number of lines of this process's log that were dropped since its start.
+/// Returns the number of log lines that this process has dropped since its start.
 pub(crate) fn dropped_lines() -> u64 {
     DROPPED.load(Ordering::Relaxed)
 }
 
-/// Whole lines that have not been written yet, of at most a fixed number of bytes. Lines beyond it are dropped and
-/// counted.
+/// Whole lines that wait to be written, up to a fixed number of bytes. Further lines are dropped
+/// and counted.
 #[derive(Debug)]
 pub(super) struct Backlog {
     most_bytes: usize,
     state: Mutex<State>,
-    /// There are lines to be written, or there are no more.
+    /// Signals that lines were added, or that all were taken.
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
     lines: Vec<u8>,
-    /// Whether the writer has taken lines and not written them all.
+    /// Whether the writer has taken lines and has not written all of them yet.
     is_writing: bool,
-    /// Lines dropped since the last report.
+    /// Lines dropped since the last report of them.
     dropped: u64,
-    /// The writer reports what was dropped, and its reports always fit.
+    /// The thread that writes. It reports dropped lines, and its reports are never dropped.
     writer: Option<ThreadId>,
 }
 
-/// The file that lines are written to. It can be replaced while the thread writes.
+/// The file that lines are written to. It can be replaced while the writer runs.
 pub(super) type Destination = Arc<Mutex<Arc<File>>>;
 
 impl Backlog {
-    /// Starts the thread that writes the lines, until the process ends.
+    /// Starts the thread that writes the lines. It runs until the process exits.
     ///
     /// # Errors
-    /// The system has no thread left.
+    /// Fails if the system cannot start another thread.
     pub(super) fn start(destination: Destination, most_bytes: usize) -> io::Result<Arc<Backlog>> {
         let state = Mutex::default();
         let backlog = Arc::new(Backlog { most_bytes, state, changed: Condvar::new() });
         let writer = Arc::clone(&backlog);
-        thread::Builder::new().name("log".to_owned()).spawn(move || writer.write(&destination))?;
+        thread::Builder::new().name("log".to_owned()).spawn(move || writer.write_batches(&destination))?;
         Ok(backlog)
     }
 
-    /// Adds a line with its line end, unless there is no room.
+    /// Adds a line with its line end, or drops and counts it if the backlog is full.
     pub(super) fn push(&self, line: &[u8]) {
         let mut state = self.lock();
         let fits = state.lines.len() + line.len() <= self.most_bytes;
@@ -72,33 +72,33 @@ impl Backlog {
         }
     }
 
-    /// Waits until everything has been written, but not longer than `patience`.
+    /// Waits until everything has been written, for at most `patience`.
     pub(super) fn flush(&self, patience: Duration) {
         let has_more = |state: &mut State| state.is_writing || !state.lines.is_empty();
         drop(self.changed.wait_timeout_while(self.lock(), patience, has_more));
     }
 
-    fn write(&self, destination: &Mutex<Arc<File>>) {
+    fn write_batches(&self, destination: &Mutex<Arc<File>>) {
         self.lock().writer = Some(thread::current().id());
         let mut batch = Vec::new();
         let mut is_torn = false;
         loop {
-            self.take(&mut batch);
+            self.take_lines(&mut batch);
             let file = Arc::clone(&destination.lock().unwrap_or_else(PoisonError::into_inner));
-            // A line that could be written in part only is not continued by the next one.
+            // The next line must not continue one that was written only in part.
             let begun = if is_torn { (&*file).write_all(b"\n") } else { Ok(()) };
             let written = begun.map_or(0, |()| write_most(&file, &batch));
             is_torn = if written == 0 { is_torn } else { batch[written - 1] != b'\n' };
             let lost = batch[written..].iter().filter(|byte| **byte == b'\n').count() as u64;
-            let dropped = self.count(lost);
+            let dropped = self.count_lost(lost);
             if dropped > 0 {
-                warn!(lines = dropped, "the log could not be written for a while: lines were dropped");
+                warn!(lines = dropped, "the log blocked or failed: lines were dropped");
             }
         }
     }
 
     /// Waits for lines and takes all of them.
-    fn take(&self, batch: &mut Vec<u8>) {
+    fn take_lines(&self, batch: &mut Vec<u8>) {
         batch.clear();
         let mut state = self.lock();
         state.is_writing = false;
@@ -109,9 +109,9 @@ impl Backlog {
         state.is_writing = true;
     }
 
-    /// Counts the lines of a batch that could not be written. Returns how many dropped lines to report: none while lines
-    /// are still lost, since a report would be lost as well.
-    fn count(&self, lost: u64) -> u64 {
+    /// Counts the lines of a batch that could not be written. Returns how many dropped lines to
+    /// report: 0 while lines are still being lost, because the report would be lost as well.
+    fn count_lost(&self, lost: u64) -> u64 {
         DROPPED.fetch_add(lost, Ordering::Relaxed);
         let mut state = self.lock();
         state.dropped += lost;
@@ -123,7 +123,7 @@ impl Backlog {
     }
 }
 
-/// Writes bytes until that fails. Returns how many were written.
+/// Writes bytes until a write fails. Returns how many were written.
 fn write_most(mut file: &File, bytes: &[u8]) -> usize {
     let mut written = 0;
     while written < bytes.len() {
@@ -146,7 +146,8 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(10);
 
-    /// A backlog that writes to a pipe which holds `bytes` already, and the pipe's other end.
+    /// Returns a backlog that writes to a pipe which already holds `bytes`, and the pipe's other
+    /// end.
     fn piped(bytes: &[u8]) -> (Arc<Backlog>, io::PipeReader) {
         let (reader, mut writer) = io::pipe().unwrap();
         writer.write_all(bytes).unwrap();
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_dropped_and_counted_and_nobody_waits() {
+    fn lines_beyond_the_bound_are_dropped_and_counted_without_blocking() {
         let full = [b'f'; 64 * 1024];
         let (backlog, mut reader) = piped(&full);
         let line = [&[b'x'; 99][..], b"\n"].concat();

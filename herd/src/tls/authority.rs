@@ -1,4 +1,4 @@
-//! A herd's own certificate authority: a folder with its certificate and key, and those of the nodes.
+//! A herd's own certificate authority: a folder with its certificate and key, and those of nodes.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -15,35 +15,36 @@ use super::{EXPIRES_SOON, LinkFiles, TlsError, read_certificates};
 use crate::message::is_node_name;
 use crate::tls::Certificate;
 
-/// How many days a node's certificate counts if nothing else is said.
+/// How many days the certificate of a node is valid by default.
 pub const NODE_DAYS: u32 = 365;
 
-/// How many days that of an authority counts.
+/// How many days the certificate of an authority is valid.
 const AUTHORITY_DAYS: u32 = 10 * 365;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Machines whose clock is behind by no more than this accept a fresh certificate.
+/// New certificates are valid from this much earlier, for machines whose clock is behind.
 const SLOW_CLOCK: Duration = Duration::from_secs(60 * 60);
 
-/// What the authority's files are called, before their endings; no node can have that name here.
+/// The name of the authority's files, without extension. No node can have this name.
 const AUTHORITY: &str = "ca";
 
-/// Why certificates cannot be made.
+/// Why certificates cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum CertsError {
-    /// The folder has no authority.
-    #[error("{} has no ca.pem and ca.key: `herd certs init` makes them", .0.display())]
+    /// The folder does not contain an authority.
+    #[error("{} has no ca.pem and ca.key: create them with `herd certs init`", .0.display())]
     NoAuthority(PathBuf),
-    /// The folder has one already, and whatever it signed would be worth nothing with another.
-    #[error("{} has an authority already", .0.display())]
+    /// The folder contains an authority already. Another one would invalidate everything that it
+    /// has signed.
+    #[error("{} already has an authority: add nodes to it with `herd certs add`", .0.display())]
     Authority(PathBuf),
-    /// The node has a certificate already.
-    #[error("{} is there already: --replace makes another", .0.display())]
+    /// The node already has a certificate.
+    #[error("{} already exists: replace it with --replace", .0.display())]
     Node(PathBuf),
-    /// The name cannot stand in a certificate.
+    /// A node's certificate cannot have this name.
     #[error(
-        "`{0}` is no name for a node's certificate: 1 to 64 letters, digits, `_`, `-` or `.`, and not `ca`"
+        "`{0}` is not a valid name for a node's certificate: use 1 to 64 letters, digits, `_`, `-` or `.`, but not `ca`"
     )]
     Name(String),
     /// A file cannot be read or written.
@@ -51,35 +52,36 @@ pub enum CertsError {
     File {
         /// The file.
         file: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// What the folder's files hold cannot be used.
+    /// The authority's certificate or key cannot be used.
     #[error("cannot use the authority in {}: {error}", folder.display())]
     Unusable {
         /// The folder.
         folder: PathBuf,
-        /// Why.
+        /// The library's error.
         error: rcgen::Error,
     },
 }
 
 /// A folder with an authority. Only its owner can read the folder and the keys in it.
 ///
-/// `ca.pem` and `ca.key` are the authority's; `NAME.pem` and `NAME.key` those of a node. Files are replaced whole, the
-/// key before its certificate, so that a process that ends halfway leaves nothing that looks finished.
+/// `ca.pem` and `ca.key` belong to the authority, `NAME.pem` and `NAME.key` to a node. Each file is
+/// replaced as a whole, and a key before its certificate, so that a process that is killed halfway
+/// leaves no certificate without its key.
 #[derive(Debug)]
 pub struct Authority {
     folder: PathBuf,
-    /// Held while this lives: several nodes may begin in the same folder at once.
+    /// Locked while this value lives, because several nodes may start with the same folder at once.
     _lock: File,
 }
 
 impl Authority {
-    /// Makes a folder with an authority.
+    /// Creates a folder with an authority.
     ///
     /// # Errors
-    /// There is one, or files cannot be written.
+    /// Fails if the folder has an authority already, or if files cannot be written.
     pub fn init(folder: &Path) -> Result<Authority, CertsError> {
         let authority = Authority::lock(folder)?;
         if authority.exists() {
@@ -89,10 +91,10 @@ impl Authority {
         Ok(authority)
     }
 
-    /// Opens a folder that has one.
+    /// Opens a folder that has an authority.
     ///
     /// # Errors
-    /// It has none, or cannot be used.
+    /// Fails if it has none, or if it cannot be used.
     pub fn open(folder: &Path) -> Result<Authority, CertsError> {
         let missing = || CertsError::NoAuthority(folder.to_owned());
         if !folder.is_dir() {
@@ -102,10 +104,10 @@ impl Authority {
         if authority.exists() { Ok(authority) } else { Err(missing()) }
     }
 
-    /// Opens a folder, and makes it and what it lacks.
+    /// Opens a folder, and creates it and the authority if they are missing.
     ///
     /// # Errors
-    /// It cannot be used.
+    /// Fails if the folder cannot be used.
     pub fn open_or_init(folder: &Path) -> Result<Authority, CertsError> {
         let authority = Authority::lock(folder)?;
         if !authority.exists() {
@@ -114,10 +116,13 @@ impl Authority {
         Ok(authority)
     }
 
-    /// Makes a certificate for a node, or another one in place of the one it has.
+    /// Creates a certificate for a node that is valid for `days`. With `replace`, it replaces the
+    /// one that the node has.
     ///
     /// # Errors
-    /// There is one and it is not to be replaced, the name cannot stand in one, or files cannot be read or written.
+    /// Fails if the node has a certificate and `replace` is false, if its name cannot be in a
+    /// certificate, or if files cannot be read or written. If writing fails, the node may have a
+    /// new key with its old certificate; calling this again with `replace` repairs that.
     pub fn add(&self, node: &str, days: u32, replace: bool) -> Result<LinkFiles, CertsError> {
         if !is_node_name(node.as_bytes()) || node == AUTHORITY {
             return Err(CertsError::Name(node.to_owned()));
@@ -141,10 +146,11 @@ impl Authority {
         Ok(files)
     }
 
-    /// The certificate of a node: the one it has, or a new one if there is none or it ends soon.
+    /// Returns the certificate of a node: the one that it has, or a new one if there is none or it
+    /// expires soon.
     ///
     /// # Errors
-    /// As for [`add`](Self::add).
+    /// Fails as [`add`](Self::add) does.
     pub fn ensure(&self, node: &str) -> Result<LinkFiles, CertsError> {
         let files = self.files(node);
         let lasting = |certificate: &Certificate| certificate.expires > SystemTime::now() + EXPIRES_SOON;
@@ -154,7 +160,7 @@ impl Authority {
         self.add(node, NODE_DAYS, true)
     }
 
-    /// Where a node's files are, or would be.
+    /// Returns where a node's files are, whether they exist or not.
     fn files(&self, node: &str) -> LinkFiles {
         LinkFiles {
             ca: self.file(AUTHORITY, "pem"),
@@ -164,11 +170,15 @@ impl Authority {
     }
 
     fn lock(folder: &Path) -> Result<Authority, CertsError> {
-        let told = |file: &Path, error| CertsError::File { file: file.to_owned(), error };
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| told(folder, error))?;
+        let failure = |file: &Path, error| CertsError::File { file: file.to_owned(), error };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|error| failure(folder, error))?;
         let path = folder.join("lock");
         let lock = private().truncate(false).open(&path);
-        let lock = lock.and_then(|lock| lock.lock().map(|()| lock)).map_err(|error| told(&path, error))?;
+        let lock = lock.and_then(|lock| lock.lock().map(|()| lock)).map_err(|error| failure(&path, error))?;
         Ok(Authority { folder: folder.to_owned(), _lock: lock })
     }
 
@@ -246,10 +256,11 @@ mod tests {
     use super::*;
     use crate::tls::LinkTls;
 
-    /// Shakes hands in memory; the names that each side has proved to the other.
+    /// Performs a handshake in memory, and returns the names that each side has proved to the
+    /// other.
     fn meet(dialling: &LinkTls, accepting: &LinkTls) -> [Vec<String>; 2] {
-        let anybody = ServerName::try_from("anybody").unwrap();
-        let mut client = ClientConnection::new(dialling.dialling.clone(), anybody).unwrap();
+        let any_name = ServerName::try_from("any-name").unwrap();
+        let mut client = ClientConnection::new(dialling.dialling.clone(), any_name).unwrap();
         let mut server = ServerConnection::new(accepting.accepting.clone()).unwrap();
         while client.is_handshaking() || server.is_handshaking() {
             let mut wire = Vec::new();
@@ -291,6 +302,19 @@ mod tests {
         assert_eq!(read(&authority.ensure("Alford").unwrap()), first);
         let soon = read(&authority.add("Alford", 29, true).unwrap());
         assert_ne!(read(&authority.ensure("Alford").unwrap()), soon);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_certificate_counts_on_a_machine_whose_clock_is_behind_by_less_than_an_hour() {
+        let folder = std::env::temp_dir().join(format!("herd-slow-clock-{}", std::process::id()));
+        let authority = Authority::init(&folder).unwrap();
+        let pem = fs::read(&authority.ensure("Alford").unwrap().cert).unwrap();
+        let (_, pem) = x509_parser::pem::parse_x509_pem(&pem).unwrap();
+        let begins = pem.parse_x509().unwrap().validity().not_before.timestamp();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        let early = now.saturating_sub(u64::try_from(begins).unwrap());
+        assert!((60 * 60..2 * 60 * 60).contains(&early), "{early} s");
         fs::remove_dir_all(&folder).unwrap();
     }
 }

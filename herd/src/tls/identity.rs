@@ -1,4 +1,4 @@
-//! A certificate and its key, as files hold them.
+//! A certificate and its key, read from files.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -15,19 +15,19 @@ use rustls::{ConfigBuilder, ConfigSide, ServerConfig, WantsVerifier, WantsVersio
 
 use super::peer::{Certificate, read_certificates};
 
-/// Who a node is.
+/// A certificate with its private key and the intermediate certificates.
 #[derive(Debug)]
 pub struct Identity {
     pub(super) chain: Vec<CertificateDer<'static>>,
     pub(super) key: PrivateKeyDer<'static>,
-    /// When the certificate ends.
+    /// When the certificate expires.
     pub(super) expires: SystemTime,
-    /// The names that it is for.
+    /// The names in the certificate.
     names: Vec<String>,
     file: PathBuf,
 }
 
-/// Why certificates cannot be used. No message holds a key.
+/// Why certificates cannot be used. No message contains a key.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
@@ -35,18 +35,18 @@ pub enum TlsError {
     Read {
         /// The file.
         file: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// A file holds something else.
-    #[error("{} holds no {expected} in PEM, the format of `herd certs`", file.display())]
+    /// A file contains something else.
+    #[error("{} holds no {expected} in PEM format: create one with `herd certs`", file.display())]
     Content {
         /// The file.
         file: PathBuf,
         /// What was expected.
         expected: &'static str,
     },
-    /// Others can read the key.
+    /// Others can read the private key.
     #[error("others can read the key {} (mode {mode:o}): chmod 600 it", file.display())]
     Exposed {
         /// The file.
@@ -54,15 +54,15 @@ pub enum TlsError {
         /// Its mode.
         mode: u32,
     },
-    /// What a file holds cannot be used.
+    /// The content of a file cannot be used.
     #[error("cannot use {}: {reason}", file.display())]
     Unusable {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// The reason, in words.
         reason: String,
     },
-    /// Certificates cannot be made.
+    /// Certificates cannot be created.
     #[error(transparent)]
     Certs(#[from] super::CertsError),
 }
@@ -72,7 +72,7 @@ impl TlsError {
         TlsError::Unusable { file: file.to_owned(), reason: reason.to_string() }
     }
 
-    /// Of an item of a file that could not be had.
+    /// Returns the error of an item that could not be read from a file.
     pub(super) fn item(file: &Path, expected: &'static str, error: pem::Error) -> TlsError {
         let file = file.to_owned();
         match error {
@@ -83,10 +83,11 @@ impl TlsError {
 }
 
 impl Identity {
-    /// Reads a certificate and its key.
+    /// Reads a certificate and its private key.
     ///
     /// # Errors
-    /// A file cannot be read, holds something else, others can read the key, or the certificate is not valid now.
+    /// Fails if a file cannot be read or contains something else, if others can read the key, or if
+    /// the certificate is not valid now.
     pub fn read(cert: &Path, key: &Path) -> Result<Identity, TlsError> {
         let chain = read_certificates(cert)?;
         let parsed = Certificate::parse(&chain[0]).map_err(|reason| TlsError::unusable(cert, reason))?;
@@ -94,18 +95,21 @@ impl Identity {
         let now = SystemTime::now();
         if now > expires {
             let ended = format_rfc3339_seconds(expires);
-            return Err(TlsError::unusable(cert, format!("the certificate ended at {ended}: make another")));
+            return Err(TlsError::unusable(
+                cert,
+                format!("the certificate expired at {ended}: create a new one"),
+            ));
         }
         if now < begins {
             let begins = format_rfc3339_seconds(begins);
             let reason =
-                format!("the certificate is not valid before {begins}: is the clock of this machine right?");
+                format!("the certificate is not valid before {begins}: check the clock of this machine");
             return Err(TlsError::unusable(cert, reason));
         }
         let metadata =
             std::fs::metadata(key).map_err(|error| TlsError::Read { file: key.to_owned(), error })?;
         let mode = metadata.permissions().mode() & 0o777;
-        // The owner's group may: that is how system services are given keys.
+        // The owner's group may read it, because system services receive keys in this way.
         if mode & 0o007 != 0 {
             return Err(TlsError::Exposed { file: key.to_owned(), mode });
         }
@@ -114,16 +118,16 @@ impl Identity {
         Ok(Identity { chain, key, expires, names, file: cert.to_owned() })
     }
 
-    /// Checks that the certificate is that of `node`.
+    /// Checks that the certificate contains the name `node`.
     pub(super) fn check_name(&self, node: &str) -> Result<(), TlsError> {
         if self.names.iter().any(|name| name == node) {
             return Ok(());
         }
-        let names = if self.names.is_empty() { "nobody".to_owned() } else { self.names.join(", ") };
+        let names = if self.names.is_empty() { "no name".to_owned() } else { self.names.join(", ") };
         Err(TlsError::unusable(&self.file, format!("the certificate is for {names}, not for {node}")))
     }
 
-    /// For taking connections from those whom `clients` lets in.
+    /// Returns the configuration of a server that accepts the clients that `clients` accepts.
     pub(super) fn accepting(&self, clients: Arc<dyn ClientCertVerifier>) -> Result<ServerConfig, TlsError> {
         let mut config = tls_1_3(ServerConfig::builder_with_provider(provider()))
             .with_client_cert_verifier(clients)
@@ -133,10 +137,10 @@ impl Identity {
         Ok(config)
     }
 
-    /// The certificate cannot be used for that reason.
+    /// Returns the error that the certificate cannot be used for this reason.
     pub(super) fn unusable(&self, reason: rustls::Error) -> TlsError {
         let reason = match reason {
-            rustls::Error::InconsistentKeys(_) => "its key is another one's".to_owned(),
+            rustls::Error::InconsistentKeys(_) => "its private key does not match".to_owned(),
             reason => reason.to_string(),
         };
         TlsError::unusable(&self.file, reason)
@@ -147,7 +151,7 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-/// TLS 1.3 and nothing older.
+/// Restricts a configuration to TLS 1.3.
 pub(super) fn tls_1_3<Side: ConfigSide>(
     builder: ConfigBuilder<Side, WantsVersions>,
 ) -> ConfigBuilder<Side, WantsVerifier> {

@@ -1,8 +1,9 @@
-//! Encryption and identity: TLS 1.3 on links, where both sides show a certificate of the herd's own authority, and for
-//! clients that want it.
+//! Encryption and identity: mutual TLS 1.3 on links, with certificates of the herd's own authority,
+//! and TLS 1.3 for clients if configured.
 //!
-//! A neighbour is let in when its certificate chains to the authority and names a neighbour of this node; its hello must
-//! then say the same name. The first is checked here, in the handshake; the names by the link.
+//! A link needs a certificate that the authority has signed and that contains the name of a
+//! neighbour; the hello must contain the same name. The signature is checked here, in the
+//! handshake. The link checks the names.
 
 mod authority;
 mod identity;
@@ -29,57 +30,58 @@ use tokio::sync::watch;
 use crate::node::Side;
 use peer::OfTheAuthority;
 
-/// A certificate that ends so soon is worth a warning.
+/// The time before the expiry of a certificate at which warnings begin.
 pub const EXPIRES_SOON: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// Where the certificates of a node's links lie.
+/// The files of the certificates for a node's links.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkFiles {
-    /// The certificates of the authorities that neighbours may come from.
+    /// The certificates of the authorities that are trusted.
     pub ca: PathBuf,
-    /// The node's certificate, and those between it and the authority.
+    /// The node's certificate, followed by intermediate ones.
     pub cert: PathBuf,
-    /// Its private key.
+    /// The private key of the node's certificate.
     pub key: PathBuf,
 }
 
-/// Where the certificate lies that a node shows its clients.
+/// The files of the certificate that a node presents to its clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientFiles {
-    /// The certificate, and those between it and whom clients trust.
+    /// The certificate, followed by intermediate ones.
     pub cert: PathBuf,
-    /// Its private key.
+    /// The private key of the certificate.
     pub key: PathBuf,
 }
 
-/// How a node meets its neighbours.
+/// The TLS configuration of links.
 #[derive(Clone, Debug)]
 pub struct LinkTls {
-    /// For connections that this node makes.
+    /// The configuration for connections that this node opens.
     pub dialling: Arc<ClientConfig>,
-    /// For those that it accepts.
+    /// The configuration for connections that this node accepts.
     pub accepting: Arc<ServerConfig>,
-    /// When the node's certificate ends.
+    /// When the node's certificate expires.
     pub expires: SystemTime,
-    /// What decides who is let in, of those dialled and of those who dial.
+    /// The verifiers of certificates, for nodes that were dialled and for nodes that dial.
     dialled: Arc<OfTheAuthority>,
     accepted: Arc<dyn ClientCertVerifier>,
 }
 
-/// How a node meets its clients.
+/// The TLS configuration for clients.
 #[derive(Clone, Debug)]
 pub struct ClientTls {
     pub(crate) accepting: Arc<ServerConfig>,
-    /// When the node's certificate ends.
+    /// When the node's certificate expires.
     pub expires: SystemTime,
 }
 
 impl LinkTls {
-    /// Reads certificates and key of the node `name`.
+    /// Reads the certificates and the key of the node `name`.
     ///
     /// # Errors
-    /// A file cannot be read or used, or does not fit the others; or the certificate is not valid now, not for `name`, or not
-    /// signed by one of the authorities: then no neighbour would accept it.
+    /// Fails if a file cannot be read or used, or does not match the others. Also fails if other
+    /// nodes would reject the certificate: it is not valid now, is not for `name`, or is not signed
+    /// by one of the authorities.
     pub fn read(files: &LinkFiles, name: &str) -> Result<LinkTls, TlsError> {
         let identity = Identity::read(&files.cert, &files.key)?;
         identity.check_name(name)?;
@@ -98,7 +100,7 @@ impl LinkTls {
             .with_custom_certificate_verifier(Arc::clone(&dialled) as Arc<dyn ServerCertVerifier>)
             .with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())
             .map_err(|error| identity.unusable(error))?;
-        // Each link shows its certificate anew, so that one that has ended is noticed.
+        // Each link must present its certificate again, so that an expired one is noticed.
         dialling.resumption = Resumption::disabled();
         let tls = LinkTls {
             dialling: Arc::new(dialling),
@@ -116,10 +118,11 @@ impl LinkTls {
         Ok(tls)
     }
 
-    /// Checks the certificates that the other side of a link has shown, its own one first, as the handshake does.
+    /// Verifies the certificates that the other side of a link presented, its own one first, as the
+    /// handshake does.
     ///
     /// # Errors
-    /// Why they are not accepted.
+    /// Returns in plain words why they are rejected.
     pub fn verify(&self, chain: &[CertificateDer<'_>], side: Side) -> Result<(), String> {
         let Some((own, between)) = chain.split_first() else {
             return Err("it shows no certificate".to_owned());
@@ -127,8 +130,8 @@ impl LinkTls {
         let now = UnixTime::now();
         let verified = match side {
             Side::Dialled => {
-                let anybody = ServerName::from(IpAddr::V4(Ipv4Addr::LOCALHOST));
-                self.dialled.verify_server_cert(own, between, &anybody, &[], now).map(drop)
+                let any_name = ServerName::from(IpAddr::V4(Ipv4Addr::LOCALHOST));
+                self.dialled.verify_server_cert(own, between, &any_name, &[], now).map(drop)
             }
             Side::Accepted => self.accepted.verify_client_cert(own, between, now).map(drop),
         };
@@ -137,10 +140,11 @@ impl LinkTls {
 }
 
 impl ClientTls {
-    /// Reads the certificate and the key.
+    /// Reads the certificate and the key for clients.
     ///
     /// # Errors
-    /// A file cannot be read or used, they do not fit each other, or the certificate is not valid now.
+    /// Fails if a file cannot be read or used, if they do not match, or if the certificate is not
+    /// valid now.
     pub fn read(files: &ClientFiles) -> Result<ClientTls, TlsError> {
         let identity = Identity::read(&files.cert, &files.key)?;
         let accepting = identity.accepting(Arc::new(rustls::server::NoClientAuth))?;
@@ -148,54 +152,54 @@ impl ClientTls {
     }
 }
 
-/// How the connections of a node are encrypted.
+/// The encryption of a node's connections.
 #[derive(Debug, Default)]
 pub struct Encryption {
-    /// Those with neighbours; `None` for plain TCP, on loopback only.
+    /// The configuration of links; `None` for plain TCP, which is allowed on loopback only.
     pub links: Option<Reloadable<LinkTls>>,
-    /// Those with clients; `None` for plain TCP.
+    /// The configuration for clients; `None` for plain TCP.
     pub clients: Option<Reloadable<ClientTls>>,
 }
 
 impl Encryption {
-    /// When the node's certificates end: whom each is for, and when.
+    /// Returns who each of the node's certificates is for, and when it expires.
     pub fn expiries(&self) -> impl Iterator<Item = (&'static str, SystemTime)> {
         let links = self.links.iter().map(|tls| ("links", tls.get().expires));
         links.chain(self.clients.iter().map(|tls| ("clients", tls.get().expires)))
     }
 }
 
-/// Something read from files, and read again when they have changed.
+/// A value that is read from files, and can be reloaded when they have changed.
 pub struct Reloadable<T> {
     current: watch::Sender<Arc<T>>,
     read: Box<dyn Fn() -> Result<T, TlsError> + Send + Sync>,
 }
 
 impl<T> Reloadable<T> {
-    /// Reads it for the first time.
+    /// Reads the value for the first time.
     ///
     /// # Errors
-    /// As `read`.
+    /// Fails if `read` does.
     pub fn new(
         read: impl Fn() -> Result<T, TlsError> + Send + Sync + 'static,
     ) -> Result<Reloadable<T>, TlsError> {
         Ok(Reloadable { current: watch::Sender::new(Arc::new(read()?)), read: Box::new(read) })
     }
 
-    /// What was read last.
+    /// Returns the value that was read last.
     pub fn get(&self) -> Arc<T> {
         Arc::clone(&self.current.borrow())
     }
 
-    /// What was read last, and whatever is read later.
+    /// Returns a receiver of the value that was read last, and of those that are read later.
     pub fn subscribe(&self) -> watch::Receiver<Arc<T>> {
         self.current.subscribe()
     }
 
-    /// Reads it again.
+    /// Reads the value again.
     ///
     /// # Errors
-    /// As at first; what was read last stays then.
+    /// Fails if reading does; the value that was read last stays in use then.
     pub fn reload(&self) -> Result<(), TlsError> {
         let fresh = Arc::new((self.read)()?);
         self.current.send_replace(fresh);

@@ -1,4 +1,4 @@
-//! The other side's certificate.
+//! The certificate of the other side.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,27 +15,27 @@ use x509_parser::extensions::GeneralName;
 
 use super::TlsError;
 
-/// What a certificate says that matters to a herd.
+/// The parts of a certificate that matter to a herd.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
-    /// The DNS names it was made out for, as they stand in it. A node's is the node's name.
+    /// The DNS names in the certificate. The certificate of a node contains the node's name.
     pub names: Vec<String>,
-    /// When it begins to be valid.
+    /// The start of its validity.
     pub begins: SystemTime,
-    /// When it ends.
+    /// The end of its validity.
     pub expires: SystemTime,
-    /// Whether it may sign others.
+    /// Whether it may sign other certificates.
     pub is_authority: bool,
 }
 
 impl Certificate {
-    /// Reads one.
+    /// Parses a certificate.
     ///
     /// # Errors
-    /// It is none.
+    /// Returns a message if it is not an X.509 certificate.
     pub fn parse(certificate: &CertificateDer<'_>) -> Result<Certificate, String> {
         let (_, parsed) = x509_parser::parse_x509_certificate(certificate)
-            .map_err(|error| format!("no certificate: {error}"))?;
+            .map_err(|error| format!("not a certificate: {error}"))?;
         let names = parsed.subject_alternative_name().ok().flatten();
         let names = names.iter().flat_map(|names| &names.value.general_names);
         let time = |seconds| {
@@ -56,40 +56,42 @@ impl Certificate {
     }
 }
 
-/// Reads all certificates of a file, at least one.
+/// Reads all certificates of a PEM file, at least one.
 ///
 /// # Errors
-/// The file cannot be read, or holds none.
+/// Fails if the file cannot be read, or contains no certificate.
 pub fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let told = |error| TlsError::item(file, "certificate", error);
+    let failure = |error| TlsError::item(file, "certificate", error);
     let certificates: Vec<_> =
-        CertificateDer::pem_file_iter(file).map_err(told)?.collect::<Result<_, _>>().map_err(told)?;
+        CertificateDer::pem_file_iter(file).map_err(failure)?.collect::<Result<_, _>>().map_err(failure)?;
     if certificates.is_empty() {
-        return Err(told(rustls::pki_types::pem::Error::NoItemsFound));
+        return Err(failure(rustls::pki_types::pem::Error::NoItemsFound));
     }
     Ok(certificates)
 }
 
-/// Why a certificate is not accepted, in plain words; `None` if the error is not about that, or rare.
+/// Returns in plain words why a certificate is rejected; `None` if the error is another one, or
+/// rare.
 pub fn rejection(error: &Error) -> Option<&'static str> {
     let Error::InvalidCertificate(reason) = error else { return None };
     match reason {
-        // The latter when another authority has the same name.
+        // The signature is bad if another authority has the same name.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            Some("its certificate is not of this herd's authority")
+            Some("its certificate is not signed by this herd's authority")
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            Some("its certificate has ended")
+            Some("its certificate has expired")
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            Some("its certificate does not count yet: do the clocks differ?")
+            Some("its certificate is not valid yet: check the clocks of both machines")
         }
         _ => None,
     }
 }
 
-/// Takes whoever shows a certificate of the herd's authority. Whether it is the neighbour that was dialled is for the link
-/// to say: nodes have names that need not be those of hosts, which is what the usual check is about.
+/// Accepts certificates of the herd's authority. The link checks whether the certificate is that of
+/// the neighbour that was dialled. The usual check is about host names, and names of nodes need not
+/// be names of hosts.
 #[derive(Debug)]
 pub(super) struct OfTheAuthority {
     roots: Arc<RootCertStore>,
@@ -145,20 +147,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_certificate_that_is_not_accepted_is_told_in_plain_words() {
+    fn a_rejected_certificate_is_explained_in_plain_words() {
         let time = UnixTime::since_unix_epoch(std::time::Duration::ZERO);
         for (reason, words) in [
-            (CertificateError::UnknownIssuer, Some("its certificate is not of this herd's authority")),
-            (CertificateError::BadSignature, Some("its certificate is not of this herd's authority")),
-            (CertificateError::Expired, Some("its certificate has ended")),
-            (CertificateError::ExpiredContext { time, not_after: time }, Some("its certificate has ended")),
+            (CertificateError::UnknownIssuer, Some("its certificate is not signed by this herd's authority")),
+            (CertificateError::BadSignature, Some("its certificate is not signed by this herd's authority")),
+            (CertificateError::Expired, Some("its certificate has expired")),
+            (CertificateError::ExpiredContext { time, not_after: time }, Some("its certificate has expired")),
             (
                 CertificateError::NotValidYet,
-                Some("its certificate does not count yet: do the clocks differ?"),
+                Some("its certificate is not valid yet: check the clocks of both machines"),
             ),
             (
                 CertificateError::NotValidYetContext { time, not_before: time },
-                Some("its certificate does not count yet: do the clocks differ?"),
+                Some("its certificate is not valid yet: check the clocks of both machines"),
             ),
             (CertificateError::Revoked, None),
         ] {

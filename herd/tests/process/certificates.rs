@@ -87,10 +87,10 @@ fn a_certificate_that_nobody_would_accept_does_not_replace_a_good_one() {
     let now = SystemTime::now();
     let good = Odd { name: "Alford", signer: &ours, begins: now - DAY, ends: now + 90 * DAY };
     let cases = [
-        (Odd { ends: now - Duration::from_secs(60), ..good }, "the certificate ended at "),
+        (Odd { ends: now - Duration::from_secs(60), ..good }, "the certificate expired at "),
         (Odd { begins: now + DAY, ..good }, "the certificate is not valid before "),
         (Odd { name: "Bolden", ..good }, "the certificate is for Bolden, not for Alford"),
-        (Odd { signer: &others, ..good }, "its certificate is not of this herd's authority"),
+        (Odd { signer: &others, ..good }, "its certificate is not signed by this herd's authority"),
     ];
     for (number, (odd, reason)) in cases.iter().enumerate() {
         odd.write(&files);
@@ -124,8 +124,8 @@ fn a_node_does_not_start_with_a_certificate_that_has_ended() {
             .unwrap();
         assert_eq!(output.status.code(), Some(1));
         let told = String::from_utf8(output.stderr).unwrap();
-        let cannot = format!("error: cannot use {}: the certificate ended at ", files.cert.display());
-        assert!(told.starts_with(&cannot) && told.ends_with(": make another\n"), "{told}");
+        let cannot = format!("error: cannot use {}: the certificate expired at ", files.cert.display());
+        assert!(told.starts_with(&cannot) && told.ends_with(": create a new one\n"), "{told}");
     };
     refused(&names(&files));
     let show = |file: &PathBuf| file.display().to_string();
@@ -167,7 +167,7 @@ fn links_of_an_authority_that_is_no_longer_accepted_end_and_come_back_with_the_n
     // neighbour has a new one.
     replace(&alford_files, &alford_new);
     hang_up(&node);
-    let reason = "certificates have been read again: its certificate is not of this herd's authority";
+    let reason = "certificates were reloaded: its certificate is not signed by this herd's authority";
     wait_for_log(&log, reason, 1);
     wait_until("the link is gone", || !is_linked(&node));
     assert_eq!(fs::read_to_string(&log).unwrap().matches("link down").count(), 1);
@@ -222,7 +222,7 @@ fn the_authority_is_rotated_in_three_steps_and_old_keys_are_worth_nothing_then()
 
     drop(running);
     wait_until("the link is gone", || !is_linked(&node));
-    let reason = "its certificate is not of this herd's authority";
+    let reason = "its certificate is not signed by this herd's authority";
     let before = fs::read_to_string(&logs[0]).unwrap().matches(reason).count();
     let ca = folder.join("both.pem");
     fs::write(&ca, &both).unwrap();

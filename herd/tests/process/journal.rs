@@ -123,11 +123,11 @@ fn a_data_folder_is_private_and_used_by_one_process_and_belongs_to_one_node() {
     let shown = folder.display();
     assert!(
         second("Alford")
-            .ends_with(&format!("error: cannot use the data folder {shown}: another process uses it\n"))
+            .ends_with(&format!("error: cannot use the data folder {shown}: another process uses it: give each node its own data folder\n"))
     );
     drop(node);
     assert!(second("Bolden").ends_with(&format!(
-        "error: cannot use the data folder {shown}: the journal is that of Alford, not of Bolden: give each node a data folder of its own\n"
+        "error: cannot use the data folder {shown}: the journal belongs to Alford, not to Bolden: give each node its own data folder\n"
     )));
 }
 

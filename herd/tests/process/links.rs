@@ -135,15 +135,15 @@ fn bad_neighbours_are_refused_for_a_reason_that_is_in_the_log() {
     intrude(encrypted(&node, config(ca, None, tls13)), "Parker");
     refused_for("it shows no certificate", 1);
     intrude(with(&certificate(&folder, None, now + Duration::from_secs(3600))), "Parker");
-    refused_for("its certificate is not of this herd's authority", 1);
+    refused_for("its certificate is not signed by this herd's authority", 1);
     intrude(with(&other), "Parker");
-    refused_for("its certificate is not of this herd's authority", 2);
+    refused_for("its certificate is not signed by this herd's authority", 2);
     intrude(with(&certificate(&folder, Some(&certs), now - Duration::from_secs(60))), "Parker");
-    refused_for("its certificate has ended", 1);
+    refused_for("its certificate has expired", 1);
     intrude(with(&mallory), "Parker");
-    refused_for("Mallory is no neighbour of Alford", 1);
+    refused_for("Mallory is not a neighbour of Alford", 1);
     intrude(with(&parker), "Bolden");
-    refused_for("says it is Bolden, and its certificate says Parker", 1);
+    refused_for("says it is Bolden, but its certificate is for Parker", 1);
     intrude(encrypted(&node, config(ca, Some(&parker), &rustls::version::TLS12)), "Parker");
     refused_for("it does not speak TLS 1.3", 1);
 

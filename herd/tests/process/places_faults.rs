@@ -126,9 +126,7 @@ impl Fault {
                     .write_all(b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n")?;
             }
             Fault::GzipBomb => {
-                let mut bomb = GzEncoder::new(Vec::new(), Compression::fast());
-                (0..20).try_for_each(|_| bomb.write_all(&[b' '; 1_000_000]))?;
-                let bomb = bomb.finish()?;
+                let bomb = gzip_bomb()?;
                 let head = format!(
                     "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
                     bomb.len()
@@ -158,6 +156,13 @@ impl Fault {
         }
         Ok(())
     }
+}
+
+/// Twenty million spaces, compressed.
+fn gzip_bomb() -> std::io::Result<Vec<u8>> {
+    let mut bomb = GzEncoder::new(Vec::new(), Compression::fast());
+    (0..20).try_for_each(|_| bomb.write_all(&[b' '; 1_000_000]))?;
+    bomb.finish()
 }
 
 /// A service that fails.

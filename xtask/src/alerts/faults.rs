@@ -1,4 +1,4 @@
-//! The faults that can be made, each with the alert that it fires.
+//! The faults that can be injected, each with the alert that it fires.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -7,149 +7,155 @@ use anyhow::Result;
 use herd::tls::{Authority, NODE_DAYS};
 use nix::sys::signal::Signal;
 
-use super::stage::Stage;
+use super::watched_herd::WatchedHerd;
 
-/// Something that goes wrong.
+/// A fault, and the alert that it fires.
 pub(super) struct Fault {
-    pub(super) what: &'static str,
-    /// What it fires, and nothing else.
+    pub(super) description: &'static str,
+    /// The only alert that the fault fires.
     pub(super) alert: &'static str,
-    pub(super) make: fn(&mut Stage) -> Result<()>,
-    /// What is done again and again while it lasts.
-    pub(super) go_on: fn(&mut Stage) -> Result<()>,
-    pub(super) heal: fn(&mut Stage) -> Result<()>,
-    /// It is one of a disk that can be filled.
+    /// Begins the fault.
+    pub(super) begin: fn(&mut WatchedHerd) -> Result<()>,
+    /// Called again and again while the fault lasts.
+    pub(super) repeat: fn(&mut WatchedHerd) -> Result<()>,
+    /// Ends the fault.
+    pub(super) end: fn(&mut WatchedHerd) -> Result<()>,
+    /// Whether the fault needs a small disk for each node.
     pub(super) needs_disks: bool,
 }
 
-/// Less than the 30 days before which HerdCertificateEnds warns.
+/// The days until a certificate expires: less than the 30 days of HerdCertificateEnds.
 const FEW_DAYS: u32 = 10;
 
-/// A fault that lasts until it is healed.
+/// A fault that lasts until it is ended.
 const fn lasting(
-    what: &'static str,
+    description: &'static str,
     alert: &'static str,
-    make: fn(&mut Stage) -> Result<()>,
-    heal: fn(&mut Stage) -> Result<()>,
+    begin: fn(&mut WatchedHerd) -> Result<()>,
+    end: fn(&mut WatchedHerd) -> Result<()>,
 ) -> Fault {
-    Fault { what, alert, make, go_on: |_| Ok(()), heal, needs_disks: false }
+    Fault { description, alert, begin, repeat: |_| Ok(()), end, needs_disks: false }
 }
 
-/// A fault that is one only as long as it goes on.
-const fn repeated(what: &'static str, alert: &'static str, go_on: fn(&mut Stage) -> Result<()>) -> Fault {
-    Fault { what, alert, make: |_| Ok(()), go_on, heal: |_| Ok(()), needs_disks: false }
+/// A fault that lasts as long as `repeat` is called.
+const fn repeated(
+    description: &'static str,
+    alert: &'static str,
+    repeat: fn(&mut WatchedHerd) -> Result<()>,
+) -> Fault {
+    Fault { description, alert, begin: |_| Ok(()), repeat, end: |_| Ok(()), needs_disks: false }
 }
 
-/// In an order in which none hides the next. The herd is Alford-Parker, Alford-Powell, Bolden-Parker, Bolden-Powell,
-/// Hamilton-Parker.
+/// All faults, in an order in which no fault hides the next one. The links of the herd are
+/// Alford-Parker, Alford-Powell, Bolden-Parker, Bolden-Powell and Hamilton-Parker.
 pub(super) const FAULTS: &[Fault] = &[
     lasting(
         "a leaf is killed",
         "HerdNodeDown",
-        |stage| stage.nodes.kill(&["Hamilton".to_owned()]),
-        |stage| stage.nodes.start_all(),
+        |herd| herd.nodes.kill(&["Hamilton".to_owned()]),
+        |herd| herd.nodes.start_all(),
     ),
     lasting(
-        "the node with most links is killed",
+        "the node with the most links is killed",
         "HerdNodeDown",
-        |stage| stage.nodes.kill(&["Parker".to_owned()]),
-        |stage| stage.nodes.start_all(),
+        |herd| herd.nodes.kill(&["Parker".to_owned()]),
+        |herd| herd.nodes.start_all(),
     ),
     lasting(
-        "a leaf is frozen",
+        "a leaf is paused",
         "HerdNodeDown",
-        |stage| stage.signal("Hamilton", Signal::SIGSTOP),
-        |stage| stage.signal("Hamilton", Signal::SIGCONT),
+        |herd| herd.signal("Hamilton", Signal::SIGSTOP),
+        |herd| herd.signal("Hamilton", Signal::SIGCONT),
     ),
     lasting(
         "a leaf is cut off",
         "HerdNodeIsolated",
-        |stage| stage.cut("Hamilton", "Parker", true),
-        |stage| stage.cut("Hamilton", "Parker", false),
+        |herd| herd.cut("Hamilton", "Parker", true),
+        |herd| herd.cut("Hamilton", "Parker", false),
     ),
     lasting(
         "a link is cut",
         "HerdLinkDown",
-        |stage| stage.cut("Alford", "Powell", true),
-        |stage| stage.cut("Alford", "Powell", false),
+        |herd| herd.cut("Alford", "Powell", true),
+        |herd| herd.cut("Alford", "Powell", false),
     ),
-    repeated("strangers try the link port", "HerdLinkIntruders", |stage| {
+    repeated("unknown clients connect to the link port", "HerdLinkIntruders", |herd| {
         for _ in 0..5 {
-            TcpStream::connect(stage.nodes.member("Alford")?.link)?.write_all(b"who is there?\n")?;
+            TcpStream::connect(herd.nodes.member("Alford")?.link)?.write_all(b"who is there?\n")?;
         }
         Ok(())
     }),
     Fault {
-        go_on: |stage| {
-            let more = stage.connect("Bolden")?;
-            stage.clients.push(more);
+        repeat: |herd| {
+            let more = herd.connect("Bolden")?;
+            herd.clients.push(more);
             Ok(())
         },
         ..lasting(
             "clients connect without end",
             "HerdClientsRefused",
             |_| Ok(()),
-            |stage| {
-                stage.clients.clear();
+            |herd| {
+                herd.clients.clear();
                 Ok(())
             },
         )
     },
     lasting(
-        "few files are left",
+        "few file descriptors are left",
         "HerdFilesNearlyUsed",
-        |stage| {
-            stage.clients = (0..6).map(|_| stage.connect("Powell")).collect::<Result<_>>()?;
-            stage.spare_files("Powell", 1)
+        |herd| {
+            herd.clients = (0..6).map(|_| herd.connect("Powell")).collect::<Result<_>>()?;
+            herd.spare_files("Powell", 1)
         },
-        |stage| {
-            stage.clients.clear();
-            stage.spare_files("Powell", 1000)
+        |herd| {
+            herd.clients.clear();
+            herd.spare_files("Powell", 1000)
         },
     ),
     lasting(
-        "a certificate ends soon",
+        "a certificate expires soon",
         "HerdCertificateEnds",
-        |stage| replace_certificate(stage, FEW_DAYS),
-        |stage| replace_certificate(stage, NODE_DAYS),
+        |herd| replace_certificate(herd, FEW_DAYS),
+        |herd| replace_certificate(herd, NODE_DAYS),
     ),
     Fault {
         needs_disks: true,
-        // What the journal has begun to use of the disk already has some room.
-        go_on: |stage| stage.move_a_client("Bolden"),
+        // The journal has room in its last block, so the node must write until that is full, too.
+        repeat: |herd| herd.move_a_client("Bolden"),
         ..lasting(
             "a disk is full",
             "HerdDiskFails",
-            |stage| stage.disks()?.fill("Bolden"),
-            |stage| stage.disks()?.make_room("Bolden"),
+            |herd| herd.disks()?.fill("Bolden"),
+            |herd| herd.disks()?.free("Bolden"),
         )
     },
     lasting(
         "the places service fails",
         "HerdPlacesDown",
-        |stage| stage.ask_for_places("Alford"),
-        |stage| stage.ask_for_places("Alford"),
+        |herd| herd.ask_for_places("Alford"),
+        |herd| herd.ask_for_places("Alford"),
     ),
-    repeated("places are asked for without end", "HerdPlacesRefused", |stage| stage.ask_for_places("Alford")),
+    repeated("places are asked for without end", "HerdPlacesRefused", |herd| herd.ask_for_places("Alford")),
     lasting(
         "19 clients of 20 are known",
         "HerdTableNearlyFull",
-        |stage| {
-            stage.start_anew()?;
-            stage.report("Alford", 19)
+        |herd| {
+            herd.restart_empty()?;
+            herd.report("Alford", 19)
         },
-        Stage::start_anew,
+        WatchedHerd::restart_empty,
     ),
     lasting(
         "20 clients of 20 are known",
         "HerdTableFull",
-        |stage| stage.report("Alford", 20),
-        Stage::start_anew,
+        |herd| herd.report("Alford", 20),
+        WatchedHerd::restart_empty,
     ),
-    repeated("a node restarts again and again", "HerdNodeRestarts", |stage| stage.restart("Hamilton")),
+    repeated("a node restarts again and again", "HerdNodeRestarts", |herd| herd.restart("Hamilton")),
 ];
 
-fn replace_certificate(stage: &mut Stage, days: u32) -> Result<()> {
-    Authority::open(&stage.certificates())?.add("Hamilton", days, true)?;
-    stage.signal("Hamilton", Signal::SIGHUP)
+fn replace_certificate(herd: &mut WatchedHerd, days: u32) -> Result<()> {
+    Authority::open(&herd.certificates())?.add("Hamilton", days, true)?;
+    herd.signal("Hamilton", Signal::SIGHUP)
 }

@@ -1,8 +1,9 @@
-//! The alerts of `herd/deploy`: whether their rules are right, and whether they fire and stop in a real Prometheus.
+//! Tests the alerts of `herd/deploy`: promtool checks their rules, and a real Prometheus fires them
+//! while faults are injected into a herd.
 
 mod faults;
 pub mod prometheus;
-mod stage;
+mod watched_herd;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,52 +22,56 @@ use crate::cluster::test_herd::TestHerd;
 use crate::cluster::workspace::{Profile, herd_binary, target_dir};
 use crate::text::table;
 use faults::{FAULTS, Fault};
-use stage::Stage;
+use watched_herd::WatchedHerd;
 
-/// How long an alert may take to fire, or all alerts to stop.
+/// The timeout until an alert fires, and until all alerts stop.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// How much longer the fault lasts once its alert fires: others that it causes would fire, too.
+/// The time for which a fault lasts after its alert has fired, so that other alerts could fire,
+/// too.
 const LASTS: Duration = Duration::from_secs(4);
 
-/// How often Prometheus is asked.
-const LOOK: Duration = Duration::from_millis(200);
+/// The time between two questions to Prometheus.
+const POLL: Duration = Duration::from_millis(200);
 
-/// How long each alert waits before it fires here, and what its rates look back.
+/// The time that an alert waits before it fires in this test.
 const FOR: &str = "2s";
+
+/// The range of the rates in this test.
 const RANGE: &str = "[15s]";
 
-/// What came of faults and their alerts.
+/// The result of faults and their alerts.
 #[derive(Debug)]
 pub struct AlertReport {
-    /// A row for each fault, and the alerts that no fault here can cause.
+    /// A row for each fault, and the alerts that no fault here fires.
     pub text: String,
-    /// Whether no fault fired more than its own alert.
+    /// Whether each fault fired its own alert only.
     pub all_alone: bool,
 }
 
-/// Checks that there are faults for the alerts named.
+/// Checks that there is a fault for each of these alerts.
 ///
 /// # Errors
-/// No fault fires an alert; the message lists those that faults fire.
+/// No fault fires an alert. The message lists the alerts that faults fire.
 pub fn check_names(names: &[String]) -> Result<()> {
-    choose(names).map(drop)
+    choose_faults(names).map(drop)
 }
 
-/// Makes the faults of the alerts named, one after another (all faults, if `names` is empty), and
-/// reports which alerts fired and stopped. `progress` gets each fault before it is made.
+/// Injects the faults of these alerts one after another, or all faults if `names` is empty. Reports
+/// which alerts fired and stopped. `progress` gets each fault before it begins.
 ///
 /// # Errors
-/// There is no such alert, Prometheus or the herd does not start, or an alert does not fire or stop.
+/// No fault fires an alert, Prometheus or the herd does not start, or an alert does not fire or
+/// stop.
 pub fn watch_alerts(tools: &Tools, names: &[String], progress: impl Fn(&str)) -> Result<AlertReport> {
-    let faults = choose(names)?;
-    watch(tools, &faults, progress)
+    let faults = choose_faults(names)?;
+    inject_faults(tools, &faults, progress)
 }
 
-/// Where Prometheus is unpacked, and where its files and those of its herds go.
+/// The folder where Prometheus is unpacked, and where its files and those of its herds are.
 ///
 /// # Errors
-/// Cargo cannot tell where the target folder is.
+/// Cargo does not report the target folder.
 pub fn folder() -> Result<PathBuf> {
     Ok(target_dir()?.join("prometheus"))
 }
@@ -74,7 +79,7 @@ pub fn folder() -> Result<PathBuf> {
 /// Has promtool check and test the rules, and check the metrics of a node.
 ///
 /// # Errors
-/// It finds a fault.
+/// Promtool finds a mistake.
 pub fn check_rules(tools: &Tools) -> Result<()> {
     tools.promtool(&["check", "rules", "herd.rules.yml"], &deploy(), None)?;
     tools.promtool(&["test", "rules", "herd.rules.test.yml"], &deploy(), None)?;
@@ -102,7 +107,8 @@ fn metrics_of_a_node(folder: &Path) -> Result<String> {
     Ok(metrics)
 }
 
-/// Metrics in the older text format, which is the one that promtool checks: there, a counter is called like its series.
+/// Converts metrics to the older text format, which promtool checks. In it a counter has the name
+/// of its series.
 fn as_old_text(metrics: &str) -> String {
     let counters: BTreeSet<&str> =
         metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter")).collect();
@@ -118,8 +124,8 @@ fn as_old_text(metrics: &str) -> String {
     renamed.collect()
 }
 
-/// The rules with the times of a test: what takes minutes in earnest takes seconds.
-fn hurried(rules: &str) -> String {
+/// Returns the rules with short times for this test: seconds instead of minutes.
+fn with_short_times(rules: &str) -> String {
     let mut text = String::new();
     for line in rules.lines() {
         match line.split_once("for: ") {
@@ -130,77 +136,79 @@ fn hurried(rules: &str) -> String {
     text
 }
 
-/// The names of the alerts of rules.
-fn names(rules: &str) -> BTreeSet<&str> {
+/// The names of the alerts in rules.
+fn alert_names(rules: &str) -> BTreeSet<&str> {
     rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect()
 }
 
-/// The faults of the alerts asked for; all of them, if none are.
-fn choose(alerts: &[String]) -> Result<Vec<&'static Fault>> {
+/// Returns the faults of these alerts, or all faults if `alerts` is empty.
+fn choose_faults(alerts: &[String]) -> Result<Vec<&'static Fault>> {
     let known = |alert: &&String| FAULTS.iter().any(|fault| fault.alert == **alert);
     if let Some(unknown) = alerts.iter().find(|alert| !known(alert)) {
         let names: BTreeSet<&str> = FAULTS.iter().map(|fault| fault.alert).collect();
         let names: Vec<&str> = names.into_iter().collect();
-        bail!("no fault is made for an alert {unknown}: there are {}", names.join(", "));
+        bail!("no fault fires the alert `{unknown}`; choose from {}", names.join(", "));
     }
     let is_asked = |fault: &&Fault| alerts.is_empty() || alerts.iter().any(|alert| alert == fault.alert);
     Ok(FAULTS.iter().filter(is_asked).collect())
 }
 
-/// What came of a fault.
-struct Row {
+/// The result of a fault.
+struct FaultResult {
+    /// The time from the beginning of the fault until its alert fired.
     fired: Duration,
+    /// The time from the end of the fault until no alert fired.
     stopped: Duration,
+    /// The other alerts that fired.
     others: BTreeSet<Firing>,
 }
 
-fn watch(tools: &Tools, faults: &[&Fault], progress: impl Fn(&str)) -> Result<AlertReport> {
+fn inject_faults(tools: &Tools, faults: &[&Fault], progress: impl Fn(&str)) -> Result<AlertReport> {
     let rules = fs::read_to_string(deploy().join("herd.rules.yml"))?;
-    let mut stage = Stage::set(tools, &folder()?, &hurried(&rules))?;
-    let mut untested = names(&rules);
+    let mut herd = WatchedHerd::start(tools, &folder()?, &with_short_times(&rules))?;
+    let mut untested = alert_names(&rules);
     let mut rows = vec![["FAULT", "ALERT", "FIRED AFTER", "ALSO FIRED", "STOPPED AFTER"].map(str::to_owned)];
     let mut all_alone = true;
     for &fault in faults {
-        if fault.needs_disks && !stage.has_disks() {
-            let why = ["not made: takes root".to_owned(), String::new(), String::new()];
-            let [fired, others, stopped] = why;
-            rows.push([fault.what.to_owned(), fault.alert.to_owned(), fired, others, stopped]);
+        let description = fault.description.to_owned();
+        let alert = fault.alert.to_owned();
+        if fault.needs_disks && !herd.has_disks() {
+            rows.push([description, alert, "skipped: needs root".to_owned(), String::new(), String::new()]);
             continue;
         }
-        progress(fault.what);
-        let row = try_fault(&mut stage, fault).with_context(|| format!("{}, {}", fault.what, fault.alert))?;
+        progress(fault.description);
+        let result = inject(&mut herd, fault).with_context(|| format!("{description}, {alert}"))?;
         untested.remove(fault.alert);
-        all_alone &= row.others.is_empty();
-        let others: Vec<String> = row.others.iter().map(|(alert, node)| format!("{alert} {node}")).collect();
+        all_alone &= result.others.is_empty();
+        let others: Vec<String> =
+            result.others.iter().map(|(alert, node)| format!("{alert} {node}")).collect();
         let others = if others.is_empty() { "nothing".to_owned() } else { others.join(", ") };
-        let took = |time: Duration| format!("{:.1} s", time.as_secs_f64());
-        rows.push([
-            fault.what.to_owned(),
-            fault.alert.to_owned(),
-            took(row.fired),
-            others,
-            took(row.stopped),
-        ]);
+        let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
+        rows.push([description, alert, seconds(result.fired), others, seconds(result.stopped)]);
     }
     let mut text = table(&rows);
     if faults.len() == FAULTS.len() {
         let untested: Vec<&str> = untested.into_iter().collect();
-        text += &format!("tested by promtool only: {}\n", untested.join(", "));
+        text += &format!("tested only by promtool: {}\n", untested.join(", "));
     }
     Ok(AlertReport { text, all_alone })
 }
 
-/// Makes a fault until its alert fires, goes on for a while, and heals it until nothing fires.
-fn try_fault(stage: &mut Stage, fault: &Fault) -> Result<Row> {
+/// Injects a fault until its alert has fired for a while, ends it, and waits until no alert fires.
+fn inject(herd: &mut WatchedHerd, fault: &Fault) -> Result<FaultResult> {
     let began = Instant::now();
-    let (mut fired, mut others) = (None, BTreeSet::new());
-    (fault.make)(stage)?;
+    let mut fired = None;
+    let mut others = BTreeSet::new();
+    (fault.begin)(herd)?;
     while fired.is_none_or(|fired| began.elapsed() < fired + LASTS) {
-        ensure!(fired.is_some() || began.elapsed() < PATIENCE, "the alert did not fire, but {others:?}");
-        thread::sleep(LOOK);
-        (fault.go_on)(stage)?;
-        // A busy machine may take long to answer.
-        for firing in stage.prometheus.firing().unwrap_or_default() {
+        ensure!(
+            fired.is_some() || began.elapsed() < PATIENCE,
+            "the alert did not fire within {PATIENCE:?}; others that fired: {others:?}"
+        );
+        thread::sleep(POLL);
+        (fault.repeat)(herd)?;
+        // On a busy machine Prometheus may not answer in time. Then the next question counts.
+        for firing in herd.prometheus.firing().unwrap_or_default() {
             if firing.0 == fault.alert {
                 fired.get_or_insert(began.elapsed());
             } else {
@@ -208,13 +216,17 @@ fn try_fault(stage: &mut Stage, fault: &Fault) -> Result<Row> {
             }
         }
     }
-    let healed = Instant::now();
-    (fault.heal)(stage)?;
-    while stage.prometheus.firing().map_or(true, |firing| !firing.is_empty()) {
-        ensure!(healed.elapsed() < PATIENCE, "{:?} did not stop", stage.prometheus.firing());
-        thread::sleep(LOOK);
+    let ended = Instant::now();
+    (fault.end)(herd)?;
+    while herd.prometheus.firing().map_or(true, |firing| !firing.is_empty()) {
+        ensure!(
+            ended.elapsed() < PATIENCE,
+            "{:?} did not stop within {PATIENCE:?} after the fault",
+            herd.prometheus.firing()
+        );
+        thread::sleep(POLL);
     }
-    Ok(Row { fired: fired.unwrap_or_default(), stopped: healed.elapsed(), others })
+    Ok(FaultResult { fired: fired.unwrap_or_default(), stopped: ended.elapsed(), others })
 }
 
 #[cfg(test)]
@@ -226,24 +238,24 @@ mod tests {
     }
 
     #[test]
-    fn hurried_rules_have_the_same_alerts_and_no_minutes() {
-        let (rules, hurried) = (rules(), hurried(&rules()));
-        assert_eq!(names(&rules), names(&hurried));
+    fn rules_with_short_times_have_the_same_alerts_and_no_minutes() {
+        let (rules, short) = (rules(), with_short_times(&rules()));
+        assert_eq!(alert_names(&rules), alert_names(&short));
         let is_slow = |line: &&str| line.contains("m]") || line.contains("for: ") && !line.ends_with(FOR);
-        assert_eq!(hurried.lines().find(is_slow), None);
-        assert_eq!(rules.lines().count(), hurried.lines().count());
+        assert_eq!(short.lines().find(is_slow), None);
+        assert_eq!(rules.lines().count(), short.lines().count());
     }
 
     #[test]
-    fn every_fault_is_of_an_alert_that_there_is() {
+    fn every_fault_fires_an_alert_of_the_rules() {
         let rules = rules();
         for fault in FAULTS {
-            assert!(names(&rules).contains(fault.alert), "{}", fault.alert);
+            assert!(alert_names(&rules).contains(fault.alert), "{}", fault.alert);
         }
     }
 
     #[test]
-    fn in_the_older_format_a_counter_is_called_like_its_series() {
+    fn in_the_older_format_a_counter_has_the_name_of_its_series() {
         let metrics =
             "# HELP a Help of a.\n# TYPE a counter\na_total{b=\"c\"} 1\n# TYPE g gauge\ng 1\n# EOF\n";
         let old = "# HELP a_total Help of a.\n# TYPE a_total counter\na_total{b=\"c\"} 1\n# TYPE g gauge\ng 1\n# EOF\n";

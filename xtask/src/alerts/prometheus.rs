@@ -1,4 +1,4 @@
-//! Prometheus and promtool: where they are, and a Prometheus that watches a herd.
+//! Finds or downloads Prometheus and promtool, and runs a Prometheus that watches a herd.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -15,29 +15,31 @@ use serde_json::Value;
 
 use crate::cluster::admin_client;
 
-/// The two programs.
+/// The programs that are needed.
 const PROGRAMS: [&str; 2] = ["prometheus", "promtool"];
 
-/// How long Prometheus may take to answer its first request.
+/// The timeout until Prometheus answers its first request.
 const READY: Duration = Duration::from_secs(30);
 
-/// How often it is looked at meanwhile.
+/// The time between two of these requests.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Downloads Debian's package into the current folder and unpacks it there, without being root. A machine without a network
-/// is not waited for.
+/// Downloads Debian's package to the current folder and unpacks it there, without root. Fails
+/// quickly if there is no network.
 const FETCH: &str = "apt-get -q -o Acquire::Retries=0 -o Acquire::http::Timeout=15 download prometheus \
      && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb";
 
-/// The folder that the programs are in.
+/// The folder of the programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tools(PathBuf);
 
 impl Tools {
-    /// Finds the programs on `PATH`, or in `folder`, where it puts Debian's package if that can be had.
+    /// Finds the programs on `PATH` or in `folder`. If they are in neither, downloads Debian's
+    /// package and unpacks it in `folder`.
     ///
     /// # Errors
-    /// Says in one sentence how to get them.
+    /// The programs are not found and cannot be downloaded. The message is one sentence that says
+    /// how to install them.
     pub fn get(folder: &Path) -> Result<Tools> {
         Tools::get_from(&env::var_os("PATH").unwrap_or_default(), folder, fetch)
     }
@@ -56,22 +58,24 @@ impl Tools {
             "Prometheus is not on PATH and Debian's package cannot be downloaded: \
              install Prometheus (`apt-get install prometheus`) or put prometheus and promtool on PATH",
         )?;
-        Ok(Tools(find().context("Debian's package of Prometheus holds no prometheus and promtool")?))
+        Ok(Tools(
+            find().context("Debian's package has no programs prometheus and promtool; install Prometheus")?,
+        ))
     }
 
     fn program(&self, name: &str) -> Command {
         Command::new(self.0.join(name))
     }
 
-    /// Runs promtool with `input`, a file, as its standard input.
+    /// Runs promtool in `folder`, with the file `input` as standard input.
     ///
     /// # Errors
-    /// It cannot be run, or finds a fault: the message is what it says.
+    /// Promtool cannot be run, or finds a mistake. The message has its output.
     pub fn promtool(&self, arguments: &[&str], folder: &Path, input: Option<&Path>) -> Result<()> {
         let stdin = input.map_or_else(|| Ok(Stdio::null()), |input| File::open(input).map(Stdio::from))?;
         let output = self.program("promtool").args(arguments).current_dir(folder).stdin(stdin).output();
         let output = output.context("cannot run promtool")?;
-        ensure!(output.status.success(), "promtool {} found:\n{}", arguments.join(" "), said(&output));
+        ensure!(output.status.success(), "promtool {} found:\n{}", arguments.join(" "), text_of(&output));
         Ok(())
     }
 }
@@ -83,31 +87,32 @@ fn holds_all(folder: &Path) -> bool {
 fn fetch(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let output = Command::new("sh").args(["-c", FETCH]).current_dir(folder).output()?;
-    ensure!(output.status.success(), "{}", said(&output).lines().last().unwrap_or_default());
+    ensure!(output.status.success(), "{}", text_of(&output).lines().last().unwrap_or_default());
     Ok(())
 }
 
-/// All that a program wrote.
-fn said(output: &Output) -> String {
+/// Everything that a program wrote to standard output and standard error.
+fn text_of(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     format!("{}\n{}", text(&output.stdout), text(&output.stderr)).trim().to_owned()
 }
 
-/// A Prometheus on loopback. It ends with this value.
+/// A running Prometheus on the loopback interface. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Prometheus {
     process: Child,
     address: SocketAddr,
 }
 
-/// An alert that fires: its name, and the node that it is about.
+/// A firing alert: its name, and the node that it is about.
 pub type Firing = (String, String);
 
 impl Prometheus {
-    /// Starts it at `address`, with its files in `folder`, to scrape `nodes` each second by `rules`.
+    /// Starts Prometheus at `address`, with its files in `folder`. It scrapes `nodes` and evaluates
+    /// `rules` every second.
     ///
     /// # Errors
-    /// It does not start: the message quotes its log.
+    /// Prometheus does not start. The message has its log.
     pub fn start(
         tools: &Tools,
         folder: &Path,
@@ -120,7 +125,8 @@ impl Prometheus {
         fs::write(folder.join("herd.rules.yml"), rules)?;
         fs::write(folder.join("prometheus.yml"), configuration(nodes))?;
         let log = folder.join("log");
-        // The shell ends it when this process is gone, however that ends: its standard input closes then.
+        // When this process ends, even by a kill, the shell's standard input closes. Then the shell
+        // kills Prometheus.
         let mut command = Command::new("sh");
         command.args(["-c", "\"$@\" & cat > /dev/null; kill $!; wait", "sh"]).arg(tools.0.join("prometheus"));
         command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--log.level=warn"]);
@@ -131,16 +137,16 @@ impl Prometheus {
         let deadline = Instant::now() + READY;
         while prometheus.firing().is_err() {
             let log = || fs::read_to_string(&log).unwrap_or_default();
-            ensure!(Instant::now() < deadline, "Prometheus does not start:\n{}", log());
+            ensure!(Instant::now() < deadline, "Prometheus did not answer within {READY:?}:\n{}", log());
             thread::sleep(POLL);
         }
         Ok(prometheus)
     }
 
-    /// The alerts that fire now.
+    /// Returns the alerts that are firing.
     ///
     /// # Errors
-    /// It does not answer.
+    /// Prometheus does not answer.
     pub fn firing(&self) -> Result<BTreeSet<Firing>> {
         let answer: Value = serde_json::from_str(&admin_client::get(self.address, "/api/v1/alerts")?)?;
         let alerts = answer["data"]["alerts"].as_array().context("expected a list of alerts")?;
@@ -157,7 +163,7 @@ impl Drop for Prometheus {
     }
 }
 
-/// A configuration that scrapes nodes each second.
+/// The configuration of a Prometheus that scrapes nodes every second.
 fn configuration(nodes: &[(String, SocketAddr)]) -> String {
     let mut text = "\
 global: { scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }
@@ -168,7 +174,7 @@ scrape_configs:
 "
     .to_owned();
     for (name, address) in nodes {
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(text, "      - {{ targets: [\"{address}\"], labels: {{ node: {name} }} }}");
     }
     text
@@ -195,7 +201,7 @@ mod tests {
     fn programs_on_the_path_are_preferred_to_those_downloaded_before() {
         let folder = scratch("path");
         put_programs(&folder.join("usr/bin"));
-        let unused = |_: &Path| bail!("nothing is to be downloaded");
+        let unused = |_: &Path| bail!("the test must not download anything");
         assert_eq!(Tools::get_from("".as_ref(), &folder, unused).unwrap(), Tools(folder.join("usr/bin")));
         put_programs(&folder.join("bin"));
         let path = folder.join("bin");
@@ -204,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_downloaded() {
+    fn missing_programs_are_downloaded() {
         let folder = scratch("fetch");
         let fetch = |folder: &Path| {
             put_programs(&folder.join("usr/bin"));
@@ -215,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_network_one_sentence_says_how_to_get_them() {
+    fn without_a_network_one_sentence_says_how_to_install_them() {
         let folder = scratch("offline");
         let error = Tools::get_from("".as_ref(), &folder, |_| bail!("no network")).unwrap_err();
         let text = format!("{error:#}");

@@ -1,5 +1,5 @@
-//! The part of the harness that has to be fast: it sends loads and watches floods. `cargo xtask` builds
-//! it with optimizations and runs it with a task as JSON; it prints the outcome as JSON.
+//! The part of the harness that must be fast: it sends loads and watches floods. `cargo xtask`
+//! builds it with optimizations and runs it with a task as JSON. It prints the result as JSON.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::process::ExitCode;
@@ -21,11 +21,11 @@ fn main() -> ExitCode {
 fn run_task() -> Result<()> {
     let task = std::env::args().nth(1).context("expected a task as JSON: run `cargo xtask load` instead")?;
     let task: Task = serde_json::from_str(&task).context("expected a task as JSON")?;
-    let outcome = task.run(show_progress)?;
-    writeln!(std::io::stdout(), "{outcome}").context("cannot write the outcome")
+    let result = task.perform(show_progress)?;
+    writeln!(std::io::stdout(), "{result}").context("cannot write the result")
 }
 
-/// Writes a line to standard error; on a terminal, over the line before.
+/// Writes a line to standard error. On a terminal it replaces the line before.
 fn show_progress(line: &str) {
     let mut errors = stderr();
     let _ = if errors.is_terminal() { write!(errors, "\r{line}\x1b[K") } else { writeln!(errors, "{line}") };

@@ -1,5 +1,5 @@
-//! One seed on a simulated network. `cargo xtask chaos turmoil` builds this program, runs it once for
-//! each seed, and reads the report that it prints as JSON.
+//! Runs one seed on a simulated network. `cargo xtask chaos turmoil` builds this program, runs it
+//! once for each seed, and reads the report that it prints as JSON.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -9,18 +9,18 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Parser;
 use xtask::cluster::graphs::Graph;
-use xtask::oracle::Durability;
-use xtask::sim::plan::Given;
+use xtask::oracle::Persistence;
+use xtask::sim::plan::FixedParts;
 use xtask::turmoil::OneSeed;
 
 /// Run one seed.
 #[derive(Debug, Parser)]
 struct Args {
-    /// The seed: everything that is not given is drawn from it.
+    /// The seed. Everything that the other options leave open is drawn from it.
     #[arg(long)]
     seed: u64,
 
-    /// How many nodes.
+    /// The number of nodes.
     #[arg(long)]
     nodes: usize,
 
@@ -32,15 +32,15 @@ struct Args {
     #[arg(long)]
     latency: Option<u64>,
 
-    /// When records are on disk.
+    /// Whether and when records are on disk.
     #[arg(long)]
-    durability: Option<Durability>,
+    durability: Option<Persistence>,
 
     /// The command that runs this seed again.
     #[arg(long)]
     again: String,
 
-    /// A folder for the nodes' data, and for the history of a run that is not right.
+    /// The folder for the nodes' data, and for the history of a run that fails.
     #[arg(long)]
     folder: PathBuf,
 }
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
 
 fn run_seed(args: Args) -> Result<()> {
     let Args { seed, nodes, graph, latency, durability, again, folder } = args;
-    let given = Given { graph, latency: latency.map(Duration::from_millis), durability };
-    let report = OneSeed { seed, nodes, given, again, folder }.run()?;
+    let fixed = FixedParts { graph, latency: latency.map(Duration::from_millis), durability };
+    let report = OneSeed { seed, nodes, fixed, command: again, folder }.run_seed()?;
     writeln!(std::io::stdout(), "{}", serde_json::to_string(&report)?).context("cannot write the report")
 }

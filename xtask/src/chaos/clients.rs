@@ -1,4 +1,4 @@
-//! Clients that report and ask, and write down what they saw.
+//! Clients that send reports and questions to a herd, and add what they see to a history.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -10,39 +10,40 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::oracle::{Ending, History, Keeps, What};
+use crate::oracle::{Ending, EventKind, History, Keeps};
 
-/// What all clients share.
+/// The state that all clients share.
 pub(super) struct Clients {
     history: Mutex<History>,
-    /// By both clocks: that of this process, and that of the nodes' logs.
+    /// The start of the run by this process's monotonic clock.
     began: Instant,
+    /// The same moment by the wall clock, which the nodes' logs use.
     began_at: SystemTime,
     acknowledged: AtomicU64,
-    /// Numbers operations and faults.
+    /// The number of the next operation or fault.
     next: AtomicU64,
     stop: AtomicBool,
-    /// How many clients report.
+    /// The number of clients that have started.
     reporters: AtomicU64,
     nodes: usize,
 }
 
-/// Each client reports under so many ids in turn.
+/// The number of ids that each client reports in turn.
 const IDS: u64 = 20;
 
-/// So many clients talk to each node.
+/// The number of clients of each node.
 const EACH: u32 = 2;
 
-/// Of so many operations one is a question.
+/// One of this many operations is a WHATSAT.
 const QUESTION: u64 = 10;
 
-/// How long a client waits for an answer before it gives up. More than any node may be paused.
+/// The timeout of an answer: longer than any node is paused.
 const ANSWER: Duration = Duration::from_secs(8);
 
-/// How often it is looked whether a report has come to every node.
-const LOOK: Duration = Duration::from_millis(5);
+/// The time between two checks whether a report has reached every node.
+const POLL: Duration = Duration::from_millis(5);
 
-/// How often a client tries to reach a node that is away.
+/// The time between two attempts of a client to connect to its node.
 const RECONNECT: Duration = Duration::from_millis(5);
 
 impl Clients {
@@ -60,81 +61,81 @@ impl Clients {
         })
     }
 
-    /// Starts clients of all nodes, that report so often a second together.
+    /// Starts the clients of all nodes. Together they send `rate` lines a second.
     pub(super) fn start(self: Arc<Self>, nodes: &[SocketAddr], rate: u32) -> Vec<JoinHandle<()>> {
         let clients = EACH * nodes.len() as u32;
         let every = Duration::from_secs(1) * clients / rate.max(1);
         let each = nodes.iter().enumerate().flat_map(|node| std::iter::repeat_n(node, EACH as usize));
         each.map(|(node, address)| {
             let (clients, address) = (Arc::clone(&self), *address);
-            thread::spawn(move || clients.talk(node, address, every))
+            thread::spawn(move || clients.send_lines(node, address, every))
         })
         .collect()
     }
 
-    /// Has all clients stop after what they are doing.
+    /// Asks all clients to stop after their current operation.
     pub(super) fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }
 
-    /// The ids that were reported under.
+    /// The ids that may have been reported.
     pub(super) fn ids(&self) -> Vec<String> {
         let reported = self.reporters.load(Ordering::Relaxed);
         let clients = (0..reported).flat_map(|who| (0..IDS).map(move |id| client_id(who, id)));
         clients.chain((0..self.nodes).map(probe_id)).collect()
     }
 
-    pub(super) fn note_up(&self, node: usize) {
-        self.note(What::Up { node });
+    pub(super) fn add_up(&self, node: usize) {
+        self.add_event(EventKind::Up { node });
     }
 
-    pub(super) fn note_down(&self, node: usize, keeps: Keeps) {
-        self.note(What::Down { node, keeps });
+    pub(super) fn add_down(&self, node: usize, keeps: Keeps) {
+        self.add_event(EventKind::Down { node, keeps });
     }
 
-    /// Notes that something is broken, and tells its number.
-    pub(super) fn note_fault(&self, kind: &str, nodes: Vec<usize>, stops_answers: bool) -> u64 {
+    /// Adds the beginning of a fault, and returns its number.
+    pub(super) fn begin_fault(&self, kind: &str, nodes: Vec<usize>, stops_answers: bool) -> u64 {
         let fault = self.next.fetch_add(1, Ordering::Relaxed);
         let kind = kind.to_owned();
-        self.note(What::FaultBegins { fault, kind, nodes, stops_answers });
+        self.add_event(EventKind::FaultBegins { fault, kind, nodes, stops_answers });
         fault
     }
 
-    pub(super) fn note_mended(&self, fault: u64) {
-        self.note(What::FaultEnds { fault });
+    pub(super) fn end_fault(&self, fault: u64) {
+        self.add_event(EventKind::FaultEnds { fault });
     }
 
-    /// Notes what a node has written to its standard error when it panicked.
-    pub(super) fn note_panics(&self, node: usize, stderr: &Path) {
-        let said = std::fs::read_to_string(stderr).unwrap_or_default();
-        for line in said.lines().filter(|line| line.contains("panicked at")) {
-            self.note(What::Panic { node, message: line.to_owned() });
+    /// Adds the panics in what a node wrote to standard error.
+    pub(super) fn add_panics(&self, node: usize, stderr: &Path) {
+        let text = std::fs::read_to_string(stderr).unwrap_or_default();
+        for line in text.lines().filter(|line| line.contains("panicked at")) {
+            self.add_event(EventKind::Panic { node, message: line.to_owned() });
         }
     }
 
-    pub(super) fn note_usage(&self, node: usize, memory: u64, files: u64) {
-        self.note(What::Usage { node, memory, files });
+    pub(super) fn add_usage(&self, node: usize, memory: u64, files: u64) {
+        self.add_event(EventKind::Usage { node, memory, files });
     }
 
-    /// Notes that all nodes know what had been acknowledged before `since`.
-    pub(super) fn note_converged(&self, since: Instant) {
+    /// Adds that all nodes know the updates acknowledged before `since`.
+    pub(super) fn add_converged(&self, since: Instant) {
         let since = since.saturating_duration_since(self.began).as_micros() as u64;
-        self.note(What::Converged { since });
+        self.add_event(EventKind::Converged { since });
     }
 
-    /// The history, with what the nodes' logs tell besides, and how each node was in the end.
-    pub(super) fn take_history(&self, logged: Vec<(SystemTime, What)>, endings: Vec<Ending>) -> History {
+    /// Returns the history, completed with the events of the nodes' logs and the final states.
+    pub(super) fn take_history(&self, logged: Vec<(SystemTime, EventKind)>, endings: Vec<Ending>) -> History {
         let mut history = self.lock().clone();
         history.endings = endings;
-        for (at, what) in logged {
+        for (at, kind) in logged {
             let since = at.duration_since(self.began_at).unwrap_or_default();
-            history.note(since.as_micros() as u64, what);
+            history.add(since.as_micros() as u64, kind);
         }
         history.events.sort_by_key(|event| event.at);
         history
     }
 
-    /// How many updates have been acknowledged so far.
+    /// The number of updates acknowledged so far.
     pub(super) fn acknowledged(&self) -> u64 {
         self.acknowledged.load(Ordering::Relaxed)
     }
@@ -143,21 +144,21 @@ impl Clients {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, what: What) {
+    fn add_event(&self, kind: EventKind) {
         let mut history = self.lock();
-        // Inside the lock, so that times are in the order of events.
+        // The time is read with the lock held, so that the times are in the order of the events.
         let at = self.began.elapsed().as_micros() as u64;
-        history.note(at, what);
+        history.add(at, kind);
     }
 
-    /// Reports and asks at one node until told to stop.
-    fn talk(&self, node: usize, address: SocketAddr, every: Duration) {
+    /// Sends reports and questions to one node until [`stop`](Clients::stop) is called.
+    fn send_lines(&self, node: usize, address: SocketAddr, every: Duration) {
         let who = self.reporters.fetch_add(1, Ordering::Relaxed);
         let mut connection: Option<BufReader<TcpStream>> = None;
         let mut due = Instant::now();
         for number in 0.. {
             thread::sleep(due.saturating_duration_since(Instant::now()));
-            // After an outage reports go on, and do not make up for it.
+            // Lines that were not sent during an outage are skipped.
             due = (due + every).max(Instant::now());
             if self.stop.load(Ordering::Relaxed) {
                 return;
@@ -175,58 +176,62 @@ impl Clients {
             } else {
                 format!("IAMAT {id} +{}.5-{}.25 {}", number % 90, number % 180, now())
             };
-            if self.say(stream, node, &line).is_err() {
+            if self.send_line(stream, node, &line).is_err() {
                 connection = None;
             }
         }
     }
 
-    /// Says a line to a node, notes both it and the answer, and tells that.
+    /// Sends a line to a node, adds the operation and its answer to the history, and returns the
+    /// answer.
     ///
     /// # Errors
-    /// There is no answer; the connection is of no use any more.
-    fn say(&self, stream: &mut BufReader<TcpStream>, node: usize, line: &str) -> Result<String> {
+    /// There is no answer. The connection cannot be used any more then.
+    fn send_line(&self, stream: &mut BufReader<TcpStream>, node: usize, line: &str) -> Result<String> {
         let op = self.next.fetch_add(1, Ordering::Relaxed);
-        self.note(What::Invoke { op, node, line: line.to_owned() });
+        self.add_event(EventKind::Invoke { op, node, line: line.to_owned() });
         let answer = ask(stream, line);
         match &answer {
             Ok(answer) => {
                 self.acknowledged.fetch_add(u64::from(line.starts_with("IAMAT")), Ordering::Relaxed);
-                self.note(What::Ok { op, answer: answer.clone() });
+                self.add_event(EventKind::Ok { op, answer: answer.clone() });
             }
-            Err(_) => self.note(What::Info { op }),
+            Err(_) => self.add_event(EventKind::Info { op }),
         }
         answer
     }
 
-    /// Reports a client of its own at each node, and waits until every node knows all of those: then they know whatever had been
-    /// acknowledged before. Tells how long that took; `None` is for longer than `patience`.
+    /// Reports another client at each node, and waits until every node knows all of these reports.
+    /// Then every node knows all updates that were acknowledged before. Returns how long that took,
+    /// or `None` if it took longer than `patience`.
     pub(super) fn converge(&self, nodes: &[SocketAddr], patience: Duration) -> Option<Duration> {
         let began = Instant::now();
         let ids: Vec<String> = (0..nodes.len()).map(probe_id).collect();
-        let mut told: Vec<Option<String>> = vec![None; nodes.len()];
+        let mut answers: Vec<Option<String>> = vec![None; nodes.len()];
         loop {
-            for (node, told) in told.iter_mut().enumerate().filter(|(_, told)| told.is_none()) {
+            for (node, answer) in answers.iter_mut().enumerate().filter(|(_, answer)| answer.is_none()) {
                 let line = format!("IAMAT {} +0.5-0.25 {}", ids[node], now());
-                *told = connect(nodes[node]).and_then(|mut stream| self.say(&mut stream, node, &line)).ok();
+                let sent =
+                    connect(nodes[node]).and_then(|mut stream| self.send_line(&mut stream, node, &line));
+                *answer = sent.ok();
             }
-            let all: Option<Vec<&String>> = told.iter().map(Option::as_ref).collect();
+            let all: Option<Vec<&String>> = answers.iter().map(Option::as_ref).collect();
             let knows = |address: &SocketAddr, all: &[&String]| {
                 ask_about(*address, &ids).is_ok_and(|known| all.iter().all(|line| known.contains(line)))
             };
             if all.is_some_and(|all| nodes.iter().all(|address| knows(address, &all))) {
-                self.note_converged(began);
+                self.add_converged(began);
                 return Some(began.elapsed());
             }
             if began.elapsed() > patience {
                 return None;
             }
-            thread::sleep(LOOK);
+            thread::sleep(POLL);
         }
     }
 }
 
-/// The client that is reported at a node to see how long that takes to be known everywhere.
+/// The id of the client that is reported at a node to measure when every node knows it.
 fn probe_id(node: usize) -> String {
     format!("probe-{node}")
 }
@@ -249,7 +254,8 @@ fn connect(address: SocketAddr) -> Result<BufReader<TcpStream>> {
     Ok(BufReader::new(stream))
 }
 
-/// Says a line and returns the answer's first line. What follows the AT line of a question is read too.
+/// Sends a line and returns the first line of the answer. Reads the rest of a WHATSAT's answer,
+/// too.
 fn ask(stream: &mut BufReader<TcpStream>, line: &str) -> Result<String> {
     stream.get_mut().write_all(format!("{line}\n").as_bytes())?;
     let answer = read_line(stream)?;
@@ -262,11 +268,11 @@ fn ask(stream: &mut BufReader<TcpStream>, line: &str) -> Result<String> {
 fn read_line(stream: &mut BufReader<TcpStream>) -> Result<String> {
     let mut line = String::new();
     stream.read_line(&mut line)?;
-    let line = line.strip_suffix('\n').context("the connection ended")?;
+    let line = line.strip_suffix('\n').context("the connection was closed")?;
     Ok(line.to_owned())
 }
 
-/// What a node knows of these clients: AT lines, sorted.
+/// Asks a node about these clients. Returns the AT lines, sorted.
 pub(super) fn ask_about(address: SocketAddr, ids: &[String]) -> Result<Vec<String>> {
     let stream = connect(address)?;
     let questions: String = ids.iter().map(|id| format!("WHATSAT {id} 0 0\n")).collect();
@@ -283,7 +289,7 @@ pub(super) fn ask_about(address: SocketAddr, ids: &[String]) -> Result<Vec<Strin
         }
     }
     let written = writing.join().is_ok_and(|written| written.is_ok());
-    ensure!(written, "{address} did not take all questions");
+    ensure!(written, "cannot send all questions to {address}");
     lines.sort_unstable();
     Ok(lines)
 }

@@ -1,13 +1,17 @@
-//! Chaos on real processes: clients report, nodes and links are broken, and the oracle looks at what the clients saw.
+//! Chaos on real processes: clients send reports while faults are injected into nodes and links,
+//! and the oracle checks the history of the clients.
+//!
+//! The seed decides which faults happen, to which nodes and for how long. Everything else depends
+//! on the machine, so a run with the same seed has the same faults but not the same history.
 
 mod clients;
 mod fault;
+mod herd_under_test;
 mod link_log;
 mod open_files;
 pub mod proxy;
 mod report;
 pub(crate) mod small_disks;
-mod stage;
 
 pub use fault::FaultName;
 
@@ -27,103 +31,104 @@ use crate::cluster::proc_usage::peak_bytes;
 use crate::cluster::processes::{INSECURE_LINKS, Processes, Setup};
 use crate::cluster::test_herd::TestHerd;
 use crate::oracle::timeline;
-use crate::oracle::{Durability, Ending, History, Setting, Source, Verdict, check};
+use crate::oracle::{Ending, History, Persistence, Setting, Source, Verdict, check_history};
 use clients::{Clients, ask_about};
+use fault::{Fault, HerdShape};
+use herd_under_test::HerdUnderTest;
+use small_disks::SmallDisks;
 
-use fault::{Fault, Layout};
-use small_disks::Disks;
-use stage::Stage;
-
-/// What is done to a herd.
+/// The settings of a run.
 #[derive(Clone, Debug)]
 pub struct Chaos {
-    /// Draws the faults.
+    /// The seed of the faults.
     pub seed: u64,
-    /// How long it goes on.
+    /// The length of the run.
     pub length: Length,
-    /// Reports a second, at all nodes together.
+    /// The lines a second that all clients send together.
     pub rate: u32,
     /// The herd.
     pub file: HerdFile,
     /// The node program.
     pub program: PathBuf,
-    /// When what nodes know is on disk.
-    pub durability: Durability,
-    /// What may happen.
+    /// Whether and when a node's records are on disk.
+    pub durability: Persistence,
+    /// The faults that may happen.
     pub faults: Vec<FaultName>,
-    /// Links are plain TCP, so that bytes are cut where lines are.
+    /// Whether links are plain TCP, so that faults cut between the bytes of lines.
     pub insecure_links: bool,
-    /// Where files go; emptied.
+    /// The folder for data, logs and the history. Its contents are deleted first.
     pub folder: PathBuf,
-    /// The command that does the same again.
-    pub again: String,
+    /// The command that repeats the run.
+    pub command: String,
 }
 
-/// When chaos is over.
+/// The length of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
-    /// After so many faults.
+    /// The run ends after this number of faults.
     Rounds(u32),
-    /// After so long, and what is broken then has been mended.
+    /// The run ends after this time, when the current fault has ended.
     Time(Duration),
 }
 
-/// After a fault, and at the end, all nodes must know the same within so long.
+/// The time after a fault, and at the end, within which all nodes must agree.
 pub(crate) const SETTLES: Duration = Duration::from_secs(10);
 
-/// A live node answers within so many microseconds, on a machine that is busy with everything at once.
+/// The time in which a live node must answer on a busy machine, in microseconds.
 const PATIENCE: u64 = 5_000_000;
 
-/// More bytes than a node of some hundred clients ever takes.
+/// The most memory that a node may use, in bytes: more than one with some hundred clients needs.
 const MEMORY: u64 = 256 * 1024 * 1024;
 
-/// How long clients talk between two faults, at least, in milliseconds; at most twice that.
+/// The shortest time between two faults, in milliseconds. The longest time is twice that.
 const CALM: u64 = 500;
 
-/// How often it is looked whether all nodes know the same.
-const LOOK: Duration = Duration::from_millis(50);
+/// The time between two checks whether all nodes agree.
+const POLL: Duration = Duration::from_millis(50);
 
-/// For how long it is watched whether nodes say anything when nothing is new.
+/// The time for which a settled herd must send no updates.
 const REST: Duration = Duration::from_secs(1);
 
-/// Where a run says what happens.
+/// The functions that a run reports its progress to.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
-    /// Gets text as it comes, in pieces of lines. An error ends the run.
+    /// Gets text in pieces, which may be parts of lines. An error ends the run.
     pub text: fn(&str) -> Result<()>,
-    /// Gets a status, which the next one replaces.
+    /// Gets a status, which the next status replaces.
     pub status: fn(&str),
 }
 
-/// What came out.
+/// The result of a run.
 #[derive(Debug)]
-pub struct Outcome {
-    /// What happened.
+pub struct ChaosOutcome {
+    /// The history of the run.
     pub history: History,
-    /// What the oracle says of it.
+    /// The oracle's verdict on the history.
     pub verdict: Verdict,
-    /// How long after each fault all nodes knew what had been acknowledged before its end; `None` if that took too long.
+    /// For each fault: the time from its end until all nodes knew the updates acknowledged before;
+    /// `None` if that took longer than the limit.
     pub converged: Vec<Option<Duration>>,
-    /// How long after the last client all nodes knew the same; `None` if they never did.
+    /// The time from the last operation until all nodes agreed; `None` if they never did.
     pub settled: Option<Duration>,
-    /// Connections of links that were reset on purpose.
+    /// The number of connections between nodes that the proxy reset.
     pub resets: u64,
-    /// Where the history is, for `check-history`, and the timeline.
+    /// The files of the history, for `check-history`, and of the timeline.
     pub files: [PathBuf; 2],
 }
 
 impl Chaos {
-    /// Runs the herd, breaks it, and has the oracle check what clients saw.
+    /// Starts the herd, injects faults while clients send lines, and has the oracle check the
+    /// history. Writes the history and a timeline to files.
     ///
     /// # Errors
-    /// A fault that was asked for cannot happen here, the herd cannot be run, a node ends by itself, or
-    /// `progress` fails.
-    pub fn run(&self, progress: Progress) -> Result<Outcome> {
+    /// A fault is not possible here, the herd does not start, a node ends by itself, or `progress`
+    /// fails. All nodes have ended then; their logs are left in the folder.
+    pub fn break_herd(&self, progress: Progress) -> Result<ChaosOutcome> {
         let _ = std::fs::remove_dir_all(&self.folder);
         let names: Vec<String> = self.file.herd().members.iter().map(|member| member.name.clone()).collect();
         let disks = self
             .may_happen(FaultName::DiskFull)
-            .then(|| Disks::make(&self.folder.join("data"), &names))
+            .then(|| SmallDisks::mount(&self.folder.join("data"), &names))
             .transpose()?;
         let mut proxy = None;
         let processes = TestHerd::new(&self.file, |file, _| {
@@ -133,60 +138,62 @@ impl Chaos {
             Processes::new(self.setup(file, proxy.as_ref())?)
         })?;
         let clients = Clients::new(self.history(&names));
-        let mut stage = Stage { processes, clients, proxy, disks, names };
-        let converged = self.break_and_mend(&mut stage, progress)?;
-        self.judge(stage, converged)
+        let mut herd = HerdUnderTest { processes, clients, proxy, disks, names };
+        let converged = self.inject_faults(&mut herd, progress)?;
+        self.finish(herd, converged)
     }
 
     fn may_happen(&self, fault: FaultName) -> bool {
         self.faults.contains(&fault)
     }
 
-    /// Starts nodes and clients, lets faults happen while they talk, and tells how long after each fault all nodes knew the
-    /// same.
-    fn break_and_mend(&self, stage: &mut Stage, progress: Progress) -> Result<Vec<Option<Duration>>> {
-        for node in 0..stage.names.len() {
-            stage.clients.note_up(node);
+    /// Starts nodes and clients, and injects faults one after another. Returns how long after each
+    /// fault all nodes agreed.
+    fn inject_faults(&self, herd: &mut HerdUnderTest, progress: Progress) -> Result<Vec<Option<Duration>>> {
+        for node in 0..herd.names.len() {
+            herd.clients.add_up(node);
         }
-        stage.processes.start_all()?;
-        let addresses = stage.addresses();
-        let load = Arc::clone(&stage.clients).start(&addresses, self.rate);
-        let (layout, mut rng) = (self.layout(), Rng::with_seed(self.seed));
-        let (began, mut converged) = (Instant::now(), Vec::new());
+        herd.processes.start_all()?;
+        let addresses = herd.addresses();
+        let load = Arc::clone(&herd.clients).start(&addresses, self.rate);
+        let shape = self.shape();
+        let mut rng = Rng::with_seed(self.seed);
+        let began = Instant::now();
+        let mut converged = Vec::new();
         while !self.length.is_over(began, converged.len()) {
             thread::sleep(Duration::from_millis(CALM + rng.u64(..CALM)));
-            (progress.status)(&format!("{} updates acknowledged", stage.clients.acknowledged()));
-            let fault = Fault::draw(&self.faults, &layout, &mut rng);
+            (progress.status)(&format!("{} updates acknowledged", herd.clients.acknowledged()));
+            let fault = Fault::draw(&self.faults, &shape, &mut rng);
             (progress.text)(&format!(
                 "{:>5.0} s  {:>4}  {}: ",
                 began.elapsed().as_secs_f64(),
                 converged.len() + 1,
-                fault.describe(&stage.names)
+                fault.describe(&herd.names)
             ))?;
-            stage.suffer(&fault)?;
-            let took = stage.clients.converge(&addresses, SETTLES);
+            herd.inject(&fault)?;
+            let took = herd.clients.converge(&addresses, SETTLES);
             (progress.text)(&took.map_or_else(
                 || format!("NOT CONVERGED within {SETTLES:?}\n"),
                 |took| format!("converged after {took:.0?}\n"),
             ))?;
             converged.push(took);
-            stage.note_usage()?;
+            herd.add_usage()?;
         }
         thread::sleep(Duration::from_millis(CALM));
-        stage.clients.stop();
+        herd.clients.stop();
         for client in load {
             client.join().map_err(|_| anyhow::anyhow!("a client panicked"))?;
         }
         Ok(converged)
     }
 
-    fn layout(&self) -> Layout {
+    fn shape(&self) -> HerdShape {
         let members = &self.file.herd().members;
         let place = |name: &String| members.iter().position(|member| member.name == *name);
         let pairs = members.iter().enumerate().flat_map(|(one, member)| {
             member.neighbours.iter().filter_map(place).map(move |other| (one, other))
         });
-        Layout { nodes: members.len(), edges: pairs.filter(|(one, other)| one < other).collect() }
+        HerdShape { nodes: members.len(), edges: pairs.filter(|(one, other)| one < other).collect() }
     }
 
     fn setup(&self, file: HerdFile, proxy: Option<&Proxy>) -> Result<Setup> {
@@ -197,7 +204,7 @@ impl Chaos {
         if self.insecure_links {
             setup.args.push(INSECURE_LINKS.into());
         }
-        if self.durability != Durability::Memory {
+        if self.durability != Persistence::Memory {
             setup.data = Some(self.folder.join("data"));
             setup.args.extend(["--durability".into(), self.durability.to_string().into()]);
         }
@@ -207,39 +214,40 @@ impl Chaos {
     fn history(&self, names: &[String]) -> History {
         History::new(Setting {
             nodes: names.to_vec(),
-            edges: self.layout().edges.len(),
+            edges: self.shape().edges.len(),
             durability: self.durability,
             source: Source::Processes,
             patience: PATIENCE,
             memory: MEMORY,
-            again: self.again.clone(),
+            command: self.command.clone(),
         })
     }
 
-    /// Waits until the herd has settled, and has the oracle look at what happened.
-    fn judge(&self, mut stage: Stage, converged: Vec<Option<Duration>>) -> Result<Outcome> {
-        let (known, settled) = settle(&stage)?;
-        let said = stage.said()?;
+    /// Waits until the herd has settled, stops it, and has the oracle check the history.
+    fn finish(&self, mut herd: HerdUnderTest, converged: Vec<Option<Duration>>) -> Result<ChaosOutcome> {
+        let (known, settled) = wait_until_settled(&herd)?;
+        let sent_before = herd.sent_updates()?;
         thread::sleep(REST);
-        let rest = stage.said()?;
+        let sent_after = herd.sent_updates()?;
         let mut endings = Vec::new();
         for (node, lines) in known.into_iter().enumerate() {
-            let (memory, said_at_rest) = (peak_bytes(stage.pid(node)?)?, rest[node] - said[node]);
-            endings.push(Ending { lines, memory, said_at_rest, ..Ending::default() });
+            let memory = peak_bytes(herd.pid(node)?)?;
+            let sent_at_rest = sent_after[node] - sent_before[node];
+            endings.push(Ending { lines, memory, sent_at_rest, ..Ending::default() });
         }
-        stage.processes.stop_all()?;
+        herd.processes.stop_all()?;
         let mut logged = Vec::new();
-        for (node, name) in stage.names.iter().enumerate() {
-            stage.clients.note_panics(node, &self.folder.join("herd").join(format!("{name}.stderr")));
-            logged.extend(link_log::links(&stage.processes.log(name), node, &stage.names));
+        for (node, name) in herd.names.iter().enumerate() {
+            herd.clients.add_panics(node, &self.folder.join("herd").join(format!("{name}.stderr")));
+            logged.extend(link_log::read_link_events(&herd.processes.log(name), node, &herd.names));
         }
-        let history = stage.clients.take_history(logged, endings);
-        let verdict = check(&history);
+        let history = herd.clients.take_history(logged, endings);
+        let verdict = check_history(&history);
         let files = ["history.jsonl", "timeline.html"].map(|name| self.folder.join(name));
         history.write(&files[0])?;
         timeline::write(&history, &verdict, &files[1])?;
-        let resets = stage.proxy.as_ref().map_or(0, Proxy::resets);
-        Ok(Outcome { history, verdict, converged, settled, resets, files })
+        let resets = herd.proxy.as_ref().map_or(0, Proxy::resets);
+        Ok(ChaosOutcome { history, verdict, converged, settled, resets, files })
     }
 }
 
@@ -252,46 +260,59 @@ impl Length {
     }
 }
 
-/// Waits until all nodes know the same. Tells what each of them knows then, and how long that took.
-fn settle(stage: &Stage) -> Result<(Vec<Vec<String>>, Option<Duration>)> {
-    let (began, addresses, ids) = (Instant::now(), stage.addresses(), stage.clients.ids());
+/// Waits until all nodes agree. Returns what each node knows then, and how long that took; `None`
+/// if they do not agree in time.
+fn wait_until_settled(herd: &HerdUnderTest) -> Result<(Vec<Vec<String>>, Option<Duration>)> {
+    let began = Instant::now();
+    let addresses = herd.addresses();
+    let ids = herd.clients.ids();
     loop {
         let known = addresses.iter().map(|address| ask_about(*address, &ids)).collect::<Result<Vec<_>>>()?;
         let same = known.windows(2).all(|pair| pair[0] == pair[1]);
         if same || began.elapsed() > SETTLES {
             return Ok((known, same.then(|| began.elapsed())));
         }
-        thread::sleep(LOOK);
+        thread::sleep(POLL);
     }
 }
 
-/// The faults that can happen here to a herd whose nodes keep what they know as `durability` says, and why others cannot.
+/// Returns the faults that are possible on this machine for a herd with this durability: those that
+/// were `asked` for, or all if none was. Also returns the reason for each fault that is left out.
 ///
 /// # Errors
-/// One of those that were `asked` for is among the others.
-pub fn possible(
+/// A fault that was asked for is not possible. The message has the reason.
+pub fn possible_faults(
     asked: &[FaultName],
     herd: &Herd,
-    durability: Durability,
+    durability: Persistence,
 ) -> Result<(Vec<FaultName>, Vec<String>)> {
     let has_links = herd.members.iter().any(|member| !member.neighbours.is_empty());
-    let (mut can, mut cannot) = (Vec::new(), Vec::new());
+    let mut possible = Vec::new();
+    let mut left_out = Vec::new();
     for name in FaultName::VARIANTS {
         let reason = match name {
-            name if name.is_of_links() && !has_links => "the herd has no links",
-            FaultName::DiskFull if durability == Durability::Memory => "nodes in memory have no disk",
-            FaultName::DiskFull if !small_disks::can_be_made() => "it takes root, to give nodes small disks",
-            FaultName::NoFiles if !open_files::can_be_limited() => "it takes prlimit, of util-linux",
+            name if name.is_of_links() && !has_links => "needs a herd with links",
+            FaultName::DiskFull if durability == Persistence::Memory => {
+                "needs nodes with a disk: choose another durability"
+            }
+            FaultName::DiskFull if !small_disks::can_be_mounted() => {
+                "needs root, to mount a small disk for each node"
+            }
+            FaultName::NoFiles if !open_files::can_be_limited() => "needs prlimit, from util-linux",
             _ => {
-                can.push(*name);
+                possible.push(*name);
                 continue;
             }
         };
-        cannot.push(format!("{name} cannot happen here: {reason}"));
+        let message = format!("{name} {reason}");
         if asked.contains(name) {
-            bail!("{}", cannot.remove(cannot.len() - 1));
+            bail!("{message}");
         }
+        left_out.push(message);
     }
-    can.retain(|name| asked.is_empty() || asked.contains(name));
-    Ok((can, if asked.is_empty() { cannot } else { Vec::new() }))
+    if asked.is_empty() {
+        return Ok((possible, left_out));
+    }
+    possible.retain(|name| asked.contains(name));
+    Ok((possible, Vec::new()))
 }

@@ -1,4 +1,4 @@
-//! Asking nodes how they are, on their admin ports.
+//! An HTTP client for the admin ports of nodes.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,55 +11,56 @@ use reqwest::redirect::Policy;
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 
-/// How long a node may take. A node that is paused never answers.
-const ANSWER: Duration = Duration::from_secs(1);
+/// The time limit for an answer. A paused node never answers.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What a node says at `/status`.
+/// Returns the JSON that a node serves at `/status`.
 ///
 /// # Errors
-/// As for [`get`], or the body is not JSON.
+/// Those of [`get`], or the body is not JSON.
 pub(crate) fn status(address: SocketAddr) -> Result<Value> {
-    block_on(ask_status(address))
+    block_on(fetch_status(address))
 }
 
-/// The body of a node's answer to a request for `path`.
+/// Returns the body that a node serves at `path`.
 ///
 /// # Errors
-/// The node does not answer in time, does not speak HTTP, or answers with another status than success.
+/// The node does not answer within a second, does not speak HTTP, or answers with a status code
+/// other than success.
 pub(crate) fn get(address: SocketAddr, path: &str) -> Result<String> {
-    block_on(ask(address, path))
+    block_on(fetch_body(address, path))
 }
 
-/// What a node says at `/status`, for callers that wait for other nodes as well.
+/// Returns the JSON that a node serves at `/status`. Callers can await several nodes at once.
 ///
 /// # Errors
-/// As for [`status`].
-pub(crate) async fn ask_status(address: SocketAddr) -> Result<Value> {
-    let body = ask(address, "/status").await?;
-    serde_json::from_str(&body).with_context(|| format!("http://{address}/status answered without JSON"))
+/// Those of [`status`].
+pub(crate) async fn fetch_status(address: SocketAddr) -> Result<Value> {
+    let body = fetch_body(address, "/status").await?;
+    serde_json::from_str(&body).with_context(|| format!("http://{address}/status did not answer with JSON"))
 }
 
-async fn ask(address: SocketAddr, path: &str) -> Result<String> {
+async fn fetch_body(address: SocketAddr, path: &str) -> Result<String> {
     let url = format!("http://{address}{path}");
-    let answered = async {
-        let answer = client()?.get(&url).send().await?;
+    let fetched = async {
+        let answer = http_client()?.get(&url).send().await?;
         let status = answer.status();
         let body = answer.text().await?;
         anyhow::Ok((status, body))
     };
-    let answered = tokio::time::timeout(ANSWER, answered).await;
-    let answered = answered.map_err(|_| anyhow!("no answer from {url} within {ANSWER:?}"))?;
-    let (status, body) = answered.with_context(|| format!("cannot ask {url}"))?;
+    let fetched = tokio::time::timeout(ANSWER_TIMEOUT, fetched).await;
+    let fetched = fetched.map_err(|_| anyhow!("no answer from {url} within {ANSWER_TIMEOUT:?}"))?;
+    let (status, body) = fetched.with_context(|| format!("cannot fetch {url}"))?;
     if !status.is_success() {
         bail!("{url} answered {status}: {}", line(body.trim().as_bytes()));
     }
     Ok(body)
 }
 
-/// An HTTP client that connects to the address itself, whatever proxies the environment names.
-fn client() -> Result<Client> {
+/// Builds an HTTP client that ignores the proxies that the environment names.
+fn http_client() -> Result<Client> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    // Admin ports speak plain HTTP, but a client is not made without TLS.
+    // Admin ports speak plain HTTP, but the library builds no client without TLS.
     let tls = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(RootCertStore::empty())
@@ -67,8 +68,8 @@ fn client() -> Result<Client> {
     Ok(Client::builder().tls_backend_preconfigured(tls).redirect(Policy::none()).no_proxy().build()?)
 }
 
-fn block_on<T>(asked: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(asked)
+fn block_on<T>(fetched: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(fetched)
 }
 
 #[cfg(test)]
@@ -79,8 +80,8 @@ mod tests {
 
     use super::*;
 
-    /// What comes of asking for `/status` when the node answers with these bytes.
-    fn answered(answer: &'static str) -> Result<Value> {
+    /// Returns the result of [`status`] if the node answers with these bytes.
+    fn status_from(answer: &'static str) -> Result<Value> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = thread::spawn(move || {
@@ -97,7 +98,7 @@ mod tests {
 
     #[test]
     fn only_a_success_with_json_is_a_status() {
-        let status = answered("HTTP/1.1 200 OK\r\ncontent-length: 14\r\n\r\n{\"ready\":true}").unwrap();
+        let status = status_from("HTTP/1.1 200 OK\r\ncontent-length: 14\r\n\r\n{\"ready\":true}").unwrap();
         assert_eq!(status["ready"], true);
         for (answer, expected) in [
             (
@@ -105,23 +106,23 @@ mod tests {
                 "/status answered 503 Service Unavailable: {\"ready\":true}",
             ),
             ("HTTP/1.1 302 Found\r\nlocation: /other\r\ncontent-length: 0\r\n\r\n", "answered 302 Found"),
-            ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nready", "/status answered without JSON"),
-            ("HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{}", "cannot ask http://127.0.0.1:"),
-            ("ready\n", "cannot ask http://127.0.0.1:"),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nready", "/status did not answer with JSON"),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{}", "cannot fetch http://127.0.0.1:"),
+            ("ready\n", "cannot fetch http://127.0.0.1:"),
         ] {
-            let error = format!("{:#}", answered(answer).unwrap_err());
+            let error = format!("{:#}", status_from(answer).unwrap_err());
             assert!(error.contains(expected), "{error}");
         }
     }
 
     #[test]
-    fn a_node_that_does_not_answer_is_given_up() {
+    fn a_node_that_does_not_answer_costs_one_timeout() {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = silent.local_addr().unwrap();
         let error = status(address).unwrap_err().to_string();
         assert_eq!(error, format!("no answer from http://{address}/status within 1s"));
         drop(silent);
         let error = format!("{:#}", status(address).unwrap_err());
-        assert!(error.starts_with(&format!("cannot ask http://{address}/status: ")), "{error}");
+        assert!(error.starts_with(&format!("cannot fetch http://{address}/status: ")), "{error}");
     }
 }

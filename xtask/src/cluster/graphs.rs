@@ -1,4 +1,4 @@
-//! Generated herds: any number of nodes on a graph of a known shape.
+//! Generated herds: any number of nodes, linked as a graph of a known shape.
 
 use strum::{Display, EnumMessage, EnumString, IntoStaticStr, VariantArray};
 
@@ -8,22 +8,23 @@ use strum::{Display, EnumMessage, EnumString, IntoStaticStr, VariantArray};
 )]
 #[strum(serialize_all = "kebab-case")]
 pub enum Graph {
-    /// Each node with the next, the last with the first.
+    /// Each node is linked to the next, and the last to the first.
     Ring,
-    /// Each node with the next.
+    /// Each node is linked to the next.
     Line,
-    /// All nodes with the first.
+    /// All nodes are linked to the first.
     Star,
-    /// Each node with up to four that are further from the first.
+    /// Each node is linked to its parent and up to four children.
     Tree,
-    /// Rows and columns, as square as the number allows.
+    /// Rows and columns, as square as the number of nodes allows.
     Grid,
-    /// Every node with every other.
+    /// Every node is linked to every other.
     Mesh,
 }
 
 impl Graph {
-    /// The edges among `nodes` nodes, as pairs of indices, the smaller first, each once.
+    /// Returns the edges among `nodes` nodes as pairs of indices, smaller index first. Each edge
+    /// occurs once.
     pub fn edges(self, nodes: usize) -> Vec<(usize, usize)> {
         let next = (1..nodes).map(|node| (node - 1, node));
         match self {
@@ -43,21 +44,21 @@ impl Graph {
         }
     }
 
-    /// The number of links on the longest of all shortest paths among `nodes` nodes.
+    /// Returns the number of links on the longest of all shortest paths among `nodes` nodes.
     pub fn diameter(self, nodes: usize) -> usize {
         let edges = self.edges(nodes);
         (0..nodes).map(|start| rounds_to_all(&edges, nodes, start)).max().unwrap_or_default()
     }
 
-    /// The number of neighbours of the node that has most.
+    /// Returns the number of neighbours of the node that has most.
     pub fn largest_degree(self, nodes: usize) -> usize {
         let edges = self.edges(nodes);
         let degree = |node| edges.iter().filter(|(low, high)| *low == node || *high == node).count();
         (0..nodes).map(degree).max().unwrap_or_default()
     }
 
-    /// A herd file of `nodes` nodes, `Node1` to `Node<nodes>`, clients at ports from `first_port` and links behind
-    /// them.
+    /// Returns the text of a herd file with `nodes` nodes, `Node1` to `Node<nodes>`. Client ports
+    /// start at `first_port`, and link ports follow them.
     pub fn herd_file(self, nodes: u16, first_port: u16) -> String {
         let edges = self.edges(usize::from(nodes));
         let name = |node: usize| format!("Node{}", node + 1);
@@ -74,7 +75,8 @@ impl Graph {
                 .collect();
             let (client, link) = (first_port + node, first_port + nodes + node);
             file += &format!(
-                "\n[[node]]\nname = \"{}\"\nclient = \"127.0.0.1:{client}\"\nlink = \"127.0.0.1:{link}\"\nneighbours = {neighbours:?}\n",
+                "\n[[node]]\nname = \"{}\"\nclient = \"127.0.0.1:{client}\"\n\
+                 link = \"127.0.0.1:{link}\"\nneighbours = {neighbours:?}\n",
                 name(index)
             );
         }
@@ -82,7 +84,8 @@ impl Graph {
     }
 }
 
-/// After how many rounds all nodes know what `start` knew, if each node tells its neighbours in each round.
+/// Returns the number of rounds in which a flood from `start` reaches all nodes, if one round
+/// crosses one link.
 fn rounds_to_all(edges: &[(usize, usize)], nodes: usize, start: usize) -> usize {
     let mut known = vec![false; nodes];
     known[start] = true;

@@ -1,4 +1,5 @@
-//! Herds of any program that speaks the client protocol: started from a command, ready when it can be connected to.
+//! Herds of guests: programs that speak the client protocol and are not ours. A command starts a
+//! node, and a node is ready when its client port accepts a connection.
 
 use std::fs::OpenOptions;
 use std::net::TcpStream;
@@ -12,48 +13,51 @@ use herd::config::Member;
 use herd::tls::LinkFiles;
 
 use crate::cluster::herd_file::HerdFile;
-use crate::cluster::processes::{Files, Launch, POLL, Processes, Ready, clean};
+use crate::cluster::processes::{Launch, NodeFiles, PROCESS_POLL, Processes, ReadyNode, clean_environment};
 
-/// A command with places for what differs from node to node.
+/// A command with placeholders for the name, file and addresses of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     words: Vec<String>,
 }
 
-/// Runs a program, its arguments following, beside a guard that kills the whole process group when the guard's
-/// standard input ends, which it does with the harness, however that ends. The program keeps the process id that the
-/// harness knows, so that what is measured is the program alone.
+/// A shell script that runs its arguments as a program, beside a guard. The guard kills the whole
+/// process group when its standard input closes, which happens when the harness exits, even if it
+/// crashes. The program gets the process id that the harness knows, so that measurements are of the
+/// program alone.
 const GUARDED: &str = r#"exec 3<&0; { read -r _ <&3; kill -KILL 0; } & exec "$@" 3<&- </dev/null"#;
 
 impl Template {
-    /// Reads a template such as `python3 peer.py {name} {file}`: words separated by white space, without quotes.
-    /// `{name}` stands for the node's name, `{file}` for the path of the herd file, `{client}` and `{link}` for the
-    /// node's addresses as host:port.
+    /// Parses a template such as `python3 node.py {name} {file}`: words separated by white space,
+    /// without quotes. `{name}` stands for the node's name, `{file}` for the path of the herd file,
+    /// `{client}` and `{link}` for the node's addresses as host:port.
     ///
     /// # Errors
-    /// There is no program, or nothing in it differs from node to node.
+    /// There is no program, or no argument contains `{name}` or `{client}`, so all nodes would be
+    /// the same.
     pub fn parse(text: &str) -> Result<Template> {
         Template::of(text.split_whitespace().map(str::to_owned))
     }
 
-    /// A template of words that may hold white space.
+    /// Returns the template of words, which may contain white space.
     ///
     /// # Errors
-    /// As for [`parse`](Self::parse).
+    /// Those of [`parse`](Self::parse).
     pub fn of(words: impl IntoIterator<Item = String>) -> Result<Template> {
         let words: Vec<String> = words.into_iter().collect();
-        let has = |place: &str| words.iter().skip(1).any(|word| word.contains(place));
+        let has = |placeholder: &str| words.iter().skip(1).any(|word| word.contains(placeholder));
         ensure!(
             ["{name}", "{client}"].into_iter().any(has),
-            "`{}` runs every node alike: expected a program and {{name}} or {{client}} among its arguments, \
-             such as `python3 node.py {{name}} {{file}}`",
+            "`{}` would run the same command for every node: write {{name}} or {{client}} among the \
+             arguments of a program, as in `python3 node.py {{name}} {{file}}`",
             words.join(" ")
         );
         Ok(Template { words })
     }
 
-    /// Prepares a herd of such nodes; none runs yet. They see no `HERD_*` and no proxy variables. What they write to
-    /// standard output is in their logs, and the rest in files `NAME.stderr` beside them.
+    /// Prepares a herd of such nodes; none runs yet. Nodes do not inherit `HERD_*` and proxy
+    /// variables. Their standard output goes to their logs, and their standard error to
+    /// `NAME.stderr` in the same folder.
     ///
     /// # Errors
     /// The folder cannot be written.
@@ -61,21 +65,21 @@ impl Template {
         Processes::launched_by(Box::new(self.clone()), file, folder)
     }
 
-    fn words_for<'a>(&'a self, node: &Member, files: &Files) -> impl Iterator<Item = String> + 'a {
-        let places = [
+    fn words_for<'a>(&'a self, node: &Member, files: &NodeFiles) -> impl Iterator<Item = String> + 'a {
+        let values = [
             ("{name}", node.name.clone()),
             ("{file}", files.herd.display().to_string()),
             ("{client}", node.client.to_string()),
             ("{link}", node.link.to_string()),
         ];
         self.words.iter().map(move |word| {
-            places.iter().fold(word.clone(), |word, (place, value)| word.replace(place, value))
+            values.iter().fold(word.clone(), |word, (placeholder, value)| word.replace(placeholder, value))
         })
     }
 }
 
-/// The command that runs a program beside a guard that ends it with the harness, given a pipe as standard input and a
-/// process group of its own.
+/// Returns a command that runs a program beside a guard, which kills the program when the harness
+/// exits. The caller gives the command a pipe as standard input and its own process group.
 pub(crate) fn guarded(words: impl Iterator<Item = String>) -> Command {
     let mut command = Command::new("/bin/sh");
     command.args(["-c", GUARDED, "sh"]).args(words);
@@ -87,32 +91,33 @@ impl Launch for Template {
         self.words.join(" ")
     }
 
-    /// Only nodes of this workspace encrypt their links.
+    /// Guests have no certificates: only nodes of this workspace encrypt their links.
     fn certificates(&self, _name: &str) -> Option<LinkFiles> {
         None
     }
 
-    fn command(&self, node: &Member, files: &Files) -> Result<Command> {
+    fn command(&self, node: &Member, files: &NodeFiles) -> Result<Command> {
         let log = OpenOptions::new()
             .append(true)
             .open(&files.log)
             .with_context(|| format!("cannot write {}", files.log.display()))?;
         let mut command = guarded(self.words_for(node, files));
         command.stdout(log);
-        clean(&mut command);
+        clean_environment(&mut command);
         Ok(command)
     }
 
-    fn wait_ready(&self, node: &Member, process: &mut Child, deadline: Instant) -> Result<Option<Ready>> {
-        while process.try_wait().context("cannot look after a node")?.is_none() {
+    fn wait_ready(&self, node: &Member, process: &mut Child, deadline: Instant) -> Result<Option<ReadyNode>> {
+        let cannot_poll = || format!("cannot poll the process of {}", node.name);
+        while process.try_wait().with_context(cannot_poll)?.is_none() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(None);
             }
             if TcpStream::connect_timeout(&node.client, left.min(Duration::from_secs(1))).is_ok() {
-                return Ok(Some(Ready::default()));
+                return Ok(Some(ReadyNode::default()));
             }
-            thread::sleep(POLL);
+            thread::sleep(PROCESS_POLL);
         }
         Ok(None)
     }
@@ -127,52 +132,52 @@ mod tests {
     use super::*;
     use crate::cluster::graphs::Graph;
 
-    /// A herd of two from a template, in a folder of its own; nothing listens at its addresses.
+    /// A herd of two nodes from a template, and its folder. Nothing listens at its addresses.
     fn herd_of(test: &str, words: &[&str]) -> (Processes, PathBuf) {
-        let folder = std::env::temp_dir().join(format!("herd-foreign-{}-{test}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("herd-guests-{}-{test}", std::process::id()));
         let file = HerdFile::parse(&Graph::Line.herd_file(2, 1), "generated").unwrap();
         let template = Template::of(words.iter().map(|word| (*word).to_owned())).unwrap();
         (template.herd(file, folder.clone()).unwrap(), folder)
     }
 
     #[test]
-    fn a_template_tells_its_nodes_apart() {
+    fn a_template_gives_each_node_its_own_words() {
         for text in ["", "{name}", "node", "node {file}", "node name"] {
             assert!(Template::parse(text).is_err(), "{text}");
         }
         let template = Template::parse(" node  {name} --listen={client},{link} {file}").unwrap();
         let file = HerdFile::find("2015-winter").unwrap();
         let [herd, log, errors] = ["a b/herd.toml", "log", "errors"].map(PathBuf::from);
-        let words = template.words_for(&file.herd().members[0], &Files { herd, log, errors });
+        let words = template.words_for(&file.herd().members[0], &NodeFiles { herd, log, errors });
         let expected = ["node", "Alford", "--listen=127.0.0.1:12480,127.0.0.1:12580", "a b/herd.toml"];
         assert_eq!(words.collect::<Vec<String>>(), expected);
     }
 
     #[test]
-    fn a_program_that_ends_is_told_at_once_with_its_node_and_its_last_words() {
-        let (mut herd, folder) = herd_of("ends", &["sh", "-c", "echo $0 is too hot >&2; exit 3", "{name}"]);
+    fn a_program_that_exits_is_an_error_at_once_with_its_node_and_its_last_words() {
+        let (mut herd, folder) = herd_of("exits", &["sh", "-c", "echo $0 is too hot >&2; exit 3", "{name}"]);
         let started = Instant::now();
         let error = herd.start_all().unwrap_err().to_string();
         assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
         assert!(error.starts_with("Node1 did not get ready (exit status: 3): Node1 is too hot"), "{error}");
         assert!(error.contains("`sh -c") && error.contains("Node1.log"), "{error}");
-        let (mut herd, _) = herd_of("ends", &["/no/such/program", "{name}"]);
+        let (mut herd, _) = herd_of("exits", &["/no/such/program", "{name}"]);
         let error = herd.start_all().unwrap_err().to_string();
         assert!(error.contains("exit status: 127") && error.contains("/no/such/program"), "{error}");
         fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
-    fn a_program_does_not_outlive_the_harness_however_that_ends() {
+    fn a_program_does_not_outlive_a_harness_that_crashes() {
         let (herd, folder) = herd_of("outlives", &["sleep", "{name}"]);
         let template = Template::of(["sh", "-c", "sleep 600; :", "{name}"].map(str::to_owned)).unwrap();
         let member = herd.member("Node1").unwrap();
         let log = herd.log("Node1");
-        let files = Files { herd: log.clone(), errors: log.clone(), log };
+        let files = NodeFiles { herd: log.clone(), errors: log.clone(), log };
         let mut command = template.command(member, &files).unwrap();
         let mut process = command.process_group(0).stdin(Stdio::piped()).spawn().unwrap();
         assert!(process.try_wait().unwrap().is_none());
-        // The system closes the harness's end of the pipe when it dies; `wait` would do it here too.
+        // As the system does when the harness dies.
         drop(process.stdin.take());
         assert_eq!(process.wait().unwrap().signal(), Some(9));
         fs::remove_dir_all(folder).unwrap();

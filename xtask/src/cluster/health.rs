@@ -1,4 +1,5 @@
-//! How the nodes of a herd are: seen from outside, and by what they say of themselves.
+//! The health of a herd's nodes: whether their processes run, and what they report on their admin
+//! ports.
 
 use anyhow::Result;
 use serde_json::Value;
@@ -7,21 +8,21 @@ use tokio::task::JoinSet;
 use crate::cluster::admin_client;
 use crate::cluster::processes::Processes;
 
-/// How a node is.
+/// The health of a node.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Health {
-    /// It says that it can do what it is for.
+    /// The node reports that it is ready. The value is its answer at `/status`.
     Ready(Value),
-    /// It says that it cannot, and why.
+    /// The node reports that it is not ready, and why. The value is its answer at `/status`.
     NotReady(Value),
-    /// Its process runs, and does not answer; why not.
+    /// The process runs but does not answer. The text says why.
     NotAnswering(String),
-    /// It has no process.
+    /// The process does not run.
     Down,
 }
 
 impl Health {
-    /// What a node's answer at `/status` means.
+    /// Returns the health of a running node from its answer at `/status`.
     fn of(answer: Result<Value>) -> Health {
         match answer {
             Ok(status) if status["ready"] == true => Health::Ready(status),
@@ -30,7 +31,7 @@ impl Health {
         }
     }
 
-    /// The word for it, in tables and in JSON.
+    /// Returns the word for this health in tables and in JSON.
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Health::Ready(_) => "ready",
@@ -40,7 +41,7 @@ impl Health {
         }
     }
 
-    /// Why it is not ready, or does not answer.
+    /// Returns the reasons why the node is not ready or does not answer.
     pub(crate) fn reasons(&self) -> Vec<String> {
         match self {
             Health::NotReady(status) => {
@@ -52,7 +53,7 @@ impl Health {
         }
     }
 
-    /// What it says of itself; `Null` if it does not answer.
+    /// Returns the node's answer at `/status`, or `Null` if it does not answer.
     pub(crate) fn status(&self) -> Value {
         match self {
             Health::Ready(status) | Health::NotReady(status) => status.clone(),
@@ -60,32 +61,32 @@ impl Health {
         }
     }
 
-    /// Whether it may be ready soon, if nothing is done.
+    /// Returns whether the node may still get ready by itself.
     pub(crate) fn may_get_ready(&self) -> bool {
         matches!(self, Health::NotReady(_) | Health::NotAnswering(_))
     }
 }
 
-/// Asks all nodes at once, and returns them in the order of the herd file.
+/// Asks all nodes at once, and returns their names and health in the order of the herd file.
 ///
 /// # Errors
-/// The system does not tell about processes.
-pub(crate) async fn of_all(processes: &mut Processes) -> Result<Vec<(String, Health)>> {
-    let mut asked = JoinSet::new();
+/// A process cannot be polled.
+pub(crate) async fn fetch_health(processes: &mut Processes) -> Result<Vec<(String, Health)>> {
+    let mut requests = JoinSet::new();
     for (number, name) in processes.names().into_iter().enumerate() {
         let (is_running, admin) = (processes.pid(&name)?.is_some(), processes.admin(&name)?);
-        asked.spawn(async move {
+        requests.spawn(async move {
             let health = match admin {
                 _ if !is_running => Health::Down,
                 None => Health::NotAnswering("it has no admin port".to_owned()),
-                Some(address) => Health::of(admin_client::ask_status(address).await),
+                Some(address) => Health::of(admin_client::fetch_status(address).await),
             };
             (number, name, health)
         });
     }
-    let mut found = asked.join_all().await;
-    found.sort_by_key(|(number, ..)| *number);
-    Ok(found.into_iter().map(|(_, name, health)| (name, health)).collect())
+    let mut nodes = requests.join_all().await;
+    nodes.sort_by_key(|(number, ..)| *number);
+    Ok(nodes.into_iter().map(|(_, name, health)| (name, health)).collect())
 }
 
 #[cfg(test)]
@@ -96,18 +97,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_node_that_says_so_is_ready() {
+    fn only_a_node_that_reports_it_is_ready() {
         let ready = Health::of(Ok(json!({ "ready": true, "reasons": [] })));
         assert_eq!((ready.word(), ready.reasons()), ("ready", Vec::new()));
         let not_ready = Health::of(Ok(json!({ "ready": false, "reasons": ["no neighbour is linked"] })));
         assert_eq!(not_ready.word(), "not ready");
         assert_eq!(not_ready.reasons(), ["no neighbour is linked"]);
         assert_eq!(Health::of(Ok(json!({}))).word(), "not ready");
-        let frozen = Health::of(Err(anyhow!("no answer").context("cannot ask")));
+        let paused = Health::of(Err(anyhow!("no answer").context("cannot fetch")));
         assert_eq!(
-            (frozen.word(), frozen.reasons()),
-            ("not answering", vec!["cannot ask: no answer".to_owned()])
+            (paused.word(), paused.reasons()),
+            ("not answering", vec!["cannot fetch: no answer".to_owned()])
         );
-        assert!(frozen.may_get_ready() && !Health::Down.may_get_ready());
+        assert!(paused.may_get_ready() && !Health::Down.may_get_ready());
     }
 }

@@ -1,4 +1,4 @@
-//! Herd files as the harness changes them: other ports, other bounds, everything else as it was.
+//! Changes of herd files: the harness gives a herd other ports, links or limits.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -7,8 +7,8 @@ use anyhow::{Context, Result, bail};
 use herd::config::{Herd, LinksTable};
 use toml::{Table, Value};
 
-/// Where a herd file names files: tables, and keys in them.
-const FILES: [(&str, &str); 6] = [
+/// The tables and keys of a herd file that name files.
+const FILE_KEYS: [(&str, &str); 6] = [
     ("places", "key_file"),
     ("links", "ca"),
     ("links", "cert"),
@@ -17,7 +17,7 @@ const FILES: [(&str, &str); 6] = [
     ("clients", "key"),
 ];
 
-/// A herd, and the table that its file is written from.
+/// A herd, and the TOML table of its file.
 #[derive(Clone, Debug)]
 pub struct HerdFile {
     herd: Herd,
@@ -25,30 +25,30 @@ pub struct HerdFile {
 }
 
 impl HerdFile {
-    /// Reads a herd of `fixtures/herds` by its name, or any herd file by its path.
+    /// Reads a herd file. `name` is the name of a herd of `fixtures/herds`, or a path.
     ///
     /// # Errors
-    /// There is no such herd (the message lists those there are), or its file is wrong.
+    /// - There is no such herd. The message lists the herds of `fixtures/herds`.
+    /// - The file cannot be read or is not a herd file.
     pub fn find(name: &str) -> Result<HerdFile> {
         let fixture = fixtures::herds().join(format!("{name}.toml"));
         let path = if fixture.exists() { &fixture } else { Path::new(name) };
         if !path.exists() {
-            bail!(
-                "there is no herd file {name}, and no herd of that name: there are {}",
-                names()?.join(", ")
-            );
+            let names = fixture_names()?.join(", ");
+            bail!("{name} is neither a herd file nor a herd of fixtures/herds: the herds are {names}");
         }
         let text =
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         let mut file = HerdFile::parse(&text, &path.display().to_string())?;
         let folder = std::path::absolute(path)?.with_file_name("");
-        file.name_files_from(&folder);
+        file.make_paths_absolute(&folder);
         Ok(file)
     }
 
-    /// Files named relative to `folder` are named in full: the harness writes the herd file elsewhere.
-    fn name_files_from(&mut self, folder: &Path) {
-        for (table, key) in FILES {
+    /// Makes paths that are relative to `folder` absolute, because the harness writes the herd file
+    /// to another folder.
+    fn make_paths_absolute(&mut self, folder: &Path) {
+        for (table, key) in FILE_KEYS {
             let value = self.table.get_mut(table).and_then(|table| table.get_mut(key));
             if let Some(Value::String(file)) = value {
                 *file = folder.join(&*file).display().to_string();
@@ -56,25 +56,28 @@ impl HerdFile {
         }
     }
 
-    /// Reads the text of a herd file; `file` names it in messages.
+    /// Parses the text of a herd file. Messages call it `file`.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// The text is not a herd file. The message lists every problem.
     pub fn parse(text: &str, file: &str) -> Result<HerdFile> {
         Ok(HerdFile { herd: Herd::parse(text, file)?, table: text.parse()? })
     }
 
-    /// The same herd with clients at ports from `first_port` on loopback, and links behind them. Its nodes have no admin
-    /// ports of their own then: those of the file may be taken.
+    /// Returns the same herd on loopback ports from `first_port`: first the client ports, then the
+    /// link ports. Its nodes have no admin ports, since those of the file may be in use.
     ///
     /// # Errors
     /// The ports go beyond 65535.
     pub fn at_ports(&self, first_port: u16) -> Result<HerdFile> {
         let mut table = self.table.clone();
-        let nodes = table.get_mut("node").and_then(Value::as_array_mut).context("a herd has nodes")?;
+        let nodes = node_tables(&mut table)?;
         let count = u16::try_from(nodes.len())?;
         if usize::from(first_port) + 2 * nodes.len() > usize::from(u16::MAX) + 1 {
-            bail!("{count} nodes need {} ports: {first_port} and what follows are not enough", 2 * count);
+            let needed = 2 * count;
+            bail!(
+                "{count} nodes need {needed} ports, but ports end at 65535: choose a lower one than {first_port}"
+            );
         }
         for (node, port) in nodes.iter_mut().zip(first_port..) {
             node["client"] = Value::from(format!("127.0.0.1:{port}"));
@@ -84,13 +87,14 @@ impl HerdFile {
         HerdFile::parse(&table.to_string(), "the herd at other ports")
     }
 
-    /// The same herd, in which nodes without an admin port have one on loopback, behind the highest port of all nodes.
+    /// Returns the same herd, with a loopback admin port for each node that has none. These ports
+    /// follow the highest port of all nodes.
     ///
     /// # Errors
     /// The ports go beyond 65535.
     pub fn with_admin_ports(&self) -> Result<HerdFile> {
         let mut table = self.table.clone();
-        let nodes = table.get_mut("node").and_then(Value::as_array_mut).context("a herd has nodes")?;
+        let nodes = node_tables(&mut table)?;
         let addresses =
             self.herd.members.iter().flat_map(|node| [Some(node.client), Some(node.link), node.admin]);
         let highest = addresses.flatten().map(|address| address.port()).max().unwrap_or_default();
@@ -100,20 +104,22 @@ impl HerdFile {
             nodes.iter_mut().filter_map(Value::as_table_mut).filter(|node| !node.contains_key("admin"))
         {
             let port = ports.next().with_context(|| {
-                format!("no port is left for admin ports above {highest}: choose lower ones, or name `admin` in the herd file")
+                format!(
+                    "no admin port is left above {highest}: choose lower ports, or set `admin` in the herd file"
+                )
             })?;
             node.insert("admin".to_owned(), Value::from(format!("127.0.0.1:{port}")));
         }
         HerdFile::parse(&table.to_string(), "the herd with admin ports")
     }
 
-    /// The same herd with other link addresses of the nodes named.
+    /// Returns the same herd with other link addresses for the named nodes.
     ///
     /// # Errors
-    /// Two nodes would have the same one.
+    /// Two nodes would have the same address.
     pub fn with_links<'a>(&self, links: impl IntoIterator<Item = (&'a str, SocketAddr)>) -> Result<HerdFile> {
         let mut table = self.table.clone();
-        let nodes = table.get_mut("node").and_then(Value::as_array_mut).context("a herd has nodes")?;
+        let nodes = node_tables(&mut table)?;
         for (name, address) in links {
             for node in nodes.iter_mut().filter(|node| node["name"].as_str() == Some(name)) {
                 set_link(node, address.to_string());
@@ -122,34 +128,38 @@ impl HerdFile {
         HerdFile::parse(&table.to_string(), "the herd with other links")
     }
 
-    /// The same herd with the bounds of a `[limits]` table's text.
+    /// Returns the same herd with other limits: `limits` is the text of a `[limits]` table, without
+    /// its heading.
     ///
     /// # Errors
-    /// The text is no such table.
+    /// The text is not such a table.
     pub fn with_limits(&self, limits: &str) -> Result<HerdFile> {
         let mut table = self.table.clone();
         table.insert("limits".to_owned(), Value::Table(limits.parse()?));
         HerdFile::parse(&table.to_string(), "the herd with other limits")
     }
 
-    /// The same herd for a Places service that costs nothing: requests to it have no limit.
+    /// Returns the same herd without a rate limit for requests to the Places service, for services
+    /// that are free of charge.
     ///
     /// # Errors
     /// `limits` is not a table.
     pub fn with_free_places(&self) -> Result<HerdFile> {
         let mut table = self.table.clone();
         let limits = table.entry("limits").or_insert_with(|| Value::Table(Table::new()));
-        let limits = limits.as_table_mut().context("limits are a table")?;
+        let limits = limits.as_table_mut().context("`limits` is not a table of the herd file")?;
         for window in ["places_per_minute", "places_per_day"] {
             limits.insert(window.to_owned(), Value::from("off"));
         }
         HerdFile::parse(&table.to_string(), "the herd with free places")
     }
 
-    /// The same herd with one more neighbour for every node, named after it, that somebody can be who only watches.
+    /// Returns the same herd with one more neighbour for every node: an observer, which only reads
+    /// what its link carries. Its name is [`observer_of`] the node, and its ports are a thousand
+    /// above the node's.
     ///
     /// # Errors
-    /// The ports of the observers, a thousand above the nodes', go beyond 65535.
+    /// The ports of the observers go beyond 65535.
     pub fn with_observers(&self) -> Result<HerdFile> {
         let mut herd = self.herd.clone();
         let mut observers = herd.members.clone();
@@ -159,7 +169,7 @@ impl HerdFile {
             observer.neighbours = vec![std::mem::replace(&mut observer.name, name)];
             observer.admin = None;
             for address in [&mut observer.client, &mut observer.link] {
-                address.set_port(address.port().checked_add(1000).context("ports end at 65535")?);
+                address.set_port(port_of_observer(address.port())?);
             }
         }
         herd.members.extend(observers);
@@ -171,18 +181,29 @@ impl HerdFile {
         &self.herd
     }
 
-    /// Whether it names certificates for links.
+    /// Returns whether the file names certificates for links.
     pub fn has_certificates(&self) -> bool {
         self.herd.links != LinksTable::default()
     }
 
-    /// The text of the file.
+    /// Returns the text of the file.
     pub fn text(&self) -> String {
         self.table.to_string()
     }
 }
 
-/// Has a node listen for neighbours, and be dialled by them, at an address.
+/// Returns the `[[node]]` tables.
+fn node_tables(herd: &mut Table) -> Result<&mut Vec<Value>> {
+    let nodes = herd.get_mut("node").and_then(Value::as_array_mut);
+    nodes.context("the herd file has no [[node]] tables")
+}
+
+fn port_of_observer(port: u16) -> Result<u16> {
+    let observer = port.checked_add(1000);
+    observer.with_context(|| format!("no port is left for the observer of port {port}: ports end at 65535"))
+}
+
+/// Sets the address at which a node listens for its neighbours, and at which they dial it.
 fn set_link(node: &mut Value, address: String) {
     node["link"] = Value::from(address);
     remove(node, "advertise");
@@ -194,18 +215,18 @@ fn remove(node: &mut Value, key: &str) {
     }
 }
 
-/// The name of a node's observer.
+/// Returns the name of a node's observer.
 pub fn observer_of(node: &str) -> String {
     format!("Observer-of-{node}")
 }
 
-/// Whether a node is an observer.
+/// Returns whether a node is an observer.
 pub fn is_observer(name: &str) -> bool {
     name.starts_with("Observer-of-")
 }
 
-/// The names of the herds of `fixtures/herds`.
-fn names() -> Result<Vec<String>> {
+/// Returns the names of the herds of `fixtures/herds`, sorted.
+fn fixture_names() -> Result<Vec<String>> {
     let files = std::fs::read_dir(fixtures::herds()).context("cannot list fixtures/herds")?;
     let mut names: Vec<String> = files
         .filter_map(|file| Some(file.ok()?.path().file_stem()?.to_string_lossy().into_owned()))
@@ -220,7 +241,7 @@ mod tests {
     use crate::cluster::graphs::Graph;
 
     #[test]
-    fn ports_and_limits_change_and_nothing_else_does() {
+    fn only_ports_and_limits_change() {
         let file = HerdFile::find("2015-winter").unwrap().at_ports(21_000).unwrap();
         let file = file.with_limits("linger = \"2s\"").unwrap();
         let herd = HerdFile::parse(&file.text(), "again").unwrap().herd;
@@ -231,13 +252,13 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_herd_is_answered_by_those_there_are() {
+    fn the_error_for_an_unknown_herd_lists_the_herds() {
         let error = HerdFile::find("1999-winter").unwrap_err().to_string();
         assert!(error.contains("1999-winter") && error.contains("2014-winter, 2015-winter"), "{error}");
     }
 
     #[test]
-    fn admin_ports_follow_the_others_where_the_file_names_none() {
+    fn nodes_without_an_admin_port_get_one_above_all_other_ports() {
         let admin = |file: &HerdFile| {
             let ports = file.herd().members.iter().map(|node| node.admin.map(|address| address.port()));
             ports.collect::<Vec<_>>()
@@ -260,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_beyond_the_last_are_refused() {
+    fn ports_beyond_65535_are_errors() {
         let file = HerdFile::find("2015-winter").unwrap();
         assert!(file.at_ports(65_527).is_err());
         assert!(file.at_ports(65_526).is_ok());

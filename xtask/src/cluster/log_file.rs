@@ -1,4 +1,4 @@
-//! A node's log while it is written.
+//! Reads a node's log while the node writes it.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
@@ -6,36 +6,37 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-/// How often a log that is followed is worth a look.
-pub(crate) const POLL: Duration = Duration::from_millis(100);
+/// The time between two reads of a log that is followed.
+pub(crate) const LOG_POLL: Duration = Duration::from_millis(100);
 
-/// Reads whole lines, as far as they have been written.
+/// A reader that returns only lines that are complete.
 #[derive(Debug)]
 pub(crate) struct LogFile {
     file: BufReader<File>,
-    /// What was read last: a line, or one whose end has not been written yet.
+    /// The last line that was read, or the start of a line that is not complete yet.
     line: Vec<u8>,
 }
 
 impl LogFile {
-    /// Begins at the start.
+    /// Opens a log and starts reading at its first line.
     ///
     /// # Errors
-    /// It cannot be opened.
+    /// The file cannot be opened.
     pub(crate) fn open(path: &str) -> Result<LogFile> {
         let file = File::open(path).with_context(|| format!("cannot open {path}"))?;
         Ok(LogFile { file: BufReader::new(file), line: Vec::new() })
     }
 
-    /// Goes on at the end.
+    /// Moves to the end of the log.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub(crate) fn skip(&mut self) -> io::Result<()> {
+    pub(crate) fn skip_to_end(&mut self) -> io::Result<()> {
         self.file.seek(SeekFrom::End(0)).map(drop)
     }
 
-    /// The next line with its end, if it has been written.
+    /// Returns the next line with its line end, or `None` if it is not complete yet. If the log has
+    /// been truncated, reading restarts at its first line.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -43,7 +44,7 @@ impl LogFile {
         if self.line.ends_with(b"\n") {
             self.line.clear();
         }
-        // A herd that starts anew empties its logs.
+        // A herd truncates its logs when it starts.
         if self.file.get_ref().metadata()?.len() < self.file.stream_position()? {
             self.file.rewind()?;
             self.line.clear();
@@ -61,12 +62,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_come_whole_and_a_log_that_is_emptied_begins_anew() {
+    fn lines_come_whole_and_a_truncated_log_is_read_from_its_start() {
         let path = std::env::temp_dir().join(format!("herd-log-{}", std::process::id()));
         let mut writer = File::create(&path).unwrap();
         writer.write_all(b"old\n").unwrap();
         let mut log = LogFile::open(path.to_str().unwrap()).unwrap();
-        log.skip().unwrap();
+        log.skip_to_end().unwrap();
         writer.write_all(b"one\ntw").unwrap();
         assert_eq!(log.next_line().unwrap(), Some(&b"one\n"[..]));
         assert_eq!(log.next_line().unwrap(), None);

@@ -1,5 +1,5 @@
-//! Nodes as processes: the programs that are run, the herd files and ports they are given, and what
-//! can be learned about them from outside.
+//! Nodes as processes: the programs that run, the herd files and ports that they use, and what can
+//! be observed of them from outside.
 
 pub(crate) mod admin_client;
 pub mod bundled_guests;

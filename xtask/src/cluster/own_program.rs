@@ -1,4 +1,4 @@
-//! The workspace's own node program: its arguments, and the line it prints when it is ready.
+//! The node program of this workspace: its arguments, and the line that it prints when it is ready.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,9 +15,10 @@ use herd::tls::LinkFiles;
 use serde_json::Value;
 
 use crate::cluster::herd_file::HerdFile;
-use crate::cluster::processes::{Environment, Files, Launch, Ready, clean};
+use crate::cluster::processes::{Environment, Launch, NodeFiles, ReadyNode, clean_environment};
 
-/// Variables that no two nodes can share, or that this program has a flag for.
+/// Variables that are removed from the environment of nodes. Two nodes cannot share an address, a
+/// data folder or a certificate, and the harness passes the rest as flags.
 const OF_ONE_NODE: [&str; 10] = [
     "HERD_CLIENT_ADDRESS",
     "HERD_LINK_ADDRESS",
@@ -31,19 +32,21 @@ const OF_ONE_NODE: [&str; 10] = [
     "HERD_CLIENTS_KEY",
 ];
 
-/// The node program, and what every node is given.
+/// The node program and the settings of all nodes, as in
+/// [`Setup`](crate::cluster::processes::Setup).
 #[derive(Debug)]
 pub(crate) struct HerdProgram {
     pub(crate) program: PathBuf,
-    /// What single nodes are told of the herd instead of what all are told.
+    /// The herd files of single nodes, by name, instead of the one that all nodes share.
     pub(crate) views: BTreeMap<String, HerdFile>,
     pub(crate) data: Option<PathBuf>,
-    /// Admin ports by node; any free port for those that are missing.
+    /// Admin ports by node. A node that is missing uses any free port.
     pub(crate) admin: BTreeMap<String, u16>,
     pub(crate) environment: Environment,
     pub(crate) args: Vec<OsString>,
     pub(crate) variables: Vec<(&'static str, Option<OsString>)>,
-    /// The certificates of each node's links, unless the nodes are to find theirs themselves.
+    /// The certificates of each node's links. It is empty if links are plain TCP, or if the herd
+    /// file names the certificates.
     pub(crate) certificates: BTreeMap<String, LinkFiles>,
 }
 
@@ -56,7 +59,7 @@ impl Launch for HerdProgram {
         self.certificates.get(name).cloned()
     }
 
-    fn command(&self, node: &Member, files: &Files) -> Result<Command> {
+    fn command(&self, node: &Member, files: &NodeFiles) -> Result<Command> {
         let mut command = Command::new(&self.program);
         let herd = match self.views.get(&node.name) {
             None => files.herd.clone(),
@@ -74,7 +77,6 @@ impl Launch for HerdProgram {
             command.arg("--admin-address").arg(format!("127.0.0.1:{admin}"));
         }
         command.args(&self.args);
-        // One folder, address or certificate in the environment would be one for all nodes.
         for variable in OF_ONE_NODE {
             command.env_remove(variable);
         }
@@ -85,7 +87,7 @@ impl Launch for HerdProgram {
             command.arg("--data-dir").arg(data.join(&node.name));
         }
         if self.environment == Environment::Clean {
-            clean(&mut command);
+            clean_environment(&mut command);
         }
         for (variable, value) in &self.variables {
             match value {
@@ -97,34 +99,35 @@ impl Launch for HerdProgram {
         Ok(command)
     }
 
-    fn wait_ready(&self, node: &Member, process: &mut Child, deadline: Instant) -> Result<Option<Ready>> {
-        let stdout = process.stdout.take().context("a node's standard output is piped")?;
+    fn wait_ready(&self, node: &Member, process: &mut Child, deadline: Instant) -> Result<Option<ReadyNode>> {
+        let stdout = process.stdout.take().context("the standard output of a node is not piped")?;
         let left = deadline.saturating_duration_since(Instant::now());
-        // An output that ends without a line belongs to a node that is about to.
+        // A node whose output ends without a line is about to exit.
         let Some(line) = first_line(stdout).recv_timeout(left).ok().filter(|line| !line.is_empty()) else {
             return Ok(None);
         };
         let name = &node.name;
-        let ready: Value =
-            serde_json::from_str(&line).with_context(|| format!("{name} is ready with {line:?}"))?;
+        let ready: Value = serde_json::from_str(&line)
+            .with_context(|| format!("{name} printed {line:?} instead of JSON"))?;
         let expected = [node.client.to_string(), node.link.to_string()];
         if ready["client"] != *expected[0] || ready["link"] != *expected[1] {
-            bail!("{name} is ready at other addresses than {expected:?}: {line}");
+            bail!("{name} listens at other addresses than {expected:?}: {line}");
         }
         let admin = ready["admin"].as_str().and_then(|address| address.parse().ok());
         if let Some(expected) = node.admin.filter(|expected| admin != Some(*expected)) {
-            bail!("{name} is ready with another admin port than {expected}: {line}");
+            bail!("{name} listens at another admin address than {expected}: {line}");
         }
-        Ok(Some(Ready { admin }))
+        Ok(Some(ReadyNode { admin }))
     }
 }
 
-/// The first line of an output, when it comes; empty when the output ends without one.
+/// Reads the first line of an output in a thread. The line is empty if the output ends without one.
 fn first_line(output: ChildStdout) -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let mut line = String::new();
-        // An unreadable output is as good as none; and nobody may be waiting any more.
+        // An output that cannot be read counts as one without a line. Sending fails if the receiver
+        // has timed out.
         let _ = BufReader::new(output).read_line(&mut line);
         let _ = sender.send(line);
     });

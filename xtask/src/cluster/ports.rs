@@ -1,4 +1,4 @@
-//! Ports for herds that must be able to come back on the same ones.
+//! Ports for herds whose nodes restart on the same ports.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -8,14 +8,15 @@ use std::ops::Range;
 use anyhow::{Context, Result, bail};
 use nix::unistd::Uid;
 
-/// Below the ports that the system gives to outgoing connections, so that those never take one.
+/// The range that ports are taken from. It lies below the ports that the system gives to outgoing
+/// connections, so that these never take one.
 const PORTS: Range<u16> = 20_000..30_000;
 
-/// Ports are taken in blocks of so many.
+/// The number of ports that one lock file stands for.
 const BLOCK: u16 = 20;
 
-/// Some consecutive free ports on loopback, nobody else's until dropped. Other processes that use this type are
-/// kept away by a lock file a block; other programs were not there when it was taken.
+/// Consecutive free ports on loopback, reserved until dropped. Lock files reserve them among the
+/// processes that use this type. Other programs were not using them when they were taken.
 #[derive(Debug)]
 pub struct PortBlock {
     first: u16,
@@ -26,10 +27,11 @@ impl PortBlock {
     /// Takes `count` consecutive ports.
     ///
     /// # Errors
-    /// None are free, or the system's folder for temporary files cannot be written.
+    /// There are not enough free ports, or the system's folder for temporary files cannot be
+    /// written.
     pub fn take(count: u16) -> Result<PortBlock> {
         let folder = std::env::temp_dir().join(format!("herd-ports-{}", Uid::current()));
-        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         let blocks = count.div_ceil(BLOCK);
         for first in PORTS.step_by(usize::from(BLOCK)) {
             if PORTS.end - first < blocks * BLOCK {
@@ -45,16 +47,17 @@ impl PortBlock {
                 return Ok(PortBlock { first, _locks: locks });
             }
         }
-        bail!("no {count} consecutive ports of {}-{} are free", PORTS.start, PORTS.end - 1);
+        let (first, last) = (PORTS.start, PORTS.end - 1);
+        bail!("no {count} consecutive ports of {first}-{last} are free: stop what listens there");
     }
 
-    /// The first of the ports.
+    /// Returns the first of the ports.
     pub fn first(&self) -> u16 {
         self.first
     }
 }
 
-/// Whether nobody listens at this address of this machine.
+/// Returns whether no program listens at an address of this machine.
 pub fn is_free(address: impl Into<SocketAddr>) -> bool {
     TcpListener::bind(address.into()).is_ok()
 }
@@ -78,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_somebody_listens_on_is_passed_over() {
+    fn a_port_in_use_is_skipped() {
         let block = PortBlock::take(BLOCK).unwrap();
         let first = block.first();
         drop(block);

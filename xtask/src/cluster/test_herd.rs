@@ -8,20 +8,21 @@ use super::herd_file::HerdFile;
 use super::ports::PortBlock;
 use super::processes::Processes;
 
-/// A herd on its own ports. Its nodes end, and its ports become free, when it is dropped.
+/// A herd on its own ports. When it is dropped, its nodes are killed and its ports become free.
 ///
-/// It gives access to its [`Processes`], which start and stop its nodes.
+/// It dereferences to its [`Processes`], which start and stop its nodes.
 #[derive(Debug)]
 pub struct TestHerd {
-    // Fields are dropped in this order: the ports must not become free before the nodes have ended.
+    // Fields are dropped in this order: the ports must not become free before the nodes have
+    // exited.
     processes: Processes,
     _ports: PortBlock,
 }
 
 impl TestHerd {
-    /// Takes two ports for each node of `file`, and has `prepare` make the processes from the herd
-    /// file at these ports. `prepare` also gets the first port, which no other herd has meanwhile: it
-    /// makes a folder name unique. No node runs yet.
+    /// Takes two ports for each node of `file`, and calls `prepare` with the herd file at these
+    /// ports and the first port. No other herd has that port at the same time, so it makes a folder
+    /// name unique. No node runs yet.
     ///
     /// # Errors
     /// There are not enough free ports, or `prepare` fails.

@@ -1,11 +1,11 @@
-//! Values of arguments whose names the library defines.
+//! Argument values whose names the library defines.
 
 use std::str::FromStr;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use strum::{EnumMessage, VariantArray};
 
-/// Returns a parser for the variants of `T`, with their names and their docs as help.
+/// Returns a parser for the variants of `T`. Its help shows their names and documentation.
 pub(super) fn variant_of<T>() -> impl TypedValueParser<Value = T>
 where
     T: Copy + EnumMessage + FromStr + Into<&'static str> + Send + Sync + VariantArray,

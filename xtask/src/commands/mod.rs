@@ -1,5 +1,5 @@
-//! The commands of `cargo xtask`, in the groups of its help. Only this room and `main` know
-//! arguments, standard output and exit codes.
+//! The commands of `cargo xtask`, in the groups of its help. Only this module and `main` parse
+//! arguments, write to standard output and choose exit codes.
 
 mod arguments;
 pub mod herd;

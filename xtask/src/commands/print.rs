@@ -1,4 +1,4 @@
-//! Standard output and standard error. A reader that has gone away is not a failure.
+//! Standard output and standard error. A closed pipe is not an error.
 
 use std::env;
 use std::io::{self, ErrorKind, IsTerminal, Write};
@@ -12,7 +12,7 @@ const USUAL_WIDTH: usize = 80;
 /// Writes `text` to standard output.
 ///
 /// # Errors
-/// Standard output cannot be written, for another reason than a closed pipe.
+/// Standard output cannot be written, for a reason other than a closed pipe.
 pub(super) fn print(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -23,27 +23,26 @@ pub(super) fn print(text: &str) -> Result<()> {
 
 /// Returns the width of standard output in columns: `COLUMNS` if it is set, else the width of the
 /// terminal. `None` for a file or a pipe.
-pub(super) fn width() -> Option<usize> {
+pub(super) fn output_width() -> Option<usize> {
     let out = io::stdout();
     let terminal = out.is_terminal().then(|| terminal_size_of(out).map(|(Width(width), _)| width.into()));
     chosen_width(env::var("COLUMNS").ok().as_deref(), terminal)
 }
 
-/// Chooses the width. `terminal` is `None` without a terminal, and `Some(None)` if the terminal does
-/// not report its width.
+/// Chooses the width. `terminal` is `None` without a terminal, and `Some(None)` if the terminal
+/// does not report its width.
 fn chosen_width(columns: Option<&str>, terminal: Option<Option<usize>>) -> Option<usize> {
     let columns = columns.and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
     columns.or(terminal.map(|width| width.unwrap_or(USUAL_WIDTH)))
 }
 
 /// Writes a line about the progress of a long command to standard error, and ignores a closed pipe.
-pub(super) fn note(line: &str) {
+pub(super) fn print_progress(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Writes a status to a terminal, over the one before. Standard error that is not a terminal gets
-/// nothing.
-pub(super) fn status(line: &str) {
+/// Writes a line of progress over the previous one, if standard error is a terminal.
+pub(super) fn overwrite_progress(line: &str) {
     let mut terminal = io::stderr();
     if terminal.is_terminal() {
         let _ = write!(terminal, "\r{line}\x1b[K");
@@ -55,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_count_before_the_terminal_and_a_pipe_has_no_width() {
+    fn the_variable_counts_before_the_terminal_and_a_pipe_has_no_width() {
         for (columns, terminal, width) in [
             (Some("100"), Some(Some(80)), Some(100)),
             (Some("100"), None, Some(100)),

@@ -1,8 +1,9 @@
 //! The commands of the pages, run as a reader would run them.
 //!
-//! A block is run if its fence says `console` and not `no_run`. Each `$ ` line is a command, and the lines after it are what
-//! it prints, standard error included: `...` on a line stands for any lines, `[..]` in a line for any text. Without
-//! such lines the output does not matter. A command must exit with 0.
+//! A block is run if its fence says `console` and not `no_run`. Each `$ ` line is a command, and
+//! the lines after it are what it prints, standard error included: `...` on a line stands for any
+//! lines, `[..]` in a line for any text. Without such lines the output does not matter. A command
+//! must exit with 0.
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
@@ -80,7 +81,7 @@ impl Console {
     fn shell(&self, command: &str) -> Command {
         let mut shell = Command::new("bash");
         shell.args(["-c", command]).current_dir(&self.folder).process_group(0);
-        // What the caller's herd is told is not for this one.
+        // Settings of the caller's herd do not count for this one.
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             if ["HERD_", "CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"]

@@ -39,7 +39,8 @@ pub(super) fn all(root: &Path, below: &str) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The path of a link that stands in a file, relative to the root; `None` if it leads out of the checkout.
+/// The path of a link that stands in a file, relative to the root; `None` if it leads out of the
+/// checkout.
 pub(super) fn resolve(file: &Path, target: &str) -> Option<PathBuf> {
     let mut path = file.parent()?.to_owned();
     for part in Path::new(target).components() {

@@ -46,8 +46,8 @@ fn help(program: &Path, command: &[String]) -> Result<String> {
     Ok(lines.collect())
 }
 
-/// The commands that a help text lists: indented by two, in lower case, with their help behind two spaces or below.
-/// `help` itself is left out.
+/// The commands that a help text lists: indented by two, in lower case, with their help behind two
+/// spaces or below. `help` itself is left out.
 fn commands_in(text: &str) -> Vec<String> {
     let command = |line: &str| {
         let entry = line.strip_prefix("  ")?;

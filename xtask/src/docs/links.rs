@@ -11,7 +11,8 @@ use super::includes::includes;
 use super::markdown::{Link, Page};
 use super::{SOURCES, SUMMARY};
 
-/// Every link that leads nowhere, as `FILE:LINE: what is wrong`; and every page of the book that its summary leaves out.
+/// Every link that leads nowhere, as `FILE:LINE: what is wrong`; and every page of the book that
+/// its summary leaves out.
 ///
 /// # Errors
 /// A file cannot be read.

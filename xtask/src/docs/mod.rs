@@ -1,4 +1,5 @@
-//! The documentation: builds the book in `docs/`, and checks it and every other Markdown file against the project.
+//! The documentation: builds the book in `docs/`, and checks it and every other Markdown file
+//! against the project.
 
 mod book;
 mod console;
@@ -59,9 +60,10 @@ pub fn build(note: &dyn Fn(&str) -> Result<()>) -> Result<PathBuf> {
 /// # Errors
 /// A program cannot be run.
 pub fn generated(programs: &Programs) -> Result<Vec<GeneratedPage>> {
-    const NOTE: &str = "Made from `--help` by `cargo xtask docs --update`; a test compares the two.";
+    const NOTE: &str =
+        "`cargo xtask docs --update` makes this page\nfrom `--help`, and a test compares the two.";
     let herd = format!(
-        "The flags and commands of a node. {NOTE}\n[Configure a node](../run/configure.md) shows them at work."
+        "The flags and commands of a node. {NOTE}\n\n[Configure a node](../run/configure.md) shows them at work."
     );
     let xtask = format!("The commands of the harness. {NOTE}");
     let page =
@@ -103,7 +105,8 @@ pub fn check_generated(programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// Fails if a relative link of a Markdown file leads nowhere, or a page is not in the book's summary.
+/// Fails if a relative link of a Markdown file leads nowhere, or a page is not in the book's
+/// summary.
 ///
 /// # Errors
 /// Lists them with their files and lines.
@@ -115,8 +118,8 @@ pub fn check_links() -> Result<()> {
     bail!("{} links lead nowhere:\n{}", problems.len(), problems.join("\n"))
 }
 
-/// Runs every `console` block of the pages that is not marked `no_run`, and compares what is printed. `note` is called
-/// with each page that has one. Returns how many blocks were run.
+/// Runs every `console` block of the pages that is not marked `no_run`, and compares what is
+/// printed. `note` is called with each page that has one. Returns how many blocks were run.
 ///
 /// # Errors
 /// The first command that fails or prints something else, with its page and line.

@@ -1,5 +1,6 @@
-//! A copy of the book for mdBook, in which included files stand in full and links that leave the book lead to copies of
-//! their files. Checkouts need neither: there the links lead to the files themselves.
+//! A copy of the book for mdBook, in which included files stand in full and links that leave the
+//! book lead to copies of their files. Checkouts need neither: there the links lead to the files
+//! themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -27,8 +28,8 @@ struct Stage<'a> {
     linked: BTreeSet<PathBuf>,
 }
 
-/// Copies the book of a checkout to `folder`, which is emptied first. Returns the files to copy into the rendered book:
-/// where each lies, and its path there.
+/// Copies the book of a checkout to `folder`, which is emptied first. Returns the files to copy
+/// into the rendered book: where each lies, and its path there.
 ///
 /// # Errors
 /// A file cannot be read or written.
@@ -65,11 +66,12 @@ fn read(root: &Path, file: &Path) -> Result<String> {
     fs::read_to_string(root.join(file)).with_context(|| format!("cannot read {}", file.display()))
 }
 
-/// Where the copy of a file lies in the rendered book.
+/// Where the copy of a file lies in the rendered book. mdBook takes every link with `.md` in it for
+/// one to a page.
 fn copy_of(file: &Path) -> PathBuf {
     let name = file.display().to_string();
     let is_shown = file.extension().is_some_and(|end| SHOWN.iter().any(|shown| end == *shown));
-    Path::new(COPIES).join(if is_shown { name } else { name + ".txt" })
+    Path::new(COPIES).join(if is_shown { name } else { name.replace(".md", "-md") + ".txt" })
 }
 
 impl Stage<'_> {
@@ -113,7 +115,8 @@ impl Stage<'_> {
         relinked
     }
 
-    /// The link from a page to a file: a page of the book, the page that stands for it, or its copy.
+    /// The link from a page to a file: a page of the book, the page that stands for it, or its
+    /// copy.
     fn target(&mut self, path: &Path, page: &Path, anchor: Option<&str>) -> String {
         let folder = page.parent().unwrap_or(page);
         let of_book =
@@ -140,19 +143,23 @@ mod tests {
         write("one.session", "say A x\n");
         write(
             "docs/src/a/page.md",
-            "[arch](../../../ARCHITECTURE.md) [img](../../../b.svg) [web](http://x)\n{{#include ../../../one.session}}\n",
+            "[arch](../../../ARCHITECTURE.md) [img](../../../b.svg) [web](http://x) [md](../../../c.md)\n{{#include ../../../one.session}}\n",
         );
         write("docs/src/arch.md", "{{#include ../../ARCHITECTURE.md}}\n");
         let copies = stage(&root, &root.join("out")).unwrap();
         let staged = |file: &str| fs::read_to_string(root.join("out/src").join(file)).unwrap();
         assert_eq!(
             staged("a/page.md"),
-            "[arch](../arch.md) [img](../files/b.svg) [web](http://x)\nsay A x\n"
+            "[arch](../arch.md) [img](../files/b.svg) [web](http://x) [md](../files/c-md.txt)\nsay A x\n"
         );
         assert_eq!(staged("arch.md"), "[a page](a/page.md#x) [code](files/lib.rs.txt)\n");
         assert_eq!(
             copies,
-            [(root.join("b.svg"), "files/b.svg".into()), (root.join("lib.rs"), "files/lib.rs.txt".into())]
+            [
+                (root.join("b.svg"), "files/b.svg".into()),
+                (root.join("c.md"), "files/c-md.txt".into()),
+                (root.join("lib.rs"), "files/lib.rs.txt".into())
+            ]
         );
     }
 }

@@ -1,4 +1,4 @@
-//! One connection of a load.
+//! A connection of a load.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -14,49 +14,52 @@ use tokio::time::timeout;
 use super::pace::Pace;
 use super::{Load, Protocol};
 
-/// How long an answer may take.
-const LAST_ANSWERS: Duration = Duration::from_secs(10);
+/// The timeout of an answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What all connections write down. They run on one thread.
+/// The answers of all connections, which run on one thread.
 pub(super) type Tally = Rc<RefCell<Answers>>;
 
-/// The answers that came.
+/// The answers that have been received.
 #[derive(Debug)]
 pub(super) struct Answers {
-    /// Nanoseconds since their commands were due.
+    /// The times from when the commands were due to their answers, in nanoseconds.
     pub(super) latencies: Histogram<u64>,
-    /// Those that are not the right answer to a report.
+    /// The number of answers that are not the right answer to a report.
     pub(super) wrong: u64,
     /// The client that each connection reported last.
     pub(super) last_clients: Vec<u64>,
 }
 
-pub(super) struct Connection {
+/// A connection that sends commands. Its clients are `first`, `first + step` and so on, and belong
+/// to no other connection.
+pub(super) struct LoadConnection {
     stream: TcpStream,
     protocol: Protocol,
     depth: usize,
-    /// The first client it speaks for, the step to the next, and how many; no other connection speaks for them.
     first: u64,
     step: u64,
+    /// The number of its clients.
     clients: u64,
-    /// Commands sent.
+    /// The number of commands sent.
     sent: u64,
-    /// Nanoseconds since 1970 of the next report: each is later than the one before, in any run.
+    /// The time of the next report, in nanoseconds since 1970. It grows with each report and from
+    /// run to run.
     stamp: u64,
-    /// When the commands without an answer were due: so many at a time.
+    /// The commands that wait for their answers: the time at which they were due, and their number.
     due: VecDeque<(Instant, usize)>,
     in_flight: usize,
     output: Vec<u8>,
     input: Vec<u8>,
 }
 
-impl Connection {
-    pub(super) async fn open(load: &Load, number: usize) -> Result<Connection> {
+impl LoadConnection {
+    pub(super) async fn open(load: &Load, number: usize) -> Result<LoadConnection> {
         let node = load.nodes[number % load.nodes.len()];
         let stream = TcpStream::connect(node).await.with_context(|| format!("cannot connect to {node}"))?;
         stream.set_nodelay(true)?;
         let (number, step) = (number as u64, load.connections as u64);
-        Ok(Connection {
+        Ok(LoadConnection {
             stream,
             protocol: load.protocol,
             depth: load.depth,
@@ -72,6 +75,7 @@ impl Connection {
         })
     }
 
+    /// Sends commands at the pace, and receives their answers, until the pace ends.
     pub(super) async fn send(mut self, mut pace: Pace, tally: Tally) -> Result<()> {
         loop {
             while self.in_flight < self.depth
@@ -88,10 +92,11 @@ impl Connection {
                 tally.borrow_mut().last_clients.push(self.client(self.sent.saturating_sub(1)));
                 return Ok(());
             }
-            let (may_send, owed) = (self.in_flight < self.depth, self.in_flight > 0);
+            let may_send = self.in_flight < self.depth;
+            let waits = self.in_flight > 0;
             tokio::select! {
-                read = timeout(LAST_ANSWERS, self.stream.read_buf(&mut self.input)), if owed => {
-                    let read = read.with_context(|| format!("no answer within {LAST_ANSWERS:?}"))?;
+                read = timeout(ANSWER_TIMEOUT, self.stream.read_buf(&mut self.input)), if waits => {
+                    let read = read.with_context(|| format!("no answer within {ANSWER_TIMEOUT:?}"))?;
                     ensure!(read? > 0, "a node closed a connection under load");
                     self.take_answers(&mut tally.borrow_mut());
                 }
@@ -119,14 +124,16 @@ impl Connection {
 
     fn take_answers(&mut self, tally: &mut Answers) {
         let now = Instant::now();
-        let (mut answered, mut wrong, mut start) = (0_usize, 0, 0);
+        let mut answered = 0_usize;
+        let mut wrong = 0;
+        let mut start = 0;
         for end in memchr::memchr_iter(b'\n', &self.input) {
             wrong += u64::from(!self.protocol.is_right(&self.input[start..end]));
             answered += 1;
             start = end + 1;
         }
         self.input.drain(..start);
-        // More answers than commands are wrong, too.
+        // Answers without a command are wrong, too.
         wrong += answered.saturating_sub(self.in_flight) as u64;
         answered = answered.min(self.in_flight);
         self.in_flight -= answered;

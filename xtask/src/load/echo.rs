@@ -1,4 +1,4 @@
-//! A server that sends every line back as it came: what is left of any server when it does nothing.
+//! A server that sends every line back unchanged: the least work that a server of lines can do.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Serves on one thread until the process ends.
+/// Serves on one thread until the process is killed.
 ///
 /// # Errors
 /// The address cannot be listened on.
@@ -22,12 +22,12 @@ async fn accept(address: SocketAddr) -> Result<Infallible> {
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        // A client that goes away takes its connection along.
+        // An error ends this connection only.
         tokio::spawn(async move { drop(answer(stream).await) });
     }
 }
 
-/// Writes all lines that are whole at once.
+/// Sends all complete lines back with one write.
 async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     let mut buffer = Vec::with_capacity(64 * 1024);
     while stream.read_buf(&mut buffer).await? > 0 {

@@ -1,4 +1,4 @@
-//! How long it takes until every node has every update of a load.
+//! Measures how long it takes until every node has every update of a load.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -11,41 +11,42 @@ use tokio::time::sleep;
 
 use super::{Load, Protocol, Summary};
 
-/// How long the nodes may take after the last answer.
+/// The time after the last answer within which every node must have every update.
 const SETTLED: Duration = Duration::from_secs(60);
 
-/// How often they are asked.
-const ASK: Duration = Duration::from_millis(2);
+/// The time between two questions to a node.
+const POLL: Duration = Duration::from_millis(2);
 
-/// A load, and the nodes that are to have all of it in the end.
+/// A load, and the nodes that must have all of it in the end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Everywhere {
-    /// The load. No client in it must have been reported before; each is reported once if there are enough of them.
+    /// The load. Its clients must not have been reported before. Each is reported once if the load
+    /// has enough clients.
     pub load: Load,
-    /// Every node.
+    /// All nodes of the herd.
     pub nodes: Vec<SocketAddr>,
 }
 
-/// What came of it.
+/// The result of an [`Everywhere`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Spread {
-    /// How the load itself was answered.
+    /// The summary of the load itself.
     pub load: Summary,
-    /// Seconds from the first command until every node had every update.
+    /// The seconds from the first command until every node had every update.
     pub seconds: f64,
-    /// Updates a second, over that time.
+    /// The updates a second over that time.
     pub per_second: f64,
 }
 
 impl Everywhere {
-    /// Sends the load and waits.
+    /// Sends the load, and waits until every node has every update.
     ///
     /// # Errors
-    /// The load fails, a report was not taken, or a node does not have everything in time.
-    pub fn run(&self) -> Result<Spread> {
+    /// The load fails, a report is rejected, or a node does not have every update in time.
+    pub fn measure(&self) -> Result<Spread> {
         let started = Instant::now();
-        let load = Summary::of(&self.load.run(|_, _, _| {})?);
-        ensure!(load.wrong == 0, "{} reports were not taken", load.wrong);
+        let load = Summary::of(&self.load.send(|_, _, _| {})?);
+        load.ensure_all_right()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         for node in &self.nodes {
             runtime.block_on(self.wait_for(*node, &load))?;
@@ -54,8 +55,8 @@ impl Everywhere {
         Ok(Spread { per_second: load.answers as f64 / seconds, seconds, load })
     }
 
-    /// Waits until a node has everything. Updates arrive in the order in which they were taken, so a node of the herd
-    /// has all of a connection's when it has the last; Redis counts its keys.
+    /// Waits until a node has every update. A herd passes updates on in order, so a node that knows
+    /// the last client of a connection knows all its clients. Redis counts its keys.
     async fn wait_for(&self, node: SocketAddr, load: &Summary) -> Result<()> {
         let question = match self.load.protocol {
             Protocol::Iamat => load
@@ -65,9 +66,10 @@ impl Everywhere {
                 .collect(),
             Protocol::Set => "DBSIZE\r\n".to_owned(),
             Protocol::Geoadd => "ZCARD positions\r\n".to_owned(),
-            Protocol::Echo => bail!("an echo passes nothing on"),
+            Protocol::Echo => bail!("an echo server does not pass updates on"),
         };
-        let mut stream = BufReader::new(TcpStream::connect(node).await.context("cannot ask a node")?);
+        let stream = TcpStream::connect(node).await.with_context(|| format!("cannot connect to {node}"))?;
+        let mut stream = BufReader::new(stream);
         stream.get_ref().set_nodelay(true)?;
         let deadline = Instant::now() + SETTLED;
         loop {
@@ -75,8 +77,8 @@ impl Everywhere {
             if self.has_all(&mut stream, load).await? {
                 return Ok(());
             }
-            ensure!(Instant::now() < deadline, "{node} does not have everything after {SETTLED:?}");
-            sleep(ASK).await;
+            ensure!(Instant::now() < deadline, "{node} does not have every update after {SETTLED:?}");
+            sleep(POLL).await;
         }
     }
 
@@ -84,8 +86,11 @@ impl Everywhere {
         let mut line = String::new();
         if self.load.protocol != Protocol::Iamat {
             stream.read_line(&mut line).await?;
-            let keys: u64 =
-                line.trim().trim_start_matches(':').parse().context("expected a number of keys")?;
+            let keys: u64 = line
+                .trim()
+                .trim_start_matches(':')
+                .parse()
+                .with_context(|| format!("expected a number of keys from Redis, not {line:?}"))?;
             return Ok(keys >= load.answers.min(self.load.clients));
         }
         let mut known = true;
@@ -96,7 +101,7 @@ impl Everywhere {
                 known = false;
                 continue;
             }
-            // An AT line and an answer without places, up to its empty line.
+            // Skip the answer without places that follows the AT line, up to its empty line.
             while line != "\n" {
                 line.clear();
                 ensure!(stream.read_line(&mut line).await? > 0, "a node closed the connection");

@@ -1,4 +1,5 @@
-//! The load generator as a process of its own, built for speed while `cargo xtask` itself stays quick to build.
+//! Runs the load generator as a separate process. Its program is built with optimizations, while
+//! `cargo xtask` itself stays quick to build.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,43 +16,44 @@ use crate::load::flood::{self, Flood, Watch};
 use crate::load::torrent::Torrent;
 use crate::load::{Latency, Load, Summary, echo};
 
-/// What the generator can do.
+/// A task for the generator.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Task {
-    /// Sends a load; the outcome is a [`Summary`].
+    /// Sends a load. The result is a [`Summary`].
     Load {
         /// The load.
         load: Load,
-        /// Whether to say every second how it goes, on standard error.
+        /// Whether to show the progress on standard error every second.
         live: bool,
     },
-    /// Sends a load to a node whose neighbours only take what it says; the outcome is a [`Summary`].
+    /// Sends a load to a node whose neighbours discard its updates. The result is a [`Summary`].
     Sunk {
         /// The load.
         load: Load,
         /// The neighbours.
         sinks: Vec<Watch>,
     },
-    /// Sends a load, and waits until every node has all of it; the outcome is a [`Spread`](crate::load::everywhere::Spread).
+    /// Sends a load, and waits until every node has all of it. The result is a
+    /// [`Spread`](crate::load::everywhere::Spread).
     Everywhere(Everywhere),
-    /// Keeps a node as busy as clients can; the outcome is how many bytes of answers came.
+    /// Keeps a node as busy as possible. The result is the number of bytes of the answers.
     Torrent(Torrent),
-    /// Watches floods; the outcome is a [`flood::Outcome`].
+    /// Watches floods. The result is a [`FloodOutcome`](flood::FloodOutcome).
     Flood(Flood),
-    /// Sends every line back, for ever: the ceiling that any server of lines can reach.
+    /// Sends every line back until the process is killed. No server of lines can be faster.
     Echo(SocketAddr),
 }
 
 impl Task {
-    /// Does the task in this process, and returns its outcome. `progress` gets a line each second of
-    /// a load that is `live`.
+    /// Performs the task in this process, and returns its result. `progress` gets a line each
+    /// second of a load that is `live`.
     ///
     /// # Errors
-    /// The message says what failed.
-    pub fn run(self, progress: impl Fn(&str)) -> Result<Value> {
+    /// The task fails.
+    pub fn perform(self, progress: impl Fn(&str)) -> Result<Value> {
         Ok(match self {
             Task::Load { load, live } => {
-                let outcome = load.run(|elapsed, answers, latencies| {
+                let outcome = load.send(|elapsed, answers, latencies| {
                     if live {
                         let (seconds, latency) = (elapsed.as_secs(), Latency::of(latencies));
                         progress(&format!("{seconds:>4} s  {answers:>9}/s  {latency}"));
@@ -61,46 +63,46 @@ impl Task {
             }
             Task::Sunk { load, sinks } => {
                 flood::sink(&sinks)?;
-                serde_json::to_value(Summary::of(&load.run(|_, _, _| {})?))?
+                serde_json::to_value(Summary::of(&load.send(|_, _, _| {})?))?
             }
-            Task::Everywhere(everywhere) => serde_json::to_value(everywhere.run()?)?,
-            Task::Torrent(torrent) => torrent.run()?.into(),
-            Task::Flood(flood) => serde_json::to_value(flood::run(&flood)?)?,
+            Task::Everywhere(everywhere) => serde_json::to_value(everywhere.measure()?)?,
+            Task::Torrent(torrent) => torrent.send()?.into(),
+            Task::Flood(flood) => serde_json::to_value(flood::measure_flood(&flood)?)?,
             Task::Echo(address) => echo::serve(address)?,
         })
     }
 }
 
-/// The generator's program.
+/// The generator's program, which has been built.
 #[derive(Clone, Debug)]
 pub struct Generator(PathBuf);
 
 impl Generator {
-    /// Builds it.
+    /// Builds the program.
     ///
     /// # Errors
-    /// It does not build; cargo has said why.
+    /// The program does not build. Cargo has printed the reason.
     pub fn build(profile: Profile) -> Result<Generator> {
         binary("generator", profile).map(Generator)
     }
 
-    /// Does a task, and returns its outcome.
+    /// Performs a task in a generator process, and returns its result.
     ///
     /// # Errors
-    /// The task fails: the generator has said why on standard error.
-    pub fn run<T: DeserializeOwned>(&self, task: &Task) -> Result<T> {
+    /// The task fails. The generator has printed the reason to standard error.
+    pub fn perform<T: DeserializeOwned>(&self, task: &Task) -> Result<T> {
         let output =
             self.command(task)?.stdout(Stdio::piped()).spawn().context("cannot run the generator")?;
         let output = output.wait_with_output().context("cannot wait for the generator")?;
-        ensure!(output.status.success(), "the load could not be sent, or was not answered");
-        serde_json::from_slice(&output.stdout).context("the generator's outcome cannot be read")
+        ensure!(output.status.success(), "the load generator failed; its error is above");
+        serde_json::from_slice(&output.stdout).context("cannot parse the generator's result")
     }
 
-    /// Begins a task that does not end by itself.
+    /// Starts a task that does not end by itself.
     ///
     /// # Errors
     /// The program cannot be run.
-    pub fn begin(&self, task: &Task) -> Result<Child> {
+    pub fn start(&self, task: &Task) -> Result<Child> {
         self.command(task)?.stdout(Stdio::null()).spawn().context("cannot run the generator")
     }
 

@@ -1,10 +1,13 @@
-//! The load generator: reports on many connections, in a closed or an open loop, and how long their answers took.
+//! The load generator: it sends reports on many connections, in a closed or an open loop, and
+//! measures the latencies of the answers.
 //!
-//! In the closed loop each connection keeps so many commands in flight, and sends one more for each answer. In the
-//! open loop commands are due at a steady rate, whether earlier ones have been answered or not, and a latency counts
-//! from when its command was due: a server that stalls is charged for all that had to wait meanwhile.
+//! In the closed loop each connection keeps a fixed number of commands in flight and sends one more
+//! for each answer. In the open loop commands are due at a fixed rate, whether or not earlier ones
+//! have been answered. A latency counts from the time at which its command was due, so the commands
+//! that wait while a server stalls count in full (no coordinated omission).
 //!
-//! All connections run on one thread. It belongs into a release build: see [`generator`](crate::load::generator).
+//! All connections run on one thread. To be fast enough it needs a release build: see
+//! [`generator`](crate::load::generator).
 
 mod connection;
 pub mod echo;
@@ -32,34 +35,34 @@ use serde::{Deserialize, Serialize};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::sleep_until;
 
-use connection::{Answers, Connection, Tally};
+use connection::{Answers, LoadConnection, Tally};
 use pace::Pace;
 
-/// Latencies are told apart up to this many nanoseconds: a minute.
+/// The longest latency that is measured, in nanoseconds: a minute. Longer ones count as this.
 const LONGEST: u64 = 60_000_000_000;
 
-/// What is sent.
+/// The settings of a load.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Load {
-    /// What is spoken.
+    /// The protocol of the commands.
     pub protocol: Protocol,
-    /// The nodes' addresses; connections are spread over them in turn.
+    /// The addresses of the nodes. Connections are distributed among them in turn.
     pub nodes: Vec<SocketAddr>,
-    /// Connections in all.
+    /// The number of connections to all nodes together.
     pub connections: usize,
-    /// Commands in flight on each, at most.
+    /// The most commands in flight on each connection.
     pub depth: usize,
-    /// Commands a second in all, for an open loop; a closed one when `None`.
+    /// The commands a second on all connections together; `None` for a closed loop.
     #[serde(rename = "rate_per_second")]
     pub rate: Option<f64>,
-    /// Distinct clients in all, at least one a connection.
+    /// The number of different clients. Each connection has at least one client.
     pub clients: u64,
-    /// For how long commands are sent.
+    /// The time for which commands are sent.
     #[serde(rename = "duration_seconds", with = "seconds")]
     pub duration: Duration,
 }
 
-/// A duration in JSON: a number of seconds.
+/// A duration as a number of seconds in JSON.
 mod seconds {
     use std::time::Duration;
 
@@ -75,50 +78,53 @@ mod seconds {
     }
 }
 
-/// What came back.
+/// The result of a load.
 #[derive(Clone, Debug)]
-pub struct Outcome {
-    /// Answers in nanoseconds since their commands were due.
+pub struct LoadOutcome {
+    /// The times from when the commands were due to their answers, in nanoseconds.
     pub latencies: Histogram<u64>,
-    /// Answers that are not the right one.
+    /// The number of wrong answers.
     pub wrong: u64,
-    /// From the first command to the last answer.
+    /// The time from the first command to the last answer.
     pub elapsed: Duration,
-    /// The share of one core that the generator used itself. Near 1 it measures itself.
+    /// The share of one core that the generator used. Near 1, the generator is the bottleneck.
     pub own_cpu: f64,
     /// The client that each connection reported last.
     pub last_clients: Vec<u64>,
 }
 
 impl Load {
-    /// Sends the load. `progress` is told every second how many answers came and how they did so far.
+    /// Sends the load. Calls `progress` every second with the elapsed time, the number of answers
+    /// in the last second, and all latencies so far.
     ///
     /// # Errors
-    /// A node cannot be reached, or closes a connection, or an answer does not come.
-    pub fn run(&self, progress: impl Fn(Duration, u64, &Histogram<u64>)) -> Result<Outcome> {
+    /// The load has no nodes, connections or commands in flight; a node cannot be reached or closes
+    /// a connection; or an answer does not arrive.
+    pub fn send(&self, progress: impl Fn(Duration, u64, &Histogram<u64>)) -> Result<LoadOutcome> {
         ensure!(
             !self.nodes.is_empty() && self.connections > 0 && self.depth > 0,
-            "nothing to send, or nowhere"
+            "a load needs at least one node, one connection and one command in flight"
         );
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        LocalSet::new().block_on(&runtime, self.send(progress))
+        LocalSet::new().block_on(&runtime, self.send_all(progress))
     }
 
-    async fn send(&self, progress: impl Fn(Duration, u64, &Histogram<u64>)) -> Result<Outcome> {
+    async fn send_all(&self, progress: impl Fn(Duration, u64, &Histogram<u64>)) -> Result<LoadOutcome> {
         let mut connections = Vec::new();
         for number in 0..self.connections {
-            connections.push(Connection::open(self, number).await?);
+            connections.push(LoadConnection::open(self, number).await?);
         }
         let latencies = Histogram::new_with_bounds(1, LONGEST, 3)?;
         let tally: Tally = Rc::new(RefCell::new(Answers { latencies, wrong: 0, last_clients: Vec::new() }));
-        let (cpu, started) = (cpu_time()?, Instant::now());
+        let cpu = cpu_time()?;
+        let started = Instant::now();
         let mut tasks = JoinSet::new();
         let paces = Pace::of(self.connections, self.rate, started, self.duration);
         for (connection, pace) in connections.into_iter().zip(paces) {
             tasks.spawn_local(connection.send(pace, Rc::clone(&tally)));
         }
         let mut next_report = started + Duration::from_secs(1);
-        let mut told = 0;
+        let mut reported = 0;
         loop {
             tokio::select! {
                 done = tasks.join_next() => match done {
@@ -128,15 +134,15 @@ impl Load {
                 () = sleep_until(next_report.into()) => {
                     next_report += Duration::from_secs(1);
                     let latencies = &tally.borrow().latencies;
-                    progress(started.elapsed(), latencies.len() - told, latencies);
-                    told = latencies.len();
+                    progress(started.elapsed(), latencies.len() - reported, latencies);
+                    reported = latencies.len();
                 }
             }
         }
         let elapsed = started.elapsed();
         let own_cpu = (cpu_time()? - cpu).as_secs_f64() / elapsed.as_secs_f64();
         let Answers { latencies, wrong, last_clients } = &mut *tally.borrow_mut();
-        Ok(Outcome {
+        Ok(LoadOutcome {
             latencies: latencies.clone(),
             wrong: *wrong,
             elapsed,
@@ -146,7 +152,7 @@ impl Load {
     }
 }
 
-/// The processor time of this process.
+/// The processor time that this process has used.
 fn cpu_time() -> Result<Duration> {
     let usage = getrusage(UsageWho::RUSAGE_SELF)?;
     let microseconds = (usage.user_time() + usage.system_time()).num_microseconds();

@@ -1,22 +1,24 @@
-//! When commands are due.
+//! The times at which commands are due.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-/// When the commands of one connection are due.
+/// The times at which the commands of one connection are due.
 pub(super) enum Pace {
-    /// As soon as there is room, until the end.
+    /// A closed loop: a command is due when there is room for it, until `end`.
     Closed { end: Instant },
-    /// When called, until nobody calls any more.
+    /// An open loop: a command is due when its time is received, until the channel is closed.
     Open { calls: mpsc::UnboundedReceiver<Instant>, ended: bool },
 }
 
 impl Pace {
-    /// The paces of `connections` that send for `duration` from `started` on: at `rate` commands a second in all, or
-    /// in a closed loop. In the open loop a thread of its own calls each command when it is due: it sleeps more
-    /// exactly than a runtime's timer, which counts milliseconds.
+    /// Returns the pace of each connection. They send from `started` for `duration`: with a rate,
+    /// in an open loop with `rate` commands a second together, otherwise in a closed loop.
+    ///
+    /// In the open loop a separate thread sends the times. It sleeps more exactly than the timer of
+    /// the runtime, which counts milliseconds.
     pub(super) fn of(
         connections: usize,
         rate: Option<f64>,
@@ -36,7 +38,7 @@ impl Pace {
         thread::spawn(move || {
             for (number, caller) in callers.iter().cycle().enumerate() {
                 let due = started + Duration::from_secs_f64(number as f64 / rate);
-                // A connection that broke has ended the run.
+                // A connection that broke has ended the load.
                 if due >= end || caller.is_closed() {
                     return;
                 }
@@ -47,7 +49,8 @@ impl Pace {
         paces
     }
 
-    /// When the next commands were due, if any are, and how many of the `most` that there is room for.
+    /// Returns the time at which commands were due and their number, which is at most `most`;
+    /// `None` if no command is due now.
     pub(super) fn due_now(&mut self, most: usize) -> Option<(Instant, usize)> {
         match self {
             Pace::Closed { end } => Some((Instant::now(), most)).filter(|(now, _)| now < end),
@@ -61,6 +64,7 @@ impl Pace {
         }
     }
 
+    /// Returns whether no more commands will be due.
     pub(super) fn has_ended(&self) -> bool {
         match self {
             Pace::Closed { end } => Instant::now() >= *end,
@@ -68,7 +72,8 @@ impl Pace {
         }
     }
 
-    /// Waits until another command is due, `None` when none will be; for ever when that depends on answers.
+    /// Waits until the next command of an open loop is due. Returns `None` if no more will be due.
+    /// In a closed loop this waits forever, because the next command waits for an answer.
     pub(super) async fn next_due(&mut self) -> Option<Instant> {
         match self {
             Pace::Open { calls, ended } => {

@@ -1,10 +1,10 @@
-//! What is sent, and what a right answer to it looks like.
+//! The commands of each protocol, and the check of their answers.
 
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumMessage, EnumString, IntoStaticStr, VariantArray};
 
-/// What a load speaks. All report the same clients at the same places and times, so that servers of different kinds
-/// do like work.
+/// The protocol of a load. Every protocol reports the same clients at the same places and times, so
+/// that different servers do equal work. The comments of the variants are help text.
 #[derive(
     Clone,
     Copy,
@@ -28,25 +28,28 @@ pub enum Protocol {
     Iamat,
     /// Redis `SET`, with the client id as key and the AT line as value.
     Set,
-    /// Redis `GEOADD`, which keeps the position alone.
+    /// Redis `GEOADD`, which keeps only the position.
     Geoadd,
-    /// The same line as for `IAMAT`, to a server that sends it back.
+    /// The line of `IAMAT`, to a server that sends it back.
     Echo,
 }
 
 /// The server name and the skew in the AT line that `SET` stores.
 const AT: &[u8] = b"AT Alford +0.263873386 ";
 
-/// Bytes of a client id, a location, a time.
+/// The length of a client id, in bytes.
 const ID: usize = 25;
+
+/// The length of a location, in bytes.
 const LOCATION: usize = 21;
+
+/// The length of a time, in bytes.
 const STAMP: usize = 20;
 
 impl Protocol {
-    /// Appends the command that reports `client` at `stamp`, in nanoseconds since 1970. The place follows from both:
-    /// every report is of another one.
+    /// Appends the command that reports `client` at `stamp`, in nanoseconds since 1970. The
+    /// location is computed from both, so that it differs from report to report.
     pub fn write(self, out: &mut Vec<u8>, client: u64, stamp: u64) {
-        // Six digits of a number that differs from report to report.
         let place = (client.wrapping_mul(31).wrapping_add(stamp)) % 1_000_000;
         match self {
             Protocol::Iamat | Protocol::Echo => {
@@ -76,14 +79,14 @@ impl Protocol {
         }
     }
 
-    /// The client id in a report, as the server knows it.
+    /// The client id in the report of a client.
     pub fn client_id(client: u64) -> String {
         let mut id = Vec::new();
         write_id(&mut id, client);
         String::from_utf8_lossy(&id).into_owned()
     }
 
-    /// Whether a line, without its line end, is the answer to a report that was taken.
+    /// Returns whether a line, without its line end, is the answer to an accepted report.
     pub fn is_right(self, answer: &[u8]) -> bool {
         match self {
             Protocol::Iamat => answer.starts_with(b"AT "),
@@ -151,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_is_one_that_a_node_understands() {
+    fn a_node_understands_a_report() {
         let line = written(Protocol::Iamat);
         assert!(herd::message::Command::parse(line.trim_end().as_bytes()).is_some());
     }

@@ -1,27 +1,28 @@
-//! An outcome in figures.
+//! The figures of a load's result.
 
 use std::fmt;
 
+use anyhow::{Result, ensure};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-use super::Outcome;
+use super::LoadOutcome;
 
-/// What a load came to.
+/// The figures of a load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// Answers.
+    /// The number of answers.
     pub answers: u64,
-    /// Answers that are not the right one.
+    /// The number of wrong answers.
     pub wrong: u64,
-    /// Seconds from the first command to the last answer.
+    /// The seconds from the first command to the last answer.
     pub seconds: f64,
-    /// Answers a second.
+    /// The answers a second.
     pub per_second: f64,
-    /// The generator's own share of one core.
+    /// The share of one core that the generator used.
     #[serde(rename = "own_cpu_fraction")]
     pub own_cpu: f64,
-    /// How long answers took.
+    /// The latencies of the answers.
     pub latency: Latency,
     /// The client that each connection reported last.
     pub last_clients: Vec<u64>,
@@ -30,19 +31,19 @@ pub struct Summary {
 /// Latencies in microseconds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
-    /// Half are at most this.
+    /// The median.
     #[serde(rename = "p50_us")]
     pub p50: f64,
-    /// 90 % are.
+    /// The 90th percentile.
     #[serde(rename = "p90_us")]
     pub p90: f64,
-    /// 99 % are.
+    /// The 99th percentile.
     #[serde(rename = "p99_us")]
     pub p99: f64,
-    /// 99.9 % are.
+    /// The 99.9th percentile.
     #[serde(rename = "p999_us")]
     pub p999: f64,
-    /// The longest.
+    /// The longest latency.
     #[serde(rename = "max_us")]
     pub max: f64,
     /// The distribution, from the shortest to the longest.
@@ -60,7 +61,7 @@ pub struct Quantile {
 }
 
 impl Latency {
-    /// From latencies in nanoseconds.
+    /// Computes the figures of latencies in nanoseconds.
     pub fn of(latencies: &Histogram<u64>) -> Latency {
         let at = |quantile: f64| latencies.value_at_quantile(quantile) as f64 / 1e3;
         let steps = [0.001, 0.01, 0.05].into_iter().chain((1..10).map(|tenth| f64::from(tenth) / 10.0));
@@ -75,15 +76,25 @@ impl Latency {
         }
     }
 
-    /// The distribution as latencies, and the share that are at most that.
+    /// The distribution as pairs of a latency and the share of latencies that are at most that.
     pub fn points(&self) -> Vec<(f64, f64)> {
         self.distribution.iter().map(|point| (point.latency, point.fraction)).collect()
     }
 }
 
 impl Summary {
-    /// The figures of an outcome.
-    pub fn of(outcome: &Outcome) -> Summary {
+    /// Checks that every answer was right.
+    ///
+    /// # Errors
+    /// Some answers were wrong. The message has their number.
+    pub fn ensure_all_right(&self) -> Result<()> {
+        let Summary { wrong, answers, .. } = self;
+        ensure!(*wrong == 0, "{wrong} of {answers} answers were wrong: the reports were rejected");
+        Ok(())
+    }
+
+    /// Computes the figures of a load's result.
+    pub fn of(outcome: &LoadOutcome) -> Summary {
         let (answers, seconds) = (outcome.latencies.len(), outcome.elapsed.as_secs_f64());
         Summary {
             answers,

@@ -1,4 +1,4 @@
-//! Clients that send as fast as a node takes it, and read all that it answers.
+//! Clients that send as fast as a node reads, and read everything that it answers.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,37 +12,37 @@ use tokio::time::timeout;
 
 use super::Protocol;
 
-/// Connections whose input never runs dry: the greediest clients that there are.
+/// Connections on which the node always has input to read: the most demanding clients possible.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Torrent {
-    /// The node.
+    /// The node's address.
     pub node: SocketAddr,
-    /// How many connections.
+    /// The number of connections.
     pub connections: usize,
-    /// What is sent.
+    /// The lines to send.
     pub lines: TorrentLines,
-    /// For how long.
+    /// The time for which they are sent.
     pub duration: Duration,
 }
 
-/// What a [`Torrent`] sends.
+/// The lines of a [`Torrent`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TorrentLines {
-    /// The shortest line that is answered, over and over.
+    /// The shortest line that is answered, again and again.
     Shortest,
     /// Reports, each later than the one before.
     Reports,
 }
 
-/// Bytes written and read at a time.
+/// The bytes of a read or a write.
 const PIECE: usize = 64 * 1024;
 
 impl Torrent {
-    /// Sends it, and returns how many bytes of answers came.
+    /// Sends the lines, and returns the number of bytes of the answers.
     ///
     /// # Errors
     /// The node cannot be reached, or closes a connection.
-    pub fn run(&self) -> Result<u64> {
+    pub fn send(&self) -> Result<u64> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         LocalSet::new().block_on(&runtime, async {
             let mut connections = JoinSet::new();
@@ -60,22 +60,22 @@ impl Torrent {
     }
 }
 
-/// Writes and reads for `duration`; returns how many bytes were read.
+/// Writes and reads for `duration`. Returns the number of bytes read.
 async fn converse(stream: TcpStream, lines: TorrentLines, client: u64, duration: Duration) -> Result<u64> {
     let (reader, writer) = stream.into_split();
     let mut answered = 0;
-    // Ended by the time, if not by an error.
-    let ended = timeout(duration, async {
+    let exchange = async {
         tokio::select! {
-            result = send(writer, lines, client) => result,
-            result = discard(reader, &mut answered) => result,
+            result = write_lines(writer, lines, client) => result,
+            result = count_answers(reader, &mut answered) => result,
         }
-    });
-    ended.await.unwrap_or(Ok(()))?;
+    };
+    // Both directions go on until an error, so without an error the timeout ends them.
+    timeout(duration, exchange).await.unwrap_or(Ok(()))?;
     Ok(answered)
 }
 
-async fn send(mut writer: impl AsyncWrite + Unpin, lines: TorrentLines, client: u64) -> Result<()> {
+async fn write_lines(mut writer: impl AsyncWrite + Unpin, lines: TorrentLines, client: u64) -> Result<()> {
     let mut piece = Vec::with_capacity(PIECE + 128);
     for stamp in 1.. {
         match lines {
@@ -83,18 +83,18 @@ async fn send(mut writer: impl AsyncWrite + Unpin, lines: TorrentLines, client: 
             TorrentLines::Reports => Protocol::Iamat.write(&mut piece, client, stamp),
         }
         if piece.len() >= PIECE {
-            writer.write_all(&piece).await.context("a node closed a connection that it was busy with")?;
+            writer.write_all(&piece).await.context("a node closed a connection under load")?;
             piece.clear();
         }
     }
     Ok(())
 }
 
-async fn discard(mut reader: impl AsyncRead + Unpin, answered: &mut u64) -> Result<()> {
+async fn count_answers(mut reader: impl AsyncRead + Unpin, answered: &mut u64) -> Result<()> {
     let mut piece = vec![0; PIECE];
     loop {
         match reader.read(&mut piece).await? {
-            0 => anyhow::bail!("a node closed a connection that it was busy with"),
+            0 => anyhow::bail!("a node closed a connection under load"),
             length => *answered += length as u64,
         }
     }

@@ -1,15 +1,15 @@
-//! Checks that measure something and hold it against a bound.
+//! Checks that measure values and compare them with bounds.
 
 use std::fmt;
 
 use anyhow::{Context, Result, bail};
 
-use crate::measure::machine::Machine;
+use crate::measure::machine_info::MachineInfo;
 
-/// A check: its name, and how it is done with what all checks of its kind need.
+/// A check: its name, and the function that performs it on a bench.
 pub(crate) type Check<B> = (&'static str, fn(&B) -> Result<Vec<Finding>>);
 
-/// Something measured, and how much of it there may be.
+/// A measured value and its bound.
 #[derive(Clone, Debug)]
 pub(crate) struct Finding {
     what: String,
@@ -18,45 +18,46 @@ pub(crate) struct Finding {
     bound: Bound,
 }
 
-/// How much of something there may be, edges included.
+/// The bound of a value. The edges are inside.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Bound {
-    /// No less.
+    /// The smallest value.
     AtLeast(f64),
-    /// No more.
+    /// The largest value.
     AtMost(f64),
-    /// Neither.
+    /// The smallest and the largest value.
     Within(f64, f64),
 }
 
-/// The checks named; all of them, if none are.
+/// Returns the checks with the names that were asked for; all checks if none was.
 ///
 /// # Errors
-/// There is no such check: the message lists those there are.
-pub(crate) fn choose<B>(checks: &[Check<B>], asked: &[String]) -> Result<Vec<Check<B>>> {
+/// A name is not a check's. The message lists all names.
+pub(crate) fn choose_checks<B>(checks: &[Check<B>], asked: &[String]) -> Result<Vec<Check<B>>> {
     if let Some(name) = asked.iter().find(|name| checks.iter().all(|(known, _)| known != name)) {
         let names: Vec<&str> = checks.iter().map(|(name, _)| *name).collect();
-        bail!("there is no check {name}: there are {}", names.join(", "));
+        bail!("there is no check `{name}`; choose from {}", names.join(", "));
     }
     let is_asked = |name: &str| asked.is_empty() || asked.iter().any(|asked| asked == name);
     Ok(checks.iter().filter(|(name, _)| is_asked(name)).copied().collect())
 }
 
-/// What checks found, as text, and whether every bound is kept.
+/// The findings of all checks.
 #[derive(Debug)]
 pub struct Findings {
-    /// The machine, and a table with a row for each finding.
+    /// A description of the machine, and a table with a row for each finding.
     pub text: String,
-    /// Whether every bound is kept.
+    /// Whether every value is within its bound.
     pub all_kept: bool,
 }
 
-/// Runs checks one after another. `progress` gets the name of each before it begins.
+/// Performs checks one after another. `progress` gets the name of each check before it begins.
 ///
 /// # Errors
-/// A check cannot be done. A bound that is not kept is not an error.
+/// A check cannot be performed. A value outside its bound is not an error.
 pub(crate) fn run_checks<B>(checks: &[Check<B>], bench: &B, progress: impl Fn(&str)) -> Result<Findings> {
-    let mut text = format!("{}\n\n| check | measured | bound | |\n|---|---|---|---|\n", Machine::look());
+    let mut text =
+        format!("{}\n\n| check | measured | bound | |\n|---|---|---|---|\n", MachineInfo::collect());
     let mut all_kept = true;
     for (name, check) in checks {
         progress(name);
@@ -83,7 +84,7 @@ impl Finding {
 }
 
 impl fmt::Display for Finding {
-    /// A row of a table.
+    /// Writes a row of a Markdown table.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bound = match self.bound {
             Bound::AtLeast(least) => format!("at least {least}"),
@@ -91,7 +92,7 @@ impl fmt::Display for Finding {
             Bound::Within(least, most) => format!("{least} to {most}"),
         };
         let verdict = if self.is_kept() { "kept" } else { "**not kept**" };
-        // Whole numbers are counts.
+        // Whole numbers are counts, so they have no decimal places.
         let places = if self.value.fract() == 0.0 { 0 } else { 2 };
         let measured = format!("{:.places$} {}", self.value, self.unit);
         write!(f, "| {} | {} | {bound} | {verdict} |", self.what, measured.trim_end())
@@ -117,11 +118,11 @@ mod tests {
     }
 
     #[test]
-    fn a_check_that_is_not_there_is_answered_by_those_there_are() {
+    fn an_unknown_check_is_answered_with_the_names_of_all_checks() {
         let checks: [Check<()>; 2] = [("one", |()| Ok(Vec::new())), ("two", |()| Ok(Vec::new()))];
-        assert_eq!(choose(&checks, &[]).unwrap().len(), 2);
-        assert_eq!(choose(&checks, &["two".to_owned()]).unwrap()[0].0, "two");
-        let error = choose(&checks, &["three".to_owned()]).err().unwrap().to_string();
-        assert_eq!(error, "there is no check three: there are one, two");
+        assert_eq!(choose_checks(&checks, &[]).unwrap().len(), 2);
+        assert_eq!(choose_checks(&checks, &["two".to_owned()]).unwrap()[0].0, "two");
+        let error = choose_checks(&checks, &["three".to_owned()]).err().unwrap().to_string();
+        assert_eq!(error, "there is no check `three`; choose from one, two");
     }
 }

@@ -1,7 +1,7 @@
-//! Figures: the herd beside other systems, and what it has left under attack and after faults.
+//! Measurements: the herd compared with other systems, under attack, and after faults.
 
 pub mod checks;
 pub mod compare;
 pub mod limits;
-mod machine;
+mod machine_info;
 pub mod resilience;

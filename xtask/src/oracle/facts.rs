@@ -1,80 +1,85 @@
-//! A history, put in order for the invariants.
+//! The facts of a history, in the form that the invariants need.
 
 use std::collections::BTreeMap;
 
-use super::history::{History, Keeps, REMOVE, What};
+use super::history::{EventKind, History, Keeps, REMOVE};
 use super::update::Update;
 
-/// What the invariants ask about.
+/// The facts of a history. Times are in microseconds since its start.
 pub(super) struct Facts<'a> {
     pub(super) history: &'a History,
-    /// All operations, in the order in which they were invoked.
+    /// All operations, in the order of their invocation.
     pub(super) ops: Vec<Op<'a>>,
     pub(super) faults: Vec<Fault<'a>>,
-    /// By node: when it ended, and what it kept.
+    /// For each node: the times at which it ended, and what outlived each end.
     pub(super) ends: Vec<Vec<(u64, Keeps)>>,
-    /// By node: when it could not answer, from and until.
+    /// For each node: the spans in which it could not answer, as (start, end).
     pub(super) away: Vec<Vec<(u64, u64)>>,
-    /// Updates that the last node to know them forgot.
+    /// Updates that were forgotten by the last node that knew them.
     pub(super) last_copies: Vec<LastCopy<'a>>,
-    /// By node: what it knows in the end, by client.
+    /// For each node: the records that it has in the end, by client.
     pub(super) known: Vec<BTreeMap<&'a str, Update<'a>>>,
 }
 
-/// Something that a client asked for.
+/// An operation: a line that a client or an operator sent.
 pub(super) struct Op<'a> {
     pub(super) node: usize,
     pub(super) line: &'a str,
     pub(super) invoked: u64,
-    /// How often its client had been removed, as far as the node knew.
+    /// The number of removals of the operation's client that the node knew of.
     pub(super) removals: u32,
-    /// When it was answered, and what with.
+    /// The time and the text of the answer, if there was one.
     pub(super) answer: Option<(u64, &'a str)>,
 }
 
-/// Something that was broken.
+/// A fault, and the nodes that it concerned.
 pub(super) struct Fault<'a> {
     pub(super) nodes: &'a [usize],
     pub(super) from: u64,
-    /// `u64::MAX` if it was never mended.
+    /// The time at which the fault ended; `u64::MAX` if it did not.
     pub(super) until: u64,
 }
 
-/// An update that is known nowhere any more, unless it is on its way to somebody.
+/// An update that no running node knows any more. It may still be in transit.
 pub(super) struct LastCopy<'a> {
-    /// The last node that knew it, since when, and when it was found not to.
+    /// The last node that knew the update.
     pub(super) node: usize,
+    /// The time at which that node learned it.
     pub(super) since: u64,
+    /// The time at which that node was found not to know it.
     pub(super) at: u64,
     pub(super) update: Update<'a>,
 }
 
 impl<'a> Op<'a> {
-    /// The report, if it is one: client, location and time.
+    /// The report in an IAMAT: client, location and time.
     pub(super) fn report(&self) -> Option<&'a str> {
         self.line.strip_prefix("IAMAT ")
     }
 
-    /// The client that is to be removed, if it is that.
+    /// The client in a request to remove one.
     pub(super) fn removal(&self) -> Option<&'a str> {
         self.line.strip_prefix(REMOVE)
     }
 
-    /// The update that it was answered with, and when. Clients see no number of removals: it is the node's.
+    /// The update in the answer, and the time of the answer. An answer to a client does not show
+    /// the number of removals, so that number comes from the node.
     pub(super) fn update(&self) -> Option<(u64, Update<'a>)> {
         let (at, answer) = self.answer?;
         let update = Update::parse(answer)?;
         Some((at, Update { removals: update.removals.max(self.removals), ..update }))
     }
 
-    /// What the node knew of the client, as the answer tells, and when: an update, or that it was removed.
-    pub(super) fn told(&self) -> Option<(u64, Update<'a>)> {
-        let removed = || {
-            let (at, line) = self.answer.filter(|_| self.removals > 0)?;
-            let client = self.line.split(' ').nth(1)?;
-            Some((at, Update { line, client, removals: self.removals, report: None }))
-        };
-        self.update().or_else(removed)
+    /// The node's record of the client, as the answer shows it, and the time of the answer. The
+    /// record is an update, or the removal of the client. `None` if the node did not know the
+    /// client.
+    pub(super) fn record(&self) -> Option<(u64, Update<'a>)> {
+        if let Some(update) = self.update() {
+            return Some(update);
+        }
+        let (at, line) = self.answer.filter(|_| self.removals > 0)?;
+        let client = self.line.split(' ').nth(1)?;
+        Some((at, Update { line, client, removals: self.removals, report: None }))
     }
 }
 
@@ -97,33 +102,35 @@ impl<'a> Facts<'a> {
             last_copies: Vec::new(),
             known: history.endings.iter().map(|ending| known(&ending.lines)).collect(),
         };
-        facts.note_events();
+        facts.collect_events();
         facts
     }
 
-    fn note_events(&mut self) {
-        let (mut ops, mut faults, mut down) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    fn collect_events(&mut self) {
+        let mut ops = BTreeMap::new();
+        let mut faults = BTreeMap::new();
+        let mut down = BTreeMap::new();
         for event in &self.history.events {
-            match &event.what {
-                What::Invoke { op, node, line } => {
+            match &event.kind {
+                EventKind::Invoke { op, node, line } => {
                     ops.insert(*op, self.ops.len());
                     self.ops.push(Op { node: *node, line, invoked: event.at, removals: 0, answer: None });
                 }
-                What::Removals { op, removals } => {
+                EventKind::Removals { op, removals } => {
                     if let Some(op) = ops.get(op) {
                         self.ops[*op].removals = *removals;
                     }
                 }
-                What::Ok { op, answer } => {
+                EventKind::Ok { op, answer } => {
                     if let Some(op) = ops.get(op) {
                         self.ops[*op].answer = Some((event.at, answer));
                     }
                 }
-                What::FaultBegins { fault, nodes, stops_answers, .. } => {
+                EventKind::FaultBegins { fault, nodes, stops_answers, .. } => {
                     faults.insert(*fault, (self.faults.len(), *stops_answers));
                     self.faults.push(Fault { nodes, from: event.at, until: u64::MAX });
                 }
-                What::FaultEnds { fault } => {
+                EventKind::FaultEnds { fault } => {
                     if let Some((index, stops_answers)) = faults.get(fault) {
                         let fault = &mut self.faults[*index];
                         fault.until = event.at;
@@ -132,26 +139,26 @@ impl<'a> Facts<'a> {
                         }
                     }
                 }
-                What::Down { node, keeps } => {
+                EventKind::Down { node, keeps } => {
                     down.insert(*node, event.at);
                     self.ends[*node].push((event.at, *keeps));
                 }
-                What::Up { node } => {
+                EventKind::Up { node } => {
                     if let Some(since) = down.remove(node) {
                         self.away[*node].push((since, event.at));
                     }
                 }
-                What::LastCopyLost { node, line, since } => {
+                EventKind::LastCopyLost { node, line, since } => {
                     let copy = |update| LastCopy { node: *node, since: *since, at: event.at, update };
                     self.last_copies.extend(Update::parse(line).map(copy));
                 }
-                What::Info { .. }
-                | What::LinkUp { .. }
-                | What::LinkDown { .. }
-                | What::Converged { .. }
-                | What::Usage { .. }
-                | What::SequenceReused { .. }
-                | What::Panic { .. } => {}
+                EventKind::Info { .. }
+                | EventKind::LinkUp { .. }
+                | EventKind::LinkDown { .. }
+                | EventKind::Converged { .. }
+                | EventKind::Usage { .. }
+                | EventKind::SequenceReused { .. }
+                | EventKind::Panic { .. } => {}
             }
         }
         for (node, since) in down {
@@ -159,7 +166,8 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Every acknowledged report and removal: the operation, when it was acknowledged, and the update.
+    /// Every acknowledged report and removal: the operation, the time of its answer, and the
+    /// update.
     pub(super) fn acknowledged(&self) -> impl Iterator<Item = (&Op<'a>, u64, Update<'a>)> {
         self.ops.iter().filter(|op| op.report().or(op.removal()).is_some()).filter_map(|op| {
             let (at, update) = op.update()?;
@@ -167,20 +175,21 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// Whether a node has forgotten between two moments what it knew at the first: `Synced` keeps what is older than
-    /// about a second, unless everything waits for the disk.
-    pub(super) fn forgot(&self, node: usize, known_at: u64, until: u64) -> bool {
-        use super::Durability::{Always, Everysec, Memory};
+    /// Returns whether a node was allowed to forget, until `until`, an update that it knew at
+    /// `known_at`. With `Everysec`, a crash of the machine may lose the updates of the last second.
+    pub(super) fn may_have_forgotten(&self, node: usize, known_at: u64, until: u64) -> bool {
+        use super::Persistence::{Always, Everysec, Memory};
         self.ends[node].iter().filter(|(at, _)| (known_at..=until).contains(at)).any(|(at, keeps)| {
             match (keeps, self.history.setting.durability) {
                 (Keeps::Nothing | Keeps::Damaged, _) | (_, Memory) => true,
-                (Keeps::Synced, Everysec) => self.awake(node, known_at, *at) <= SYNC_TAKES,
+                (Keeps::Synced, Everysec) => self.awake(node, known_at, *at) <= SYNC_TIME,
                 (Keeps::Synced, Always) | (Keeps::Disk, _) => false,
             }
         })
     }
 
-    /// For how long between two moments a node could do anything: a process that is stopped syncs nothing.
+    /// The time between `from` and `until` during which a node ran. A stopped process syncs
+    /// nothing.
     fn awake(&self, node: usize, from: u64, until: u64) -> u64 {
         let away =
             self.away[node].iter().map(|(left, back)| (*back).min(until).saturating_sub((*left).max(from)));
@@ -193,5 +202,6 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// `everysec` has the disk waited for a second after the last time, in microseconds, with some allowance.
-const SYNC_TAKES: u64 = 1_200_000;
+/// The longest time until an update is on disk with `everysec`, in microseconds: a second between
+/// two syncs, and some allowance.
+const SYNC_TIME: u64 = 1_200_000;

@@ -1,4 +1,5 @@
-//! What happened to a herd, as its clients and whoever broke it saw it.
+//! The history of a run: what happened to a herd, as seen by its clients and by the program that
+//! injected the faults.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
@@ -8,42 +9,46 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumMessage, EnumString, IntoStaticStr, VariantArray};
 
-/// What an operator says to have a client removed.
+/// The start of an operator's line that removes a client. The client's id follows.
 pub const REMOVE: &str = "REMOVE ";
 
-/// A whole run. As a file: one JSON object a line, the setting first, then the events, then the endings.
+/// The history of a whole run. A history file has one JSON object on each line: first the setting,
+/// then the events, then the endings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
-    /// What ran.
+    /// The herd and the bounds that it must meet.
     pub setting: Setting,
-    /// What happened, in the order in which it did.
+    /// The events, in the order of their times.
     pub events: Vec<Event>,
-    /// What each node was like in the end, in the order of the setting: when all faults were over, and the time that a
-    /// herd may take to settle.
+    /// The final state of each node, in the order of [`Setting::nodes`]. It was taken after all
+    /// faults had ended and the herd had had its time to settle.
     pub endings: Vec<Ending>,
 }
 
-/// What ran.
+/// The herd of a run, and the bounds that it must meet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setting {
-    /// The names of the nodes. Elsewhere nodes are indices into this list.
+    /// The names of the nodes. Everything else in a history refers to nodes by their index here.
     pub nodes: Vec<String>,
-    /// How many links there are when all are up.
+    /// The number of links when all links are up.
     pub edges: usize,
-    /// When what a node knows is on disk.
-    pub durability: Durability,
-    /// What was run.
+    /// Whether and when a node's records are on disk.
+    pub durability: Persistence,
+    /// The kind of run.
     pub source: Source,
-    /// How long a live node may take to answer, in microseconds.
+    /// The longest time in which a live node must answer, in microseconds.
     pub patience: u64,
-    /// How much memory each node may take, in the unit of [`Ending::memory`].
+    /// The most memory that each node may use, in the unit of [`Ending::memory`].
     pub memory: u64,
-    /// The command that does the same again.
-    #[serde(default)]
-    pub again: String,
+    /// The command that repeats the run.
+    #[serde(default, rename = "again")]
+    pub command: String,
 }
 
-/// When what a node knows is on disk.
+/// Whether and when a node's records are on disk.
+///
+/// `herd::server::Durability` is the setting of one node with a data folder. This type describes
+/// what a whole herd guarantees, so it includes herds without data folders.
 #[derive(
     Clone,
     Copy,
@@ -60,189 +65,195 @@ pub struct Setting {
 )]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-pub enum Durability {
-    /// Never.
+pub enum Persistence {
+    /// Never on disk.
     Memory,
-    /// Handed to the system before the answer, on disk within about a second.
+    /// Written to the file before the answer; on disk within about a second.
     Everysec,
     /// On disk before the answer.
     Always,
 }
 
-/// What was run.
+/// The kind of run that a history comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
-    /// The core, in virtual time.
+    /// A simulation in virtual time.
     Simulation,
     /// Real processes.
     Processes,
 }
 
-/// Something that happened.
+/// An event of a history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// When, in microseconds since the start.
+    /// The time, in microseconds since the start of the run.
     pub at: u64,
-    /// What.
+    /// What happened.
     #[serde(flatten)]
-    pub what: What,
+    pub kind: EventKind,
 }
 
-/// What happened.
+/// What happened in an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
-pub enum What {
-    /// A client says a line: an IAMAT, or a WHATSAT with a bound of 0. Or an operator does: [`REMOVE`] and a client, answered by
-    /// `REMOVED`, the number of removals and the client; or by `?` where that is not known.
+pub enum EventKind {
+    /// An operation starts: a client sends an IAMAT or a WHATSAT with a bound of 0, or an operator
+    /// sends [`REMOVE`] and a client. The node answers a removal with `REMOVED`, the number of
+    /// removals and the client, or with `?` if it does not know the client.
     Invoke {
-        /// Numbers the operations.
+        /// The number of the operation.
         op: u64,
-        /// To which node.
+        /// The node that gets the line.
         node: usize,
         /// The line.
         line: String,
     },
-    /// It is answered.
+    /// An operation is answered.
     Ok {
-        /// Which operation.
+        /// The number of the operation.
         op: u64,
-        /// The answer's first line.
+        /// The first line of the answer.
         answer: String,
     },
-    /// So often had the client that an operation is about been removed, as far as its node knew. Noted if that is not 0. Only
-    /// simulations see that, and only they remove clients.
+    /// The number of removals of the operation's client that the node knew of, if it is not 0. Only
+    /// simulations record it, because only they remove clients.
     Removals {
-        /// Which operation.
+        /// The number of the operation.
         op: u64,
-        /// How often.
+        /// The number of removals.
         removals: u32,
     },
-    /// It will not be answered: whether it took effect is not known.
+    /// An operation will not be answered. It may or may not have taken effect.
     Info {
-        /// Which operation.
+        /// The number of the operation.
         op: u64,
     },
-    /// A node has started.
+    /// A node started.
     Up {
-        /// Which.
+        /// The node.
         node: usize,
     },
-    /// A node has ended.
+    /// A node ended.
     Down {
-        /// Which.
+        /// The node.
         node: usize,
-        /// What it will know at its next start.
+        /// What outlives the end.
         keeps: Keeps,
     },
-    /// Something was broken.
+    /// A fault began.
     FaultBegins {
-        /// Numbers the faults.
+        /// The number of the fault.
         fault: u64,
-        /// What.
+        /// The fault's name.
         kind: String,
-        /// Where.
+        /// The nodes that the fault concerns.
         nodes: Vec<usize>,
-        /// Whether clients of these nodes have to wait.
+        /// Whether these nodes may leave their clients unanswered until the fault ends.
         stops_answers: bool,
     },
-    /// It was mended.
+    /// A fault ended.
     FaultEnds {
-        /// Which.
+        /// The number of the fault.
         fault: u64,
     },
-    /// A link is up.
+    /// A link came up.
     LinkUp {
-        /// At which end this was seen.
+        /// The node that saw it.
         node: usize,
-        /// With whom.
+        /// The node at the other end of the link.
         neighbour: usize,
     },
     /// A link that was up ended.
     LinkDown {
-        /// At which end this was seen.
+        /// The node that saw it.
         node: usize,
-        /// With whom.
+        /// The node at the other end of the link.
         neighbour: usize,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// A node gave a sequence to an update that it had given to another one in the same epoch. Only simulations see that.
+    /// A node gave an update a sequence that another update already had in the same epoch. Only
+    /// simulations record it.
     SequenceReused {
-        /// Which node.
+        /// The node.
         node: usize,
         /// The sequence.
         sequence: u64,
-        /// The AT line that had it first.
+        /// The AT line that had the sequence first.
         was: String,
         /// The AT line that has it now.
         is: String,
     },
-    /// A node that has come back does not know an update any more, and no other node that runs does. Only simulations
-    /// see that.
+    /// A node forgot an update at a restart, and no other running node knows it. Only simulations
+    /// record it.
     LastCopyLost {
-        /// Which node.
+        /// The node.
         node: usize,
         /// The AT line.
         line: String,
-        /// Since when it had known it, in microseconds.
+        /// The time at which the node had learned the update, in microseconds.
         since: u64,
     },
-    /// All nodes know what had been acknowledged at any of them before a moment. Looked for after each fault.
+    /// All nodes know what had been acknowledged at any node before `since`. Checked after each
+    /// fault.
     Converged {
-        /// The moment, in microseconds since the start.
+        /// The time, in microseconds since the start.
         since: u64,
     },
-    /// What a node takes.
+    /// The resources that a node uses.
     Usage {
-        /// Which.
+        /// The node.
         node: usize,
-        /// Resident memory, in bytes.
+        /// The resident memory, in bytes.
         memory: u64,
-        /// Open files.
+        /// The number of open file descriptors.
         files: u64,
     },
     /// A node panicked.
     Panic {
-        /// Which.
+        /// The node.
         node: usize,
-        /// What it said.
+        /// The message of the panic.
         message: String,
     },
 }
 
-/// What of a node outlives its end.
+/// The part of a node's records that outlives its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Keeps {
-    /// All that was handed to the system: the process was stopped or killed.
+    /// Everything written to the file: the process was stopped or killed.
     Disk,
-    /// All but something that its disk lost: until its neighbours have told it again, it may lack anything.
+    /// Everything written to the file except a part that the disk damaged. The node may lack any
+    /// record until its neighbours have sent it again.
     Damaged,
-    /// What was on disk: the machine stopped.
+    /// Everything synced to disk: the machine crashed.
     Synced,
-    /// Nothing, or nothing that can be counted on: its disk had failed before.
+    /// Nothing, or nothing reliable: the disk had failed before.
     Nothing,
 }
 
-/// What a node was like in the end.
+/// The final state of a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ending {
-    /// All it knows: AT lines, and those of clients that were removed; sorted.
+    /// All records of the node, sorted: AT lines, and lines of removed clients.
     pub lines: Vec<String>,
-    /// Those of them that it would not know after a restart, though it has a disk. Only simulations look.
+    /// The lines that a node with a disk would lose in a restart. Only simulations fill it.
     pub not_on_disk: Vec<String>,
-    /// Updates that it said on its links, in all of its lives.
-    pub said: u64,
-    /// Updates that it heard and that were no news, in all of its lives.
+    /// The number of updates that the node sent on its links, in all of its incarnations.
+    #[serde(rename = "said")]
+    pub sent: u64,
+    /// The number of updates that the node received and knew already, in all of its incarnations.
     pub stale: u64,
-    /// Updates that it said after the herd had had its time to settle.
-    pub said_at_rest: u64,
-    /// The most memory that it took.
+    /// The number of updates that the node sent after the herd had had its time to settle.
+    #[serde(rename = "said_at_rest")]
+    pub sent_at_rest: u64,
+    /// The most memory that the node used, in the unit of [`Setting::memory`].
     pub memory: u64,
 }
 
-/// A line of the file.
+/// A line of a history file.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Line {
@@ -252,14 +263,14 @@ enum Line {
 }
 
 impl History {
-    /// A history of nothing yet.
+    /// Makes a history without events and endings.
     pub fn new(setting: Setting) -> History {
         History { setting, events: Vec::new(), endings: Vec::new() }
     }
 
-    /// Notes that something happened.
-    pub fn note(&mut self, at: u64, what: What) {
-        self.events.push(Event { at, what });
+    /// Adds an event at a time, in microseconds since the start.
+    pub fn add(&mut self, at: u64, kind: EventKind) {
+        self.events.push(Event { at, kind });
     }
 
     /// Writes the history to a file.
@@ -282,7 +293,7 @@ impl History {
     /// Reads a history from a file.
     ///
     /// # Errors
-    /// The file cannot be read, or is no history: the message says where.
+    /// The file cannot be read, or is not a complete history. The message names the line.
     pub fn read(path: &Path) -> Result<History> {
         let name = path.display();
         let file = File::open(path).with_context(|| format!("cannot open {name}"))?;
@@ -295,12 +306,12 @@ impl History {
                 (Line::Setting(setting), None) => history = Some(History::new(setting)),
                 (Line::Event(event), Some(history)) => history.events.push(event),
                 (Line::Ending(ending), Some(history)) => history.endings.push(ending),
-                _ => bail!("{name}:{}: the setting comes first, and once", index + 1),
+                _ => bail!("{name}:{}: expected exactly one setting, on the first line", index + 1),
             }
         }
-        let history = history.with_context(|| format!("{name}: a history has at least a setting"))?;
+        let history = history.with_context(|| format!("{name} is empty: expected a history"))?;
         let (endings, nodes) = (history.endings.len(), history.setting.nodes.len());
-        ensure!(endings == nodes, "{name}: {endings} endings of {nodes} nodes: the file is not whole");
+        ensure!(endings == nodes, "{name} is incomplete: it has {endings} endings of {nodes} nodes");
         Ok(history)
     }
 }

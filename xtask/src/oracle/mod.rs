@@ -1,7 +1,8 @@
-//! Says whether what happened to a herd was right: a history goes in, a verdict comes out.
+//! The oracle checks the history of a herd: a history goes in, a verdict comes out.
 //!
-//! Histories come from the simulator and from real processes alike. [`invariants`] lists them, one file each. In all of them, an update is a report or the
-//! removal of a client, and a removal supersedes every report that a node took before it had heard of the removal.
+//! Histories come from the simulator and from real processes. The module [`invariants`] lists the
+//! properties that are checked. In all of them, an update is a report or the removal of a client. A
+//! removal supersedes every report that a node took before it knew of the removal.
 
 mod facts;
 mod history;
@@ -12,7 +13,7 @@ mod update;
 #[cfg(test)]
 mod tests;
 
-pub use history::{Durability, Ending, Event, History, Keeps, REMOVE, Setting, Source, What};
+pub use history::{Ending, Event, EventKind, History, Keeps, Persistence, REMOVE, Setting, Source};
 pub use update::Update;
 
 use std::any::Any;
@@ -22,33 +23,34 @@ use crate::text::table;
 use facts::Facts;
 use invariants::{INVARIANTS, Invariant, lost};
 
-/// What was found out about a history.
+/// The verdict on a history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// What must not be.
+    /// The violations of invariants, in the order of the invariants.
     pub violations: Vec<Violation>,
-    /// Acknowledged updates that are missing, and may be: their node lost its memory before it could pass them on.
+    /// The number of acknowledged updates that are missing and were allowed to get lost, because
+    /// their node lost its records before it could pass them on.
     pub excused: usize,
-    /// Updates acknowledged.
+    /// The number of acknowledged updates.
     pub acknowledged: usize,
-    /// Lines between nodes that were news to nobody.
+    /// The number of lines between nodes that held no news for the receiver.
     pub duplicates: u64,
 }
 
-/// Something that must not be.
+/// A violation of an invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Which invariant, as `I1`.
+    /// The invariant's number, like `I1`.
     pub invariant: &'static str,
-    /// What was seen.
+    /// The evidence in the history.
     pub evidence: String,
 }
 
-/// Checks a history.
-pub fn check(history: &History) -> Verdict {
+/// Checks a history against all invariants.
+pub fn check_history(history: &History) -> Verdict {
     let facts = Facts::of(history);
-    let violations = INVARIANTS.iter().flat_map(|Invariant { number, check, .. }| {
-        check(&facts).into_iter().map(|evidence| Violation { invariant: number, evidence })
+    let violations = INVARIANTS.iter().flat_map(|Invariant { number, find_violations, .. }| {
+        find_violations(&facts).into_iter().map(|evidence| Violation { invariant: number, evidence })
     });
     Verdict {
         violations: violations.collect(),
@@ -59,24 +61,25 @@ pub fn check(history: &History) -> Verdict {
 }
 
 impl Verdict {
-    /// The verdict on a run that ended by a panic.
+    /// The verdict on a run that ended in a panic, given the panic's payload.
     pub fn of_panic(panic: &(dyn Any + Send)) -> Verdict {
-        let said =
+        let message =
             panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
-        let evidence = format!("a node panicked: {}", said.unwrap_or("and said nothing"));
+        let evidence = format!("a node panicked: {}", message.unwrap_or("no message"));
         Verdict { violations: vec![Violation { invariant: "I11", evidence }], ..Verdict::default() }
     }
 
-    /// A line for each invariant: whether it holds, as far as can be seen in histories of a source.
+    /// A table with a line for each invariant, which shows whether the invariant holds or cannot be
+    /// checked in histories of this source.
     pub fn table(&self, source: Source) -> String {
         let row = |invariant: &Invariant| {
             let violations = self.violations.iter();
             let held = match violations.filter(|found| found.invariant == invariant.number).count() {
-                0 if source == Source::Processes && !invariant.of_processes => "not seen".to_owned(),
+                0 if source == Source::Processes && !invariant.of_processes => "not checked".to_owned(),
                 0 => "holds".to_owned(),
                 found => format!("VIOLATED, {found} times"),
             };
-            [invariant.number.to_owned(), invariant.says.to_owned(), held]
+            [invariant.number.to_owned(), invariant.statement.to_owned(), held]
         };
         table(&INVARIANTS.iter().map(row).collect::<Vec<_>>())
     }
@@ -88,7 +91,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// The first violations, one a line, and how many more there are.
+/// The first ten violations, each on a line, and the number of further violations.
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 10;

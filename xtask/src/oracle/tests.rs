@@ -1,55 +1,55 @@
-//! Small histories, each right, and each with one thing wrong that exactly one invariant must find.
+//! Small histories: correct ones, and ones with a single mistake that exactly one invariant finds.
 
 mod removals;
 
 use super::*;
 
-/// Two linked nodes and one update: reported at A, read at both.
+/// A correct history: two linked nodes, and one update that is reported at A and read at both.
 fn right() -> History {
     let at = "AT A +0.500000000 kiwi +1+1 1".to_owned();
     let setting = Setting {
         nodes: vec!["A".to_owned(), "B".to_owned()],
         edges: 1,
-        durability: Durability::Everysec,
+        durability: Persistence::Everysec,
         source: Source::Simulation,
         patience: 1_000,
         memory: 100,
-        again: String::new(),
+        command: String::new(),
     };
     let mut history = History::new(setting);
     ask(&mut history, 1, 0, "IAMAT kiwi +1+1 1", &at);
     ask(&mut history, 2, 0, "WHATSAT kiwi 0 0", &at);
     ask(&mut history, 3, 1, "WHATSAT kiwi 0 0", &at);
     history.endings = vec![
-        Ending { lines: vec![at.clone()], said: 1, memory: 100, ..Ending::default() },
+        Ending { lines: vec![at.clone()], sent: 1, memory: 100, ..Ending::default() },
         Ending { lines: vec![at], memory: 100, ..Ending::default() },
     ];
     history
 }
 
-/// An operation that takes from `op` to `op` + 0.5 milliseconds.
+/// Adds an operation that lasts from `op` to `op` + 0.5 milliseconds.
 fn ask(history: &mut History, op: u64, node: usize, line: &str, answer: &str) {
-    history.note(1_000 * op, What::Invoke { op, node, line: line.to_owned() });
-    history.note(1_000 * op + 500, What::Ok { op, answer: answer.to_owned() });
+    history.add(1_000 * op, EventKind::Invoke { op, node, line: line.to_owned() });
+    history.add(1_000 * op + 500, EventKind::Ok { op, answer: answer.to_owned() });
 }
 
 fn fault(history: &mut History, nodes: Vec<usize>, from: u64, until: u64) {
     let kind = "cut".to_owned();
-    history.note(from, What::FaultBegins { fault: from, kind, nodes, stops_answers: false });
-    history.note(until, What::FaultEnds { fault: from });
+    history.add(from, EventKind::FaultBegins { fault: from, kind, nodes, stops_answers: false });
+    history.add(until, EventKind::FaultEnds { fault: from });
 }
 
-/// Which invariants a history violates.
+/// The numbers of the invariants that a history violates.
 fn violated(history: &History) -> Vec<&'static str> {
     let mut found: Vec<&str> =
-        check(history).violations.iter().map(|violation| violation.invariant).collect();
+        check_history(history).violations.iter().map(|violation| violation.invariant).collect();
     found.dedup();
     found
 }
 
 #[test]
 fn a_right_history_is_right() {
-    let verdict = check(&right());
+    let verdict = check_history(&right());
     assert_eq!(verdict.violations, []);
     assert_eq!((verdict.acknowledged, verdict.excused), (1, 0));
 }
@@ -59,7 +59,7 @@ fn an_acknowledged_update_that_a_node_lacks_is_lost() {
     let mut history = right();
     ask(&mut history, 4, 0, "IAMAT plum +1+1 1", "AT A +0.500000000 plum +1+1 1");
     assert_eq!(violated(&history), ["I1"]);
-    // An older one of the same client is no substitute, a later one is.
+    // A later update of the same client is a substitute; an older one is not.
     let mut history = right();
     ask(&mut history, 4, 0, "IAMAT kiwi +2+2 2", "AT A +0.500000000 kiwi +2+2 2");
     assert_eq!(violated(&history), ["I1"]);
@@ -82,54 +82,54 @@ fn an_update_whose_node_lost_its_memory_at_once_is_excused_and_one_on_disk_is_no
         history.setting.durability = durability;
         history.setting.source = Source::Processes;
         ask(&mut history, 4, 0, "IAMAT plum +1+1 1", "AT A +0.500000000 plum +1+1 1");
-        history.note(at, What::Down { node: 0, keeps });
-        history.note(at + 1, What::Up { node: 0 });
-        let verdict = check(&history);
+        history.add(at, EventKind::Down { node: 0, keeps });
+        history.add(at + 1, EventKind::Up { node: 0 });
+        let verdict = check_history(&history);
         (verdict.excused, verdict.violations.len())
     };
-    assert_eq!(lost(Durability::Memory, Keeps::Disk, 5_000), (1, 0));
-    assert_eq!(lost(Durability::Everysec, Keeps::Nothing, 5_000), (1, 0));
-    assert_eq!(lost(Durability::Everysec, Keeps::Synced, 5_000), (1, 0));
-    // At both nodes.
-    assert_eq!(lost(Durability::Everysec, Keeps::Disk, 5_000), (0, 2));
-    assert_eq!(lost(Durability::Everysec, Keeps::Synced, 5_000_000), (0, 2));
-    assert_eq!(lost(Durability::Always, Keeps::Synced, 5_000), (0, 2));
-    // While the answer was under way; and before the report was said.
-    assert_eq!(lost(Durability::Memory, Keeps::Disk, 4_200), (1, 0));
-    assert_eq!(lost(Durability::Memory, Keeps::Disk, 3_900), (0, 2));
-    // It had all the time in the world to pass it on.
-    assert_eq!(lost(Durability::Memory, Keeps::Disk, 5_000_000), (0, 2));
+    assert_eq!(lost(Persistence::Memory, Keeps::Disk, 5_000), (1, 0));
+    assert_eq!(lost(Persistence::Everysec, Keeps::Nothing, 5_000), (1, 0));
+    assert_eq!(lost(Persistence::Everysec, Keeps::Synced, 5_000), (1, 0));
+    // Lost at both nodes.
+    assert_eq!(lost(Persistence::Everysec, Keeps::Disk, 5_000), (0, 2));
+    assert_eq!(lost(Persistence::Everysec, Keeps::Synced, 5_000_000), (0, 2));
+    assert_eq!(lost(Persistence::Always, Keeps::Synced, 5_000), (0, 2));
+    // The node ended while its answer was in transit, and before the report was sent.
+    assert_eq!(lost(Persistence::Memory, Keeps::Disk, 4_200), (1, 0));
+    assert_eq!(lost(Persistence::Memory, Keeps::Disk, 3_900), (0, 2));
+    // The node had enough time to pass the update on.
+    assert_eq!(lost(Persistence::Memory, Keeps::Disk, 5_000_000), (0, 2));
 }
 
 #[test]
 fn a_node_that_ended_while_its_answer_was_under_way_need_not_know_what_it_acknowledged() {
-    let told_nothing = |ended: u64| {
+    let answered_with_nothing = |ended: u64| {
         let mut history = right();
-        history.setting.durability = Durability::Memory;
-        // Nobody has read it there.
+        history.setting.durability = Persistence::Memory;
+        // No client has read the update at A.
         history.events.retain(|event| !(2_000..3_000).contains(&event.at));
-        history.note(ended, What::Down { node: 0, keeps: Keeps::Disk });
-        history.note(ended + 1, What::Up { node: 0 });
+        history.add(ended, EventKind::Down { node: 0, keeps: Keeps::Disk });
+        history.add(ended + 1, EventKind::Up { node: 0 });
         ask(&mut history, 4, 0, "WHATSAT kiwi 0 0", "? WHATSAT kiwi 0 0");
         violated(&history)
     };
-    assert_eq!(told_nothing(1_200), [""; 0]);
-    assert_eq!(told_nothing(900), ["I5"]);
+    assert_eq!(answered_with_nothing(1_200), [""; 0]);
+    assert_eq!(answered_with_nothing(900), ["I5"]);
 }
 
 #[test]
-fn where_every_copy_is_in_sight_only_the_loss_of_the_last_one_is_an_excuse() {
+fn in_a_simulation_only_the_loss_of_the_last_copy_is_an_excuse() {
     let plum = "AT A +0.500000000 plum +1+1 1";
     let lost = |keeps, copy: Option<&str>| {
         let mut history = right();
         ask(&mut history, 4, 0, "IAMAT plum +1+1 1", plum);
-        history.note(5_000, What::Down { node: 0, keeps });
-        history.note(5_001, What::Up { node: 0 });
+        history.add(5_000, EventKind::Down { node: 0, keeps });
+        history.add(5_001, EventKind::Up { node: 0 });
         let line = copy.map(str::to_owned);
         line.into_iter().for_each(|line| {
-            history.note(5_001, What::LastCopyLost { node: 0, line, since: 4_000 });
+            history.add(5_001, EventKind::LastCopyLost { node: 0, line, since: 4_000 });
         });
-        check(&history).excused
+        check_history(&history).excused
     };
     assert_eq!(lost(Keeps::Nothing, Some(plum)), 1);
     assert_eq!(lost(Keeps::Nothing, Some("AT B +0.500000000 plum +2+2 2")), 1);
@@ -142,32 +142,32 @@ fn where_every_copy_is_in_sight_only_the_loss_of_the_last_one_is_an_excuse() {
 #[test]
 fn nodes_that_differ_in_the_end_or_had_diverged_are_found() {
     let mut history = right();
-    // Reported, not acknowledged, and known at one node only.
-    history.note(9_000, What::Invoke { op: 9, node: 1, line: "IAMAT fig +1+1 1".to_owned() });
-    history.note(9_001, What::Down { node: 1, keeps: Keeps::Disk });
-    history.note(9_002, What::Up { node: 1 });
+    // The report was not acknowledged, and only one node knows it.
+    history.add(9_000, EventKind::Invoke { op: 9, node: 1, line: "IAMAT fig +1+1 1".to_owned() });
+    history.add(9_001, EventKind::Down { node: 1, keeps: Keeps::Disk });
+    history.add(9_002, EventKind::Up { node: 1 });
     history.endings[1].lines.insert(0, "AT B +7.000000000 fig +1+1 1".to_owned());
     assert_eq!(violated(&history), ["I2"]);
     let mut history = right();
     fault(&mut history, vec![0, 1], 5_000, 6_000);
-    history.note(7_000, What::LinkDown { node: 0, neighbour: 1, reason: "diverged".to_owned() });
+    history.add(7_000, EventKind::LinkDown { node: 0, neighbour: 1, reason: "diverged".to_owned() });
     assert_eq!(violated(&history), ["I2"]);
 }
 
 #[test]
-fn a_node_that_says_something_older_than_before_goes_backwards() {
+fn a_node_that_answers_with_an_older_record_than_before_goes_backwards() {
     let older = "AT A +1.500000000 kiwi +0+0 0";
     let mut history = right();
     ask(&mut history, 4, 0, "IAMAT kiwi +0+0 0", older);
     ask(&mut history, 5, 1, "WHATSAT kiwi 0 0", older);
     assert_eq!(violated(&history), ["I3"]);
-    // Nothing is older than everything.
+    // No record counts as older than any record.
     let mut history = right();
     ask(&mut history, 5, 1, "WHATSAT kiwi 0 0", "? WHATSAT kiwi 0 0");
     assert_eq!(violated(&history), ["I3"]);
-    // Unless it was allowed to forget.
-    history.events.insert(6, Event { at: 4_000, what: What::Down { node: 1, keeps: Keeps::Nothing } });
-    history.events.insert(7, Event { at: 4_001, what: What::Up { node: 1 } });
+    // This is allowed if the node was allowed to forget.
+    history.events.insert(6, Event { at: 4_000, kind: EventKind::Down { node: 1, keeps: Keeps::Nothing } });
+    history.events.insert(7, Event { at: 4_001, kind: EventKind::Up { node: 1 } });
     assert_eq!(violated(&history), [""; 0]);
 }
 
@@ -196,8 +196,10 @@ fn what_nobody_sent_is_a_phantom() {
 #[test]
 fn a_client_that_does_not_read_its_own_update_is_found() {
     let mut history = right();
-    // Read before anybody else was told: only the acknowledgement speaks against it.
-    history.events.retain(|event| !matches!(event.what, What::Invoke { op: 2, .. } | What::Ok { op: 2, .. }));
+    // No other answer shows the update: only the acknowledgement contradicts the last answer.
+    history
+        .events
+        .retain(|event| !matches!(event.kind, EventKind::Invoke { op: 2, .. } | EventKind::Ok { op: 2, .. }));
     ask(&mut history, 5, 0, "WHATSAT kiwi 0 0", "? WHATSAT kiwi 0 0");
     assert_eq!(violated(&history), ["I5"]);
 }
@@ -205,14 +207,14 @@ fn a_client_that_does_not_read_its_own_update_is_found() {
 #[test]
 fn a_flood_that_does_not_end_is_found() {
     let mut history = right();
-    history.endings[1].said_at_rest = 1;
+    history.endings[1].sent_at_rest = 1;
     assert_eq!(violated(&history), ["I6"]);
 }
 
 #[test]
 fn too_many_lines_without_a_fault_are_found() {
     let mut history = right();
-    history.endings[1].said = 1;
+    history.endings[1].sent = 1;
     assert_eq!(violated(&history), ["I7"]);
     fault(&mut history, vec![0, 1], 5_000, 6_000);
     assert_eq!(violated(&history), [""; 0]);
@@ -221,13 +223,13 @@ fn too_many_lines_without_a_fault_are_found() {
 #[test]
 fn a_client_of_a_live_node_that_is_not_answered_is_found() {
     let unanswered = |history: &mut History| {
-        history.note(9_000, What::Invoke { op: 9, node: 1, line: "WHATSAT kiwi 0 0".to_owned() });
-        history.note(20_000, What::Info { op: 9 });
+        history.add(9_000, EventKind::Invoke { op: 9, node: 1, line: "WHATSAT kiwi 0 0".to_owned() });
+        history.add(20_000, EventKind::Info { op: 9 });
     };
     let mut history = right();
     unanswered(&mut history);
     assert_eq!(violated(&history), ["I8"]);
-    history.note(9_500, What::Down { node: 1, keeps: Keeps::Disk });
+    history.add(9_500, EventKind::Down { node: 1, keeps: Keeps::Disk });
     assert_eq!(violated(&history), [""; 0]);
     let mut history = right();
     fault(&mut history, vec![0, 1], 5_000, 15_000);
@@ -235,23 +237,23 @@ fn a_client_of_a_live_node_that_is_not_answered_is_found() {
     assert_eq!(violated(&history), ["I8"]);
     let mut late = right();
     let answer = "AT A +0.500000000 kiwi +1+1 1".to_owned();
-    late.note(9_000, What::Invoke { op: 9, node: 1, line: "WHATSAT kiwi 0 0".to_owned() });
-    late.note(20_000, What::Ok { op: 9, answer });
+    late.add(9_000, EventKind::Invoke { op: 9, node: 1, line: "WHATSAT kiwi 0 0".to_owned() });
+    late.add(20_000, EventKind::Ok { op: 9, answer });
     assert_eq!(violated(&late), ["I8"]);
 }
 
 #[test]
-fn a_link_that_is_dropped_for_nothing_is_found() {
+fn a_link_that_is_dropped_without_a_fault_is_found() {
     let mut history = right();
-    history.note(9_000, What::LinkDown { node: 0, neighbour: 1, reason: "silent".to_owned() });
+    history.add(9_000, EventKind::LinkDown { node: 0, neighbour: 1, reason: "silent".to_owned() });
     assert_eq!(violated(&history), ["I9"]);
     fault(&mut history, vec![1], 5_000, 6_000);
     assert_eq!(violated(&history), [""; 0]);
-    // Neither one of long ago nor one of another link is a reason.
+    // A fault that ended long before is not a reason, and neither is a fault of another link.
     for (nodes, until) in [(vec![0, 1], 6_000), (vec![1, 2], 4_000_000)] {
         let mut history = right();
         fault(&mut history, nodes, 5_000, until);
-        history.note(4_000_000, What::LinkDown { node: 0, neighbour: 1, reason: "silent".to_owned() });
+        history.add(4_000_000, EventKind::LinkDown { node: 0, neighbour: 1, reason: "silent".to_owned() });
         assert_eq!(violated(&history), ["I9"]);
     }
 }
@@ -262,7 +264,7 @@ fn too_much_memory_and_panics_are_found() {
     history.endings[0].memory = 101;
     assert_eq!(violated(&history), ["I10"]);
     let mut history = right();
-    history.note(9_000, What::Panic { node: 0, message: "oh".to_owned() });
+    history.add(9_000, EventKind::Panic { node: 0, message: "oh".to_owned() });
     assert_eq!(violated(&history), ["I11"]);
 }
 
@@ -270,7 +272,7 @@ fn too_much_memory_and_panics_are_found() {
 fn a_sequence_that_is_used_twice_is_found() {
     let mut history = right();
     let [was, is] = ["AT A +0.500000000 kiwi +1+1 1", "AT A +0.500000000 kiwi +2+2 2"].map(str::to_owned);
-    history.note(9_000, What::SequenceReused { node: 0, sequence: 1, was, is });
+    history.add(9_000, EventKind::SequenceReused { node: 0, sequence: 1, was, is });
     assert_eq!(violated(&history), ["I12"]);
 }
 
@@ -278,7 +280,7 @@ fn a_sequence_that_is_used_twice_is_found() {
 fn a_history_is_read_as_it_was_written() {
     let mut history = right();
     fault(&mut history, vec![1], 5_000, 6_000);
-    history.note(9_000, What::Down { node: 0, keeps: Keeps::Synced });
+    history.add(9_000, EventKind::Down { node: 0, keeps: Keeps::Synced });
     let path = std::env::temp_dir().join(format!("history-{}.jsonl", std::process::id()));
     history.write(&path).unwrap();
     assert_eq!(History::read(&path).unwrap(), history);

@@ -1,5 +1,5 @@
-//! Updates, and which of two wins: told once more and in other words than the node's, so that an error there is
-//! not one here.
+//! Updates, and the rule that decides which of two wins. It is written independently of the node's
+//! code, so that a mistake there is not repeated here.
 
 use std::cmp::Reverse;
 
@@ -12,32 +12,33 @@ pub struct Update<'a> {
     pub line: &'a str,
     /// The client.
     pub client: &'a str,
-    /// How often it was removed before the report, or with this removal.
+    /// The number of removals of the client, including this one.
     pub removals: u32,
-    /// `None` for a removal.
+    /// The report; `None` for a removal.
     pub report: Option<Report<'a>>,
 }
 
-/// An AT line, understood.
+/// The parts of an AT line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report<'a> {
     /// The AT line.
     pub at: &'a str,
     /// The node that received the report.
     pub server: &'a str,
-    /// The report: client, location and time, as in the line.
-    pub said: &'a str,
+    /// The client, location and time, as they are in the line.
+    pub fields: &'a str,
     skew: Skew,
     time: Time,
 }
 
 impl<'a> Update<'a> {
-    /// Understands a line that nodes have for a client: `AT ...`, `REMOVED N ID` or `AFTER N AT ...`.
+    /// Parses a node's line about a client: `AT ...`, `REMOVED N ID` or `AFTER N AT ...`. Returns
+    /// `None` for other lines.
     pub fn parse(line: &'a str) -> Option<Update<'a>> {
         let (word, rest) = line.split_once(' ')?;
         if word == "AT" {
             let report = Report::parse(line)?;
-            let (client, _) = report.said.split_once(' ')?;
+            let (client, _) = report.fields.split_once(' ')?;
             return Some(Update { line, client, removals: 0, report: Some(report) });
         }
         let (number, rest) = rest.split_once(' ')?;
@@ -49,12 +50,12 @@ impl<'a> Update<'a> {
         }
     }
 
-    /// Whether this update or one that wins over it is `other`.
+    /// Returns whether `other` is this update or one that wins over it.
     pub fn is_superseded_by(&self, other: &Update<'_>) -> bool {
         // More removals win; then a report over a removal; then the later report.
-        let (ours, theirs) =
-            (self.report.map(|report| report.rank()), other.report.map(|report| report.rank()));
-        (self.removals, ours) <= (other.removals, theirs)
+        let own_rank = self.report.map(|report| report.rank());
+        let other_rank = other.report.map(|report| report.rank());
+        (self.removals, own_rank) <= (other.removals, other_rank)
     }
 }
 
@@ -68,7 +69,7 @@ impl<'a> Report<'a> {
         let parsed = At::parse(at.as_bytes())?;
         let (_, rest) = at.split_once(' ')?;
         let (server, rest) = rest.split_once(' ')?;
-        let (_, said) = rest.split_once(' ')?;
-        Some(Report { at, server, said, skew: parsed.skew, time: parsed.iamat.stamp.time() })
+        let (_, fields) = rest.split_once(' ')?;
+        Some(Report { at, server, fields, skew: parsed.skew, time: parsed.iamat.stamp.time() })
     }
 }

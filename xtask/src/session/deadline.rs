@@ -1,31 +1,31 @@
-//! How long what a session waits for may take.
+//! The timeout of a session's step.
 
 use std::time::{Duration, Instant};
 
-/// When the time for something is over, and how long that time was.
+/// A point in time after which a step fails, and the timeout that it was made from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline {
-    patience: Duration,
+    timeout: Duration,
     end: Instant,
 }
 
 impl Deadline {
-    /// So long from now.
-    pub(super) fn after(patience: Duration) -> Deadline {
-        Deadline { patience, end: Instant::now() + patience }
+    /// The deadline that is `timeout` from now.
+    pub(super) fn after(timeout: Duration) -> Deadline {
+        Deadline { timeout, end: Instant::now() + timeout }
     }
 
-    /// The same time once more, from now.
+    /// A deadline with the same timeout, counted from now.
     pub(super) fn again(self) -> Deadline {
-        Deadline::after(self.patience)
+        Deadline::after(self.timeout)
     }
 
-    /// What is left of the time.
+    /// The time left until the deadline.
     ///
     /// # Errors
-    /// Nothing is: it was waited in vain, as the message begins to say.
+    /// The deadline has passed. The message is "waited 10s", for the caller to complete.
     pub(super) fn left(self) -> Result<Duration, String> {
         let left = self.end.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(format!("waited {:?}", self.patience)) } else { Ok(left) }
+        if left.is_zero() { Err(format!("waited {:?}", self.timeout)) } else { Ok(left) }
     }
 }

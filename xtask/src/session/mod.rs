@@ -1,9 +1,10 @@
-//! Scripted client sessions: what clients say to the nodes of a herd, and what comes back.
+//! Scripted client sessions: what clients send to the nodes of a herd, and what the nodes answer.
 //!
-//! A session is a text file, one directive a line; `fixtures/sessions/README.md` describes the language. The
-//! player knows nodes by name and address only, and every step has a deadline.
+//! A session is a text file with one directive on each line; `fixtures/sessions/README.md`
+//! describes the language. The player knows nodes by name and address only, and every step has a
+//! deadline.
 
-mod connection;
+mod client_connection;
 mod deadline;
 pub mod guests;
 mod parse;
@@ -11,22 +12,24 @@ pub mod places_stub;
 mod play;
 pub mod roles;
 pub mod snapshots;
+mod step;
 mod transcript;
 
-pub use parse::{Session, Step};
-pub use play::{Herd, PATIENCE, play};
+pub use parse::Session;
+pub use play::{PATIENCE, SessionHerd, play};
+pub use step::Step;
 pub use transcript::{Difference, Transcript};
 
 use std::fmt;
 
-/// Why a session cannot be read or played, and where.
+/// The reason why a session cannot be read or played, with its place.
 #[derive(Debug)]
 pub struct SessionError {
-    /// The file.
+    /// The session file.
     pub file: String,
-    /// The line, from 1.
+    /// The line number, from 1; 0 if the file itself cannot be read.
     pub line: usize,
-    /// What was expected, and what there was instead.
+    /// What was expected, and what came instead.
     pub message: String,
 }
 

@@ -1,4 +1,5 @@
-//! The Places service of a session: answers as the script mounts them, and what was asked.
+//! The Places service of a session: it gives the answers that the script mounts, and keeps the
+//! requests for the script to check.
 
 use std::cell::Cell;
 use std::fmt;
@@ -11,34 +12,35 @@ use tokio::runtime::Runtime;
 use wiremock::matchers::path_regex;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-/// Where the legacy Nearby Search and the New API answer.
+/// The paths of the legacy Nearby Search and of the new API.
 const PATHS: &str = "^(/maps/api/place/nearbysearch/json|/v1/places:searchNearby)$";
 
-/// A Places service on a port of its own.
+/// A Places service on its own port. It stops when it is dropped.
 #[derive(Debug)]
 pub struct PlacesStub {
     server: MockServer,
     runtime: Runtime,
-    /// Requests that have been told already.
+    /// The number of requests that have been returned already.
     seen: Cell<usize>,
 }
 
-/// An answer of the Places service.
+/// An answer that the Places service gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
     /// A file of `fixtures/places`, or `None` to drop the connection.
     pub body: Option<String>,
     /// The HTTP status.
     pub status: u16,
-    /// How long it takes.
+    /// The delay before the answer is sent.
     pub delay: Duration,
-    /// How often it is given before the next one mounted takes over; for ever when `None`.
+    /// The number of requests that get this answer before the next one mounted; `None` for all.
     pub times: Option<u64>,
-    /// Given only to requests with these parameters.
+    /// The parameters that a request must have to get this answer.
     pub parameters: Vec<(String, String)>,
 }
 
-/// A request that came, with its query, or the members of its body, as parameters; without its key.
+/// A request that was received. Its parameters are those of its query and the members of its body;
+/// the key is masked.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Request {
     method: String,
@@ -47,28 +49,29 @@ pub struct Request {
 }
 
 impl PlacesStub {
-    /// Starts a service that answers everything with HTTP 404 until something is mounted.
+    /// Starts a service that answers every request with HTTP 404 until an answer is mounted.
     ///
     /// # Errors
-    /// No port is free.
+    /// The runtime cannot be started.
     pub fn start() -> Result<PlacesStub> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .context("cannot start a runtime")?;
+            .context("cannot start the runtime of the Places stub")?;
         let server = runtime.block_on(MockServer::start());
         Ok(PlacesStub { server, runtime, seen: Cell::new(0) })
     }
 
-    /// The base URL.
+    /// The base URL, without a path.
     pub fn url(&self) -> String {
         self.server.uri()
     }
 
-    /// Mounts an answer behind those mounted before; a redirect leads to another path of this service.
+    /// Mounts an answer, to be given after those mounted earlier are used up. An answer with a
+    /// redirect status leads to another path of this service.
     ///
     /// # Errors
-    /// The body is no file of `fixtures/places`.
+    /// The body is not a file of `fixtures/places`.
     pub fn mount(&self, mount: &Mount) -> Result<(), String> {
         let parameters = mount.parameters.clone();
         let asks = move |request: &wiremock::Request| {
@@ -82,8 +85,8 @@ impl PlacesStub {
             }
             Some(body) => {
                 let file = fixtures::places().join(body);
-                let bytes =
-                    std::fs::read(&file).map_err(|error| format!("fixtures/places/{body}: {error}"))?;
+                let bytes = std::fs::read(&file)
+                    .map_err(|error| format!("cannot read fixtures/places/{body}: {error}"))?;
                 let kind =
                     if body.ends_with(".html") { "text/html" } else { "application/json; charset=UTF-8" };
                 let answer =
@@ -104,7 +107,8 @@ impl PlacesStub {
         Ok(())
     }
 
-    /// The requests since the last look, in an order that does not depend on when they came.
+    /// Returns the requests received since the last call, sorted: their order does not depend on
+    /// when they arrived.
     pub fn requests(&self) -> Vec<Request> {
         let all = self.runtime.block_on(self.server.received_requests()).unwrap_or_default();
         let mut fresh: Vec<Request> = all[self.seen.get()..].iter().map(Request::from).collect();
@@ -115,7 +119,7 @@ impl PlacesStub {
 }
 
 impl Request {
-    /// Whether it has this parameter with this value.
+    /// Returns whether the request has this parameter with this value.
     pub fn has(&self, name: &str, value: &str) -> bool {
         self.parameters.iter().any(|(key, held)| key == name && held == value)
     }
@@ -140,7 +144,7 @@ impl From<&wiremock::Request> for Request {
     }
 }
 
-/// The members of a JSON body, each under its own name.
+/// Adds the members of a JSON body to `parameters`, each under its own name without its parents'.
 fn flatten(name: &str, value: &Value, parameters: &mut Vec<(String, String)>) {
     match value {
         Value::Object(members) => members.iter().for_each(|(name, value)| flatten(name, value, parameters)),

@@ -1,4 +1,4 @@
-//! The roles that sessions name, given to the nodes of any herd.
+//! Maps the node names that sessions use, their roles, to the nodes of any herd.
 
 use std::net::SocketAddr;
 
@@ -8,17 +8,18 @@ use crate::cluster::herd_file::HerdFile;
 use crate::cluster::test_herd::TestHerd;
 use crate::session;
 
-/// The herd whose names sessions use.
+/// The herd whose node names sessions use.
 pub const SESSIONS_HERD: &str = "2015-winter";
 
-/// A herd whose nodes have the roles that sessions name, in the order of its herd file.
+/// A herd whose nodes play the roles that sessions name. The first node of its herd file plays the
+/// first role, and so on.
 pub(crate) struct Roles {
     herd: TestHerd,
     roles: Vec<String>,
 }
 
 impl Roles {
-    /// Gives the nodes of `herd` the names of the nodes that sessions are written for.
+    /// Gives each role of [`SESSIONS_HERD`] to a node of `herd`.
     ///
     /// # Errors
     /// The herd has fewer nodes than sessions name.
@@ -27,28 +28,29 @@ impl Roles {
         let members = &written_for.herd().members;
         let roles: Vec<String> = members.iter().map(|member| member.name.clone()).collect();
         let nodes = herd.names().len();
-        ensure!(nodes >= roles.len(), "sessions need {} nodes: the herd has {nodes}", roles.len());
+        ensure!(nodes >= roles.len(), "sessions need {} nodes, but the herd has {nodes}", roles.len());
         Ok(Roles { herd, roles })
     }
 
-    /// The herd that plays.
+    /// The herd whose nodes play the roles.
     pub(crate) fn herd(&mut self) -> &mut TestHerd {
         &mut self.herd
     }
 
+    /// The nodes that play these roles.
     fn actors(&self, roles: &[String]) -> Result<Vec<String>> {
         let names = self.herd.names();
-        let actor = |role: &String| {
+        let mut actors = Vec::new();
+        for role in roles {
             let index = self.roles.iter().position(|other| other == role);
-            index
-                .and_then(|index| names.get(index).cloned())
-                .with_context(|| format!("no node is called {role}"))
-        };
-        roles.iter().map(actor).collect()
+            let actor = index.and_then(|index| names.get(index).cloned());
+            actors.push(actor.with_context(|| format!("no node is called {role}"))?);
+        }
+        Ok(actors)
     }
 }
 
-impl session::Herd for Roles {
+impl session::SessionHerd for Roles {
     fn running(&mut self) -> Result<Vec<(String, SocketAddr)>> {
         let mut running = Vec::new();
         for (role, actor) in self.roles.iter().zip(self.herd.names()) {

@@ -1,4 +1,5 @@
-//! The sessions of `fixtures/sessions`, played against real nodes and compared with their snapshots.
+//! Plays the sessions of `fixtures/sessions` against real nodes, and compares the transcripts with
+//! their snapshots.
 
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
@@ -16,12 +17,12 @@ use crate::session::places_stub::PlacesStub;
 use crate::session::roles::Roles;
 use crate::session::{self, Session, Transcript};
 
-/// A test for each session file, and one that finds snapshots without a session.
+/// Returns a test for each session file, and one that finds snapshots without a session.
 ///
 /// # Errors
-/// The node program does not build, or there is no such herd.
+/// The node program does not build, or `herd` is not a herd file's name.
 pub fn trials(herd: &str) -> Result<Vec<Trial>> {
-    let run = Arc::new(Run {
+    let run = Arc::new(SnapshotRun {
         herd: HerdFile::find(herd)?,
         program: herd_binary(Profile::Debug)?,
         folder: target_dir()?.join("e2e"),
@@ -38,40 +39,42 @@ pub fn trials(herd: &str) -> Result<Vec<Trial>> {
     Ok(trials)
 }
 
-/// What all sessions of a run share.
-struct Run {
+/// The settings that all sessions of a run share.
+struct SnapshotRun {
     herd: HerdFile,
     program: PathBuf,
     folder: PathBuf,
 }
 
-/// The one function that plays a session file against five fresh nodes and asserts its snapshot.
-fn play_and_compare(run: &Run, session: &Session, name: &str) -> Result<()> {
-    let transcript = play(run, session, name)?;
+/// Plays a session against a new herd and compares the transcript with its snapshot.
+fn play_and_compare(run: &SnapshotRun, session: &Session, name: &str) -> Result<()> {
+    let transcript = play_session(run, session, name)?;
     let mut settings = insta::Settings::new();
     settings.set_snapshot_path(fixtures::sessions());
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    // Read first: where snapshots are updated, the old one is gone afterwards.
-    let old = fs::read_to_string(snapshot(name)).unwrap_or_default();
+    // Read the old snapshot first, because the assertion may replace it.
+    let old = fs::read_to_string(snapshot_path(name)).unwrap_or_default();
     let assert = || settings.bind(|| insta::assert_snapshot!(name, transcript.text()));
     if panic::catch_unwind(AssertUnwindSafe(assert)).is_err() {
-        // The difference itself has been printed.
+        // The assertion has printed the difference itself.
         let line = transcript.first_difference(body(&old)).map_or(1, |difference| difference.line);
-        return Err(session.error(line, format!("from here on what came differs from {name}.snap")).into());
+        let message = format!("the transcript differs from {name}.snap, starting with this line");
+        return Err(session.error(line, message).into());
     }
     Ok(())
 }
 
-/// A snapshot file without the header that the snapshot library writes.
+/// The text of a snapshot file without the header that the snapshot library writes.
 pub(crate) fn body(snapshot: &str) -> &str {
     snapshot.splitn(3, "---\n").nth(2).unwrap_or_default()
 }
 
-fn play(run: &Run, session: &Session, name: &str) -> Result<Transcript> {
+/// Plays a session to its end and returns its transcript.
+fn play_session(run: &SnapshotRun, session: &Session, name: &str) -> Result<Transcript> {
     let places = PlacesStub::start()?;
     let herd = TestHerd::new(&run.herd, |file, port| {
-        // The port makes the folder this run's own: another one may be playing the same session.
+        // The port makes the folder unique, because another run may be playing the same session.
         let folder = run.folder.join(format!("{name}-{port}"));
         let setup = Setup::clean(file.with_limits(&session.limits)?, run.program.clone(), folder);
         Processes::new(with_needs(setup, session, &places.url()))
@@ -84,7 +87,7 @@ fn play(run: &Run, session: &Session, name: &str) -> Result<Transcript> {
     Ok(transcript)
 }
 
-/// Adds what a session needs of its nodes: places from a stub at `url`, and a disk.
+/// Adds the arguments that a session needs: places from a stub at `url`, and a data folder.
 fn with_needs(mut setup: Setup, session: &Session, url: &str) -> Setup {
     let args = ["--log-level", "debug", "--places", &session.provider, "--places-url", url];
     setup.args.extend(args.map(Into::into));
@@ -106,25 +109,26 @@ fn check_snapshots() -> Result<(), Failed> {
     if lonely.is_empty() {
         Ok(())
     } else {
-        Err(Failed::from(format!("snapshots without a session: {lonely:?}")))
+        Err(Failed::from(format!("snapshots without a session; delete them: {lonely:?}")))
     }
 }
 
 /// The sessions of `fixtures/sessions`, by name.
 pub(crate) fn sessions() -> Result<Vec<(String, Session)>> {
-    let read = |path: PathBuf| {
+    let mut sessions = Vec::new();
+    for path in files_with_ending("session")? {
         let name = path.file_stem().context("a session file has a name")?.to_string_lossy().into_owned();
-        Ok((name, Session::read(&path)?))
-    };
-    files_with_ending("session")?.into_iter().map(read).collect()
+        sessions.push((name, Session::read(&path)?));
+    }
+    Ok(sessions)
 }
 
-/// The snapshot of a session.
-pub(crate) fn snapshot(name: &str) -> PathBuf {
+/// The path of a session's snapshot.
+pub(crate) fn snapshot_path(name: &str) -> PathBuf {
     fixtures::sessions().join(name).with_extension("snap")
 }
 
-/// The files of `fixtures/sessions` with this ending, in the order of their names.
+/// The files of `fixtures/sessions` with this extension, sorted by name.
 fn files_with_ending(ending: &str) -> Result<Vec<PathBuf>> {
     let folder = fs::read_dir(fixtures::sessions()).context("cannot list fixtures/sessions")?;
     let mut files: Vec<PathBuf> = folder.filter_map(|file| Some(file.ok()?.path())).collect();

@@ -1,59 +1,60 @@
-//! Who said what to whom, and what came back: byte-true but for what depends on the clock.
+//! The transcript of a session: each line sent and each answer, exact to the byte except for values
+//! that depend on the clock.
 
 use std::collections::BTreeMap;
 
 use fixtures::escape::escape;
 
-/// The growing text of a session.
+/// The transcript of a session, which grows as the session is played.
 #[derive(Debug, Default)]
 pub struct Transcript {
     text: String,
-    /// Of each line of the text, the line of the session that led to it.
+    /// The session's line that caused each line of the text.
     causes: Vec<usize>,
-    /// The line of the session that is being played.
+    /// The session's line that is being played.
     playing: usize,
-    /// Skews in the order in which they were first seen: equal numbers are equal bytes.
+    /// The distinct skews in the order of their first appearance. The text shows a skew's number.
     skews: Vec<String>,
-    /// What times of the clock are shown as.
+    /// Times of the clock, and the symbols that are shown in their place.
     stamps: BTreeMap<String, String>,
 }
 
-/// Where a transcript begins to differ from what was expected.
+/// The first difference between a transcript and the expected one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The line of the session that led to it.
+    /// The session's line that caused it.
     pub line: usize,
-    /// The transcript's line that was expected, `None` when nothing more was.
+    /// The expected line of the transcript; `None` if the expected transcript ends before it.
     pub expected: Option<String>,
-    /// The one there is, `None` when there is nothing more.
+    /// The actual line; `None` if the transcript ends before it.
     pub came: Option<String>,
 }
 
 impl Transcript {
-    /// What is noted from now on comes of this line of the session.
+    /// Sets the session's line that causes the lines added from now on.
     pub(super) fn play(&mut self, line: usize) {
         self.playing = line;
     }
 
-    /// Shows the clock's time `stamp` as `symbol` from now on.
+    /// Shows the time `stamp` as `symbol` from now on.
     pub(super) fn name_stamp(&mut self, stamp: String, symbol: String) {
         self.stamps.insert(stamp, symbol);
     }
 
-    /// Notes a line said.
-    pub(super) fn said(&mut self, connection: &str, line: &[u8]) {
+    /// Adds a line that a client sent.
+    pub(super) fn sent_line(&mut self, connection: &str, line: &[u8]) {
         let line = self.symbolic(&escape(line));
-        self.line(&format!("{connection} <- {line}"));
+        self.event(&format!("{connection} <- {line}"));
     }
 
-    /// Notes bytes sent that are no whole line.
-    pub(super) fn sent(&mut self, connection: &str, bytes: &[u8]) {
+    /// Adds bytes that a client sent which are not one complete line.
+    pub(super) fn sent_bytes(&mut self, connection: &str, bytes: &[u8]) {
         let bytes = self.symbolic(&escape(bytes));
-        self.line(&format!("{connection} <- \"{bytes}\""));
+        self.event(&format!("{connection} <- \"{bytes}\""));
     }
 
-    /// Notes an answer, one line a line of it. A missing line end is noted too.
-    pub(super) fn answered(&mut self, connection: &str, answer: &[u8]) {
+    /// Adds an answer line by line. Marks a missing line end.
+    pub(super) fn answer(&mut self, connection: &str, answer: &[u8]) {
         for line in answer.split_inclusive(|&byte| byte == b'\n') {
             let (line, end) = match line.strip_suffix(b"\n") {
                 Some(line) => (line, ""),
@@ -61,24 +62,24 @@ impl Transcript {
             };
             let line = self.without_skew(line);
             let line = self.symbolic(&line);
-            self.line(&format!("{connection} -> {line}{end}"));
+            self.event(&format!("{connection} -> {line}{end}"));
         }
     }
 
-    /// Notes what happened otherwise.
-    pub(super) fn line(&mut self, line: &str) {
+    /// Adds a line about another event.
+    pub(super) fn event(&mut self, line: &str) {
         self.text += line.trim_end();
         self.text.push('\n');
         self.causes.push(self.playing);
     }
 
-    /// The whole transcript, one line an event.
+    /// The whole transcript.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Where the transcript begins to differ from what was expected; `None` when it differs in nothing, or says
-    /// nothing.
+    /// Finds the first line that differs from the expected transcript. Returns `None` if there is
+    /// no such line, or if this transcript is empty.
     pub fn first_difference(&self, expected: &str) -> Option<Difference> {
         let (mut lines, mut expected) = (self.text.lines(), expected.lines());
         for &line in &self.causes {
@@ -88,12 +89,12 @@ impl Transcript {
                 return Some(Difference { line, expected, came });
             }
         }
-        // Something more was expected after all of it.
+        // The transcript is a beginning of the expected one.
         let (expected, &line) = (expected.next()?.to_owned(), self.causes.last()?);
         Some(Difference { line, expected: Some(expected), came: None })
     }
 
-    /// An answer's line with its skew replaced by its sign and number, if it is an AT line.
+    /// Replaces the skew of an AT line by its sign and number. Other lines stay as they are.
     fn without_skew(&mut self, line: &[u8]) -> String {
         let fields: Vec<&[u8]> = line.splitn(4, |&byte| byte == b' ').collect();
         let [b"AT", server, skew, rest] = fields.as_slice() else { return escape(line) };
@@ -112,13 +113,14 @@ impl Transcript {
     }
 }
 
-/// The sign of a skew that is written as it should be: sign, digits, a point, nine digits.
+/// The sign of a valid skew: a sign, digits, a point, nine digits. `None` if it is not valid.
 fn skew_sign(skew: &[u8]) -> Option<char> {
     let text = std::str::from_utf8(skew).ok()?;
     let (whole, fraction) = text.get(1..)?.split_once('.')?;
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let valid = text.starts_with(['+', '-']) && digits(whole) && digits(fraction) && fraction.len() == 9;
-    valid.then(|| text.starts_with('+')).map(|plus| if plus { '+' } else { '-' })
+    let sign = text.chars().next().filter(|sign| ['+', '-'].contains(sign))?;
+    let valid = digits(whole) && digits(fraction) && fraction.len() == 9;
+    valid.then_some(sign)
 }
 
 #[cfg(test)]
@@ -129,7 +131,7 @@ mod tests {
     fn equal_skews_have_equal_numbers_and_keep_their_sign() {
         let mut transcript = Transcript::default();
         for skew in ["+1.000000000", "-2.000000000", "+1.000000000", "1.000000000", "+1.0"] {
-            transcript.answered("A", format!("AT Alford {skew} k +1-1 5\n").as_bytes());
+            transcript.answer("A", format!("AT Alford {skew} k +1-1 5\n").as_bytes());
         }
         let expected = "A -> AT Alford +<skew 1> k +1-1 5\nA -> AT Alford -<skew 2> k +1-1 5\nA -> AT Alford +<skew 1> k +1-1 5\n\
             A -> AT Alford 1.000000000 k +1-1 5\nA -> AT Alford +1.0 k +1-1 5\n";
@@ -139,7 +141,7 @@ mod tests {
     #[test]
     fn spaces_at_line_ends_and_missing_line_ends_are_seen() {
         let mut transcript = Transcript::default();
-        transcript.answered("A", b"   \"results\" : \n\n? x");
+        transcript.answer("A", b"   \"results\" : \n\n? x");
         assert_eq!(transcript.text(), "A ->    \"results\" :\\x20\nA ->\nA -> ? x (no line end)\n");
     }
 
@@ -147,7 +149,7 @@ mod tests {
     fn times_of_the_clock_are_shown_by_name() {
         let mut transcript = Transcript::default();
         transcript.name_stamp("1800000000.5".to_owned(), "{now+1}".to_owned());
-        transcript.said("A", b"IAMAT k +1-1 1800000000.5");
+        transcript.sent_line("A", b"IAMAT k +1-1 1800000000.5");
         assert_eq!(transcript.text(), "A <- IAMAT k +1-1 {now+1}\n");
     }
 
@@ -155,10 +157,10 @@ mod tests {
     fn the_first_difference_is_told_by_the_line_of_the_session() {
         let mut transcript = Transcript::default();
         transcript.play(3);
-        transcript.said("A", b"x");
-        transcript.answered("A", b"? x\n");
+        transcript.sent_line("A", b"x");
+        transcript.answer("A", b"? x\n");
         transcript.play(7);
-        transcript.line("A: stopped");
+        transcript.event("A: stopped");
         let whole = "A <- x\nA -> ? x\nA: stopped\n";
         let differs = |line, expected: &str, came: &str| {
             let [expected, came] = [expected, came].map(|text| (!text.is_empty()).then(|| text.to_owned()));

@@ -1,5 +1,5 @@
-//! A simulated disk: what was appended is in the system's memory, what was synced is on disk, and names are like bytes: a
-//! file that was renamed may have its old name after the machine has stopped.
+//! A simulated disk. Appended bytes are in the system's memory, synced bytes are on disk. Names
+//! work the same way: a renamed file may have its old name after a crash of the machine.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead, Cursor};
@@ -9,35 +9,35 @@ use std::rc::Rc;
 use fastrand::Rng;
 use herd::journal::{Disk, Log};
 
-/// A node's disk. Clones are the same disk.
+/// The disk of a node. All clones are the same disk.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SimDisk {
     names: Rc<RefCell<Names>>,
     fails: Rc<Cell<Fails>>,
 }
 
-/// Which file has which name.
+/// The files of the disk by their names.
 #[derive(Debug, Default)]
 struct Names {
     journal: Option<SimFile>,
     draft: Option<SimFile>,
-    /// The file that is the journal after a stop of the machine.
+    /// The file that will be the journal after a crash of the machine.
     synced: Option<SimFile>,
 }
 
-/// What fails.
+/// The operations of a disk that fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Fails {
-    /// Nothing.
+    /// No operation fails.
     #[default]
     Nothing,
-    /// Everything that writes: the disk is full.
+    /// Writes and syncs fail, as if the disk were full.
     Writes,
-    /// Syncs.
+    /// Syncs fail.
     Syncs,
 }
 
-/// A file. Clones are the same file.
+/// A file. All clones are the same file.
 #[derive(Clone, Debug)]
 pub(super) struct SimFile {
     bytes: Rc<RefCell<Bytes>>,
@@ -47,18 +47,18 @@ pub(super) struct SimFile {
 #[derive(Debug, Default)]
 struct Bytes {
     written: Vec<u8>,
-    /// How much of it is on disk.
+    /// The number of bytes on disk.
     synced: usize,
-    /// What a failed sync dropped: the system takes it for clean, and never writes it.
+    /// The ranges that failed syncs dropped. The system takes them for clean and never writes them.
     dropped: Vec<Range<usize>>,
 }
 
 impl SimDisk {
-    /// The machine stops: of what was not synced, only a beginning is there afterwards, which need not end with a line.
-    /// Mostly it is nothing; and the rest may be there as nonsense.
+    /// Simulates a crash of the machine. Of the bytes that were not synced, only the first ones
+    /// remain, often none. They need not end with a line end, and garbage may follow them.
     pub(super) fn lose_unsynced(&self, rng: &mut Rng) {
         let mut names = self.names.borrow_mut();
-        // A name that was not synced may be there or not.
+        // A renaming that was not synced may or may not have happened.
         if rng.bool() {
             names.journal = names.synced.clone();
         }
@@ -68,17 +68,17 @@ impl SimDisk {
         }
     }
 
-    /// The disk is replaced by an empty one.
+    /// Replaces the disk with an empty one.
     pub(super) fn lose_everything(&self) {
         *self.names.borrow_mut() = Names::default();
     }
 
-    /// From now on this fails.
+    /// Sets the operations that fail from now on.
     pub(super) fn fail(&self, fails: Fails) {
         self.fails.set(fails);
     }
 
-    /// The first half of the journal is damaged: a bit is turned over, or lines are missing, repeated or swapped.
+    /// Damages the first half of the journal: flips a bit, or removes, repeats or swaps lines.
     pub(super) fn damage(&self, rng: &mut Rng) {
         if let Some(file) = &self.names.borrow().journal {
             let mut file = file.bytes.borrow_mut();
@@ -86,14 +86,14 @@ impl SimDisk {
             if beginning == 0 {
                 return;
             }
-            let way = rng.u8(..6);
-            if way < 3 {
+            let kind_of_damage = rng.u8(..6);
+            if kind_of_damage < 3 {
                 file.written[rng.usize(..beginning)] ^= 1 << rng.u8(..8);
                 return;
             }
             let mut lines: Vec<&[u8]> = file.written.split_inclusive(|byte| *byte == b'\n').collect();
             let (one, other) = (rng.usize(..lines.len().div_ceil(2)), rng.usize(..lines.len()));
-            match way {
+            match kind_of_damage {
                 3 if one + 1 < lines.len() => drop(lines.remove(one)),
                 4 if one != other => lines.swap(one, other),
                 _ => lines.insert(other, lines[one]),
@@ -133,14 +133,14 @@ impl Disk for SimDisk {
     }
 
     fn draft(&mut self) -> io::Result<SimFile> {
-        writes(&self.fails)?;
+        check_write(&self.fails)?;
         let draft = SimFile { bytes: Rc::default(), fails: Rc::clone(&self.fails) };
         self.names.borrow_mut().draft = Some(draft.clone());
         Ok(draft)
     }
 
     fn install(&mut self) -> io::Result<()> {
-        writes(&self.fails)?;
+        check_write(&self.fails)?;
         let mut names = self.names.borrow_mut();
         let draft = names.draft.take().ok_or(io::ErrorKind::NotFound)?;
         names.journal = Some(draft);
@@ -148,23 +148,24 @@ impl Disk for SimDisk {
     }
 
     fn sync_names(&mut self) -> io::Result<()> {
-        syncs(&self.fails)?;
+        check_sync(&self.fails)?;
         let mut names = self.names.borrow_mut();
         names.synced = names.journal.clone();
         Ok(())
     }
 
     fn keep_damaged(&mut self) -> io::Result<()> {
-        writes(&self.fails)
+        check_write(&self.fails)
     }
 }
 
 impl Log for SimFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let result = writes(&self.fails);
+        let result = check_write(&self.fails);
         let fits = match &result {
             Ok(()) => bytes.len(),
-            // Half of it is there, and could not be cut off. As good as chance, and the same each time.
+            // A failed write may leave half of the bytes. Their number decides instead of a random
+            // number: that is varied enough, and equal in every run.
             Err(_) if bytes.len() % 2 == 1 => bytes.len() / 2,
             Err(_) => 0,
         };
@@ -174,18 +175,18 @@ impl Log for SimFile {
 
     fn sync(&mut self) -> io::Result<()> {
         let mut file = self.bytes.borrow_mut();
-        let result = syncs(&self.fails);
+        let result = check_sync(&self.fails);
         if result.is_err() {
             let unsynced = file.synced..file.written.len();
             file.dropped.push(unsynced);
         }
-        // The next sync has nothing to do with what this one dropped.
+        // The next sync does not write what this one dropped.
         file.synced = file.written.len();
         result
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
-        writes(&self.fails)?;
+        check_write(&self.fails)?;
         let mut file = self.bytes.borrow_mut();
         let length = length as usize;
         file.written.truncate(length);
@@ -195,10 +196,10 @@ impl Log for SimFile {
     }
 }
 
-fn writes(fails: &Cell<Fails>) -> io::Result<()> {
+fn check_write(fails: &Cell<Fails>) -> io::Result<()> {
     if fails.get() == Fails::Writes { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
 }
 
-fn syncs(fails: &Cell<Fails>) -> io::Result<()> {
+fn check_sync(fails: &Cell<Fails>) -> io::Result<()> {
     if fails.get() == Fails::Nothing { Ok(()) } else { Err(io::Error::other("the disk cannot be written")) }
 }

@@ -1,22 +1,52 @@
-//! Many nodes in one thread, in virtual time: the core that real nodes run, on machines, disks and wires that can be
-//! broken in any way, and always in the same way.
+//! A simulator that runs many nodes in one thread and in virtual time. It runs the same core as
+//! real nodes (`herd::node`, `herd::message` and `herd::journal`) on simulated machines, disks and
+//! connections that can fail. The same seed always gives the same failures.
 //!
-//! A run is a [`Plan`], drawn from a seed, and what is left to chance while it runs, drawn from the same seed. There is no other
-//! entropy: no clock, no thread, no map whose order depends on anything but its keys. (A table's hash is keyed at
-//! random, and nothing depends on its order.) So the same plan always leaves the same [trace](Ran::trace).
+//! # Running a seed again
 //!
-//! Simulated is what the server around the core does: connections that are dialled with a back-off, accepted, cut
-//! anywhere into segments, delayed, reset and swallowed; windows that fill; processes that stop and go on, or end, properly
-//! or not; disks that take their time, lose what was not synced, take damage, cannot be written to, or fail to sync and
-//! drop what they should have written; journals that are compacted meanwhile; clients whose clocks are wrong; operators
-//! who remove clients.
-//! The history goes to the [oracle](crate::oracle).
+//! ```text
+//! cargo xtask chaos sim --first SEED --seeds 1 --nodes N --durability WHEN
+//! ```
+//!
+//! A run that violates an invariant prints this command, and writes its history and a timeline. With
+//! `--history FILE`, the command writes the history of any seed, and
+//! `cargo xtask check-history FILE --timeline PAGE` draws it.
+//!
+//! # Sources of entropy
+//!
+//! All random numbers come from generators that are seeded with the seed of the run:
+//!
+//! - [`Plan::draw`] draws the graph, the durability, the latency, the window, the faults and the
+//!   clients' lines. Its generator has the seed itself.
+//! - Operators' removals have their own generator, whose seed is the seed XOR a constant. So they
+//!   change no other part of the plan.
+//! - `World` draws the delays of segments and of the disk, the cuts between segments, the jitter of
+//!   dials, the clocks, the epochs, the incarnations, and what a crash leaves on disk. Its generator
+//!   has the seed XOR another constant. Forks of this generator draw the delays of a single write,
+//!   and further epochs of a process.
+//!
+//! There is no other source: no clock but the virtual one, no second thread, and no loop over a map
+//! with random order. The hash of a node's table has a fixed seed here (`Lives::hash_seed`). So the
+//! same plan always gives the same [trace](SimulatedRun::trace), and a test compares traces.
+//!
+//! # What is simulated
+//!
+//! The world takes the place of the server around the core:
+//!
+//! - Connections are dialled with a backoff, accepted, cut into segments anywhere, delayed, reset
+//!   and blackholed. Their windows fill.
+//! - Processes stop and continue, crash, and shut down.
+//! - Disks are slow, lose bytes that were not synced, are damaged, reject writes, and fail to sync.
+//!   Journals are compacted at the same time.
+//! - Clients have wrong clocks, and operators remove clients.
+//!
+//! The [oracle](crate::oracle) checks the history of each run.
 
+mod active_faults;
 mod disk;
-mod network;
 pub mod plan;
 mod process;
-mod settles;
+mod settle_time;
 mod shrink;
 #[cfg(test)]
 mod tests;
@@ -29,38 +59,39 @@ pub use shrink::shrink;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::oracle::{History, Verdict, check};
+use crate::oracle::{History, Verdict, check_history};
 use world::World;
 
-/// What happened in a run.
+/// The result of a run.
 #[derive(Clone, Debug)]
-pub struct Ran {
-    /// All of it.
+pub struct SimulatedRun {
+    /// The history, for the oracle.
     pub history: History,
-    /// A hash of every event and every byte: equal for equal runs.
+    /// A hash of every event and every byte that arrived. Equal runs have equal traces.
     pub trace: u64,
-    /// How long after the last fault all nodes knew the same; `None` if they never did.
+    /// The time from the last fault until all nodes agreed; `None` if they never did.
     pub settled: Option<Duration>,
-    /// How often nodes wrote to a link: an update or many of them, a heartbeat, a word of the handshake.
+    /// The number of writes to links. A write may hold updates, a heartbeat or part of a handshake.
     pub messages: u64,
 }
 
 /// Runs a plan.
-pub fn run(plan: &Plan) -> Ran {
-    watch(plan, |_, _, _| {})
+pub fn run_plan(plan: &Plan) -> SimulatedRun {
+    run_watched(plan, |_, _, _| {})
 }
 
-/// Runs a plan, and calls `learned` whenever a node has learned an update: with the time, the node, and the AT line.
-pub fn watch(plan: &Plan, mut learned: impl FnMut(Duration, usize, &str)) -> Ran {
-    World::new(plan, &mut learned).run()
+/// Runs a plan, and calls `learned` for each update that a node learns, with the virtual time, the
+/// node's index and the AT line.
+pub fn run_watched(plan: &Plan, mut learned: impl FnMut(Duration, usize, &str)) -> SimulatedRun {
+    World::new(plan, &mut learned).run_to_end()
 }
 
-/// Runs a plan and checks what happened. A panic is a violation like others.
-pub fn judge(plan: &Plan) -> (Option<Ran>, Verdict) {
-    match catch_unwind(AssertUnwindSafe(|| run(plan))) {
-        Ok(ran) => {
-            let verdict = check(&ran.history);
-            (Some(ran), verdict)
+/// Runs a plan and checks its history. A panic is a violation, and leaves no run.
+pub fn judge(plan: &Plan) -> (Option<SimulatedRun>, Verdict) {
+    match catch_unwind(AssertUnwindSafe(|| run_plan(plan))) {
+        Ok(run) => {
+            let verdict = check_history(&run.history);
+            (Some(run), verdict)
         }
         Err(panic) => (None, Verdict::of_panic(&*panic)),
     }

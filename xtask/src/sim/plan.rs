@@ -1,5 +1,5 @@
-//! What will be done to a simulated herd: drawn from a seed, so that it can be drawn again; and data, so that parts of
-//! it can be left out.
+//! The plan of a simulated run: its faults and its clients' lines. A plan is drawn from a seed, so
+//! that it can be drawn again. It is plain data, so that parts of it can be left out.
 
 use std::time::Duration;
 
@@ -7,131 +7,131 @@ use fastrand::Rng;
 use herd::node::Limits;
 
 use crate::cluster::graphs::Graph;
-use crate::oracle::{Durability, Keeps, REMOVE};
+use crate::oracle::{Keeps, Persistence, REMOVE};
 
-/// A whole run.
+/// The plan of a whole run. Times are since its start.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Draws whatever is left to chance: delays, cuts of segments, jitter.
+    /// The seed of the plan, and of the delays, cuts of segments and jitter while it runs.
     pub seed: u64,
-    /// How many nodes.
+    /// The number of nodes.
     pub nodes: usize,
-    /// On which graph.
+    /// The graph of the herd.
     pub graph: Graph,
-    /// When what a node knows is on disk.
-    pub durability: Durability,
-    /// How long a segment is under way, at least.
+    /// Whether and when a node's records are on disk.
+    pub durability: Persistence,
+    /// The shortest time from the sending of a segment to its arrival.
     pub latency: Duration,
-    /// At most so much longer.
+    /// The longest additional delay of a segment.
     pub jitter: Duration,
-    /// How many bytes may be on their way on a connection, in each direction.
+    /// The most bytes in transit on a connection, in each direction.
     pub window: usize,
-    /// The bound of the same name in [`Limits`].
+    /// The value of the limit of the same name in [`Limits`].
     pub bulk_sync: usize,
-    /// What is broken.
+    /// The faults.
     pub faults: Vec<Fault>,
-    /// What clients say.
+    /// The lines that clients and operators send.
     pub ops: Vec<Op>,
-    /// When all of that is over.
+    /// The time at which all faults and lines are over.
     pub end: Duration,
 }
 
-/// Something broken, for some time.
+/// A fault, and when it begins and ends.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    /// From when.
+    /// The beginning.
     pub from: Duration,
-    /// Until when.
+    /// The end.
     pub until: Duration,
-    /// What.
+    /// The kind of the fault.
     pub kind: FaultKind,
 }
 
-/// What can be broken.
+/// The kinds of faults. Nodes are given by their indices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
-    /// Segments between two nodes take so much longer.
+    /// Segments between two nodes have this additional delay.
     Delay(usize, usize, Duration),
-    /// Connections between two nodes are reset, and none can be made.
+    /// Connections between two nodes are reset, and dialling fails.
     Cut(usize, usize),
-    /// Nothing comes from the first node to the second one, and neither is told.
+    /// Everything that the first node sends to the second disappears, without an error.
     Hole(usize, usize),
-    /// A process does nothing for a while, as after SIGSTOP.
+    /// A process is stopped, as by SIGSTOP, until the fault ends.
     Stop(usize),
-    /// A node ends at once, and starts again when the fault is over.
+    /// A node crashes, and starts again when the fault ends.
     Crash(usize, Keeps),
-    /// A node is stopped properly, and starts again when the fault is over.
+    /// A node shuts down, and starts again when the fault ends.
     Restart(usize),
-    /// Nothing can be written to a node's disk.
+    /// Writes to a node's disk fail.
     Disk(usize),
-    /// A node's disk cannot be synced, and drops what was to be synced.
+    /// Syncs of a node's disk fail, and drop the bytes that were to be synced.
     Syncs(usize),
 }
 
-/// A line of a client's, or of an operator's.
+/// A line that a client or an operator sends.
 #[derive(Clone, Debug)]
 pub struct Op {
-    /// When.
+    /// The time of sending.
     pub at: Duration,
-    /// To which node.
+    /// The node that gets the line.
     pub node: usize,
     /// The line.
     pub line: String,
 }
 
-/// What of a plan is not drawn.
+/// The parts of a plan that are fixed instead of drawn.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Given {
-    /// The graph.
+pub struct FixedParts {
+    /// The graph of the herd.
     pub graph: Option<Graph>,
-    /// How long a segment is under way, at least.
+    /// The shortest time from the sending of a segment to its arrival.
     pub latency: Option<Duration>,
-    /// When what a node knows is on disk.
-    pub durability: Option<Durability>,
+    /// Whether and when a node's records are on disk.
+    pub durability: Option<Persistence>,
 }
 
-/// Virtual time begins here, in seconds since 1970.
+/// The start of virtual time, in seconds since 1970.
 pub(crate) const EPOCH: u64 = 1_800_000_000;
 
-/// A window that nothing fills.
+/// A window that never fills, in bytes.
 pub const WIDE: usize = 128 * 1024;
 
-/// Faults begin and clients talk for at least so long.
+/// The shortest time in which faults begin and clients send lines.
 const BUSY: Duration = Duration::from_millis(3_000);
 
-/// Removals are drawn from other numbers than all else.
+/// The constant that makes the seed of the removals from the seed of the plan.
 const REMOVALS: u64 = 0x5EED_0FF0;
 
-/// A report from the future is ahead by so many seconds: less than nodes accept.
+/// The seconds by which a report from the future is ahead: less than the limit of the nodes.
 const FUTURE: u64 = 20 * 60 * 60;
 
-/// By so many milliseconds a client's clock is wrong at most.
+/// The largest error of a client's clock, in milliseconds.
 const CLOCKS: u64 = 200;
 
 impl Plan {
-    /// Draws a plan. `durability` is drawn too, if it is not given.
-    pub fn of_seed(seed: u64, nodes: usize, durability: Option<Durability>) -> Plan {
-        Plan::draw(seed, nodes, Given { durability, ..Given::default() })
+    /// Draws a plan. `durability` is drawn as well if it is `None`.
+    pub fn of_seed(seed: u64, nodes: usize, durability: Option<Persistence>) -> Plan {
+        Plan::draw(seed, nodes, FixedParts { durability, ..FixedParts::default() })
     }
 
-    /// Draws whatever is not given.
-    pub fn draw(seed: u64, nodes: usize, given: Given) -> Plan {
+    /// Draws every part of a plan that is not fixed.
+    pub fn draw(seed: u64, nodes: usize, fixed: FixedParts) -> Plan {
         let mut rng = Rng::with_seed(seed);
-        let drawn = [Durability::Memory, Durability::Everysec, Durability::Always][rng.usize(..3)];
+        let drawn = [Persistence::Memory, Persistence::Everysec, Persistence::Always][rng.usize(..3)];
         let shapes = [Graph::Ring, Graph::Line, Graph::Star, Graph::Tree, Graph::Grid, Graph::Mesh];
-        // A mesh of many nodes has more links than anybody would make.
+        // A mesh of many nodes would have far more links than a real herd.
         let shapes = if nodes > 10 { &shapes[..5] } else { &shapes[..] };
         let latency = Duration::from_micros(rng.u64(50..20_000));
-        let latency = given.latency.unwrap_or(latency);
+        let latency = fixed.latency.unwrap_or(latency);
         let shape = shapes[rng.usize(..shapes.len())];
         let mut plan = Plan {
             seed,
             nodes,
-            graph: given.graph.unwrap_or(shape),
-            durability: given.durability.unwrap_or(drawn),
+            graph: fixed.graph.unwrap_or(shape),
+            durability: fixed.durability.unwrap_or(drawn),
             latency,
             jitter: latency / 2,
-            // Some have to wait for room before they can finish a line.
+            // Some windows are so small that a node has to wait before it can finish a line.
             window: if rng.u8(..4) == 0 { rng.usize(100..4_000) } else { WIDE },
             bulk_sync: Limits::default().bulk_sync,
             faults: Vec::new(),
@@ -140,7 +140,7 @@ impl Plan {
         };
         plan.draw_faults(&mut rng);
         plan.draw_ops(&mut rng);
-        // With a few clients there would be none.
+        // A small limit causes bulk syncs even with the few clients of a plan.
         if rng.bool() {
             plan.bulk_sync = rng.usize(..8);
         }
@@ -155,23 +155,24 @@ impl Plan {
     }
 
     fn draw_faults(&mut self, rng: &mut Rng) {
-        // In some runs disks are damaged and nothing else is, so that neighbours are there to tell what they lost.
-        let damages = self.durability != Durability::Memory && rng.u8(..8) == 0;
+        // In some runs all faults are damaged disks, so that neighbours can send what a disk lost.
+        let damages = self.durability != Persistence::Memory && rng.u8(..8) == 0;
         let edges = self.graph.edges(self.nodes);
-        // Every tenth run has no faults at all.
+        // Every tenth run has no faults.
         let faults = if rng.u8(..10) == 0 { 0 } else { rng.usize(1..=4 + self.nodes / 5) };
         for _ in 0..faults {
             let mut from = Duration::from_millis(rng.u64(..BUSY.as_millis() as u64));
             let mut node = rng.usize(..self.nodes);
-            // Some nodes are hit again when they have hardly started.
+            // Some nodes have their next fault soon after they have started again.
             let started = self.faults.iter().rev().find_map(|fault| match fault.kind {
                 FaultKind::Crash(node, _) | FaultKind::Restart(node) => Some((node, fault.until)),
                 _ => None,
             });
-            if let Some((again, at)) = started
+            if let Some((started_node, at)) = started
                 && rng.u8(..3) == 0
             {
-                (node, from) = (again, at + Duration::from_millis(rng.u64(..800)));
+                node = started_node;
+                from = at + Duration::from_millis(rng.u64(..800));
             }
             let (low, high) = edges[rng.usize(..edges.len())];
             let (one, other) = if rng.bool() { (low, high) } else { (high, low) };
@@ -191,7 +192,7 @@ impl Plan {
             };
             let until = from + Duration::from_millis(rng.u64(1..most));
             self.faults.push(Fault { from, until, kind });
-            // Some come back behind a partition, and have clients before they have links.
+            // Some nodes start again in a partition, and so have clients before they have links.
             if let FaultKind::Crash(..) | FaultKind::Restart(_) = kind
                 && !damages
                 && rng.bool()
@@ -209,8 +210,9 @@ impl Plan {
         }
     }
 
-    /// In some runs operators remove clients, often because a node with a wrong clock has taken a report from the future. Drawn from
-    /// numbers of its own, so that it changes nothing else of a seed.
+    /// Draws the removals of clients in some runs. Often a removal follows a report from the
+    /// future, as an operator would do. Removals have their own generator, so that they change no
+    /// other part of the plan.
     fn draw_removals(&mut self, rng: &mut Rng) {
         if rng.u8(..3) > 0 {
             return;
@@ -228,7 +230,7 @@ impl Plan {
                 self.ops.push(Op { at, node: rng.usize(..self.nodes), line });
             }
             self.ops.push(Op { at, node: rng.usize(..self.nodes), line: format!("{REMOVE}{client}") });
-            // At another node at the same time, or again soon.
+            // Some clients are removed twice, possibly at two nodes at the same time.
             if rng.u8(..3) == 0 {
                 let at = at + Duration::from_millis(rng.u64(..300));
                 self.ops.push(Op { at, node: rng.usize(..self.nodes), line: format!("{REMOVE}{client}") });
@@ -239,30 +241,30 @@ impl Plan {
 
     fn draw_ops(&mut self, rng: &mut Rng) {
         let clients = rng.usize(2..12);
-        // Some herds hear mostly at one node.
+        // In some herds most clients send to one node.
         let favourite = rng.usize(..self.nodes);
         let favours = rng.bool();
-        let mut said: Vec<(usize, String, String)> = Vec::new();
+        let mut reports: Vec<(usize, String, String)> = Vec::new();
         let mut at = Duration::from_millis(rng.u64(..500));
         while at < self.end {
             let node = if favours && rng.u8(..10) > 0 { favourite } else { rng.usize(..self.nodes) };
             let client = rng.usize(..clients);
-            let earlier = said.iter().rev().find(|(of, ..)| *of == client);
+            let earlier = reports.iter().rev().find(|(of, ..)| *of == client);
             let line = match (rng.u8(..10), earlier) {
                 (0..=2, _) => format!("WHATSAT client-{client} 0 0"),
-                // The same again, at another node.
+                // The same report is sent again, often to another node.
                 (3, Some((_, place, stamp))) => format!("IAMAT client-{client} {place} {stamp}"),
-                // Another place at the same time.
+                // The client is at another place at the same time.
                 (4, Some((_, _, stamp))) => {
                     let stamp = stamp.clone();
-                    said.push((client, place(rng), stamp.clone()));
-                    format!("IAMAT client-{client} {} {stamp}", said[said.len() - 1].1)
+                    reports.push((client, place(rng), stamp.clone()));
+                    format!("IAMAT client-{client} {} {stamp}", reports[reports.len() - 1].1)
                 }
                 _ => {
                     let millis = EPOCH * 1000 + at.as_millis() as u64 + rng.u64(..=2 * CLOCKS) - CLOCKS;
                     let stamp = format!("{}.{:03}", millis / 1000, millis % 1000);
-                    said.push((client, place(rng), stamp.clone()));
-                    format!("IAMAT client-{client} {} {stamp}", said[said.len() - 1].1)
+                    reports.push((client, place(rng), stamp.clone()));
+                    format!("IAMAT client-{client} {} {stamp}", reports[reports.len() - 1].1)
                 }
             };
             self.ops.push(Op { at, node, line });
@@ -276,14 +278,14 @@ fn place(rng: &mut Rng) -> String {
 }
 
 impl Op {
-    /// Whether it is an operator's.
+    /// Returns whether this is an operator's request to remove a client.
     pub fn is_removal(&self) -> bool {
         self.line.starts_with(REMOVE)
     }
 }
 
 impl FaultKind {
-    /// The nodes at which it is felt.
+    /// The nodes that the fault concerns.
     pub fn nodes(self) -> Vec<usize> {
         match self {
             FaultKind::Delay(one, other, _) | FaultKind::Cut(one, other) | FaultKind::Hole(one, other) => {

@@ -1,4 +1,5 @@
-//! A simulated process: the pure node and its journal, and what the shell around them keeps.
+//! A simulated machine and the process on it: a node, its journal, and the state that the server
+//! around them would keep.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -10,36 +11,38 @@ use herd::node::{Answer, Limits, Link, Lives, NeighbourId, Node, Record};
 
 use super::disk::{SimDisk, SimFile};
 use super::plan::EPOCH;
-use crate::oracle::{Durability, REMOVE, Update};
+use crate::oracle::{Persistence, REMOVE, Update};
 
-/// A machine: what outlives its processes, and the process that runs on it.
+/// A machine: the state that outlives processes, and the process that runs on it.
 #[derive(Debug)]
-pub(super) struct Machine {
+pub(super) struct SimMachine {
     pub(super) name: String,
     pub(super) neighbours: Vec<usize>,
     pub(super) disk: SimDisk,
-    /// How far its clock is ahead of the others, in nanoseconds.
+    /// The time by which its clock is ahead of virtual time, in nanoseconds.
     pub(super) clock: u64,
-    /// How often it was booted.
+    /// The number of boots.
     pub(super) boots: u64,
-    /// How many processes have run on it.
+    /// The number of processes that have run on it.
     pub(super) lives: u64,
     pub(super) process: Option<Process>,
-    /// Faults that keep the process from doing anything.
+    /// The number of active faults that stop the process.
     pub(super) stops: usize,
-    /// What its earlier processes have said, and heard that was no news.
-    pub(super) said: u64,
+    /// The number of updates that its earlier processes sent.
+    pub(super) sent: u64,
+    /// The number of updates that its earlier processes received and knew already.
     pub(super) stale: u64,
     /// The most bytes that it held for one link.
     pub(super) memory: usize,
-    /// Which update each sequence of each epoch was given to.
+    /// The first update of each epoch and sequence.
     pub(super) sequences: BTreeMap<(u64, u64), String>,
-    /// When it learned each update first, in microseconds.
+    /// The time at which it first learned each update, in microseconds.
     pub(super) learned: BTreeMap<String, u64>,
-    /// What its last process knew.
+    /// The records that its last process knew at its end.
     pub(super) last_known: Vec<String>,
 }
 
+/// A process of a node.
 #[derive(Debug)]
 pub(super) struct Process {
     pub(super) node: Node,
@@ -51,34 +54,35 @@ pub(super) struct Process {
     pub(super) promised: VecDeque<Promised>,
     /// The last sequence on disk.
     pub(super) synced: u64,
-    /// The disk is busy.
+    /// Whether the disk is busy.
     pub(super) is_writing: bool,
-    durability: Durability,
+    durability: Persistence,
 }
 
-/// One end of a wire.
+/// One end of a connection.
 #[derive(Debug)]
 pub(super) struct End {
     pub(super) link: Link,
-    /// Which neighbour was dialled, by its place in the list; `None` for a connection that was accepted.
+    /// The place of the dialled neighbour in the list; `None` if the connection was accepted.
     pub(super) dialled: Option<usize>,
     pub(super) side: usize,
     pub(super) lines: Lines,
     pub(super) out: Vec<u8>,
     pub(super) sent: usize,
-    /// When it will look after its link by itself.
+    /// The time at which its next wake-up is scheduled.
     pub(super) wake: Duration,
 }
 
-/// What is done to have a link with a neighbour.
+/// The state of the dialling of a neighbour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialling {
-    /// Nothing, there is one.
+    /// There is a link, so the neighbour is not dialled.
     Linked,
-    /// It is about to be dialled, or being dialled, or the connection made is served.
+    /// A dial is scheduled or in progress, or its connection is being served.
     Busy,
 }
 
+/// An answer that waits for the disk, and the sequence that must be on disk before.
 #[derive(Debug)]
 pub(super) struct Promised {
     pub(super) sequence: u64,
@@ -86,21 +90,27 @@ pub(super) struct Promised {
     pub(super) answer: String,
 }
 
-impl Machine {
-    /// Starts a process.
-    pub(super) fn start(&mut self, names: &[String], durability: Durability, limits: &Limits, rng: &mut Rng) {
+impl SimMachine {
+    /// Starts a process on the machine's disk.
+    pub(super) fn start(
+        &mut self,
+        names: &[String],
+        durability: Persistence,
+        limits: &Limits,
+        rng: &mut Rng,
+    ) {
         self.lives += 1;
         let neighbours: Vec<String> = self.neighbours.iter().map(|other| names[*other].clone()).collect();
         let lives = Lives { epoch: rng.u64(1..), incarnation: rng.u64(..), hash_seed: 0 };
         let mut node = Node::new(&self.name, &neighbours, limits.clone(), lives);
         let mut epochs = rng.fork();
-        let journal = (durability != Durability::Memory).then(|| {
+        let journal = (durability != Persistence::Memory).then(|| {
             let boot = format!("boot-{}", self.boots);
             let epochs = Box::new(move || epochs.u64(1..));
             let opened = Journal::open(self.disk.clone(), &mut node, Some(&boot), epochs);
             opened.expect("a simulated disk can be read").0
         });
-        // Opening the journal has synced it.
+        // The journal was synced when it was opened.
         let synced = journal.as_ref().map_or(0, Journal::written);
         let process = Process {
             node,
@@ -117,28 +127,30 @@ impl Machine {
         process.node.withhold_after(process.settled());
     }
 
-    /// The time by its clock.
+    /// The time of the machine's clock.
     pub(super) fn clock(&self, now: Duration) -> Time {
         let since = now + Duration::from_nanos(self.clock);
         Time { seconds: EPOCH + since.as_secs(), nanoseconds: since.subsec_nanos() }
     }
 
-    /// Notes which updates it has learned since a sequence.
-    pub(super) fn note_learned(&mut self, since: u64, now: u64) {
+    /// Keeps the time at which it first learned each update after the sequence `since`.
+    pub(super) fn keep_learned(&mut self, since: u64, now: u64) {
         let Some(Process { node, .. }) = &self.process else { return };
         for (_, record) in node.table().changes_after(since) {
             self.learned.entry(String::from_utf8_lossy(record.line()).into_owned()).or_insert(now);
         }
     }
 
-    /// Notes the sequences that others may be told of. Returns those that were given before, with both lines.
+    /// Keeps the sequences that neighbours and clients may see from now on. Returns those that had
+    /// another update before, with both lines.
     ///
-    /// A sequence counts as used once others may be told of it, so a node may give one again that it lost with the end of
-    /// its journal before anybody heard of it. No second use is missed that way: this is called before links and
-    /// clients learn that more is settled, so whatever they were told has been noted. A change that another one of the
-    /// same client replaced before that is in nobody's memory. The planted bugs `epoch-kept-after-lost-tail` and
-    /// `renumbered-on-replay` are found by this alone.
-    pub(super) fn note_sequences(&mut self) -> Vec<(u64, String, String)> {
+    /// A sequence counts as used once neighbours may see it. A node may lose the end of its journal
+    /// and use a sequence again that no neighbour has seen. This function is called before links
+    /// and clients get newly settled updates, so it misses no sequence that they have seen. It does
+    /// not see a change that another change of the same client has replaced already, but then no
+    /// neighbour sees it either. Only this check finds the planted bugs
+    /// `epoch-kept-after-lost-tail` and `renumbered-on-replay`.
+    pub(super) fn reused_sequences(&mut self) -> Vec<(u64, String, String)> {
         let Some(process) = &self.process else { return Vec::new() };
         let (node, settled) = (&process.node, process.settled());
         let mut reused = Vec::new();
@@ -154,7 +166,7 @@ impl Machine {
         reused
     }
 
-    /// Whether it knows an update, or a later one of the same client.
+    /// Returns whether it knows an update or a later one of the same client.
     pub(super) fn knows(&self, update: &Update<'_>) -> bool {
         let known = self.process.as_ref().and_then(|process| {
             let client = ClientId::parse(update.client.as_bytes())?;
@@ -164,12 +176,13 @@ impl Machine {
         known.is_some_and(|known| update.is_superseded_by(&known))
     }
 
-    /// All lines that it knows, sorted.
+    /// The lines of all its records, sorted.
     pub(super) fn known(&self) -> Vec<String> {
         self.process.as_ref().map(|process| lines_of(&process.node)).unwrap_or_default()
     }
 
-    /// Those of them that its next process would not find on disk, if there is one. To be called at the end.
+    /// The lines that a process with a disk would lose in a restart. Opens the journal, so it must
+    /// be called after the run.
     pub(super) fn not_on_disk(&self) -> Vec<String> {
         let Some(Process { node, journal: Some(_), .. }) = &self.process else { return Vec::new() };
         let lives = Lives { epoch: 1, incarnation: 1, hash_seed: 0 };
@@ -180,14 +193,14 @@ impl Machine {
         lines_of(node).into_iter().filter(|line| kept.binary_search(line).is_err()).collect()
     }
 
-    /// Lines said in all its lives, and lines heard that were no news.
+    /// The numbers of updates that all its processes have sent, and have received in vain.
     pub(super) fn totals(&self) -> (u64, u64) {
         let counters = self.process.as_ref().map(|process| process.node.counters()).unwrap_or_default();
-        (self.said + counters.said, self.stale + counters.stale)
+        (self.sent + counters.said, self.stale + counters.stale)
     }
 }
 
-/// All lines that a node knows, sorted.
+/// The lines of all records of a node, sorted.
 fn lines_of(node: &Node) -> Vec<String> {
     let line = |line: &[u8]| String::from_utf8_lossy(line).into_owned();
     let mut lines: Vec<String> =
@@ -197,14 +210,15 @@ fn lines_of(node: &Node) -> Vec<String> {
 }
 
 impl Process {
-    /// How often the client that a line is about has been removed.
+    /// The number of removals of the client that a line names.
     pub(super) fn removals(&self, line: &str) -> u32 {
         let client = line.split(' ').nth(1).and_then(|client| ClientId::parse(client.as_bytes()));
         let record = client.and_then(|client| self.node.table().get_even_removed(client));
         record.map_or(0, Record::removals)
     }
 
-    /// Does what an operator or a client says. Returns the answer's first line.
+    /// Executes a line of an operator or a client. Returns the first line of the answer, and the
+    /// sequence that must be settled before it is sent.
     pub(super) fn answer(&mut self, line: &str, now: Time) -> (String, u64) {
         let removal = line.strip_prefix(REMOVE).and_then(|client| ClientId::parse(client.as_bytes()));
         let Some(client) = removal else {
@@ -222,21 +236,21 @@ impl Process {
         }
     }
 
-    /// Whether its disk has failed, and it goes on without.
+    /// Returns whether its disk has failed, so that it runs without a journal.
     pub(super) fn is_degraded(&self) -> bool {
         self.journal.as_ref().is_some_and(|journal| journal.failure().is_some())
     }
 
-    /// Up to which sequence nothing has to wait for the disk.
+    /// The last sequence that does not have to wait for the disk.
     pub(super) fn settled(&self) -> u64 {
         match (&self.journal, self.durability) {
-            (Some(journal), Durability::Everysec) if !self.is_degraded() => journal.written(),
-            (Some(_), Durability::Always) if !self.is_degraded() => self.synced,
+            (Some(journal), Persistence::Everysec) if !self.is_degraded() => journal.written(),
+            (Some(_), Persistence::Always) if !self.is_degraded() => self.synced,
             _ => u64::MAX,
         }
     }
 
-    /// Which neighbour that is, by its place in the list.
+    /// The place of a neighbour in the list.
     pub(super) fn neighbour(&self, id: NeighbourId) -> usize {
         self.node.neighbours().position(|(other, _)| other == id).unwrap_or_default()
     }

@@ -1,11 +1,12 @@
-//! Looks for a smaller plan that goes wrong in the same way.
+//! Looks for a smaller plan that violates the same invariant.
 
 use super::{Plan, judge};
 
-/// How many plans are tried.
+/// The largest number of plans to try.
 const TRIES: usize = 300;
 
-/// Leaves out faults and lines of clients, many at first and then fewer, as long as the same invariant is violated.
+/// Leaves out faults and lines of clients as long as the same invariant is violated: first many at
+/// a time, then fewer. Returns the smallest plan found.
 pub fn shrink(plan: &Plan, invariant: &str) -> Plan {
     let fails =
         |plan: &Plan| judge(plan).1.violations.iter().any(|violation| violation.invariant == invariant);

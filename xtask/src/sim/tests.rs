@@ -1,4 +1,4 @@
-//! Seeds that anybody can run again: `cargo xtask chaos sim --first SEED --seeds 1 --nodes N`.
+//! Runs fixed seeds. To run one again: `cargo xtask chaos sim --first SEED --seeds 1 --nodes N`.
 
 use super::*;
 
@@ -27,7 +27,7 @@ fn twenty_five_nodes_keep_every_promise_100_seeds() {
     assert_right(0..100, 25);
 }
 
-/// A line whose connections carry 257 bytes at a time: each link takes 0.3 s for the sums of a bulk sync.
+/// The windows of this line have 257 bytes, so each link needs 0.3 s for the sums of a bulk sync.
 #[test]
 fn a_line_with_small_windows_has_time_to_settle() {
     assert_right(377..378, 25);
@@ -36,8 +36,8 @@ fn a_line_with_small_windows_has_time_to_settle() {
 #[test]
 fn the_same_seed_leaves_the_same_trace() {
     for seed in 0..50 {
-        let [one, other] = [(), ()].map(|()| run(&Plan::of_seed(seed, 5, None)));
+        let [one, other] = [(), ()].map(|()| run_plan(&Plan::of_seed(seed, 5, None)));
         assert_eq!((one.trace, &one.history), (other.trace, &other.history), "seed {seed}");
     }
-    assert_ne!(run(&Plan::of_seed(0, 5, None)).trace, run(&Plan::of_seed(1, 5, None)).trace);
+    assert_ne!(run_plan(&Plan::of_seed(0, 5, None)).trace, run_plan(&Plan::of_seed(1, 5, None)).trace);
 }

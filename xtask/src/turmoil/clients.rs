@@ -1,4 +1,4 @@
-//! Clients on a simulated network, and what they see.
+//! Clients on a simulated network, which add what they see to a history.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -12,15 +12,15 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use turmoil::net::TcpStream;
 
-use super::machine::{CLIENTS, Machine};
+use super::host::{CLIENTS, Host};
 use super::{PATIENCE, SETTLES};
-use crate::oracle::{History, What};
+use crate::oracle::{EventKind, History};
 use crate::sim::plan::{Op, Plan};
 
-/// How often it is looked whether all nodes know the same.
-const LOOK: Duration = Duration::from_millis(100);
+/// The time between two checks whether all nodes agree.
+const POLL: Duration = Duration::from_millis(100);
 
-/// All clients.
+/// All clients of a run.
 pub(super) struct Clients {
     ops: Vec<Op>,
     nodes: Vec<String>,
@@ -29,58 +29,60 @@ pub(super) struct Clients {
     history: Rc<RefCell<History>>,
 }
 
-/// What each node knows: AT lines, sorted; and how long it took until they knew the same.
-pub(super) type Known = (Vec<Vec<String>>, Option<Duration>);
+/// The AT lines that each node knows in the end, sorted, and the time until all nodes agreed;
+/// `None` if they did not.
+pub(super) type FinalState = (Vec<Vec<String>>, Option<Duration>);
 
 impl Clients {
-    pub(super) fn new(plan: &Plan, machines: &[Rc<Machine>], history: Rc<RefCell<History>>) -> Clients {
+    pub(super) fn new(plan: &Plan, hosts: &[Rc<Host>], history: Rc<RefCell<History>>) -> Clients {
         let id = |op: &Op| op.line.split(' ').nth(1).map(str::to_owned);
         let ids: BTreeSet<String> = plan.ops.iter().filter_map(id).collect();
         Clients {
-            // An operator would need the admin port, which has no place on this network.
+            // Removals need the admin port, which is not on this network.
             ops: plan.ops.iter().filter(|op| !op.is_removal()).cloned().collect(),
-            nodes: machines.iter().map(|machine| machine.name.clone()).collect(),
+            nodes: hosts.iter().map(|host| host.name.clone()).collect(),
             ids: ids.into_iter().collect(),
             next: Cell::new(0),
             history,
         }
     }
 
-    /// Says every line of the plan when it is due.
-    pub(super) fn talk(self: &Rc<Self>) -> impl Future<Output = turmoil::Result> + use<> {
+    /// Sends every line of the plan at its time.
+    pub(super) fn send_lines(self: &Rc<Self>) -> impl Future<Output = turmoil::Result> + use<> {
         let clients = Rc::clone(self);
         async move {
-            let (began, mut saying) = (Instant::now(), JoinSet::new());
+            let began = Instant::now();
+            let mut sending = JoinSet::new();
             for op in clients.ops.clone() {
                 sleep_until(began + op.at).await;
                 let clients = Rc::clone(&clients);
-                saying.spawn_local(async move { clients.say(&op).await });
+                sending.spawn_local(async move { clients.send_line(&op).await });
             }
-            while let Some(said) = saying.join_next().await {
-                said?;
+            while let Some(sent) = sending.join_next().await {
+                sent?;
             }
             Ok(())
         }
     }
 
-    /// Says a line, on a connection of its own. One that cannot be made is nobody's promise.
-    async fn say(&self, op: &Op) {
+    /// Sends a line on its own connection. A connection that cannot be made is not an operation.
+    async fn send_line(&self, op: &Op) {
         let connected = timeout(PATIENCE, TcpStream::connect((self.nodes[op.node].as_str(), CLIENTS)));
         let Ok(Ok(stream)) = connected.await else { return };
         let number = self.next.replace(self.next.get() + 1);
-        self.note(What::Invoke { op: number, node: op.node, line: op.line.clone() });
+        self.add_event(EventKind::Invoke { op: number, node: op.node, line: op.line.clone() });
         match timeout(PATIENCE, ask(stream, &op.line)).await {
-            Ok(Ok(answer)) => self.note(What::Ok { op: number, answer }),
-            Ok(Err(_)) | Err(_) => self.note(What::Info { op: number }),
+            Ok(Ok(answer)) => self.add_event(EventKind::Ok { op: number, answer }),
+            Ok(Err(_)) | Err(_) => self.add_event(EventKind::Info { op: number }),
         }
     }
 
-    fn note(&self, what: What) {
+    fn add_event(&self, kind: EventKind) {
         let at = turmoil::sim_elapsed().unwrap_or_default();
-        self.history.borrow_mut().note(at.as_micros() as u64, what);
+        self.history.borrow_mut().add(at.as_micros() as u64, kind);
     }
 
-    /// What a node knows of all clients; nothing, if it does not answer.
+    /// The AT lines that a node knows, sorted. Empty if the node does not answer.
     async fn known(&self, node: &str) -> Vec<String> {
         let ask = async {
             let mut stream = TcpStream::connect((node, CLIENTS)).await?;
@@ -99,20 +101,21 @@ impl Clients {
     }
 }
 
-/// Says a line and returns the answer's first line.
+/// Sends a line and returns the first line of the answer.
 async fn ask(mut stream: TcpStream, line: &str) -> io::Result<String> {
     stream.write_all(format!("{line}\n").as_bytes()).await?;
-    let (mut stream, mut answer) = (BufReader::new(stream), String::new());
+    let mut stream = BufReader::new(stream);
+    let mut answer = String::new();
     stream.read_line(&mut answer).await?;
     let answer = answer.strip_suffix('\n').ok_or(io::ErrorKind::UnexpectedEof)?;
     Ok(answer.to_owned())
 }
 
-/// Waits until all nodes know the same, or have had their time.
-pub(super) async fn settle(clients: Rc<Clients>, found: Rc<RefCell<Known>>) -> turmoil::Result {
+/// Waits until all nodes agree or their time is over, and writes what they know to `found`.
+pub(super) async fn settle(clients: Rc<Clients>, found: Rc<RefCell<FinalState>>) -> turmoil::Result {
     let began = Instant::now();
     loop {
-        // All at the same time: one after another would take as long as settling.
+        // All nodes are asked at the same time, so that the check is shorter than the settling.
         let mut asking = JoinSet::new();
         for node in 0..clients.nodes.len() {
             let clients = Rc::clone(&clients);
@@ -128,6 +131,6 @@ pub(super) async fn settle(clients: Rc<Clients>, found: Rc<RefCell<Known>>) -> t
             found.replace((known, same.then(|| began.elapsed())));
             return Ok(());
         }
-        sleep(LOOK).await;
+        sleep(POLL).await;
     }
 }

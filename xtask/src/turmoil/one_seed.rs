@@ -1,4 +1,4 @@
-//! One seed: run, judged, and reported.
+//! Runs one seed, and has the oracle check its history.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hasher};
@@ -6,40 +6,40 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::Report;
-use super::world::run;
-use crate::oracle::check;
+use super::SeedReport;
+use super::world::run_plan;
+use crate::oracle::check_history;
 use crate::oracle::timeline;
-use crate::sim::plan::{Given, Plan};
+use crate::sim::plan::{FixedParts, Plan};
 
-/// Which run.
+/// The settings of a run.
 #[derive(Debug)]
 pub struct OneSeed {
-    /// Draws everything that `given` does not give.
+    /// The seed. Everything that `fixed` leaves open is drawn from it.
     pub seed: u64,
     /// The number of nodes.
     pub nodes: usize,
-    /// What is not drawn.
-    pub given: Given,
+    /// The parts of the plan that are not drawn.
+    pub fixed: FixedParts,
     /// The command that runs this seed again.
-    pub again: String,
-    /// Where nodes keep their data while it runs, and where the history of a run that is not right
-    /// goes.
+    pub command: String,
+    /// The folder for the nodes' data during the run, and for the history of a run that fails.
     pub folder: PathBuf,
 }
 
 impl OneSeed {
-    /// Runs the seed in this process.
+    /// Runs the seed in this process, which must not have run another one. Writes the history and a
+    /// timeline to files if an invariant is violated or the nodes do not agree in the end.
     ///
     /// # Errors
     /// A node cannot be started, or a file cannot be written.
-    pub fn run(&self) -> Result<Report> {
-        let plan = Plan::draw(self.seed, self.nodes, self.given);
+    pub fn run_seed(&self) -> Result<SeedReport> {
+        let plan = Plan::draw(self.seed, self.nodes, self.fixed);
         let data = self.folder.join(format!("data-{}", std::process::id()));
-        let ran = run(&plan, &self.again, &data);
+        let result = run_plan(&plan, &self.command, &data);
         let _ = fs::remove_dir_all(&data);
-        let ran = ran?;
-        let verdict = check(&ran.history);
+        let ran = result?;
+        let verdict = check_history(&ran.history);
         let [history, picture] =
             ["jsonl", "html"].map(|kind| self.folder.join(format!("seed-{}.{kind}", self.seed)));
         if !verdict.violations.is_empty() || ran.settled.is_none() {
@@ -50,7 +50,7 @@ impl OneSeed {
         for event in &ran.history.events {
             hasher.write(serde_json::to_string(event)?.as_bytes());
         }
-        Ok(Report {
+        Ok(SeedReport {
             seed: self.seed,
             acknowledged: verdict.acknowledged,
             excused: verdict.excused,

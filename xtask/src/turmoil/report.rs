@@ -1,25 +1,25 @@
-//! What the program that runs one seed tells the command that runs many.
+//! The report on one seed, which its program prints as JSON for the command that runs many seeds.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What came of a seed.
+/// The report on one seed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Report {
+pub struct SeedReport {
     /// The seed.
     pub seed: u64,
-    /// Updates acknowledged.
+    /// The number of acknowledged updates.
     pub acknowledged: usize,
-    /// Those of them that are missing, and may be.
+    /// The number of acknowledged updates that are missing and were allowed to get lost.
     pub excused: usize,
-    /// How long after the last client all nodes knew the same; `None` if they never did.
+    /// The time from the last operation until all nodes agreed; `None` if they never did.
     pub settled: Option<Duration>,
-    /// What must not be.
+    /// The violations of invariants, in words.
     pub violations: Vec<String>,
-    /// Where the history is, if it is not right; a timeline lies beside it.
+    /// The file of the history, if the run failed. The timeline is beside it.
     pub history: PathBuf,
-    /// A hash of all that happened: equal for equal runs.
+    /// A hash of the history. Equal runs have equal traces.
     pub trace: u64,
 }

@@ -1,4 +1,4 @@
-//! A herd on a simulated network, while things happen to it.
+//! Runs a plan against a herd on a simulated network.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -11,51 +11,52 @@ use herd::ambient;
 use turmoil::{Builder, Sim};
 
 use super::clients::{Clients, settle};
-use super::machine::Machine;
-use super::network;
+use super::host::Host;
+use super::link_faults;
 use super::{PATIENCE, SETTLES};
-use crate::oracle::{Ending, History, Keeps, Setting, Source, What};
+use crate::oracle::{Ending, EventKind, History, Keeps, Setting, Source};
 use crate::sim::plan::{EPOCH, FaultKind, Plan};
 
-/// A simulated clock goes on by so much at a time: less than messages take, or little.
+/// The bounds of a tick of the simulated clock, which should be shorter than the latency.
 const TICK: Range<Duration> = Duration::from_millis(1)..Duration::from_millis(10);
 
-/// Connections of a host that wait to be accepted, and segments that wait to be read: more than there ever are.
+/// The most connections of a host that wait to be accepted, and the most segments that wait to be
+/// read. A run never has that many.
 const CAPACITY: usize = 4096;
 
-/// What happened in a run.
+/// The result of a run.
 #[derive(Debug)]
-pub(super) struct Ran {
-    /// All of it.
+pub(super) struct TurmoilRun {
+    /// The history, for the oracle.
     pub(super) history: History,
-    /// How long after the last client all nodes knew the same; `None` if they never did.
+    /// The time from the last operation until all nodes agreed; `None` if they never did.
     pub(super) settled: Option<Duration>,
 }
 
-/// Runs a plan, with what nodes keep in `folder`.
+/// Runs a plan, with the nodes' data in `folder`. `command` repeats the run.
 ///
 /// # Errors
 /// A node cannot be started, or panics.
-pub(super) fn run(plan: &Plan, again: &str, folder: &Path) -> Result<Ran> {
+pub(super) fn run_plan(plan: &Plan, command: &str, folder: &Path) -> Result<TurmoilRun> {
     ambient::seed(plan.seed);
     fastrand::seed(plan.seed);
-    let mut world = World::new(plan, again, folder);
-    world.run().map_err(|error| anyhow!("{error}"))
+    let mut world = World::new(plan, command, folder);
+    world.run_to_end().map_err(|error| anyhow!("{error}"))
 }
 
-/// A run.
+/// The state of a run.
 struct World<'a> {
     plan: &'a Plan,
     sim: Sim<'a>,
-    machines: Vec<Rc<Machine>>,
-    /// By node: whether it has ended, and not been started again.
+    hosts: Vec<Rc<Host>>,
+    /// For each node: whether it has ended and has not been started again.
     down: Vec<bool>,
     history: Rc<RefCell<History>>,
-    /// What is broken or mended next, in the order of times.
+    /// The beginnings and ends of faults, in the order of their times.
     due: Vec<(Duration, Change)>,
 }
 
-/// Something that happens to nodes or links.
+/// The beginning or the end of a fault, by its index in the plan.
 #[derive(Clone, Copy, Debug)]
 enum Change {
     Begins(usize),
@@ -63,7 +64,7 @@ enum Change {
 }
 
 impl<'a> World<'a> {
-    fn new(plan: &'a Plan, again: &str, folder: &Path) -> World<'a> {
+    fn new(plan: &'a Plan, command: &str, folder: &Path) -> World<'a> {
         let mut sim = Builder::new()
             .epoch(UNIX_EPOCH + Duration::from_secs(EPOCH))
             .rng_seed(plan.seed)
@@ -83,13 +84,13 @@ impl<'a> World<'a> {
             source: Source::Processes,
             patience: PATIENCE.as_micros() as u64,
             memory: u64::MAX,
-            again: again.to_owned(),
+            command: command.to_owned(),
         })));
-        let machines: Vec<Rc<Machine>> =
-            (0..plan.nodes).map(|node| Rc::new(Machine::new(node, &names, &edges, plan, folder))).collect();
-        for machine in &machines {
-            let (name, machine) = (machine.name.clone(), Rc::clone(machine));
-            sim.host(name, move || Rc::clone(&machine).live());
+        let hosts: Vec<Rc<Host>> =
+            (0..plan.nodes).map(|node| Rc::new(Host::new(node, &names, &edges, plan, folder))).collect();
+        for host in &hosts {
+            let host = Rc::clone(host);
+            sim.host(host.name.clone(), move || Rc::clone(&host).run_node());
         }
         let mut due: Vec<(Duration, Change)> = Vec::new();
         for (index, fault) in plan.faults.iter().enumerate() {
@@ -98,20 +99,23 @@ impl<'a> World<'a> {
             }
         }
         due.sort_by_key(|(at, _)| *at);
-        World { plan, sim, machines, down: vec![false; plan.nodes], history, due }
+        World { plan, sim, hosts, down: vec![false; plan.nodes], history, due }
     }
 
-    fn run(&mut self) -> Result<Ran, Box<dyn std::error::Error>> {
-        for node in 0..self.machines.len() {
-            self.note(What::Up { node });
+    fn run_to_end(&mut self) -> Result<TurmoilRun, Box<dyn std::error::Error>> {
+        for node in 0..self.hosts.len() {
+            self.add_event(EventKind::Up { node });
         }
-        let clients = Rc::new(Clients::new(self.plan, &self.machines, Rc::clone(&self.history)));
-        self.sim.client("clients", clients.talk());
+        let clients = Rc::new(Clients::new(self.plan, &self.hosts, Rc::clone(&self.history)));
+        self.sim.client(link_faults::CLIENTS, clients.send_lines());
         let mut due = std::mem::take(&mut self.due).into_iter().peekable();
         let mut over = false;
         while !over || due.peek().is_some() {
             while let Some((_, change)) = due.next_if(|(at, _)| *at <= self.sim.elapsed()) {
-                self.change(change);
+                match change {
+                    Change::Begins(index) => self.begin_fault(index),
+                    Change::Ends(index) => self.end_fault(index),
+                }
             }
             over = self.sim.step()?;
         }
@@ -121,61 +125,55 @@ impl<'a> World<'a> {
         let (lines, settled) = known.take();
         let mut history = self.history.borrow().clone();
         history.endings = lines.into_iter().map(|lines| Ending { lines, ..Ending::default() }).collect();
-        Ok(Ran { history, settled })
+        Ok(TurmoilRun { history, settled })
     }
 
-    fn note(&self, what: What) {
-        self.history.borrow_mut().note(self.sim.elapsed().as_micros() as u64, what);
+    fn add_event(&self, kind: EventKind) {
+        self.history.borrow_mut().add(self.sim.elapsed().as_micros() as u64, kind);
     }
 
-    fn change(&mut self, change: Change) {
-        match change {
-            Change::Begins(index) => self.begin(index),
-            Change::Ends(index) => self.end(index),
-        }
-    }
-
-    fn begin(&mut self, index: usize) {
+    fn begin_fault(&mut self, index: usize) {
         let kind = self.plan.faults[index].kind;
         let (fault, nodes) = (index as u64, kind.nodes());
-        let name = network::name(kind).to_owned();
+        let name = link_faults::fault_name(kind).to_owned();
         let stops_answers = matches!(kind, FaultKind::Stop(_));
-        self.note(What::FaultBegins { fault, kind: name, nodes, stops_answers });
+        self.add_event(EventKind::FaultBegins { fault, kind: name, nodes, stops_answers });
         match kind {
             FaultKind::Crash(node, keeps) => self.crash(node, keeps),
-            FaultKind::Restart(node) => self.machines[node].stop(),
-            kind => network::break_links(&self.sim, &self.machines, kind),
+            FaultKind::Restart(node) => self.hosts[node].stop(),
+            kind => link_faults::begin(&self.sim, &self.hosts, kind),
         }
     }
 
-    fn end(&mut self, index: usize) {
+    fn end_fault(&mut self, index: usize) {
         match self.plan.faults[index].kind {
             FaultKind::Crash(node, _) | FaultKind::Restart(node) => self.start(node),
-            kind => network::mend_links(&self.sim, &self.machines, self.plan, kind),
+            kind => link_faults::end(&self.sim, &self.hosts, self.plan, kind),
         }
-        self.note(What::FaultEnds { fault: index as u64 });
+        self.add_event(EventKind::FaultEnds { fault: index as u64 });
     }
 
-    /// Ends a node at once. What it keeps is its disk, or nothing.
+    /// Crashes a node.
     fn crash(&mut self, node: usize, keeps: Keeps) {
         if !self.down[node] {
-            let machine = Rc::clone(&self.machines[node]);
-            self.sim.crash(machine.name.as_str());
+            let host = Rc::clone(&self.hosts[node]);
+            self.sim.crash(host.name.as_str());
             self.down[node] = true;
-            self.note(What::Down { node, keeps: machine.after_crash(keeps) });
+            self.add_event(EventKind::Down { node, keeps: host.after_crash(keeps) });
         }
     }
 
-    /// Starts a node that has crashed or been told to stop; one that still does so is ended first.
+    /// Starts a node that has crashed or has been asked to stop. A node that is still stopping is
+    /// crashed first.
     fn start(&mut self, node: usize) {
-        let machine = Rc::clone(&self.machines[node]);
-        if machine.is_stopping() {
+        let host = Rc::clone(&self.hosts[node]);
+        if host.is_stopping() {
             self.crash(node, Keeps::Disk);
         }
         if self.down[node] {
-            self.sim.bounce(machine.name.as_str());
+            self.sim.bounce(host.name.as_str());
             self.down[node] = false;
-            self.note(What::Up { node });
+            self.add_event(EventKind::Up { node });
         }
     }
 }

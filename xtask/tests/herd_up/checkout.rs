@@ -1,4 +1,4 @@
-//! The herd of one test, as a developer has one in a checkout.
+//! The herd of one test, in its own folder and on its own ports.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -11,13 +11,14 @@ use fixtures::checkout::{program, scratch};
 use serde_json::Value;
 use xtask::cluster::ports::PortBlock;
 
-/// Longer than anything takes here: a test that waits so long has failed.
+/// The time limit for a condition that a test waits for.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Longer than a command takes, the build of the node program included.
+/// The time limit for a command, including the build of the node program.
 const COMMAND: Duration = Duration::from_secs(300);
 
-/// A folder and ports for one herd, taken down at the end whatever happens.
+/// The folder and ports of one herd. The herd is stopped when this is dropped, even if the test
+/// fails.
 pub(crate) struct Checkout {
     pub(crate) folder: PathBuf,
     pub(crate) ports: PortBlock,
@@ -33,7 +34,7 @@ impl Checkout {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HERD_")) {
             command.env_remove(name);
         }
-        // An empty variable is as good as none, and an address of one node is none of all.
+        // An empty variable counts as unset, and `herd-up` ignores the address of a single node.
         command.env("HERD_LOG_LEVEL", "").env("HERD_CLIENT_ADDRESS", "127.0.0.1:1");
         command.args(arguments).env("XTASK_RUN_DIR", &self.folder).env_remove("COLUMNS").stdin(Stdio::null());
         command
@@ -43,14 +44,14 @@ impl Checkout {
         assert_cmd::Command::from_std(self.command(arguments)).timeout(COMMAND).output().unwrap()
     }
 
-    /// Runs a command that must succeed; returns its standard output.
+    /// Runs a command that must succeed. Returns its standard output.
     pub(crate) fn run(&self, arguments: &[&str]) -> String {
         let output = self.xtask(arguments);
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Runs a command that must fail; returns its standard error.
+    /// Runs a command that must fail. Returns its standard error.
     pub(crate) fn fail(&self, arguments: &[&str]) -> String {
         let output = self.xtask(arguments);
         assert!(!output.status.success(), "{arguments:?}");
@@ -62,7 +63,7 @@ impl Checkout {
         self.run(&[&["herd-up", "--detach", "--base-port", &port], more].concat())
     }
 
-    /// The status of the nodes, whether all are ready or not.
+    /// Returns the status of the nodes, even if some are not ready.
     pub(crate) fn nodes(&self) -> Vec<Value> {
         let output = self.xtask(&["herd-status", "--json"]);
         let status: Value = serde_json::from_slice(&output.stdout).expect("a status");
@@ -71,8 +72,8 @@ impl Checkout {
         nodes
     }
 
-    /// Reports to Alford until `tap` prints a line of `node` that begins like this. Which line comes first is open: the
-    /// update takes all ways through the herd at once.
+    /// Sends reports to Alford until `tap` prints a line of `node` that begins with `start`. The
+    /// first line may be another one: an update floods over all links at once.
     pub(crate) fn wait_for_tap(&self, node: &str, start: &str) {
         let mut tap = self.command(&["tap", node]).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(tap.stdout.take().unwrap()).lines().map_while(Result::ok);
@@ -101,13 +102,14 @@ impl Drop for Checkout {
     }
 }
 
-/// Whether a process runs; one that has ended and was not yet waited for does not.
+/// Returns whether a process runs. A zombie does not run.
 pub(crate) fn runs(pid: i32) -> bool {
     let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     state.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
-/// Waits until a process has ended, and says how. One that is late is killed.
+/// Waits until a process has exited, and returns its exit status. Panics at the deadline, after
+/// killing the process.
 pub(crate) fn wait(process: &mut Child) -> ExitStatus {
     let deadline = Instant::now() + DEADLINE;
     while Instant::now() < deadline {
@@ -118,7 +120,7 @@ pub(crate) fn wait(process: &mut Child) -> ExitStatus {
     }
     process.kill().unwrap();
     process.wait().unwrap();
-    panic!("the process has not ended within {DEADLINE:?}");
+    panic!("the process did not exit within {DEADLINE:?}");
 }
 
 pub(crate) fn wait_until(what: &str, condition: impl Fn() -> bool) {

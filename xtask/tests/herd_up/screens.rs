@@ -1,4 +1,4 @@
-//! What `herd-up` and `herd-status` show of a herd.
+//! The tables of `herd-up` and `herd-status`.
 
 use std::os::unix::process::ExitStatusExt;
 
@@ -8,18 +8,18 @@ use serde_json::Value;
 
 use crate::checkout::{Checkout, wait_until};
 
-/// What a command prints where standard output has so many columns.
+/// Returns what a command prints if standard output has this number of columns.
 fn screen(checkout: &Checkout, columns: &str, arguments: &[&str]) -> String {
     let output = checkout.command(arguments).env("COLUMNS", columns).output().unwrap();
     assert_eq!(output.status.into_raw(), 0, "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    // Ports as of the classroom's herds.
+    // Replace the ports by those of the classroom herds.
     let text = String::from_utf8(output.stdout).unwrap();
     (0..15).fold(text, |text, number| {
         text.replace(&format!(":{}", checkout.ports.first() + number), &format!(":{}", 12_480 + number))
     })
 }
 
-/// Uptimes differ from run to run, and so do links while they are being made.
+/// Returns filters for what differs from run to run: uptimes, and links that are coming up.
 fn settings() -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"(\d+m )?\d+s {3,}", "[up]    ");
@@ -45,8 +45,8 @@ fn screens_fit_80_columns_and_show_more_on_160() {
         Powell    ready  0        n/2    127.0.0.1:12484  127.0.0.1:12494  [up]
 
         Talk to a node:  cargo xtask say Alford 'IAMAT kiwi +34.0689-118.4451 1520023934.9'
-                         telnet localhost PORT, with a port of ADDRESS
-        Look at a node:  curl 127.0.0.1:PORT/status, with a port of ADMIN
+                         telnet localhost PORT, with a PORT from the ADDRESS column
+        Look at a node:  curl 127.0.0.1:PORT/status, with a PORT from the ADMIN column
         See also:        cargo xtask herd-status | herd-logs -f | herd-restart | herd-kill
         Stop it with `cargo xtask herd-down`.
         ");
@@ -70,8 +70,8 @@ fn screens_fit_80_columns_and_show_more_on_160() {
         Powell    ready  0        n/2    127.0.0.1:12484  127.0.0.1:12494  [up]    everysec    127.0.0.1:12489  Alford,Bolden
 
         Talk to a node:  cargo xtask say Alford 'IAMAT kiwi +34.0689-118.4451 1520023934.9'
-                         telnet localhost PORT, with a port of ADDRESS
-        Look at a node:  curl 127.0.0.1:PORT/status, with a port of ADMIN
+                         telnet localhost PORT, with a PORT from the ADDRESS column
+        Look at a node:  curl 127.0.0.1:PORT/status, with a PORT from the ADMIN column
         See also:        cargo xtask herd-status | herd-logs -f | herd-restart | herd-kill
         Stop it with `cargo xtask herd-down`.
         ");
@@ -90,13 +90,13 @@ fn screens_fit_80_columns_and_show_more_on_160() {
 }
 
 #[test]
-fn nodes_that_are_not_ready_do_not_answer_or_are_down_are_told_apart() {
+fn the_states_not_ready_not_answering_and_down_are_distinct() {
     let checkout = Checkout::new("states");
     checkout.up(&["--nodes", "5", "--graph", "line"]);
     let states = || checkout.nodes().iter().map(|node| node["state"].clone()).collect::<Vec<Value>>();
     assert_eq!(states(), ["ready"; 5]);
-    let frozen = Pid::from_raw(checkout.pids()[4]);
-    kill(frozen, Signal::SIGSTOP).unwrap();
+    let paused = Pid::from_raw(checkout.pids()[4]);
+    kill(paused, Signal::SIGSTOP).unwrap();
     checkout.run(&["herd-kill", "Node2"]);
     let expected = ["not ready", "down", "ready", "ready", "not answering"];
     wait_until("Node1 has noticed that its only neighbour is down", || states() == expected);
@@ -113,13 +113,13 @@ fn nodes_that_are_not_ready_do_not_answer_or_are_down_are_told_apart() {
     assert_eq!(
         String::from_utf8(output.stderr).unwrap(),
         "error: not ready: Node1; not answering: Node5; down: Node2; \
-         start again with `cargo xtask herd-restart Node5 Node2`\n"
+         restart with `cargo xtask herd-restart Node5 Node2`\n"
     );
     let reasons = checkout.nodes().iter().map(|node| node["reasons"][0].clone()).collect::<Vec<_>>();
     assert_eq!(reasons[0], "no neighbour is linked");
     assert!(reasons[1..4].iter().all(Value::is_null), "{reasons:?}");
 
-    kill(frozen, Signal::SIGCONT).unwrap();
+    kill(paused, Signal::SIGCONT).unwrap();
     checkout.run(&["herd-restart", "Node2"]);
     wait_until("all are ready", || states() == ["ready"; 5]);
 }

@@ -137,8 +137,8 @@ fn two_nodes_of_one_name_are_told_apart_by_line() {
 fn unknown_keys_and_wrong_durations_are_refused() {
     for (table, expected) in [
         ("[limits]\nline_byte = 1\n", "[limits] has no key `line_byte`: did you mean `line_bytes`?"),
-        ("[limits]\nlinger = \"soon\"\n", "`soon` is no duration"),
-        ("[limits]\nmax_future_skew = \"24\"\n", "`24` is no duration"),
+        ("[limits]\nlinger = \"soon\"\n", "`soon` is not a duration"),
+        ("[limits]\nmax_future_skew = \"24\"\n", "`24` is not a duration"),
         ("[limits]\nidle_client = \"101y\"\n", "at most 100 years"),
         ("[limits]\nheartbeat = \"0s\"\n", "this bound cannot be 0"),
         ("[limits]\nwhatsat_upstream = 0\n", "this bound cannot be 0"),

@@ -1,9 +1,9 @@
-//! Compaction: what it keeps, and what a stop in its midst leaves.
+//! Compaction: what it keeps, and what a crash during it leaves.
 
 use super::*;
 
 #[test]
-fn removals_and_what_was_reported_since_outlast_restarts_and_a_journal_written_anew() {
+fn removals_and_later_reports_survive_restarts_and_compaction() {
     let disk = MemoryDisk::default();
     let (mut node, mut journal, _) = start(&disk, 1);
     for client in ["kiwi", "plum", "fig"] {
@@ -33,7 +33,7 @@ fn removals_and_what_was_reported_since_outlast_restarts_and_a_journal_written_a
 }
 
 #[test]
-fn a_journal_written_anew_says_the_same_in_less() {
+fn compaction_keeps_the_records_in_a_shorter_file() {
     let disk = MemoryDisk::default();
     let (mut node, mut journal, _) = start(&disk, 1);
     for stamp in 0..1000 {
@@ -46,7 +46,7 @@ fn a_journal_written_anew_says_the_same_in_less() {
     let long = disk.journal().len();
     let mut snapshot = journal.begin_snapshot("Alford").unwrap();
     assert!(!snapshot.collect(&node));
-    // What changes meanwhile goes to the old journal, and to the new one at the end.
+    // Changes made meanwhile go to the old journal, and to the new one at its end.
     report(&mut node, "client-3 +1+1 2000");
     report(&mut node, "late +1+1 1");
     journal.write(&mut node).unwrap();
@@ -65,7 +65,7 @@ fn a_journal_written_anew_says_the_same_in_less() {
 }
 
 #[test]
-fn a_stop_at_any_step_of_writing_anew_loses_nothing() {
+fn a_crash_at_any_step_of_a_compaction_loses_nothing() {
     for steps in 0.. {
         let disk = MemoryDisk::default();
         let before = written(&disk);
@@ -73,7 +73,7 @@ fn a_stop_at_any_step_of_writing_anew_loses_nothing() {
         disk.0.borrow_mut().steps = Some(steps);
         let finished = compact(&mut journal, &mut node).is_ok();
         if !finished {
-            // The machine goes on as well as it can, and is stopped later.
+            // The node continues as well as it can, and the machine stops later.
             report(&mut node, "fig +3-3 4");
             let _ = journal.write(&mut node);
         }

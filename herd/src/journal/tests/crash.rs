@@ -1,20 +1,22 @@
-//! What a stop of the machine leaves: everything that was synced, and no sequence that is used twice in an epoch.
+//! Crashes of the machine: everything that was synced survives, and no sequence is used twice in an
+//! epoch.
 
 use std::collections::BTreeMap;
 
 use super::disk::Step::{Cut, Rename, Sync, SyncNames, Write};
 use super::*;
 
-/// What others may rely on.
+/// What clients and neighbours have learned, and may rely on.
 #[derive(Default)]
-struct Told {
+struct Learned {
     lines: Vec<String>,
-    /// By epoch and sequence.
+    /// Lines by epoch and sequence.
     sequences: BTreeMap<(u64, u64), String>,
 }
 
-impl Told {
-    /// A node with `always` tells what it knows once that has been synced.
+impl Learned {
+    /// Notes the records of a node with `--durability always`, which may reveal them once they are
+    /// synced.
     fn note(&mut self, node: &Node) {
         for (sequence, line) in known(node) {
             self.sequences.insert((node.epoch(), sequence), line.clone());
@@ -35,8 +37,9 @@ impl Told {
     }
 }
 
-/// Reports, writes, syncs and compacts as a node with `always` does, until the disk fails.
-fn live(disk: &MemoryDisk, told: &mut Told) -> io::Result<()> {
+/// Reports, writes, syncs and compacts as a node with `--durability always` does, until the disk
+/// fails.
+fn live(disk: &MemoryDisk, learned: &mut Learned) -> io::Result<()> {
     let (mut node, mut journal, _) = start(disk, 1);
     if let Some(reason) = journal.failure() {
         return Err(io::Error::other(reason.to_owned()));
@@ -46,7 +49,7 @@ fn live(disk: &MemoryDisk, told: &mut Told) -> io::Result<()> {
             report(&mut node, &format!("client-{round}-{client} +1+1 {round}"));
             journal.write(&mut node)?;
             journal.sync()?;
-            told.note(&node);
+            learned.note(&node);
         }
         if round < 2 {
             compact(&mut journal, &mut node)?;
@@ -56,16 +59,16 @@ fn live(disk: &MemoryDisk, told: &mut Told) -> io::Result<()> {
 }
 
 #[test]
-fn a_machine_that_stops_at_any_step_comes_back_with_all_that_was_told() {
+fn a_crash_at_any_step_loses_nothing_that_others_have_learned() {
     for steps in 0.. {
-        let (disk, mut told) = (MemoryDisk::default(), Told::default());
+        let (disk, mut learned) = (MemoryDisk::default(), Learned::default());
         disk.0.borrow_mut().steps = Some(steps);
-        let is_over = live(&disk, &mut told).is_ok();
+        let is_over = live(&disk, &mut learned).is_ok();
         disk.0.borrow_mut().steps = None;
         disk.crash();
         let (node, _, replayed) = start_after_boot(&disk, 2, "boot-2");
         assert!(!replayed.is_damaged, "after {steps} steps: {:?}", replayed.damage);
-        told.assert_is_known_to(&node, &format!("after {steps} steps"));
+        learned.assert_is_known_to(&node, &format!("after {steps} steps"));
         if is_over {
             assert!(steps > 20, "{steps}");
             return;
@@ -76,17 +79,18 @@ fn a_machine_that_stops_at_any_step_comes_back_with_all_that_was_told() {
 #[test]
 fn a_process_that_is_killed_at_any_step_and_a_machine_that_stops_later_lose_nothing() {
     for steps in 0.. {
-        let (disk, mut told) = (MemoryDisk::default(), Told::default());
+        let (disk, mut learned) = (MemoryDisk::default(), Learned::default());
         disk.0.borrow_mut().steps = Some(steps);
-        let is_over = live(&disk, &mut told).is_ok();
+        let is_over = live(&disk, &mut learned).is_ok();
         disk.0.borrow_mut().steps = None;
-        // The next process finds what the system had in memory, and tells of it as soon as it has started.
+        // The next process finds what the system had in memory, and reveals it as soon as it has
+        // started.
         let (node, ..) = start(&disk, 2);
-        told.assert_is_known_to(&node, &format!("killed after {steps} steps"));
-        told.note(&node);
+        learned.assert_is_known_to(&node, &format!("killed after {steps} steps"));
+        learned.note(&node);
         disk.crash();
         let (node, ..) = start_after_boot(&disk, 3, "boot-2");
-        told.assert_is_known_to(&node, &format!("stopped after {steps} steps"));
+        learned.assert_is_known_to(&node, &format!("stopped after {steps} steps"));
         if is_over {
             return;
         }
@@ -108,13 +112,13 @@ fn what_a_failed_sync_dropped_is_written_again_to_another_file() {
     report(&mut node, "plum +1+1 1");
     journal.write(&mut node).unwrap();
     assert!(journal.log().is_none());
-    let mut told = Told::default();
+    let mut learned = Learned::default();
     compact(&mut journal, &mut node).unwrap();
-    told.note(&node);
+    learned.note(&node);
     disk.crash();
     let (after, _, replayed) = start_after_boot(&disk, 2, "boot-2");
     assert!(!replayed.is_damaged && !replayed.is_torn());
-    told.assert_is_known_to(&after, "after the sync failed");
+    learned.assert_is_known_to(&after, "after the sync failed");
 }
 
 #[test]
@@ -141,7 +145,7 @@ fn a_snapshot_that_may_have_been_installed_while_the_disk_failed_begins_an_epoch
     report(&mut node, "kiwi +1+1 1");
     disk.0.borrow_mut().fails_to_sync_names = true;
     assert!(compact(&mut journal, &mut node).is_err());
-    // What is told from here on must not be told under sequences of the epoch in that file.
+    // Later changes must not be sent under sequences of the epoch in that file.
     report(&mut node, "plum +1+1 1");
     let (told_in, sequence) = (node.epoch(), node.table().head());
     let (killed, ..) = start(&disk, 2);

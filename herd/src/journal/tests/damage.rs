@@ -1,9 +1,10 @@
-//! Journals whose lines are missing, swapped or repeated, and journals of other formats: what is said about them, and what a
-//! node makes of them.
+//! Journals with missing, swapped or repeated lines, and journals of other formats: the faults that
+//! are reported, and what a node does with the rest.
 
 use super::*;
 
-/// What is wrong with a journal, as a node and `herd journal` say it, and whether the node asks neighbours for everything.
+/// Returns the faults of a journal as a node and `herd journal` report them, and whether the node
+/// asks neighbours for everything.
 fn faults(journal: &[u8]) -> (Vec<String>, bool) {
     let mut looked_at =
         Node::new("", &[], Limits::default(), Lives { epoch: 1, incarnation: 1, hash_seed: 0 });
@@ -18,7 +19,7 @@ fn faults(journal: &[u8]) -> (Vec<String>, bool) {
     (replayed.damage.iter().map(ToString::to_string).collect(), replayed.is_damaged)
 }
 
-/// A journal of six lines and more: a header, and then what [`written`] writes.
+/// Returns a journal of at least six lines: a header, and then what [`written`] writes.
 fn lines() -> Vec<Vec<u8>> {
     let disk = MemoryDisk::default();
     written(&disk);
@@ -87,7 +88,7 @@ fn assert_knows_everything(journal: &[Vec<u8>]) {
 }
 
 #[test]
-fn a_line_that_is_damaged_and_others_that_are_missing_are_told_apart() {
+fn damaged_lines_and_missing_lines_are_distinguished() {
     let mut lines = lines();
     lines[4][0] ^= 1;
     let (found, _) = faults(&lines.concat());
@@ -117,7 +118,7 @@ fn a_journal_of_the_format_before_is_read_and_written_in_the_present_one() {
     assert_eq!((replayed.format, after.epoch(), cursor_of(&after)), (Some(FORMAT), 1000, HEARD));
     assert_eq!(known(&after), known(&before));
     assert_eq!(known(&after).len(), 2);
-    // In it, too, lines that are repeated do not pass.
+    // Repeated lines are rejected in the new format as well.
     let last = journal.split_inclusive(|byte| *byte == b'\n').next_back().unwrap().to_vec();
     let header = journal.split_inclusive(|byte| *byte == b'\n').next().unwrap().to_vec();
     for repeated in [last, header] {

@@ -1,5 +1,6 @@
-//! A disk in memory, with a crash model: after a stop of the machine only what was synced is there, names included. A sync
-//! that fails drops what it should have written, and the next one does not notice.
+//! A disk in memory with a crash model: only what was synced survives a crash of the machine,
+//! including names of files. A failed sync drops the data that it should have written, and the next
+//! sync does not report it.
 
 use std::cell::RefCell;
 use std::io::{self, BufRead, Cursor, ErrorKind};
@@ -7,7 +8,7 @@ use std::rc::Rc;
 
 use crate::journal::{Disk, Log};
 
-/// A disk whose files are gone when it is; clones are the same disk.
+/// A disk whose files vanish when it is dropped. Clones are the same disk.
 #[derive(Clone, Default)]
 pub(super) struct MemoryDisk(pub(super) Rc<RefCell<Files>>);
 
@@ -15,22 +16,22 @@ pub(super) struct MemoryDisk(pub(super) Rc<RefCell<Files>>);
 pub(super) struct Files {
     journal: Option<File>,
     draft: Option<File>,
-    /// The file that is called journal after a stop of the machine.
+    /// The file that is called journal after a crash of the machine.
     on_disk: Option<File>,
     damaged: Option<Vec<u8>>,
-    /// Bytes that may still be appended; `None` for any number.
+    /// How many more bytes can be appended; `None` for no bound.
     pub(super) room: Option<usize>,
-    /// Steps until everything fails; `None` for never.
+    /// How many more steps succeed before everything fails; `None` for no bound.
     pub(super) steps: Option<usize>,
-    /// Whether the disk says that names cannot be synced.
+    /// Whether syncing names fails.
     pub(super) fails_to_sync_names: bool,
-    /// Whether files cannot be synced.
+    /// Whether syncing files fails.
     pub(super) fails_to_sync: bool,
-    /// What was done, in this order.
+    /// The steps that were completed, in order.
     pub(super) done: Vec<Step>,
 }
 
-/// An operation that came to its end.
+/// A completed operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Write,
@@ -46,7 +47,7 @@ type File = Rc<RefCell<Content>>;
 struct Content {
     written: Vec<u8>,
     on_disk: Vec<u8>,
-    /// How much of `written` the system takes to be on disk.
+    /// How much of `written` the system believes to be on disk.
     clean: usize,
 }
 
@@ -72,7 +73,7 @@ impl MemoryDisk {
         self.0.borrow().damaged.clone()
     }
 
-    /// The machine stops: what was not synced is gone.
+    /// Stops the machine: what was not synced is lost.
     pub(super) fn crash(&self) {
         let mut files = self.0.borrow_mut();
         files.journal = files.on_disk.clone();

@@ -1,9 +1,9 @@
-//! Journals that are cut, corrupted, or not journals of this node.
+//! Journals that are cut off or corrupted, or that belong to another node.
 
 use super::*;
 
 #[test]
-fn a_journal_cut_anywhere_in_its_last_records_loses_those_only_and_says_so_by_a_new_epoch() {
+fn a_journal_cut_in_its_last_records_loses_only_those_and_begins_a_new_epoch() {
     let disk = MemoryDisk::default();
     written(&disk);
     let whole = disk.journal();
@@ -24,7 +24,7 @@ fn a_journal_cut_anywhere_in_its_last_records_loses_those_only_and_says_so_by_a_
 }
 
 #[test]
-fn a_journal_with_any_bit_flipped_serves_nothing_wrong_and_misses_nothing_after_a_sync() {
+fn a_journal_with_a_flipped_bit_serves_nothing_wrong_and_misses_nothing_after_a_sync() {
     let disk = MemoryDisk::default();
     let (mut node, mut journal, _) = start(&disk, 1);
     for number in 0..11 {
@@ -54,8 +54,8 @@ fn a_journal_with_any_bit_flipped_serves_nothing_wrong_and_misses_nothing_after_
     }
 }
 
-/// Everything that the node knows is something that was once reported, and a neighbour that had heard all of it tells
-/// what it lacks.
+/// Checks that every record of the node was once reported, and that a neighbour which had heard all
+/// of it sends what the node lacks.
 fn assert_serves_nothing_wrong_and_misses_nothing_after_a_sync(node: &mut Node) {
     let mut parker = blank("Parker", "Alford", 50);
     let mut alford = blank("Alford", "Parker", 1);
@@ -67,7 +67,7 @@ fn assert_serves_nothing_wrong_and_misses_nothing_after_a_sync(node: &mut Node) 
         .collect();
     assert!(known(node).iter().all(|(_, line)| said.contains(line)), "{:?}", known(node));
     sync(&mut alford, &mut parker);
-    // Parker has heard the journal's node up to its end, in the epoch that was.
+    // Parker has heard the journal's node up to its end, in the previous epoch.
     parker.restore_cursor("Alford", Cursor { epoch: 1000, sequence: 10 });
     sync(node, &mut parker);
     let all: Vec<String> = known(node).into_iter().map(|(_, line)| line).collect();
@@ -78,7 +78,7 @@ fn assert_serves_nothing_wrong_and_misses_nothing_after_a_sync(node: &mut Node) 
 }
 
 #[test]
-fn a_file_that_is_no_journal_is_kept_aside() {
+fn a_file_that_is_not_a_journal_is_kept_aside() {
     let disk = MemoryDisk::holding(b"shopping list\nmilk\n");
     let (node, _, replayed) = start(&disk, 1);
     assert!(replayed.is_damaged && node.table().is_empty());
@@ -91,7 +91,7 @@ fn a_file_that_is_no_journal_is_kept_aside() {
 }
 
 #[test]
-fn the_journal_of_another_node_or_format_is_refused_and_stays() {
+fn the_journal_of_another_node_or_format_is_rejected_and_stays() {
     let disk = MemoryDisk::default();
     written(&disk);
     let whole = disk.journal();
@@ -101,7 +101,7 @@ fn the_journal_of_another_node_or_format_is_refused_and_stays() {
     };
     assert_eq!(
         refused(&disk, "Bolden"),
-        "the journal is that of Alford, not of Bolden: give each node a data folder of its own"
+        "the journal belongs to Alford, not to Bolden: give each node its own data folder"
     );
     assert_eq!(disk.journal(), whole);
     let mut other = Vec::new();
@@ -109,13 +109,13 @@ fn the_journal_of_another_node_or_format_is_refused_and_stays() {
     let disk = MemoryDisk::holding(&other);
     assert_eq!(
         refused(&disk, "Alford"),
-        "the journal is of format 9, this program reads formats 1 to 2: use the version that wrote it"
+        "the journal has format 9, but this program reads formats 1 to 2: use the version that wrote it"
     );
     assert_eq!(disk.journal(), other);
-    // Whatever else the header of a later format says.
+    // The rest of a later format's header may have any form.
     let mut later = Vec::new();
     Line::Journal { format: 9, node: "Alford of-more words" }.write(1, &mut later);
-    assert!(refused(&MemoryDisk::holding(&later), "Alford").contains("the journal is of format 9,"));
+    assert!(refused(&MemoryDisk::holding(&later), "Alford").contains("the journal has format 9,"));
 }
 
 #[test]

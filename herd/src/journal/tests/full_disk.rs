@@ -11,7 +11,7 @@ fn a_full_disk_stops_nothing_and_the_journal_is_whole_again_when_there_is_room()
     disk.0.borrow_mut().room = Some(30);
     report(&mut node, "plum +1+1 1");
     assert_eq!(journal.write(&mut node).unwrap_err().kind(), ErrorKind::StorageFull);
-    // Sequences that the file lacks are told in an epoch that it does not know.
+    // Sequences that the file lacks belong to an epoch that it does not contain.
     assert_eq!(node.epoch(), 1001);
     report(&mut node, "fig +1+1 1");
     journal.write(&mut node).unwrap();
@@ -35,7 +35,7 @@ fn a_draft_that_may_have_taken_the_journal_s_place_is_a_failure() {
     journal.write(&mut node).unwrap();
     disk.0.borrow_mut().fails_to_sync_names = true;
     assert!(compact(&mut journal, &mut node).is_err());
-    // Which file is the journal now is not known: nothing more may be told as if it were in it.
+    // It is unknown which file is the journal now, so later changes must not rely on either.
     assert!(journal.failure().is_some());
     assert_eq!(node.epoch(), 1001);
     report(&mut node, "plum +1+1 1");

@@ -1,4 +1,4 @@
-//! Lives of nodes and of machines, and the epochs that they begin.
+//! Restarts of nodes and machines, and the epochs that they begin.
 
 use super::*;
 
@@ -25,7 +25,7 @@ fn a_new_sequence_never_repeats_an_old_one() {
 }
 
 #[test]
-fn a_stop_of_the_machine_begins_a_new_epoch_unless_the_node_was_stopped_before() {
+fn a_crash_of_the_machine_begins_a_new_epoch_unless_the_node_was_stopped_before() {
     let disk = MemoryDisk::default();
     let before = written(&disk);
     let (node, mut journal, _) = start_after_boot(&disk, 2, "boot-2");
@@ -39,7 +39,8 @@ fn a_stop_of_the_machine_begins_a_new_epoch_unless_the_node_was_stopped_before()
 
 #[test]
 fn a_machine_that_stops_just_after_a_start_brings_no_older_end_back() {
-    // The last lines on disk must not be those of the stop before: they would say that nothing is missing.
+    // The last lines on disk must not be those of the previous stop, which say that nothing is
+    // missing.
     let disk = MemoryDisk::default();
     let (_, mut journal, _) = start(&disk, 1);
     journal.close().unwrap();
@@ -54,7 +55,7 @@ fn a_machine_that_stops_just_after_a_start_brings_no_older_end_back() {
 }
 
 #[test]
-fn what_was_read_back_is_on_disk_before_anything_new() {
+fn a_replayed_journal_is_synced_before_anything_new_is_written() {
     let disk = MemoryDisk::default();
     let before = written(&disk);
     start(&disk, 2);
@@ -64,7 +65,7 @@ fn what_was_read_back_is_on_disk_before_anything_new() {
 }
 
 #[test]
-fn where_a_life_of_the_machine_has_no_name_each_start_begins_a_new_epoch() {
+fn each_start_begins_a_new_epoch_if_the_boot_has_no_id() {
     let disk = MemoryDisk::default();
     for life in 1..3 {
         let mut node = blank("Alford", "Parker", life);

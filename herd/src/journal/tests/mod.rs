@@ -1,4 +1,4 @@
-//! Journals on a disk in memory, which can be full, fail, or stop at any step.
+//! Tests of journals on a disk in memory, which can be full, fail, or stop at any step.
 
 mod compaction;
 mod crash;
@@ -18,7 +18,7 @@ use disk::MemoryDisk;
 
 const NOW: Time = Time { seconds: 2_000_000_000, nanoseconds: 0 };
 
-/// Epochs that tell by which node, and in which of its lives, they were begun.
+/// Returns epochs that show which node began them, and in which of its lives.
 fn epochs(first: u64) -> Epochs {
     let mut next = first;
     Box::new(move || {
@@ -34,7 +34,7 @@ fn blank(name: &str, neighbour: &str, life: u64) -> Node {
 
 type Opened = (Node, Journal<MemoryDisk>, Replayed);
 
-/// Starts Alford for the `life`th time, in the same life of the machine.
+/// Starts Alford for the `life`th time, in the same boot of the machine.
 fn start(disk: &MemoryDisk, life: u64) -> Opened {
     start_after_boot(disk, life, "boot-1")
 }
@@ -63,7 +63,7 @@ fn cursor_of(node: &Node) -> Cursor {
 
 const HEARD: Cursor = Cursor { epoch: 77, sequence: 5 };
 
-/// Three clients, one of which reported twice, and a cursor.
+/// Writes a journal with three clients, one of which reported twice, and a cursor.
 fn written(disk: &MemoryDisk) -> Node {
     let (mut node, mut journal, _) = start(disk, 1);
     for line in ["kiwi +1+1 1", "plum +1+1 1", "kiwi +2+2 2", "fig +3-3 3"] {
@@ -75,7 +75,8 @@ fn written(disk: &MemoryDisk) -> Node {
     node
 }
 
-/// Links two nodes until both have heard everything and a heartbeat finds nothing wrong; if one does, again.
+/// Links two nodes until both have heard everything and a heartbeat finds no divergence. After a
+/// divergence, links them once more.
 fn sync(a: &mut Node, b: &mut Node) {
     for _ in 0..2 {
         if link_until_heartbeats(a, b).is_ok() {
@@ -88,7 +89,7 @@ fn sync(a: &mut Node, b: &mut Node) {
 fn link_until_heartbeats(a: &mut Node, b: &mut Node) -> Result<(), LinkEnd> {
     let to = a.neighbour(b.name()).expect("a neighbour");
     let mut ends = [Link::dialled(LinkId(1), to, Duration::ZERO), Link::accepted(LinkId(1), Duration::ZERO)];
-    // The second heartbeat tells of all that was heard before it.
+    // The second heartbeat confirms everything that was heard before it.
     let mut now = Duration::ZERO;
     for _ in 0..3 {
         while let [said, heard] = [transmit(&mut ends[0], a, now), transmit(&mut ends[1], b, now)]
@@ -121,7 +122,7 @@ fn receive(link: &mut Link, node: &mut Node, said: &[u8], now: Duration) -> Resu
 }
 
 #[test]
-fn what_is_not_on_disk_is_not_said_when_it_must_be() {
+fn changes_that_must_be_on_disk_are_not_sent_before_they_are() {
     let mut alford = blank("Alford", "Parker", 1);
     let mut parker = blank("Parker", "Alford", 2);
     report(&mut alford, "kiwi +1+1 1");

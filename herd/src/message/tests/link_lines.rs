@@ -66,7 +66,7 @@ fn link_lines_survive_a_round_trip() {
 }
 
 #[test]
-fn what_is_no_link_line_is_none() {
+fn lines_outside_the_link_language_are_rejected() {
     for line in [
         "",
         "HELLO",
@@ -131,7 +131,7 @@ fn updates_of_removed_clients_have_one_form_each() {
 }
 
 #[test]
-fn of_another_version_only_the_number_is_read() {
+fn only_the_number_of_another_version_is_parsed() {
     let hello = LinkLine::parse(b"HELLO 6 whatever else");
     assert!(matches!(hello, Some(LinkLine::Hello { version: 6, .. })));
 }

@@ -1,4 +1,4 @@
-//! Tables of cases with exact answers, and properties over arbitrary bytes.
+//! Tables of cases with exact answers, and properties of arbitrary bytes.
 
 mod commands;
 mod link_lines;
@@ -24,7 +24,7 @@ fn iamat(id: &str, location: &str, time: &str) -> bool {
     Command::parse(format!("IAMAT {id} {location} {time}").as_bytes()).is_some()
 }
 
-/// Every line of a stream that comes in the given segments and then ends.
+/// Returns every line of a stream that arrives in these segments and then ends.
 fn lines_of<'a>(
     longest: usize,
     segments: impl IntoIterator<Item = &'a [u8]>,

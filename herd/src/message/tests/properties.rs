@@ -1,4 +1,4 @@
-//! Properties over arbitrary bytes.
+//! Properties of arbitrary bytes.
 
 use super::*;
 
@@ -41,7 +41,8 @@ proptest! {
         bytes in proptest::collection::vec(prop_oneof![Just(b'\n'), Just(b'\r'), Just(b'x')], 0..80),
         sizes in proptest::collection::vec(1..9_usize, 1..80),
     ) {
-        // Past the first over-long line nothing is promised: the stream cannot be read on.
+        // Nothing is promised after the first over-long line, because the stream cannot be read
+        // further.
         let whole = lines_of(12, [&bytes[..]]);
         let mut rest = &bytes[..];
         let mut segments = Vec::new();

@@ -1,4 +1,4 @@
-//! Bytes cut into lines.
+//! Splitting bytes into lines.
 
 use super::*;
 

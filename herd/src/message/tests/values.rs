@@ -47,7 +47,7 @@ fn a_location_is_two_signed_decimals_within_bounds() {
         "+.5-1",
         "+1.123456789012345678901234567890123-1",
         "+1-1.000000000000000000000000000000000",
-        // One more than 90 and 180; the fraction is 0 modulo 2^64 in the second and third.
+        // One more than 90 and 180. In the second and third, the fraction is 0 modulo 2^64.
         "+90.00000000000000000000000000000001-1",
         "+90.18446744073709551616-1",
         "+1-180.36893488147419103232",

@@ -1,4 +1,4 @@
-//! The bounds of a node whose herd file sets none.
+//! The default of each bound.
 
 use std::time::Duration;
 

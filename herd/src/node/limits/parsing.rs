@@ -1,23 +1,23 @@
-//! How bounds are written in a herd file.
+//! How the bounds are written in a herd file.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-/// Reads a bound that may be switched off: `"off"`, or a duration like `"24h"`.
+/// Parses a bound that can be switched off: `"off"`, or a duration like `"24h"`.
 ///
 /// # Errors
-/// Says what was expected.
+/// Returns a message with the text and what was expected.
 pub fn parse_duration_or_off(text: &str) -> Result<Option<Duration>, String> {
     if text == "off" { Ok(None) } else { parse_duration(text).map(Some) }
 }
 
-/// Long enough for "never", short enough to be added to any clock.
+/// The longest duration: long enough to mean "never", short enough to be added to any clock.
 pub(super) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     let parsed = humantime::parse_duration(text)
-        .map_err(|error| format!("`{text}` is no duration like \"30s\" or \"2s 500ms\": {error}"))?;
+        .map_err(|error| format!("`{text}` is not a duration like \"30s\" or \"2s 500ms\": {error}"))?;
     if parsed > LONGEST {
         return Err(format!("`{text}` is too long: at most 100 years"));
     }
@@ -46,7 +46,7 @@ pub(super) fn positive_bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Optio
     above_zero(u64::deserialize(from)?).map(Some)
 }
 
-/// Reads a number above 0, or `"off"`.
+/// Parses a number above 0, or `"off"`.
 pub(super) fn count_or_off<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]

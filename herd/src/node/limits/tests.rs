@@ -1,17 +1,17 @@
-//! Bounds that are made of others, or do not go together.
+//! Tests of bounds that are derived from others or contradict each other.
 
 use super::parsing::{LONGEST, parse_duration};
 use super::*;
 
 #[test]
-fn half_of_what_the_buffers_of_a_client_leave_is_for_answers() {
+fn half_of_what_buffers_leave_is_for_answers() {
     let limits = Limits {
         unread_answers: 100_000,
         client_send_buffer: 1_000,
         client_receive_buffer: 2_000,
         ..Limits::default()
     };
-    // Linux takes twice what a buffer is said to hold, and lines take as much as is read at once.
+    // Linux doubles the size of a kernel buffer, and one read may fill a buffer of lines.
     assert_eq!(limits.answers_kept(), (100_000 - 2 * 3_000 - 2_000 - CONNECTION) / 2);
     assert_eq!(Limits { unread_answers: 1, ..limits }.answers_kept(), 1);
 }

@@ -1,81 +1,85 @@
-//! Telling a neighbour much: first the two compare what they know, then only what differs is said.
+//! Bulk sync: two nodes first compare sums of their records, then the sender sends only what
+//! differs.
 //!
-//! The sender says the sums of its groups of buckets, the receiver answers which of them differ. Of those the sender
-//! has the buckets compared as well, if that is likely to be worth its bytes: a sample tells. Then it says what lies in buckets
-//! that differ, of what the receiver had not heard.
+//! The sender sends the sums of its groups of buckets, and the receiver answers which of them
+//! differ. For the groups that differ, the sender then has the sums of single buckets compared, if
+//! a sample shows that this probably saves bytes. Finally it sends the updates in differing
+//! buckets that the receiver has not heard yet.
 //!
-//! The receiver takes part in one bulk sync at a time: when the turn comes to the next sender, that has hardly anything left
-//! to say. A sender that has begun never waits for anybody but its receiver, so each sync ends, and with it the wait of the next one.
+//! The receiver takes part in one bulk sync at a time. When the next sender's turn comes, hardly
+//! any of its updates are missing. A sender that has begun waits only for its receiver, so each
+//! bulk sync ends, and the next one can begin.
 
 use super::bucket_sums::{BUCKETS, Differences, GROUPS, Sums, bucket, differences, indices};
 use crate::message::{LinkLine, hex, words};
 use crate::node::Node;
 use crate::node::table::Source;
 
-/// About how many bytes an update takes, and the sums of a group.
+/// The approximate length of an update, and of the sums of a group, in bytes.
 const UPDATE_BYTES: usize = 80;
 const GROUP_BYTES: usize = 4_200;
 
-/// Groups whose buckets are compared before it is known whether that is worth it.
+/// The number of groups whose buckets are compared as the sample.
 pub(in crate::node) const SAMPLE: usize = 8;
 
-/// Changes that are looked at before somebody else gets his turn: less than a millisecond of work.
+/// The number of changes to look at before yielding: less than a millisecond of work.
 pub(super) const PIECE: usize = 4096;
 
 /// What a bulk sync does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// More of the same, at once.
+    /// It continues at once.
     Busy,
-    /// Nothing before the other side has said something.
+    /// It waits for the other side.
     Waiting,
-    /// Nothing: it is over.
+    /// Nothing: it is complete.
     Done,
 }
 
-/// A bulk sync as its sender sees it.
+/// The sender's state in a bulk sync.
 #[derive(Debug)]
 pub(super) struct BulkSender {
-    /// Which changes it is about: those after `from`, up to `upto`.
+    /// The bulk sync covers the changes after `from`, up to `upto`.
     from: u64,
     upto: u64,
     phase: SyncPhase,
     sums: Sums,
-    /// By bucket: how many of those changes there are.
+    /// The number of those changes in each bucket.
     changes: Vec<u32>,
-    /// By bucket: whether the receiver lacks something of it.
+    /// Whether the receiver lacks something in each bucket.
     wanted: Vec<bool>,
-    /// Up to where the wanted changes have been said.
+    /// The sequence up to which the wanted changes have been sent.
     read: u64,
 }
 
 #[derive(Debug)]
 enum SyncPhase {
-    /// The table is gone over.
+    /// The sender is summing its table.
     Summing,
-    /// The receiver is to say which groups differ.
+    /// The sender waits for the groups that differ.
     Groups,
-    /// The receiver is to say which buckets of some groups differ.
+    /// The sender waits for the buckets that differ in some groups.
     Buckets(GroupsCompared),
-    /// What is wanted is said.
+    /// The sender sends the wanted changes.
     Saying,
 }
 
 /// Groups whose buckets are compared.
 #[derive(Debug, Default)]
 struct GroupsCompared {
-    /// Whose sums are to be said, and whose are if the sample was worth it.
+    /// Groups whose sums go out now, and those that follow if the sample pays off.
     due: Vec<usize>,
     later: Vec<usize>,
-    /// How many have been said and not answered, and how many answered.
+    /// The number of groups whose sums were sent and not answered, and the number answered.
     awaited: usize,
     compared: usize,
-    /// Changes that need not be said, by these answers.
+    /// The number of changes that the answers made unnecessary.
     saved: usize,
 }
 
 impl BulkSender {
-    /// Begins to tell of the changes after `from`, up to `upto`. `seed` is another one each time.
+    /// Begins a bulk sync of the changes after `from`, up to `upto`. Each one needs a different
+    /// `seed`.
     pub(super) fn begin(node: &Node, from: u64, upto: u64, seed: u64) -> BulkSender {
         let sums = Sums::begin(&node.table, seed);
         let changes = vec![0; BUCKETS];
@@ -83,8 +87,8 @@ impl BulkSender {
         BulkSender { from, upto, phase: SyncPhase::Summing, sums, changes, wanted, read: from }
     }
 
-    /// Does some of it: appends to `out` until that has `full` bytes, and returns how many updates it has said. The
-    /// neighbour's own updates came from `theirs`.
+    /// Continues the bulk sync until `out` has `full` bytes. Returns what to do next, and the
+    /// number of updates written. `theirs` is the source of the neighbour's own updates.
     pub(super) fn advance(
         &mut self,
         node: &Node,
@@ -108,7 +112,8 @@ impl BulkSender {
         }
     }
 
-    /// Takes an answer of the receiver's: which groups differ, or which buckets of a group. Returns whether it was expected.
+    /// Takes the receiver's answer: which groups differ, or which buckets of a group. Returns
+    /// whether it was expected.
     pub(super) fn take_answer(&mut self, group: Option<u8>, differ: Differences) -> bool {
         match (&mut self.phase, group) {
             (SyncPhase::Groups, None) => self.choose_groups(differ),
@@ -140,7 +145,8 @@ impl BulkSender {
         Progress::Waiting
     }
 
-    /// Of the groups that differ, those with few changes are said whole: their sums would take more bytes.
+    /// Chooses the groups to compare. Those with few changes are sent whole, because their sums
+    /// would need more bytes.
     fn choose_groups(&mut self, differ: Differences) {
         let mut groups = GroupsCompared::default();
         for group in indices(differ) {
@@ -155,7 +161,8 @@ impl BulkSender {
         self.phase = if groups.due.is_empty() { SyncPhase::Saying } else { SyncPhase::Buckets(groups) };
     }
 
-    /// Once a sample has been compared, the other groups are too, if that saved more than it took; then what differs is said.
+    /// After a sample of groups has been compared, compares the others if that saved bytes.
+    /// Otherwise begins to send the changes.
     fn compare_more_groups(&mut self) {
         let SyncPhase::Buckets(groups) = &mut self.phase else { return };
         if groups.awaited > 0 || !groups.due.is_empty() {
@@ -201,32 +208,32 @@ impl BulkSender {
     }
 }
 
-/// A bulk sync as its receiver sees it.
+/// The receiver's state in a bulk sync.
 #[derive(Debug)]
 pub(super) struct BulkReceiver {
     seed: u64,
     /// The sums of the sender's groups.
     groups: Vec<u64>,
-    /// This node's, once it has its turn.
+    /// This node's sums, from the moment when its turn has come.
     sums: Option<Sums>,
-    /// Answers that are to be said.
+    /// Answers that are to be sent.
     due: Vec<(Option<u8>, Differences)>,
-    /// Whether the table has been gone over.
+    /// Whether the whole table has been summed.
     is_summed: bool,
 }
 
 impl BulkReceiver {
-    /// What a sender has said begins it.
+    /// Begins a bulk sync with the sums of the sender's groups.
     pub(super) fn of(seed: u64, sums: &str) -> BulkReceiver {
         BulkReceiver { seed, groups: words(sums).collect(), sums: None, due: Vec::new(), is_summed: false }
     }
 
-    /// Takes the sums of a group's buckets. Returns whether they were asked for.
+    /// Takes the sums of a group's buckets. Returns whether they were expected.
     pub(super) fn take_sums(&mut self, seed: u64, group: u8, sums: &str) -> bool {
         let Some(ours) = self.sums.as_ref().filter(|_| self.is_summed && seed == self.seed) else {
             return false;
         };
-        // One answer a group: a sender asks once.
+        // A sender asks once for each group, so there are at most as many answers.
         if self.due.len() == GROUPS {
             return false;
         }
@@ -234,7 +241,7 @@ impl BulkReceiver {
         true
     }
 
-    /// Does some of it, when it is this sync's turn.
+    /// Continues the bulk sync; call it only when it is this one's turn.
     pub(super) fn advance(&mut self, node: &Node, out: &mut Vec<u8>) -> Progress {
         let sums = self.sums.get_or_insert_with(|| Sums::begin(&node.table, self.seed));
         if !self.is_summed {

@@ -1,55 +1,57 @@
-//! Why a link ends.
+//! The reasons for which a link ends.
 
 use std::time::Duration;
 
 use crate::message::VERSION;
 
-/// Why a link ended.
+/// Why a link ended. The text is what the log shows, and what `BYE` sends to the neighbour.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LinkEnd {
-    /// Another link with the same neighbour took its place. No fault.
+    /// Another link with the same neighbour replaced it. This is not a fault.
     #[error("duplicate")]
     Duplicate,
-    /// Another process with the name of the one that dialled, or was dialled, has the link: they take turns slowly.
+    /// Another process with the same name as the neighbour, or as this node, has the link.
     #[error("another process has this name")]
     Rival,
-    /// Both have heard all of each other, and yet do not know the same. Both begin again from the beginning.
+    /// Both nodes have heard all of each other, and yet their records differ. Both forget what they
+    /// have heard, and the next link sends everything again.
     #[error("diverged")]
     Diverged,
-    /// This node's table has begun another life: the neighbour's cursor means nothing any more.
+    /// This node began a new epoch, so the neighbour's cursor has lost its meaning.
     #[error("a new epoch")]
     NewEpoch,
-    /// The neighbour closed it and said why.
+    /// The neighbour closed the link for this reason.
     #[error("the neighbour said: {0}")]
     Bye(String),
-    /// Nothing was heard for too long.
+    /// The neighbour was silent for this long.
     #[error("nothing heard for {0:?}")]
     Silent(Duration),
-    /// A line that is no line of a link, or not at this point.
+    /// A line that is not part of the link language, or not allowed at this point.
     #[error("not expected here: {0}")]
     Framing(String),
-    /// The neighbour speaks another version.
+    /// The neighbour speaks this version of the link language.
     #[error("speaks version {0} of the link language, this node speaks {VERSION}")]
     Version(u64),
-    /// Somebody who is no neighbour.
-    #[error("{0} is no neighbour of {1}")]
+    /// A node that is not a neighbour (the first name) of this node (the second).
+    #[error("{0} is not a neighbour of {1}")]
     Stranger(String, String),
-    /// Somebody else answered where a neighbour was dialled.
+    /// The node that was dialled, and another one that answered.
     #[error("dialled {0}, and {1} answered")]
     WrongName(String, String),
-    /// This node has read its certificates again, and accepts the neighbour's no longer.
-    #[error("certificates have been read again: {0}")]
+    /// This node has reloaded its certificates, and no longer accepts the neighbour's.
+    #[error("certificates were reloaded: {0}")]
     NoLongerCertified(String),
-    /// A neighbour's name that its certificate does not bear out.
-    #[error("says it is {1}, and its certificate says {0}")]
+    /// The names in the neighbour's certificate, and another name in its hello.
+    #[error("says it is {1}, but its certificate is for {0}")]
     Impostor(String, String),
-    /// Connections on the link port had to make room for newer ones, and this one had not become a link.
-    #[error("made room for a newer connection")]
+    /// A newer connection replaced this one before it had become a link.
+    #[error("replaced by a newer connection")]
     Crowded,
-    /// The neighbour told of a client that this node does not know, and it has no memory for more.
+    /// The neighbour sent an update of a client that this node has no record of, and the node has
+    /// reached [`memory_bytes`](crate::node::Limits::memory_bytes).
     #[error("no memory for more clients")]
     MemoryFull,
-    /// The connection ended or failed.
+    /// The connection was closed or failed.
     #[error("{0}")]
     Connection(String),
     /// This node is stopping.
@@ -57,7 +59,7 @@ pub enum LinkEnd {
     Stopping,
 }
 
-/// The reasons that the other side acts on.
+/// The reasons that the other side recognizes and acts on.
 pub(super) const DUPLICATE: &str = "duplicate";
 pub(super) const DIVERGED: &str = "diverged";
 pub(super) const RIVAL: &str = "another process has this name";

@@ -1,30 +1,30 @@
-//! What happens on a link.
+//! The events of a link.
 
 use crate::node::clock::ClockDifference;
 use crate::node::neighbours::NeighbourId;
 use crate::node::table::Outcome;
 
-/// What happened on a link that a log wants to know.
+/// An event of a link that is worth logging.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkEvent {
-    /// The link is complete, and the one that counts.
+    /// The link is complete, and it is the one that counts.
     Up {
-        /// With whom.
+        /// The other node.
         neighbour: NeighbourId,
-        /// The sequence after which this node's log is read for it.
+        /// The sequence after which this node's log is sent.
         from: u64,
     },
-    /// The neighbour has said all it knew.
+    /// The neighbour has sent everything that it knew.
     Synced,
-    /// A bulk sync of the neighbour's is over: another one may have its turn.
+    /// A bulk sync from the neighbour is complete, so another neighbour's may begin.
     BulkOver,
-    /// An update, and what it did.
+    /// The neighbour sent an update, with this outcome.
     Update(Outcome),
     /// The neighbour's wall clock now differs too much from this node's.
     ClocksDiffer(ClockDifference),
-    /// It differed too much, and no longer does.
+    /// The neighbour's wall clock differed too much, and no longer does.
     ClocksAgree(ClockDifference),
-    /// An update whose fields this node does not accept. It is skipped: closing the link would only have it
-    /// sent again.
+    /// The neighbour sent an update whose fields this node does not accept. It is skipped, because
+    /// the next link would only bring it again.
     Unacceptable,
 }

@@ -1,8 +1,9 @@
-//! Reading this node's change log for a neighbour.
+//! Reads this node's change log for a neighbour.
 //!
-//! A reader may leave a gap: changes that it has not said, before others that it has. Marks stop before it then. A gap is closed by a
-//! bulk sync, in which only what the neighbour lacks is said. There is one at first, when the neighbour may lack much; and
-//! there is one while this node is itself told much by another neighbour, since that is likely to be known to this one.
+//! A reader may skip changes and send later ones first; the skipped range is its gap. Marks stop
+//! before the gap, and a bulk sync closes it by sending only what the neighbour lacks. There is a
+//! gap at the start of a link if the neighbour may lack many updates, and while another neighbour
+//! sends this node a bulk sync, because this neighbour probably has the same updates.
 
 use super::bucket_sums::{Differences, seed};
 use super::bulk_sync::{BulkSender, PIECE, Progress};
@@ -12,29 +13,30 @@ use crate::node::Node;
 use crate::node::neighbours::{LinkId, NeighbourId};
 use crate::node::table::Source;
 
-/// How far this node's log has been read for the neighbour.
+/// The reader of this node's change log for one neighbour.
 #[derive(Debug)]
 pub(super) struct LogReader {
     neighbour: NeighbourId,
-    /// Where updates came from that this neighbour has said in its life: not back to where it came from.
+    /// The source of updates that the neighbour sent in its current epoch. They are not sent back.
     theirs: Source,
     link: LinkId,
     read: u64,
-    /// After which sequence there are changes, up to `read`, that have not been said.
+    /// If there is a gap: the sequence after which changes up to `read` have not been sent.
     gap: Option<u64>,
-    /// What closes it.
+    /// The bulk sync that closes the gap.
     bulk: Option<Box<BulkSender>>,
-    /// How many bulk syncs there have been.
+    /// The number of bulk syncs so far.
     bulks: u64,
-    /// The last mark written. Behind `read` while all that was read since came from the neighbour itself: that
-    /// alone is not worth a wake-up, and the mark goes with the next heartbeat.
+    /// The last mark written. It is behind `read` if everything read since came from the neighbour
+    /// itself; that is not worth a wake-up, so the mark goes with the next heartbeat.
     marked: u64,
     /// Whether the end of the log has been reached once.
     synced: bool,
 }
 
 impl LogReader {
-    /// Begins to read behind `from`, for a neighbour whose own updates came from `theirs`.
+    /// Begins to read after the sequence `from`, for a neighbour whose own updates have the source
+    /// `theirs`.
     pub(super) fn begin(
         node: &Node,
         neighbour: NeighbourId,
@@ -61,23 +63,23 @@ impl LogReader {
         reader
     }
 
-    /// Where updates come from that the neighbour says.
+    /// Returns the source of updates from the neighbour.
     pub(super) fn theirs(&self) -> Source {
         self.theirs
     }
 
-    /// Up to where the neighbour has been told everything.
-    pub(super) fn told(&self) -> u64 {
+    /// Returns the sequence up to which the neighbour has been sent everything.
+    pub(super) fn sent_up_to(&self) -> u64 {
         self.gap.unwrap_or(self.read)
     }
 
-    /// Takes an answer of the neighbour's in a bulk sync. Returns whether it was expected.
+    /// Takes the neighbour's answer in a bulk sync. Returns whether one was expected.
     pub(super) fn take_answer(&mut self, group: Option<u8>, differ: Differences) -> bool {
         self.bulk.as_mut().is_some_and(|bulk| bulk.take_answer(group, differ))
     }
 
-    /// Writes changes that the neighbour has not heard, and marks how far that got. Returns how many updates that were, and
-    /// whether there is more to be done at once.
+    /// Appends changes that the neighbour has not heard, and marks how far that got. Returns the
+    /// number of updates written, and whether more work can be done at once.
     pub(super) fn write_changes(
         &mut self,
         node: &Node,
@@ -91,12 +93,12 @@ impl LogReader {
         }
         self.begin_bulk_sync(node);
         let (news, at_end) = self.write_new_changes(node, full, out);
-        // Room of its own: news that never end must not keep it from its end.
+        // Reserve room, so a steady stream of updates cannot starve the bulk sync.
         let full = out.len() + batch / 2;
         let (missed, bulk) = self.continue_bulk_sync(node, full, out);
         let said = news + missed;
         let newly_synced = at_end && !self.synced && self.gap.is_none();
-        let mark = self.told();
+        let mark = self.sent_up_to();
         let may_mark = self.bulk.is_none() && self.marked < mark && (said > 0 || heartbeat_due);
         if newly_synced || may_mark || bulk == Progress::Done {
             LinkLine::UpTo(mark).write(out);
@@ -111,12 +113,15 @@ impl LogReader {
         (said, !at_end || bulk == Progress::Busy)
     }
 
-    /// Writes what has changed since the last call. Returns how many updates that were, and whether there is no more.
+    /// Appends what has changed since the last call. Returns the number of updates written, and
+    /// whether the end of the log was reached.
     fn write_new_changes(&mut self, node: &Node, full: usize, out: &mut Vec<u8>) -> (u64, bool) {
-        // What another neighbour tells in a bulk sync is likely to be known to this one: it is left to the next bulk sync, and so
-        // is what comes after it, but for the reports of this node's own clients.
-        let teller = node.bulk.map(|(_, teller)| teller);
-        let teller = teller.filter(|teller| *teller != self.neighbour && self.bulk.is_none());
+        // What another neighbour sends in a bulk sync is probably known to this one as well. It is
+        // left to the next bulk sync, and so is what comes after it, except reports of this node's
+        // clients.
+        let bulk_sender = node.bulk.map(|(_, bulk_sender)| bulk_sender);
+        let bulk_sender =
+            bulk_sender.filter(|bulk_sender| *bulk_sender != self.neighbour && self.bulk.is_none());
         let mut said = 0;
         let mut changes = node.changes_to_say(self.read);
         for (sequence, record) in changes.by_ref().take(PIECE) {
@@ -125,9 +130,9 @@ impl LogReader {
                 Source::Neighbour(from, _) if is_planted(Bug::SplitHorizonByName) => from == self.neighbour,
                 source => source == self.theirs,
             };
-            let is_told = matches!(source, Source::Neighbour(from, _) if Some(from) == teller);
+            let is_bulk = matches!(source, Source::Neighbour(from, _) if Some(from) == bulk_sender);
             let is_later = self.gap.is_some() && self.bulk.is_none() && source != Source::Client;
-            if is_told || is_later {
+            if is_bulk || is_later {
                 self.gap.get_or_insert(self.read);
             } else if !is_theirs {
                 LinkLine::Update(record.line()).write(out);
@@ -142,11 +147,12 @@ impl LogReader {
         (said, changes.next().is_none())
     }
 
-    /// Begins to close the gap, if there is one and nobody else is telling this node much: by a bulk sync, if the neighbour may lack
-    /// much, else by reading on from there.
+    /// Begins to close the gap, if there is one and no other neighbour is sending a bulk sync. If
+    /// the neighbour may lack many updates, begins a bulk sync; otherwise reads the log from the
+    /// gap again.
     fn begin_bulk_sync(&mut self, node: &Node) {
         let Some(from) = self.gap.filter(|_| self.bulk.is_none()) else { return };
-        if node.bulk.is_some_and(|(_, teller)| teller != self.neighbour) {
+        if node.bulk.is_some_and(|(_, bulk_sender)| bulk_sender != self.neighbour) {
             return;
         }
         if node.table.backlog(from) <= node.limits.bulk_sync {
@@ -160,7 +166,7 @@ impl LogReader {
         self.bulk = Some(Box::new(BulkSender::begin(node, from, self.read, seed)));
     }
 
-    /// Goes on with the bulk sync, if there is one. Returns how many updates were said.
+    /// Continues the bulk sync, if there is one. Returns the number of updates written.
     fn continue_bulk_sync(&mut self, node: &Node, full: usize, out: &mut Vec<u8>) -> (u64, Progress) {
         let Some(bulk) = &mut self.bulk else { return (0, Progress::Waiting) };
         let (progress, said) = bulk.advance(node, self.theirs, full, out);

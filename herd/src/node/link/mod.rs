@@ -1,10 +1,10 @@
-//! One connection with a neighbour, from hello to goodbye.
+//! One connection with a neighbour, from the hello to the end.
 //!
-//! Both sides say hello at once. Each answers the other's hello with the cursor up to which it has heard the
-//! other's change log; a side that has read such an answer takes the link as complete. From then on it reads
-//! its own log from that cursor, writes what it finds, and marks how far it got; the other side applies it and
-//! moves its cursor at each mark. A slow neighbour is merely behind: nothing is queued for it, and what is
-//! superseded before it gets there is never said.
+//! Both sides send a hello at once, and answer the other's hello with their cursor. A side that has
+//! read such an answer considers the link complete. From then on it reads its own change log from
+//! that cursor, sends what it finds, and marks how far it got. The other side applies the updates
+//! and moves its cursor at each mark. A slow neighbour is merely behind: nothing is queued for it,
+//! and updates that are superseded before they are sent are never sent.
 
 pub(super) mod bucket_sums;
 pub(super) mod bulk_sync;
@@ -25,45 +25,65 @@ use crate::message::LinkLine;
 use bulk_sync::BulkReceiver;
 use log_reader::LogReader;
 
-/// One end of a connection with a neighbour. Times are durations since any fixed moment.
+/// One end of a connection with a neighbour, as a state machine. Times are durations since any
+/// fixed moment.
+///
+/// The caller passes lines of the neighbour to [`receive`](Self::receive), and sends what
+/// [`transmit`](Self::transmit) appends.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use herd::message::Time;
+/// use herd::node::{Limits, Link, LinkId, Lives, Node};
+///
+/// let lives = Lives { epoch: 1, incarnation: 2, hash_seed: 3 };
+/// let mut node = Node::new("Alford", &["Parker".to_owned()], Limits::default(), lives);
+/// let parker = node.neighbour("Parker").unwrap();
+/// let mut link = Link::dialled(LinkId(1), parker, Duration::ZERO);
+/// let mut out = Vec::new();
+/// link.transmit(&mut node, Duration::ZERO, Time::default(), &mut out).unwrap();
+/// assert_eq!(out, b"HELLO 5 Alford 0000000000000001 0000000000000002\n");
+/// ```
 #[derive(Debug)]
 pub struct Link {
     id: LinkId,
     side: Side,
-    /// Whom this node dialled, or who said hello.
+    /// The node that this node dialled, or that sent a hello.
     neighbour: Option<NeighbourId>,
-    /// The address of the other side, for people.
+    /// The address of the other side, shown in warnings.
     address: String,
-    /// The names that the other side has proved to have, where it was asked to.
+    /// The names in the other side's certificate; `None` if the link is plain TCP.
     certified: Option<Vec<String>>,
     phase: LinkPhase,
-    /// Our hello is to be written.
+    /// Whether this node's hello is to be sent.
     hello_due: bool,
-    /// Our answer to the neighbour's hello is to be written.
+    /// Whether the answer to the neighbour's hello is to be sent.
     cursor_due: bool,
-    /// The epoch that our hello named.
+    /// The epoch in this node's hello.
     epoch: u64,
-    /// When the neighbour was last heard.
+    /// When the last line of the neighbour arrived.
     heard: Duration,
     /// When the next heartbeat is due.
     heartbeat: Duration,
-    /// What the neighbour's timer showed in its last heartbeat, and when that came.
+    /// The neighbour's timer in its last heartbeat, in microseconds, and when that arrived.
     timer: Option<(u64, Duration)>,
-    /// The neighbour's bulk sync, from its sums until its next mark.
+    /// The neighbour's bulk sync, from its sums to its next mark.
     bulk: Option<BulkReceiver>,
-    /// When there was more to be done at once than one call does.
+    /// When a call last left work that can be done at once.
     busy: Option<Duration>,
 }
 
 #[derive(Debug)]
 enum LinkPhase {
     AwaitingHello,
-    /// The neighbour's hello has come, its answer to ours has not.
+    /// The neighbour's hello has arrived, and its cursor has not.
     AwaitingCursor(Peer),
     Complete(Peer, LogReader),
 }
 
-/// What the neighbour's hello said.
+/// The content of the neighbour's hello.
 #[derive(Clone, Copy, Debug)]
 struct Peer {
     neighbour: NeighbourId,
@@ -72,12 +92,12 @@ struct Peer {
 }
 
 impl Link {
-    /// A connection that this node has made to `neighbour`.
+    /// Returns a link on a connection that this node opened to `neighbour`.
     pub fn dialled(id: LinkId, neighbour: NeighbourId, now: Duration) -> Link {
         Link { side: Side::Dialled, neighbour: Some(neighbour), ..Link::accepted(id, now) }
     }
 
-    /// A connection that somebody has made to this node.
+    /// Returns a link on a connection that this node accepted.
     pub fn accepted(id: LinkId, now: Duration) -> Link {
         Link {
             id,
@@ -97,17 +117,18 @@ impl Link {
         }
     }
 
-    /// Notes the address of the other side.
+    /// Sets the address of the other side.
     pub fn at(self, address: String) -> Link {
         Link { address, ..self }
     }
 
-    /// Takes note of the names that the other side has proved to have: its hello must say one of them.
+    /// Notes the names in the other side's certificate. Its hello must contain one of them.
     ///
     /// # Errors
-    /// None of them is a neighbour's, or that of the neighbour dialled. The link has ended.
+    /// Fails if none of the names is that of the neighbour dialled, or of any neighbour. The link
+    /// has ended then.
     pub fn certify(&mut self, node: &Node, names: Vec<String>) -> Result<(), LinkEnd> {
-        let shown = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+        let shown = if names.is_empty() { "an unnamed node".to_owned() } else { names.join(", ") };
         if let Some(dialled) = self.neighbour {
             let dialled = &node.neighbours[dialled].name;
             if !names.contains(dialled) {
@@ -120,38 +141,38 @@ impl Link {
         Ok(())
     }
 
-    /// With whom, once that is known.
+    /// Returns the neighbour, if it was dialled or has sent a hello.
     pub fn neighbour(&self) -> Option<NeighbourId> {
         self.neighbour
     }
 
-    /// Who began the connection.
+    /// Returns which side opened the connection.
     pub fn side(&self) -> Side {
         self.side
     }
 
-    /// Whether the link is complete.
+    /// Returns whether the link is complete.
     pub fn is_complete(&self) -> bool {
         matches!(self.phase, LinkPhase::Complete(..))
     }
 
-    /// Checks that the neighbour has been heard lately.
+    /// Checks that the neighbour has not been silent for too long.
     ///
     /// # Errors
-    /// It has been silent for too long: the link has ended.
+    /// Fails with [`LinkEnd::Silent`]; the link has ended then.
     pub fn check_alive(&self, node: &Node, now: Duration) -> Result<(), LinkEnd> {
         let silence = self.patience(node);
         if now >= self.heard + silence { Err(LinkEnd::Silent(silence)) } else { Ok(()) }
     }
 
-    /// When [`check_alive`](Self::check_alive) and, unless something is still being written, when
-    /// [`transmit`](Self::transmit) is to be called again at the latest.
+    /// Returns the time by which to call [`check_alive`](Self::check_alive) and, unless something
+    /// is still being written, [`transmit`](Self::transmit) again.
     pub fn deadline(&self, node: &Node, is_writing: bool) -> Duration {
         let silence = self.heard + self.patience(node);
         if is_writing { silence } else { self.busy.unwrap_or(self.heartbeat).min(silence) }
     }
 
-    /// How long the other side may be silent: one that has not said who it is, less.
+    /// Returns how long the other side may be silent. The bound is shorter before its hello.
     fn patience(&self, node: &Node) -> Duration {
         match self.phase {
             LinkPhase::AwaitingHello => node.limits.link_handshake,
@@ -159,7 +180,8 @@ impl Link {
         }
     }
 
-    /// Forgets the link, and appends to `out` what its neighbour should be told.
+    /// Removes the link from the node, and appends to `out` a last line for the neighbour, if there
+    /// is one.
     pub fn close(&self, node: &mut Node, end: &LinkEnd, out: &mut Vec<u8>) {
         if let Some(neighbour) = self.neighbour {
             node.neighbours[neighbour].unlink(self.id);
@@ -184,7 +206,7 @@ impl Link {
     }
 }
 
-/// What a timer shows that began with the moment that times are counted from.
+/// Returns what a timer shows that started at the moment from which times are counted.
 fn microseconds(now: Duration) -> u64 {
     now.as_micros() as u64
 }

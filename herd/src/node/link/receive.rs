@@ -1,4 +1,4 @@
-//! What a link does with the lines of the neighbour.
+//! Receiving: what a link does with the neighbour's lines.
 
 use std::time::Duration;
 
@@ -16,10 +16,11 @@ use crate::node::neighbours::{Current, Cursor, NeighbourId};
 use crate::node::table::{Outcome, Source};
 
 impl Link {
-    /// Takes a line from the neighbour, at `now`, when the wall clock shows `clock`.
+    /// Processes a line from the neighbour, without its line end. It arrived at `now`, when the
+    /// wall clock showed `clock`.
     ///
     /// # Errors
-    /// The link has ended. What was received before counts.
+    /// Fails if the link has ended. Lines that were received before stay applied.
     pub fn receive(
         &mut self,
         node: &mut Node,
@@ -46,7 +47,7 @@ impl Link {
         }
     }
 
-    /// Takes a line on a complete link, where `line` means `parsed`.
+    /// Processes a line on a complete link; `parsed` is the meaning of `line`.
     fn take_line(
         &mut self,
         node: &mut Node,
@@ -93,21 +94,22 @@ impl Link {
         }
     }
 
-    /// Moves the cursor to a mark of the neighbour's, which ends its bulk sync if there is one.
+    /// Moves the cursor to a mark, which also ends the neighbour's bulk sync if there is one.
     fn take_mark(&mut self, node: &mut Node, peer: Peer, sequence: u64) -> Option<LinkEvent> {
         node.neighbours[peer.neighbour].cursor = Cursor { epoch: peer.epoch, sequence };
         node.bulk.take_if(|(link, _)| *link == self.id);
         self.bulk.take().map(|_| LinkEvent::BulkOver)
     }
 
-    /// Whether a line from the neighbour tells of a client that the node does not know yet.
+    /// Returns whether a line from the neighbour is an update of a client that the node has no
+    /// record of.
     pub fn would_add_client(&self, node: &Node, line: &[u8]) -> bool {
         let Some(LinkLine::Update(line)) = LinkLine::parse(line) else { return false };
         let is_new = |update: Update<'_>| node.table.get_even_removed(update.client).is_none();
         self.is_complete() && Update::parse(line).is_some_and(is_new)
     }
 
-    /// Checks a hello, and returns what it says of the neighbour.
+    /// Checks a hello, and returns its content.
     fn check_hello(
         &self,
         node: &Node,
@@ -149,7 +151,7 @@ impl Link {
         }
         neighbour.rivals.note_process(peer.incarnation, &self.address, now, &node.limits);
         neighbour.note_epoch(peer.epoch);
-        // A cursor of another life, or beyond the end, says nothing about this log.
+        // A cursor of another epoch, or beyond the end, says nothing about this log.
         let known = heard.epoch == node.epoch && heard.sequence <= node.table.head();
         let from = match known {
             _ if is_planted(Bug::NoResync) => node.table.head(),
@@ -164,7 +166,7 @@ impl Link {
     }
 }
 
-/// The end of a link whose neighbour has closed it for `reason`.
+/// Returns the end of a link that the neighbour closed for `reason`.
 fn end_by_neighbour(reason: &str) -> LinkEnd {
     match reason {
         DUPLICATE => LinkEnd::Duplicate,
@@ -174,11 +176,11 @@ fn end_by_neighbour(reason: &str) -> LinkEnd {
     }
 }
 
-/// Notes what a heartbeat says the neighbour has heard: this node's log up to `heard`. `sum` and
+/// Notes that, by a heartbeat, the neighbour has heard this node's log up to `heard`. `sum` and
 /// `head` are those of the neighbour's table.
 ///
 /// # Errors
-/// [`LinkEnd::Diverged`]: both have heard all of each other, and know different things.
+/// Fails with [`LinkEnd::Diverged`] if both have heard all of each other, and their records differ.
 fn hear_heartbeat(node: &mut Node, peer: Peer, sum: u128, head: u64, heard: u64) -> Result<(), LinkEnd> {
     let neighbour = &mut node.neighbours[peer.neighbour];
     neighbour.note_heard(heard, node.table.head());
@@ -190,8 +192,9 @@ fn hear_heartbeat(node: &mut Node, peer: Peer, sum: u128, head: u64, heard: u64)
     Ok(())
 }
 
-/// Notes what a heartbeat tells of the way and of the wall clocks: `echo` is what this node's timer showed when the heartbeat
-/// would have come, had both ways taken no time; 0 before a heartbeat of this node has been answered.
+/// Notes the round trip and the difference of the wall clocks that a heartbeat shows. `echo` is the
+/// time of this node's timer at which the heartbeat would have arrived if both directions took no
+/// time; 0 if the neighbour has not received a heartbeat of this node yet.
 fn note_times(
     node: &mut Node,
     neighbour: NeighbourId,

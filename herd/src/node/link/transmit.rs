@@ -1,4 +1,4 @@
-//! What a link writes to the neighbour, and when.
+//! Transmitting: what a link sends to the neighbour, and when.
 
 use std::mem;
 use std::time::Duration;
@@ -12,14 +12,13 @@ use crate::node::Node;
 use crate::node::neighbours::Cursor;
 
 impl Link {
-    /// Appends to `out` what is due at `now`, when the wall clock shows `clock`: hello, cursor,
-    /// heartbeat, or some of the log, about
-    /// [`link_batch_bytes`](crate::node::Limits::link_batch_bytes) of it. To be called when all that
-    /// was written before has been sent, whenever the table has changed, and at
-    /// [`deadline`](Self::deadline).
+    /// Appends to `out` what is due at `now`, when the wall clock shows `clock`: the hello, the
+    /// cursor, a heartbeat, or about [`link_batch_bytes`](crate::node::Limits::link_batch_bytes) of
+    /// the log. Call it when everything written before has been sent, when the table has changed,
+    /// and at [`deadline`](Self::deadline).
     ///
     /// # Errors
-    /// The link has ended; a last line for the neighbour may have been appended.
+    /// Fails if the link has ended. Lines that were appended to `out` may still be sent.
     pub fn transmit(
         &mut self,
         node: &mut Node,
@@ -56,7 +55,7 @@ impl Link {
             }
             let (said, mut is_busy) = reader.write_changes(node, heartbeat_due, out);
             node.counters.said += said;
-            node.neighbours[peer.neighbour].told = reader.told();
+            node.neighbours[peer.neighbour].sent = reader.sent_up_to();
             if let Some(bulk) = &mut self.bulk
                 && node.bulk.get_or_insert((self.id, peer.neighbour)).0 == self.id
             {
@@ -68,8 +67,8 @@ impl Link {
     }
 }
 
-/// Appends a heartbeat to `out`. `timer` is what the neighbour's timer showed in its last heartbeat,
-/// and when that came.
+/// Appends a heartbeat to `out`. `timer` is the neighbour's timer in its last heartbeat, and the
+/// time when that arrived.
 fn write_heartbeat(
     node: &Node,
     peer: Peer,

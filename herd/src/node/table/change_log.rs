@@ -1,21 +1,22 @@
-//! In which order clients changed.
+//! The order in which the records of a table changed.
 
-/// Which record of the table: an index.
+/// The index of a record in the table.
 pub(super) type RecordId = u32;
 
-/// The compacting change log: one entry a record that counts, that of its latest change, under the sequence of
-/// that change. So it is never much longer than the table, and reading it from any sequence on yields exactly
-/// what has changed since.
+/// The compacting change log. It has one current entry for each record, under the sequence of the
+/// record's latest change. So it is never much longer than the table, and reading it from any
+/// sequence yields exactly the records that changed since.
 #[derive(Debug, Default)]
 pub(super) struct ChangeLog {
-    /// In the order of sequences. An entry whose record has changed again is stale, and skipped.
+    /// Entries in the order of their sequences. An entry is stale, and skipped, if its record has
+    /// changed again.
     entries: Vec<Entry>,
     /// The sequence of each record's latest change.
     latest: Vec<u64>,
     head: u64,
 }
 
-/// Two halves of a sequence, so that an entry takes 12 bytes and not 16.
+/// The sequence in two halves, so that an entry needs 12 bytes instead of 16.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     high: u32,
@@ -23,11 +24,11 @@ struct Entry {
     record: RecordId,
 }
 
-/// Stale entries that the log may hold before it is worth compacting.
+/// The number of stale entries that are not worth compacting.
 const SLACK: usize = 1024;
 
 impl ChangeLog {
-    /// Notes a change of `record`, which is a new one when it is the number of those there are. `sequence` is
+    /// Notes a change of `record`. A new record has the number of those that exist. `sequence` is
     /// later than all before.
     pub(super) fn note_change(&mut self, record: RecordId, sequence: u64) {
         self.head = sequence;
@@ -42,29 +43,30 @@ impl ChangeLog {
         }
     }
 
-    /// The sequence of the last change; 0 before the first.
+    /// Returns the sequence of the last change; 0 before the first.
     pub(super) fn head(&self) -> u64 {
         self.head
     }
 
-    /// The sequence of a record's latest change.
+    /// Returns the sequence of a record's latest change.
     pub(super) fn latest(&self, record: RecordId) -> u64 {
         self.latest[record as usize]
     }
 
-    /// How many entries stand after `sequence`, the stale ones too.
+    /// Returns the number of entries after `sequence`, including stale ones.
     pub(super) fn entries_after(&self, sequence: u64) -> usize {
         self.entries.len() - self.start(sequence)
     }
 
-    /// Every record that changed after `sequence`, in the order of the changes, with the sequence of its latest.
+    /// Returns each record that changed after `sequence` with the sequence of its latest change, in
+    /// that order.
     pub(super) fn after(&self, sequence: u64) -> impl Iterator<Item = (u64, RecordId)> {
         let changes =
             self.entries[self.start(sequence)..].iter().map(|entry| (entry.sequence(), entry.record));
         changes.filter(|(sequence, record)| self.latest[*record as usize] == *sequence)
     }
 
-    /// Where the entries after `sequence` begin.
+    /// Returns the index of the first entry after `sequence`.
     fn start(&self, sequence: u64) -> usize {
         self.entries.partition_point(|entry| entry.sequence() <= sequence)
     }

@@ -1,4 +1,4 @@
-//! The table of clients.
+//! The table of clients: one record for each, and the order in which they changed.
 
 mod change_log;
 mod record;
@@ -16,23 +16,39 @@ use crate::message::{At, ClientId, Update};
 use change_log::{ChangeLog, RecordId};
 use slab::Slab;
 
-/// The latest update of each client, removed ones too, and the order in which this node learned them.
+/// The latest update of each client, including removals, and the order in which this node learned
+/// them.
+///
+/// # Examples
+/// ```
+/// use herd::message::{ClientId, Update};
+/// use herd::node::{Outcome, Source, Table};
+///
+/// let mut table = Table::new(7);
+/// let line = b"AT Alford +0.500000000 kiwi +34.068930-118.445127 1000000000.5";
+/// let update = Update::parse(line).unwrap();
+/// assert_eq!(table.apply_update(&update, Source::Client), Outcome::Fresh);
+/// assert_eq!(table.apply_update(&update, Source::Client), Outcome::Stale);
+/// let kiwi = ClientId::parse(b"kiwi").unwrap();
+/// assert_eq!(table.get(kiwi).unwrap().line(), line);
+/// ```
 #[derive(Debug)]
 pub struct Table {
     records: Slab<Record>,
-    /// From client id to record.
+    /// The index from client ids to records.
     index: HashTable<Slot>,
-    /// Keyed by a secret seed, so that clients cannot choose ids that collide. Nothing depends on the
-    /// order of the index.
+    /// Hashes client ids with a secret seed, so that clients cannot choose ids whose hashes
+    /// collide. Nothing depends on the order of the index.
     hasher: ahash::RandomState,
     log: ChangeLog,
     sum: u128,
-    /// How many clients are removed, and how many have reported again since.
+    /// The number of removed clients, and of those that have reported again.
     removed: usize,
     back: usize,
 }
 
-/// Holds the hash as well, so that neither a growing index nor a look that fails has to read records.
+/// An entry of the index. It contains the hash as well, so that neither growing the index nor a
+/// failed lookup reads records.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     hash: u32,
@@ -42,14 +58,14 @@ struct Slot {
 /// What an update did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is the latest of its client: stored, and in the log.
+    /// It won: the table has stored it, and the change log has an entry for it.
     Fresh,
-    /// A later one is known, or the same one: nothing changed.
+    /// It lost to the client's record, or is the same update. Nothing has changed.
     Stale,
 }
 
 impl Table {
-    /// An empty table, whose hashes are keyed by `hash_seed`.
+    /// Returns an empty table whose hashes use the secret `hash_seed`.
     pub fn new(hash_seed: u64) -> Table {
         let [a, b, c, d] = [0, 1, 2, 3].map(|key: u8| xxh3_64_with_seed(&[key], hash_seed));
         Table {
@@ -63,19 +79,21 @@ impl Table {
         }
     }
 
-    /// The one way in: stores the update if it wins over what is known of its client.
+    /// Stores an update if it wins over the client's record. Every update comes in this way.
     pub fn apply_update(&mut self, update: &Update<'_>, source: Source) -> Outcome {
         self.apply_update_as(update, source, self.log.head() + 1)
     }
 
-    /// The same for an update that has a sequence already, which is later than all others: one from a journal.
+    /// Stores an update that already has a sequence, because it comes from a journal. The sequence
+    /// must be later than all others.
     pub(super) fn apply_update_as(&mut self, update: &Update<'_>, source: Source, sequence: u64) -> Outcome {
         let hash = self.hash(update.client);
         let known = self.find(update.client, hash);
         self.store_update(known, hash, update, source, sequence)
     }
 
-    /// The same for a report of a client of this node: it comes after all removals that are known here.
+    /// Stores a report of a client of this node. It counts as later than all removals that this
+    /// node knows.
     pub(super) fn apply_report(&mut self, at: At<'_>) -> Outcome {
         let hash = self.hash(at.iamat.client);
         let sequence = self.log.head() + 1;
@@ -123,22 +141,23 @@ impl Table {
         Outcome::Fresh
     }
 
-    /// What is known of a client: nothing, if it is removed.
+    /// Returns a client's record; `None` if there is none, or the client is removed.
     pub fn get(&self, client: ClientId<'_>) -> Option<&Record> {
         self.get_even_removed(client).filter(|record| !record.is_removal())
     }
 
-    /// The same, or its removal.
+    /// Returns a client's record, which may be its removal.
     pub fn get_even_removed(&self, client: ClientId<'_>) -> Option<&Record> {
         self.find(client, self.hash(client)).map(|record| self.records.get(record))
     }
 
-    /// What is known of a client that is not removed, with the sequence in which this node learned it.
+    /// Returns a client's record with its sequence; `None` if there is none, or the client is
+    /// removed.
     pub fn get_with_sequence(&self, client: ClientId<'_>) -> Option<(u64, &Record)> {
         self.latest(client).filter(|(_, record)| !record.is_removal())
     }
 
-    /// The sequence of a client's removal, if it is removed.
+    /// Returns the sequence of a client's removal, if the client is removed.
     pub(super) fn removal_of(&self, client: ClientId<'_>) -> Option<u64> {
         self.latest(client).filter(|(_, record)| record.is_removal()).map(|(sequence, _)| sequence)
     }
@@ -148,49 +167,51 @@ impl Table {
         Some((self.log.latest(record), self.records.get(record)))
     }
 
-    /// How many clients are known. Removed ones are not.
+    /// Returns the number of clients that are known, without removed ones.
     pub fn len(&self) -> usize {
         self.all() - self.removed
     }
 
-    /// Whether no client is known.
+    /// Returns whether no client is known.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many records there are: of known clients, and of removed ones.
+    /// Returns the number of records, including those of removed clients.
     pub fn all(&self) -> usize {
         self.index.len()
     }
 
-    /// How many clients have been removed, whether they have reported again or not.
+    /// Returns how many clients have been removed, whether they have reported again or not.
     pub fn ever_removed(&self) -> usize {
         self.removed + self.back
     }
 
-    /// The sequence of the last change; 0 before the first.
+    /// Returns the sequence of the last change; 0 before the first.
     pub fn head(&self) -> u64 {
         self.log.head()
     }
 
-    /// The sum of the 128-bit digests of all lines: equal at nodes that know the same, whatever the order in which
-    /// they learned it.
+    /// Returns the sum of the 128-bit digests of all lines. It is equal at nodes with the same
+    /// records, whatever the order in which they learned them.
     pub fn sum(&self) -> u128 {
         self.sum
     }
 
-    /// Every record that changed after `sequence`, in the order of the changes, with the sequence in which this
-    /// node learned it.
+    /// Returns each record that changed after `sequence`, with the sequence of its latest change,
+    /// in that order.
     pub fn changes_after(&self, sequence: u64) -> impl Iterator<Item = (u64, &Record)> {
         self.log.after(sequence).map(|(sequence, record)| (sequence, self.records.get(record)))
     }
 
-    /// Some of the records, by their numbers from 0 to [`all`](Self::all), with the sequences in which this node learned them.
+    /// Returns some of the records with their sequences, by their numbers from 0 to
+    /// [`all`](Self::all).
     pub(super) fn records(&self, numbers: Range<u32>) -> impl Iterator<Item = (u64, &Record)> {
         numbers.map(|record| (self.log.latest(record), self.records.get(record)))
     }
 
-    /// How many records have changed after `sequence`, at most: cheap, and never more than there are.
+    /// Returns an upper bound of the number of records that changed after `sequence`, without
+    /// reading them.
     pub(super) fn backlog(&self, sequence: u64) -> usize {
         self.log.entries_after(sequence).min(self.all())
     }
@@ -206,13 +227,13 @@ impl Table {
     }
 }
 
-/// The same at every node, and cheap. Whoever makes lines collide on purpose hides them from
-/// [`Table::sum`] only.
+/// Returns the digest of a line, which must be the same at every node. It is not cryptographic:
+/// lines that are made to collide can hide a difference from [`Table::sum`], and do nothing else.
 fn digest(line: &[u8]) -> u128 {
     xxh3_128(line)
 }
 
-/// The index looks at both ends of a hash.
+/// Spreads a hash over 64 bits, because the index uses both ends of it.
 fn spread(hash: u32) -> u64 {
     u64::from(hash) << 32 | u64::from(hash)
 }

@@ -1,4 +1,4 @@
-//! What is known of one client: its latest report, or that it was removed.
+//! The record of one client: its latest report, or its removal.
 
 use std::cmp::Ordering;
 
@@ -8,24 +8,24 @@ use crate::bug::{Bug, is_planted};
 use crate::message::{At, Time, Update};
 use crate::node::neighbours::NeighbourId;
 
-/// The latest update of one client. That of a removed one stays: it wins over reports from before that are still
-/// on their way.
+/// The latest update of one client. A removal is kept as well, because it must win over older
+/// reports that are still on their way.
 ///
-/// Found, compared and replaced for every report, mostly without having been near the processor for a while: so
-/// everything stands together in 128 bytes, the line too unless it is a long one.
+/// Every report looks up, compares and replaces a record, which is rarely in the processor's cache.
+/// So a record is one block of 128 bytes, including its line unless that is unusually long.
 #[derive(Debug)]
 pub struct Record {
     line: SmallVec<[u8; USUAL_LINE]>,
-    /// Its time, in two parts that take less room than the pair.
+    /// The time of the report, in two fields that need less memory than [`Time`].
     seconds: u64,
     nanoseconds: u32,
     source: Source,
     form: Form,
-    /// Where the client id stands in `line`, and how long it is.
+    /// The offset and the length of the client id in `line`.
     client: (u8, u8),
 }
 
-/// What kind of line a record has.
+/// The kind of a record's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     /// `AT ...`
@@ -36,18 +36,19 @@ enum Form {
     ReportAfterRemoval,
 }
 
-/// AT lines up to this many bytes are kept without an allocation of their own: those of names and client ids of
-/// some thirty bytes together.
+/// The length up to which a line is stored without a separate allocation. It suffices for an AT
+/// line whose node name and client id have about thirty bytes together.
 const USUAL_LINE: usize = 96;
 
-/// Where an update came from.
+/// The source of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A client of this node.
     Client,
     /// This node's journal.
     Journal,
-    /// A neighbour, in one life of its table: the next life does not know what this one said.
+    /// A neighbour, in one of its epochs (counted from this node's view). In the next epoch it may
+    /// have lost the update.
     Neighbour(NeighbourId, u32),
 }
 
@@ -59,24 +60,28 @@ impl Record {
         Record { line: SmallVec::from_slice(update.line), seconds, nanoseconds, source, form, client }
     }
 
-    /// Takes a later update of the same client.
+    /// Replaces the update by a later one of the same client.
     pub(super) fn replace(&mut self, update: &Update<'_>, source: Source) {
-        // Reports of one client are mostly of the same length.
+        // Most reports of one client have the same length.
         if self.line.len() == update.line.len() {
             self.line.copy_from_slice(update.line);
         } else {
             self.line = SmallVec::from_slice(update.line);
         }
         Time { seconds: self.seconds, nanoseconds: self.nanoseconds } = time_of(update);
-        (self.source, self.form, self.client) = (source, Form::of(update), client_range(update));
+        self.source = source;
+        self.form = Form::of(update);
+        self.client = client_range(update);
     }
 
-    /// The line without its line end, as an [`Update`]: the same bytes at every node.
+    /// Returns the line without its line end, as an [`Update`]. It has the same bytes at every
+    /// node.
     pub fn line(&self) -> &[u8] {
         &self.line
     }
 
-    /// The AT line without its line end, as clients see it; `None` for a removed client.
+    /// Returns the AT line without its line end, as clients see it; `None` if the client is
+    /// removed.
     pub fn at(&self) -> Option<&[u8]> {
         match self.form {
             Form::Report => Some(&self.line),
@@ -85,41 +90,43 @@ impl Record {
         }
     }
 
-    /// How often the client has been removed.
+    /// Returns how often the client has been removed.
     pub fn removals(&self) -> u32 {
         match self.form {
             Form::Report => 0,
-            // Rare, so the number is not kept twice.
+            // The number is needed so rarely that it is not stored separately.
             Form::Removal | Form::ReportAfterRemoval => {
                 Update::parse(&self.line).map_or(0, |update| update.removals)
             }
         }
     }
 
-    /// Whether the client is removed, and has not reported since.
+    /// Returns whether the client is removed and has not reported since.
     pub fn is_removal(&self) -> bool {
         self.form == Form::Removal
     }
 
-    /// Whether the client was ever removed.
+    /// Returns whether the client was ever removed.
     pub(in crate::node) fn was_removed(&self) -> bool {
         self.form != Form::Report
     }
 
-    /// Where it came from.
+    /// Returns the source of the update.
     pub fn source(&self) -> Source {
         self.source
     }
 
-    /// Whose it is.
+    /// Returns the client id.
     pub(in crate::node) fn client(&self) -> &[u8] {
         let (start, length) = self.client;
         &self.line[usize::from(start)..][..usize::from(length)]
     }
 
-    /// Whether an update wins over this one. More removals win; of equal numbers a report wins over the removal. Of two
-    /// reports the latest time wins; of equal times the one received first, that is with the smaller skew; then the smaller
-    /// line. A total order, so that every node settles on the same update, in whatever order they come.
+    /// Returns whether an update wins over this one, by the rules in the section "Which update
+    /// wins" of `docs/src/reference/protocol.md`: more removals; a report over its client's
+    /// removal; the later time; the smaller skew, that is, the report that was received first; the
+    /// smaller line. This is a total order, so all nodes keep the same update, whatever the order
+    /// in which updates arrive.
     pub(super) fn loses_to(&self, new: &Update<'_>) -> bool {
         if is_planted(Bug::RemovedComesBack) && self.is_removal() && new.report.is_some() {
             return true;
@@ -134,7 +141,7 @@ impl Record {
         new.report.as_ref().is_some_and(|at| self.is_earlier_than(at))
     }
 
-    /// Of two reports after equally many removals.
+    /// Compares with a report after the same number of removals.
     fn is_earlier_than(&self, new: &At<'_>) -> bool {
         let time = Time { seconds: self.seconds, nanoseconds: self.nanoseconds };
         let order = new.iamat.stamp.time().cmp(&time);
@@ -148,7 +155,7 @@ impl Record {
     }
 
     fn order_of_equal_times(&self, new: &At<'_>) -> Ordering {
-        // Seldom needed, so the skew is not kept twice.
+        // The skew is needed so rarely that it is not stored separately.
         let Some(known) = self.at().and_then(At::parse) else { return Ordering::Equal };
         known.skew.cmp(&new.skew).then_with(|| known.line.cmp(new.line))
     }
@@ -164,19 +171,21 @@ impl Form {
     }
 }
 
-/// The client's time; a removal has none, and needs none.
+/// Returns the client's time; 0 for a removal, which has none.
 fn time_of(update: &Update<'_>) -> Time {
     update.report.as_ref().map_or_else(Time::default, |at| at.iamat.stamp.time())
 }
 
-/// Where the client id stands in a line: at its end, or before the two last fields of a report.
+/// Returns the offset and length of the client id: the last field of a removal, and the third from
+/// last of a report.
 fn client_range(update: &Update<'_>) -> (u8, u8) {
     let behind = update.report.as_ref().map_or(0, |at| {
         let [location, stamp] = [at.iamat.location.as_bytes(), at.iamat.stamp.as_bytes()].map(<[u8]>::len);
         location + stamp + 2
     });
     let client = update.client.as_bytes().len();
-    // Words and numbers have at most 16 bytes, a node name 64, a skew 23, a client id 255.
+    // At most 16 bytes for words and numbers, 64 for a node name, 23 for a skew, 255 for a client
+    // id.
     ((update.line.len() - behind - client) as u8, client as u8)
 }
 

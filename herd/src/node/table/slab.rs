@@ -1,11 +1,11 @@
-//! Many values that are only ever added.
+//! Storage for values that are added and never removed.
 
-/// Values in chunks: adding one never moves the others, so a table of a million clients grows without a pause, and
-/// without room for as many again.
+/// Values in chunks. Adding one never moves the others, so a table of a million clients grows
+/// without a pause, and never needs memory for a copy.
 #[derive(Debug)]
 pub(super) struct Slab<T>(Vec<Vec<T>>);
 
-/// Values a chunk, as a power of two.
+/// The number of values in a chunk, as a power of two.
 const CHUNK: u32 = 12;
 
 impl<T> Default for Slab<T> {
@@ -15,7 +15,7 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
-    /// Adds a value, and says where it is.
+    /// Adds a value, and returns its index.
     pub(super) fn push(&mut self, value: T) -> u32 {
         if self.0.last().is_none_or(|chunk| chunk.len() == 1 << CHUNK) {
             self.0.push(Vec::with_capacity(1 << CHUNK));
@@ -26,12 +26,12 @@ impl<T> Slab<T> {
         u32::try_from((chunk << CHUNK) + place).expect("memory ends before four billion clients")
     }
 
-    /// The value that was added at `index`.
+    /// Returns the value at `index`.
     pub(super) fn get(&self, index: u32) -> &T {
         &self.0[(index >> CHUNK) as usize][(index % (1 << CHUNK)) as usize]
     }
 
-    /// The same, to be changed.
+    /// Returns the value at `index` for changing it.
     pub(super) fn get_mut(&mut self, index: u32) -> &mut T {
         &mut self.0[(index >> CHUNK) as usize][(index % (1 << CHUNK)) as usize]
     }

@@ -1,20 +1,20 @@
-//! Neighbours who may lack much.
+//! Bulk syncs with neighbours that lack many updates.
 
 use super::*;
 use crate::node::link::bucket_sums::{GROUPS, bucket_of};
 use crate::node::link::bulk_sync::SAMPLE;
 
-/// Clients of a herd that is large enough for a bulk sync.
+/// The number of clients of a herd that is large enough for a bulk sync.
 pub(super) const MANY: usize = 10_000;
 
-/// Reports clients at a node, each at one second of its own.
+/// Reports clients to a node, each at a different second.
 pub(super) fn report(node: &mut Node, clients: std::ops::Range<usize>) {
     for client in clients {
         say(node, &format!("IAMAT client-{client} +34.068930-118.445127 {client}"));
     }
 }
 
-/// Tells a node what another one knows, as if long ago.
+/// Gives a node the records of another one, as if they came long ago.
 fn teach(pupil: &mut Node, teacher: &Node) {
     let lines: Vec<Vec<u8>> =
         teacher.table().changes_after(0).map(|(_, record)| record.line().to_vec()).collect();
@@ -31,13 +31,13 @@ fn bytes_of_updates(wire: &Wire) -> usize {
     wire.said.iter().filter(|line| line.starts_with("AT ")).map(|line| line.len() + 1).sum()
 }
 
-/// Lets two nodes talk until the second one is to compare.
-pub(super) fn until_sums(wire: &mut Wire, teller: &mut Node, told: &mut Node) {
+/// Runs a link until the second node has received sums to compare.
+pub(super) fn until_sums(wire: &mut Wire, sender: &mut Node, receiver: &mut Node) {
     while !wire.said.iter().any(|line| line.starts_with("SUMS ")) {
-        wire.transmit(0, teller, START);
-        wire.transmit(1, told, START);
-        wire.deliver(0, teller, START);
-        wire.deliver(1, told, START);
+        wire.transmit(0, sender, START);
+        wire.transmit(1, receiver, START);
+        wire.deliver(0, sender, START);
+        wire.deliver(1, receiver, START);
     }
 }
 
@@ -46,7 +46,7 @@ fn assert_alike(one: &Node, other: &Node) {
 }
 
 #[test]
-fn an_empty_node_is_told_everything_and_little_more_than_that() {
+fn an_empty_node_receives_everything_and_little_more() {
     let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
     report(&mut alford, 0..MANY);
     let mut wire = Wire::between(&alford, &parker, 1, START);
@@ -58,7 +58,7 @@ fn an_empty_node_is_told_everything_and_little_more_than_that() {
 }
 
 #[test]
-fn an_empty_node_with_three_neighbours_is_told_everything_once() {
+fn an_empty_node_with_three_neighbours_receives_everything_once() {
     let names = ["Alford", "Bolden", "Hamilton"];
     let mut knowing = names.map(|name| node(name, &["Parker"]));
     report(&mut knowing[0], 0..MANY);
@@ -67,7 +67,7 @@ fn an_empty_node_with_three_neighbours_is_told_everything_once() {
     let mut parker = node("Parker", &names);
     let mut wires: Vec<Wire> =
         (0..3).map(|index| Wire::between(&knowing[index], &parker, index as u64, START)).collect();
-    // All at the same time, a step each in turn.
+    // The three links advance at the same time, one step each in turn.
     let mut quiet = 0;
     while quiet < 3 {
         for (wire, node) in wires.iter_mut().zip(&mut knowing) {
@@ -92,7 +92,7 @@ fn an_empty_node_with_three_neighbours_is_told_everything_once() {
 }
 
 #[test]
-fn of_much_that_both_know_only_what_differs_is_said() {
+fn only_differences_are_sent_of_many_common_records() {
     let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
     report(&mut alford, 0..MANY);
     teach(&mut parker, &alford);
@@ -102,7 +102,7 @@ fn of_much_that_both_know_only_what_differs_is_said() {
     wire.settle([&mut alford, &mut parker], START);
     assert_alike(&alford, &parker);
     assert_eq!(alford.table().len(), MANY + 20);
-    // And those that share a bucket or a group with them.
+    // These share a bucket or a group with those that differ.
     assert!((20..2_000).contains(&wire.updates()), "{} updates", wire.updates());
 }
 
@@ -115,7 +115,7 @@ fn buckets_of_large_groups_are_compared_when_that_saves_bytes() {
     let mut wire = Wire::between(&alford, &parker, 1, START);
     wire.settle([&mut alford, &mut parker], START);
     assert_alike(&alford, &parker);
-    // All groups differ, and two thousand of their buckets, with two clients in most of those.
+    // All groups differ, and two thousand of their buckets, most of which have two clients.
     assert!((2_000..10_000).contains(&wire.updates()), "{} updates", wire.updates());
 }
 
@@ -135,7 +135,7 @@ fn a_neighbour_that_comes_back_after_many_changes_hears_them_and_hardly_more() {
 }
 
 #[test]
-fn what_changes_meanwhile_is_said_at_once_and_marked_afterwards() {
+fn changes_during_a_bulk_sync_are_sent_at_once_and_marked_afterwards() {
     let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
     report(&mut alford, 0..MANY);
     let mut wire = Wire::between(&alford, &parker, 1, START);
@@ -162,7 +162,7 @@ fn a_bulk_sync_that_is_cut_anywhere_begins_again_and_loses_nothing() {
             wire.transmit(0, &mut alford, START);
             wire.transmit(1, &mut parker, START);
             wire.deliver(0, &mut alford, START);
-            // As many lines as are to come through.
+            // Delivers only this number of lines.
             let left = lines - wire.said.len().min(lines);
             let kept: Vec<u8> =
                 wire.pipes[1].split_inclusive(|byte| *byte == b'\n').take(left).flatten().copied().collect();
@@ -178,7 +178,7 @@ fn a_bulk_sync_that_is_cut_anywhere_begins_again_and_loses_nothing() {
 }
 
 #[test]
-fn what_is_told_in_a_bulk_sync_is_passed_on_by_another_one_afterwards() {
+fn updates_of_a_bulk_sync_are_passed_on_by_a_later_bulk_sync() {
     let mut alford = node("Alford", &["Parker"]);
     let mut parker = node("Parker", &["Alford", "Powell"]);
     let mut powell = node("Powell", &["Parker"]);
@@ -219,12 +219,12 @@ fn the_buckets_of_a_group_are_compared_if_that_group_has_many_changes() {
     let mut wire = Wire::between(&alford, &parker, 1, START);
     wire.settle([&mut alford, &mut parker], START);
     assert_alike(&alford, &parker);
-    // Those that share a bucket with one of the ten are said too.
+    // Those that share a bucket with one of the ten are sent too.
     assert!((10..100).contains(&wire.updates()), "{} updates", wire.updates());
 }
 
 #[test]
-fn groups_are_said_whole_when_comparing_the_buckets_of_some_saved_too_little() {
+fn groups_are_sent_whole_if_comparing_the_buckets_of_some_saved_too_little() {
     let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
     report(&mut alford, 0..MANY / 2);
     teach(&mut parker, &alford);
@@ -237,7 +237,7 @@ fn groups_are_said_whole_when_comparing_the_buckets_of_some_saved_too_little() {
 }
 
 #[test]
-fn what_a_second_neighbour_tells_during_a_bulk_sync_to_a_third_is_passed_on() {
+fn updates_of_one_neighbour_during_a_bulk_sync_to_another_are_passed_on() {
     let mut alford = node("Alford", &["Parker"]);
     let mut parker = node("Parker", &["Alford", "Powell"]);
     let mut powell = node("Powell", &["Parker"]);

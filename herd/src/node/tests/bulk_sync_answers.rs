@@ -1,10 +1,10 @@
-//! Sums and answers of bulk syncs, and those that nobody has asked for.
+//! Sums and answers of bulk syncs, including unexpected ones.
 
 use super::bulk_sync::{MANY, report, until_sums};
 use super::*;
 
 #[test]
-fn answers_and_sums_that_nobody_asked_for_end_the_link() {
+fn unexpected_answers_and_sums_end_the_link() {
     let (zeros, bits) = ("0".repeat(4096), "f".repeat(64));
     for line in
         [format!("DIFFER {bits}"), format!("DIFFER 00 {bits}"), format!("SUMS 0000000000000001 00 {zeros}")]
@@ -24,7 +24,7 @@ fn an_answer_about_a_group_that_was_not_asked_about_ends_the_link() {
     let mut wire = Wire::between(&alford, &parker, 1, START);
     until_sums(&mut wire, &mut alford, &mut parker);
     let bits = "f".repeat(64);
-    // All groups differ, so their buckets are to be compared; none has been asked about yet.
+    // All groups differ, so their buckets will be compared, but no sums of them have been sent yet.
     wire.ends[0].receive(&mut alford, format!("DIFFER {bits}").as_bytes(), START, NOW).unwrap();
     let end = wire.ends[0].receive(&mut alford, format!("DIFFER 00 {bits}").as_bytes(), START, NOW);
     assert!(matches!(end, Err(LinkEnd::Framing(_))), "{end:?}");
@@ -43,7 +43,7 @@ fn sums_of_a_group_in_another_sync_end_the_link() {
 }
 
 #[test]
-fn each_bulk_sync_has_sums_of_its_own() {
+fn each_bulk_sync_has_different_sums() {
     let mut seeds = Vec::new();
     for life in 1..3 {
         let mut alford = node_of_life("Alford", &["Bolden", "Parker"], life);

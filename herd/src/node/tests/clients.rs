@@ -31,7 +31,7 @@ fn the_latest_time_wins_in_whatever_order_reports_come() {
 }
 
 #[test]
-fn of_equal_times_the_one_received_first_wins_then_the_smaller_line() {
+fn equal_times_are_decided_by_the_first_reception_then_by_the_smaller_line() {
     let lines = [
         "AT Bolden +0.100000000 kiwi +1+1 5",
         "AT Alford +0.200000000 kiwi +2+2 5.0",
@@ -66,7 +66,7 @@ fn a_time_too_far_ahead_is_invalid_and_one_at_the_bound_is_not() {
 }
 
 #[test]
-fn a_full_table_takes_known_clients_and_all_that_neighbours_say() {
+fn a_full_table_accepts_known_clients_and_all_updates_of_neighbours() {
     let limits = Limits { distinct_clients: 1, ..Limits::default() };
     let mut alford = Node::new("Alford", &[], limits, Lives { epoch: 1, incarnation: 1, hash_seed: 0 });
     assert!(say(&mut alford, "IAMAT kiwi +1+1 1").starts_with("AT "));
@@ -77,7 +77,7 @@ fn a_full_table_takes_known_clients_and_all_that_neighbours_say() {
 }
 
 #[test]
-fn a_bound_of_0_asks_nobody_and_any_other_says_what_to_ask() {
+fn a_bound_of_0_needs_no_service_and_any_other_returns_a_query() {
     let mut alford = node("Alford", &[]);
     let at = say(&mut alford, "IAMAT kiwi +34.0-118.4 1");
     let json = "{\n   \"html_attributions\" : [],\n   \"results\" : [],\n   \"status\" : \"OK\"\n}";

@@ -1,8 +1,9 @@
-//! What two nodes find out about each other's wall clocks.
+//! The wall clocks of two nodes, compared with heartbeats.
 
 use super::*;
 
-/// Two nodes with a link, and the events of the second one's heartbeats as the first hears them.
+/// Two nodes with a link, and the events of the second node's heartbeats as the first one receives
+/// them.
 struct Pair {
     alford: Node,
     parker: Node,
@@ -11,7 +12,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// A pair whose clocks differ: the second one's is ahead by so many seconds, or behind.
+    /// Returns a pair whose second clock is ahead by this many seconds, or behind if negative.
     fn apart(ahead: i64) -> Pair {
         let (alford, parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
         let mut wire = Wire::between(&alford, &parker, 1, START);
@@ -19,7 +20,7 @@ impl Pair {
         Pair { alford, parker, wire, beats: 0 }
     }
 
-    /// Lets a heartbeat pass each way. Returns what either node found out.
+    /// Sends a heartbeat in each direction. Returns the events at each node.
     fn beat(&mut self) -> [Vec<LinkEvent>; 2] {
         let now = seconds(0.5 * f64::from(self.beats));
         self.beats += 1;
@@ -32,7 +33,8 @@ impl Pair {
         })
     }
 
-    /// What either node knows of the other's clock, in seconds, and whether it is too far from its own.
+    /// Returns what each node knows of the other's clock: the difference in seconds, and whether it
+    /// is too large.
     fn known(&self) -> [(Option<f64>, bool); 2] {
         [&self.alford, &self.parker].map(|node| {
             let (other, _) = node.neighbours().next().unwrap();
@@ -48,9 +50,9 @@ fn clocks_that_differ_are_news_once_on_both_sides_and_once_more_when_they_agree(
         let mut pair = Pair::apart(ahead);
         // Nothing is known before a heartbeat has been answered.
         pair.beat();
-        let told: Vec<_> = (0..4).map(|_| pair.beat()).collect();
+        let found: Vec<_> = (0..4).map(|_| pair.beat()).collect();
         let [alford, parker] =
-            [0, 1].map(|side| told.iter().flat_map(|beat| &beat[side]).collect::<Vec<_>>());
+            [0, 1].map(|side| found.iter().flat_map(|beat| &beat[side]).collect::<Vec<_>>());
         let [LinkEvent::ClocksDiffer(to_parker)] = alford[..] else { panic!("{alford:?}") };
         let [LinkEvent::ClocksDiffer(_)] = parker[..] else { panic!("{parker:?}") };
         assert_eq!(to_parker.to_string(), format!("3600.000 s {begins}"));
@@ -58,9 +60,9 @@ fn clocks_that_differ_are_news_once_on_both_sides_and_once_more_when_they_agree(
         assert_eq!(pair.known(), [(Some(ahead), true), (Some(-ahead), true)]);
 
         pair.wire.clocks[1] = NOW;
-        let told: Vec<_> = (0..3).map(|_| pair.beat()).collect();
+        let found: Vec<_> = (0..3).map(|_| pair.beat()).collect();
         let [alford, parker] =
-            [0, 1].map(|side| told.iter().flat_map(|beat| &beat[side]).collect::<Vec<_>>());
+            [0, 1].map(|side| found.iter().flat_map(|beat| &beat[side]).collect::<Vec<_>>());
         assert!(matches!(alford[..], [LinkEvent::ClocksAgree(_)]), "{alford:?}");
         assert!(matches!(parker[..], [LinkEvent::ClocksAgree(_)]), "{parker:?}");
         assert_eq!(pair.known(), [(Some(0.0), false), (Some(0.0), false)]);
@@ -70,21 +72,21 @@ fn clocks_that_differ_are_news_once_on_both_sides_and_once_more_when_they_agree(
 #[test]
 fn clocks_that_differ_a_little_are_no_news() {
     let mut pair = Pair::apart(10);
-    let told: Vec<_> = (0..4).map(|_| pair.beat()).collect();
-    assert!(told.iter().flatten().all(Vec::is_empty), "{told:?}");
+    let found: Vec<_> = (0..4).map(|_| pair.beat()).collect();
+    assert!(found.iter().flatten().all(Vec::is_empty), "{found:?}");
     assert_eq!(pair.known(), [(Some(10.0), false), (Some(-10.0), false)]);
 }
 
 #[test]
-fn a_heartbeat_that_was_under_way_for_long_tells_nothing_wrong_of_the_clocks() {
+fn a_late_heartbeat_does_not_make_the_clocks_differ() {
     let mut pair = Pair::apart(0);
-    let told: Vec<_> = (0..3).map(|_| pair.beat()).collect();
-    assert!(told.iter().flatten().all(Vec::is_empty), "{told:?}");
-    // Parker says something, and Alford, which was stopped, hears it a minute later.
+    let found: Vec<_> = (0..3).map(|_| pair.beat()).collect();
+    assert!(found.iter().flatten().all(Vec::is_empty), "{found:?}");
+    // Parker sends a line, and Alford, which was stopped, reads it a minute later.
     pair.wire.transmit(1, &mut pair.parker, seconds(2.0));
     pair.wire.deliver(0, &mut pair.alford, seconds(62.0));
-    let told = &pair.wire.events[0];
-    assert!(!told.iter().any(|event| matches!(event, LinkEvent::ClocksDiffer(_))), "{told:?}");
+    let found = &pair.wire.events[0];
+    assert!(!found.iter().any(|event| matches!(event, LinkEvent::ClocksDiffer(_))), "{found:?}");
 }
 
 #[test]
@@ -96,7 +98,7 @@ fn a_link_that_is_lost_takes_the_difference_with_it_and_the_next_one_does_not_wa
     pair.wire.clocks[1] = NOW.plus(seconds(60.0));
     assert_eq!(pair.known(), [(None, false), (None, false)]);
     pair.beats = 0;
-    let told: Vec<_> = (0..3).map(|_| pair.beat()).collect();
-    assert!(told.iter().flatten().all(Vec::is_empty), "{told:?}");
+    let found: Vec<_> = (0..3).map(|_| pair.beat()).collect();
+    assert!(found.iter().flatten().all(Vec::is_empty), "{found:?}");
     assert_eq!(pair.known(), [(Some(60.0), true), (Some(-60.0), true)]);
 }

@@ -1,9 +1,9 @@
-//! What a node counts.
+//! The counters of a node.
 
 use super::*;
 
 #[test]
-fn what_a_neighbour_has_not_been_told_is_its_lag() {
+fn updates_that_a_neighbour_has_not_been_sent_are_its_lag() {
     let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
     let neighbour = alford.neighbour("Parker").unwrap();
     for client in ["kiwi", "plum", "fig"] {
@@ -15,7 +15,7 @@ fn what_a_neighbour_has_not_been_told_is_its_lag() {
     assert_eq!(alford.lag(neighbour), Some(0));
     say(&mut alford, "IAMAT pear +1+1 1");
     say(&mut alford, "IAMAT lime +1+1 1");
-    assert_eq!(alford.lag(neighbour), Some(2));
+    assert_eq!((alford.lag(neighbour), alford.divergences(neighbour)), (Some(2), 0));
 }
 
 #[test]

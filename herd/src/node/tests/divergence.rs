@@ -1,8 +1,9 @@
-//! Nodes that have heard all of each other, and yet know different things.
+//! Nodes that have heard all of each other and still have different records.
 
 use super::*;
 
-/// Parker claims to have heard Alford up to a sequence that it has never heard: as a disk that lies would have it.
+/// Returns two nodes of which Parker claims to have heard Alford up to a sequence that it never
+/// heard, as after a disk lost data that it had synced.
 fn pair_that_diverged() -> [Node; 2] {
     let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
     say(&mut alford, "IAMAT kiwi +1+1 1");
@@ -12,7 +13,7 @@ fn pair_that_diverged() -> [Node; 2] {
 }
 
 #[test]
-fn nodes_that_heard_all_of_each_other_and_know_different_things_find_out_and_say_everything_again() {
+fn nodes_that_diverged_find_out_and_send_everything_again() {
     let [mut alford, mut parker] = pair_that_diverged();
     say(&mut parker, "IAMAT fig +1+1 1");
     let mut wire = Wire::between(&alford, &parker, 1, START);
@@ -28,12 +29,12 @@ fn nodes_that_heard_all_of_each_other_and_know_different_things_find_out_and_say
     for client in ["kiwi", "plum", "fig"] {
         assert!(known(&alford, client).is_some() && known(&alford, client) == known(&parker, client));
     }
-    // Fig too was said again, though it had come from Parker.
+    // Fig was sent again as well, although it had come from Parker.
     assert_eq!(again.updates(), 4);
 }
 
 #[test]
-fn a_node_that_knows_nothing_though_it_heard_everything_is_found_out_too() {
+fn a_node_without_records_that_heard_everything_is_found_out_too() {
     let [mut alford, mut parker] = pair_that_diverged();
     let mut wire = Wire::between(&alford, &parker, 1, START);
     for beat in 0..=2 {

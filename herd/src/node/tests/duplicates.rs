@@ -1,9 +1,9 @@
-//! Which of two links with one neighbour counts.
+//! The choice between two links with one neighbour.
 
 use super::*;
 
 #[test]
-fn of_two_links_that_crossed_the_smaller_name_s_stays() {
+fn the_smaller_name_s_link_stays_if_two_links_crossed() {
     for alfords_first in [true, false] {
         let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
         let mut by_alford = Wire::between(&alford, &parker, 1, START);
@@ -24,7 +24,7 @@ fn a_link_from_a_new_incarnation_replaces_the_old_one() {
     let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
     let mut old = Wire::between(&alford, &parker, 1, START);
     old.settle([&mut alford, &mut parker], START);
-    // Parker was restarted and Alford has not noticed; Alford's old link would win by name.
+    // Parker was restarted and Alford has not noticed it yet. By name, Alford's old link would win.
     let mut reborn = node_of_life("Parker", &["Alford"], 77);
     let mut new = Wire::between(&reborn, &alford, 2, START);
     new.settle([&mut reborn, &mut alford], START);
@@ -34,7 +34,7 @@ fn a_link_from_a_new_incarnation_replaces_the_old_one() {
 }
 
 #[test]
-fn of_two_links_dialled_by_the_same_side_the_newer_stays() {
+fn the_newer_link_stays_if_the_same_side_dialled_both() {
     let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
     let mut old = Wire::between(&alford, &parker, 1, START);
     old.settle([&mut alford, &mut parker], START);

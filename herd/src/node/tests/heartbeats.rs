@@ -1,4 +1,4 @@
-//! What heartbeats do.
+//! The effects of heartbeats.
 
 use super::*;
 
@@ -37,7 +37,7 @@ fn heartbeats_tell_the_round_trip_without_the_time_they_waited() {
     let mut wire = Wire::between(&alford, &parker, 1, START);
     wire.settle([&mut alford, &mut parker], START);
     let there = alford.neighbour("Parker").unwrap();
-    // 20 ms each way, and half a second until the other's heartbeat is due.
+    // 20 ms in each direction, and half a second until the other's heartbeat is due.
     wire.transmit(0, &mut alford, seconds(0.5));
     wire.deliver(1, &mut parker, seconds(0.52));
     assert_eq!(alford.round_trip(there), None);

@@ -1,8 +1,9 @@
-//! What a node says of how far behind its neighbours are.
+//! How far neighbours are behind a node.
 
 use super::*;
 
-/// Alford and Parker, linked, with so many clients that Parker has heard of and has confirmed.
+/// Returns Alford and Parker, linked; Parker has heard of this number of clients and has confirmed
+/// it.
 fn linked(clients: usize) -> (Node, Node, Wire, NeighbourId) {
     let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
     for client in 0..clients {

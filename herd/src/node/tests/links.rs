@@ -62,7 +62,7 @@ fn lines_lost_before_their_mark_are_said_again() {
 }
 
 #[test]
-fn a_neighbour_that_came_back_empty_gets_its_own_words_back() {
+fn a_neighbour_that_lost_its_records_gets_its_own_updates_back() {
     let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
     say(&mut parker, "IAMAT kiwi +1+1 1");
     let mut wire = Wire::between(&alford, &parker, 1, START);
@@ -115,7 +115,7 @@ fn an_unacceptable_update_is_skipped_and_the_link_goes_on() {
 }
 
 #[test]
-fn who_is_no_neighbour_gets_no_link() {
+fn a_node_that_is_not_a_neighbour_gets_no_link() {
     let mut alford = node("Alford", &["Parker"]);
     let cases: [(&str, LinkEnd); 4] = [
         (
@@ -157,7 +157,7 @@ fn dials_back_off_to_a_second_until_a_link_has_been_in_sync() {
 }
 
 #[test]
-fn a_new_epoch_ends_the_link_and_the_next_one_says_everything_again() {
+fn a_new_epoch_ends_the_link_and_the_next_one_sends_everything_again() {
     let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
     say(&mut alford, "IAMAT kiwi +1+1 1");
     let mut wire = Wire::between(&alford, &parker, 1, START);

@@ -1,4 +1,4 @@
-//! Nodes without a runtime: time and bytes are passed by hand.
+//! Tests of nodes without a runtime: they pass times and bytes by hand.
 
 mod bulk_sync;
 mod bulk_sync_answers;
@@ -39,24 +39,24 @@ fn say(node: &mut Node, line: &str) -> String {
     say_at(node, line, NOW)
 }
 
-/// What a node knows of a client, or nothing.
+/// Returns a node's line for a client, or an empty one.
 fn known(node: &Node, client: &str) -> Option<String> {
     let id = crate::message::ClientId::parse(client.as_bytes()).unwrap();
     node.table().get(id).map(|record| String::from_utf8(record.line().to_vec()).unwrap())
 }
 
-/// A connection between two nodes, the first of which dialled it.
+/// A connection between two nodes; the first one dialled it.
 #[derive(Debug)]
 struct Wire {
     ends: [Link; 2],
     ended: [Option<LinkEnd>; 2],
-    /// Lines on their way to each end.
+    /// The lines that are under way to each end.
     pipes: [Vec<u8>; 2],
-    /// What the wall clock of each end shows at the start.
+    /// The wall clock of each end at the start.
     clocks: [Time; 2],
     /// Every line that was delivered.
     said: Vec<String>,
-    /// What each end found out from these lines.
+    /// The events at each end.
     events: [Vec<LinkEvent>; 2],
 }
 
@@ -73,7 +73,7 @@ impl Wire {
         }
     }
 
-    /// Lets one end write; what it writes is delivered later.
+    /// Lets one end write. What it writes is delivered later.
     fn transmit(&mut self, end: usize, node: &mut Node, now: Duration) {
         if self.ended[end].is_none() {
             let out = &mut self.pipes[1 - end];
@@ -87,7 +87,7 @@ impl Wire {
         }
     }
 
-    /// Delivers all that is on its way to one end.
+    /// Delivers everything that is under way to one end.
     fn deliver(&mut self, end: usize, node: &mut Node, now: Duration) {
         let lines = std::mem::take(&mut self.pipes[end]);
         for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
@@ -104,14 +104,14 @@ impl Wire {
         }
     }
 
-    /// Lets both ends write and read until nothing is on its way.
+    /// Lets both ends write and read until nothing is under way.
     fn settle(&mut self, nodes: [&mut Node; 2], now: Duration) {
         let [a, b] = nodes;
         loop {
             self.transmit(0, a, now);
             self.transmit(1, b, now);
             if self.pipes.iter().all(Vec::is_empty) {
-                // One of them may have more to do than was to be done at once.
+                // One of them may have more work than it does at once.
                 let is_busy = |end: usize, node: &Node| {
                     self.ended[end].is_none() && self.ends[end].deadline(node, false) <= now
                 };
@@ -129,7 +129,7 @@ impl Wire {
         self.said.iter().filter(|line| line.starts_with("AT ")).count()
     }
 
-    /// Ends the connection at both ends, as a lost connection does.
+    /// Ends the connection at both ends, as when it is lost.
     fn cut(mut self, nodes: [&mut Node; 2]) {
         for (end, node) in nodes.into_iter().enumerate() {
             self.ends[end].close(node, &LinkEnd::Connection("cut".to_owned()), &mut Vec::new());

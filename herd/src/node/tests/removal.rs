@@ -1,4 +1,4 @@
-//! What becomes of clients that are removed.
+//! The removal of clients.
 
 use super::*;
 use crate::message::{ClientId, MOST_REMOVALS};
@@ -7,13 +7,13 @@ fn client(id: &str) -> ClientId<'_> {
     ClientId::parse(id.as_bytes()).unwrap()
 }
 
-/// The line that a node knows of a client, removed or not.
+/// Returns a node's line for a client, removed or not.
 fn line(node: &Node, id: &str) -> String {
     let record = node.table().get_even_removed(client(id)).expect("a client heard of");
     String::from_utf8(record.line().to_vec()).unwrap()
 }
 
-/// Lets both nodes tell each other all they know.
+/// Lets both nodes send each other all their updates.
 fn sync(one: &mut Node, other: &mut Node, id: u64) -> Wire {
     let mut wire = Wire::between(one, other, id, START);
     wire.settle([one, other], START);
@@ -45,7 +45,7 @@ fn a_report_from_the_future_is_removed_everywhere_and_ordinary_reports_count_aga
         assert_eq!(line(node, "kiwi"), format!("AFTER 1 {}", at.trim_end()));
         assert!(say(node, "WHATSAT kiwi 1 0").starts_with(&at));
         let (answer, _) = node.answer(b"WHATSAT kiwi 1 1", NOW, &mut Vec::new());
-        assert!(matches!(answer, Answer::Places { at: told, .. } if *told == *at.trim_end().as_bytes()));
+        assert!(matches!(answer, Answer::Places { at: shown, .. } if *shown == *at.trim_end().as_bytes()));
         assert!(say(node, "IAMAT kiwi +4+4 2000000001").starts_with("AT "));
     }
 }
@@ -113,7 +113,7 @@ fn a_removal_reaches_a_node_that_never_heard_of_the_client() {
 }
 
 #[test]
-fn an_answer_that_a_client_is_unknown_tells_of_its_removal() {
+fn the_answer_about_an_unknown_client_depends_on_its_removal() {
     let limits = Limits { distinct_clients: 1, ..Limits::default() };
     let mut alford = Node::new("Alford", &[], limits, Lives { epoch: 1, incarnation: 1, hash_seed: 0 });
     let mut tells_of = |line: &str| alford.answer(line.as_bytes(), NOW, &mut Vec::new()).1;
@@ -137,7 +137,7 @@ fn removed_clients_make_room_for_others_and_are_themselves_bounded_at_the_node_a
     assert_eq!(alford.remove(client("kiwi")), Ok(1));
     assert_eq!(alford.remove(client("kiwi")), Err(RemovalError::Unknown));
     assert!(alford.table().is_empty());
-    // A removed client is a new one.
+    // A removed client counts as a new one.
     assert!(say(&mut alford, "IAMAT plum +1+1 5").starts_with("AT "));
     assert!(say(&mut alford, "IAMAT kiwi +1+1 5").starts_with("? "));
     assert_eq!(alford.remove(client("plum")), Err(RemovalError::TooMany));
@@ -146,7 +146,7 @@ fn removed_clients_make_room_for_others_and_are_themselves_bounded_at_the_node_a
         assert_eq!(alford.table.apply_update(&update, Source::Journal), Outcome::Fresh, "{line}");
     }
     assert_eq!(alford.table().ever_removed(), 3);
-    // One that counts already may be removed again.
+    // A client that was removed before may be removed again.
     assert_eq!(alford.remove(client("kiwi")), Ok(2));
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Links `process` with `node` at `now`, and says whether the link stays. It is dialled by the process.
+/// Links `process` with `node` at `now`, and returns whether the link stays. The process dials.
 fn link(process: &mut Node, node: &mut Node, id: u64, now: Duration) -> bool {
     let mut wire = Wire::between(process, node, id, now);
     wire.ends[1] = Link::accepted(LinkId(id), now).at(format!("{}:{id}", process.incarnation));
@@ -15,24 +15,25 @@ fn link(process: &mut Node, node: &mut Node, id: u64, now: Duration) -> bool {
 }
 
 #[test]
-fn rivals_take_turns_slowly_and_are_told_by_their_addresses() {
+fn rivals_take_turns_slowly_and_are_identified_by_their_addresses() {
     let mut alford = node("Alford", &["Parker"]);
     let parker = alford.neighbour("Parker").unwrap();
     let mut rivals = [1, 2].map(|life| node_of_life("Parker", &["Alford"], life));
-    // The one that has no link dials every 40 ms.
+    // The process without a link dials every 40 ms.
     let mut taken = Vec::new();
     for turn in 0..150 {
         let now = Duration::from_millis(turn * 40);
         if link(&mut rivals[taken.len() % 2], &mut alford, turn, now) {
             taken.push(now);
         }
-        let told = alford.take_rivals(parker, now);
-        assert_eq!(told.is_some(), turn == 4, "{turn}");
-        if let Some(told) = told {
-            assert_eq!(told, ["1:4", "2:3"]);
+        let warned = alford.take_rivals(parker, now);
+        assert_eq!(warned.is_some(), turn == 4, "{turn}");
+        if let Some(warned) = warned {
+            assert_eq!(warned, ["1:4", "2:3"]);
         }
     }
-    // Both had it, and both came back until there were three returns; from then on it takes a second.
+    // Both had the link and came back until there were three returns. After that, a change takes a
+    // second.
     let (quick, slow) = taken.split_at(5);
     assert_eq!(quick, [0, 40, 80, 120, 160].map(Duration::from_millis));
     assert!(slow.len() >= 4 && slow.windows(2).all(|pair| pair[1] - pair[0] >= seconds(1.0)), "{slow:?}");
@@ -40,17 +41,17 @@ fn rivals_take_turns_slowly_and_are_told_by_their_addresses() {
 }
 
 #[test]
-fn rivals_are_told_once_a_minute() {
+fn rivals_are_reported_once_a_minute() {
     let mut alford = node("Alford", &["Parker"]);
     let parker = alford.neighbour("Parker").unwrap();
     let mut rivals = [1, 2, 3].map(|life| node_of_life("Parker", &["Alford"], life));
-    let mut told = Vec::new();
+    let mut warned = Vec::new();
     for turn in 0..150 {
         let now = Duration::from_secs(turn);
         assert!(link(&mut rivals[turn as usize % 3], &mut alford, turn, now), "{turn}");
-        told.extend(alford.take_rivals(parker, now).map(|_| turn));
+        warned.extend(alford.take_rivals(parker, now).map(|_| turn));
     }
-    assert_eq!(told, [5, 65, 125]);
+    assert_eq!(warned, [5, 65, 125]);
 }
 
 #[test]
@@ -93,7 +94,7 @@ fn a_refused_rival_waits_as_long_as_a_dial_ever_does() {
 fn a_node_warns_once_a_minute_that_another_process_has_its_name() {
     let mut parker = node("Parker", &["Alford"]);
     let alford = parker.neighbour("Alford").unwrap();
-    let told: Vec<u64> =
+    let warned: Vec<u64> =
         (0..150).filter(|second| parker.take_rivalry(alford, seconds(*second as f64))).collect();
-    assert_eq!(told, [0, 60, 120]);
+    assert_eq!(warned, [0, 60, 120]);
 }

@@ -1,7 +1,8 @@
-//! A TCP proxy in this process that links go through, and that can do to them what networks do.
+//! A TCP proxy for links, which delays, drops, throttles, cuts and resets connections.
 //!
-//! Every node is told the address of a proxy in place of each neighbour's, one a pair and direction of dialling. So what
-//! goes from one node to another can be broken while the way back is whole. The proxy is below TLS: it sees bytes only.
+//! Each node's herd file has addresses of the proxy in place of its neighbours' addresses. There is
+//! an address for each node and each neighbour that it dials, so each direction of a link has its
+//! own conditions. The proxy is below TLS: it sees bytes, not lines.
 
 mod carry;
 mod conditions;
@@ -21,31 +22,31 @@ use tokio::sync::watch;
 use crate::cluster::herd_file::HerdFile;
 use carry::relay;
 
-/// The ways between all neighbours of a herd. They end with this value.
+/// The proxy for all links of a herd. It closes all connections when it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
-    /// From whom to whom.
-    ways: BTreeMap<(String, String), Arc<Way>>,
-    /// Where a node, the first one, reaches a neighbour, the second one.
+    /// The directions, by (from, to).
+    directions: BTreeMap<(String, String), Arc<Direction>>,
+    /// The addresses at which a node reaches its neighbours, by (node, neighbour).
     addresses: BTreeMap<(String, String), SocketAddr>,
     runtime: Runtime,
 }
 
-/// One direction between two neighbours, over whatever connection.
+/// One direction between two neighbours. It covers the connections that either of them has dialled.
 #[derive(Debug, Default)]
-struct Way {
+struct Direction {
     conditions: watch::Sender<Conditions>,
-    /// Bytes that have arrived.
+    /// The number of bytes delivered.
     carried: AtomicU64,
-    /// Connections that were reset on purpose.
+    /// The number of connections that the proxy has reset.
     resets: AtomicU64,
 }
 
 impl Proxy {
-    /// Begins to relay the links of a herd, all of whose addresses are known.
+    /// Starts to relay the links of a herd whose link addresses are fixed.
     ///
     /// # Errors
-    /// The system has no thread or no port left.
+    /// The thread cannot be started, or no port is free.
     pub fn start(file: &HerdFile) -> Result<Proxy> {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.context("cannot start the thread of the proxy")?;
@@ -53,20 +54,20 @@ impl Proxy {
         let pairs = herd.members.iter().flat_map(|member| {
             member.neighbours.iter().map(|neighbour| (member.name.clone(), neighbour.clone()))
         });
-        let ways: BTreeMap<_, _> = pairs.map(|pair| (pair, Arc::default())).collect();
-        let mut proxy = Proxy { ways, addresses: BTreeMap::new(), runtime };
-        for (from, to) in proxy.ways.keys() {
+        let directions: BTreeMap<_, _> = pairs.map(|pair| (pair, Arc::default())).collect();
+        let mut proxy = Proxy { directions, addresses: BTreeMap::new(), runtime };
+        for (from, to) in proxy.directions.keys() {
             let target = herd.member(to).context("a neighbour is a member")?.link;
             let listen = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-            let listener = proxy.runtime.block_on(listen).context("no port for a proxy")?;
+            let listener = proxy.runtime.block_on(listen).context("no port is free for the proxy")?;
             proxy.addresses.insert((from.clone(), to.clone()), listener.local_addr()?);
-            let ways = [proxy.way(from, to)?, proxy.way(to, from)?].map(Arc::clone);
-            proxy.runtime.spawn(serve(listener, target, ways));
+            let directions = [proxy.direction(from, to)?, proxy.direction(to, from)?].map(Arc::clone);
+            proxy.runtime.spawn(serve(listener, target, directions));
         }
         Ok(proxy)
     }
 
-    /// What each node is told of the herd: the truth, but for the addresses of its neighbours.
+    /// Returns the herd file for each node, in which its neighbours have the proxy's addresses.
     ///
     /// # Errors
     /// The herd is not the one that this proxy was started for.
@@ -78,47 +79,47 @@ impl Proxy {
         file.herd().members.iter().map(|member| Ok((member.name.clone(), view(&member.name)?))).collect()
     }
 
-    /// Changes what happens to what goes from one node to another.
+    /// Sets the conditions of the direction from one node to another.
     ///
     /// # Errors
-    /// They are no neighbours.
-    pub fn set(&self, from: &str, to: &str, conditions: Conditions) -> Result<()> {
-        self.way(from, to)?.conditions.send_replace(conditions);
+    /// The nodes are not neighbours.
+    pub fn set_conditions(&self, from: &str, to: &str, conditions: Conditions) -> Result<()> {
+        self.direction(from, to)?.conditions.send_replace(conditions);
         Ok(())
     }
 
-    /// How many bytes from one node have arrived at another.
+    /// Returns the number of bytes from one node that have been delivered to another.
     ///
     /// # Errors
-    /// They are no neighbours.
+    /// The nodes are not neighbours.
     pub fn carried(&self, from: &str, to: &str) -> Result<u64> {
-        Ok(self.way(from, to)?.carried.load(Ordering::Relaxed))
+        Ok(self.direction(from, to)?.carried.load(Ordering::Relaxed))
     }
 
-    /// How many connections were reset on purpose.
+    /// The number of connections that the proxy has reset.
     pub fn resets(&self) -> u64 {
-        self.ways.values().map(|way| way.resets.load(Ordering::Relaxed)).sum()
+        self.directions.values().map(|direction| direction.resets.load(Ordering::Relaxed)).sum()
     }
 
-    fn way(&self, from: &str, to: &str) -> Result<&Arc<Way>> {
-        let way = self.ways.get(&(from.to_owned(), to.to_owned()));
-        way.with_context(|| format!("{from} and {to} are no neighbours"))
+    fn direction(&self, from: &str, to: &str) -> Result<&Arc<Direction>> {
+        let direction = self.directions.get(&(from.to_owned(), to.to_owned()));
+        direction.with_context(|| format!("{from} and {to} are not neighbours"))
     }
 }
 
-impl Way {
-    /// Waits until its conditions are of some kind, and tells them.
-    async fn once(&self, are: impl FnMut(&Conditions) -> bool) -> Conditions {
+impl Direction {
+    /// Waits until the conditions meet `predicate`, and returns them.
+    async fn wait_until(&self, predicate: impl FnMut(&Conditions) -> bool) -> Conditions {
         let mut conditions = self.conditions.subscribe();
-        let found = conditions.wait_for(are).await;
-        *found.expect("this way, which holds the sender, is borrowed")
+        let found = conditions.wait_for(predicate).await;
+        *found.expect("this direction holds the sender")
     }
 }
 
-/// Relays whoever connects, for as long as the proxy lives.
-async fn serve(listener: TcpListener, target: SocketAddr, ways: [Arc<Way>; 2]) {
+/// Relays every connection until the proxy is dropped.
+async fn serve(listener: TcpListener, target: SocketAddr, directions: [Arc<Direction>; 2]) {
     while let Ok((inbound, _)) = listener.accept().await {
-        tokio::spawn(relay(inbound, target, ways.clone()));
+        tokio::spawn(relay(inbound, target, directions.clone()));
     }
 }
 

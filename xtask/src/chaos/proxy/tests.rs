@@ -1,4 +1,4 @@
-//! Bytes through a proxy between two invented neighbours.
+//! Sends bytes through a proxy between two neighbours that are plain sockets.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::cluster::graphs::Graph;
 
-/// A proxy between two nodes, and a connection that the first one has made to the second one.
+/// A proxy between two nodes, and a connection from the first node to the second.
 struct Pair {
     proxy: Proxy,
     near: TcpStream,
@@ -16,7 +16,7 @@ struct Pair {
     listener: TcpListener,
 }
 
-/// Longer than anything takes here.
+/// The timeout of everything here.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Pair {
@@ -30,7 +30,7 @@ impl Pair {
     }
 
     fn set(&self, conditions: Conditions) {
-        self.proxy.set("Node1", "Node2", conditions).unwrap();
+        self.proxy.set_conditions("Node1", "Node2", conditions).unwrap();
     }
 }
 
@@ -44,7 +44,7 @@ fn connect(proxy: &Proxy, listener: &TcpListener) -> (TcpStream, TcpStream) {
     (near, far)
 }
 
-/// Reads so many bytes, and says how many reads that took.
+/// Reads this number of bytes. Returns them and the number of reads.
 fn read(stream: &mut TcpStream, bytes: usize) -> (Vec<u8>, usize) {
     let (mut all, mut reads) = (Vec::new(), 0);
     let mut buffer = [0; 64 * 1024];
@@ -58,12 +58,12 @@ fn read(stream: &mut TcpStream, bytes: usize) -> (Vec<u8>, usize) {
 }
 
 #[test]
-fn each_node_is_told_the_proxys_address_of_its_neighbour_and_the_truth_of_itself() {
+fn a_node_sees_the_proxys_address_of_its_neighbour_and_its_own_real_address() {
     let file = HerdFile::parse(&Graph::Line.herd_file(2, 21_000), "generated").unwrap();
     let proxy = Proxy::start(&file).unwrap();
     let views = proxy.views(&file).unwrap();
-    let (truth, view) = (file.herd(), views["Node1"].herd());
-    assert_eq!(view.members[0].link, truth.members[0].link);
+    let (real, view) = (file.herd(), views["Node1"].herd());
+    assert_eq!(view.members[0].link, real.members[0].link);
     assert_eq!(view.members[1].link, proxy.addresses[&("Node1".to_owned(), "Node2".to_owned())]);
 }
 
@@ -98,13 +98,13 @@ fn a_delay_holds_many_messages_at_once_and_keeps_their_order() {
     let (bytes, _) = read(&mut pair.far, 40);
     let took = began.elapsed();
     assert_eq!(bytes, (0..40).collect::<Vec<u8>>());
-    // One after another they would take twenty seconds.
+    // If the messages were delayed one after another, they would take twenty seconds.
     assert!(took >= delay && took < PATIENCE, "{took:?}");
     writing.join().unwrap();
 }
 
 #[test]
-fn a_black_hole_has_one_way_and_tells_nobody() {
+fn a_black_hole_concerns_one_direction_and_causes_no_error() {
     let mut pair = Pair::new();
     pair.set(Conditions { black_hole: true, ..Conditions::default() });
     pair.near.write_all(b"lost?").unwrap();
@@ -120,7 +120,7 @@ fn a_black_hole_has_one_way_and_tells_nobody() {
 #[test]
 fn slices_arrive_one_by_one_and_whole_in_the_end() {
     let mut pair = Pair::new();
-    // Slowly, so that even a test that has to wait for its turn sees more than one.
+    // The bytes are sent slowly, so that the test sees several reads even on a busy machine.
     pair.set(Conditions { slices: true, bandwidth: Some(500), ..Conditions::default() });
     let sent: Vec<u8> = (0..=255).collect();
     pair.near.write_all(&sent).unwrap();
@@ -139,7 +139,7 @@ fn a_bandwidth_is_not_exceeded() {
 }
 
 #[test]
-fn connections_are_reset_within_so_many_bytes_each_anew() {
+fn each_connection_is_reset_within_the_number_of_bytes() {
     let mut pair = Pair::new();
     pair.set(Conditions { reset_within: Some(100), ..Conditions::default() });
     for _ in 0..5 {
@@ -158,7 +158,7 @@ fn connections_are_reset_within_so_many_bytes_each_anew() {
 }
 
 #[test]
-fn a_cut_resets_what_is_there_and_whatever_comes() {
+fn a_cut_resets_open_and_new_connections() {
     let mut pair = Pair::new();
     pair.set(Conditions { cut: true, ..Conditions::default() });
     assert!(pair.near.read(&mut [0; 8]).is_err());

@@ -1,73 +1,74 @@
-//! `herd-status`, `herd-down`, `herd-restart`, `herd-kill`: talking to the running herd.
+//! `herd-status`, `herd-down`, `herd-restart` and `herd-kill`: requests to the running herd.
 
 use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::Value;
 
-use super::screen::{Layout, describe};
-use crate::cluster::supervisor::{Action, request};
-use crate::commands::print::{print, width};
+use super::status_table::{StatusColumns, status_table};
+use crate::cluster::supervisor::{HerdAction, request_action};
+use crate::commands::print::{output_width, print};
 
 /// How to show the state of the nodes.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct StatusArgs {
-    /// Show every column, with process ids and paths, however wide the terminal is.
+    /// Show every column, process ids and paths too, even if the table is wider than the terminal
     #[arg(long)]
     wide: bool,
 
-    /// Print everything as JSON.
+    /// Print the full status as JSON
     #[arg(long, conflicts_with = "wide")]
     json: bool,
 }
 
-/// Prints the state of each node, for people or as JSON.
+/// Prints the state of each node, as a table or as JSON.
 ///
 /// # Errors
-/// No herd is running, or a node is not ready, does not answer or is down: the status is printed all the same.
+/// No herd is running, or a node is not ready, does not answer or is down. In the latter cases the
+/// status has been printed.
 pub fn show_status(args: StatusArgs) -> Result<()> {
-    let status = request(Action::Status, &[])?;
+    let status = request_action(HerdAction::Status, &[])?;
     if args.json {
         print(&format!("{status}\n"))?;
     } else {
-        let layout = if args.wide { Layout::Wide } else { Layout::Fitted(width()) };
-        print(&describe(&status, layout))?;
+        let columns = if args.wide { StatusColumns::All } else { StatusColumns::Fitted(output_width()) };
+        print(&status_table(&status, columns))?;
     }
     check_ready(&status, &[])
 }
 
-/// Stops the herd, and returns when all of it is gone.
+/// Stops the herd, and waits until its nodes and its supervisor have exited.
 ///
 /// # Errors
 /// No herd is running.
 pub fn stop_herd() -> Result<()> {
-    let status = request(Action::Down, &[])?;
+    let status = request_action(HerdAction::Down, &[])?;
     print(&format!("herd {} is down\n", status["herd"].as_str().unwrap_or_default()))
 }
 
-/// Stops the nodes named (all when none is) and starts them again on the same ports, the dead ones too; returns
-/// when they are ready.
+/// Restarts the named nodes, or all if none is named, on the same ports, and waits until they are
+/// ready. Nodes that are down are started.
 ///
 /// # Errors
-/// No herd is running, a name is none of its nodes', or a node does not start, or does not get ready.
+/// No herd is running, there is no such node, or a node does not start or does not get ready.
 pub fn restart_nodes(nodes: &[String]) -> Result<()> {
-    let status = request(Action::Restart, nodes)?;
-    show(&status)?;
+    let status = request_action(HerdAction::Restart, nodes)?;
+    print_status(&status)?;
     check_ready(&status, nodes)
 }
 
-/// Kills the nodes named, as a crash would.
+/// Kills the named nodes, as a crash would.
 ///
 /// # Errors
-/// No herd is running, or a name is none of its nodes'.
+/// No herd is running, or there is no such node.
 pub fn kill_nodes(nodes: &[String]) -> Result<()> {
-    show(&request(Action::Kill, nodes)?)
+    print_status(&request_action(HerdAction::Kill, nodes)?)
 }
 
-fn show(status: &Value) -> Result<()> {
-    print(&describe(status, Layout::Fitted(width())))
+fn print_status(status: &Value) -> Result<()> {
+    print(&status_table(status, StatusColumns::Fitted(output_width())))
 }
 
-/// Fails if one of the nodes named (of all when none is) is not ready.
+/// Fails if one of the named nodes, or of all nodes if none is named, is not ready.
 fn check_ready(status: &Value, names: &[String]) -> Result<()> {
     let nodes: Vec<(&str, &str)> = status["nodes"]
         .as_array()
@@ -76,11 +77,11 @@ fn check_ready(status: &Value, names: &[String]) -> Result<()> {
         .filter_map(|node| Some((node["name"].as_str()?, node["state"].as_str()?)))
         .filter(|(name, _)| names.is_empty() || names.iter().any(|named| named == name))
         .collect();
-    let of = |wanted: &str| {
+    let names_in = |wanted: &str| {
         let names = nodes.iter().filter(|(_, state)| *state == wanted).map(|(name, _)| *name);
         names.collect::<Vec<_>>()
     };
-    let faults = ["not ready", "not answering", "down"].map(|state| (state, of(state)));
+    let faults = ["not ready", "not answering", "down"].map(|state| (state, names_in(state)));
     let faults: Vec<String> = faults
         .into_iter()
         .filter(|(_, names)| !names.is_empty())
@@ -89,11 +90,11 @@ fn check_ready(status: &Value, names: &[String]) -> Result<()> {
     if faults.is_empty() {
         return Ok(());
     }
-    let restart = [of("not answering"), of("down")].concat();
+    let restart = [names_in("not answering"), names_in("down")].concat();
     let advice = if restart.is_empty() {
-        "`cargo xtask herd-logs` may say more".to_owned()
+        "see `cargo xtask herd-logs`".to_owned()
     } else {
-        format!("start again with `cargo xtask herd-restart {}`", restart.join(" "))
+        format!("restart with `cargo xtask herd-restart {}`", restart.join(" "))
     };
     bail!("{}; {advice}", faults.join("; "))
 }
@@ -105,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_herd_is_well_when_all_its_nodes_are_ready() {
+    fn every_node_that_is_not_ready_is_an_error_with_advice() {
         let status = |states: &[(&str, &str)]| {
             let nodes = states.iter().map(|(name, state)| json!({ "name": name, "state": state }));
             json!({ "nodes": nodes.collect::<Vec<_>>() })
@@ -113,11 +114,11 @@ mod tests {
         check_ready(&status(&[("A", "ready"), ("B", "ready")]), &[]).unwrap();
         check_ready(&status(&[("A", "ready"), ("B", "down")]), &["A".to_owned()]).unwrap();
         for (states, expected) in [
-            (&[("A", "not ready"), ("B", "ready")][..], "not ready: A; `cargo xtask herd-logs` may say more"),
-            (&[("A", "down")], "down: A; start again with `cargo xtask herd-restart A`"),
+            (&[("A", "not ready"), ("B", "ready")][..], "not ready: A; see `cargo xtask herd-logs`"),
+            (&[("A", "down")], "down: A; restart with `cargo xtask herd-restart A`"),
             (
                 &[("A", "down"), ("B", "not answering"), ("C", "not ready"), ("D", "down")],
-                "not ready: C; not answering: B; down: A, D; start again with `cargo xtask herd-restart B A D`",
+                "not ready: C; not answering: B; down: A, D; restart with `cargo xtask herd-restart B A D`",
             ),
         ] {
             assert_eq!(check_ready(&status(states), &[]).unwrap_err().to_string(), expected);

@@ -1,7 +1,7 @@
-//! `herd-logs`: what the nodes have logged, and what they log from now on.
+//! `herd-logs`: the logs of the nodes, merged by time.
 
+mod format;
 mod merge;
-mod screen;
 
 use std::env;
 use std::io::{self, ErrorKind, IsTerminal, Write};
@@ -11,88 +11,90 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use terminal_size::{Width, terminal_size_of};
 
-use crate::cluster::log_file::POLL;
-use crate::cluster::supervisor::{Action, request};
-use merge::{Entry, Merged, timestamp};
-use screen::{Plain, Screen};
+use crate::cluster::log_file::LOG_POLL;
+use crate::cluster::supervisor::{HerdAction, request_action};
+use format::{PlainLines, TerminalLines};
+use merge::{LogLine, MergedLogs, timestamp};
 
-/// Prints the log of one node, or the logs of all merged by time, with the nodes' names before the lines; follows them
-/// if asked, until the reader goes away.
+/// Prints the log of one node, or the logs of all nodes merged by time, each line with its node's
+/// name. With `follow`, prints new lines too, until standard output is closed.
 ///
 /// # Errors
-/// No herd is running, there is no such node, or its log cannot be read.
+/// No herd is running, there is no such node, or a log cannot be read.
 pub fn show_logs(node: Option<&str>, follow: bool) -> Result<()> {
-    let shown = logs()?;
+    let logs = log_paths()?;
     if let Some(node) = node {
-        find(&shown, node)?;
+        find_log(&logs, node)?;
     }
-    let shown: Vec<(String, String)> =
-        shown.into_iter().filter(|(name, _)| node.is_none_or(|node| node == name)).collect();
-    let mut layout = layout(&shown, node.is_some());
-    let mut merged = Merged::open(&shown)?;
+    let logs: Vec<(String, String)> =
+        logs.into_iter().filter(|(name, _)| node.is_none_or(|node| node == name)).collect();
+    let mut format_line = line_format(&logs, node.is_some());
+    let mut merged = MergedLogs::open(&logs)?;
     let mut out = io::stdout().lock();
-    // What one node has logged just before may be read after what another has logged just now.
-    let mut settled = follow.then(|| timestamp(SystemTime::now()));
+    // A line of one node may be read after a later line of another. Lines wait until all logs are
+    // complete up to their time.
+    let mut complete_until = follow.then(|| timestamp(SystemTime::now()));
     loop {
-        match print(&mut merged, settled.as_deref(), &mut layout, &mut out) {
+        match print_lines(&mut merged, complete_until.as_deref(), &mut format_line, &mut out) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
-            result => result.context("cannot copy a log")?,
+            result => result.context("cannot copy a log to standard output")?,
         }
         if !follow {
             return Ok(());
         }
-        settled = Some(timestamp(SystemTime::now()));
-        std::thread::sleep(POLL);
+        complete_until = Some(timestamp(SystemTime::now()));
+        std::thread::sleep(LOG_POLL);
     }
 }
 
-/// How lines are laid out: for a terminal, or as they are.
-fn layout(shown: &[(String, String)], one: bool) -> Box<dyn FnMut(&Entry) -> String> {
-    let names: Vec<&str> = if one { Vec::new() } else { shown.iter().map(|(name, _)| &**name).collect() };
+/// Returns the function that formats lines: for a terminal, or unchanged for a file or a pipe.
+fn line_format(logs: &[(String, String)], is_one_node: bool) -> Box<dyn FnMut(&LogLine) -> String> {
+    let names = logs.iter().map(|(name, _)| &**name).filter(|_| !is_one_node);
     if io::stdout().is_terminal() {
-        let mut screen = Screen::new(&names, columns());
-        Box::new(move |entry| screen.show(entry))
+        let mut lines = TerminalLines::new(&names.collect::<Vec<_>>(), terminal_columns());
+        Box::new(move |line| lines.format_line(line))
     } else {
-        let plain = Plain { with_names: !one };
-        Box::new(move |entry| plain.show(entry))
+        let lines = PlainLines { with_names: !is_one_node };
+        Box::new(move |line| lines.format_line(line))
     }
 }
 
-/// How wide the terminal is: what `COLUMNS` says, or else the system.
-fn columns() -> Option<usize> {
-    let said = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    said.or_else(|| terminal_size_of(io::stdout()).map(|(Width(columns), _)| columns.into()))
+/// Returns the width of the terminal in columns: `COLUMNS` if it is set, else the terminal's own.
+fn terminal_columns() -> Option<usize> {
+    let chosen = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    chosen.or_else(|| terminal_size_of(io::stdout()).map(|(Width(columns), _)| columns.into()))
 }
 
-fn print(
-    merged: &mut Merged,
-    settled: Option<&str>,
-    layout: &mut dyn FnMut(&Entry) -> String,
+/// Prints the lines that can be read now.
+fn print_lines(
+    merged: &mut MergedLogs,
+    complete_until: Option<&str>,
+    format_line: &mut dyn FnMut(&LogLine) -> String,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    while let Some(entry) = merged.next(settled)? {
-        out.write_all(layout(&entry).as_bytes())?;
+    while let Some(line) = merged.next_line(complete_until)? {
+        out.write_all(format_line(&line).as_bytes())?;
     }
     out.flush()
 }
 
-/// The log of a node of the running herd.
+/// Returns the path of the log of a node of the running herd.
 ///
 /// # Errors
 /// No herd is running, or there is no such node.
-pub(super) fn log_of(node: &str) -> Result<String> {
-    find(&logs()?, node).map(str::to_owned)
+pub(super) fn log_path(node: &str) -> Result<String> {
+    find_log(&log_paths()?, node).map(str::to_owned)
 }
 
-/// The nodes of the running herd, and their logs.
-fn logs() -> Result<Vec<(String, String)>> {
-    let status = request(Action::Status, &[])?;
-    let nodes = status["nodes"].as_array().context("the supervisor names no nodes")?;
+/// Returns the names of the nodes of the running herd and the paths of their logs.
+fn log_paths() -> Result<Vec<(String, String)>> {
+    let status = request_action(HerdAction::Status, &[])?;
+    let nodes = status["nodes"].as_array().context("the supervisor's answer lists no nodes")?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     Ok(nodes.iter().map(|node| (text(&node["name"]), text(&node["log"]))).collect())
 }
 
-fn find<'a>(logs: &'a [(String, String)], node: &str) -> Result<&'a str> {
+fn find_log<'a>(logs: &'a [(String, String)], node: &str) -> Result<&'a str> {
     let found = logs.iter().find(|(name, _)| name == node);
     let names = || logs.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
     found

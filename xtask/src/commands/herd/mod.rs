@@ -1,8 +1,8 @@
-//! Run a herd: start its nodes, look at them, talk to them, stop them.
+//! The group "Run a herd": commands that start, show, restart and stop its nodes, and talk to them.
 
 pub mod control;
 pub mod logs;
 pub mod say;
-mod screen;
+mod status_table;
 pub mod tap;
 pub mod up;

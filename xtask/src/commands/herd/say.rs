@@ -1,4 +1,4 @@
-//! `say`: telnet without telnet.
+//! `say`: send lines to a node, as telnet would.
 
 use std::io::{self, ErrorKind, IsTerminal, Read, StdoutLock, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use herd::printable::lines;
 
-use crate::cluster::supervisor::{Action, request};
+use crate::cluster::supervisor::{HerdAction, request_action};
 
-/// How long the answers may take: longer than a node waits for places.
-const ANSWERS: Duration = Duration::from_secs(15);
+/// The time limit for all answers. It is longer than a node waits for the Places service.
+const ANSWERS_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Sends lines to a node of the running herd and prints what it answers.
+/// Sends lines to a node of the running herd and prints its answers.
 ///
 /// # Errors
-/// No herd is running, there is no such node, it is down, or does not answer in time; what came before is
-/// printed.
-pub fn say_lines(node: &str, said: &[String]) -> Result<()> {
-    let status = request(Action::Status, &[])?;
-    let nodes = status["nodes"].as_array().context("the supervisor names no nodes")?;
+/// No herd is running, there is no such node, the node is down, or it does not answer all lines
+/// within 15 seconds. Answers that came before have been printed.
+pub fn say_lines(node: &str, lines: &[String]) -> Result<()> {
+    let status = request_action(HerdAction::Status, &[])?;
+    let nodes = status["nodes"].as_array().context("the supervisor's answer lists no nodes")?;
     let Some(entry) = nodes.iter().find(|entry| entry["name"] == node) else {
         let names: Vec<&str> = nodes.iter().filter_map(|node| node["name"].as_str()).collect();
         bail!("no node is called {node}: the nodes are {}", names.join(", "));
@@ -30,22 +30,23 @@ pub fn say_lines(node: &str, said: &[String]) -> Result<()> {
     let address: SocketAddr = entry["client"].as_str().unwrap_or_default().parse()?;
     let mut stream =
         TcpStream::connect(address).with_context(|| format!("cannot connect to {node} at {address}"))?;
-    stream.write_all((said.join("\n") + "\n").as_bytes())?;
+    stream.write_all((lines.join("\n") + "\n").as_bytes())?;
     stream.shutdown(Shutdown::Write)?;
-    copy_answers(stream).with_context(|| format!("{node} at {address}"))
+    print_answers(stream).with_context(|| format!("{node} at {address}"))
 }
 
-fn copy_answers(mut stream: TcpStream) -> Result<()> {
-    let deadline = Instant::now() + ANSWERS;
+/// Prints what a node sends until it closes the connection.
+fn print_answers(mut stream: TcpStream) -> Result<()> {
+    let deadline = Instant::now() + ANSWERS_TIMEOUT;
     let mut buffer = vec![0; 64 * 1024];
-    let mut out = Shown { out: std::io::stdout().lock(), begun: Vec::new() };
+    let mut out = AnswerPrinter { out: std::io::stdout().lock(), incomplete: Vec::new() };
     loop {
         let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
         stream.set_read_timeout(Some(left))?;
         let length = match stream.read(&mut buffer) {
-            Ok(0) => return out.end().or_else(unless_closed),
+            Ok(0) => return out.finish().or_else(unless_closed),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                bail!("no more answers within {ANSWERS:?}")
+                bail!("the answers were not complete within {ANSWERS_TIMEOUT:?}")
             }
             read => read?,
         };
@@ -55,34 +56,36 @@ fn copy_answers(mut stream: TcpStream) -> Result<()> {
     }
 }
 
-/// Whoever has read enough need not read on.
+/// Ignores the error of a closed pipe: its reader wants no more.
 fn unless_closed(error: io::Error) -> Result<()> {
     if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error.into()) }
 }
 
-/// Standard output: byte for byte, but for a terminal, which gets nothing that it would obey.
-struct Shown {
+/// Standard output for answers. On a terminal it escapes control characters; a file or a pipe gets
+/// the bytes unchanged.
+struct AnswerPrinter {
     out: StdoutLock<'static>,
-    /// A line whose end has not come yet.
-    begun: Vec<u8>,
+    /// The start of a line whose end has not been received yet.
+    incomplete: Vec<u8>,
 }
 
-impl Shown {
+impl AnswerPrinter {
     fn write(&mut self, answers: &[u8]) -> io::Result<()> {
         if !self.out.is_terminal() {
             self.out.write_all(answers)?;
             return self.out.flush();
         }
-        self.begun.extend_from_slice(answers);
-        let whole = self.begun.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        let shown = lines(&self.begun[..whole]);
-        self.begun.drain(..whole);
-        self.out.write_all(shown.as_bytes())?;
+        self.incomplete.extend_from_slice(answers);
+        let whole = self.incomplete.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let escaped = lines(&self.incomplete[..whole]);
+        self.incomplete.drain(..whole);
+        self.out.write_all(escaped.as_bytes())?;
         self.out.flush()
     }
 
-    fn end(&mut self) -> io::Result<()> {
-        self.out.write_all(lines(&self.begun).as_bytes())?;
+    /// Writes the last line, if it has no line end.
+    fn finish(&mut self) -> io::Result<()> {
+        self.out.write_all(lines(&self.incomplete).as_bytes())?;
         self.out.flush()
     }
 }

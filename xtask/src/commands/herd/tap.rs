@@ -1,4 +1,5 @@
-//! `tap`: the updates that a node's links carry, as they come. From its log, since links are encrypted.
+//! `tap`: print the updates on a node's links as they pass. They are read from the node's log,
+//! since links are encrypted.
 
 use std::io::{self, ErrorKind, Write};
 use std::time::{Duration, Instant};
@@ -7,35 +8,39 @@ use anyhow::{Context, Result, bail};
 use herd::message::Update;
 use serde_json::Value;
 
-use super::logs::log_of;
-use crate::cluster::log_file::{LogFile, POLL};
+use super::logs::log_path;
+use crate::cluster::log_file::{LOG_POLL, LogFile};
 
-/// How long to wait for the first line of a link in a log that has none yet: links come up within this.
-const SILENCE: Duration = Duration::from_secs(3);
+/// How long to wait for the first line of a link in a log that has none yet. Links come up sooner.
+const FIRST_LINE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// One line that went over a link.
+/// A line that a link carried.
 #[derive(Debug, PartialEq, Eq)]
-struct Carried {
-    /// `from` or `to`.
+struct LinkLine {
+    /// `from` or `to` the neighbour.
     direction: String,
     neighbour: String,
     line: String,
 }
 
-/// Prints what a node's neighbours say to it of clients, and what it says to them, until the reader goes away.
+/// Prints the updates that a node receives from its neighbours and sends to them, until standard
+/// output is closed.
 ///
 /// # Errors
-/// No herd is running, there is no such node, or its log does not hold what its links carry.
+/// No herd is running, there is no such node, its log cannot be read, or the log has no lines of
+/// links.
 pub fn tap_links(node: &str) -> Result<()> {
-    let mut log = LogFile::open(&log_of(node)?)?;
-    // Links that are idle say nothing that is logged at debug, but each has said hello.
-    let logs_links = any_link_line(&mut log).context("cannot read a log")?;
-    log.skip()?;
+    let path = log_path(node)?;
+    let cannot_read = || format!("cannot read {path}");
+    let mut log = LogFile::open(&path)?;
+    // An idle link logs nothing at debug, but every link has logged its hello.
+    let logs_links = has_link_line(&mut log).with_context(cannot_read)?;
+    log.skip_to_end()?;
     let mut silent_since = (!logs_links).then(Instant::now);
     let mut out = io::stdout().lock();
     loop {
-        while let Some(line) = log.next_line().context("cannot read a log")? {
-            let Some(carried) = carried(&String::from_utf8_lossy(line)) else { continue };
+        while let Some(line) = log.next_line().with_context(cannot_read)? {
+            let Some(carried) = link_line(&String::from_utf8_lossy(line)) else { continue };
             silent_since = None;
             if Update::is_like(carried.line.as_bytes()) {
                 let text = format!("{:4} {} {}\n", carried.direction, carried.neighbour, carried.line);
@@ -45,28 +50,30 @@ pub fn tap_links(node: &str) -> Result<()> {
                 }
             }
         }
-        if silent_since.is_some_and(|since| since.elapsed() > SILENCE) {
+        if silent_since.is_some_and(|since| since.elapsed() > FIRST_LINE_TIMEOUT) {
             bail!(
-                "the log of {node} holds nothing of its links: either it has none, or it does not log at debug (HERD_LOG_LEVEL=debug cargo xtask herd-up)"
+                "the log of {node} has no lines of links: the node has no links, or does not log at debug; \
+                 start the herd with `HERD_LOG_LEVEL=debug cargo xtask herd-up`"
             );
         }
-        std::thread::sleep(POLL);
+        std::thread::sleep(LOG_POLL);
     }
 }
 
-/// Whether a log holds anything that a link has carried.
-fn any_link_line(log: &mut LogFile) -> io::Result<bool> {
+/// Returns whether the rest of a log has a line of a link.
+fn has_link_line(log: &mut LogFile) -> io::Result<bool> {
     while let Some(line) = log.next_line()? {
-        if carried(&String::from_utf8_lossy(line)).is_some() {
+        if link_line(&String::from_utf8_lossy(line)).is_some() {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-/// What a line of a log, as text or JSON, says that a link carried.
-fn carried(line: &str) -> Option<Carried> {
-    let owned = |direction: &str, neighbour: &str, line: &str| Carried {
+/// Parses a line of a log, which is text or JSON. Returns `None` if it is not about a line on a
+/// link.
+fn link_line(line: &str) -> Option<LinkLine> {
+    let owned = |direction: &str, neighbour: &str, line: &str| LinkLine {
         direction: direction.to_owned(),
         neighbour: neighbour.to_owned(),
         line: line.to_owned(),
@@ -90,19 +97,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_links_carry_is_taken_from_a_log_of_either_format() {
-        let expected = Carried { direction: "from".into(), neighbour: "Parker".into(), line: "AT x".into() };
+    fn lines_on_links_are_found_in_both_formats_of_logs() {
+        let expected = LinkLine { direction: "from".into(), neighbour: "Parker".into(), line: "AT x".into() };
         let text = "2026-01-01T00:00:00.000000Z DEBUG heard from=\"Parker\" line=AT x\n";
-        assert_eq!(carried(text), Some(expected));
+        assert_eq!(link_line(text), Some(expected));
         let json = r#"{"level":"DEBUG","fields":{"message":"said","to":"Bolden","line":"AT y"}}"#;
-        let expected = Carried { direction: "to".into(), neighbour: "Bolden".into(), line: "AT y".into() };
-        assert_eq!(carried(json), Some(expected));
+        let expected = LinkLine { direction: "to".into(), neighbour: "Bolden".into(), line: "AT y".into() };
+        assert_eq!(link_line(json), Some(expected));
         for other in [
             "2026-01-01T00:00:00.000000Z DEBUG received peer=127.0.0.1:1 line=heard from=\"Parker\" line=AT x\n",
             "2026-01-01T00:00:00.000000Z  INFO link up neighbour=\"Parker\" from=0\n",
             "{}",
         ] {
-            assert_eq!(carried(other), None, "{other}");
+            assert_eq!(link_line(other), None, "{other}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `herd-up`: all nodes of a herd, in the foreground or detached.
+//! `herd-up`: start every node of a herd, in the foreground or detached.
 
 use std::env;
 use std::fs::{self, File};
@@ -12,64 +12,66 @@ use herd::telemetry::open_log;
 use serde_json::Value;
 use strum::{EnumMessage, EnumString, IntoStaticStr, VariantArray};
 
-use super::screen::{Layout, describe};
+use super::status_table::{StatusColumns, status_table};
 use crate::cluster::demo_places;
 use crate::cluster::graphs::Graph;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::ports::is_free;
 use crate::cluster::processes::{Environment, INSECURE_LINKS, Processes, Setup};
-use crate::cluster::supervisor::{Claim, supervise};
+use crate::cluster::supervisor::{HerdLock, supervise};
 use crate::cluster::workspace::{Profile, herd_binary, run_dir};
 use crate::commands::arguments::variant_of;
-use crate::commands::print::{print, width};
+use crate::commands::print::{output_width, print};
 
 /// Which herd to start, and how.
 #[derive(Clone, Debug, Args)]
 pub struct HerdUpArgs {
-    /// A herd of fixtures/herds by its name, or any herd file.
+    /// A herd of fixtures/herds by its name, or a herd file
     #[arg(long, value_name = "NAME|FILE", default_value = "2015-winter")]
     herd: String,
 
-    /// A generated herd of so many nodes instead.
+    /// Start a generated herd of N nodes instead
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=100), conflicts_with = "herd")]
     nodes: Option<u16>,
 
-    /// The shape of the generated herd.
+    /// The shape of the generated herd
     #[arg(long, value_name = "SHAPE", requires = "nodes", default_value_t = Graph::Ring, value_parser = variant_of::<Graph>())]
     graph: Graph,
 
-    /// Listen for clients on ports from this one, for links on those behind, and for operators on those behind links,
-    /// instead of where the herd file says.
+    /// Use ports from this one instead of those in the herd file: first client ports, then link
+    /// ports, then admin ports
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     base_port: Option<u16>,
 
-    /// Whom the nodes ask for places [default: google when HERD_PLACES_KEY or HERD_PLACES_KEY_FILE is set, else
-    /// offline].
+    /// The provider of places [default: google if HERD_PLACES_KEY or HERD_PLACES_KEY_FILE is set,
+    /// else offline]
     #[arg(long, value_name = "PROVIDER", value_parser = variant_of::<PlacesChoice>())]
     places: Option<PlacesChoice>,
 
-    /// Keep what the nodes know in folders of this one, and start with what is there [default: a folder beside the
-    /// logs, emptied first: nodes that are restarted or killed know what they knew, a new herd starts with nothing].
+    /// Keep the nodes' records in this folder, and start with the records that it has [default: a
+    /// folder beside the logs, which herd-up empties; restarted and killed nodes keep their
+    /// records]
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
 
-    /// Keep what the nodes know in memory only: one that is restarted learns everything from its neighbours.
+    /// Keep records in memory only; a restarted node gets them from its neighbours
     #[arg(long, conflicts_with = "data_dir")]
     memory: bool,
 
-    /// Links are plain TCP, for looking at with other tools: whoever reaches a link port can be a neighbour.
+    /// Use plain TCP for links, so that other tools can read them; anyone who can reach a link port
+    /// can then pose as a neighbour
     #[arg(long)]
     insecure_links: bool,
 
-    /// Build the nodes for speed.
+    /// Build the nodes with optimizations
     #[arg(long)]
     release: bool,
 
-    /// Leave the herd running and return when it is ready.
+    /// Return when the herd is ready, and leave it running
     #[arg(long)]
     detach: bool,
 
-    /// Supervise, for a herd-up that detaches: the node program that it has built.
+    /// Supervise the nodes for a detached herd-up, with this node program
     #[arg(long, hide = true, value_name = "PROGRAM")]
     supervise: Option<PathBuf>,
 }
@@ -77,48 +79,48 @@ pub struct HerdUpArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumMessage, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 enum PlacesChoice {
-    /// Real cities from an embedded table; needs no key and no network.
+    /// Real cities from an embedded table, without a key and without a network.
     Offline,
-    /// The harness answers every question with the same invented places.
+    /// A stub in the harness, which answers every request with the same invented places.
     Stub,
-    /// Google's Places API (New); needs a key.
+    /// Google's Places API (New), which needs a key.
     Google,
-    /// Google's legacy Nearby Search; needs a key.
+    /// Google's legacy Nearby Search, which needs a key.
     GoogleLegacy,
-    /// Nobody.
+    /// No provider.
     None,
 }
 
-/// Where generated herds listen: the ports of the classroom herds.
+/// The first port of generated herds: that of the classroom herds.
 const GENERATED_FROM: u16 = 12_480;
 
-/// The line with which a detached supervisor ends what it has to say.
-const READY: &str = "ready";
+/// The last line that a detached supervisor prints before it serves.
+const READY_LINE: &str = "ready";
 
 const HOW_TO: &str = "
 Talk to a node:  cargo xtask say Alford 'IAMAT kiwi +34.0689-118.4451 1520023934.9'
-                 telnet localhost PORT, with a port of ADDRESS
-Look at a node:  curl 127.0.0.1:PORT/status, with a port of ADMIN
+                 telnet localhost PORT, with a PORT from the ADDRESS column
+Look at a node:  curl 127.0.0.1:PORT/status, with a PORT from the ADMIN column
 See also:        cargo xtask herd-status | herd-logs -f | herd-restart | herd-kill
 ";
 
 impl HerdUpArgs {
-    /// Starts the herd. In the foreground this returns when the herd has been stopped.
+    /// Starts the herd. In the foreground, returns when the herd has been stopped.
     ///
     /// # Errors
-    /// The herd cannot start, and nothing is left of it.
+    /// The herd cannot start. Nodes that have started are killed.
     pub fn start_herd(self) -> Result<()> {
         if let Some(program) = &self.supervise {
             nix::unistd::setsid().context("cannot leave the terminal")?;
-            // A herd-up that was interrupted reads no more: nobody would know of this herd, so it ends.
+            // If the detaching herd-up was interrupted, its user does not expect a running herd:
+            // this write then fails, and the nodes are killed.
             return self.supervise(program, |text| {
-                writeln!(stdout().lock(), "{text}{READY}")
-                    .context("whoever asked for this herd has gone away")
+                writeln!(stdout().lock(), "{text}{READY_LINE}").context("the herd-up of this herd has exited")
             });
         }
-        // Before the build, which takes longer than seeing that it is in vain; then let go for the supervisor.
-        drop(Claim::take()?);
-        self.file()?;
+        // Fail before the build, which takes long. The supervisor takes the lock again.
+        drop(HerdLock::take()?);
+        self.herd_file()?;
         let program = herd_binary(if self.release { Profile::Release } else { Profile::Debug })?;
         if self.detach {
             return detach(&program);
@@ -126,20 +128,23 @@ impl HerdUpArgs {
         self.supervise(&program, |text| print(&format!("{text}\nCtrl-C stops the herd.\n")))
     }
 
-    fn supervise(&self, program: &Path, say: impl FnOnce(String) -> Result<()>) -> Result<()> {
-        // The Places stub answers while the supervisor is busy with its nodes.
+    /// Starts the nodes, and supervises them until the herd is stopped. `announce` gets the text
+    /// for the user when the nodes are ready.
+    fn supervise(&self, program: &Path, announce: impl FnOnce(String) -> Result<()>) -> Result<()> {
+        // The second thread serves the Places stub while the supervisor waits for its nodes.
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         runtime.block_on(async {
-            let claim = Claim::take()?;
-            let file = self.file()?;
+            let lock = HerdLock::take()?;
+            let file = self.herd_file()?;
             check_ports(&file)?;
-            let folder = claim.folder_of(&file.herd().name)?;
+            let folder = lock.folder_of(&file.herd().name)?;
             let mut setup = Setup {
-                data: self.data(&folder)?,
+                data: self.data_folder(&folder)?,
                 environment: Environment::Inherited,
                 ..Setup::clean(file, program.to_owned(), folder)
             };
-            // What nodes say and hear is what a herd is started for, mostly; it can be switched off for speed.
+            // At debug the log shows every line of clients and links, which users of a herd mostly
+            // want to see. For speed, HERD_LOG_LEVEL turns it off.
             if env::var_os("HERD_LOG_LEVEL").is_none_or(|level| level.is_empty()) {
                 setup.variables.push(("HERD_LOG_LEVEL", Some("debug".into())));
             }
@@ -150,16 +155,17 @@ impl HerdUpArgs {
             let mut processes = Processes::new(setup)?;
             processes.start_all()?;
             let first = processes.names().into_iter().next().unwrap_or_default();
-            let greet = |status: &Value| {
+            let on_ready = |status: &Value| {
                 let herd = status["herd"].as_str().unwrap_or_default();
-                let screen = describe(status, Layout::Fitted(width()));
-                say(format!("herd {herd}\n\n{screen}{}", HOW_TO.replace("Alford", &first)))
+                let table = status_table(status, StatusColumns::Fitted(output_width()));
+                announce(format!("herd {herd}\n\n{table}{}", HOW_TO.replace("Alford", &first)))
             };
-            supervise(claim, processes, greet).await
+            supervise(lock, processes, on_ready).await
         })
     }
 
-    fn file(&self) -> Result<HerdFile> {
+    /// Returns the chosen or generated herd file, at the chosen ports.
+    fn herd_file(&self) -> Result<HerdFile> {
         let file = match self.nodes {
             Some(nodes) => {
                 HerdFile::parse(&self.graph.herd_file(nodes, GENERATED_FROM), "the generated herd")?
@@ -169,8 +175,9 @@ impl HerdUpArgs {
         self.base_port.map_or_else(|| Ok(file.clone()), |port| file.at_ports(port))?.with_admin_ports()
     }
 
-    /// Where the nodes keep what they know.
-    fn data(&self, folder: &Path) -> Result<Option<PathBuf>> {
+    /// Returns the folder of the nodes' data, or `None` if nodes keep records in memory. Empties
+    /// the default folder.
+    fn data_folder(&self, folder: &Path) -> Result<Option<PathBuf>> {
         if self.memory {
             return Ok(None);
         }
@@ -186,7 +193,8 @@ impl HerdUpArgs {
         }
     }
 
-    /// Tells the nodes whom to ask, unless the environment and they are to decide. The stub never sees a real key.
+    /// Adds the chosen provider to the nodes' settings, and starts the stub if it is chosen. The
+    /// stub never gets a real key. If no provider is chosen, the nodes choose by their environment.
     async fn add_places(&self, setup: &mut Setup) -> Result<()> {
         let Some(choice) = self.places else { return Ok(()) };
         let provider = match choice {
@@ -197,7 +205,7 @@ impl HerdUpArgs {
         };
         setup.args.extend(["--places", provider].map(Into::into));
         if choice == PlacesChoice::Stub {
-            let address = demo_places::start("nearby-20.json").await?;
+            let address = demo_places::serve_places("nearby-20.json").await?;
             setup.args.extend(["--places-url".into(), format!("http://{address}").into()]);
             setup.variables.push(("HERD_PLACES_KEY", Some("key-of-a-stub".into())));
             setup.variables.push(("HERD_PLACES_KEY_FILE", None));
@@ -207,17 +215,17 @@ impl HerdUpArgs {
     }
 }
 
-/// Starts this same command again as a supervisor that holds nothing of the caller's, and repeats what it says
-/// until it is ready.
+/// Starts this command again as a supervisor that keeps none of the caller's files open, and prints
+/// its output when it is ready.
 fn detach(program: &Path) -> Result<()> {
     let folder = run_dir();
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let log = folder.join("supervisor.log");
     let stderr = open_log(&log).with_context(|| format!("cannot write {}", log.display()))?;
     stderr.set_len(0).with_context(|| format!("cannot empty {}", log.display()))?;
     let mut command = Command::new(env::current_exe().context("cannot find this program")?);
-    // The supervisor writes to a pipe, and its table is for this terminal.
-    if let Some(width) = width() {
+    // The supervisor writes to a pipe, but this terminal shows its table.
+    if let Some(width) = output_width() {
         command.env("COLUMNS", width.to_string());
     }
     let mut supervisor = command
@@ -228,35 +236,36 @@ fn detach(program: &Path) -> Result<()> {
         .stdout(Stdio::piped())
         .stderr(stderr)
         .spawn()
-        .context("cannot start a supervisor")?;
-    let stdout = supervisor.stdout.take().context("the supervisor's output is piped")?;
-    let mut said = String::new();
+        .context("cannot start the supervisor")?;
+    let stdout = supervisor.stdout.take().context("the supervisor's output is not piped")?;
+    let mut output = String::new();
     for line in BufReader::new(stdout).lines() {
-        match line.context("cannot read what the supervisor says")? {
-            line if line == READY => return print(&format!("{said}Stop it with `cargo xtask herd-down`.\n")),
-            line => said += &format!("{line}\n"),
+        let line = line.context("cannot read the supervisor's output")?;
+        if line == READY_LINE {
+            return print(&format!("{output}Stop it with `cargo xtask herd-down`.\n"));
         }
+        output += &format!("{line}\n");
     }
     let status = supervisor.wait().context("cannot wait for the supervisor")?;
     let mut reason = String::new();
     File::open(&log)?.read_to_string(&mut reason)?;
     if reason.trim().is_empty() {
-        bail!("the supervisor ended before the herd was ready ({status})");
+        bail!("the supervisor exited before the herd was ready ({status})");
     }
     bail!("{}", reason.trim().trim_start_matches("error: "))
 }
 
-/// Looks for taken ports before any node starts, so that the message can say whose they would have been.
+/// Fails if a port is in use, before any node starts, so that the message can name the node that
+/// needs it.
 fn check_ports(file: &HerdFile) -> Result<()> {
     for member in &file.herd().members {
         let ports =
             [(Some(member.client), "clients"), (Some(member.link), "links"), (member.admin, "operators")];
-        for (address, what) in ports.into_iter().filter_map(|(address, what)| Some((address?, what))) {
+        for (address, users) in ports.into_iter().filter_map(|(address, users)| Some((address?, users))) {
             if address.ip().is_loopback() && address.port() != 0 && !is_free(address) {
+                let (port, name) = (address.port(), &member.name);
                 bail!(
-                    "port {} is taken, and {} wants it for its {what}: choose others with --base-port",
-                    address.port(),
-                    member.name
+                    "port {port}, which {name} needs for its {users}, is in use: choose others with --base-port"
                 );
             }
         }

@@ -1,114 +1,260 @@
-//! `ci`: everything that must hold, as CI checks it.
+//! `ci`: run what CI runs, or single steps of it.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 
+use super::words::Checkers;
 use crate::alerts;
 use crate::alerts::prometheus::Tools;
 use crate::cluster::workspace::cargo;
 use crate::commands::print::print;
 
-/// The steps, as arguments of cargo. All in debug builds: each further configuration takes minutes.
-const STEPS: [&[&str]; 8] = [
-    &["fmt", "--all", "--check"],
-    &["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"],
-    &["test", "--locked", "--workspace"],
-    &["xtask", "e2e"],
-    &["xtask", "docs", "--check"],
-    &["xtask", "bugs"],
-    // With another build, of what a simulated network takes: a minute.
-    &["xtask", "chaos", "turmoil", "--seeds", "10"],
-    // Without `--bench` each bench runs once, as a test.
-    &["test", "--locked", "--workspace", "--benches"],
+/// Which steps to run.
+#[derive(Clone, Debug, Args)]
+pub struct CiArgs {
+    /// The steps to run, in the order of CI [default: all]
+    #[arg(value_name = "STEP", value_parser = step_names())]
+    steps: Vec<String>,
+}
+
+/// A step of CI.
+#[derive(Debug)]
+struct Step {
+    name: &'static str,
+    /// What the step does, for the help.
+    about: &'static str,
+    task: StepTask,
+}
+
+#[derive(Debug)]
+enum StepTask {
+    /// Run cargo with these arguments.
+    Cargo(&'static [&'static str]),
+    /// Check something with tools that a machine may not have and that cannot always be installed.
+    Tools {
+        /// The command that does the same, as arguments of `cargo xtask`.
+        command: &'static str,
+        /// Finds or installs the tools, and checks. An error means that the check failed.
+        check: fn() -> Result<ToolCheck>,
+    },
+}
+
+/// What came of a check that needs tools.
+#[derive(Debug)]
+enum ToolCheck {
+    Passed,
+    /// The tools are not available. The text says why.
+    NoTools(String),
+}
+
+/// The steps in their order. All use debug builds: every other configuration takes minutes more.
+const STEPS: [Step; 10] = [
+    Step {
+        name: "fmt",
+        about: "Check the format of the code",
+        task: StepTask::Cargo(&["fmt", "--all", "--check"]),
+    },
+    Step {
+        name: "clippy",
+        about: "Check the code for warnings",
+        task: StepTask::Cargo(&[
+            "clippy",
+            "--locked",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "--deny",
+            "warnings",
+        ]),
+    },
+    Step {
+        name: "test",
+        about: "Run all tests",
+        task: StepTask::Cargo(&["test", "--locked", "--workspace"]),
+    },
+    Step { name: "e2e", about: "Play the client sessions", task: StepTask::Cargo(&["xtask", "e2e"]) },
+    Step {
+        name: "words",
+        about: "Check spelling and wording, if Python can install the checkers",
+        task: StepTask::Tools { command: "words", check: check_words },
+    },
+    Step {
+        name: "docs",
+        about: "Check the book, its links and its commands (installs mdBook first)",
+        task: StepTask::Cargo(&["xtask", "docs", "--check"]),
+    },
+    Step { name: "bugs", about: "Find every planted bug", task: StepTask::Cargo(&["xtask", "bugs"]) },
+    Step {
+        name: "turmoil",
+        about: "Run 10 seeds on a simulated network (builds a simulator first)",
+        task: StepTask::Cargo(&["xtask", "chaos", "turmoil", "--seeds", "10"]),
+    },
+    Step {
+        name: "benches",
+        about: "Run each bench once, as a test",
+        // Without `--bench`, each bench runs once.
+        task: StepTask::Cargo(&["test", "--locked", "--workspace", "--benches"]),
+    },
+    Step {
+        name: "alerts",
+        about: "Test the Prometheus alerts, if promtool is available",
+        task: StepTask::Tools { command: "alerts --check", check: check_alerts },
+    },
 ];
 
-/// The step that takes promtool, which a machine need not have.
-const ALERTS: &str = "cargo xtask alerts --check";
-
-/// What came of a step that did not fail.
+/// The result of a step that did not fail.
 #[derive(Debug, PartialEq, Eq)]
-enum Outcome {
+enum StepResult {
     Passed(Duration),
-    /// Something that it takes could not be had.
+    /// Something that the step needs is not available. The text says what.
     NotRun(String),
 }
 
-/// Runs all steps, stops at the first that fails, and sums up at the end.
+/// Runs the chosen steps, stops at the first failure, and prints at the end how long each took.
 ///
 /// # Errors
-/// Names the step that failed.
-pub fn run_ci() -> Result<()> {
-    let mut summary = Vec::new();
-    for step in STEPS {
-        let name = format!("cargo {}", step.join(" "));
-        let outcome = time(&name, || run_cargo(&name, step))?;
-        summary.push((name, outcome));
+/// A step failed. The message names it.
+pub fn run_ci(args: &CiArgs) -> Result<()> {
+    let mut results = Vec::new();
+    for step in chosen_steps(&args.steps) {
+        results.push((step.name, run_step(step)?));
     }
-    let outcome = time(ALERTS, || check_alerts(alerts::folder().and_then(|folder| Tools::get(&folder))))?;
-    summary.push((ALERTS.to_owned(), outcome));
-    print(&summed_up(&summary))
+    print(&summary(&results))
 }
 
-/// Runs a step between two lines that name it. A step says why it was not run, if it was not.
-fn time(name: &str, step: impl FnOnce() -> Result<Option<String>>) -> Result<Outcome> {
-    print(&format!("\n== {name}\n"))?;
+/// Returns a parser for the names of steps. Its help and errors list them.
+fn step_names() -> PossibleValuesParser {
+    STEPS.iter().map(|step| PossibleValue::new(step.name).help(step.about)).into()
+}
+
+/// Returns the named steps, or all if none is named. The order is that of CI, and each step occurs
+/// once.
+fn chosen_steps(names: &[String]) -> impl Iterator<Item = &'static Step> {
+    STEPS.iter().filter(move |step| names.is_empty() || names.iter().any(|name| name == step.name))
+}
+
+/// Runs a step between two lines that name it.
+fn run_step(step: &Step) -> Result<StepResult> {
+    print(&format!("\n== {}: {}\n", step.name, step.command()))?;
     let started = Instant::now();
-    let outcome = match step()? {
-        None => Outcome::Passed(started.elapsed()),
-        Some(reason) => Outcome::NotRun(reason),
+    let result = match step.task {
+        StepTask::Cargo(args) => run_cargo(step, args).map(|()| StepResult::Passed(started.elapsed()))?,
+        StepTask::Tools { check, .. } => match check().with_context(|| step.failed())? {
+            ToolCheck::Passed => StepResult::Passed(started.elapsed()),
+            ToolCheck::NoTools(reason) => StepResult::NotRun(reason),
+        },
     };
-    print(&line(name, &outcome))?;
-    Ok(outcome)
+    print(&result_line(step.name, &result))?;
+    Ok(result)
 }
 
-fn run_cargo(name: &str, step: &[&str]) -> Result<Option<String>> {
-    let status =
-        cargo().args(step).env("CI", "true").status().with_context(|| format!("cannot run {name}"))?;
+impl Step {
+    /// Returns the command that does the same as the step.
+    fn command(&self) -> String {
+        match self.task {
+            StepTask::Cargo(args) => format!("cargo {}", args.join(" ")),
+            StepTask::Tools { command, .. } => format!("cargo xtask {command}"),
+        }
+    }
+
+    /// Returns what to say when the step failed.
+    fn failed(&self) -> String {
+        format!("step {} failed; repeat it with `cargo xtask ci {0}`", self.name)
+    }
+}
+
+fn run_cargo(step: &Step, args: &[&str]) -> Result<()> {
+    let status = cargo().args(args).env("CI", "true").status();
+    let status = status.with_context(|| format!("cannot run `{}`", step.command()))?;
     if !status.success() {
-        bail!("{name} failed");
+        bail!("{}", step.failed());
     }
-    Ok(None)
+    Ok(())
 }
 
-/// Checks the alerts if the tools can be had; else tells why not.
-fn check_alerts(tools: Result<Tools>) -> Result<Option<String>> {
+/// Checks the alerts if promtool is available.
+fn check_alerts() -> Result<ToolCheck> {
+    let tools = alerts::folder().and_then(|folder| Tools::get(&folder));
+    check_with(tools, |tools| alerts::check_rules(&tools))
+}
+
+/// Checks spelling and wording if the checkers are available.
+fn check_words() -> Result<ToolCheck> {
+    check_with(Checkers::get(), |checkers| checkers.check_words())
+}
+
+fn check_with<T>(tools: Result<T>, check: impl FnOnce(T) -> Result<()>) -> Result<ToolCheck> {
     match tools {
-        Ok(tools) => alerts::check_rules(&tools).with_context(|| format!("{ALERTS} failed")).map(|()| None),
-        Err(error) => Ok(Some(format!("{error:#}"))),
+        Ok(tools) => check(tools).map(|()| ToolCheck::Passed),
+        Err(error) => Ok(ToolCheck::NoTools(format!("{error:#}"))),
     }
 }
 
-fn line(name: &str, outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Passed(took) => format!("== {name}: passed in {took:.0?}\n"),
-        Outcome::NotRun(reason) => format!("== {name}: not run: {reason}\n"),
+fn result_line(name: &str, result: &StepResult) -> String {
+    match result {
+        StepResult::Passed(took) => format!("== {name}: passed in {took:.0?}\n"),
+        StepResult::NotRun(reason) => format!("== {name}: not run: {reason}\n"),
     }
 }
 
-/// Every step with what came of it, and how many were not run.
-fn summed_up(summary: &[(String, Outcome)]) -> String {
-    let lines: String = summary.iter().map(|(name, outcome)| line(name, outcome)).collect();
-    let not_run = summary.iter().filter(|(_, outcome)| matches!(outcome, Outcome::NotRun(_))).count();
-    let passed = summary.len() - not_run;
+/// Returns a line for each step, and the number of steps that passed and that were not run.
+fn summary(results: &[(&str, StepResult)]) -> String {
+    let lines: String = results.iter().map(|(name, result)| result_line(name, result)).collect();
+    let not_run = results.iter().filter(|(_, result)| matches!(result, StepResult::NotRun(_))).count();
+    let passed = results.len() - not_run;
     format!("\n{lines}== {passed} steps passed, {not_run} not run\n")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use anyhow::anyhow;
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        ci: CiArgs,
+    }
+
+    /// The names of the steps that a command line chooses.
+    fn chosen(args: &[&str]) -> Vec<&'static str> {
+        let cli = Cli::try_parse_from([&["ci"], args].concat()).unwrap();
+        chosen_steps(&cli.ci.steps).map(|step| step.name).collect()
+    }
 
     #[test]
-    fn a_step_that_cannot_be_run_is_said_not_to_have_been() {
-        let reason = check_alerts(Err(anyhow!("no network").context("Prometheus is not on PATH"))).unwrap();
-        let outcome = Outcome::NotRun(reason.unwrap());
-        let passed = Outcome::Passed(Duration::from_secs(2));
-        let summary = [("cargo test".to_owned(), passed), (ALERTS.to_owned(), outcome)];
+    fn named_steps_run_once_in_the_order_of_ci_and_all_steps_without_names() {
+        assert_eq!(chosen(&["clippy"]), ["clippy"]);
+        assert_eq!(chosen(&["e2e", "fmt", "e2e"]), ["fmt", "e2e"]);
+        assert_eq!(chosen(&[]).len(), STEPS.len());
+    }
+
+    #[test]
+    fn the_error_for_a_wrong_name_and_the_help_list_all_steps() {
+        let error = Cli::try_parse_from(["ci", "tests"]).err().unwrap().to_string();
+        let help = Cli::try_parse_from(["ci", "--help"]).err().unwrap().to_string();
+        for step in &STEPS {
+            assert!(error.contains(step.name) && help.contains(step.about), "{error}{help}");
+        }
+    }
+
+    #[test]
+    fn the_summary_says_why_a_step_was_not_run() {
+        let error = anyhow!("no network").context("Prometheus is not on PATH");
+        let Ok(ToolCheck::NoTools(reason)) = check_with(Err::<(), _>(error), Ok) else {
+            panic!("a check without tools should not run");
+        };
+        let not_run = StepResult::NotRun(reason);
+        let results = [("test", StepResult::Passed(Duration::from_secs(2))), ("alerts", not_run)];
         assert_eq!(
-            summed_up(&summary),
-            "\n== cargo test: passed in 2s\n\
-             == cargo xtask alerts --check: not run: Prometheus is not on PATH: no network\n\
+            summary(&results),
+            "\n== test: passed in 2s\n\
+             == alerts: not run: Prometheus is not on PATH: no network\n\
              == 1 steps passed, 1 not run\n"
         );
     }

@@ -1,4 +1,4 @@
-//! Maintain this repository.
+//! The group "Maintain": commands for the repository itself.
 
 pub mod ci;
 pub mod docs;

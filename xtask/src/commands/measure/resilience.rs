@@ -13,21 +13,21 @@ use crate::measure::resilience;
 /// Which checks to run, and for how long.
 #[derive(Clone, Debug, Args)]
 pub struct ResilienceArgs {
-    /// The checks to run [default: all].
+    /// The checks to run [default: all]
     #[arg(value_name = "CHECK")]
     checks: Vec<String>,
 
-    /// How many minutes the soak goes on.
+    /// Minutes that the soak lasts
     #[arg(long, value_name = "M", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
     minutes: u32,
 }
 
-/// Runs the checks, and prints what they found.
+/// Runs the checks, and prints their findings.
 ///
 /// # Errors
-/// There is no such check, a check cannot be done, or a bound is not kept.
+/// There is no such check, a check cannot be run, or a figure is out of its bound.
 pub fn check_resilience(args: &ResilienceArgs) -> Result<()> {
-    // Standard output is for the findings. A closed standard error does not end the run.
+    // Standard output is for the findings. The run continues if standard error is closed.
     let text = |text: &str| {
         let _ = std::io::stderr().write_all(text.as_bytes());
         Ok(())

@@ -1,29 +1,29 @@
-//! `scale`: the herd beside larger herds.
+//! `scale`: measure herds of different sizes.
 
 use anyhow::Result;
 use clap::Args;
 
 use crate::cluster::graphs::Graph;
 use crate::commands::arguments::variant_of;
-use crate::commands::print::{note, print};
+use crate::commands::print::{print, print_progress};
 use crate::measure::compare::scale::{Scale, measure_scale};
 
 /// Which herds to measure.
 #[derive(Clone, Debug, Args)]
 pub struct ScaleArgs {
-    /// How many nodes, one herd after another.
+    /// The numbers of nodes, one for each herd to measure
     #[arg(long, value_delimiter = ',', default_value = "5,10,25,50,100", value_parser = clap::value_parser!(u16).range(2..=200))]
     nodes: Vec<u16>,
 
-    /// The graph of the herds.
+    /// The graph of the herds
     #[arg(long, default_value_t = Graph::Grid, value_parser = variant_of::<Graph>())]
     graph: Graph,
 
-    /// Measure fewer and shorter rounds: to see that it works, not to quote.
+    /// Measure fewer and shorter rounds, to try it out; do not quote the figures
     #[arg(long)]
     quick: bool,
 
-    /// Keep the figures and their plots in benches/results.
+    /// Write the figures and their plots to benches/results
     #[arg(long, conflicts_with = "quick")]
     keep: bool,
 }
@@ -32,7 +32,7 @@ pub struct ScaleArgs {
 ///
 /// # Errors
 /// A herd does not start, or an update does not reach every node.
-pub fn scale(args: ScaleArgs) -> Result<()> {
+pub fn print_scales(args: ScaleArgs) -> Result<()> {
     let ScaleArgs { nodes, graph, quick, keep } = args;
-    print(&measure_scale(&Scale { nodes, graph, quick, keep, progress: note })?)
+    print(&measure_scale(&Scale { nodes, graph, quick, keep, progress: print_progress })?)
 }

@@ -1,39 +1,39 @@
-//! `alerts`: test the alerts of `herd/deploy`.
+//! `alerts`: test the Prometheus alerts of `herd/deploy`.
 
 use anyhow::{Result, ensure};
 use clap::Args;
 
 use crate::alerts::prometheus::Tools;
 use crate::alerts::{AlertReport, check_names, check_rules, folder, watch_alerts};
-use crate::commands::print::{note, print};
+use crate::commands::print::{print, print_progress};
 
 /// Which alerts to test, and how.
 #[derive(Clone, Debug, Args)]
 pub struct AlertsArgs {
-    /// The alerts to see fire [default: every alert that a fault here can cause].
+    /// The alerts to fire [default: every alert that a fault on this machine can cause]
     #[arg(value_name = "ALERT", conflicts_with = "check")]
     alerts: Vec<String>,
 
-    /// Run only promtool: check and test the rules, and check a node's metrics.
+    /// Run only promtool: check and test the rules, and check a node's metrics
     #[arg(long)]
     check: bool,
 }
 
-/// Checks the rules; then, unless only that is asked for, makes faults and prints which alerts fired
-/// and stopped.
+/// Checks the rules with promtool. Then, without `--check`, causes faults and prints which alerts
+/// fired and stopped.
 ///
 /// # Errors
-/// Prometheus is not available; the rules are wrong; or an alert did not fire, did not stop, or did
-/// not fire alone.
+/// Prometheus is not available, the rules are invalid, or an alert did not fire, did not stop, or
+/// did not fire alone.
 pub fn test_alerts(args: &AlertsArgs) -> Result<()> {
     check_names(&args.alerts)?;
     let tools = Tools::get(&folder()?)?;
     check_rules(&tools)?;
     if args.check {
-        return print("the rules are right, and so are the metrics of a node\n");
+        return print("the rules pass their tests, and the metrics of a node are valid\n");
     }
-    let AlertReport { text, all_alone } = watch_alerts(&tools, &args.alerts, note)?;
+    let AlertReport { text, all_alone } = watch_alerts(&tools, &args.alerts, print_progress)?;
     print(&text)?;
-    ensure!(all_alone, "a fault fired more than its own alert");
+    ensure!(all_alone, "a fault fired other alerts than its own: see the table above");
     Ok(())
 }

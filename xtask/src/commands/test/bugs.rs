@@ -1,4 +1,4 @@
-//! `bugs`: is each bug found that is planted in the nodes of simulated herds?
+//! `bugs`: plant bugs in simulated nodes, and check that the oracle finds each of them.
 
 use anyhow::Result;
 
@@ -10,11 +10,11 @@ use anyhow::Result;
 pub fn plant_bugs() -> Result<()> {
     use crate::cluster::workspace::cargo;
     use anyhow::{Context, ensure};
-    // Nodes that can go wrong on purpose are built for this command only.
+    // Only this command builds nodes with planted bugs.
     let args = ["run", "--locked", "--quiet", "--package", "xtask", "--bin", "xtask"];
     let with_bugs = ["--features", "planted-bugs", "--", "bugs"];
     let status = cargo().args(args).args(with_bugs).status().context("cannot run cargo")?;
-    ensure!(status.success(), "not every planted bug was found");
+    ensure!(status.success(), "some planted bugs were not found: see the table above");
     Ok(())
 }
 
@@ -24,37 +24,38 @@ pub fn plant_bugs() -> Result<()> {
 /// A bug was not found.
 #[cfg(feature = "planted-bugs")]
 pub fn plant_bugs() -> Result<()> {
-    use crate::commands::print::{print, width};
+    use crate::commands::print::{output_width, print};
     use crate::text::fitted_table;
     use anyhow::ensure;
     use clap::ValueEnum;
     use herd::bug::{Bug, plant};
 
-    // A node that panics over a bug has found it; what it says is in the verdict.
+    // A node that panics because of a bug has found it. The verdict has the panic's message.
     std::panic::set_hook(Box::new(|_| {}));
     let mut rows = vec![["BUG", "FOUND BY", "AT SEED", "EVIDENCE"].map(str::to_owned)];
     let mut missed = 0;
     for bug in Bug::value_variants() {
         plant(Some(*bug));
-        let found = find();
+        let found = find_planted_bug();
         plant(None);
         missed += usize::from(found.is_none());
         let [by, seed, evidence] = found.unwrap_or_else(|| ["-", "-", "not found"].map(str::to_owned));
         let name = bug.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
         rows.push([name, by, seed, evidence]);
     }
-    print(&fitted_table(&rows, &[3], width()))?;
+    print(&fitted_table(&rows, &[3], output_width()))?;
     ensure!(missed == 0, "{missed} bugs were not found within {SEEDS} seeds");
     Ok(())
 }
 
-/// So many seeds are tried for each bug.
+/// The number of seeds to try for each bug.
 #[cfg(feature = "planted-bugs")]
 const SEEDS: u64 = 200;
 
-/// The invariants that the first seed that goes wrong violates, the seed, and one piece of evidence.
+/// Tries seeds until one violates an invariant. Returns the violated invariants, the seed, and the
+/// start of the evidence.
 #[cfg(feature = "planted-bugs")]
-fn find() -> Option<[String; 3]> {
+fn find_planted_bug() -> Option<[String; 3]> {
     use crate::sim::{Plan, judge};
     (0..SEEDS).find_map(|seed| {
         let (_, verdict) = judge(&Plan::of_seed(seed, 5, None));

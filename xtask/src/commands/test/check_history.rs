@@ -1,4 +1,4 @@
-//! `check-history`: the oracle's verdict on a history in a file.
+//! `check-history`: check the history of a run against the invariants.
 
 use std::path::Path;
 
@@ -6,21 +6,22 @@ use anyhow::{Result, bail};
 
 use crate::commands::print::print;
 use crate::oracle::timeline;
-use crate::oracle::{History, check};
+use crate::oracle::{self, History};
 
-/// Reads a history, says whether it is right, and draws it if that is wanted.
+/// Checks a history, prints the verdict, and draws the history if `picture` is given.
 ///
 /// # Errors
-/// The file is no history, or an invariant is violated; or the picture cannot be written.
+/// The file is not a history, the picture cannot be written, or an invariant is violated. In the
+/// last case the verdict has been printed.
 pub fn check_history(file: &Path, picture: Option<&Path>) -> Result<()> {
     let history = History::read(file)?;
-    let verdict = check(&history);
+    let verdict = oracle::check_history(&history);
     if let Some(picture) = picture {
         timeline::write(&history, &verdict, picture)?;
     }
     print(&verdict.to_string())?;
     match verdict.violations.len() {
         0 => Ok(()),
-        violations => bail!("{}: {violations} violations", file.display()),
+        violations => bail!("{}: {violations} violations of invariants", file.display()),
     }
 }

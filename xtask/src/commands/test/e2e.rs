@@ -13,52 +13,53 @@ use crate::cluster::guest_program::Template;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::workspace::target_dir;
 use crate::commands::print::print;
-use crate::session::guests::{Guest, GuestReport, Piece, play_against_guest};
+use crate::session::guests::{ExpectedSession, Guest, GuestReport, play_against_guest};
 use crate::session::roles::SESSIONS_HERD;
 use crate::session::snapshots::trials;
 
 /// What to play, and how.
 #[derive(Clone, Debug, Args)]
 pub struct E2eArgs {
-    /// Play only sessions whose names contain this text.
+    /// Play only sessions whose names contain this text
     filter: Option<String>,
 
-    /// Accept the transcripts as the new snapshots.
+    /// Accept the transcripts as the new snapshots
     #[arg(long)]
     bless: bool,
 
-    /// Play on another herd: one of fixtures/herds, or a herd file. Its nodes take the roles of
-    /// 2015-winter's in order.
+    /// Play on another herd: one of fixtures/herds by its name, or a herd file; its nodes take the
+    /// roles of 2015-winter's in order
     #[arg(long, value_name = "NAME|FILE", default_value = SESSIONS_HERD)]
     herd: String,
 
-    /// Play against another program that speaks the client protocol.
+    /// Play against a guest: another program that speaks the client protocol
     ///
-    /// A command such as `python3 node.py {name} {file}` that runs one node, or a program of
-    /// benches/peers by its name. {name} stands for the node's name, {file} for the herd file,
+    /// A guest is a command such as `python3 node.py {name} {file}` that runs one node, or the name
+    /// of a program of benches/peers. {name} stands for the node's name, {file} for the herd file,
     /// {client} and {link} for the node's addresses. Each session passes, differs, or cannot be
     /// played; the command fails if one differs.
-    #[arg(long, value_name = "COMMAND|PROGRAM", conflicts_with = "bless")]
+    #[arg(long, value_name = "COMMAND|NAME", conflicts_with = "bless")]
     against: Option<String>,
 
-    /// Seconds that the other program may take for each step of a session.
-    #[arg(long, default_value_t = 3, requires = "against", value_parser = clap::value_parser!(u64).range(1..=60))]
+    /// The time limit for each step of a session against a guest, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 3, requires = "against", value_parser = clap::value_parser!(u64).range(1..=60))]
     patience: u64,
 }
 
 /// Plays the sessions, each as a test with its own name.
 ///
 /// # Errors
-/// A session fails, no session's name contains the filter, or sessions cannot be played at all.
+/// A session fails, no session's name contains the filter, or the herd cannot be started.
 pub fn play_sessions(args: &E2eArgs) -> Result<()> {
     if args.bless && env::var_os("INSTA_UPDATE").is_none_or(|update| update != "always") {
-        // The snapshot library reads a variable, and this process cannot change its own.
+        // The snapshot library reads this variable, and a process cannot safely change its own
+        // environment.
         let again = Command::new(env::current_exe()?)
             .args(env::args_os().skip(1))
             .env("INSTA_UPDATE", "always")
             .env("INSTA_WORKSPACE_ROOT", fixtures::checkout::root())
             .status();
-        return if again?.success() { Ok(()) } else { bail!("not all sessions could be blessed") };
+        return if again?.success() { Ok(()) } else { bail!("some sessions failed, and are not blessed") };
     }
     if let Some(program) = &args.against {
         return play_against(program, args);
@@ -68,18 +69,18 @@ pub fn play_sessions(args: &E2eArgs) -> Result<()> {
     let arguments = Arguments { filter: args.filter.clone(), ..Arguments::default() };
     if libtest_mimic::run(&arguments, trials).has_failed() {
         bail!(
-            "not all sessions passed; if what came back is right, accept it with `cargo xtask e2e --bless`"
+            "some sessions failed; if the new transcripts are right, accept them with `cargo xtask e2e --bless`"
         );
     }
     Ok(())
 }
 
-/// Plays the sessions against a program that is not this workspace's.
+/// Plays the sessions against a guest.
 fn play_against(program: &str, args: &E2eArgs) -> Result<()> {
-    let is_bundled = bundled_guests::names().any(|guest| guest == program);
+    let is_bundled = bundled_guests::guest_names().any(|guest| guest == program);
     let guest = Guest {
         template: if is_bundled {
-            bundled_guests::find(program)?.template
+            bundled_guests::find_guest(program)?.template
         } else {
             Template::parse(program)?
         },
@@ -87,16 +88,16 @@ fn play_against(program: &str, args: &E2eArgs) -> Result<()> {
         folder: target_dir()?.join("e2e/against"),
         patience: Duration::from_secs(args.patience),
     };
-    let mut pieces = Piece::read_all()?;
-    check_filter(args, pieces.iter().map(|piece| piece.name.as_str()))?;
-    pieces.retain(|piece| args.selects(&piece.name));
-    let GuestReport { text, passed, differ } = play_against_guest(&guest, &pieces)?;
+    let mut sessions = ExpectedSession::read_all()?;
+    check_filter(args, sessions.iter().map(|session| session.name.as_str()))?;
+    sessions.retain(|session| args.selects(&session.name));
+    let GuestReport { text, passed, differ } = play_against_guest(&guest, &sessions)?;
     print(&text)?;
     if differ > 0 {
-        bail!("not every session came out as its snapshot");
+        bail!("some transcripts differ from their snapshots: see above");
     }
     if passed == 0 {
-        bail!("no session was played");
+        bail!("no session could be played: see above what each needs");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Test: play sessions, break herds, plant bugs, and check what happened.
+//! The group "Test": commands that play sessions, break herds, plant bugs, and check histories.
 
 pub mod alerts;
 pub mod broadcast;

@@ -1,7 +1,7 @@
-//! Flood latency: from the moment an update is sent until the last of those who watch for it has it.
+//! Measures flood latency: the time from the sending of an update until the last watcher has it.
 //!
-//! All watchers are threads of this process, so their clock is the sender's. Each update is of a client of its own:
-//! none is superseded on its way.
+//! The sender and all watchers are threads of one process, so they share a clock. Each update is of
+//! another client, so that no update supersedes another.
 
 mod sender;
 mod watcher;
@@ -20,46 +20,46 @@ use serde::{Deserialize, Serialize};
 
 use crate::load::Latency;
 
-/// How long an update may take to be seen everywhere.
+/// The timeout until all watchers have seen an update.
 const SEEN: Duration = Duration::from_secs(10);
 
-/// What is sent, and who watches.
+/// The settings of a measurement.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Flood {
-    /// Where and how updates are sent.
+    /// The server that updates are sent to, and its protocol.
     pub sender: Sender,
-    /// Where they are seen.
+    /// The watchers.
     pub watchers: Vec<Watch>,
-    /// Updates a second; `None` for one at a time, each after the last one has been seen everywhere.
+    /// The updates a second; `None` to send each update after all watchers have seen the last one.
     pub rate: Option<f64>,
-    /// For how long updates are sent.
+    /// The time for which updates are sent.
     pub duration: Duration,
 }
 
-/// What was seen.
+/// The result of a measurement.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Outcome {
-    /// Updates sent, all of which were seen everywhere.
+pub struct FloodOutcome {
+    /// The number of updates sent. All watchers have seen all of them.
     pub updates: u64,
-    /// From the sending to the last watcher, in microseconds.
+    /// The time from the sending to the last watcher, in microseconds.
     pub latency: Latency,
-    /// The longest that an update was sent after it was due, in microseconds: of the generator itself, or of a server
-    /// that took none.
+    /// The longest time by which an update was sent too late, in microseconds: because the
+    /// generator was slow, or because the server did not read.
     pub latest: f64,
 }
 
-/// When each watcher saw each update, in nanoseconds since the start; 0 for not yet.
+/// The time at which each watcher saw each update, in nanoseconds since the start; 0 for not yet.
 struct Sightings {
     started: Instant,
     seen: Vec<Vec<AtomicU64>>,
 }
 
-/// Sends and watches.
+/// Sends updates, and measures when the watchers see them.
 ///
 /// # Errors
-/// Somebody cannot be reached, or an update was not seen everywhere in time.
-pub fn run(flood: &Flood) -> Result<Outcome> {
-    // One at a time is never more than this.
+/// A server cannot be reached, or a watcher does not see an update in time.
+pub fn measure_flood(flood: &Flood) -> Result<FloodOutcome> {
+    // Without a rate fewer updates than this are sent, because each waits for the one before.
     let most = (flood.rate.unwrap_or(20_000.0) * flood.duration.as_secs_f64()).ceil() as usize + 1;
     let slots = || (0..most).map(|_| AtomicU64::new(0)).collect();
     let seen = flood.watchers.iter().map(|_| slots()).collect();
@@ -67,7 +67,7 @@ pub fn run(flood: &Flood) -> Result<Outcome> {
     for (number, watch) in flood.watchers.iter().enumerate() {
         let sightings = Arc::clone(&sightings);
         let mut watcher = watch.begin().with_context(|| format!("cannot watch {watch:?}"))?;
-        thread::spawn(move || watcher.watch(|update| sightings.note(number, update)));
+        thread::spawn(move || watcher.watch(|update| sightings.add(number, update)));
     }
     let mut sender = flood.sender.connect()?;
     warm_up(&mut sender, &sightings)?;
@@ -95,40 +95,41 @@ pub fn run(flood: &Flood) -> Result<Outcome> {
         latencies.saturating_record((sightings.wait_for(update)?.saturating_sub(*sent)).as_nanos() as u64);
     }
     let latest = latest.as_secs_f64() * 1e6;
-    Ok(Outcome { updates: sent.len() as u64 - 1, latency: Latency::of(&latencies), latest })
+    Ok(FloodOutcome { updates: sent.len() as u64 - 1, latency: Latency::of(&latencies), latest })
 }
 
-/// Sends the first update until all have seen it: a cluster may listen before its members know each other.
+/// Sends the first update again and again until all watchers have seen it. A cluster may accept
+/// connections before its members are connected with each other.
 fn warm_up(sender: &mut sender::Sending, sightings: &Sightings) -> Result<()> {
     let begun = Instant::now();
     while !sightings.seen.iter().all(|slots| slots[0].load(Ordering::Acquire) > 0) {
-        ensure!(begun.elapsed() < SEEN, "the first update was not seen everywhere in {SEEN:?}");
+        ensure!(begun.elapsed() < SEEN, "not all watchers saw the first update within {SEEN:?}");
         sender.send(0..1)?;
         thread::sleep(Duration::from_millis(20));
     }
     Ok(())
 }
 
-/// Takes what is said to watchers, and looks at none of it, until the process ends.
+/// Starts watchers that discard everything until the process ends.
 ///
 /// # Errors
-/// Somebody cannot be reached.
+/// A server cannot be reached.
 pub fn sink(watchers: &[Watch]) -> Result<()> {
     for watch in watchers {
-        let mut watcher = watch.begin().with_context(|| format!("cannot be a neighbour: {watch:?}"))?;
+        let mut watcher = watch.begin().with_context(|| format!("cannot watch {watch:?}"))?;
         thread::spawn(move || watcher.discard());
     }
     Ok(())
 }
 
 impl Sightings {
-    fn note(&self, watcher: usize, update: usize) {
+    fn add(&self, watcher: usize, update: usize) {
         if let Some(slot) = self.seen[watcher].get(update) {
             slot.store(self.started.elapsed().as_nanos() as u64, Ordering::Release);
         }
     }
 
-    /// Waits until all have seen an update, and says when the last one did.
+    /// Waits until all watchers have seen an update, and returns the time of the last one.
     fn wait_for(&self, update: usize) -> Result<Duration> {
         let begun = Instant::now();
         let mut last = 0;
@@ -141,9 +142,9 @@ impl Sightings {
                 }
                 ensure!(
                     begun.elapsed() < SEEN,
-                    "update {update} was not seen by watcher {watcher} in {SEEN:?}"
+                    "watcher {watcher} did not see update {update} within {SEEN:?}"
                 );
-                // Not a yield, which would take a core from the servers.
+                // Sleep instead of yielding, which would take a core from the servers.
                 thread::sleep(Duration::from_micros(50));
             }
         }
@@ -151,15 +152,15 @@ impl Sightings {
     }
 }
 
-/// What the clients of a flood are called, before their number.
+/// The start of the client ids. The number of the update follows.
 const CLIENT: &str = "flood-";
 
-/// The client that an update is about, from which its watchers know its number.
+/// The client id of an update, from which watchers read the update's number.
 pub fn client(update: usize) -> String {
     format!("{CLIENT}{update:08}")
 }
 
-/// The number of an update in a line that holds its client.
+/// The number of the update in a line; `None` if the line has no update.
 fn update_in(line: &[u8]) -> Option<usize> {
     let start = memchr::memmem::find(line, CLIENT.as_bytes())? + CLIENT.len();
     let digits = line[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();

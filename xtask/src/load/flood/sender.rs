@@ -1,4 +1,4 @@
-//! Sending updates.
+//! Sends updates to a server.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,21 +11,21 @@ use serde::{Deserialize, Serialize};
 
 use super::client;
 
-/// How updates are sent.
+/// The server that updates are sent to, and its protocol.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub enum Sender {
-    /// As reports to a node of a herd.
+    /// A node of a herd, which gets reports.
     Iamat(SocketAddr),
-    /// As messages on a channel of Redis.
+    /// A Redis server, which gets messages on a channel.
     Publish(SocketAddr),
-    /// As messages on a subject of NATS.
+    /// A NATS server, which gets messages on a subject.
     Nats(SocketAddr),
 }
 
-/// The channel, or subject.
+/// The channel of Redis, and the subject of NATS.
 pub(super) const CHANNEL: &str = "positions";
 
-/// A connection that updates are sent on. Its answers are read, and not looked at.
+/// A connection that updates are sent on. A thread discards the answers.
 pub(super) struct Sending {
     kind: Sender,
     stream: TcpStream,
@@ -57,7 +57,8 @@ impl Sending {
     pub(super) fn send(&mut self, updates: Range<usize>) -> Result<()> {
         self.output.clear();
         for update in updates {
-            let (client, seconds) = (client(update), self.seconds);
+            let client = client(update);
+            let seconds = self.seconds;
             let report = format!("{client} +34.068930-118.445127 {seconds}.{:09}", update % 1_000_000_000);
             let at = format!("AT Alford +0.263873386 {report}");
             match self.kind {
@@ -71,6 +72,6 @@ impl Sending {
                 Sender::Nats(_) => write!(self.output, "PUB {CHANNEL} {}\r\n{at}\r\n", at.len())?,
             }
         }
-        self.stream.write_all(&self.output).context("the server takes no more")
+        self.stream.write_all(&self.output).context("cannot send updates to the server")
     }
 }

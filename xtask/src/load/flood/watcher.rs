@@ -1,4 +1,4 @@
-//! Watching for updates: at a cost to the server that any subscriber has.
+//! Watches for updates. A watcher costs the server as much as any other subscriber.
 
 use std::fmt::Debug;
 use std::io::{ErrorKind, Read, Write};
@@ -17,65 +17,67 @@ use super::sender::CHANNEL;
 use super::update_in;
 use crate::cluster::processes::Processes;
 
-/// How long it may take until a watcher is told everything that happens from then on.
+/// The timeout until a watcher is connected and sees all updates.
 const READY: Duration = Duration::from_secs(10);
 
-/// Where updates are seen.
+/// The place where a watcher connects to see updates.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Watch {
-    /// As a neighbour of a node of this herd: its name, the node's, the node's link address.
+    /// A node of this herd, which takes the watcher for a neighbour.
     Link {
-        /// What the watcher is called in the node's herd file.
+        /// The watcher's name in the node's herd file.
         name: String,
-        /// The node.
+        /// The node's name.
         node: String,
-        /// Where it listens for neighbours.
+        /// The node's address for links.
         address: SocketAddr,
-        /// The watcher's certificates, unless links are plain.
+        /// The watcher's certificates; `None` if links are plain TCP.
         files: Option<LinkFiles>,
     },
-    /// As a neighbour that a node of another kind dials: the watcher's link address in the node's herd file.
+    /// A port of the watcher itself, which a guest's node dials as its neighbour's.
     Listener(SocketAddr),
-    /// As a subscriber of Redis.
+    /// A Redis server, as a subscriber of the channel.
     Subscribe(SocketAddr),
-    /// As a subscriber of NATS.
+    /// A NATS server, as a subscriber of the subject.
     Nats(SocketAddr),
 }
 
-/// A connection on which updates come.
+/// A connection on which updates arrive.
 #[derive(Debug)]
 pub struct Watcher {
-    stream: Box<dyn Connection>,
-    link: Option<Heart>,
+    stream: Box<dyn ByteStream>,
+    link: Option<WatcherLink>,
 }
 
-/// Bytes that come and go, encrypted or not.
-trait Connection: Read + Write + Debug + Send {}
+/// A stream of bytes in both directions, encrypted or not.
+trait ByteStream: Read + Write + Debug + Send {}
 
-impl<T: Read + Write + Debug + Send> Connection for T {}
+impl<T: Read + Write + Debug + Send> ByteStream for T {}
 
-/// What keeps a link with a node of this herd alive.
+/// The state of a link with a node of this herd, which needs heartbeats.
 #[derive(Debug)]
-struct Heart {
+struct WatcherLink {
     node: Node,
     link: Link,
     started: Instant,
 }
 
 impl Watch {
-    /// Watches the link of `node` as its neighbour `name`, a member of the herd that does not run.
+    /// Makes a watch of the link between `node` and its neighbour `name`, whose own process must
+    /// not be running.
     ///
     /// # Errors
-    /// There is no such node.
+    /// The herd has no node of this name.
     pub fn link_of(herd: &Processes, node: &str, name: &str) -> Result<Watch> {
-        let (address, files) = (herd.member(node)?.link, herd.certificates(name));
+        let address = herd.member(node)?.link;
+        let files = herd.certificates(name);
         Ok(Watch::Link { name: name.to_owned(), node: node.to_owned(), address, files })
     }
 
-    /// Connects, and waits until everything that happens from then on is told.
+    /// Connects, and waits until the watcher sees all later updates.
     ///
     /// # Errors
-    /// Nobody is there, or does not take the watcher in.
+    /// The server cannot be reached, or rejects the watcher.
     pub fn begin(&self) -> Result<Watcher> {
         match self {
             Watch::Link { name, node, address, files } => Watcher::link(name, node, *address, files.as_ref()),
@@ -105,11 +107,12 @@ impl Watcher {
         let mut stream = TcpStream::connect(address)?;
         stream.write_all(hello.as_bytes())?;
         stream.set_read_timeout(Some(READY))?;
-        let (mut told, mut buffer) = (Vec::new(), [0; 1024]);
-        while memchr::memmem::find(&told, answer).is_none() {
+        let mut received = Vec::new();
+        let mut buffer = [0; 1024];
+        while memchr::memmem::find(&received, answer).is_none() {
             let length = stream.read(&mut buffer)?;
-            ensure!(length > 0, "closed before it was subscribed");
-            told.extend_from_slice(&buffer[..length]);
+            ensure!(length > 0, "{address} closed the connection before it confirmed the subscription");
+            received.extend_from_slice(&buffer[..length]);
         }
         stream.set_read_timeout(None)?;
         Watcher::new(stream)
@@ -121,7 +124,7 @@ impl Watcher {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(limits.heartbeat / 2))?;
-        let stream: Box<dyn Connection> = match files {
+        let stream: Box<dyn ByteStream> = match files {
             None => Box::new(stream),
             Some(files) => {
                 let session = ClientConnection::new(
@@ -134,8 +137,8 @@ impl Watcher {
         let this = Node::new(name, &[node.to_owned()], limits.clone(), lives);
         let neighbour = this.neighbour(node).context("the only neighbour")?;
         let link = Link::dialled(LinkId(0), neighbour, Duration::ZERO);
-        let heart = Heart { node: this, link, started: Instant::now() };
-        let mut watcher = Watcher { stream, link: Some(heart) };
+        let link = WatcherLink { node: this, link, started: Instant::now() };
+        let mut watcher = Watcher { stream, link: Some(link) };
         watcher.wait_for_sync(limits.link_line_bytes)?;
         Ok(watcher)
     }
@@ -144,16 +147,18 @@ impl Watcher {
         let mut lines = Lines::new(longest);
         let deadline = Instant::now() + READY;
         loop {
-            ensure!(Instant::now() < deadline, "the link did not come into sync");
+            ensure!(Instant::now() < deadline, "the link was not in sync within {READY:?}");
             self.beat()?;
             let mut buffer = [0; 4096];
             match self.stream.read(&mut buffer) {
-                Ok(0) => bail!("closed by the node"),
+                Ok(0) => bail!("the node closed the link"),
                 Ok(length) => lines.room().extend_from_slice(&buffer[..length]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
                 Err(error) => return Err(error.into()),
             }
-            let Some(Heart { node, link, started }) = &mut self.link else { bail!("no link") };
+            let Some(WatcherLink { node, link, started }) = &mut self.link else {
+                bail!("this watcher has no link")
+            };
             while let Some(Piece::Line(line)) = lines.next_line() {
                 if link.receive(node, line, started.elapsed(), SystemTime::now().into())?
                     == Some(LinkEvent::Synced)
@@ -164,9 +169,9 @@ impl Watcher {
         }
     }
 
-    /// Says on a link what is due.
+    /// Sends what is due on a link, such as heartbeats.
     fn beat(&mut self) -> Result<()> {
-        if let Some(Heart { node, link, started }) = &mut self.link {
+        if let Some(WatcherLink { node, link, started }) = &mut self.link {
             let mut out = Vec::new();
             link.transmit(node, started.elapsed(), SystemTime::now().into(), &mut out)?;
             self.stream.write_all(&out)?;
@@ -174,7 +179,7 @@ impl Watcher {
         Ok(())
     }
 
-    /// Takes everything, and looks at nothing, until the connection ends.
+    /// Reads and discards everything until the connection ends.
     pub(super) fn discard(&mut self) -> Result<()> {
         let mut block = vec![0; 256 * 1024];
         loop {
@@ -188,10 +193,10 @@ impl Watcher {
         }
     }
 
-    /// Calls `seen` with the number of each update, until the connection ends.
+    /// Calls `seen` with the number of each update until the server closes the connection.
     ///
     /// # Errors
-    /// It ends otherwise than by being closed.
+    /// The connection ends with an error.
     pub fn watch(&mut self, seen: impl Fn(usize)) -> Result<()> {
         let mut buffer = Vec::with_capacity(256 * 1024);
         let mut block = vec![0; 64 * 1024];

@@ -1,39 +1,39 @@
-//! Rows of what it costs: memory, lines, processor time.
+//! Rows of costs: memory, lines between nodes, processor time.
 
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
-use super::figure::{Bound, Figure, Goal};
-use super::systems::{Layout, Running, System};
+use super::figure::{Figure, Goal, GoalBound};
+use super::systems::{HerdLayout, RunningSystem, System};
 use super::throughput::{CLIENTS, answered, everywhere, load};
-use super::{Bench, HERD, interleave};
+use super::{CompareBench, HERD, interleave};
 use crate::cluster::herd_file::is_observer;
 use crate::cluster::proc_usage::{cpu_seconds, resident_bytes};
 use crate::cluster::processes::Processes;
 use crate::load::generator::Task;
 use crate::load::{Load, Protocol, Summary};
 
-pub(super) fn memory(bench: &Bench) -> Result<Vec<Figure>> {
+pub(super) fn memory(bench: &CompareBench) -> Result<Vec<Figure>> {
     let clients: u64 = if bench.quick { 200_000 } else { 1_000_000 };
     let title = format!("resident bytes a client, {clients} clients of 25-byte ids");
     let mut figure = Figure::new("memory", title, "bytes");
     figure.goals = vec![
-        Goal::of_herd(&["redis-set"], Bound::AtMost(1.0)),
-        Goal::of_herd(&["redis-geoadd"], Bound::AtMost(1.0)),
+        Goal::of_herd(&["redis-set"], GoalBound::AtMost(1.0)),
+        Goal::of_herd(&["redis-geoadd"], GoalBound::AtMost(1.0)),
     ];
     let systems = [HERD, System::Redis(Protocol::Set), System::Redis(Protocol::Geoadd)];
     interleave(bench, &mut figure, &systems, |system| {
-        let running = system.start(bench, Layout::Lone)?;
+        let running = system.start(bench, HerdLayout::Lone)?;
         let before = resident_bytes(running.pids[0])?;
         let mut answers = 0;
-        // Twice all clients: what updates leave behind counts as well.
+        // Each client reports twice, so that memory that updates leave behind counts as well.
         while answers < 2 * clients {
             let load = Load { clients, ..load(bench, &running, 64, 128) };
-            let summary: Summary = bench.generator.run(&Task::Load { load, live: false })?;
-            ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
+            let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;
+            summary.ensure_all_right()?;
             answers += summary.answers;
         }
         Ok(((resident_bytes(running.pids[0])? - before) / clients as f64, Vec::new()))
@@ -41,97 +41,99 @@ pub(super) fn memory(bench: &Bench) -> Result<Vec<Figure>> {
     Ok(vec![figure])
 }
 
-pub(super) fn idle(bench: &Bench) -> Result<Vec<Figure>> {
+pub(super) fn idle(bench: &CompareBench) -> Result<Vec<Figure>> {
     let mut figure = Figure::new("idle", "five idle nodes together, share of a core".to_owned(), "%");
-    figure.goals = vec![Goal::of_herd(&[], Bound::AtMost(0.5))];
-    let watched = Duration::from_secs(if bench.quick { 3 } else { 10 });
+    figure.goals = vec![Goal::of_herd(&[], GoalBound::AtMost(0.5))];
+    let duration = Duration::from_secs(if bench.quick { 3 } else { 10 });
     interleave(bench, &mut figure, &[HERD], |system| {
-        let running = system.start(bench, Layout::Five)?;
+        let running = system.start(bench, HerdLayout::Five)?;
         let used = || running.pids.iter().map(|pid| cpu_seconds(*pid)).sum::<Result<f64>>();
-        let (before, began) = (used()?, Instant::now());
-        thread::sleep(watched);
+        let before = used()?;
+        let began = Instant::now();
+        thread::sleep(duration);
         Ok((100.0 * (used()? - before) / began.elapsed().as_secs_f64(), Vec::new()))
     })?;
     Ok(vec![figure])
 }
 
-pub(super) fn durable(bench: &Bench) -> Result<Vec<Figure>> {
+pub(super) fn durable(bench: &CompareBench) -> Result<Vec<Figure>> {
     let systems = [
         HERD,
         System::Herd("everysec", &["--durability", "everysec"]),
         System::Herd("always", &["--durability", "always"]),
     ];
-    let goal = Goal { system: "everysec".to_owned(), against: vec!["herd"], bound: Bound::AtLeast(0.7) };
+    let goal = Goal { system: "everysec".to_owned(), against: vec!["herd"], bound: GoalBound::AtLeast(0.7) };
     one_node_by("durable", "durability", bench, &systems, goal)
 }
 
-pub(super) fn logging(bench: &Bench) -> Result<Vec<Figure>> {
+pub(super) fn logging(bench: &CompareBench) -> Result<Vec<Figure>> {
     let systems = [
         System::Herd("log-error", &["--log-level", "error"]),
         System::Herd("log-info", &["--log-level", "info"]),
         System::Herd("log-debug", &["--log-level", "debug"]),
     ];
-    let goal = Goal { system: "log-info".to_owned(), against: vec!["log-error"], bound: Bound::AtLeast(0.9) };
+    let goal =
+        Goal { system: "log-info".to_owned(), against: vec!["log-error"], bound: GoalBound::AtLeast(0.9) };
     one_node_by("logging", "log level", bench, &systems, goal)
 }
 
-/// Reports a second at one node, started in several ways.
+/// Measures the reports a second at one node, started with different arguments.
 fn one_node_by(
     row: &'static str,
     what: &str,
-    bench: &Bench,
+    bench: &CompareBench,
     systems: &[System],
     goal: Goal,
 ) -> Result<Vec<Figure>> {
     let mut figure = Figure::new(row, format!("one node by {what}, C64 P16"), "reports/s");
     figure.goals = vec![goal];
     interleave(bench, &mut figure, systems, |system| {
-        let running = system.start(bench, Layout::Lone)?;
+        let running = system.start(bench, HerdLayout::Lone)?;
         answered(bench, load(bench, &running, 64, 16))
     })?;
     Ok(vec![figure])
 }
 
-pub(super) fn lines(bench: &Bench) -> Result<Vec<Figure>> {
+pub(super) fn lines(bench: &CompareBench) -> Result<Vec<Figure>> {
     let mut idle = Figure::new("lines", "lines per fresh update, one at a time".to_owned(), "lines");
     // The default graph has 5 edges and 5 nodes.
-    idle.goals = vec![Goal::of_herd(&[], Bound::AtMost(2.0 * 5.0 - 4.0))];
+    idle.goals = vec![Goal::of_herd(&[], GoalBound::AtMost(2.0 * 5.0 - 4.0))];
     interleave(bench, &mut idle, &[HERD], |system| {
-        let running = system.start(bench, Layout::Five)?;
+        let running = system.start(bench, HerdLayout::Five)?;
         let updates = everywhere(bench, &running, false, 1, 1)?.load.answers;
-        Ok((lines_said(running)? / updates as f64, Vec::new()))
+        Ok((lines_sent(running)? / updates as f64, Vec::new()))
     })?;
     let title = format!("lines per fresh update, C64 P16, {CLIENTS} clients");
     let mut loaded = Figure::new("lines", title, "lines");
-    loaded.goals = vec![Goal::of_herd(&[], Bound::AtMost(2.0 * 5.0 - 4.0))];
+    loaded.goals = vec![Goal::of_herd(&[], GoalBound::AtMost(2.0 * 5.0 - 4.0))];
     interleave(bench, &mut loaded, &[HERD], |system| {
-        let running = system.start(bench, Layout::Five)?;
+        let running = system.start(bench, HerdLayout::Five)?;
         let mut load = load(bench, &running, 64, 16);
         load.nodes.clone_from(&running.nodes);
-        let summary: Summary = bench.generator.run(&Task::Load { load, live: false })?;
-        Ok((lines_said(running)? / summary.answers as f64, Vec::new()))
+        let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;
+        Ok((lines_sent(running)? / summary.answers as f64, Vec::new()))
     })?;
     Ok(vec![idle, loaded])
 }
 
-/// Stops a herd, and adds up the updates that its nodes say they have passed on.
-fn lines_said(mut running: Running) -> Result<f64> {
-    let processes = running.processes.as_mut().context("not a herd")?;
-    processes.stop_all()?;
-    updates_said(processes)
+/// Stops a herd, and returns the number of updates that its nodes have sent on links.
+fn lines_sent(mut running: RunningSystem) -> Result<f64> {
+    let herd = running.herd.as_mut().context("only a herd counts the lines on its links")?;
+    herd.stop_all()?;
+    updates_sent(herd)
 }
 
-/// The sum of what the stopped nodes of a herd say that they have passed on.
-pub(super) fn updates_said(processes: &Processes) -> Result<f64> {
-    let mut said = 0.0;
+/// Sums the numbers of sent updates in the logs of a herd's stopped nodes.
+pub(super) fn updates_sent(processes: &Processes) -> Result<f64> {
+    let mut sent = 0.0;
     for name in processes.names().iter().filter(|name| !is_observer(name)) {
         let log = fs::read_to_string(processes.log(name))?;
         let line = log
             .lines()
             .find_map(|line| line.split_once("updates flooded sent="))
-            .context("no count in a log")?;
+            .with_context(|| format!("no line \"updates flooded\" in the log of {name}"))?;
         let number = line.1.split(' ').next().unwrap_or_default();
-        said += number.parse::<f64>().context("expected how many updates were passed on")?;
+        sent += number.parse::<f64>().context("expected a number of updates in the log")?;
     }
-    Ok(said)
+    Ok(sent)
 }

@@ -1,63 +1,65 @@
-//! Figures of several systems side by side, and whether a goal is met.
+//! Figures that compare several systems, and their goals.
 
 use serde::Serialize;
 
-/// What was measured of each system in interleaved rounds.
+/// The values of several systems, measured in interleaved rounds.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Figure {
-    /// The row it belongs to.
+    /// The row that the figure belongs to.
     pub(crate) row: &'static str,
-    /// What it is.
+    /// The title.
     pub(crate) title: String,
-    /// In which unit.
+    /// The unit of the values.
     pub(crate) unit: &'static str,
-    /// The systems, in the order in which they were measured.
+    /// The systems, in the order of measurement.
     pub(crate) series: Vec<Series>,
-    /// What it should come to.
+    /// The goals.
     pub(crate) goals: Vec<Goal>,
-    /// Systems that could not be measured, and what to do about that.
+    /// The systems that could not be measured, with the reason and what to do.
     pub(crate) missing: Vec<String>,
 }
 
-/// One system's values, one a round.
+/// The values of one system.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Series {
-    /// The system.
+    /// The name of the system.
     pub(crate) system: String,
-    /// A value a round.
+    /// The value of each round.
     pub(crate) values: Vec<f64>,
-    /// A distribution of one of the rounds, as values and shares at most that; empty where there is none.
+    /// The distribution of one round, as pairs of a value and the share of values that are at most
+    /// that; empty if the figure has no distributions.
     pub(crate) distribution: Vec<(f64, f64)>,
 }
 
-/// A ratio to reach: of the median of one system to the best of others, or a bound of its own.
+/// A goal: a bound on the ratio of one system's median to the best median of other systems, or on
+/// the median itself.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Goal {
-    /// Whose figure is to be good.
+    /// The system that should reach the goal.
     pub(crate) system: String,
-    /// Against whom; empty for a bound on the figure itself.
+    /// The other systems; empty for a bound on the median itself.
     pub(crate) against: Vec<&'static str>,
     /// The bound.
-    pub(crate) bound: Bound,
+    pub(crate) bound: GoalBound,
 }
 
-/// A bound on a ratio, or on a figure.
+/// A bound on a ratio or on a median.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(crate) enum Bound {
-    /// More is better.
+pub(crate) enum GoalBound {
+    /// The smallest value. More is better.
     AtLeast(f64),
-    /// Less is better.
+    /// The largest value. Less is better.
     AtMost(f64),
 }
 
-/// How a goal fared.
+/// The result of a goal.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Verdict {
-    /// The ratio, or the figure itself.
+pub(crate) struct GoalVerdict {
+    /// The ratio, or the median itself.
     pub(crate) reached: f64,
-    /// Whether that is enough.
+    /// Whether the goal is met.
     pub(crate) met: bool,
-    /// Whom it was measured against: the best of those there were.
+    /// The best of the other systems; empty for a bound on the median itself.
     pub(crate) against: String,
 }
 
@@ -73,7 +75,7 @@ impl Series {
         }
     }
 
-    /// The least and the greatest.
+    /// The smallest and the largest value.
     pub(crate) fn spread(&self) -> (f64, f64) {
         let least = self.values.iter().copied().fold(f64::INFINITY, f64::min);
         (least, self.values.iter().copied().fold(f64::NEG_INFINITY, f64::max))
@@ -81,19 +83,19 @@ impl Series {
 }
 
 impl Goal {
-    /// A goal of this herd's.
-    pub(crate) fn of_herd(against: &[&'static str], bound: Bound) -> Goal {
+    /// Makes a goal for this herd.
+    pub(crate) fn of_herd(against: &[&'static str], bound: GoalBound) -> Goal {
         Goal { system: "herd".to_owned(), against: against.to_vec(), bound }
     }
 }
 
 impl Figure {
-    /// A figure of nothing yet.
+    /// Makes a figure without values.
     pub(crate) fn new(row: &'static str, title: String, unit: &'static str) -> Figure {
         Figure { row, title, unit, series: Vec::new(), goals: Vec::new(), missing: Vec::new() }
     }
 
-    /// Adds a system's value of one round. Of the distributions the last one is kept.
+    /// Adds a system's value of one round. The distribution replaces that of earlier rounds.
     pub(crate) fn add(&mut self, system: &str, value: f64, distribution: Vec<(f64, f64)>) {
         let known = self.series.iter_mut().find(|series| series.system == system);
         match known {
@@ -108,35 +110,35 @@ impl Figure {
         }
     }
 
-    /// The median of a system, if it was measured.
+    /// The median of a system; `None` if it was not measured.
     pub(crate) fn median(&self, system: &str) -> Option<f64> {
         let series = self.series.iter().find(|series| series.system == system && !series.values.is_empty());
         series.map(Series::median)
     }
 
-    /// How a goal fared, `None` when one of the systems was not measured.
-    pub(crate) fn verdict(&self, goal: &Goal) -> Option<Verdict> {
+    /// The result of a goal; `None` if one of the systems was not measured.
+    pub(crate) fn verdict(&self, goal: &Goal) -> Option<GoalVerdict> {
         let own = self.median(&goal.system)?;
         let others = goal.against.iter().filter_map(|other| Some((*other, self.median(other)?)));
         let (against, reached) = if goal.against.is_empty() {
             (String::new(), own)
         } else {
             let better = |one: &(&str, f64), other: &(&str, f64)| match goal.bound {
-                Bound::AtLeast(_) => one.1.total_cmp(&other.1),
-                Bound::AtMost(_) => other.1.total_cmp(&one.1),
+                GoalBound::AtLeast(_) => one.1.total_cmp(&other.1),
+                GoalBound::AtMost(_) => other.1.total_cmp(&one.1),
             };
             let (name, best) = others.max_by(better)?;
             (name.to_owned(), own / best)
         };
-        Some(Verdict { reached, met: goal.bound.holds(reached), against })
+        Some(GoalVerdict { reached, met: goal.bound.holds(reached), against })
     }
 }
 
-impl Bound {
+impl GoalBound {
     fn holds(self, reached: f64) -> bool {
         match self {
-            Bound::AtLeast(bound) => reached >= bound,
-            Bound::AtMost(bound) => reached <= bound,
+            GoalBound::AtLeast(bound) => reached >= bound,
+            GoalBound::AtMost(bound) => reached <= bound,
         }
     }
 }
@@ -162,19 +164,19 @@ mod tests {
         }
     }
 
-    fn verdict(against: &[&'static str], bound: Bound) -> Option<Verdict> {
+    fn verdict(against: &[&'static str], bound: GoalBound) -> Option<GoalVerdict> {
         figure().verdict(&Goal { system: "herd".to_owned(), against: against.to_vec(), bound })
     }
 
     #[test]
     fn a_goal_is_a_ratio_of_medians_to_the_best_of_the_others() {
         let expected =
-            |reached, met, against: &str| Some(Verdict { reached, met, against: against.to_owned() });
-        assert_eq!(verdict(&["A", "B"], Bound::AtLeast(2.0)), expected(2.0, true, "A"));
-        assert_eq!(verdict(&["A", "B"], Bound::AtMost(4.9)), expected(5.0, false, "B"));
-        assert_eq!(verdict(&[], Bound::AtMost(20.0)), expected(20.0, true, ""));
-        assert_eq!(verdict(&["C"], Bound::AtMost(1.0)), None);
-        assert_eq!(verdict(&["C", "B"], Bound::AtLeast(1.0)), expected(5.0, true, "B"));
+            |reached, met, against: &str| Some(GoalVerdict { reached, met, against: against.to_owned() });
+        assert_eq!(verdict(&["A", "B"], GoalBound::AtLeast(2.0)), expected(2.0, true, "A"));
+        assert_eq!(verdict(&["A", "B"], GoalBound::AtMost(4.9)), expected(5.0, false, "B"));
+        assert_eq!(verdict(&[], GoalBound::AtMost(20.0)), expected(20.0, true, ""));
+        assert_eq!(verdict(&["C"], GoalBound::AtMost(1.0)), None);
+        assert_eq!(verdict(&["C", "B"], GoalBound::AtLeast(1.0)), expected(5.0, true, "B"));
     }
 
     #[test]

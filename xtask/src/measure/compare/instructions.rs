@@ -1,4 +1,4 @@
-//! Instructions for each report: what repeats where seconds do not.
+//! Rows of instructions for each report. Unlike times, they are equal in every run.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -6,7 +6,7 @@ use std::net::TcpStream;
 
 use anyhow::{Context, Result, ensure};
 
-use super::Bench;
+use super::CompareBench;
 use super::figure::Figure;
 use super::systems::check_installed;
 use crate::cluster::graphs::Graph;
@@ -15,14 +15,16 @@ use crate::cluster::herd_file::HerdFile;
 use crate::cluster::test_herd::TestHerd;
 use crate::load::Protocol;
 
-/// The two scripts whose difference counts: that of starting and stopping is in both.
-const SCRIPTS: [usize; 2] = [2_000, 12_000];
+/// The numbers of reports of the two runs. Their difference leaves out the start and the stop.
+const REPORTS: [usize; 2] = [2_000, 12_000];
 
-/// Reports that are written together, and their clients.
+/// The number of reports of a write.
 const BATCH: usize = 16;
+
+/// The number of clients.
 const CLIENTS: u64 = 1_000;
 
-pub(super) fn per_report(bench: &Bench) -> Result<Vec<Figure>> {
+pub(super) fn per_report(bench: &CompareBench) -> Result<Vec<Figure>> {
     let title = format!("instructions a report, {BATCH} at a time");
     let mut figure = Figure::new("instructions", title, "instructions");
     if let Err(missing) = check_installed("valgrind", "apt install valgrind") {
@@ -30,15 +32,15 @@ pub(super) fn per_report(bench: &Bench) -> Result<Vec<Figure>> {
         return Ok(vec![figure]);
     }
     for _ in 0..bench.rounds.min(3) {
-        let [short, long] = SCRIPTS;
+        let [short, long] = REPORTS;
         let more = instructions(bench, long)? - instructions(bench, short)?;
         figure.add("herd", more / (long - short) as f64, Vec::new());
     }
     Ok(vec![figure])
 }
 
-/// The instructions of a node from its start to its stop, with so many reports in between.
-fn instructions(bench: &Bench, reports: usize) -> Result<f64> {
+/// The instructions of a node from its start to its stop, with this number of reports.
+fn instructions(bench: &CompareBench, reports: usize) -> Result<f64> {
     let counts = bench.folder.join("callgrind.out");
     let _ = fs::remove_file(&counts);
     let words = [
@@ -73,13 +75,16 @@ fn instructions(bench: &Bench, reports: usize) -> Result<f64> {
         for _ in 0..BATCH {
             answer.clear();
             stream.read_line(&mut answer)?;
-            ensure!(answer.starts_with("AT "), "not the answer to a report: {answer}");
+            ensure!(answer.starts_with("AT "), "expected an AT line, not {answer:?}");
         }
     }
     drop(stream);
     processes.stop_all()?;
-    let text = fs::read_to_string(&counts).context("callgrind has written no counts")?;
+    let text = fs::read_to_string(&counts)
+        .with_context(|| format!("cannot read {}, which callgrind should have written", counts.display()))?;
     let total =
         text.lines().find_map(|line| line.strip_prefix("totals: ").or(line.strip_prefix("summary: ")));
-    total.and_then(|total| total.trim().parse().ok()).context("callgrind's file holds no sum")
+    total
+        .and_then(|total| total.trim().parse().ok())
+        .with_context(|| format!("expected a total in {}", counts.display()))
 }

@@ -9,28 +9,29 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::figure::{Bound, Figure, Goal};
-use super::systems::{Layout, System};
+use super::figure::{Figure, Goal, GoalBound};
+use super::systems::{HerdLayout, System};
 use super::throughput::load;
-use super::{Bench, HERD, interleave, peers_called};
-use crate::load::flood::{self, Flood};
+use super::{CompareBench, HERD, find_guests, interleave};
+use crate::load::flood::{Flood, FloodOutcome};
 use crate::load::generator::Task;
 use crate::load::{Protocol, Summary};
 
-/// Reports a second beside waiting questions: well below what a node can take, so that only waiting shows.
+/// The reports a second beside waiting WHATSATs: far fewer than a node can answer, so that latency
+/// shows only the waiting.
 const BESIDE: f64 = 10_000.0;
 
-/// Questions that wait at once: as many as one node asks upstream.
+/// The number of WHATSATs that wait: the most requests of one node to its Places service.
 const QUESTIONS: usize = 64;
 
-pub(super) fn flood(bench: &Bench) -> Result<Vec<Figure>> {
-    let (twisted, missing) = peers_called(&["twisted"]);
+pub(super) fn flood(bench: &CompareBench) -> Result<Vec<Figure>> {
+    let (twisted, missing) = find_guests(&["twisted"]);
     let others = [System::RedisChannel, System::Nats];
     let mut figures = Vec::new();
     for rate in [None, Some(10_000.0), Some(50_000.0)] {
         let title = rate.map_or("one at a time".to_owned(), |rate| format!("at {rate:.0}/s"));
         let systems = [HERD].into_iter().chain(others.clone());
-        // Beyond 10,000/s a node on Twisted only falls behind.
+        // Above 10,000/s, Twisted's backlog only grows.
         let systems: Vec<System> = systems
             .chain(twisted.iter().filter(|_| rate.is_none_or(|rate| rate <= 10_000.0)).cloned())
             .collect();
@@ -39,17 +40,17 @@ pub(super) fn flood(bench: &Bench) -> Result<Vec<Figure>> {
         p50.missing.clone_from(&missing);
         if rate.is_none() {
             p50.goals = vec![
-                Goal::of_herd(&["redis-pubsub"], Bound::AtMost(1.1)),
-                Goal::of_herd(&["nats"], Bound::AtMost(0.55)),
-                Goal::of_herd(&["twisted"], Bound::AtMost(0.3)),
+                Goal::of_herd(&["redis-pubsub"], GoalBound::AtMost(1.1)),
+                Goal::of_herd(&["nats"], GoalBound::AtMost(0.55)),
+                Goal::of_herd(&["twisted"], GoalBound::AtMost(0.3)),
             ];
         } else {
-            p50.goals = vec![Goal::of_herd(&["redis-pubsub"], Bound::AtMost(0.9))];
-            p99.goals = vec![Goal::of_herd(&["redis-pubsub"], Bound::AtMost(1.0))];
+            p50.goals = vec![Goal::of_herd(&["redis-pubsub"], GoalBound::AtMost(0.9))];
+            p99.goals = vec![Goal::of_herd(&["redis-pubsub"], GoalBound::AtMost(1.0))];
         }
         interleave(bench, &mut p50, &systems, |system| {
             let outcome = flood_once(bench, system, rate)?;
-            (bench.progress)(&format!("  sent at most {:.0} us late", outcome.latest));
+            (bench.progress)(&format!("  the last update was sent at most {:.0} us late", outcome.latest));
             p99.add(system.name(), outcome.latency.p99, Vec::new());
             Ok((outcome.latency.p50, outcome.latency.points()))
         })?;
@@ -58,33 +59,33 @@ pub(super) fn flood(bench: &Bench) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// Updates at one node for a round, watched at the other four.
-pub(super) fn flood_once(bench: &Bench, system: &System, rate: Option<f64>) -> Result<flood::Outcome> {
-    let running = system.start(bench, Layout::FiveWatched)?;
+/// Sends updates to one node for a round, and watches the other four.
+pub(super) fn flood_once(bench: &CompareBench, system: &System, rate: Option<f64>) -> Result<FloodOutcome> {
+    let running = system.start(bench, HerdLayout::FiveWatched)?;
     let watchers = running.watchers.clone();
     let flood = Flood { sender: running.sender, watchers, rate, duration: bench.round };
-    bench.generator.run(&Task::Flood(flood))
+    bench.generator.perform(&Task::Flood(flood))
 }
 
 fn wait_until_asked(asked: &AtomicUsize, questions: usize) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(10);
     while asked.load(Ordering::SeqCst) < questions {
-        ensure!(Instant::now() < deadline, "not all WHATSATs were asked upstream");
+        ensure!(Instant::now() < deadline, "the node did not send all requests to the Places service");
         thread::sleep(Duration::from_millis(1));
     }
     Ok(())
 }
 
-pub(super) fn beside_whatsat(bench: &Bench) -> Result<Vec<Figure>> {
+pub(super) fn beside_whatsat(bench: &CompareBench) -> Result<Vec<Figure>> {
     let title = format!("IAMAT p99 at {BESIDE:.0}/s, alone and beside {QUESTIONS} waiting WHATSATs");
     let mut figure = Figure::new("whatsat", title, "us");
     let system = "beside-whatsat".to_owned();
-    figure.goals = vec![Goal { system, against: vec!["alone"], bound: Bound::AtMost(1.2) }];
-    let slow = TcpListener::bind("127.0.0.1:0").context("cannot listen")?;
+    figure.goals = vec![Goal { system, against: vec!["alone"], bound: GoalBound::AtMost(1.2) }];
+    let slow = TcpListener::bind("127.0.0.1:0").context("cannot listen on 127.0.0.1")?;
     let url = format!("http://{}", slow.local_addr()?);
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&asked);
-    // Takes requests and answers none. The thread ends with the process.
+    // This service accepts requests and answers none. The thread ends with the process.
     thread::spawn(move || {
         let mut held = Vec::new();
         for stream in slow.incoming().flatten() {
@@ -93,14 +94,14 @@ pub(super) fn beside_whatsat(bench: &Bench) -> Result<Vec<Figure>> {
         }
     });
     for _ in 0..bench.rounds {
-        let running = System::HerdAsking(url.clone()).start(bench, Layout::Lone)?;
+        let running = System::HerdWithPlaces(url.clone()).start(bench, HerdLayout::Lone)?;
         for name in ["alone", "beside-whatsat"] {
             let mut waiting = Vec::new();
             if name != "alone" {
                 for number in 0..QUESTIONS {
                     let mut stream = TcpStream::connect(running.nodes[0])?;
                     let client = Protocol::client_id(0);
-                    // Each with another radius: equal questions would share a request.
+                    // Each has another radius, because equal questions would share a request.
                     stream.write_all(format!("WHATSAT {client} 1.{number:02} 5\n").as_bytes())?;
                     waiting.push(stream);
                 }
@@ -109,11 +110,11 @@ pub(super) fn beside_whatsat(bench: &Bench) -> Result<Vec<Figure>> {
             }
             let mut load = load(bench, &running, 16, 16);
             load.rate = Some(BESIDE);
-            let summary: Summary = bench.generator.run(&Task::Load { load, live: false })?;
-            ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
+            let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;
+            summary.ensure_all_right()?;
             for stream in &waiting {
                 stream.set_nonblocking(true)?;
-                ensure!(stream.peek(&mut [0]).is_err(), "a WHATSAT was answered: it did not wait");
+                ensure!(stream.peek(&mut [0]).is_err(), "a WHATSAT did not wait for the Places service");
             }
             figure.add(name, summary.latency.p99, summary.latency.points());
         }

@@ -1,4 +1,5 @@
-//! The same load on this herd and on its peers, side by side: rows of figures, their goals, and a report.
+//! Compares this herd with other systems under the same load: rows of figures, their goals, and a
+//! report.
 
 mod costs;
 mod figure;
@@ -24,20 +25,20 @@ use crate::cluster::proc_usage::load_average;
 use crate::cluster::processes::INSECURE_LINKS;
 use crate::cluster::workspace::{Profile, herd_binary, target_dir};
 use crate::load::generator::Generator;
-use crate::measure::machine::Machine;
+use crate::measure::machine_info::MachineInfo;
 use systems::System;
 
-/// A row: its name, what it shows, and how it is measured.
+/// A row: its name, a description, and the function that measures it.
 struct Row {
     name: &'static str,
     about: &'static str,
-    measure: fn(&Bench) -> Result<Vec<Figure>>,
+    measure: fn(&CompareBench) -> Result<Vec<Figure>>,
 }
 
 const ROWS: [Row; 12] = [
     Row {
         name: "one-node",
-        about: "reports a second at one node alone, beside Redis and an echo",
+        about: "reports a second at one node alone, compared with Redis and an echo server",
         measure: throughput::one_node,
     },
     Row {
@@ -52,52 +53,52 @@ const ROWS: [Row; 12] = [
     },
     Row {
         name: "flood-latency",
-        about: "from the client's send until the last of the other four nodes has it",
+        about: "time from the client's send until the last of the other four nodes has the update",
         measure: latency::flood,
     },
     Row {
         name: "whatsat",
-        about: "IAMAT's latency while 64 WHATSATs wait on a slow service",
+        about: "latency of IAMAT while 64 WHATSATs wait for a slow Places service",
         measure: latency::beside_whatsat,
     },
-    Row { name: "memory", about: "resident bytes a client", measure: costs::memory },
-    Row { name: "lines", about: "lines between nodes per fresh update", measure: costs::lines },
+    Row { name: "memory", about: "resident bytes for each client", measure: costs::memory },
+    Row { name: "lines", about: "lines between nodes for each new update", measure: costs::lines },
     Row { name: "idle", about: "processor time of five idle nodes together", measure: costs::idle },
     Row {
         name: "instructions",
-        about: "instructions for each report, which repeat where seconds do not",
+        about: "instructions for each report, which are equal in every run",
         measure: instructions::per_report,
     },
     Row {
         name: "durable",
-        about: "reports a second at a node that keeps them on disk",
+        about: "reports a second at a node with a data folder, by durability",
         measure: costs::durable,
     },
     Row {
         name: "tls",
-        about: "flood latency and throughput with encrypted links, beside plain ones",
+        about: "flood latency and throughput with encrypted links, compared with plain ones",
         measure: tls::links,
     },
-    Row { name: "logging", about: "reports a second by log level", measure: costs::logging },
+    Row { name: "logging", about: "reports a second at one node, by log level", measure: costs::logging },
 ];
 
-/// What all rows need.
-struct Bench {
+/// The programs and settings that all rows share.
+struct CompareBench {
     generator: Generator,
     herd: PathBuf,
-    /// Where logs and files of the systems go.
+    /// The folder for logs and files of the systems.
     folder: PathBuf,
     rounds: usize,
-    /// How long a load is sent in each round.
+    /// The time for which a load is sent in each round.
     round: Duration,
     quick: bool,
     progress: fn(&str),
 }
 
-impl Bench {
-    fn prepare(folder: PathBuf, quick: bool, progress: fn(&str)) -> Result<Bench> {
+impl CompareBench {
+    fn prepare(folder: PathBuf, quick: bool, progress: fn(&str)) -> Result<CompareBench> {
         std::fs::create_dir_all(&folder)?;
-        Ok(Bench {
+        Ok(CompareBench {
             generator: Generator::build(Profile::Release)?,
             herd: herd_binary(Profile::Release)?,
             folder,
@@ -109,22 +110,22 @@ impl Bench {
     }
 }
 
-/// A whole run, as it is kept.
+/// A whole run, as it is written to `results.json`.
 #[derive(Debug, Serialize)]
-struct Run {
-    machine: Machine,
+struct ComparisonRun {
+    machine: MachineInfo,
     quick: bool,
     rounds: usize,
     round_seconds: f64,
     figures: Vec<Figure>,
-    /// The load average before each row: what else ran on the machine, and the row before.
+    /// The load average before each row. It shows whether other programs ran on the machine.
     load_averages: Vec<(&'static str, f64)>,
 }
 
-impl Run {
-    fn begin(bench: &Bench) -> Run {
-        Run {
-            machine: Machine::look(),
+impl ComparisonRun {
+    fn new(bench: &CompareBench) -> ComparisonRun {
+        ComparisonRun {
+            machine: MachineInfo::collect(),
             quick: bench.quick,
             rounds: bench.rounds,
             round_seconds: bench.round.as_secs_f64(),
@@ -133,26 +134,26 @@ impl Run {
         }
     }
 
-    /// Notes what else runs on the machine before a row is measured.
-    fn note_load(&mut self, row: &'static str) {
+    /// Adds the load average before a row is measured.
+    fn add_load_average(&mut self, row: &'static str) {
         self.load_averages.push((row, load_average()));
     }
 }
 
-/// What to compare.
+/// The settings of a comparison.
 #[derive(Clone, Debug)]
 pub struct Comparison {
     /// The names of the rows; empty for all.
     pub rows: Vec<String>,
-    /// Fewer and shorter rounds.
+    /// Whether to measure fewer and shorter rounds.
     pub quick: bool,
-    /// Keep the figures and their plot in `benches/results`.
+    /// Whether to write the figures and their plots to `benches/results`.
     pub keep: bool,
-    /// Gets a line for each row and each round.
+    /// A function that gets a line for each row and each round.
     pub progress: fn(&str),
 }
 
-/// Returns the rows that there are, one a line.
+/// Returns the names and descriptions of all rows, each on a line.
 pub fn list_rows() -> String {
     ROWS.iter().map(|row| format!("{:14} {}\n", row.name, row.about)).collect()
 }
@@ -160,20 +161,20 @@ pub fn list_rows() -> String {
 /// Measures rows, writes the report to `target/compare`, and returns a summary.
 ///
 /// # Errors
-/// There is no such row, or this herd itself cannot be measured. A system that cannot be measured is
-/// not an error: its row says why.
+/// A name is not a row's, or this herd cannot be measured. Another system that cannot be measured
+/// is not an error: the report has the reason.
 pub fn compare_systems(comparison: &Comparison) -> Result<String> {
     let Comparison { rows, quick, keep, progress } = comparison;
     if let Some(name) = rows.iter().find(|name| ROWS.iter().all(|row| row.name != **name)) {
         let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
-        bail!("there is no row {name}: the rows are {}", names.join(", "));
+        bail!("there is no row `{name}`; choose from {}", names.join(", "));
     }
     let folder = target_dir()?.join("compare");
-    let bench = Bench::prepare(folder.clone(), *quick, *progress)?;
-    let mut run = Run::begin(&bench);
+    let bench = CompareBench::prepare(folder.clone(), *quick, *progress)?;
+    let mut run = ComparisonRun::new(&bench);
     for row in ROWS.iter().filter(|row| rows.is_empty() || rows.iter().any(|name| name == row.name)) {
         progress(&format!("{}: {}", row.name, row.about));
-        run.note_load(row.name);
+        run.add_load_average(row.name);
         run.figures.extend((row.measure)(&bench)?);
     }
     let mut written = report::write(&run, &folder)?;
@@ -183,22 +184,24 @@ pub fn compare_systems(comparison: &Comparison) -> Result<String> {
     Ok(format!("{}\n{written}", report::table(&run)))
 }
 
-/// The peers of `names` that can be run here, and why the others cannot.
-fn peers_called(names: &[&str]) -> (Vec<System>, Vec<String>) {
-    let (mut systems, mut missing) = (Vec::new(), Vec::new());
+/// Returns the guests with these names that can run here, and the reasons why others cannot.
+fn find_guests(names: &[&str]) -> (Vec<System>, Vec<String>) {
+    let mut systems = Vec::new();
+    let mut missing = Vec::new();
     for name in names {
-        match bundled_guests::find(name) {
-            Ok(peer) => systems.push(System::Peer(peer)),
+        match bundled_guests::find_guest(name) {
+            Ok(guest) => systems.push(System::Guest(guest)),
             Err(error) => missing.push(format!("{name}: {error:#}")),
         }
     }
     (systems, missing)
 }
 
-/// Measures systems in interleaved rounds: each once, then each again, so that what else happens on the machine
-/// meets all of them. One that fails is left out from then on, and told.
+/// Measures systems in interleaved rounds: each system once, then each again. So other programs on
+/// the machine disturb all systems equally. A system that fails is left out of later rounds, and
+/// listed in the report.
 fn interleave(
-    bench: &Bench,
+    bench: &CompareBench,
     figure: &mut Figure,
     systems: &[System],
     mut measure: impl FnMut(&System) -> Result<(f64, Vec<(f64, f64)>)>,
@@ -227,5 +230,5 @@ fn interleave(
     Ok(())
 }
 
-/// This herd with links as its peers have them; the row `tls` tells what encrypted ones cost.
+/// This herd with plain links, like the other systems. The row `tls` measures the cost of TLS.
 const HERD: System = System::Herd("herd", &[INSECURE_LINKS]);

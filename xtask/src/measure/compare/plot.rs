@@ -1,21 +1,29 @@
-//! Pictures of figures, as SVG that stands by itself.
+//! Draws figures as SVG.
 
 use std::fmt::Write;
 
 use super::figure::{Figure, Series};
 use crate::text::escape;
 
-/// Pixels: the whole width, a bar's height, the room for names on the left and values on the right.
+/// The width of a picture, in pixels.
 const WIDTH: f64 = 760.0;
+
+/// The height of a bar, in pixels.
 const BAR: f64 = 16.0;
+
+/// The width of the names at the left, in pixels.
 const NAMES: f64 = 190.0;
+
+/// The width of the values at the right, in pixels.
 const VALUES: f64 = 150.0;
 
-/// This herd's colour, and everybody else's.
+/// The colour of this herd.
 const OWN: &str = "#1f6fb4";
+
+/// The colours of other systems.
 const OTHERS: [&str; 6] = ["#9aa5b1", "#c98b3c", "#6a9a5b", "#8a6fb0", "#b05f6d", "#5aa5a5"];
 
-/// Bars: medians, with a line from the least to the greatest round.
+/// Draws the medians of a figure as bars, each with a line from the smallest to the largest value.
 pub(super) fn bars(figure: &Figure) -> String {
     let most = figure.series.iter().map(|series| series.spread().1).fold(0.0, f64::max);
     let height = 30.0 + figure.series.len() as f64 * (BAR + 8.0);
@@ -33,14 +41,14 @@ pub(super) fn bars(figure: &Figure) -> String {
     svg + "</svg>"
 }
 
-/// One picture of several figures in one unit, each a group of bars: medians on a logarithmic scale, since a hundred
-/// times more is usual from the first to the last.
+/// Draws the medians of several figures in one picture, each figure as a group of bars. The figures
+/// must have the same unit. The scale is logarithmic, because values may differ by a factor of 100.
 pub(super) fn groups(title: &str, figures: &[&Figure]) -> String {
     let medians =
         figures.iter().flat_map(|figure| &figure.series).map(Series::median).filter(|median| *median > 0.0);
     let (least, most) =
         medians.fold((f64::INFINITY, 1.0), |(least, most), median| (median.min(least), median.max(most)));
-    // The least bar is as long as a tenth of a decade.
+    // The shortest bar has the length of a tenth of a decade.
     let start = least / 1.26;
     let scale = (WIDTH - NAMES - VALUES) / (most / start).ln().max(1.0);
     let bars: usize = figures.iter().map(|figure| figure.series.len()).sum();
@@ -62,7 +70,8 @@ pub(super) fn groups(title: &str, figures: &[&Figure]) -> String {
     svg + "</svg>"
 }
 
-/// Cumulative distributions of latencies in microseconds, on a logarithmic scale.
+/// Draws the cumulative distributions of latencies in microseconds, on a logarithmic scale. Returns
+/// `None` if the figure has none.
 pub(super) fn distributions(figure: &Figure) -> Option<String> {
     let series: Vec<&Series> = figure.series.iter().filter(|series| series.distribution.len() > 1).collect();
     let values = series.iter().flat_map(|series| &series.distribution).map(|(value, _)| value.max(1.0));
@@ -74,7 +83,7 @@ pub(super) fn distributions(figure: &Figure) -> Option<String> {
     let (left, right, top, bottom) = (50.0, WIDTH - 190.0, 30.0, 250.0);
     let across = |value: f64| left + (right - left) * (value.max(1.0) / least).ln() / (most / least).ln();
     let up = |share: f64| bottom - (bottom - top) * share;
-    let mut svg = begin(&format!("{}: share of answers within so many us", figure.title), bottom + 30.0);
+    let mut svg = begin(&format!("{}: share of answers within a latency in us", figure.title), bottom + 30.0);
     for share in [0.0, 0.5, 0.9, 1.0] {
         line(&mut svg, &[(left, up(share)), (right, up(share))], "#ddd");
         text(&mut svg, left - 6.0, up(share) + 4.0, "end", &format!("{:.0} %", share * 100.0));
@@ -97,7 +106,7 @@ pub(super) fn distributions(figure: &Figure) -> Option<String> {
     Some(svg + "</svg>")
 }
 
-/// A number with as many digits as are worth reading.
+/// Formats a number with about three digits.
 pub(super) fn number_text(number: f64) -> String {
     match number.abs() {
         size if size >= 1e6 => format!("{:.2} M", number / 1e6),

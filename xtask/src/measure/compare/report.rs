@@ -1,4 +1,4 @@
-//! What a run came to: a table for the terminal and in Markdown, a page with pictures, and the figures themselves.
+//! The reports on a run: a Markdown table, an HTML page with pictures, and the figures as JSON.
 
 use std::fs;
 use std::path::Path;
@@ -6,22 +6,22 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use fixtures::checkout::root;
 
-use super::Run;
-use super::figure::{Bound, Figure};
+use super::ComparisonRun;
+use super::figure::{Figure, GoalBound};
 use super::plot::{bars, distributions, groups, number_text};
 use crate::text::escape;
 
-/// Where kept figures lie, in the checkout.
+/// The folder for results in the checkout.
 const RESULTS: &str = "benches/results";
 
-/// The figure that the kept picture shows.
+/// The title of the figure that `one-node.svg` shows.
 const SHOWN: &str = "one node, C64 P16";
 
-/// The row of which all figures are kept as one picture.
+/// The row whose figures `one-node-all.svg` shows.
 const SHOWN_ROW: &str = "one-node";
 
-/// The Markdown table of all figures, with what was missing below it.
-pub(super) fn table(run: &Run) -> String {
+/// The Markdown table of all figures, followed by the systems that were not measured.
+pub(super) fn table(run: &ComparisonRun) -> String {
     let mut text = format!(
         "{}; medians (least to greatest) of {} interleaved rounds of {} s{}\n\n",
         run.machine,
@@ -60,18 +60,18 @@ pub(super) fn table(run: &Run) -> String {
     text + &format!("\nLoad average of the machine before each row: {}.\n", loads.join(", "))
 }
 
-fn missing(run: &Run) -> Vec<&String> {
+fn missing(run: &ComparisonRun) -> Vec<&String> {
     let mut missing: Vec<&String> = run.figures.iter().flat_map(|figure| &figure.missing).collect();
     missing.sort();
     missing.dedup();
     missing
 }
 
-/// A goal in words, and how it fared.
+/// A goal and its result, in words.
 fn goal_text(figure: &Figure, goal: &super::Goal) -> (String, String) {
     let (sign, bound) = match goal.bound {
-        Bound::AtLeast(bound) => (">=", bound),
-        Bound::AtMost(bound) => ("<=", bound),
+        GoalBound::AtLeast(bound) => (">=", bound),
+        GoalBound::AtMost(bound) => ("<=", bound),
     };
     let against = goal.against.join(", ");
     let wanted =
@@ -82,20 +82,21 @@ fn goal_text(figure: &Figure, goal: &super::Goal) -> (String, String) {
     (wanted, reached)
 }
 
-/// Writes report.html, report.md and results.json. Says where.
+/// Writes report.html, report.md and results.json to a folder. Returns their paths, each on a line.
 ///
 /// # Errors
 /// A file cannot be written.
-pub(super) fn write(run: &Run, folder: &Path) -> Result<String> {
+pub(super) fn write(run: &ComparisonRun, folder: &Path) -> Result<String> {
     let files = [("report.html", page(run)), ("report.md", table(run)), ("results.json", json(run)?)];
     write_files(folder, &files)
 }
 
-/// Keeps a run of all rows: figures, table and pictures.
+/// Writes the figures, the table and the pictures of a run of all rows to the checkout. Returns the
+/// paths, each on a line.
 ///
 /// # Errors
 /// A file cannot be written.
-pub(super) fn keep(run: &Run) -> Result<String> {
+pub(super) fn keep(run: &ComparisonRun) -> Result<String> {
     let shown = run.figures.iter().find(|figure| figure.title == SHOWN).or(run.figures.first());
     let row: Vec<&Figure> = run.figures.iter().filter(|figure| figure.row == SHOWN_ROW).collect();
     let title =
@@ -109,33 +110,34 @@ pub(super) fn keep(run: &Run) -> Result<String> {
     write_files(&root().join(RESULTS), &files)
 }
 
-/// Keeps a run of herds of several sizes, likewise.
+/// Writes the figures, the table and the pictures of a run of herds of several sizes to the
+/// checkout. Returns the paths, each on a line.
 ///
 /// # Errors
 /// A file cannot be written.
-pub(super) fn keep_scale(run: &Run) -> Result<String> {
+pub(super) fn keep_scale(run: &ComparisonRun) -> Result<String> {
     let mut files = vec![("scale.json", json(run)?), ("scale.md", table(run))];
     let pictures = ["scale-latency.svg", "scale-per-hop.svg", "scale-lines.svg", "scale-updates.svg"];
     files.extend(pictures.into_iter().zip(run.figures.iter().map(bars)));
     write_files(&root().join(RESULTS), &files)
 }
 
-fn json(run: &Run) -> Result<String> {
+fn json(run: &ComparisonRun) -> Result<String> {
     Ok(serde_json::to_string_pretty(run)? + "\n")
 }
 
 fn write_files(folder: &Path, files: &[(&str, String)]) -> Result<String> {
-    fs::create_dir_all(folder)?;
-    let mut told = String::new();
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let mut paths = String::new();
     for (name, text) in files {
         let file = folder.join(name);
         fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
-        told += &format!("{}\n", file.display());
+        paths += &format!("{}\n", file.display());
     }
-    Ok(told)
+    Ok(paths)
 }
 
-fn page(run: &Run) -> String {
+fn page(run: &ComparisonRun) -> String {
     let mut body = String::new();
     for figure in &run.figures {
         let row: Vec<&Figure> = run.figures.iter().filter(|other| other.row == figure.row).collect();
@@ -158,9 +160,9 @@ fn page(run: &Run) -> String {
     let missing: String =
         missing(run).iter().map(|missing| format!("<p>Not measured: {}</p>\n", escape(missing))).collect();
     format!(
-        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>The herd and its peers</title>\n\
+        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>The herd and other systems</title>\n\
          <style>body{{font-family:sans-serif;max-width:800px;margin:2em auto}}svg{{max-width:100%}}</style>\n\
-         <h1>The herd and its peers</h1>\n<p>{about}</p>\n<p>{programs}</p>\n{missing}{body}</html>\n"
+         <h1>The herd and other systems</h1>\n<p>{about}</p>\n<p>{programs}</p>\n{missing}{body}</html>\n"
     )
 }
 
@@ -168,19 +170,19 @@ fn page(run: &Run) -> String {
 mod tests {
     use super::super::Goal;
     use super::*;
-    use crate::measure::machine::Machine;
+    use crate::measure::machine_info::MachineInfo;
 
-    fn run() -> Run {
+    fn run() -> ComparisonRun {
         let mut figure = Figure::new("one-node", SHOWN.to_owned(), "reports/s");
         figure.add("herd", 2_000_000.0, Vec::new());
         figure.add("redis-set", 1_000_000.0, Vec::new());
         figure.goals = vec![
-            Goal::of_herd(&["redis-set"], Bound::AtLeast(2.5)),
-            Goal::of_herd(&["nats"], Bound::AtMost(1.0)),
+            Goal::of_herd(&["redis-set"], GoalBound::AtLeast(2.5)),
+            Goal::of_herd(&["nats"], GoalBound::AtMost(1.0)),
         ];
         figure.missing = vec!["nats: not installed".to_owned()];
-        Run {
-            machine: Machine::look(),
+        ComparisonRun {
+            machine: MachineInfo::collect(),
             quick: true,
             rounds: 1,
             round_seconds: 1.0,
@@ -190,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_says_what_was_reached_what_was_not_and_what_was_not_measured() {
+    fn a_table_shows_which_goals_were_met_and_which_systems_were_not_measured() {
         let table = table(&run());
         assert!(
             table.contains("| one node, C64 P16, reports/s | herd 2.00 M (2.00 M to 2.00 M)<br>redis-set"),
@@ -207,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_stands_by_itself() {
+    fn a_page_loads_no_other_file() {
         let page = page(&run());
         assert!(page.contains("<svg") && page.contains("not met") && !page.contains("src="), "{page}");
     }

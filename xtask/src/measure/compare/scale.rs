@@ -1,39 +1,39 @@
-//! The herd against its own size: latency by hops, lines and updates by nodes.
+//! Measures herds of different sizes: latency by hops, lines and updates a second by nodes.
 
 use std::collections::VecDeque;
 
 use anyhow::{Context, Result};
 
-use super::costs::updates_said;
+use super::costs::updates_sent;
 use super::figure::Figure;
-use super::{Bench, Run, report};
+use super::{CompareBench, ComparisonRun, report};
 use crate::cluster::graphs::Graph;
 use crate::cluster::herd_file::{HerdFile, observer_of};
 use crate::cluster::processes::{Processes, Setup};
 use crate::cluster::test_herd::TestHerd;
 use crate::cluster::workspace::target_dir;
 use crate::load::everywhere::{Everywhere, Spread};
-use crate::load::flood::{self, Flood, Sender, Watch};
+use crate::load::flood::{Flood, FloodOutcome, Sender, Watch};
 use crate::load::generator::Task;
 use crate::load::{Load, Protocol};
 
-/// Which herds to measure.
+/// The settings of a measurement.
 #[derive(Clone, Debug)]
 pub struct Scale {
     /// The number of nodes of each herd.
     pub nodes: Vec<u16>,
     /// The graph of all herds.
     pub graph: Graph,
-    /// Fewer and shorter rounds.
+    /// Whether to measure fewer and shorter rounds.
     pub quick: bool,
-    /// Keep the figures and their plots in `benches/results`.
+    /// Whether to write the figures and their plots to `benches/results`.
     pub keep: bool,
-    /// Gets a line for each round.
+    /// A function that gets a line for each round.
     pub progress: fn(&str),
 }
 
-/// A herd of real processes, with room for an observer at each.
-struct Large {
+/// A herd of real processes. Each node may have an observer.
+struct ScaledHerd {
     processes: TestHerd,
     graph: Graph,
     nodes: u16,
@@ -45,27 +45,28 @@ struct Large {
 /// A herd does not start, or an update does not reach every node.
 pub fn measure_scale(scale: &Scale) -> Result<String> {
     let folder = target_dir()?.join("scale");
-    let bench = Bench::prepare(folder.clone(), scale.quick, scale.progress)?;
-    let mut run = Run::begin(&bench);
+    let bench = CompareBench::prepare(folder.clone(), scale.quick, scale.progress)?;
+    let mut run = ComparisonRun::new(&bench);
     let figure = |title: &str, unit| Figure::new("scale", title.to_owned(), unit);
     let mut latency = figure("one update until the farthest node has it, p50", "us");
     let mut hops = figure("the same, for each hop", "us");
     let mut lines = figure("lines per fresh update, one at a time", "lines");
     let mut updates = figure("updates everywhere, C16 P16", "updates/s");
     for nodes in &scale.nodes {
-        run.note_load("scale");
+        run.add_load_average("scale");
         for round in 0..bench.rounds {
             let (far, distance) = farthest(scale.graph, *nodes);
             let name = format!("{nodes} nodes, {distance} hops");
-            let mut herd = Large::start(&bench, scale.graph, *nodes)?;
+            let mut herd = ScaledHerd::start(&bench, scale.graph, *nodes)?;
             let outcome = herd.flood(&bench, far)?;
-            let said = herd.stop()?;
+            let sent = herd.stop()?;
             (scale.progress)(&format!("  {name} round {}: p50 {:.0} us", round + 1, outcome.latency.p50));
             hops.add(&name, outcome.latency.p50 / distance as f64, Vec::new());
-            // One line of each update goes to the observer; the first update is not counted in the outcome.
-            lines.add(&name, said / (outcome.updates + 1) as f64 - 1.0, Vec::new());
+            // The observer gets one line of each update, which does not count. The outcome does not
+            // count the first update.
+            lines.add(&name, sent / (outcome.updates + 1) as f64 - 1.0, Vec::new());
             latency.add(&name, outcome.latency.p50, outcome.latency.points());
-            let spread = Large::start(&bench, scale.graph, *nodes)?.everywhere(&bench)?;
+            let spread = ScaledHerd::start(&bench, scale.graph, *nodes)?.everywhere(&bench)?;
             updates.add(&name, spread.per_second, Vec::new());
         }
     }
@@ -77,7 +78,7 @@ pub fn measure_scale(scale: &Scale) -> Result<String> {
     Ok(format!("{}\n{written}", report::table(&run)))
 }
 
-/// The node farthest from the first, and how many hops away it is.
+/// The node that is farthest from the first, and the number of hops to it.
 fn farthest(graph: Graph, nodes: u16) -> (usize, usize) {
     let edges = graph.edges(usize::from(nodes));
     let mut distances = vec![None; usize::from(nodes)];
@@ -103,18 +104,18 @@ fn farthest(graph: Graph, nodes: u16) -> (usize, usize) {
     last
 }
 
-impl Large {
-    fn start(bench: &Bench, graph: Graph, nodes: u16) -> Result<Large> {
+impl ScaledHerd {
+    fn start(bench: &CompareBench, graph: Graph, nodes: u16) -> Result<ScaledHerd> {
         let file = HerdFile::parse(&graph.herd_file(nodes, 1), "a generated herd")?.with_observers()?;
         let file = file.with_limits("distinct_clients = 1000000000")?;
         let setup = |file| Setup::clean(file, bench.herd.clone(), bench.folder.join("herd"));
         let mut processes = TestHerd::new(&file, |file, _| Processes::new(setup(file)))?;
         processes.start(&(1..=nodes).map(|node| format!("Node{node}")).collect::<Vec<_>>())?;
-        Ok(Large { processes, graph, nodes })
+        Ok(ScaledHerd { processes, graph, nodes })
     }
 
-    /// One update after the other at the first node, watched at another.
-    fn flood(&mut self, bench: &Bench, far: usize) -> Result<flood::Outcome> {
+    /// Measures updates at the first node, one after another, with a watcher of another node.
+    fn flood(&mut self, bench: &CompareBench, far: usize) -> Result<FloodOutcome> {
         let node = format!("Node{}", far + 1);
         let flood = Flood {
             sender: Sender::Iamat(self.processes.member("Node1")?.client),
@@ -122,10 +123,10 @@ impl Large {
             rate: None,
             duration: bench.round,
         };
-        bench.generator.run(&Task::Flood(flood))
+        bench.generator.perform(&Task::Flood(flood))
     }
 
-    fn everywhere(&mut self, bench: &Bench) -> Result<Spread> {
+    fn everywhere(&mut self, bench: &CompareBench) -> Result<Spread> {
         let clients = (1..=self.nodes).map(|node| Ok(self.processes.member(&format!("Node{node}"))?.client));
         let nodes = clients.collect::<Result<Vec<_>>>()?;
         let load = Load {
@@ -137,14 +138,15 @@ impl Large {
             clients: u64::from(u32::MAX),
             duration: bench.round,
         };
-        let spread = bench.generator.run(&Task::Everywhere(Everywhere { load, nodes }));
+        let spread = bench.generator.perform(&Task::Everywhere(Everywhere { load, nodes }));
         spread.with_context(|| format!("a herd of {} on a {:?}", self.nodes, self.graph))
     }
 
-    /// Stops it, and says how many updates its nodes have passed on, the observer's among them.
+    /// Stops the herd, and returns the number of updates that its nodes have sent, including those
+    /// to the observer.
     fn stop(mut self) -> Result<f64> {
         self.processes.stop_all()?;
-        updates_said(&self.processes)
+        updates_sent(&self.processes)
     }
 }
 

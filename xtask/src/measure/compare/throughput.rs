@@ -1,22 +1,22 @@
 //! Rows of updates a second.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
-use super::figure::{Bound, Figure, Goal};
-use super::systems::{Layout, Running, System};
-use super::{Bench, HERD, interleave, peers_called};
+use super::figure::{Figure, Goal, GoalBound};
+use super::systems::{HerdLayout, RunningSystem, System};
+use super::{CompareBench, HERD, find_guests, interleave};
 use crate::load::everywhere::{Everywhere, Spread};
 use crate::load::generator::Task;
 use crate::load::{Load, Protocol, Summary};
 
-/// Distinct clients of a load on one node: more than a processor's caches hold.
+/// The number of clients of a load on one node. Their records do not fit into a processor's caches.
 pub(super) const CLIENTS: u64 = 100_000;
 
-/// Connections by commands in flight on each.
+/// The pairs of connections, and commands in flight on each.
 const MATRIX: [(usize, usize); 5] = [(1, 1), (64, 1), (16, 16), (64, 16), (64, 128)];
 
-/// A load on the first node of a system, for a round.
-pub(super) fn load(bench: &Bench, running: &Running, connections: usize, depth: usize) -> Load {
+/// Makes a load on the first node of a system, for one round.
+pub(super) fn load(bench: &CompareBench, running: &RunningSystem, connections: usize, depth: usize) -> Load {
     Load {
         protocol: running.protocol,
         nodes: vec![running.nodes[0]],
@@ -28,23 +28,23 @@ pub(super) fn load(bench: &Bench, running: &Running, connections: usize, depth: 
     }
 }
 
-pub(super) fn one_node(bench: &Bench) -> Result<Vec<Figure>> {
+pub(super) fn one_node(bench: &CompareBench) -> Result<Vec<Figure>> {
     let systems = [HERD, System::Redis(Protocol::Set), System::Redis(Protocol::Geoadd), System::Echo];
     let mut figures = Vec::new();
     for (connections, depth) in MATRIX {
         let mut figure = Figure::new("one-node", format!("one node, C{connections} P{depth}"), "reports/s");
         figure.goals = match (connections, depth) {
             (64, 16) => vec![
-                Goal::of_herd(&["redis-set"], Bound::AtLeast(2.0)),
-                Goal::of_herd(&["redis-geoadd"], Bound::AtLeast(7.0)),
-                Goal::of_herd(&["echo"], Bound::AtLeast(0.5)),
+                Goal::of_herd(&["redis-set"], GoalBound::AtLeast(2.0)),
+                Goal::of_herd(&["redis-geoadd"], GoalBound::AtLeast(7.0)),
+                Goal::of_herd(&["echo"], GoalBound::AtLeast(0.5)),
             ],
-            (1, 1) => vec![Goal::of_herd(&["redis-set"], Bound::AtLeast(0.95))],
-            (64, 1) => vec![Goal::of_herd(&["redis-set"], Bound::AtLeast(1.25))],
+            (1, 1) => vec![Goal::of_herd(&["redis-set"], GoalBound::AtLeast(0.95))],
+            (64, 1) => vec![Goal::of_herd(&["redis-set"], GoalBound::AtLeast(1.25))],
             _ => Vec::new(),
         };
         interleave(bench, &mut figure, &systems, |system| {
-            let running = system.start(bench, Layout::Lone)?;
+            let running = system.start(bench, HerdLayout::Lone)?;
             answered(bench, load(bench, &running, connections, depth))
         })?;
         figures.push(figure);
@@ -52,41 +52,44 @@ pub(super) fn one_node(bench: &Bench) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// Reports a second of a load, all of which were answered rightly; the distribution of their latencies.
-pub(super) fn answered(bench: &Bench, load: Load) -> Result<(f64, Vec<(f64, f64)>)> {
-    let summary: Summary = bench.generator.run(&Task::Load { load, live: false })?;
-    ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
+/// Sends a load. Returns the reports a second and the distribution of latencies. Fails if an answer
+/// is wrong.
+pub(super) fn answered(bench: &CompareBench, load: Load) -> Result<(f64, Vec<(f64, f64)>)> {
+    let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;
+    summary.ensure_all_right()?;
     Ok((summary.per_second, summary.latency.points()))
 }
 
-pub(super) fn flooding(bench: &Bench) -> Result<Vec<Figure>> {
+pub(super) fn flooding(bench: &CompareBench) -> Result<Vec<Figure>> {
     let others =
         ["twisted", "asyncio-streams", "asyncio-protocol", "asyncio-protocol-uvloop", "node", "node-batched"];
-    let (peers, missing) = peers_called(&others);
-    let systems: Vec<System> = [HERD].into_iter().chain(peers).collect();
+    let (guests, missing) = find_guests(&others);
+    let systems: Vec<System> = [HERD].into_iter().chain(guests).collect();
     let mut figure = Figure::new("flooding", "one node flooding to four, C64 P16".to_owned(), "reports/s");
     figure.missing = missing;
     figure.goals = vec![
-        Goal::of_herd(&["twisted"], Bound::AtLeast(12.0)),
-        Goal::of_herd(&others[1..], Bound::AtLeast(7.0)),
+        Goal::of_herd(&["twisted"], GoalBound::AtLeast(12.0)),
+        Goal::of_herd(&others[1..], GoalBound::AtLeast(7.0)),
     ];
     interleave(bench, &mut figure, &systems, |system| sunk(bench, system))?;
     Ok(vec![figure])
 }
 
-/// Reports a second at a node with four neighbours that only take what it says; the distribution of their latencies.
-pub(super) fn sunk(bench: &Bench, system: &System) -> Result<(f64, Vec<(f64, f64)>)> {
-    let running = system.start(bench, Layout::Hub)?;
-    let (load, sinks) = (load(bench, &running, 64, 16), running.watchers.clone());
-    let summary: Summary = bench.generator.run(&Task::Sunk { load, sinks })?;
-    ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
+/// Sends a load to a node with four neighbours that discard its updates. Returns the reports a
+/// second and the distribution of latencies.
+pub(super) fn sunk(bench: &CompareBench, system: &System) -> Result<(f64, Vec<(f64, f64)>)> {
+    let running = system.start(bench, HerdLayout::Hub)?;
+    let load = load(bench, &running, 64, 16);
+    let sinks = running.watchers.clone();
+    let summary: Summary = bench.generator.perform(&Task::Sunk { load, sinks })?;
+    summary.ensure_all_right()?;
     Ok((summary.per_second, summary.latency.points()))
 }
 
-pub(super) fn five_nodes(bench: &Bench) -> Result<Vec<Figure>> {
-    let (peers, missing) = peers_called(&["twisted", "asyncio-protocol-uvloop", "node-batched"]);
+pub(super) fn five_nodes(bench: &CompareBench) -> Result<Vec<Figure>> {
+    let (guests, missing) = find_guests(&["twisted", "asyncio-protocol-uvloop", "node-batched"]);
     let redis = [System::Redis(Protocol::Set), System::Redis(Protocol::Geoadd)];
-    let systems: Vec<System> = [HERD].into_iter().chain(redis).chain(peers).collect();
+    let systems: Vec<System> = [HERD].into_iter().chain(redis).chain(guests).collect();
     let mut figures = Vec::new();
     for spread in [true, false] {
         let clients = if spread { "clients spread" } else { "clients at one node" };
@@ -94,13 +97,13 @@ pub(super) fn five_nodes(bench: &Bench) -> Result<Vec<Figure>> {
         figure.missing.clone_from(&missing);
         if spread {
             figure.goals = vec![
-                Goal::of_herd(&["redis-set"], Bound::AtLeast(1.5)),
-                Goal::of_herd(&["redis-geoadd"], Bound::AtLeast(3.0)),
-                Goal::of_herd(&["twisted"], Bound::AtLeast(7.0)),
+                Goal::of_herd(&["redis-set"], GoalBound::AtLeast(1.5)),
+                Goal::of_herd(&["redis-geoadd"], GoalBound::AtLeast(3.0)),
+                Goal::of_herd(&["twisted"], GoalBound::AtLeast(7.0)),
             ];
         }
         interleave(bench, &mut figure, &systems, |system| {
-            let running = system.start(bench, Layout::Five)?;
+            let running = system.start(bench, HerdLayout::Five)?;
             let outcome = everywhere(bench, &running, spread, 64, 16)?;
             Ok((outcome.per_second, Vec::new()))
         })?;
@@ -109,10 +112,11 @@ pub(super) fn five_nodes(bench: &Bench) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// A load of clients that are each reported once, until every node has all of them.
+/// Reports many clients once each, and waits until every node has all of them. If `spread` is true,
+/// the reports go to all nodes, otherwise to the first.
 pub(super) fn everywhere(
-    bench: &Bench,
-    running: &Running,
+    bench: &CompareBench,
+    running: &RunningSystem,
     spread: bool,
     connections: usize,
     depth: usize,
@@ -122,5 +126,5 @@ pub(super) fn everywhere(
     if spread {
         load.nodes.clone_from(&running.nodes);
     }
-    bench.generator.run(&Task::Everywhere(Everywhere { load, nodes: running.all.clone() }))
+    bench.generator.perform(&Task::Everywhere(Everywhere { load, nodes: running.all.clone() }))
 }

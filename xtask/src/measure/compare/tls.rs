@@ -1,17 +1,17 @@
-//! What encrypted links cost beside plain ones: the same nodes, the same load, in one run.
+//! Rows that compare encrypted links with plain ones: the same nodes under the same load.
 
 use anyhow::Result;
 
 use super::figure::Figure;
 use super::latency::flood_once;
-use super::systems::{Layout, System};
+use super::systems::{HerdLayout, System};
 use super::throughput::{everywhere, sunk};
-use super::{Bench, HERD, interleave};
+use super::{CompareBench, HERD, interleave};
 
-/// The herd as users have it.
+/// The herd with its default, encrypted links.
 const HERD_TLS: System = System::Herd("herd-tls", &[]);
 
-pub(super) fn links(bench: &Bench) -> Result<Vec<Figure>> {
+pub(super) fn links(bench: &CompareBench) -> Result<Vec<Figure>> {
     let systems = [HERD, HERD_TLS];
     let mut figures = Vec::new();
     for (title, rate) in [("one at a time", None), ("at 10000/s", Some(10_000.0))] {
@@ -26,7 +26,7 @@ pub(super) fn links(bench: &Bench) -> Result<Vec<Figure>> {
     interleave(bench, &mut flooding, &systems, |system| sunk(bench, system))?;
     let mut five = Figure::new("tls", "five nodes, everywhere, clients spread".to_owned(), "updates/s");
     interleave(bench, &mut five, &systems, |system| {
-        let running = system.start(bench, Layout::Five)?;
+        let running = system.start(bench, HerdLayout::Five)?;
         Ok((everywhere(bench, &running, true, 64, 16)?.per_second, Vec::new()))
     })?;
     figures.extend([flooding, five]);

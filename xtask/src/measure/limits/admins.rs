@@ -1,27 +1,30 @@
-//! More idle connections on the admin port than a node may have files.
+//! Holds more idle connections on the admin port than a node may have open files.
 
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Bench, Bound, Finding, ask, limit_files};
+use super::{Bound, Finding, LimitsBench, ask, limit_files};
 use crate::cluster::admin_client;
 
-/// How many files the node may have, and how many connections want to be idle.
+/// The node's limit of open files.
 const FILES: usize = 400;
+
+/// The number of idle connections.
 const IDLE: usize = 420;
 
-/// How often each thing is measured.
+/// The number of measurements of each latency.
 const PROBES: usize = 20;
 
-/// Longer than anything may take.
+/// The timeout of everything here.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
+pub(super) fn check_admins(bench: &LimitsBench) -> Result<Vec<Finding>> {
     let mut pair = bench.start_pair("admins")?;
-    let (address, admin_address) = (pair.address("Node1")?, pair.admin("Node1")?);
-    limit_files(pair.0.pid("Node1")?.context("the node has ended")?, FILES)?;
+    let address = pair.address("Node1")?;
+    let admin_address = pair.admin("Node1")?;
+    limit_files(pair.0.pid("Node1")?.context("Node1 has ended")?, FILES)?;
     let idle: Vec<TcpStream> =
         (0..IDLE).map(|_| TcpStream::connect(admin_address)).collect::<std::io::Result<_>>()?;
     let health = slowest(|| admin_client::get(admin_address, "/healthz").map(drop)).context("/healthz")?;
@@ -31,12 +34,12 @@ pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
     pair.0.start(&["Node2".to_owned()])?;
     let began = Instant::now();
     while pair.links_up("Node1")? == before {
-        ensure!(began.elapsed() < PATIENCE, "two nodes were not linked after {PATIENCE:?}");
+        ensure!(began.elapsed() < PATIENCE, "Node1 and Node2 were not linked after {PATIENCE:?}");
         std::thread::sleep(Duration::from_millis(2));
     }
     let linked = began.elapsed();
     drop(idle);
-    let beside = format!("beside {IDLE} idle connections on the admin port, with {FILES} files");
+    let beside = format!("with {IDLE} idle connections on the admin port and a limit of {FILES} open files");
     Ok(vec![
         Finding::new(
             format!("{beside}: slowest `/healthz`"),
@@ -51,7 +54,7 @@ pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
             Bound::AtMost(100.0),
         ),
         Finding::new(
-            format!("{beside}: link with a neighbour that starts"),
+            format!("{beside}: time until a restarted neighbour is linked"),
             linked.as_secs_f64(),
             "s",
             Bound::AtMost(1.0),

@@ -1,4 +1,5 @@
-//! As many connections as a node takes, most of them idle, the others sending a byte now and then.
+//! Opens almost as many connections as a node admits, most of them idle, the others dribbling
+//! bytes.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -8,27 +9,30 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::{Bench, Bound, Finding, ask};
+use super::{Bound, Finding, LimitsBench, ask};
 
+/// The number of idle connections.
 const IDLE: usize = 9_000;
 
-/// Each begins a line, and goes on with a byte a second.
+/// The number of connections that send a byte of a line each second.
 const DRIBBLING: usize = 900;
 
-pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
-    let (crowded, alone) = (bench.start("crowd")?, bench.start("crowd-alone")?);
+pub(super) fn check_crowd(bench: &LimitsBench) -> Result<Vec<Finding>> {
+    let crowded = bench.start("crowd")?;
+    let alone = bench.start("crowd-alone")?;
     let address = crowded.address()?;
-    let open = || TcpStream::connect(address).context("the node refused a client");
+    let open = || TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"));
     let _idle: Vec<TcpStream> = (0..IDLE).map(|_| open()).collect::<Result<_>>()?;
     let mut dribbling: Vec<TcpStream> = (0..DRIBBLING).map(|_| open()).collect::<Result<_>>()?;
-    // Connections are accepted in order. Until this one is, the node is busy with those before it.
+    // Connections are accepted in order, so after this answer the node has accepted all of them.
     ask(&mut open()?)?;
     let done = AtomicBool::new(false);
     let ratio = thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
                 for stream in &mut dribbling {
-                    // The node closes a connection whose line takes too long. Another one takes its place.
+                    // The node closes a connection whose line is incomplete for too long. Another one
+                    // takes its place.
                     if stream.write_all(b"x").is_err()
                         && let Ok(next) = open()
                     {
@@ -43,7 +47,8 @@ pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
         ratio
     })?;
     let what = format!(
-        "IAMAT p99 with {IDLE} idle and {DRIBBLING} dribbling clients, against a node without them at the same time"
+        "IAMAT p99 with {IDLE} idle and {DRIBBLING} dribbling clients, relative to a node without them at \
+         the same time"
     );
     Ok(vec![Finding::new(what, ratio, "x", Bound::AtMost(2.0))])
 }

@@ -1,4 +1,5 @@
-//! A thousand clients that ask and do not read: what the node and its kernel hold for them.
+//! Connects a thousand clients that send questions and do not read, and measures the memory that
+//! the node and the kernel use for them.
 
 use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
@@ -8,28 +9,33 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Bench, Bound, Finding, ask};
+use super::{Bound, Finding, LimitsBench, ask};
 use crate::cluster::proc_usage::resident_bytes;
 
+/// The number of clients.
 const CLIENTS: usize = 1_000;
 
-/// Each asks more than either side holds.
 const QUESTION: &[u8] = b"WHATSAT kiwi 1 0\n";
+
+/// The questions of each client: more than the buffers of both sides hold.
 const QUESTIONS: usize = 12_000;
 
-/// Questions that each reads the answers of before it stops reading.
+/// The questions whose answers each client reads before it stops reading.
 const BURST: usize = 500;
+
+/// The lines of an answer.
 const LINES_OF_AN_ANSWER: usize = 7;
 
-/// Longer than the node may take to close them all.
+/// The timeout until the node has closed all connections.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
+pub(super) fn check_deaf(bench: &LimitsBench) -> Result<Vec<Finding>> {
     let mut node = bench.start("deaf")?;
-    let (pid, address) = (node.pid()?, node.address()?);
+    let pid = node.pid()?;
+    let address = node.address()?;
     let mut reporter = TcpStream::connect(address)?;
     reporter.write_all(b"IAMAT kiwi +34.068930-118.445127 1520023934.918963997\n")?;
-    // What a node needs for so many clients at all is there before.
+    // The node allocates the memory that it needs for any 1,000 clients before the measurement.
     let idle: Vec<TcpStream> = (0..CLIENTS)
         .map(|_| {
             let mut stream = TcpStream::connect(address)?;
@@ -48,7 +54,8 @@ pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
         })
         .collect::<Result<_>>()?;
     let questions = QUESTION.repeat(QUESTIONS);
-    let (began, mut most) = (Instant::now(), 0.0_f64);
+    let began = Instant::now();
+    let mut most = 0.0_f64;
     while !clients.is_empty() {
         ensure!(began.elapsed() < PATIENCE, "{} clients were not closed after {PATIENCE:?}", clients.len());
         clients.retain_mut(|(stream, sent)| match stream.write(&questions[*sent..]) {
@@ -70,18 +77,20 @@ pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
             "KiB",
             Bound::AtMost(64.0),
         ),
-        Finding::new("the last of them closed after", closed, "s", Bound::AtMost(12.0)),
+        Finding::new("time until the last of them is closed", closed, "s", Bound::AtMost(12.0)),
     ])
 }
 
-/// Asks much at once and reads every answer, which is how a client gets larger buffers, if there are any left.
+/// Sends many questions at once and reads every answer. Such a client gets larger buffers from the
+/// node if any are left.
 fn read_a_burst(stream: &mut TcpStream) -> Result<()> {
     stream.write_all(&QUESTION.repeat(BURST))?;
     let mut lines = BufReader::new(stream).lines();
     lines.by_ref().take(LINES_OF_AN_ANSWER * BURST).try_for_each(|line| Ok(line.map(drop)?))
 }
 
-/// Bytes that the kernel has queued on this side of the connections to a port, both ways.
+/// The bytes that the kernel has queued on the node's side of the connections to a port, in both
+/// directions.
 fn kernel_bytes(port: u16) -> Result<f64> {
     let table = fs::read_to_string("/proc/net/tcp").context("cannot read /proc/net/tcp")?;
     let local = format!(":{port:04X}");

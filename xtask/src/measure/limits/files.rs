@@ -1,4 +1,4 @@
-//! A node that may open no more files.
+//! Lets a node run out of open files.
 
 use std::net::TcpStream;
 use std::thread;
@@ -6,28 +6,30 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::{Bench, Bound, Finding, ask, limit_files};
+use super::{Bound, Finding, LimitsBench, ask, limit_files};
 use crate::cluster::proc_usage::cpu_seconds;
 
-/// How many more than it has open.
+/// The number of files that the node may open in addition to those it has open.
 const SPARE: usize = 20;
 
-/// How many want in.
+/// The number of clients that connect.
 const CLIENTS: usize = 200;
 
-/// For how long it is watched.
+/// The time for which the node is measured.
 const WATCHED: Duration = Duration::from_secs(3);
 
-pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
+pub(super) fn check_files(bench: &LimitsBench) -> Result<Vec<Finding>> {
     let mut node = bench.start("files")?;
-    let (pid, address) = (node.pid()?, node.address()?);
+    let pid = node.pid()?;
+    let address = node.address()?;
     let mut before = TcpStream::connect(address)?;
     ask(&mut before)?;
     let open = std::fs::read_dir(format!("/proc/{pid}/fd"))?.count();
     limit_files(pid, open + SPARE)?;
     let crowd: Vec<TcpStream> =
         (0..CLIENTS).map(|_| TcpStream::connect(address)).collect::<std::io::Result<_>>()?;
-    let (cpu, began) = (cpu_seconds(pid)?, Instant::now());
+    let cpu = cpu_seconds(pid)?;
+    let began = Instant::now();
     let mut slowest = Duration::ZERO;
     while began.elapsed() < WATCHED {
         slowest = slowest.max(ask(&mut before)?);
@@ -37,18 +39,18 @@ pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
     drop(crowd);
     let began = Instant::now();
     ask(&mut TcpStream::connect(address)?)?;
-    let again = began.elapsed();
+    let recovered = began.elapsed();
     Ok(vec![
         Finding::new("out of files: share of a core", share, "%", Bound::AtMost(5.0)),
         Finding::new(
-            "out of files: slowest answer to a client that is in",
+            "out of files: slowest answer to a connected client",
             slowest.as_secs_f64() * 1e3,
             "ms",
             Bound::AtMost(100.0),
         ),
         Finding::new(
-            "with files again: answer to a new client",
-            again.as_secs_f64(),
+            "with free files again: time until a new client is answered",
+            recovered.as_secs_f64(),
             "s",
             Bound::AtMost(1.0),
         ),

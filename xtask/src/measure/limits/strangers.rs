@@ -1,4 +1,4 @@
-//! A stranger who holds every place of each link port, while the nodes start again.
+//! Holds all places for unknown connections on each link port while the nodes restart.
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
@@ -8,18 +8,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use super::{Bench, Bound, Finding, Pair};
+use super::{Bound, Finding, LimitsBench, LinkedPair};
 
-/// One more than a node has places for.
+/// The number of connections: one more than a node admits.
 const CONNECTIONS: usize = 33;
 
-/// How long links may take at most.
+/// The timeout until two nodes are linked.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long the stranger goes on after that, for what it does to logs.
+/// The time for which the connections are held after that, to measure the growth of the log.
 const AFTER: Duration = Duration::from_secs(5);
 
-pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
+pub(super) fn check_strangers(bench: &LimitsBench) -> Result<Vec<Finding>> {
     let mut pair = bench.start_pair("strangers")?;
     let alone = restart(&mut pair)?;
     let ports = [pair.link("Node1")?, pair.link("Node2")?];
@@ -28,7 +28,7 @@ pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
         for port in ports {
             scope.spawn({
                 let done = &done;
-                move || hold(port, done)
+                move || hold_connections(port, done)
             });
         }
         let measured = restart(&mut pair).and_then(|attacked| {
@@ -43,14 +43,14 @@ pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
     Ok(vec![
         Finding::new(
             format!(
-                "delay of a link after a restart, beside {CONNECTIONS} silent strangers on each link port"
+                "delay of a link after a restart, with {CONNECTIONS} silent connections on each link port"
             ),
             delay,
             "s",
             Bound::AtMost(1.0),
         ),
         Finding::new(
-            "growth of the log beside them",
+            "growth of the log with these connections",
             grown as f64 / AFTER.as_secs_f64(),
             "B/s",
             Bound::AtMost(1000.0),
@@ -58,21 +58,21 @@ pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
     ])
 }
 
-/// Restarts both nodes; returns how long it takes until they are linked.
-fn restart(pair: &mut Pair) -> Result<Duration> {
+/// Restarts both nodes, and returns the time until they are linked.
+fn restart(pair: &mut LinkedPair) -> Result<Duration> {
     pair.0.stop_all()?;
     let before = pair.links_up("Node1")?;
     pair.0.start_all()?;
     let began = Instant::now();
     while pair.links_up("Node1")? == before {
-        ensure!(began.elapsed() < PATIENCE, "two nodes were not linked after {PATIENCE:?}");
+        ensure!(began.elapsed() < PATIENCE, "Node1 and Node2 were not linked after {PATIENCE:?}");
         thread::sleep(Duration::from_millis(2));
     }
     Ok(began.elapsed())
 }
 
-/// Keeps silent connections to a port, and replaces each that is closed.
-fn hold(port: SocketAddr, done: &AtomicBool) {
+/// Holds silent connections to a port, and replaces each that is closed.
+fn hold_connections(port: SocketAddr, done: &AtomicBool) {
     let mut held: Vec<TcpStream> = Vec::new();
     while !done.load(Ordering::Relaxed) {
         held.retain_mut(|stream| {

@@ -1,4 +1,4 @@
-//! A client that sends a million lines and reads no answer.
+//! Sends a million lines from a client that reads no answers.
 
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
@@ -7,27 +7,30 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use super::{Bench, Bound, Finding};
+use super::{Bound, Finding, LimitsBench};
 use crate::cluster::proc_usage::resident_bytes;
 
+/// The number of lines.
 const LINES: usize = 1_000_000;
 
 const LINE: &[u8] = b"IAMAT unread.example.org +34.068930-118.445127 1520023934.918963997\n";
 
-/// Longer than the node may take.
+/// The timeout until the node closes the connection.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
+pub(super) fn check_unread(bench: &LimitsBench) -> Result<Vec<Finding>> {
     let mut node = bench.start("unread")?;
     let pid = node.pid()?;
-    // What a node needs for clients at all is there before.
+    // The node allocates the memory that it needs for any client before the measurement.
     bench.p99(&node)?;
     let before = resident_bytes(pid)?;
     let mut stream = TcpStream::connect(node.address()?)?;
     stream.set_nonblocking(true)?;
     let lines = LINE.repeat(LINES);
-    let (mut sent, mut most, mut moved) = (0, before, Instant::now());
-    // Until the node closes: what is still unread then resets the connection.
+    let mut sent = 0;
+    let mut most = before;
+    let mut moved = Instant::now();
+    // When the node closes the connection, its unread bytes cause a reset, which ends the loop.
     while moved.elapsed() < PATIENCE {
         match stream.write(&lines[sent..]) {
             Ok(written) => {
@@ -40,7 +43,7 @@ pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
         most = most.max(resident_bytes(pid)?);
     }
     let closed_after = moved.elapsed();
-    ensure!(sent < lines.len(), "the node has read a million lines, and written answers that nobody reads");
+    ensure!(sent < lines.len(), "the node has read all {LINES} lines of a client that reads no answers");
     let grown = (most - before) / 1e6;
     Ok(vec![
         Finding::new(
@@ -49,6 +52,11 @@ pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
             "MB",
             Bound::AtMost(8.0),
         ),
-        Finding::new("closed after a stall of", closed_after.as_secs_f64(), "s", Bound::Within(9.5, 11.5)),
+        Finding::new(
+            "time from the last byte read until the node closes",
+            closed_after.as_secs_f64(),
+            "s",
+            Bound::Within(9.5, 11.5),
+        ),
     ])
 }

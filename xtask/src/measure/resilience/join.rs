@@ -1,4 +1,4 @@
-//! A node that knows nothing joins a herd that knows a million clients, as a neighbour of all four others.
+//! Starts an empty node that has four neighbours with a million clients.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -7,36 +7,38 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use super::proxied::Proxied;
-use super::{Bench, Bound, Finding};
+use super::proxied::ProxiedHerd;
+use super::{Bound, Finding, ResilienceBench};
 use crate::cluster::graphs::Graph;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::processes::Processes;
 use crate::load::generator::Task;
 use crate::load::{Load, Protocol, Summary};
 
-/// Clients that the others know.
+/// The number of clients that the others know.
 const CLIENTS: u64 = 1_000_000;
 
-/// One who joins, and those who are there.
+/// The empty node.
 const NEW: &str = "Node5";
+
+/// Its neighbours.
 const OTHERS: [&str; 4] = ["Node1", "Node2", "Node3", "Node4"];
 
-/// How long anything may take.
+/// The timeout of everything here.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Long enough to report all clients once, each time from the first one on.
+/// The time of one load: enough to report all clients once.
 const FILL: Duration = Duration::from_secs(15);
 
-/// What neighbours may still have to say to each other when the new one knows everything.
+/// The time for which nodes may still send updates after the new node knows all clients.
 const AFTERMATH: Duration = Duration::from_secs(2);
 
-/// Of so many clients the length of a line is looked at.
+/// The number of clients whose lines are measured to estimate the size of all lines.
 const SAMPLE: u64 = 1_000;
 
-pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
+pub(super) fn check_join(bench: &ResilienceBench) -> Result<Vec<Finding>> {
     let file = HerdFile::parse(&Graph::Mesh.herd_file(5, 1), "a mesh of five")?;
-    let mut herd = Proxied::new(bench, "join", &file)?;
+    let mut herd = ProxiedHerd::new(bench, "join", &file)?;
     herd.nodes.start(&OTHERS.map(str::to_owned))?;
     fill(bench, &mut herd)?;
     let one_copy = one_copy(&herd.nodes)?;
@@ -44,25 +46,25 @@ pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
     herd.nodes.start(&[NEW.to_owned()])?;
     herd.wait_for(NEW, CLIENTS, PATIENCE)?;
     let took = began.elapsed();
-    // What is still on its way counts as well.
+    // Updates that are still in transit count as well.
     thread::sleep(AFTERMATH);
     let received = herd.carried(OTHERS.map(|other| (other, NEW)))? as f64;
-    let said = herd.carried(OTHERS.map(|other| (NEW, other)))? as f64;
+    let sent = herd.carried(OTHERS.map(|other| (NEW, other)))? as f64;
     herd.nodes.stop_all()?;
     Ok(vec![
         Finding::new(
-            format!("an empty node with four neighbours, {CLIENTS} clients: complete after"),
+            format!("an empty node with four neighbours and {CLIENTS} clients: time until it knows all"),
             took.as_secs_f64(),
             "s",
             Bound::AtMost(10.0),
         ),
-        Finding::new("received in all, against one copy", received / one_copy, "x", Bound::AtMost(1.2)),
-        Finding::new("said in all, against one copy", said / one_copy, "x", Bound::AtMost(0.2)),
+        Finding::new("bytes received, relative to one copy", received / one_copy, "x", Bound::AtMost(1.2)),
+        Finding::new("bytes sent, relative to one copy", sent / one_copy, "x", Bound::AtMost(0.2)),
     ])
 }
 
-/// Reports all clients at the others, and waits until each of those knows them.
-fn fill(bench: &Bench, herd: &mut Proxied) -> Result<()> {
+/// Reports all clients to the neighbours, and waits until each of them knows all clients.
+fn fill(bench: &ResilienceBench, herd: &mut ProxiedHerd) -> Result<()> {
     let nodes = OTHERS.iter().map(|name| Ok(herd.nodes.member(name)?.client)).collect::<Result<Vec<_>>>()?;
     while herd.known(OTHERS[0])?.is_none_or(|known| known < CLIENTS) {
         let load = Load {
@@ -74,13 +76,13 @@ fn fill(bench: &Bench, herd: &mut Proxied) -> Result<()> {
             clients: CLIENTS,
             duration: FILL,
         };
-        let summary: Summary = bench.generator.run(&Task::Load { load, live: false })?;
-        ensure!(summary.wrong == 0, "{} answers were wrong", summary.wrong);
+        let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;
+        summary.ensure_all_right()?;
     }
     OTHERS.iter().try_for_each(|name| herd.wait_for(name, CLIENTS, PATIENCE))
 }
 
-/// The bytes of the AT lines of all clients, as a sample has it.
+/// Estimates the bytes of the AT lines of all clients from a sample.
 fn one_copy(herd: &Processes) -> Result<f64> {
     let mut stream = BufReader::new(TcpStream::connect(herd.member(OTHERS[0])?.client)?);
     let mut bytes = 0;
@@ -89,7 +91,7 @@ fn one_copy(herd: &Processes) -> Result<f64> {
         stream.get_mut().write_all(question.as_bytes())?;
         let mut line = String::new();
         stream.read_line(&mut line)?;
-        ensure!(line.starts_with("AT "), "a question was answered {line:?}");
+        ensure!(line.starts_with("AT "), "expected an AT line, not {line:?}");
         bytes += line.len();
         while line != "\n" {
             line.clear();

@@ -1,16 +1,16 @@
-//! A hundred times one to four of five nodes are killed.
+//! Kills one to four of five nodes, a hundred times.
 
 use anyhow::Result;
 
-use super::{Bench, Bound, Finding, promises, slowest};
+use super::{Bound, Finding, ResilienceBench, invariant_findings, slowest};
 use crate::chaos::{Chaos, FaultName, Length};
 
-pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
+pub(super) fn check_kill(bench: &ResilienceBench) -> Result<Vec<Finding>> {
     let chaos = Chaos { faults: vec![FaultName::Kill], ..bench.chaos("kill", Length::Rounds(100))? };
-    let outcome = chaos.run(bench.progress)?;
-    let mut findings = promises("100 times SIGKILL of one to four nodes", &outcome);
+    let outcome = chaos.break_herd(bench.progress)?;
+    let mut findings = invariant_findings("100 times SIGKILL of one to four nodes", &outcome);
     findings.push(Finding::new(
-        "until all nodes knew the same, at most",
+        "longest time until all nodes agreed",
         slowest(&outcome),
         "s",
         Bound::AtMost(10.0),

@@ -1,12 +1,16 @@
-//! What faults cost: how long a herd takes to know the same again, what that sends, and whether anything is lost.
+//! Measures what faults cost: the time until all nodes agree again, the bytes that are sent for it,
+//! and the updates that are lost.
 //!
-//! Each check runs a herd of its own, of release-built nodes.
+//! Each check runs its own herd of release-built nodes.
 //!
-//! Two faults are measured elsewhere. How long links take after a restart, beside silent connections on all link ports,
-//! is a bar of `limits strangers`. A disk that hangs cannot be had for a real process without root: a file system that
-//! can be frozen takes root to mount, and a pipe in the place of the journal fails its first fsync instead of waiting.
-//! The tests of the server's keeper run real nodes, with sockets and an admin port, on a disk whose every operation can
-//! be held up.
+//! Two faults are measured elsewhere:
+//!
+//! - `limits strangers` measures how long links take after a restart, with silent connections on
+//!   all link ports.
+//! - A real process cannot have a disk that hangs without root: mounting a file system that can be
+//!   frozen needs root, and a pipe in place of the journal fails its first fsync instead of
+//!   hanging. The tests of the server's keeper run real nodes, with sockets and an admin port, on a
+//!   disk that can delay every operation.
 
 mod join;
 mod kill;
@@ -22,25 +26,25 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::chaos::{Chaos, Length, Outcome, Progress};
+use crate::chaos::{Chaos, ChaosOutcome, Length, Progress};
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::workspace::{Profile, herd_binary, target_dir};
 use crate::load::generator::Generator;
-use crate::measure::checks::{Bound, Check, Finding, Findings, choose, run_checks};
-use crate::oracle::Durability;
+use crate::measure::checks::{Bound, Check, Finding, Findings, choose_checks, run_checks};
+use crate::oracle::Persistence;
 
-const CHECKS: [Check<Bench>; 7] = [
-    ("kill", kill::check),
-    ("pause", pause::check),
-    ("partition", partition::check),
-    ("join", join::check),
-    ("rolling", rolling::check),
-    ("torn", torn::check),
-    ("soak", soak::check),
+const CHECKS: [Check<ResilienceBench>; 7] = [
+    ("kill", kill::check_kill),
+    ("pause", pause::check_pause),
+    ("partition", partition::check_partition),
+    ("join", join::check_join),
+    ("rolling", rolling::check_rolling),
+    ("torn", torn::check_torn),
+    ("soak", soak::check_soak),
 ];
 
-/// What all checks need.
-struct Bench {
+/// The programs and settings that all checks share.
+struct ResilienceBench {
     herd: PathBuf,
     generator: Generator,
     folder: PathBuf,
@@ -48,32 +52,34 @@ struct Bench {
     progress: Progress,
 }
 
-/// Draws the same faults each time: what is measured is the herd, not the luck.
+/// The seed of the faults. It is fixed, so that runs can be compared.
 const SEED: u64 = 1;
 
-/// Runs the checks named; all of them, if `names` is empty. The check `soak` goes on for as long as
-/// `soak`. `progress` gets the name of each check before it begins, and the faults that it makes.
+/// Performs the checks with these names, or all if `names` is empty. The check `soak` lasts for the
+/// time `soak`. `progress` gets the name of each check before it begins, and the faults of the
+/// check.
 ///
 /// # Errors
-/// There is no such check, or a check cannot be done.
+/// A name is not a check's, or a check cannot be performed.
 pub fn check_resilience(names: &[String], soak: Duration, progress: Progress) -> Result<Findings> {
-    let checks = choose(&CHECKS, names)?;
-    let bench = Bench {
+    let checks = choose_checks(&CHECKS, names)?;
+    let bench = ResilienceBench {
         herd: herd_binary(Profile::Release)?,
         generator: Generator::build(Profile::Release)?,
         folder: target_dir()?.join("resilience"),
         soak,
         progress,
     };
-    // A reader that has gone away does not end the run.
+    // The run continues if its progress cannot be written.
     run_checks(&checks, &bench, |name| drop((progress.text)(&format!("{name}\n"))))
 }
 
-impl Bench {
-    /// Chaos on the default herd, with a disk each and 1,000 reports a second; no faults yet.
+impl ResilienceBench {
+    /// Makes the settings of chaos on the default herd, with data folders and 1,000 reports a
+    /// second, but without faults.
     ///
     /// # Errors
-    /// The herd file is not there.
+    /// The herd file cannot be read.
     fn chaos(&self, check: &str, length: Length) -> Result<Chaos> {
         Ok(Chaos {
             seed: SEED,
@@ -81,33 +87,35 @@ impl Bench {
             rate: 1_000,
             file: HerdFile::find("2015-winter")?,
             program: self.herd.clone(),
-            durability: Durability::Everysec,
+            durability: Persistence::Everysec,
             faults: Vec::new(),
             insecure_links: false,
             folder: self.folder.join(check),
-            again: format!("cargo xtask resilience {check}"),
+            command: format!("cargo xtask resilience {check}"),
         })
     }
 }
 
-/// What holds for all chaos: nothing is lost, and no other promise is broken.
-fn promises(check: &str, outcome: &Outcome) -> Vec<Finding> {
+/// Returns the findings of every run of chaos: no update is lost, and no other invariant is
+/// violated.
+fn invariant_findings(check: &str, outcome: &ChaosOutcome) -> Vec<Finding> {
     let lost = outcome.verdict.violations.iter().filter(|violation| violation.invariant == "I1").count();
     let others = outcome.verdict.violations.len() - lost;
     let acknowledged = outcome.verdict.acknowledged;
     vec![
         Finding::new(
-            format!("{check}: lost, of {acknowledged} updates acknowledged"),
+            format!("{check}: updates lost, of {acknowledged} acknowledged"),
             lost as f64,
             "",
             Bound::AtMost(0.0),
         ),
-        Finding::new(format!("{check}: other promises broken"), others as f64, "", Bound::AtMost(0.0)),
+        Finding::new(format!("{check}: other invariants violated"), others as f64, "", Bound::AtMost(0.0)),
     ]
 }
 
-/// How long it took after the slowest fault until all nodes knew the same; for ever, if one of them was too slow.
-fn slowest(outcome: &Outcome) -> f64 {
+/// The longest time from the end of a fault until all nodes agreed, in seconds; infinite if they
+/// did not agree in time after one of the faults.
+fn slowest(outcome: &ChaosOutcome) -> f64 {
     let seconds = |took: &Option<Duration>| took.map_or(f64::INFINITY, |took| took.as_secs_f64());
     outcome.converged.iter().map(seconds).fold(0.0, f64::max)
 }

@@ -1,4 +1,5 @@
-//! A node is cut off for a minute while clients of both sides report; what is sent afterwards is what has changed.
+//! Cuts a node off for a minute while clients of both sides send reports. Afterwards only the
+//! changes should be sent.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -7,59 +8,66 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::proxied::Proxied;
-use super::{Bench, Bound, Finding};
+use super::proxied::ProxiedHerd;
+use super::{Bound, Finding, ResilienceBench};
 use crate::chaos::proxy::Conditions;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::processes::Processes;
 
-/// The one that is cut off, and its only neighbour.
+/// The node that is cut off.
 const ALONE: &str = "Hamilton";
+
+/// Its only neighbour.
 const NEIGHBOUR: &str = "Parker";
 
-/// For how long, and how often a new client is reported at each of the five nodes meanwhile.
+/// The time for which the node is cut off.
 const LASTS: Duration = Duration::from_secs(60);
+
+/// The time between two reports to a node. Each report is of a new client.
 const EVERY: Duration = Duration::from_millis(5);
 
-/// How long the herd may take to know the same again.
+/// The timeout until all nodes agree.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(super) fn check(bench: &Bench) -> Result<Vec<Finding>> {
-    let mut herd = Proxied::new(bench, "partition", &HerdFile::find("2015-winter")?)?;
+pub(super) fn check_partition(bench: &ResilienceBench) -> Result<Vec<Finding>> {
+    let mut herd = ProxiedHerd::new(bench, "partition", &HerdFile::find("2015-winter")?)?;
     herd.nodes.start_all()?;
-    let ways = [(ALONE, NEIGHBOUR), (NEIGHBOUR, ALONE)];
-    for (from, to) in ways {
-        herd.proxy.set(from, to, Conditions { cut: true, ..Conditions::default() })?;
+    let directions = [(ALONE, NEIGHBOUR), (NEIGHBOUR, ALONE)];
+    for (from, to) in directions {
+        herd.proxy.set_conditions(from, to, Conditions { cut: true, ..Conditions::default() })?;
     }
     let (clients, changed) = report_everywhere(&herd.nodes)?;
-    let (before, began) = (herd.carried(ways)?, Instant::now());
-    for (from, to) in ways {
-        herd.proxy.set(from, to, Conditions::default())?;
+    let before = herd.carried(directions)?;
+    let began = Instant::now();
+    for (from, to) in directions {
+        herd.proxy.set_conditions(from, to, Conditions::default())?;
     }
     for name in herd.nodes.names() {
         herd.wait_for(&name, clients, PATIENCE)?;
     }
-    let (took, sent) = (began.elapsed(), herd.carried(ways)? - before);
+    let took = began.elapsed();
+    let sent = herd.carried(directions)? - before;
     herd.nodes.stop_all()?;
     Ok(vec![
         Finding::new(
             format!(
-                "cut off for 60 s, {clients} clients meanwhile: bytes sent against those of what changed"
+                "cut off for 60 s with {clients} new clients: bytes sent, relative to the bytes of the changes"
             ),
             sent as f64 / changed as f64,
             "x",
             Bound::AtMost(1.05),
         ),
-        Finding::new("until all nodes knew the same", took.as_secs_f64(), "s", Bound::AtMost(10.0)),
+        Finding::new("time until all nodes agreed", took.as_secs_f64(), "s", Bound::AtMost(10.0)),
     ])
 }
 
-/// Reports new clients at all nodes. Tells how many, and the bytes of their AT lines, each of which has to go one way or the other.
+/// Reports new clients to all nodes. Returns their number, and the bytes of their AT lines. Each of
+/// these lines must be sent in one direction after the partition.
 fn report_everywhere(herd: &Processes) -> Result<(u64, u64)> {
     let nodes: Vec<(String, SocketAddr)> =
         herd.herd().members.iter().map(|member| (member.name.clone(), member.client)).collect();
     let reporters: Vec<_> =
-        nodes.into_iter().map(|(name, address)| thread::spawn(move || report(&name, address))).collect();
+        nodes.into_iter().map(|(name, address)| thread::spawn(move || report_to(&name, address))).collect();
     let mut sum = (0, 0);
     for reporter in reporters {
         let (clients, bytes) = reporter.join().map_err(|_| anyhow::anyhow!("a client panicked"))??;
@@ -68,18 +76,21 @@ fn report_everywhere(herd: &Processes) -> Result<(u64, u64)> {
     Ok(sum)
 }
 
-fn report(node: &str, address: SocketAddr) -> Result<(u64, u64)> {
+/// Reports new clients to a node. Returns their number, and the bytes of their AT lines.
+fn report_to(node: &str, address: SocketAddr) -> Result<(u64, u64)> {
     let mut stream = BufReader::new(TcpStream::connect(address)?);
     stream.get_ref().set_nodelay(true)?;
     stream.get_ref().set_read_timeout(Some(PATIENCE))?;
-    let (began, mut clients, mut bytes) = (Instant::now(), 0u64, 0);
+    let began = Instant::now();
+    let mut clients = 0u64;
+    let mut bytes = 0;
     while began.elapsed() < LASTS {
         thread::sleep((began + EVERY * clients as u32).saturating_duration_since(Instant::now()));
         let line = format!("IAMAT of-{node}-{clients} +34.068930-118.445127 {clients}.5\n");
         stream.get_mut().write_all(line.as_bytes())?;
         let mut answer = String::new();
-        stream.read_line(&mut answer).context("a report is not answered")?;
-        ensure!(answer.starts_with("AT "), "a report was answered {answer:?}");
+        stream.read_line(&mut answer).context("a report was not answered")?;
+        ensure!(answer.starts_with("AT "), "expected an AT line, not {answer:?}");
         clients += 1;
         bytes += answer.len() as u64;
     }

@@ -1,8 +1,8 @@
-//! I8: clients of nodes that run are answered, whatever happens to other nodes and to links.
+//! I8: clients of running nodes are answered, whatever happens to other nodes and to links.
 
 use crate::oracle::facts::Facts;
 
-pub(super) fn check(facts: &Facts<'_>) -> Vec<String> {
+pub(super) fn unanswered_operations(facts: &Facts<'_>) -> Vec<String> {
     let patience = facts.history.setting.patience;
     let mut found = Vec::new();
     for op in &facts.ops {

@@ -1,23 +1,23 @@
-//! I3: no node goes back in time for a client: what it says is never superseded by what it said before.
+//! I3: no node goes back in time for a client: no answer is older than an earlier answer.
 
 use std::collections::BTreeMap;
 
 use crate::oracle::facts::{Facts, Op};
 use crate::oracle::update::Update;
 
-pub(super) fn check(facts: &Facts<'_>) -> Vec<String> {
+pub(super) fn older_answers(facts: &Facts<'_>) -> Vec<String> {
     let mut found = Vec::new();
-    let mut said: BTreeMap<(usize, &str), Vec<(u64, Update<'_>)>> = BTreeMap::new();
+    let mut answers: BTreeMap<(usize, &str), Vec<(u64, Update<'_>)>> = BTreeMap::new();
     for op in facts.ops.iter().filter(|op| op.report().is_none()) {
         let Some(client) = client_of(op) else { continue };
-        let before = said.entry((op.node, client)).or_default();
+        let before = answers.entry((op.node, client)).or_default();
         let Some((answered, _)) = op.answer else { continue };
-        let now = op.told();
+        let now = op.record();
         for (at, update) in before.iter().filter(|(at, _)| *at < op.invoked) {
             let went_back = now.is_none_or(|(_, now)| !update.is_superseded_by(&now));
-            if went_back && !facts.forgot(op.node, *at, answered) {
+            if went_back && !facts.may_have_forgotten(op.node, *at, answered) {
                 found.push(format!(
-                    "{} said {} and later {}",
+                    "{} answered {} and later {}",
                     facts.name(op.node),
                     update.line,
                     now.map_or("nothing", |(_, now)| now.line)
@@ -25,7 +25,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<String> {
             }
         }
         if let Some(now) = now {
-            // Only the latest is of interest: if that is kept, so are those before.
+            // Only the latest answer matters: a node that knows it knows the earlier ones as well.
             before.retain(|(at, _)| *at >= op.invoked);
             before.push(now);
         }

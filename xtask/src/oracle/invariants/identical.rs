@@ -1,9 +1,9 @@
-//! I2: all nodes end up the same, byte by byte; and none has had to find out that it was not.
+//! I2: all nodes end up with the same records, byte for byte, and no link found a divergence.
 
 use crate::oracle::facts::Facts;
-use crate::oracle::history::What;
+use crate::oracle::history::EventKind;
 
-pub(super) fn check(facts: &Facts<'_>) -> Vec<String> {
+pub(super) fn different_nodes(facts: &Facts<'_>) -> Vec<String> {
     let mut found = Vec::new();
     let endings = &facts.history.endings;
     for (node, pair) in endings.windows(2).enumerate() {
@@ -20,11 +20,11 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<String> {
         }
     }
     for event in &facts.history.events {
-        if let What::LinkDown { node, neighbour, reason } = &event.what
+        if let EventKind::LinkDown { node, neighbour, reason } = &event.kind
             && reason == "diverged"
         {
             found.push(format!(
-                "{} and {} had heard all of each other and knew different things at {} us",
+                "{} and {} had received all updates of each other and diverged at {} us",
                 facts.name(*node),
                 facts.name(*neighbour),
                 event.at

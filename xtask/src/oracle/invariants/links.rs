@@ -1,22 +1,24 @@
-//! I9: no link is dropped without a fault. In simulations only: a real machine may be slow for seconds.
+//! I9: no link is dropped without a fault. This is checked in simulations only, because a real
+//! machine may stall for seconds.
 
 use crate::oracle::facts::Facts;
-use crate::oracle::history::{Source, What};
+use crate::oracle::history::{EventKind, Source};
 
-/// For so long after a fault links may end because of it, in microseconds: the silence that ends a link, and the time
-/// that its last words take.
+/// The time after a fault in which a link may still end because of it, in microseconds: the
+/// silence after which a link ends, and the time for the last line of a link to arrive.
 const AFTERMATH: u64 = 3_500_000;
 
-pub(super) fn check(facts: &Facts<'_>) -> Vec<String> {
+pub(super) fn dropped_links(facts: &Facts<'_>) -> Vec<String> {
     if facts.history.setting.source != Source::Simulation {
         return Vec::new();
     }
     let mut found = Vec::new();
     for event in &facts.history.events {
-        let What::LinkDown { node, neighbour, reason } = &event.what else { continue };
+        let EventKind::LinkDown { node, neighbour, reason } = &event.kind else { continue };
         let concerns = |at: usize| at == *node || at == *neighbour;
         let of_fault = facts.faults.iter().any(|fault| {
-            // Between two nodes, or at one.
+            // A fault of two nodes concerns the link between them; any other, all links of its
+            // nodes.
             let is_near = match fault.nodes {
                 [one, other] => concerns(*one) && concerns(*other),
                 nodes => nodes.iter().any(|at| concerns(*at)),

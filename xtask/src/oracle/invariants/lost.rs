@@ -1,29 +1,33 @@
-//! I1: no acknowledged update is lost: every node knows it in the end, or a later one of its client; and what a node with
-//! a disk knows in the end, it would know after a restart.
+//! I1: no acknowledged update is lost: in the end every node knows it or a later one of its client,
+//! and a node with a disk would still know it after a restart.
 
 use crate::oracle::facts::Facts;
 use crate::oracle::history::{Keeps, Source};
 use crate::oracle::update::Update;
 
-/// An update that a live node has had for so long, with nothing broken, has been passed on: microseconds.
+/// The time in which a live node without faults passes an update on, in microseconds.
 const PASSED_ON: u64 = 1_000_000;
 
-pub(super) fn check(facts: &Facts<'_>) -> Vec<String> {
-    let missing = missing(facts).filter(|missing| !missing.is_excused(facts));
-    let say = |missing: Missing<'_>| {
+/// The time after a fault until all links are up again, in microseconds.
+const SETTLES: u64 = 5_000_000;
+
+pub(super) fn lost_updates(facts: &Facts<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    for missing in missing(facts).filter(|missing| !missing.is_excused(facts)) {
         let node = facts.name(missing.at_node);
         let instead = facts.known[missing.at_node].get(missing.update.client);
         let instead = instead.map_or("nothing", |update| update.line);
-        format!("acknowledged and lost: {} knows {instead}, not {}", node, missing.update.line)
-    };
-    let kept = facts.history.endings.iter().enumerate().flat_map(|(node, ending)| {
-        let line = move |line| format!("not on the disk of {} in the end: {line}", facts.name(node));
-        ending.not_on_disk.iter().map(line)
-    });
-    missing.map(say).chain(kept).collect()
+        found.push(format!("acknowledged and lost: {node} knows {instead}, not {}", missing.update.line));
+    }
+    for (node, ending) in facts.history.endings.iter().enumerate() {
+        for line in &ending.not_on_disk {
+            found.push(format!("not on the disk of {} in the end: {line}", facts.name(node)));
+        }
+    }
+    found
 }
 
-/// How many acknowledged updates are missing, and may be.
+/// The number of acknowledged updates that are missing and were allowed to get lost.
 pub(in crate::oracle) fn excused(facts: &Facts<'_>) -> usize {
     let mut lines: Vec<&str> = missing(facts)
         .filter(|missing| missing.is_excused(facts))
@@ -34,10 +38,12 @@ pub(in crate::oracle) fn excused(facts: &Facts<'_>) -> usize {
     lines.len()
 }
 
+/// An acknowledged update that a node does not know in the end.
 struct Missing<'a> {
     acknowledged_by: usize,
-    /// When it was said, and when the answer came: the node may have ended while that was under way.
-    said_at: u64,
+    /// The time at which the client sent the update. The node may have ended between this time and
+    /// the answer.
+    sent_at: u64,
     acknowledged_at: u64,
     update: Update<'a>,
     at_node: usize,
@@ -49,7 +55,7 @@ fn missing<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = Missing<'a>> {
             let is_there = known.get(update.client).is_some_and(|known| update.is_superseded_by(known));
             (!is_there).then_some(Missing {
                 acknowledged_by: op.node,
-                said_at: op.invoked,
+                sent_at: op.invoked,
                 acknowledged_at: at,
                 update,
                 at_node: node,
@@ -59,7 +65,7 @@ fn missing<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = Missing<'a>> {
 }
 
 impl Missing<'_> {
-    /// Every node that knew it, or a later one, was allowed to forget it.
+    /// Returns whether every node that knew the update, or a later one, was allowed to forget it.
     fn is_excused(&self, facts: &Facts<'_>) -> bool {
         match facts.history.setting.source {
             Source::Simulation => self.last_copy_may_be_lost(facts),
@@ -67,30 +73,32 @@ impl Missing<'_> {
         }
     }
 
-    /// Exact, where all nodes are in sight.
+    /// The exact answer, for simulations: they see all nodes.
     fn last_copy_may_be_lost(&self, facts: &Facts<'_>) -> bool {
         facts.last_copies.iter().any(|copy| {
             copy.update.client == self.update.client
                 && self.update.is_superseded_by(&copy.update)
-                && facts.forgot(copy.node, copy.since, copy.at)
+                && facts.may_have_forgotten(copy.node, copy.since, copy.at)
         })
     }
 
-    /// As far as can be seen from outside: the node that acknowledged it lost its memory, too soon or too isolated to
-    /// have passed it on. (Others may have lost theirs as well since then; but all must have, and with a disk none did.)
+    /// An approximation for processes, which are seen from outside only: the node that acknowledged
+    /// the update forgot it, and may not have been able to pass it on before. (Other nodes that had
+    /// the update may have forgotten it as well. The update is lost only if all of them did, and
+    /// nodes with a disk do not forget.)
     fn may_not_have_been_passed_on(&self, facts: &Facts<'_>) -> bool {
         let ends = facts.ends[self.acknowledged_by].iter();
-        // A damaged disk is no excuse: neighbours know what it lost.
-        let mut ends = ends.filter(|(at, keeps)| *at >= self.said_at && *keeps != Keeps::Damaged);
+        // A damaged disk is not an excuse, because the neighbours know the lost updates.
+        let mut ends = ends.filter(|(at, keeps)| *at >= self.sent_at && *keeps != Keeps::Damaged);
         ends.any(|(at, keeps)| {
-            facts.forgot(self.acknowledged_by, self.said_at, *at)
+            facts.may_have_forgotten(self.acknowledged_by, self.sent_at, *at)
                 && (at.saturating_sub(self.acknowledged_at) < PASSED_ON
                     || self.was_hindered(facts, *at)
                     || *keeps == Keeps::Synced)
         })
     }
 
-    /// Whether anything was broken between the acknowledgement and the end of the node.
+    /// Returns whether there was a fault between the acknowledgement and the end of the node.
     fn was_hindered(&self, facts: &Facts<'_>, end: u64) -> bool {
         facts
             .faults
@@ -101,6 +109,3 @@ impl Missing<'_> {
             })
     }
 }
-
-/// For so long after a fault links may still be about to come back, in microseconds.
-const SETTLES: u64 = 5_000_000;

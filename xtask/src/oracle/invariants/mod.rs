@@ -1,9 +1,9 @@
-//! The invariants, one file each: what must be true of every history.
+//! The invariants: what must be true of every history. Each has its own file.
 //!
 //! | | invariant | file |
 //! |---|---|---|
 //! | I1 | no acknowledged update is lost | `lost` |
-//! | I2 | all nodes end up the same | `identical` |
+//! | I2 | all nodes end up with the same records | `identical` |
 //! | I3 | no node goes back in time for a client | `backwards` |
 //! | I4 | every record is one that was sent, at the node it names, with the skew that was answered | `phantom` |
 //! | I5 | a client reads its acknowledged update at the node that acknowledged it | `own_reads` |
@@ -30,43 +30,43 @@ mod sequences;
 
 use super::facts::Facts;
 
-/// Something that must be true.
+/// A property that every history must have.
 pub(super) struct Invariant {
     pub(super) number: &'static str,
-    pub(super) says: &'static str,
-    /// Each violation as its evidence.
-    pub(super) check: fn(&Facts<'_>) -> Vec<String>,
-    /// Whether it can be told of real processes, too: who looks from outside does not see everything.
+    pub(super) statement: &'static str,
+    /// Returns the evidence of each violation.
+    pub(super) find_violations: fn(&Facts<'_>) -> Vec<String>,
+    /// Whether the invariant can be checked for real processes, which are seen from outside only.
     pub(super) of_processes: bool,
 }
 
 const fn anywhere(
     number: &'static str,
-    says: &'static str,
-    check: fn(&Facts<'_>) -> Vec<String>,
+    statement: &'static str,
+    find_violations: fn(&Facts<'_>) -> Vec<String>,
 ) -> Invariant {
-    Invariant { number, says, check, of_processes: true }
+    Invariant { number, statement, find_violations, of_processes: true }
 }
 
 const fn simulated(
     number: &'static str,
-    says: &'static str,
-    check: fn(&Facts<'_>) -> Vec<String>,
+    statement: &'static str,
+    find_violations: fn(&Facts<'_>) -> Vec<String>,
 ) -> Invariant {
-    Invariant { number, says, check, of_processes: false }
+    Invariant { number, statement, find_violations, of_processes: false }
 }
 
 pub(super) const INVARIANTS: [Invariant; 12] = [
-    anywhere("I1", "no acknowledged update is lost", lost::check),
-    anywhere("I2", "all nodes end up the same", identical::check),
-    anywhere("I3", "no node goes back in time for a client", backwards::check),
-    anywhere("I4", "every record is one that was sent", phantom::check),
-    anywhere("I5", "a client reads its own acknowledged update", own_reads::check),
-    anywhere("I6", "the flood ends", flood_ends::check),
-    simulated("I7", "without faults few lines go over the links", lines::check),
-    anywhere("I8", "clients of live nodes are answered", answered::check),
-    simulated("I9", "no link is dropped without a fault", links::check),
-    anywhere("I10", "memory is bounded", memory::check),
-    anywhere("I11", "nothing panics", panics::check),
-    simulated("I12", "a sequence is used once in an epoch", sequences::check),
+    anywhere("I1", "no acknowledged update is lost", lost::lost_updates),
+    anywhere("I2", "all nodes end up with the same records", identical::different_nodes),
+    anywhere("I3", "no node goes back in time for a client", backwards::older_answers),
+    anywhere("I4", "every record is one that was sent", phantom::phantom_records),
+    anywhere("I5", "a client reads its own acknowledged update", own_reads::missed_own_updates),
+    anywhere("I6", "the flood ends", flood_ends::endless_floods),
+    simulated("I7", "without faults, few lines go over the links", lines::excess_lines),
+    anywhere("I8", "clients of live nodes are answered", answered::unanswered_operations),
+    simulated("I9", "no link is dropped without a fault", links::dropped_links),
+    anywhere("I10", "memory is bounded", memory::excess_memory),
+    anywhere("I11", "nothing panics", panics::panics),
+    simulated("I12", "a sequence is used once in an epoch", sequences::reused_sequences),
 ];

@@ -1,4 +1,5 @@
-//! I5: who asks at the node that acknowledged an update is told that one, or a later one: nothing, where it was a removal.
+//! I5: a client that asks the node that acknowledged its update gets that update or a later one. If
+//! the update was a removal, the node answers that it does not know the client.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +7,10 @@ use super::backwards::client_of;
 use crate::oracle::facts::Facts;
 use crate::oracle::update::Update;
 
-/// When a report was said and when it was acknowledged, and as what.
+/// The time at which an update was sent, the time of its acknowledgement, and the update.
 type Acknowledged<'a> = (u64, u64, Update<'a>);
 
-pub(super) fn check(facts: &Facts<'_>) -> Vec<String> {
+pub(super) fn missed_own_updates(facts: &Facts<'_>) -> Vec<String> {
     let mut acknowledged: BTreeMap<(usize, &str), Vec<Acknowledged<'_>>> = BTreeMap::new();
     for (op, at, update) in facts.acknowledged() {
         acknowledged.entry((op.node, update.client)).or_default().push((op.invoked, at, update));
@@ -19,16 +20,16 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<String> {
         let Some(acknowledged) = client_of(op).and_then(|client| acknowledged.get(&(op.node, client))) else {
             continue;
         };
-        let told = op.told();
-        for (said, _, update) in acknowledged.iter().filter(|(_, at, _)| *at < op.invoked) {
-            let is_told = told.is_some_and(|(_, told)| update.is_superseded_by(&told));
-            // The node may have ended while its answer was under way.
-            if !is_told && !facts.forgot(op.node, *said, op.invoked) {
+        let record = op.record();
+        for (sent, _, update) in acknowledged.iter().filter(|(_, at, _)| *at < op.invoked) {
+            let is_read = record.is_some_and(|(_, record)| update.is_superseded_by(&record));
+            // The node may have ended between the update and its acknowledgement.
+            if !is_read && !facts.may_have_forgotten(op.node, *sent, op.invoked) {
                 found.push(format!(
-                    "{} acknowledged {} and told {}",
+                    "{} acknowledged {} and answered with {}",
                     facts.name(op.node),
                     update.line,
-                    told.map_or("nothing", |(_, told)| told.line)
+                    record.map_or("nothing", |(_, record)| record.line)
                 ));
             }
         }

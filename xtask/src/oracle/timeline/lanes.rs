@@ -1,39 +1,40 @@
-//! What of a history is drawn: times from and until, in microseconds, by node and by link.
+//! The parts of a history that a timeline shows, by node and by link. Times are in microseconds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::oracle::{History, What};
+use crate::oracle::{EventKind, History};
 
-/// What the rows of a timeline show.
+/// The contents of a timeline's rows.
 pub(super) struct Lanes<'a> {
     /// The names of the nodes.
     pub(super) names: &'a [String],
-    /// When the last thing happened.
+    /// The time of the last event.
     pub(super) end: u64,
-    /// By node: when its process ran.
+    /// For each node: the spans in which its process ran.
     pub(super) up: Vec<Vec<Span<'a>>>,
-    /// By node: when lines of its clients were answered.
+    /// For each node: the times at which lines of its clients were answered.
     pub(super) answered: Vec<Vec<u64>>,
-    /// By node: when clients gave up waiting for an answer.
+    /// For each node: the times at which clients gave up waiting for an answer.
     pub(super) failed: Vec<Vec<u64>>,
-    /// What was broken, and at which nodes.
+    /// The faults, and the nodes that each concerned.
     pub(super) faults: Vec<(Span<'a>, &'a [usize])>,
-    /// By end and other end of a link: when it was up, and why it ended.
+    /// For each end of a link, as (this end, other end): the spans in which this end took the link
+    /// as up. The label is the reason for the end.
     pub(super) links: BTreeMap<(usize, usize), Vec<Span<'a>>>,
-    /// From the end of a fault until all nodes knew the same.
+    /// The spans from the end of a fault until all nodes agreed.
     pub(super) settling: Vec<Span<'a>>,
 }
 
-/// Something that lasted.
+/// A span of time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span<'a> {
     pub(super) from: u64,
     pub(super) until: u64,
-    /// What, or why it ended.
+    /// The name of the span, or the reason why it ended.
     pub(super) label: &'a str,
 }
 
-/// Colours that can be told apart, by most people too who see few.
+/// Colours that most colour-blind people can distinguish, too.
 const COLORS: [&str; 13] = [
     "#4e79a7", "#f28e2b", "#e15759", "#76b7b2", "#59a14f", "#edc948", "#b07aa1", "#ff9da7", "#9c755f",
     "#86775f", "#1b9e9e", "#a02c5a", "#6b6bd6",
@@ -52,59 +53,62 @@ impl<'a> Lanes<'a> {
             links: BTreeMap::new(),
             settling: Vec::new(),
         };
-        let (mut asked, mut broken) = (BTreeMap::new(), BTreeMap::new());
+        let mut asked = BTreeMap::new();
+        let mut broken = BTreeMap::new();
         for event in &history.events {
             let at = event.at;
-            match &event.what {
-                What::Invoke { op, node, .. } => {
+            match &event.kind {
+                EventKind::Invoke { op, node, .. } => {
                     asked.insert(op, *node);
                 }
-                What::Ok { op, .. } => {
+                EventKind::Ok { op, .. } => {
                     asked.get(op).into_iter().for_each(|node| lanes.answered[*node].push(at));
                 }
-                What::Info { op } => {
+                EventKind::Info { op } => {
                     asked.get(op).into_iter().for_each(|node| lanes.failed[*node].push(at));
                 }
-                What::Up { node } => {
+                EventKind::Up { node } => {
                     let span = lanes.open(at, "");
                     lanes.up[*node].push(span);
                 }
-                What::Down { node, .. } => lanes.end_process(*node, at),
-                What::FaultBegins { fault, kind, nodes, .. } => {
+                EventKind::Down { node, .. } => lanes.end_process(*node, at),
+                EventKind::FaultBegins { fault, kind, nodes, .. } => {
                     broken.insert(fault, lanes.faults.len());
                     let span = lanes.open(at, kind);
                     lanes.faults.push((span, nodes));
                 }
-                What::FaultEnds { fault } => {
+                EventKind::FaultEnds { fault } => {
                     broken.get(fault).into_iter().for_each(|index| lanes.faults[*index].0.until = at);
                 }
-                What::LinkUp { node, neighbour } => {
+                EventKind::LinkUp { node, neighbour } => {
                     let span = lanes.open(at, "");
                     let link = lanes.links.entry((*node, *neighbour)).or_default();
                     close(link, at, "another took its place");
                     link.push(span);
                 }
-                What::LinkDown { node, neighbour, reason } => {
+                EventKind::LinkDown { node, neighbour, reason } => {
                     close(lanes.links.entry((*node, *neighbour)).or_default(), at, reason);
                 }
-                What::Converged { since } => lanes.settling.push(Span { from: *since, until: at, label: "" }),
-                What::Removals { .. }
-                | What::Usage { .. }
-                | What::SequenceReused { .. }
-                | What::LastCopyLost { .. }
-                | What::Panic { .. } => {}
+                EventKind::Converged { since } => {
+                    lanes.settling.push(Span { from: *since, until: at, label: "" });
+                }
+                EventKind::Removals { .. }
+                | EventKind::Usage { .. }
+                | EventKind::SequenceReused { .. }
+                | EventKind::LastCopyLost { .. }
+                | EventKind::Panic { .. } => {}
             }
         }
         lanes
     }
 
-    /// The kinds of faults, each with its colour.
+    /// The names of the faults, each with its colour.
     pub(super) fn kinds(&self) -> impl Iterator<Item = (&'a str, &'static str)> {
         let kinds: BTreeSet<&str> = self.faults.iter().map(|(span, _)| span.label).collect();
         kinds.into_iter().zip(COLORS.into_iter().cycle())
     }
 
-    /// Something that lasts until the end, as far as is known yet.
+    /// A span that lasts until the end of the timeline unless an event closes it.
     fn open(&self, from: u64, label: &'a str) -> Span<'a> {
         Span { from, until: self.end, label }
     }
@@ -116,9 +120,10 @@ impl<'a> Lanes<'a> {
     }
 }
 
-/// Ends the last span, unless it has ended already.
-fn close<'a>(spans: &mut [Span<'a>], at: u64, why: &'a str) {
+/// Ends the last span unless it has ended already.
+fn close<'a>(spans: &mut [Span<'a>], at: u64, reason: &'a str) {
     if let Some(last) = spans.last_mut().filter(|span| span.until > at) {
-        (last.until, last.label) = (at, why);
+        last.until = at;
+        last.label = reason;
     }
 }

@@ -1,4 +1,5 @@
-//! A picture of a history: nodes and links as rows, time from left to right. One file that needs nothing else.
+//! A timeline of a history: an HTML page with a row for each node and each link, and time from left
+//! to right. The page is a single file.
 
 mod lanes;
 mod svg;
@@ -13,7 +14,7 @@ use crate::oracle::{History, Verdict};
 use crate::text::escape;
 use lanes::Lanes;
 
-/// Looks the same on light and on dark.
+/// The styles of the page, for light and for dark screens.
 const STYLE: &str = "\
 :root { color-scheme: light dark; --ink: #222; --faint: #8884; --node: #5b8def22; --acks: #3a7bd5; --failed: #d33; --link: #2a9d55; --settling: #e09f1f }
 @media (prefers-color-scheme: dark) { :root { --ink: #ddd; --node: #5b8def33; --acks: #6fa8ff; --link: #4cc38a } }
@@ -24,12 +25,12 @@ body { font: 14px/1.4 system-ui, sans-serif; margin: 1.5em; color: var(--ink) }
 .key { display: inline-block; width: 1em; height: .7em; margin: 0 .3em 0 1em }
 ";
 
-const HOW_TO_READ: &str = "Each node's row is tinted while its process runs: above, what was done to it; below, how \
-many of its clients' lines were answered, and in red how many never were. A link's row has one line an end, drawn while that end \
-takes the link as up. The last row shows, after each fault, how long it took until every node knew what had been \
-acknowledged before. Hold the pointer over anything to read more.";
+const HOW_TO_READ: &str = "A node's row is tinted while its process runs. The bars at its top are faults. The bars at \
+its foot count the lines of clients that were answered, and in red those that were not. A link's row has a line for \
+each end, drawn while that end takes the link as up. The last row shows how long it took after each fault until every \
+node knew all updates acknowledged before. Hover over a bar for details.";
 
-/// Draws a history, with what the oracle says of it, to a file.
+/// Writes a history and the oracle's verdict to a file, as an HTML page.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -37,14 +38,15 @@ pub fn write(history: &History, verdict: &Verdict, path: &Path) -> Result<()> {
     fs::write(path, draw(history, verdict)).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// The picture, as HTML.
+/// Draws a history and the oracle's verdict, as an HTML page.
 pub fn draw(history: &History, verdict: &Verdict) -> String {
     let lanes = Lanes::of(history);
     let mut html =
         String::from("<!doctype html>\n<meta charset=\"utf-8\">\n<title>Timeline of a herd</title>\n");
-    let mut add = |text: std::fmt::Arguments<'_>| html.write_fmt(text).expect("a string takes everything");
+    let mut add =
+        |text: std::fmt::Arguments<'_>| html.write_fmt(text).expect("writing to a string cannot fail");
     add(format_args!("<style>\n{STYLE}</style>\n<h1>Timeline of a herd</h1>\n"));
-    add(format_args!("<p><code>{}</code></p>\n", escape(&history.setting.again)));
+    add(format_args!("<p><code>{}</code></p>\n", escape(&history.setting.command)));
     add(format_args!("<p>{HOW_TO_READ}</p>\n<p>"));
     for (kind, color) in lanes.kinds() {
         add(format_args!("<span class=\"key\" style=\"background:{color}\"></span>{}", escape(kind)));
@@ -61,38 +63,43 @@ pub fn draw(history: &History, verdict: &Verdict) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oracle::{Durability, Ending, Keeps, Setting, Source, What};
+    use crate::oracle::{Ending, EventKind, Keeps, Persistence, Setting, Source};
 
     fn history() -> History {
         let mut history = History::new(Setting {
             nodes: ["Alford", "Parker"].map(str::to_owned).to_vec(),
             edges: 1,
-            durability: Durability::Everysec,
+            durability: Persistence::Everysec,
             source: Source::Processes,
             patience: 1,
             memory: 1,
-            again: "cargo xtask chaos --seed 1 <&>".to_owned(),
+            command: "cargo xtask chaos --seed 1 <&>".to_owned(),
         });
         let line = "IAMAT kiwi +1+1 1".to_owned();
         for (at, what) in [
-            (0, What::Up { node: 0 }),
-            (0, What::Up { node: 1 }),
-            (10, What::LinkUp { node: 0, neighbour: 1 }),
-            (20, What::Invoke { op: 1, node: 1, line: line.clone() }),
-            (30, What::Ok { op: 1, answer: "AT Parker +0.1 kiwi +1+1 1".to_owned() }),
-            (40, What::Invoke { op: 2, node: 1, line }),
+            (0, EventKind::Up { node: 0 }),
+            (0, EventKind::Up { node: 1 }),
+            (10, EventKind::LinkUp { node: 0, neighbour: 1 }),
+            (20, EventKind::Invoke { op: 1, node: 1, line: line.clone() }),
+            (30, EventKind::Ok { op: 1, answer: "AT Parker +0.1 kiwi +1+1 1".to_owned() }),
+            (40, EventKind::Invoke { op: 2, node: 1, line }),
             (
                 1_000_000,
-                What::FaultBegins { fault: 3, kind: "kill".to_owned(), nodes: vec![1], stops_answers: false },
+                EventKind::FaultBegins {
+                    fault: 3,
+                    kind: "kill".to_owned(),
+                    nodes: vec![1],
+                    stops_answers: false,
+                },
             ),
-            (1_000_010, What::Down { node: 1, keeps: Keeps::Disk }),
-            (1_000_020, What::Info { op: 2 }),
-            (1_000_030, What::LinkDown { node: 0, neighbour: 1, reason: "reset".to_owned() }),
-            (2_000_000, What::Up { node: 1 }),
-            (2_000_000, What::FaultEnds { fault: 3 }),
-            (2_500_000, What::Converged { since: 2_000_000 }),
+            (1_000_010, EventKind::Down { node: 1, keeps: Keeps::Disk }),
+            (1_000_020, EventKind::Info { op: 2 }),
+            (1_000_030, EventKind::LinkDown { node: 0, neighbour: 1, reason: "reset".to_owned() }),
+            (2_000_000, EventKind::Up { node: 1 }),
+            (2_000_000, EventKind::FaultEnds { fault: 3 }),
+            (2_500_000, EventKind::Converged { since: 2_000_000 }),
         ] {
-            history.note(at, what);
+            history.add(at, what);
         }
         history.endings = vec![Ending::default(), Ending::default()];
         history
@@ -119,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timeline_needs_nothing_from_elsewhere() {
+    fn a_timeline_loads_no_other_file() {
         let html = draw(&history(), &Verdict::default());
         for reference in ["src=", "href=", "url(", "@import", "<script"] {
             assert!(!html.contains(reference), "{reference}");
@@ -127,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_history_of_nothing_can_be_drawn() {
+    fn an_empty_history_can_be_drawn() {
         let empty = History::new(history().setting);
         assert!(draw(&empty, &Verdict::default()).contains("</svg>"));
     }

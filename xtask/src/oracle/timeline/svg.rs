@@ -1,20 +1,26 @@
-//! The rows of a timeline, drawn.
+//! Draws the rows of a timeline as SVG.
 
 use std::fmt::{Arguments, Write};
 
 use super::lanes::{Lanes, Span};
 use crate::text::escape;
 
-/// Pixels: the names at the left, and at least so many for the whole time and for a second.
+/// The width of the names at the left, in pixels.
 const NAMES: f64 = 190.0;
+
+/// The smallest width of the whole time, in pixels.
 const WIDTH: f64 = 1_100.0;
+
+/// The smallest width of a second, in pixels.
 const SECOND: f64 = 4.0;
 
-/// Pixels from the top of one row to that of the next.
+/// The height of a node's row, in pixels.
 const NODE: f64 = 46.0;
+
+/// The height of a link's row, in pixels.
 const LINK: f64 = 14.0;
 
-/// Answers are counted over so many pixels.
+/// The width of a bar that counts answers, in pixels.
 const BAR: f64 = 2.0;
 
 pub(super) fn draw(lanes: &Lanes<'_>) -> String {
@@ -41,7 +47,7 @@ pub(super) fn draw(lanes: &Lanes<'_>) -> String {
 }
 
 impl Lanes<'_> {
-    /// Who has had a link with whom, each pair once.
+    /// The pairs of nodes that have had a link, each pair once.
     fn pairs(&self) -> Vec<(usize, usize)> {
         let mut pairs: Vec<_> =
             self.links.keys().map(|(one, other)| (*one.min(other), *one.max(other))).collect();
@@ -51,17 +57,18 @@ impl Lanes<'_> {
     }
 }
 
-/// What has been drawn so far, and where the next row begins.
+/// The drawing so far.
 struct Canvas {
     text: String,
-    /// Pixels a microsecond.
+    /// The width of a microsecond, in pixels.
     scale: f64,
+    /// The top of the next row, in pixels.
     top: f64,
 }
 
 impl Canvas {
     fn add(&mut self, text: Arguments<'_>) {
-        self.text.write_fmt(text).expect("a string takes everything");
+        self.text.write_fmt(text).expect("writing to a string cannot fail");
     }
 
     fn x(&self, at: u64) -> f64 {
@@ -87,7 +94,7 @@ impl Canvas {
         self.add(format_args!("<text x=\"4\" y=\"{y:.1}\">{}</text>\n", escape(name)));
     }
 
-    /// A bar in the current row, from so many pixels below its top.
+    /// Draws a bar in the current row, `below` pixels below its top.
     fn bar(&mut self, class: &str, span: &Span<'_>, below: f64, height: f64, title: &str) {
         let (x, y) = (self.x(span.from), self.top + below);
         let width = (self.x(span.until) - x).max(1.0);
@@ -114,7 +121,7 @@ impl Canvas {
         self.top += NODE;
     }
 
-    /// How often something happened, as bars that grow from the foot of the row.
+    /// Draws how often something happened as bars that stand on the foot of the row.
     fn counts(&mut self, class: &str, times: &[u64], what: &str) {
         let width = (BAR / self.scale).ceil() as u64;
         let mut counts: Vec<(u64, u64)> = Vec::new();
@@ -145,8 +152,8 @@ impl Canvas {
             for span in lanes.links.get(&end).into_iter().flatten() {
                 let title =
                     during(&format!("{} has a link with {}", lanes.names[end.0], lanes.names[end.1]), span);
-                let why = if span.label.is_empty() { String::new() } else { format!("; {}", span.label) };
-                self.bar("link", span, place, 4.0, &(title + &why));
+                let reason = if span.label.is_empty() { String::new() } else { format!("; {}", span.label) };
+                self.bar("link", span, place, 4.0, &(title + &reason));
             }
         }
         self.top += LINK;

@@ -1,21 +1,21 @@
-//! Connections: dialled, accepted, written to, read from, closed.
+//! Dials, accepts, reads, writes and closes the connections between machines.
 
 use std::hash::Hash;
 use std::time::Duration;
 
-use herd::message::{Lines, Piece as LinePiece};
+use herd::message::{Lines, Piece};
 use herd::node::{Link, LinkEnd, LinkEvent, LinkId, Outcome};
 
 use super::{Event, World};
-use crate::oracle::What;
+use crate::oracle::EventKind;
 use crate::sim::plan::Plan;
-use crate::sim::process::{Dialling, End, Machine};
-use crate::sim::wire::{Piece, Wire};
+use crate::sim::process::{Dialling, End, SimMachine};
+use crate::sim::wire::{Segment, Wire};
 
 impl World<'_> {
     pub(super) fn dial(&mut self, machine: usize, place: usize) {
-        let (process, other) = (self.process(machine), place);
-        let id = process.neighbour_id(other);
+        let process = self.process(machine);
+        let id = process.neighbour_id(place);
         if process.node.is_linked(id) {
             process.dialling[place] = Dialling::Linked;
             return;
@@ -23,10 +23,10 @@ impl World<'_> {
         process.dialling[place] = Dialling::Busy;
         let to = self.machines[machine].neighbours[place];
         let there = self.latency(machine, to);
-        if self.broken.is_hole(machine, to) || self.broken.is_hole(to, machine) {
+        if self.active_faults.is_hole(machine, to) || self.active_faults.is_hole(to, machine) {
             return self.dial_again(machine, place, self.limits.link_silence);
         }
-        if self.broken.is_cut(machine, to) || self.machines[to].process.is_none() {
+        if self.active_faults.is_cut(machine, to) || self.machines[to].process.is_none() {
             return self.dial_again(machine, place, there);
         }
         self.next_wire += 1;
@@ -34,7 +34,7 @@ impl World<'_> {
         let lives = [self.machines[machine].lives, self.machines[to].lives];
         self.wires.insert(wire, Wire::new([machine, to], lives, self.plan.window));
         self.add_end(machine, wire, 0, Some(place));
-        self.at(self.now + there, Event::Accept { wire });
+        self.schedule(self.now + there, Event::Accept { wire });
     }
 
     fn dial_again(&mut self, machine: usize, place: usize, after: Duration) {
@@ -42,7 +42,7 @@ impl World<'_> {
         let process = self.process(machine);
         let wait = process.node.next_dial(process.neighbour_id(place), random);
         let life = self.machines[machine].lives;
-        self.at(self.now + after + wait, Event::Dial { machine, life, place });
+        self.schedule(self.now + after + wait, Event::Dial { machine, life, place });
     }
 
     pub(super) fn accept(&mut self, wire: u64) {
@@ -50,7 +50,7 @@ impl World<'_> {
         let (machine, life) = (found.machines[1], found.lives[1]);
         if self.is_life(machine, life) {
             self.add_end(machine, wire, 1, None);
-            self.soon(Event::Arrive { wire, side: 1 });
+            self.schedule_now(Event::Arrive { wire, side: 1 });
         } else {
             self.send_end(wire, 0);
         }
@@ -67,15 +67,15 @@ impl World<'_> {
         let end = End { link, dialled, side, lines, out: Vec::new(), sent: 0, wake: Duration::MAX };
         process.ends.insert(wire, end);
         let life = self.machines[machine].lives;
-        self.soon(Event::Wake { machine, life, wire });
+        self.schedule_now(Event::Wake { machine, life, wire });
     }
 
-    /// Lets an end look after its link: says what is due, and when to be woken again.
+    /// Checks the link of an end, sends what is due on it, and schedules its next wake-up.
     pub(super) fn wake(&mut self, machine: usize, wire: u64) {
         let (now, clock) = (self.now, self.machines[machine].clock(self.now));
         loop {
-            let Machine { process, memory, .. } = &mut self.machines[machine];
-            let process = process.as_mut().expect("a process that wakes");
+            let SimMachine { process, memory, .. } = &mut self.machines[machine];
+            let process = process.as_mut().expect("only a running process wakes");
             let Some(end) = process.ends.get_mut(&wire) else { return };
             let mut result = end.link.check_alive(&process.node, now);
             if result.is_ok() && end.sent == end.out.len() {
@@ -95,93 +95,101 @@ impl World<'_> {
         let process = self.process(machine);
         let Some(end) = process.ends.get_mut(&wire) else { return };
         let deadline = end.link.deadline(&process.node, end.sent < end.out.len());
-        // A wake-up that is on its way will do, unless it comes too late.
+        // A wake-up that is already scheduled is enough unless it is later than the deadline.
         if end.wake <= now || deadline < end.wake {
             end.wake = deadline;
             let life = self.machines[machine].lives;
-            self.at(deadline, Event::Wake { machine, life, wire });
+            self.schedule(deadline, Event::Wake { machine, life, wire });
         }
     }
 
-    /// Sends as much as the wire takes of what an end has to say. Returns how many bytes that was.
+    /// Sends as many bytes of an end's output as the window admits. Returns their number.
     fn send(&mut self, machine: usize, wire: u64) -> usize {
         let Some(end) =
             self.machines[machine].process.as_mut().and_then(|process| process.ends.get_mut(&wire))
         else {
             return 0;
         };
-        let Some(way) = self.wires.get_mut(&wire) else { return 0 };
+        let Some(connection) = self.wires.get_mut(&wire) else { return 0 };
         let to = 1 - end.side;
-        let (from, towards) = (way.machines[end.side], way.machines[to]);
-        let delay = self.broken.delay(from, towards);
-        let (now, plan, mut chance) = (self.now, self.plan, self.rng.fork());
-        let arrival = || now + plan.latency + plan.jitter.mul_f64(chance.f64()) + delay;
-        let (sent, times) = way.send(to, &end.out[end.sent..], arrival, &mut self.rng);
+        let (from, towards) = (connection.machines[end.side], connection.machines[to]);
+        let delay = self.active_faults.delay(from, towards);
+        let now = self.now;
+        let plan = self.plan;
+        let mut rng = self.rng.fork();
+        let arrival = || now + plan.latency + plan.jitter.mul_f64(rng.f64()) + delay;
+        let (sent, times) = connection.send(to, &end.out[end.sent..], arrival, &mut self.rng);
         end.sent += sent;
-        times.into_iter().for_each(|at| self.at(at, Event::Arrive { wire, side: to }));
+        times.into_iter().for_each(|at| self.schedule(at, Event::Arrive { wire, side: to }));
         sent
     }
 
     pub(super) fn send_end(&mut self, wire: u64, to: usize) {
-        let Some(way) = self.wires.get(&wire) else { return };
-        let at = self.now + self.latency(way.machines[0], way.machines[1]);
-        if let Some(way) = self.wires.get_mut(&wire) {
-            let at = way.end(to, at);
-            self.at(at, Event::Arrive { wire, side: to });
+        let Some(connection) = self.wires.get(&wire) else { return };
+        let at = self.now + self.latency(connection.machines[0], connection.machines[1]);
+        if let Some(connection) = self.wires.get_mut(&wire) {
+            let at = connection.end(to, at);
+            self.schedule(at, Event::Arrive { wire, side: to });
         }
     }
 
     fn latency(&mut self, one: usize, other: usize) -> Duration {
         let Plan { latency, jitter, .. } = self.plan;
-        *latency + jitter.mul_f64(self.rng.f64()) + self.broken.delay(one, other)
+        *latency + jitter.mul_f64(self.rng.f64()) + self.active_faults.delay(one, other)
     }
 
-    /// Takes what has arrived at one side of a wire.
+    /// Reads the next segment that has arrived at one side of a connection.
     pub(super) fn arrive(&mut self, wire: u64, side: usize) {
         let now = self.now;
-        let Some(way) = self.wires.get_mut(&wire) else { return };
-        let (machine, from) = (way.machines[side], way.machines[1 - side]);
-        if self.broken.is_hole(from, machine) {
+        let Some(connection) = self.wires.get_mut(&wire) else { return };
+        let (machine, from) = (connection.machines[side], connection.machines[1 - side]);
+        if self.active_faults.is_hole(from, machine) {
             return;
         }
-        let (lives, was_full) = (way.lives, way.is_full(side));
+        let lives = connection.lives;
+        let was_full = connection.is_full(side);
         if !self.machines[machine].process.as_ref().is_some_and(|process| process.ends.contains_key(&wire)) {
-            // Not accepted yet, or closed already: nobody reads.
+            // This side has not been accepted yet, or is closed already.
             return;
         }
-        let Some(piece) = self.wires.get_mut(&wire).and_then(|way| way.receive(side, now)) else { return };
-        piece.hash(&mut self.trace);
-        match piece {
-            Piece::Bytes(bytes) => self.take(machine, wire, &bytes),
-            Piece::End => {
+        let Some(segment) = self.wires.get_mut(&wire).and_then(|connection| connection.receive(side, now))
+        else {
+            return;
+        };
+        segment.hash(&mut self.trace);
+        match segment {
+            Segment::Bytes(bytes) => self.take_bytes(machine, wire, &bytes),
+            Segment::End => {
                 self.close(machine, wire, &LinkEnd::Connection("connection lost".to_owned()));
             }
         }
         if was_full {
             let life = lives[1 - side];
-            self.soon(Event::Wake { machine: from, life, wire });
+            self.schedule_now(Event::Wake { machine: from, life, wire });
         }
-        // There may be more that arrived at the same time.
-        self.soon_if_more(wire, side);
+        self.schedule_arrived(wire, side);
     }
 
-    fn soon_if_more(&mut self, wire: u64, side: usize) {
+    /// Schedules the next segment now if it arrived at the same time as the last one.
+    fn schedule_arrived(&mut self, wire: u64, side: usize) {
         let now = self.now;
-        if self.wires.get(&wire).is_some_and(|way| way.has_arrived(side, now)) {
-            self.soon(Event::Arrive { wire, side });
+        if self.wires.get(&wire).is_some_and(|connection| connection.has_arrived(side, now)) {
+            self.schedule_now(Event::Arrive { wire, side });
         }
     }
 
-    /// Takes bytes from a neighbour, as many lines of them as are whole.
-    pub(super) fn take(&mut self, machine: usize, wire: u64, bytes: &[u8]) {
+    /// Gives bytes from a neighbour to the link, line by line. An incomplete line waits for its
+    /// rest.
+    pub(super) fn take_bytes(&mut self, machine: usize, wire: u64, bytes: &[u8]) {
         let (now, clock) = (self.now, self.machines[machine].clock(self.now));
         let process = self.process(machine);
         let head = process.node.table().head();
         let Some(end) = process.ends.get_mut(&wire) else { return };
         end.lines.room().extend_from_slice(bytes);
-        let (mut result, mut up) = (Ok(()), false);
+        let mut result = Ok(());
+        let mut up = false;
         while let Some(piece) = end.lines.next_line() {
-            let LinePiece::Line(line) = piece else {
+            let Piece::Line(line) = piece else {
                 result = Err(LinkEnd::Framing("a line too long for a link".to_owned()));
                 break;
             };
@@ -209,15 +217,15 @@ impl World<'_> {
         match result {
             Err(reason) => self.close(machine, wire, &reason),
             Ok(()) if up => {
-                // One of the other links may have been replaced by this one.
+                // This link may have replaced another one of the machine.
                 let wires: Vec<u64> = self.process(machine).ends.keys().copied().collect();
-                wires.into_iter().for_each(|wire| self.soon(Event::Wake { machine, life, wire }));
+                wires.into_iter().for_each(|wire| self.schedule_now(Event::Wake { machine, life, wire }));
             }
-            Ok(()) => self.soon(Event::Wake { machine, life, wire }),
+            Ok(()) => self.schedule_now(Event::Wake { machine, life, wire }),
         }
     }
 
-    /// Closes one end, and sees to it that there is a link again.
+    /// Closes one end, and dials again if there is no link with the neighbour now.
     pub(super) fn close(&mut self, machine: usize, wire: u64, reason: &LinkEnd) {
         let life = self.machines[machine].lives;
         let process = self.process(machine);
@@ -237,16 +245,16 @@ impl World<'_> {
         if let Some(neighbour) = neighbour.filter(|_| end.link.is_complete() && *reason != LinkEnd::Duplicate)
         {
             let neighbour = self.machines[machine].neighbours[neighbour];
-            self.note(What::LinkDown { node: machine, neighbour, reason: reason.to_string() });
+            self.add_event(EventKind::LinkDown { node: machine, neighbour, reason: reason.to_string() });
         }
         let to = 1 - end.side;
         let at = self.now + self.plan.latency;
-        if let Some(way) = self.wires.get_mut(&wire) {
-            let (_, times) = way.send(to, &end.out[rest..], || at, &mut self.rng);
-            times.into_iter().for_each(|at| self.at(at, Event::Arrive { wire, side: to }));
+        if let Some(connection) = self.wires.get_mut(&wire) {
+            let (_, times) = connection.send(to, &end.out[rest..], || at, &mut self.rng);
+            times.into_iter().for_each(|at| self.schedule(at, Event::Arrive { wire, side: to }));
         }
         self.send_end(wire, to);
-        unlinked.into_iter().for_each(|place| self.soon(Event::Dial { machine, life, place }));
+        unlinked.into_iter().for_each(|place| self.schedule_now(Event::Dial { machine, life, place }));
         if let Some(place) = end.dialled {
             self.dial_again(machine, place, Duration::ZERO);
         }
@@ -254,14 +262,17 @@ impl World<'_> {
 
     /// Resets all connections between two machines.
     pub(super) fn reset_between(&mut self, one: usize, other: usize) {
-        let between = |way: &Wire| way.machines == [one, other] || way.machines == [other, one];
+        let between =
+            |connection: &Wire| connection.machines == [one, other] || connection.machines == [other, one];
         let wires: Vec<u64> =
-            self.wires.iter().filter(|(_, way)| between(way)).map(|(wire, _)| *wire).collect();
+            self.wires.iter().filter(|(_, connection)| between(connection)).map(|(wire, _)| *wire).collect();
         for wire in wires {
-            let Some(way) = self.wires.remove(&wire) else { continue };
+            let Some(connection) = self.wires.remove(&wire) else { continue };
             for side in 0..2 {
-                let machine = way.machines[side];
-                if self.is_life(machine, way.lives[side]) && self.process(machine).ends.contains_key(&wire) {
+                let machine = connection.machines[side];
+                if self.is_life(machine, connection.lives[side])
+                    && self.process(machine).ends.contains_key(&wire)
+                {
                     self.close(machine, wire, &LinkEnd::Connection("reset".to_owned()));
                 }
             }

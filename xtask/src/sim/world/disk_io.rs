@@ -1,5 +1,5 @@
-//! Journals: written and synced after a while, compacted, and what is found in them in the end. It is done in the order in
-//! which a node's keeper does it, one operation at a time.
+//! Writes, syncs and compacts journals with simulated delays. The operations have the same order as
+//! those of a real node (`herd::server`'s keeper), one at a time.
 
 use std::io;
 use std::time::Duration;
@@ -8,22 +8,22 @@ use herd::journal::{Journal, Snapshot};
 use herd::node::Node;
 
 use super::{Event, JOURNAL, World};
-use crate::oracle::{Durability, What};
+use crate::oracle::{EventKind, Persistence};
 use crate::sim::disk::{SimDisk, SimFile};
 use crate::sim::process::Promised;
 
-/// A snapshot takes the place of the journal at most so long after it was begun.
+/// The longest time from the start of a snapshot until it replaces the journal.
 const SNAPSHOT: Duration = Duration::from_millis(300);
 
-/// How long the disk takes for an operation, at most.
+/// The longest time of a disk operation.
 pub(super) const DISK: Duration = Duration::from_millis(5);
 
-/// How often `everysec` is synced, and the journal looked after.
+/// The time between two syncs with `everysec`, and between two checks whether to compact.
 pub(super) const SYNC: Duration = Duration::from_secs(1);
 
 impl World<'_> {
-    /// Begins to write what has changed, unless the disk is busy already.
-    pub(super) fn write(&mut self, machine: usize) {
+    /// Starts to write the latest changes, unless the disk is busy.
+    pub(super) fn write_journal(&mut self, machine: usize) {
         let process = self.process(machine);
         let Some(journal) = process.journal.as_mut().filter(|_| !process.is_writing) else { return };
         journal.collect(&process.node, usize::MAX);
@@ -34,9 +34,9 @@ impl World<'_> {
         }
     }
 
-    /// What was collected is in the file.
+    /// Completes a write: appends the collected changes to the file.
     pub(super) fn written(&mut self, machine: usize) {
-        let always = self.plan.durability == Durability::Always;
+        let always = self.plan.durability == Persistence::Always;
         let process = self.process(machine);
         let Some(journal) = &mut process.journal else { return };
         match journal.append() {
@@ -50,15 +50,15 @@ impl World<'_> {
         self.disk_is_free(machine);
     }
 
-    /// What was written is on disk.
+    /// Completes a sync.
     pub(super) fn synced(&mut self, machine: usize) {
-        self.sync(machine);
+        self.sync_journal(machine);
         self.disk_is_free(machine);
     }
 
-    /// Syncs the journal, and begins to compact it if that is worth it.
-    pub(super) fn look_after_journal(&mut self, machine: usize) {
-        self.sync(machine);
+    /// Syncs the journal, and starts to compact it if it is long enough.
+    pub(super) fn maintain_journal(&mut self, machine: usize) {
+        self.sync_journal(machine);
         let process = self.process(machine);
         let Some(journal) = &mut process.journal else { return };
         if process.snapshot.is_none() && journal.wants_snapshot(&process.node, JOURNAL) {
@@ -66,13 +66,13 @@ impl World<'_> {
             if process.snapshot.is_some() {
                 let after = SNAPSHOT.mul_f64(self.rng.f64());
                 let life = self.machines[machine].lives;
-                self.at(self.now + after, Event::TakeOver { machine, life });
+                self.schedule(self.now + after, Event::FinishSnapshot { machine, life });
             }
         }
         self.settle(machine);
     }
 
-    pub(super) fn sync(&mut self, machine: usize) {
+    pub(super) fn sync_journal(&mut self, machine: usize) {
         let process = self.process(machine);
         let Some(journal) = &mut process.journal else { return };
         if journal.failure().is_none() {
@@ -83,12 +83,12 @@ impl World<'_> {
         }
     }
 
-    /// Finishes a snapshot, to be installed after a while.
-    pub(super) fn take_over(&mut self, machine: usize) {
+    /// Finishes a snapshot, and schedules its installation.
+    pub(super) fn finish_snapshot(&mut self, machine: usize) {
         let life = self.machines[machine].lives;
         let process = self.process(machine);
         if process.is_writing {
-            return self.after_disk(Event::TakeOver { machine, life });
+            return self.after_disk(Event::FinishSnapshot { machine, life });
         }
         let Some(snapshot) = &mut process.snapshot else { return };
         while !snapshot.finish(&process.node) {
@@ -104,8 +104,8 @@ impl World<'_> {
         self.after_disk(Event::Install { machine, life });
     }
 
-    /// The snapshot is the journal now, unless the disk fails.
-    pub(super) fn install(&mut self, machine: usize) {
+    /// Replaces the journal with the snapshot, unless the disk fails.
+    pub(super) fn install_snapshot(&mut self, machine: usize) {
         let process = self.process(machine);
         if let (Some(journal), Some(mut snapshot)) = (&mut process.journal, process.snapshot.take())
             && snapshot.seal().is_ok()
@@ -121,27 +121,27 @@ impl World<'_> {
     fn disk_is_free(&mut self, machine: usize) {
         self.process(machine).is_writing = false;
         self.settle(machine);
-        self.write(machine);
+        self.write_journal(machine);
     }
 
     fn after_disk(&mut self, event: Event) {
         let at = self.now + DISK.mul_f64(self.rng.f64());
-        self.at(at, event);
+        self.schedule(at, event);
     }
 
-    /// What need not wait for the disk any more may be told.
+    /// Sends the answers and updates that do not have to wait for the disk any more.
     pub(super) fn settle(&mut self, machine: usize) {
         let life = self.machines[machine].lives;
-        self.note_sequences(machine);
+        self.add_reused_sequences(machine);
         let process = self.process(machine);
         let settled = process.settled();
-        let kept = process.promised.partition_point(|promised| promised.sequence <= settled);
-        let kept: Vec<Promised> = process.promised.drain(..kept).collect();
+        let count = process.promised.partition_point(|promised| promised.sequence <= settled);
+        let kept: Vec<Promised> = process.promised.drain(..count).collect();
         process.node.withhold_after(settled);
         let wires: Vec<u64> = process.ends.keys().copied().collect();
         kept.into_iter()
-            .for_each(|promised| self.note(What::Ok { op: promised.op, answer: promised.answer }));
-        wires.into_iter().for_each(|wire| self.soon(Event::Wake { machine, life, wire }));
+            .for_each(|promised| self.add_event(EventKind::Ok { op: promised.op, answer: promised.answer }));
+        wires.into_iter().for_each(|wire| self.schedule_now(Event::Wake { machine, life, wire }));
     }
 }
 

@@ -1,10 +1,10 @@
-//! Processes that start and end, and what is broken and mended.
+//! Starts and ends processes, and begins and ends faults.
 
 use herd::node::LinkEnd;
 
 use super::disk_io::SYNC;
-use super::{Event, LOOK, World, micros};
-use crate::oracle::{Durability, Keeps, What};
+use super::{CONVERGENCE_CHECK, Event, World, micros};
+use crate::oracle::{EventKind, Keeps, Persistence};
 use crate::sim::disk::Fails;
 use crate::sim::plan::FaultKind;
 
@@ -12,28 +12,30 @@ impl World<'_> {
     pub(super) fn start(&mut self, machine: usize) {
         let (durability, limits) = (self.plan.durability, self.limits.clone());
         self.machines[machine].start(&self.names, durability, &limits, &mut self.rng);
-        self.note(What::Up { node: machine });
-        self.machines[machine].note_learned(0, micros(self.now));
-        self.note_sequences(machine);
-        self.note_last_copies(machine);
+        self.add_event(EventKind::Up { node: machine });
+        self.machines[machine].keep_learned(0, micros(self.now));
+        self.add_reused_sequences(machine);
+        self.add_last_copies(machine);
         let life = self.machines[machine].lives;
         for place in 0..self.machines[machine].neighbours.len() {
-            self.soon(Event::Dial { machine, life, place });
+            self.schedule_now(Event::Dial { machine, life, place });
         }
-        if durability != Durability::Memory {
-            self.at(self.now + SYNC, Event::Tick { machine, life });
+        if durability != Persistence::Memory {
+            self.schedule(self.now + SYNC, Event::Tick { machine, life });
         }
     }
 
-    /// Ends a process at once. Neighbours are told so by its machine, if that goes on.
+    /// Ends a process at once. If the machine keeps running, it closes the process's connections.
     fn crash(&mut self, machine: usize, keeps: Keeps) {
-        (self.machines[machine].said, self.machines[machine].stale) = self.machines[machine].totals();
+        let (sent, stale) = self.machines[machine].totals();
+        self.machines[machine].sent = sent;
+        self.machines[machine].stale = stale;
         let known = self.machines[machine].known();
         let Some(process) = self.machines[machine].process.take() else { return };
         self.machines[machine].last_known = known;
         let was_degraded = process.is_degraded();
         for promised in process.promised {
-            self.note(What::Info { op: promised.op });
+            self.add_event(EventKind::Info { op: promised.op });
         }
         for (wire, end) in process.ends {
             if matches!(keeps, Keeps::Disk | Keeps::Damaged) {
@@ -49,19 +51,20 @@ impl World<'_> {
         }
         self.machines[machine].boots += u64::from(matches!(keeps, Keeps::Synced | Keeps::Nothing));
         let keeps = if was_degraded { Keeps::Nothing } else { keeps };
-        self.note(What::Down { node: machine, keeps });
+        self.add_event(EventKind::Down { node: machine, keeps });
     }
 
-    /// Stops a process as a signal does: links say what was answered last, and the journal is closed.
+    /// Shuts a process down as on SIGTERM: links send the latest updates, and the journal is
+    /// closed.
     fn stop(&mut self, machine: usize) {
         if self.machines[machine].stops > 0 || self.machines[machine].process.is_none() {
             return;
         }
         let process = self.process(machine);
         if let Some(journal) = &mut process.journal {
-            // An error has been noted.
+            // The journal keeps the error itself, as its failure.
             let _ = journal.write(&mut process.node);
-            self.sync(machine);
+            self.sync_journal(machine);
             self.settle(machine);
         }
         let wires: Vec<u64> = self.process(machine).ends.keys().copied().collect();
@@ -73,13 +76,13 @@ impl World<'_> {
         if !process.is_degraded()
             && let Some(mut journal) = process.journal.take()
         {
-            // A journal that is not closed is as good as that of a process that was killed.
+            // A journal that could not be closed equals that of a process that was killed.
             let _ = journal.close();
         }
         self.crash(machine, Keeps::Disk);
     }
 
-    pub(super) fn break_something(&mut self, index: usize) {
+    pub(super) fn begin_fault(&mut self, index: usize) {
         let fault = &self.plan.faults[index];
         match fault.kind {
             FaultKind::Crash(machine, keeps) => return self.crash(machine, keeps),
@@ -90,13 +93,18 @@ impl World<'_> {
             FaultKind::Syncs(machine) => self.machines[machine].disk.fail(Fails::Syncs),
             FaultKind::Delay(..) | FaultKind::Hole(..) => {}
         }
-        self.broken.begin(fault);
+        self.active_faults.begin(fault);
         let kind = format!("{:?}", fault.kind);
         let stops_answers = matches!(fault.kind, FaultKind::Stop(_));
-        self.note(What::FaultBegins { fault: index as u64, kind, nodes: fault.kind.nodes(), stops_answers });
+        self.add_event(EventKind::FaultBegins {
+            fault: index as u64,
+            kind,
+            nodes: fault.kind.nodes(),
+            stops_answers,
+        });
     }
 
-    pub(super) fn mend(&mut self, index: usize) {
+    pub(super) fn end_fault(&mut self, index: usize) {
         let fault = &self.plan.faults[index];
         match fault.kind {
             FaultKind::Crash(machine, _) | FaultKind::Restart(machine) => {
@@ -113,19 +121,20 @@ impl World<'_> {
                 for (wire, side) in
                     self.wires.keys().copied().flat_map(|wire| [(wire, 0), (wire, 1)]).collect::<Vec<_>>()
                 {
-                    self.soon(Event::Arrive { wire, side });
+                    self.schedule_now(Event::Arrive { wire, side });
                 }
             }
             FaultKind::Delay(..) | FaultKind::Cut(..) => {}
         }
-        self.broken.end(fault);
-        self.note(What::FaultEnds { fault: index as u64 });
+        self.active_faults.end(fault);
+        self.add_event(EventKind::FaultEnds { fault: index as u64 });
         for event in std::mem::take(&mut self.deferred) {
-            self.soon(event);
+            self.schedule_now(event);
         }
     }
 
-    pub(super) fn look(&mut self) {
+    /// Checks whether all nodes have the same records, and schedules the next check if not.
+    pub(super) fn check_convergence(&mut self) {
         let mut sums = self.machines.iter().map(|machine| Some(machine.process.as_ref()?.node.table().sum()));
         let first = sums.next().flatten();
         if first.is_some() && sums.all(|sum| sum == first) {
@@ -134,7 +143,7 @@ impl World<'_> {
             self.settled = None;
         }
         if self.settled.is_none() {
-            self.at(self.now + LOOK, Event::Look);
+            self.schedule(self.now + CONVERGENCE_CHECK, Event::CheckConvergence);
         }
     }
 }

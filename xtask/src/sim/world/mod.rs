@@ -1,5 +1,5 @@
-//! The shell around simulated nodes: what `herd`'s server does with sockets, tasks, clocks and a disk is done here with
-//! a queue of events in virtual time.
+//! The world around simulated nodes. Where `herd::server` has sockets, tasks, clocks and a disk,
+//! the world has a queue of events in virtual time.
 
 mod clients;
 mod connections;
@@ -13,92 +13,94 @@ use std::time::Duration;
 use fastrand::Rng;
 use herd::node::Limits;
 
-use super::Ran;
+use super::SimulatedRun;
+use super::active_faults::ActiveFaults;
 use super::disk::SimDisk;
-use super::network::Broken;
 use super::plan::Plan;
-use super::process::{Machine, Process};
+use super::process::{Process, SimMachine};
 use super::wire::Wire;
-use crate::oracle::{Ending, History, Setting, Source, What};
+use crate::oracle::{Ending, EventKind, History, Setting, Source};
 use disk_io::{DISK, SYNC};
 
-/// Journals are compacted when they are longer than so many bytes, so that it happens.
+/// The length at which journals are compacted, in bytes: so small that compaction happens in runs.
 const JOURNAL: u64 = 600;
 
-/// Live nodes answer at once; or after the disk.
+/// The time in which a live node must answer. It answers at once or after a disk operation.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// Once the herd has had its time to settle, it must be at rest for this long.
+/// The time for which the herd must be at rest after it has had its time to settle.
 const REST: Duration = Duration::from_millis(900);
 
-/// How often it is looked whether all nodes know the same, once nothing is broken any more.
-const LOOK: Duration = Duration::from_millis(20);
+/// The time between two checks whether all nodes agree, after the last fault.
+const CONVERGENCE_CHECK: Duration = Duration::from_millis(20);
 
-/// A run of a healthy herd takes some thousands of events. One that is far beyond that floods for ever, and is ended.
+/// The number of events after which a run is ended, because it must be flooding forever. A run of a
+/// healthy herd has some thousands of events.
 const MOST_EVENTS: u64 = 500_000;
 
-/// How far clocks differ at most, in nanoseconds.
+/// The largest difference between two clocks, in nanoseconds.
 const CLOCKS: u64 = 200_000_000;
 
+/// An event of the world. Its hash is part of a run's trace.
 #[derive(Clone, Debug, Hash)]
 enum Event {
-    /// Something may have arrived.
+    /// A segment may have arrived.
     Arrive {
         wire: u64,
         side: usize,
     },
-    /// A connection that was dialled reaches the machine it was dialled to.
+    /// A dialled connection reaches the other machine.
     Accept {
         wire: u64,
     },
-    /// An end looks after its link.
+    /// An end checks its link and sends what is due.
     Wake {
         machine: usize,
         life: u64,
         wire: u64,
     },
-    /// A neighbour is to be dialled unless there is a link.
+    /// A neighbour is dialled unless there is a link with it.
     Dial {
         machine: usize,
         life: u64,
         place: usize,
     },
-    /// The disk is looked after, whoever waits for it.
+    /// The journal is synced, and possibly compacted.
     Tick {
         machine: usize,
         life: u64,
     },
-    /// What was collected for the journal is in its file.
+    /// A write to the journal completes.
     Written {
         machine: usize,
         life: u64,
     },
-    /// The disk has what was written.
+    /// A sync of the journal completes.
     Synced {
         machine: usize,
         life: u64,
     },
     /// A snapshot is finished.
-    TakeOver {
+    FinishSnapshot {
         machine: usize,
         life: u64,
     },
-    /// A snapshot takes the place of the journal.
+    /// A snapshot replaces the journal.
     Install {
         machine: usize,
         life: u64,
     },
-    /// A client says a line.
-    Say {
+    /// A client or an operator sends a line.
+    ClientLine {
         node: usize,
         line: String,
         retries: bool,
     },
     FaultBegins(usize),
     FaultEnds(usize),
-    /// It is looked whether all nodes know the same.
-    Look,
-    /// The herd should be at rest.
+    /// It is checked whether all nodes agree.
+    CheckConvergence,
+    /// The herd must be at rest from now on.
     Rest,
 }
 
@@ -110,26 +112,28 @@ pub(super) struct World<'a> {
     events: u64,
     rng: Rng,
     names: Vec<String>,
-    machines: Vec<Machine>,
+    machines: Vec<SimMachine>,
     wires: BTreeMap<u64, Wire>,
     next_wire: u64,
     next_op: u64,
-    broken: Broken,
-    /// What happens to a machine that is stopped, to happen when it goes on.
+    active_faults: ActiveFaults,
+    /// The events of stopped machines, which happen when a fault ends.
     deferred: Vec<Event>,
     history: History,
     trace: DefaultHasher,
     settled: Option<Duration>,
-    at_rest: Vec<u64>,
+    /// The number of updates that each machine had sent when it had to be at rest.
+    sent_before_rest: Vec<u64>,
     messages: u64,
-    watch: Watch<'a>,
+    learned: Learned<'a>,
 }
 
-/// Is told when a machine has learned updates: when, which machine, and their AT lines.
-pub(super) type Watch<'a> = &'a mut dyn FnMut(Duration, usize, &str);
+/// A function that is called for each update that a machine learns, with the time, the machine's
+/// index and the AT line.
+pub(super) type Learned<'a> = &'a mut dyn FnMut(Duration, usize, &str);
 
 impl<'a> World<'a> {
-    pub(super) fn new(plan: &'a Plan, watch: Watch<'a>) -> World<'a> {
+    pub(super) fn new(plan: &'a Plan, learned: Learned<'a>) -> World<'a> {
         let mut rng = Rng::with_seed(plan.seed ^ 0x5EED);
         let names: Vec<String> = (0..plan.nodes).map(|node| format!("N{node:02}")).collect();
         let edges = plan.graph.edges(plan.nodes);
@@ -141,7 +145,7 @@ impl<'a> World<'a> {
             };
             edges.iter().filter_map(other).collect()
         };
-        let machine = |(node, name): (usize, &String)| Machine {
+        let machine = |(node, name): (usize, &String)| SimMachine {
             name: name.clone(),
             neighbours: neighbours(node),
             disk: SimDisk::default(),
@@ -150,7 +154,7 @@ impl<'a> World<'a> {
             lives: 0,
             process: None,
             stops: 0,
-            said: 0,
+            sent: 0,
             stale: 0,
             memory: 0,
             sequences: BTreeMap::new(),
@@ -166,7 +170,7 @@ impl<'a> World<'a> {
             source: Source::Simulation,
             patience: micros(PATIENCE),
             memory: 2 * limits.link_batch_bytes as u64,
-            again: plan.command(),
+            command: plan.command(),
         };
         World {
             plan,
@@ -180,54 +184,59 @@ impl<'a> World<'a> {
             wires: BTreeMap::new(),
             next_wire: 0,
             next_op: 0,
-            broken: Broken::default(),
+            active_faults: ActiveFaults::default(),
             deferred: Vec::new(),
             history: History::new(setting),
             trace: DefaultHasher::new(),
             settled: None,
-            at_rest: Vec::new(),
+            sent_before_rest: Vec::new(),
             messages: 0,
-            watch,
+            learned,
         }
     }
 
     /// Runs the plan, and lets the herd settle.
-    pub(super) fn run(mut self) -> Ran {
+    pub(super) fn run_to_end(mut self) -> SimulatedRun {
         for machine in 0..self.machines.len() {
             self.start(machine);
         }
         for (index, fault) in self.plan.faults.iter().enumerate() {
-            self.at(fault.from, Event::FaultBegins(index));
-            self.at(fault.until, Event::FaultEnds(index));
+            self.schedule(fault.from, Event::FaultBegins(index));
+            self.schedule(fault.until, Event::FaultEnds(index));
         }
         for op in &self.plan.ops {
-            self.at(op.at, Event::Say { node: op.node, line: op.line.clone(), retries: true });
+            self.schedule(op.at, Event::ClientLine { node: op.node, line: op.line.clone(), retries: true });
         }
-        let end = self.plan.end + self.plan.settles(&self.limits, DISK) + REST;
-        self.at(self.plan.end, Event::Look);
-        self.at(end - REST, Event::Rest);
+        let end = self.plan.end + self.plan.time_to_settle(&self.limits, DISK) + REST;
+        self.schedule(self.plan.end, Event::CheckConvergence);
+        self.schedule(end - REST, Event::Rest);
         while let Some(((at, _), event)) = self.queue.pop_first() {
             if at > end || self.events > MOST_EVENTS {
                 break;
             }
             self.now = at;
             (at, &event).hash(&mut self.trace);
-            self.happen(event);
+            self.handle(event);
         }
         self.finish()
     }
 
-    fn finish(mut self) -> Ran {
+    fn finish(mut self) -> SimulatedRun {
         for (node, machine) in self.machines.iter().enumerate() {
-            let (said, stale) = machine.totals();
-            // A run that had to be ended was never at rest.
+            let (sent, stale) = machine.totals();
+            // A run that was ended early has never been at rest.
             let restless = u64::from(self.events > MOST_EVENTS);
-            let said_at_rest = restless + said - self.at_rest.get(node).copied().unwrap_or_default();
-            let memory = machine.memory as u64;
-            let (lines, not_on_disk) = (machine.known(), machine.not_on_disk());
-            self.history.endings.push(Ending { lines, not_on_disk, said, stale, said_at_rest, memory });
+            let sent_before_rest = self.sent_before_rest.get(node).copied().unwrap_or_default();
+            self.history.endings.push(Ending {
+                lines: machine.known(),
+                not_on_disk: machine.not_on_disk(),
+                sent,
+                stale,
+                sent_at_rest: restless + sent - sent_before_rest,
+                memory: machine.memory as u64,
+            });
         }
-        Ran {
+        SimulatedRun {
             history: self.history,
             trace: self.trace.finish(),
             settled: self.settled.map(|at| at - self.plan.end),
@@ -235,20 +244,20 @@ impl<'a> World<'a> {
         }
     }
 
-    fn at(&mut self, at: Duration, event: Event) {
+    fn schedule(&mut self, at: Duration, event: Event) {
         self.events += 1;
         self.queue.insert((at, self.events), event);
     }
 
-    fn soon(&mut self, event: Event) {
-        self.at(self.now, event);
+    fn schedule_now(&mut self, event: Event) {
+        self.schedule(self.now, event);
     }
 
-    fn note(&mut self, what: What) {
-        self.history.note(micros(self.now), what);
+    fn add_event(&mut self, kind: EventKind) {
+        self.history.add(micros(self.now), kind);
     }
 
-    fn happen(&mut self, event: Event) {
+    fn handle(&mut self, event: Event) {
         if self.concerned(&event).is_some_and(|machine| self.machines[machine].stops > 0) {
             self.deferred.push(event);
             return;
@@ -260,28 +269,32 @@ impl<'a> World<'a> {
             Event::Dial { machine, life, place } if self.is_life(machine, life) => self.dial(machine, place),
             Event::Written { machine, life } if self.is_life(machine, life) => self.written(machine),
             Event::Synced { machine, life } if self.is_life(machine, life) => self.synced(machine),
-            Event::Install { machine, life } if self.is_life(machine, life) => self.install(machine),
+            Event::Install { machine, life } if self.is_life(machine, life) => self.install_snapshot(machine),
             Event::Tick { machine, life } if self.is_life(machine, life) => {
-                self.look_after_journal(machine);
-                self.at(self.now + SYNC, Event::Tick { machine, life });
+                self.maintain_journal(machine);
+                self.schedule(self.now + SYNC, Event::Tick { machine, life });
             }
-            Event::TakeOver { machine, life } if self.is_life(machine, life) => self.take_over(machine),
+            Event::FinishSnapshot { machine, life } if self.is_life(machine, life) => {
+                self.finish_snapshot(machine);
+            }
             Event::Wake { .. }
             | Event::Dial { .. }
             | Event::Tick { .. }
             | Event::Written { .. }
             | Event::Synced { .. }
-            | Event::TakeOver { .. }
+            | Event::FinishSnapshot { .. }
             | Event::Install { .. } => {}
-            Event::Say { node, line, retries } => self.say(node, line, retries),
-            Event::FaultBegins(fault) => self.break_something(fault),
-            Event::FaultEnds(fault) => self.mend(fault),
-            Event::Look => self.look(),
-            Event::Rest => self.at_rest = self.machines.iter().map(|machine| machine.totals().0).collect(),
+            Event::ClientLine { node, line, retries } => self.send_line(node, line, retries),
+            Event::FaultBegins(fault) => self.begin_fault(fault),
+            Event::FaultEnds(fault) => self.end_fault(fault),
+            Event::CheckConvergence => self.check_convergence(),
+            Event::Rest => {
+                self.sent_before_rest = self.machines.iter().map(|machine| machine.totals().0).collect();
+            }
         }
     }
 
-    /// The machine that does something at an event.
+    /// The machine that an event concerns; `None` for events of the world itself.
     fn concerned(&self, event: &Event) -> Option<usize> {
         match event {
             Event::Arrive { wire, side } => self.wires.get(wire).map(|wire| wire.machines[*side]),
@@ -291,20 +304,21 @@ impl<'a> World<'a> {
             | Event::Tick { machine, .. }
             | Event::Written { machine, .. }
             | Event::Synced { machine, .. }
-            | Event::TakeOver { machine, .. }
+            | Event::FinishSnapshot { machine, .. }
             | Event::Install { machine, .. } => Some(*machine),
-            Event::Say { node, .. } => Some(*node),
-            Event::FaultBegins(_) | Event::FaultEnds(_) | Event::Look | Event::Rest => None,
+            Event::ClientLine { node, .. } => Some(*node),
+            Event::FaultBegins(_) | Event::FaultEnds(_) | Event::CheckConvergence | Event::Rest => None,
         }
     }
 
+    /// Returns whether this process of a machine still runs.
     fn is_life(&self, machine: usize, life: u64) -> bool {
         let machine = &self.machines[machine];
         machine.process.is_some() && machine.lives == life
     }
 
     fn process(&mut self, machine: usize) -> &mut Process {
-        self.machines[machine].process.as_mut().expect("a process that does something")
+        self.machines[machine].process.as_mut().expect("an event of a process is handled only while it runs")
     }
 }
 

@@ -9,63 +9,66 @@ use crate::cluster::log_file::LogFile;
 
 /// A line of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    /// The node that has logged it.
+pub(super) struct LogLine {
+    /// The node whose log has the line.
     pub(super) node: String,
-    /// When, as the log says: a text whose order is that of time. A line without a time has that of the line before.
+    /// The time of the line in the log's format, which sorts by time. A line without a time has the
+    /// time of the line before.
     pub(super) time: String,
-    /// The line, without its end.
+    /// The line, without its line end.
     pub(super) line: String,
 }
 
-/// Several logs.
+/// The logs of several nodes.
 #[derive(Debug)]
-pub(super) struct Merged(Vec<Log>);
+pub(super) struct MergedLogs(Vec<Log>);
 
 #[derive(Debug)]
 struct Log {
     node: String,
     file: LogFile,
     /// The next line, and when it was read.
-    next: Option<(Entry, Instant)>,
-    /// The time of the last line that had one.
+    next: Option<(LogLine, Instant)>,
+    /// The time of the last line that had a time.
     time: String,
 }
 
-/// A line waits no longer than this for lines of other nodes, whatever its time is: a clock may have been set back.
+/// The longest time that a line waits for lines of other nodes. Without it, a line whose time is in
+/// the future would wait until then: a clock may have been set back.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-impl Merged {
-    /// Opens the logs of nodes.
+impl MergedLogs {
+    /// Opens the logs of nodes, given as names and paths.
     ///
     /// # Errors
-    /// One cannot be opened.
-    pub(super) fn open(logs: &[(String, String)]) -> Result<Merged> {
+    /// A log cannot be opened.
+    pub(super) fn open(logs: &[(String, String)]) -> Result<MergedLogs> {
         let open = |(node, path): &(String, String)| {
             Ok(Log { node: node.clone(), file: LogFile::open(path)?, next: None, time: String::new() })
         };
-        logs.iter().map(open).collect::<Result<_>>().map(Merged)
+        logs.iter().map(open).collect::<Result<_>>().map(MergedLogs)
     }
 
-    /// The earliest line that has not been taken; of several with one time, that of the first log. With `settled`, only
-    /// one up to that time: until then all logs are complete.
+    /// Returns the earliest line that has not been returned yet. If several lines have the same
+    /// time, this is the line of the first log. `complete_until` is the time up to which all logs
+    /// are complete: later lines are not returned yet.
     ///
     /// # Errors
     /// A log cannot be read.
-    pub(super) fn next(&mut self, settled: Option<&str>) -> io::Result<Option<Entry>> {
-        self.0.iter_mut().try_for_each(Log::read)?;
+    pub(super) fn next_line(&mut self, complete_until: Option<&str>) -> io::Result<Option<LogLine>> {
+        self.0.iter_mut().try_for_each(Log::read_next)?;
         let heads = self.0.iter_mut().filter(|log| log.next.is_some());
         let Some(first) = heads.min_by(|one, other| one.time.cmp(&other.time)) else { return Ok(None) };
-        let is_due = |(entry, read): &mut (Entry, Instant)| {
-            settled.is_none_or(|settled| *entry.time <= *settled) || read.elapsed() > LONGEST_WAIT
+        let is_due = |(line, read): &mut (LogLine, Instant)| {
+            complete_until.is_none_or(|time| *line.time <= *time) || read.elapsed() > LONGEST_WAIT
         };
-        Ok(first.next.take_if(is_due).map(|(entry, _)| entry))
+        Ok(first.next.take_if(is_due).map(|(line, _)| line))
     }
 }
 
 impl Log {
-    /// Reads the next line, unless there is one already, or none has been written.
-    fn read(&mut self) -> io::Result<()> {
+    /// Reads the next line, unless one is waiting already or the next one is not complete.
+    fn read_next(&mut self) -> io::Result<()> {
         if self.next.is_some() {
             return Ok(());
         }
@@ -74,23 +77,23 @@ impl Log {
         if let Some(time) = time_of(&line) {
             time.clone_into(&mut self.time);
         }
-        let entry = Entry { node: self.node.clone(), time: self.time.clone(), line };
-        self.next = Some((entry, Instant::now()));
+        let line = LogLine { node: self.node.clone(), time: self.time.clone(), line };
+        self.next = Some((line, Instant::now()));
         Ok(())
     }
 }
 
-/// The time of a line, whether the log is text or JSON.
+/// Returns the time of a line of a log, which is text or JSON.
 fn time_of(line: &str) -> Option<&str> {
     let time = line.strip_prefix("{\"timestamp\":\"").unwrap_or(line).get(..TIME.len())?;
     let is_like = |(byte, like): (u8, u8)| byte == like || byte.is_ascii_digit() && like.is_ascii_digit();
     time.bytes().zip(TIME.bytes()).all(is_like).then_some(time)
 }
 
-/// What the time of an event looks like.
+/// An example of the time of an event.
 pub(super) const TIME: &str = "2026-01-01T00:00:00.000000Z";
 
-/// A time as the events of logs have it.
+/// Formats a time like the events of logs.
 pub(super) fn timestamp(time: SystemTime) -> String {
     humantime::format_rfc3339_micros(time).to_string()
 }
@@ -103,8 +106,8 @@ mod tests {
 
     use super::*;
 
-    /// Logs in a folder of their own.
-    fn logs(test: &str, texts: &[(&str, &str)]) -> (PathBuf, Merged) {
+    /// Writes logs, and returns their folder and the merged logs.
+    fn logs(test: &str, texts: &[(&str, &str)]) -> (PathBuf, MergedLogs) {
         let folder = std::env::temp_dir().join(format!("herd-merge-{}-{test}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let write = |(node, text): &(&str, &str)| {
@@ -113,7 +116,7 @@ mod tests {
             ((*node).to_owned(), path.display().to_string())
         };
         let logs: Vec<(String, String)> = texts.iter().map(write).collect();
-        let merged = Merged::open(&logs).unwrap();
+        let merged = MergedLogs::open(&logs).unwrap();
         (folder, merged)
     }
 
@@ -126,14 +129,14 @@ mod tests {
         format!("2026-01-01T00:00:{second:02}.000000Z  INFO {text}\n")
     }
 
-    /// The ends of the lines that are due.
-    fn due(merged: &mut Merged, settled: Option<&str>) -> Vec<String> {
-        let lines = std::iter::from_fn(|| merged.next(settled).unwrap());
-        lines.map(|entry| format!("{} {}", entry.node, entry.line.rsplit(' ').next().unwrap())).collect()
+    /// The nodes and last words of the lines that are due.
+    fn due(merged: &mut MergedLogs, complete_until: Option<&str>) -> Vec<String> {
+        let lines = std::iter::from_fn(|| merged.next_line(complete_until).unwrap());
+        lines.map(|line| format!("{} {}", line.node, line.line.rsplit(' ').next().unwrap())).collect()
     }
 
     #[test]
-    fn lines_of_all_nodes_come_by_time_and_of_one_time_by_node() {
+    fn lines_are_sorted_by_time_and_then_by_node() {
         let json =
             "{\"timestamp\":\"2026-01-01T00:00:02.500000Z\",\"level\":\"INFO\",\"x\": \"two-and-a-half\"}\n";
         let alford = line(1, "one") + &line(3, "three") + "a panic, without a time\n" + &line(5, "five");
@@ -153,19 +156,19 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_are_followed_wait_until_all_logs_are_complete_up_to_them() {
+    fn followed_lines_wait_until_all_logs_are_complete_up_to_them() {
         let (folder, mut merged) = logs("followed", &[("Alford", ""), ("Bolden", "")]);
         append(&folder, "Bolden", &line(2, "two"));
-        let settled = |second| format!("2026-01-01T00:00:{second:02}.000000Z");
-        assert_eq!(due(&mut merged, Some(&settled(1))), [""; 0]);
+        let time = |second| format!("2026-01-01T00:00:{second:02}.000000Z");
+        assert_eq!(due(&mut merged, Some(&time(1))), [""; 0]);
         append(&folder, "Alford", &(line(1, "one") + &line(3, "three")));
-        assert_eq!(due(&mut merged, Some(&settled(2))), ["Alford one", "Bolden two"]);
-        assert_eq!(due(&mut merged, Some(&settled(9))), ["Alford three"]);
+        assert_eq!(due(&mut merged, Some(&time(2))), ["Alford one", "Bolden two"]);
+        assert_eq!(due(&mut merged, Some(&time(9))), ["Alford three"]);
         fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
-    fn only_the_time_of_an_event_is_one() {
+    fn only_the_full_time_of_an_event_is_a_time() {
         for line in ["", "2026", "thread 'main' panicked at", "2026-01-01 00:00:00.000000Z INFO", "{\"a\":1}"]
         {
             assert_eq!(time_of(line), None, "{line}");

@@ -1,4 +1,4 @@
-//! `chaos`: break herds on purpose, and check that they keep their promises.
+//! `chaos`: break herds on purpose, and check their promises.
 
 mod processes;
 mod sim;
@@ -24,24 +24,25 @@ pub struct ChaosArgs {
 
 #[derive(Clone, Debug, Subcommand)]
 enum ChaosKind {
-    /// Break real nodes, their links, disks, files and logs (the default).
+    /// Break real nodes, their links, disks, files and logs (the default)
     Processes(ProcessesArgs),
-    /// Break simulated nodes in virtual time: the core of a node, without processes or sockets.
+    /// Break simulated nodes in virtual time: the core of a node, without processes or sockets
     Sim(SimArgs),
-    /// Break simulated nodes in virtual time: all of a node but its process, on a simulated network.
+    /// Break simulated nodes in virtual time: all of a node but its process, on a simulated network
+    ///
     /// The first run builds the simulator, which takes a minute.
     Turmoil(TurmoilArgs),
 }
 
-/// Breaks what was asked for.
+/// Breaks herds in the way that was chosen.
 ///
 /// # Errors
-/// A herd broke a promise: the message holds the command that runs the same again.
+/// A herd broke a promise. The message has the command that repeats the run.
 pub fn break_herds(args: &ChaosArgs) -> Result<()> {
     match &args.kind {
         None => args.processes.break_nodes(),
         Some(ChaosKind::Processes(args)) => args.break_nodes(),
-        Some(ChaosKind::Sim(args)) => sim::run_seeds(args),
-        Some(ChaosKind::Turmoil(args)) => turmoil::run_seeds(args),
+        Some(ChaosKind::Sim(args)) => sim::run_sim_seeds(args),
+        Some(ChaosKind::Turmoil(args)) => turmoil::run_turmoil_seeds(args),
     }
 }

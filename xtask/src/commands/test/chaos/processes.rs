@@ -10,55 +10,56 @@ use crate::chaos::{self, Chaos, FaultName, Length, Progress};
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::workspace::{Profile, herd_binary, target_dir};
 use crate::commands::arguments::variant_of;
-use crate::commands::print::{print, status};
-use crate::oracle::Durability;
+use crate::commands::print::{overwrite_progress, print};
+use crate::oracle::Persistence;
 
 /// Which faults, how many, and on which herd.
 #[derive(Clone, Debug, Args)]
 pub(super) struct ProcessesArgs {
-    /// The seed of the fault schedule [default: random, printed].
+    /// The seed of the fault schedule [default: random, printed]
     #[arg(long)]
     seed: Option<u64>,
 
-    /// How many faults, one after another.
+    /// The number of faults, one after another
     #[arg(long, value_name = "N", default_value_t = 10)]
     rounds: u32,
 
-    /// How many minutes to go on, instead of a number of faults.
+    /// Run for this many minutes instead of a number of faults
     #[arg(long, value_name = "M", conflicts_with = "rounds", value_parser = clap::value_parser!(u32).range(1..))]
     minutes: Option<u32>,
 
-    /// The faults to draw from [default: every fault that can happen here].
+    /// The faults to draw from [default: every fault that this machine allows]
     #[arg(long, value_name = "FAULT,..", value_delimiter = ',', value_parser = variant_of::<FaultName>())]
     faults: Vec<FaultName>,
 
-    /// Reports a second, at all nodes together.
+    /// Reports a second, over all nodes
     #[arg(long, value_name = "R", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
 
-    /// A herd of fixtures/herds by its name, or a herd file.
+    /// A herd of fixtures/herds by its name, or a herd file
     #[arg(long, value_name = "NAME|FILE", default_value = "2015-winter")]
     herd: String,
 
-    /// When records are on disk [default: everysec].
-    #[arg(long, value_name = "WHEN", value_parser = variant_of::<Durability>())]
-    durability: Option<Durability>,
+    /// When records are on disk [default: everysec]
+    #[arg(long, value_name = "WHEN", value_parser = variant_of::<Persistence>())]
+    durability: Option<Persistence>,
 
-    /// Use plain TCP for links, so that cuts fall between the bytes of lines.
+    /// Use plain TCP for links, so that cuts fall between the bytes of lines
     #[arg(long)]
     insecure_links: bool,
 }
 
 impl ProcessesArgs {
-    /// Breaks real processes.
+    /// Breaks real nodes.
     ///
     /// # Errors
-    /// A fault that was asked for cannot happen here, or a promise was broken.
+    /// This machine does not allow a fault that was chosen, the run cannot be completed, or a
+    /// promise was broken.
     pub(super) fn break_nodes(&self) -> Result<()> {
         let seed = self.seed.map_or_else(getrandom::u64, Ok)?;
-        let when = self.durability.unwrap_or(Durability::Everysec);
+        let when = self.durability.unwrap_or(Persistence::Everysec);
         let file = HerdFile::find(&self.herd)?;
-        let (faults, left_out) = chaos::possible(&self.faults, file.herd(), when)?;
+        let (faults, left_out) = chaos::possible_faults(&self.faults, file.herd(), when)?;
         let again = self.command(seed, &faults);
         let chaos = Chaos {
             seed,
@@ -70,16 +71,18 @@ impl ProcessesArgs {
             faults,
             insecure_links: self.insecure_links,
             folder: target_dir()?.join("chaos").join(format!("processes-{seed}")),
-            again: again.clone(),
+            command: again.clone(),
         };
         let left_out = left_out.iter().map(|why| format!("{why}\n")).collect::<String>();
         print(&format!("{again}\n{left_out}"))?;
-        let outcome = chaos.run(Progress { text: print, status }).with_context(|| {
-            format!("not run to the end (logs in {}); run it again with `{again}`", chaos.folder.display())
-        })?;
+        let outcome =
+            chaos.break_herd(Progress { text: print, status: overwrite_progress }).with_context(|| {
+                let logs = chaos.folder.display();
+                format!("the run could not be completed (logs in {logs}); repeat it with `{again}`")
+            })?;
         print(&outcome.report())?;
         if !outcome.is_right() {
-            bail!("a promise was broken; run it again with `{again}`");
+            bail!("a promise was broken; repeat the run with `{again}`");
         }
         Ok(())
     }
@@ -89,7 +92,7 @@ impl ProcessesArgs {
         self.minutes.map_or(Length::Rounds(self.rounds), minutes)
     }
 
-    /// The command that does the same with a seed, wherever these faults can happen.
+    /// Returns the command that repeats a run, on any machine that allows these faults.
     fn command(&self, seed: u64, faults: &[FaultName]) -> String {
         let mut command = format!("cargo xtask chaos processes --seed {seed}");
         command += &match self.minutes {

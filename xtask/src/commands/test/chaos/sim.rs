@@ -1,4 +1,4 @@
-//! `chaos sim`: the core of nodes in virtual time.
+//! `chaos sim`: break the core of nodes in virtual time.
 
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -12,63 +12,63 @@ use clap::Args;
 
 use crate::cluster::workspace::target_dir;
 use crate::commands::arguments::variant_of;
-use crate::commands::print::{print, status};
+use crate::commands::print::{overwrite_progress, print};
 use crate::oracle::timeline;
-use crate::oracle::{Durability, Verdict};
+use crate::oracle::{Persistence, Verdict};
 use crate::sim::plan::Plan;
 use crate::sim::{judge, shrink};
 
 /// Which seeds to run.
 #[derive(Clone, Debug, Args)]
 pub(super) struct SimArgs {
-    /// How many seeds, one herd for each.
+    /// The number of seeds, each with its own herd
     #[arg(long, value_name = "N", default_value_t = 1000)]
     seeds: u64,
 
-    /// The first seed.
+    /// The first seed
     #[arg(long, value_name = "SEED", default_value_t = 0)]
     first: u64,
 
-    /// How many nodes each herd has.
+    /// The number of nodes of each herd
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=100))]
     nodes: u16,
 
-    /// When records are on disk [default: each seed draws it].
-    #[arg(long, value_name = "WHEN", value_parser = variant_of::<Durability>())]
-    durability: Option<Durability>,
+    /// When records are on disk [default: drawn by each seed]
+    #[arg(long, value_name = "WHEN", value_parser = variant_of::<Persistence>())]
+    durability: Option<Persistence>,
 
-    /// Write the history of the first seed to a file, for `check-history`.
+    /// Write the history of the first seed to a file, for `check-history`
     #[arg(long, value_name = "FILE")]
     history: Option<PathBuf>,
 }
 
-/// How often the progress is shown.
-const PROGRESS: Duration = Duration::from_millis(500);
+/// The time between two lines of progress.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Which seeds, and what their plans have in common.
-struct Seeds {
+/// The seeds, and the settings that their plans share.
+struct SimSeeds {
     first: u64,
     count: u64,
     nodes: usize,
-    durability: Option<Durability>,
+    durability: Option<Persistence>,
 }
 
-/// What has come out so far.
+/// The results of the seeds that have run.
 #[derive(Default)]
 struct Tally {
     acknowledged: usize,
     excused: usize,
-    /// How long each herd took to settle after its last fault.
+    /// The time that each herd took to settle after its last fault.
     settled: Vec<Duration>,
     failed: Vec<(u64, Verdict)>,
 }
 
-/// Runs the seeds.
+/// Runs the seeds, and stops at the first failure.
 ///
 /// # Errors
-/// A herd broke a promise: the message says how to see it again.
-pub(super) fn run_seeds(args: &SimArgs) -> Result<()> {
-    let seeds = &Seeds {
+/// A herd broke a promise. The message has the command that repeats the run.
+pub(super) fn run_sim_seeds(args: &SimArgs) -> Result<()> {
+    let seeds = &SimSeeds {
         first: args.first,
         count: args.seeds,
         nodes: usize::from(args.nodes),
@@ -76,17 +76,18 @@ pub(super) fn run_seeds(args: &SimArgs) -> Result<()> {
     };
     if let Some(file) = &args.history {
         let (Some(ran), _) = judge(&seeds.plan(seeds.first)) else {
-            bail!("the run of the first seed panics")
+            bail!("seed {} panicked, so it has no history", seeds.first)
         };
         ran.history.write(file)?;
     }
     let began = Instant::now();
-    let tally = run_all(seeds);
-    tally.failed.first().map_or(Ok(()), |(seed, verdict)| tell_failure(seeds, *seed, verdict))?;
-    print(&tally.describe(seeds, began.elapsed()))
+    let tally = run_in_threads(seeds);
+    tally.failed.first().map_or(Ok(()), |(seed, verdict)| report_failure(seeds, *seed, verdict))?;
+    print(&tally.summary(seeds, began.elapsed()))
 }
 
-fn run_all(seeds: &Seeds) -> Tally {
+/// Runs the seeds in a thread for each processor.
+fn run_in_threads(seeds: &SimSeeds) -> Tally {
     let (next, stop, tally) = (AtomicU64::new(0), AtomicBool::new(false), Mutex::new(Tally::default()));
     let work = || {
         while !stop.load(Ordering::Relaxed) {
@@ -112,13 +113,13 @@ fn run_all(seeds: &Seeds) -> Tally {
         let mut shown = Instant::now();
         while workers.iter().any(|worker| !worker.is_finished()) {
             thread::sleep(Duration::from_millis(20));
-            if shown.elapsed() >= PROGRESS {
+            if shown.elapsed() >= PROGRESS_INTERVAL {
                 shown = Instant::now();
                 let done = next.load(Ordering::Relaxed).min(seeds.count);
-                status(&format!("{done} of {} seeds", seeds.count));
+                overwrite_progress(&format!("{done} of {} seeds", seeds.count));
             }
         }
-        status("");
+        overwrite_progress("");
     });
     let mut tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
     tally.failed.sort_by_key(|(seed, _)| *seed);
@@ -126,14 +127,15 @@ fn run_all(seeds: &Seeds) -> Tally {
     tally
 }
 
-/// Says what went wrong, in as small a run as a few tries find.
-fn tell_failure(seeds: &Seeds, seed: u64, verdict: &Verdict) -> Result<()> {
+/// Prints a failure and the smallest plan found that fails in the same way. Always returns an
+/// error.
+fn report_failure(seeds: &SimSeeds, seed: u64, verdict: &Verdict) -> Result<()> {
     let plan = seeds.plan(seed);
     let small = shrink(&plan, verdict.violations[0].invariant);
     let (ran, small_verdict) = judge(&small);
     let mut text = format!("seed {seed}:\n{verdict}\n");
     text += &format!(
-        "{:?} of {} nodes, {:?}. The same goes wrong with {} of {} faults and {} of {} lines of clients:\n",
+        "{:?} of {} nodes, {:?}. It fails in the same way with {} of {} faults and {} of {} lines of clients:\n",
         small.graph,
         small.nodes,
         small.durability,
@@ -146,7 +148,7 @@ fn tell_failure(seeds: &Seeds, seed: u64, verdict: &Verdict) -> Result<()> {
         text += &format!("  {:?} to {:?}: {:?}\n", fault.from, fault.until, fault.kind);
     }
     for op in small.ops.iter().take(20) {
-        text += &format!("  {:?}: N{:02} is told {}\n", op.at, op.node, op.line);
+        text += &format!("  {:?}: to N{:02}: {}\n", op.at, op.node, op.line);
     }
     text += &format!("{small_verdict}");
     if let Some(ran) = ran {
@@ -155,25 +157,25 @@ fn tell_failure(seeds: &Seeds, seed: u64, verdict: &Verdict) -> Result<()> {
         let [file, picture] = ["jsonl", "html"].map(|kind| folder.join(format!("seed-{seed}.{kind}")));
         ran.history.write(&file)?;
         timeline::write(&ran.history, &small_verdict, &picture)?;
-        text += &format!("its history: {}\nits timeline: {}\n", file.display(), picture.display());
+        text += &format!("history: {}\ntimeline: {}\n", file.display(), picture.display());
     }
     print(&text)?;
-    bail!("a promise was broken; run it again with `{}`", plan.command());
+    bail!("a promise was broken; repeat the run with `{}`", plan.command());
 }
 
-impl Seeds {
+impl SimSeeds {
     fn plan(&self, seed: u64) -> Plan {
         Plan::of_seed(seed, self.nodes, self.durability)
     }
 }
 
 impl Tally {
-    fn describe(&self, seeds: &Seeds, took: Duration) -> String {
+    fn summary(&self, seeds: &SimSeeds, took: Duration) -> String {
         let median = self.settled.get(self.settled.len() / 2).copied().unwrap_or_default();
         let longest = self.settled.last().copied().unwrap_or_default();
         format!(
-            "{} herds of {} nodes, seeds {} to {}, in {took:.1?}: {} updates acknowledged, 0 lost, 0 diverged, 0 phantom, \
-             0 backwards; {} excused, whose node forgot them before it could pass them on\n\
+            "{} herds of {} nodes, seeds {} to {}, in {took:.1?}: {} updates acknowledged, 0 lost, \
+             0 diverged, 0 phantom, 0 backwards; {} excused, whose node crashed before it could flood them\n\
              settled {median:.1?} (median) to {longest:.1?} (longest) after the last fault, in virtual time\n",
             seeds.count,
             seeds.nodes,

@@ -1,4 +1,5 @@
-//! `chaos turmoil`: the real shell of nodes on a simulated network, one process for each seed.
+//! `chaos turmoil`: break the real shell of nodes on a simulated network, one process for each
+//! seed.
 
 use std::collections::VecDeque;
 use std::num::NonZero;
@@ -15,69 +16,74 @@ use serde_json::Value;
 use crate::cluster::graphs::Graph;
 use crate::cluster::workspace::{cargo, target_dir};
 use crate::commands::arguments::variant_of;
-use crate::commands::print::{print, status};
-use crate::oracle::Durability;
-use crate::turmoil::Report;
+use crate::commands::print::{overwrite_progress, print};
+use crate::oracle::Persistence;
+use crate::turmoil::SeedReport;
 
 /// Which seeds to run.
 #[derive(Clone, Debug, Args)]
 pub(super) struct TurmoilArgs {
-    /// How many seeds, one herd for each.
+    /// The number of seeds, each with its own herd
     #[arg(long, value_name = "N", default_value_t = 20)]
     seeds: u64,
 
-    /// The first seed.
+    /// The first seed
     #[arg(long, value_name = "SEED", default_value_t = 0)]
     first: u64,
 
-    /// How many nodes each herd has.
+    /// The number of nodes of each herd
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=100))]
     nodes: u16,
 
-    /// The graph of the herds [default: each seed draws one].
+    /// The graph of the herds [default: drawn by each seed]
     #[arg(long, value_name = "GRAPH", value_parser = variant_of::<Graph>())]
     graph: Option<Graph>,
 
-    /// The smallest latency of a segment, in milliseconds [default: each seed draws it].
+    /// The smallest latency of a segment, in milliseconds [default: drawn by each seed]
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=1000))]
     latency: Option<u64>,
 
-    /// When records are on disk [default: each seed draws it].
-    #[arg(long, value_name = "WHEN", value_parser = variant_of::<Durability>())]
-    durability: Option<Durability>,
+    /// When records are on disk [default: drawn by each seed]
+    #[arg(long, value_name = "WHEN", value_parser = variant_of::<Persistence>())]
+    durability: Option<Persistence>,
 }
 
-/// How often the progress is shown.
-const PROGRESS: Duration = Duration::from_millis(500);
+/// The time between two lines of progress.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Which seeds, and what their plans have in common.
-struct Seeds {
+/// The seeds, and the settings that their plans share.
+struct TurmoilSeeds {
     first: u64,
     count: u64,
-    /// What is given of each plan, as arguments of this command and of the program that runs one seed.
-    given: Vec<String>,
+    /// The shared settings, as arguments of this command and of the program that runs one seed.
+    settings: Vec<String>,
 }
 
-/// Builds the simulator, and runs all seeds.
+/// Builds the simulator, and runs all seeds. Stops at the first failure.
 ///
 /// # Errors
-/// It does not build, a seed does not run alike twice, or a promise was broken: the message says how to see it again.
-pub(super) fn run_seeds(args: &TurmoilArgs) -> Result<()> {
-    let seeds = &Seeds::of(args);
-    let program = build()?;
+/// The simulator does not build, two runs of the first seed differ, or a promise was broken. In the
+/// last case the message has the command that repeats the run.
+pub(super) fn run_turmoil_seeds(args: &TurmoilArgs) -> Result<()> {
+    let seeds = &TurmoilSeeds::of(args);
+    let program = build_simulator()?;
     let folder = target_dir()?.join("chaos").join("turmoil");
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let one = |seed: u64| one_seed(&program, &folder, seeds, seed);
-    let (first, again) = (one(seeds.first)?, one(seeds.first)?);
-    ensure!(first.trace == again.trace, "seed {} does not run alike twice", seeds.first);
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let run_seed = |seed: u64| run_seed(&program, &folder, seeds, seed);
+    let (first, again) = (run_seed(seeds.first)?, run_seed(seeds.first)?);
+    ensure!(
+        first.trace == again.trace,
+        "two runs of seed {} differ: the simulation is not deterministic",
+        seeds.first
+    );
     let began = Instant::now();
-    let reports = run_all(seeds, &one)?;
-    print(&describe(&reports, began.elapsed()))
+    let reports = run_in_processes(seeds, &run_seed)?;
+    print(&summary(&reports, began.elapsed()))
 }
 
-/// Builds the program that runs one seed, with the compiler flag that the seeded runtime takes, in a folder of its own: nothing
-/// else is to be built anew for that.
-fn build() -> Result<PathBuf> {
+/// Builds the program that runs one seed, with the compiler flag that the seeded runtime needs. It
+/// has its own target folder, so that other builds are not rebuilt because of the flag.
+fn build_simulator() -> Result<PathBuf> {
     let mut build = cargo();
     build.args(["build", "--locked", "--package", "xtask", "--features", "turmoil", "--bin", "turmoil"]);
     build
@@ -85,36 +91,40 @@ fn build() -> Result<PathBuf> {
         .arg(target_dir()?.join("turmoil"));
     build.env("RUSTFLAGS", "--cfg tokio_unstable").stderr(Stdio::inherit());
     let output = build.output().context("cannot run cargo build")?;
-    ensure!(output.status.success(), "the simulator does not build");
-    let said = String::from_utf8_lossy(&output.stdout);
-    let mut messages = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    ensure!(output.status.success(), "cargo cannot build the simulator: see its errors above");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let mut messages = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let program = messages.find_map(|message| message["executable"].as_str().map(PathBuf::from));
-    program.context("cargo build names no executable for the simulator")
+    program.context("cargo build named no executable for the simulator")
 }
 
-/// Runs a seed in a process of its own: what is left of one run in memory cannot change another.
-fn one_seed(program: &Path, folder: &Path, seeds: &Seeds, seed: u64) -> Result<Report> {
+/// Runs a seed in its own process, so that the memory of one run cannot affect another.
+fn run_seed(program: &Path, folder: &Path, seeds: &TurmoilSeeds, seed: u64) -> Result<SeedReport> {
     let again = seeds.command(seed);
     let mut command = Command::new(program);
-    command.args(["--seed", &seed.to_string(), "--again", &again]).args(&seeds.given);
+    command.args(["--seed", &seed.to_string(), "--again", &again]).args(&seeds.settings);
     command.arg("--folder").arg(folder);
     let output = command.output().context("cannot run the simulator")?;
     if !output.status.success() {
-        bail!("{}\nrun it again with `{again}`", String::from_utf8_lossy(&output.stderr).trim_end());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        bail!("{}\nrepeat the run with `{again}`", errors.trim_end());
     }
-    serde_json::from_slice(&output.stdout).context("expected a report of the simulator")
+    serde_json::from_slice(&output.stdout).context("the simulator did not print a report")
 }
 
-/// Runs all seeds, as many at a time as there are processors. Stops at the first that fails.
-fn run_all(seeds: &Seeds, one: &(impl Fn(u64) -> Result<Report> + Sync)) -> Result<Vec<Report>> {
+/// Runs all seeds, one at a time for each processor. Stops at the first failure.
+fn run_in_processes(
+    seeds: &TurmoilSeeds,
+    run_seed: &(impl Fn(u64) -> Result<SeedReport> + Sync),
+) -> Result<Vec<SeedReport>> {
     let left: Mutex<VecDeque<u64>> = Mutex::new((seeds.first..seeds.first + seeds.count).collect());
     let reports = Mutex::new(Vec::new());
-    // A function of its own, so that nobody holds the lock while a seed runs.
+    // This is a function so that the lock is released before the seed runs.
     let next = || left.lock().expect("no worker panics").pop_front();
     let work = || -> Result<()> {
         while let Some(seed) = next() {
-            let report = one(seed).and_then(|report| judge(report, seeds));
-            // The others end after what they are doing.
+            let report = run_seed(seed).and_then(|report| check_report(report, seeds));
+            // The other workers stop after their current seed.
             if report.is_err() {
                 left.lock().expect("no worker panics").clear();
             }
@@ -127,45 +137,45 @@ fn run_all(seeds: &Seeds, one: &(impl Fn(u64) -> Result<Report> + Sync)) -> Resu
         let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
         while workers.iter().any(|worker| !worker.is_finished()) {
             let done = reports.lock().expect("no worker panics").len();
-            status(&format!("{done} of {} seeds", seeds.count));
-            thread::sleep(PROGRESS);
+            overwrite_progress(&format!("{done} of {} seeds", seeds.count));
+            thread::sleep(PROGRESS_INTERVAL);
         }
-        status("");
+        overwrite_progress("");
         workers.into_iter().try_for_each(|worker| worker.join().expect("no worker panics"))
     })?;
-    let mut reports: Vec<Report> = reports.into_inner().expect("no worker panics");
+    let mut reports: Vec<SeedReport> = reports.into_inner().expect("no worker panics");
     reports.sort_by_key(|report| report.seed);
     Ok(reports)
 }
 
-impl Seeds {
-    fn of(args: &TurmoilArgs) -> Seeds {
+impl TurmoilSeeds {
+    fn of(args: &TurmoilArgs) -> TurmoilSeeds {
         let TurmoilArgs { seeds: count, first, nodes, graph, latency, durability } = *args;
-        let mut given = vec!["--nodes".to_owned(), nodes.to_string()];
+        let mut settings = vec!["--nodes".to_owned(), nodes.to_string()];
         let mut add = |flag: &str, value: Option<String>| {
-            given.extend(value.into_iter().flat_map(|value| [flag.to_owned(), value]));
+            settings.extend(value.into_iter().flat_map(|value| [flag.to_owned(), value]));
         };
         add("--graph", graph.map(|graph| graph.to_string()));
         add("--latency", latency.map(|latency| latency.to_string()));
         add("--durability", durability.map(|durability| durability.to_string()));
-        Seeds { first, count, given }
+        TurmoilSeeds { first, count, settings }
     }
 
-    /// The command that runs one seed again.
+    /// Returns the command that repeats the run of one seed.
     fn command(&self, seed: u64) -> String {
-        format!("cargo xtask chaos turmoil --first {seed} --seeds 1 {}", self.given.join(" "))
+        format!("cargo xtask chaos turmoil --first {seed} --seeds 1 {}", self.settings.join(" "))
     }
 }
 
-/// Fails if something was not right.
-fn judge(report: Report, seeds: &Seeds) -> Result<Report> {
+/// Fails if an invariant was violated or the herd did not settle.
+fn check_report(report: SeedReport, seeds: &TurmoilSeeds) -> Result<SeedReport> {
     if report.violations.is_empty() && report.settled.is_some() {
         return Ok(report);
     }
-    let settled = if report.settled.is_some() { "" } else { "the nodes never knew the same\n" };
+    let settled = if report.settled.is_some() { "" } else { "the nodes never agreed\n" };
     let shown = report.violations.iter().take(10).map(|violation| format!("{violation}\n"));
     bail!(
-        "seed {}: a promise was broken\n{}{settled}history: {}\nrun it again with `{}`",
+        "seed {}: a promise was broken\n{}{settled}history: {}\nrepeat the run with `{}`",
         report.seed,
         shown.collect::<String>(),
         report.history.display(),
@@ -173,14 +183,14 @@ fn judge(report: Report, seeds: &Seeds) -> Result<Report> {
     )
 }
 
-fn describe(reports: &[Report], took: Duration) -> String {
+fn summary(reports: &[SeedReport], took: Duration) -> String {
     let mut settled: Vec<Duration> = reports.iter().filter_map(|report| report.settled).collect();
     settled.sort_unstable();
     let acknowledged: usize = reports.iter().map(|report| report.acknowledged).sum();
     let excused: usize = reports.iter().map(|report| report.excused).sum();
     format!(
-        "{} herds, the first of them twice alike, in {took:.1?}: {acknowledged} updates acknowledged, 0 lost, 0 diverged, 0 phantom; \
-         {excused} excused, whose node forgot them before it could pass them on\n\
+        "{} herds in {took:.1?}, and two equal runs of the first: {acknowledged} updates acknowledged, \
+         0 lost, 0 diverged, 0 phantom; {excused} excused, whose node crashed before it could flood them\n\
          settled {:.1?} (median) to {:.1?} (longest) after the last client, in virtual time\n",
         reports.len(),
         settled.get(settled.len() / 2).copied().unwrap_or_default(),

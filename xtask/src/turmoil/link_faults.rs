@@ -1,18 +1,18 @@
-//! What a plan's faults do to a simulated network.
+//! Applies the faults of a plan to a simulated network.
 
 use std::rc::Rc;
 use std::time::Duration;
 
 use turmoil::Sim;
 
-use super::machine::Machine;
+use super::host::Host;
 use crate::sim::plan::{FaultKind, Plan};
 
-/// The host that clients are on.
+/// The name of the host of all clients.
 pub(super) const CLIENTS: &str = "clients";
 
-/// What a fault is called in a history.
-pub(super) fn name(kind: FaultKind) -> &'static str {
+/// The name of a fault in a history. Equal faults have the same name as in chaos on processes.
+pub(super) fn fault_name(kind: FaultKind) -> &'static str {
     match kind {
         FaultKind::Delay(..) => "delay",
         FaultKind::Cut(..) => "partition",
@@ -25,27 +25,27 @@ pub(super) fn name(kind: FaultKind) -> &'static str {
     }
 }
 
-/// Breaks what a fault breaks of the network.
-pub(super) fn break_links(sim: &Sim<'_>, machines: &[Rc<Machine>], kind: FaultKind) {
-    let name = |node: usize| machines[node].name.as_str();
+/// Begins a fault of links. Does nothing for other faults.
+pub(super) fn begin(sim: &Sim<'_>, hosts: &[Rc<Host>], kind: FaultKind) {
+    let name = |node: usize| hosts[node].name.as_str();
     match kind {
         FaultKind::Delay(one, other, delay) => set_latency(sim, name(one), name(other), delay),
-        // What is on its way is lost for good, and the connection with it; both find out by silence.
+        // Messages in transit are lost, and so is the connection: both sides notice the silence.
         FaultKind::Cut(one, other) => sim.partition(name(one), name(other)),
         FaultKind::Hole(one, other) => sim.partition_oneway(name(one), name(other)),
-        FaultKind::Stop(node) => others(machines, node).for_each(|other| sim.hold(name(node), other)),
+        FaultKind::Stop(node) => others(hosts, node).for_each(|other| sim.hold(name(node), other)),
         FaultKind::Crash(..) | FaultKind::Restart(_) | FaultKind::Disk(_) | FaultKind::Syncs(_) => {}
     }
 }
 
-/// Mends that.
-pub(super) fn mend_links(sim: &Sim<'_>, machines: &[Rc<Machine>], plan: &Plan, kind: FaultKind) {
-    let name = |node: usize| machines[node].name.as_str();
+/// Ends a fault of links. Does nothing for other faults.
+pub(super) fn end(sim: &Sim<'_>, hosts: &[Rc<Host>], plan: &Plan, kind: FaultKind) {
+    let name = |node: usize| hosts[node].name.as_str();
     match kind {
         FaultKind::Delay(one, other, _) => set_latency(sim, name(one), name(other), plan.latency),
         FaultKind::Cut(one, other) => sim.repair(name(one), name(other)),
         FaultKind::Hole(one, other) => sim.repair_oneway(name(one), name(other)),
-        FaultKind::Stop(node) => others(machines, node).for_each(|other| sim.release(name(node), other)),
+        FaultKind::Stop(node) => others(hosts, node).for_each(|other| sim.release(name(node), other)),
         FaultKind::Crash(..) | FaultKind::Restart(_) | FaultKind::Disk(_) | FaultKind::Syncs(_) => {}
     }
 }
@@ -54,8 +54,8 @@ fn set_latency(sim: &Sim<'_>, one: &str, other: &str, latency: Duration) {
     sim.set_link_latency(one, other, latency);
 }
 
-/// Every host but one.
-fn others(machines: &[Rc<Machine>], node: usize) -> impl Iterator<Item = &str> {
-    let all = machines.iter().map(|machine| machine.name.as_str()).chain([CLIENTS]);
+/// The names of all hosts but one.
+fn others(hosts: &[Rc<Host>], node: usize) -> impl Iterator<Item = &str> {
+    let all = hosts.iter().map(|host| host.name.as_str()).chain([CLIENTS]);
     all.enumerate().filter(move |(other, _)| *other != node).map(|(_, name)| name)
 }

@@ -1,14 +1,14 @@
-//! What is broken right now.
+//! The faults of the network that are active.
 
 use std::time::Duration;
 
 use super::plan::{Fault, FaultKind};
 
-/// The faults that have begun and not ended.
+/// The faults that have begun and have not ended.
 #[derive(Debug, Default)]
-pub(super) struct Broken(Vec<FaultKind>);
+pub(super) struct ActiveFaults(Vec<FaultKind>);
 
-impl Broken {
+impl ActiveFaults {
     pub(super) fn begin(&mut self, fault: &Fault) {
         self.0.push(fault.kind);
     }
@@ -19,17 +19,17 @@ impl Broken {
         }
     }
 
-    /// Whether two machines cannot be connected, and know it at once.
+    /// Returns whether the connection between two machines is cut, so that dialling fails at once.
     pub(super) fn is_cut(&self, one: usize, other: usize) -> bool {
         self.0.iter().any(|kind| matches!(kind, FaultKind::Cut(a, b) if same_edge((*a, *b), (one, other))))
     }
 
-    /// Whether nothing gets from one machine to another.
+    /// Returns whether everything that one machine sends to another disappears.
     pub(super) fn is_hole(&self, from: usize, to: usize) -> bool {
         self.0.contains(&FaultKind::Hole(from, to))
     }
 
-    /// How much longer segments take between two machines.
+    /// The additional delay of segments between two machines.
     pub(super) fn delay(&self, one: usize, other: usize) -> Duration {
         let delay = |kind: &FaultKind| match kind {
             FaultKind::Delay(a, b, by) if same_edge((*a, *b), (one, other)) => *by,

@@ -1,11 +1,11 @@
-//! The state of a herd as a table for people.
+//! The status of a herd as a table.
 
 use herd::printable::line;
 use serde_json::Value;
 
 use crate::text::fitted_table;
 
-/// A column: its header, and its cell of a node's status.
+/// A column: its header, and a function that returns its cell for a node's status.
 type Column = (&'static str, fn(&Value) -> String);
 
 const COLUMNS: [Column; 12] = [
@@ -23,29 +23,31 @@ const COLUMNS: [Column; 12] = [
     ("LOG", |node| text(&node["log"])),
 ];
 
-/// Columns that only `--wide` shows: paths and process ids.
+/// The number of columns, at the end, that only `--wide` shows: process ids and paths.
 const WIDE: usize = 2;
 
-/// The columns that are left out where there is no room, the first one first.
+/// The columns that are left out if the table is too wide, in the order in which they go.
 const SPARE: [usize; 8] = [9, 8, 7, 5, 6, 2, 3, 4];
 
-/// How a table is laid out.
+/// The columns of a status table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Layout {
+pub(super) enum StatusColumns {
     /// Every column.
-    Wide,
-    /// What people look for, in a width if there is one.
+    All,
+    /// The columns that fit this width in characters, or all but process ids and paths if there is
+    /// no width.
     Fitted(Option<usize>),
 }
 
-/// The state of each node as a row of a table, and below it why nodes are not ready or do not answer.
-pub(super) fn describe(status: &Value, layout: Layout) -> String {
+/// Returns a table with a row for each node, and below it the reasons why nodes are not ready or do
+/// not answer.
+pub(super) fn status_table(status: &Value, columns: StatusColumns) -> String {
     let nodes: Vec<&Value> = status["nodes"].as_array().into_iter().flatten().collect();
     let mut rows = vec![COLUMNS.map(|(header, _)| header.to_owned())];
     rows.extend(nodes.iter().map(|node| COLUMNS.map(|(_, cell)| cell(node))));
-    let mut screen = match layout {
-        Layout::Wide => fitted_table(&rows, &[], None),
-        Layout::Fitted(width) => {
+    let mut table = match columns {
+        StatusColumns::All => fitted_table(&rows, &[], None),
+        StatusColumns::Fitted(width) => {
             let rows: Vec<_> = rows.iter().filter_map(|row| row.first_chunk().cloned()).collect();
             fitted_table::<{ COLUMNS.len() - WIDE }>(&rows, &SPARE, width)
         }
@@ -54,10 +56,10 @@ pub(super) fn describe(status: &Value, layout: Layout) -> String {
         for reason in node["reasons"].as_array().into_iter().flatten() {
             let reason = text(reason);
             let reason = line(reason.as_bytes());
-            screen += &format!("{} is {}: {reason}\n", text(&node["name"]), text(&node["state"]));
+            table += &format!("{} is {}: {reason}\n", text(&node["name"]), text(&node["state"]));
         }
     }
-    screen
+    table
 }
 
 fn text(value: &Value) -> String {
@@ -69,14 +71,14 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// How many links are up, of all that there should be.
+/// Returns the number of links that are up, of the number of neighbours.
 fn links(node: &Value) -> String {
     let Some(neighbours) = node["status"]["neighbours"].as_array() else { return "-".to_owned() };
     let up = neighbours.iter().filter(|neighbour| neighbour["linked"] == true).count();
     format!("{up}/{}", neighbours.len())
 }
 
-/// For how long the process has run, in its two largest units.
+/// Returns the uptime of the process in its two largest units.
 fn uptime(node: &Value) -> String {
     let Some(seconds) = node["status"]["uptime_seconds"].as_f64() else { return "-".to_owned() };
     let (minutes, seconds) = (seconds as u64 / 60, seconds as u64 % 60);
@@ -113,7 +115,7 @@ mod tests {
 
     /// One node in each state.
     fn herd() -> Value {
-        let says = |linked: bool, uptime: f64| {
+        let status = |linked: bool, uptime: f64| {
             json!({
                 "clients": 1_000_000,
                 "uptime_seconds": uptime,
@@ -122,16 +124,16 @@ mod tests {
             })
         };
         json!({ "herd": "2015-winter", "nodes": [
-            node("Alford", "ready", &[], &says(true, 90_061.5)),
-            node("Hamilton", "not ready", &["no neighbour is linked"], &says(false, 59.9)),
+            node("Alford", "ready", &[], &status(true, 90_061.5)),
+            node("Hamilton", "not ready", &["no neighbour is linked"], &status(false, 59.9)),
             node("Parker", "not answering", &["no answer within 1s"], &Value::Null),
             node("Powell", "down", &[], &Value::Null),
         ] })
     }
 
     #[test]
-    fn a_screen_of_80_columns_has_what_people_look_for() {
-        insta::assert_snapshot!(describe(&herd(), Layout::Fitted(Some(80))), @r"
+    fn eighty_columns_show_what_is_needed_most() {
+        insta::assert_snapshot!(status_table(&herd(), StatusColumns::Fitted(Some(80))), @r"
         NODE      STATE          CLIENTS  LINKS  ADDRESS          UPTIME
         Alford    ready          1000000  1/2    127.0.0.1:12480  1d 1h
         Hamilton  not ready      1000000  0/2    127.0.0.1:12480  59s
@@ -143,8 +145,8 @@ mod tests {
     }
 
     #[test]
-    fn a_screen_of_160_columns_has_room_for_more() {
-        insta::assert_snapshot!(describe(&herd(), Layout::Fitted(Some(160))), @r"
+    fn a_width_of_160_columns_shows_more() {
+        insta::assert_snapshot!(status_table(&herd(), StatusColumns::Fitted(Some(160))), @r"
         NODE      STATE          CLIENTS  LINKS  ADDRESS          ADMIN            UPTIME  DURABILITY  LINK ADDRESS     NEIGHBOURS
         Alford    ready          1000000  1/2    127.0.0.1:12480  127.0.0.1:12585  1d 1h   everysec    127.0.0.1:12580  Parker,Powell
         Hamilton  not ready      1000000  0/2    127.0.0.1:12480  127.0.0.1:12585  59s     everysec    127.0.0.1:12580  Parker,Powell
@@ -156,13 +158,13 @@ mod tests {
     }
 
     #[test]
-    fn paths_and_process_ids_are_for_those_who_ask() {
-        let whole = describe(&herd(), Layout::Fitted(None));
+    fn only_the_wide_table_shows_paths_and_process_ids() {
+        let whole = status_table(&herd(), StatusColumns::Fitted(None));
         assert!(
             whole.contains("NEIGHBOURS") && !whole.contains("PID") && !whole.contains("/checkout/"),
             "{whole}"
         );
-        let wide = describe(&herd(), Layout::Wide);
+        let wide = status_table(&herd(), StatusColumns::All);
         assert!(
             wide.contains(" 4242 ") && wide.contains("/checkout/target/herd/2015-winter/Powell.log"),
             "{wide}"
@@ -171,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_node_and_its_state_are_never_left_out() {
-        let narrow = describe(&herd(), Layout::Fitted(Some(1)));
+        let narrow = status_table(&herd(), StatusColumns::Fitted(Some(1)));
         assert!(narrow.starts_with("NODE      STATE\nAlford    ready\n"), "{narrow}");
     }
 

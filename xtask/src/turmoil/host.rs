@@ -1,4 +1,4 @@
-//! A simulated host, and the node that lives on it.
+//! A simulated host, and the node on it.
 
 use std::cell::RefCell;
 use std::fs;
@@ -15,58 +15,60 @@ use herd::server::{self, Server, Store};
 use herd::tls::Encryption;
 use tokio_util::sync::CancellationToken;
 
-use crate::oracle::{Durability, Keeps};
+use crate::oracle::{Keeps, Persistence};
 use crate::sim::plan::Plan;
 
-/// The ports of every host.
+/// The port for clients on every host.
 pub(super) const CLIENTS: u16 = 12_300;
+
+/// The port for links on every host.
 const LINKS: u16 = 12_400;
 
-/// Journals are compacted when they are longer than this, so that it happens within seconds.
+/// The length at which journals are compacted, in bytes: so small that it happens within seconds.
 const JOURNAL: u64 = 4_096;
 
-/// A host.
+/// A host of the simulated network.
 #[derive(Debug)]
-pub(super) struct Machine {
+pub(super) struct Host {
     pub(super) name: String,
     neighbours: Vec<String>,
     limits: Limits,
     durability: server::Durability,
-    /// Where its node keeps what it knows.
+    /// The data folder of its node.
     folder: PathBuf,
-    /// Stops the node that lives now.
+    /// Stops the node that runs now.
     stop: RefCell<CancellationToken>,
 }
 
-impl Machine {
+impl Host {
     pub(super) fn new(
         node: usize,
         names: &[String],
         edges: &[(usize, usize)],
         plan: &Plan,
         folder: &Path,
-    ) -> Machine {
+    ) -> Host {
         let neighbour = |edge: &(usize, usize)| match *edge {
             (low, high) if low == node => Some(names[high].clone()),
             (low, high) if high == node => Some(names[low].clone()),
             _ => None,
         };
-        Machine {
+        Host {
             name: names[node].clone(),
             neighbours: edges.iter().filter_map(neighbour).collect(),
             limits: Limits { journal_bytes: JOURNAL, bulk_sync: plan.bulk_sync, ..Limits::default() },
             durability: match plan.durability {
-                Durability::Memory => server::Durability::Off,
-                Durability::Everysec => server::Durability::Everysec,
-                Durability::Always => server::Durability::Always,
+                Persistence::Memory => server::Durability::Off,
+                Persistence::Everysec => server::Durability::Everysec,
+                Persistence::Always => server::Durability::Always,
             },
             folder: folder.join(&names[node]),
             stop: RefCell::default(),
         }
     }
 
-    /// One life of its node.
-    pub(super) async fn live(self: Rc<Self>) -> turmoil::Result {
+    /// Runs the node until it stops or crashes.
+    pub(super) async fn run_node(self: Rc<Self>) -> turmoil::Result {
         let stop = CancellationToken::new();
         self.stop.replace(stop.clone());
         let lives = Lives { epoch: fastrand::u64(1..), incarnation: fastrand::u64(..), hash_seed: 0 };
@@ -94,22 +96,23 @@ impl Machine {
         Ok(())
     }
 
-    /// Tells the node to stop.
+    /// Asks the node to stop.
     pub(super) fn stop(&self) {
         self.stop.borrow().cancel();
     }
 
-    /// Whether it has been told to.
+    /// Returns whether the node has been asked to stop.
     pub(super) fn is_stopping(&self) -> bool {
         self.stop.borrow().is_cancelled()
     }
 
-    /// Takes away what a crash does not leave, and tells what it has left: all of the disk, or nothing.
+    /// Deletes the data folder if the crash keeps nothing. Returns what outlives the crash: the
+    /// whole disk or nothing, because this simulator cannot lose a part of it.
     pub(super) fn after_crash(&self, keeps: Keeps) -> Keeps {
         if keeps != Keeps::Nothing {
             return Keeps::Disk;
         }
-        // In memory there is none.
+        // A node without a disk has no folder.
         let _ = fs::remove_dir_all(&self.folder);
         Keeps::Nothing
     }

@@ -1,4 +1,4 @@
-//! A herd that is run to be broken.
+//! A herd that faults are injected into.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -13,92 +13,106 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::clients::Clients;
-use super::fault::{Fault, FaultName, How};
+use super::fault::{Fault, FaultAction, FaultName};
 use super::open_files;
-use super::small_disks::Disks;
+use super::small_disks::SmallDisks;
 use crate::chaos::proxy::{Conditions, Proxy};
 use crate::cluster::admin_client;
 use crate::cluster::proc_usage::{open_files, resident_bytes};
 use crate::cluster::test_herd::TestHerd;
 use crate::oracle::Keeps;
 
-/// The herd, and what faults are done with.
-pub(super) struct Stage {
+/// A running herd, its clients, and the tools that inject faults.
+pub(super) struct HerdUnderTest {
     pub(super) processes: TestHerd,
     pub(super) clients: Arc<Clients>,
-    /// What links go through, if anything may happen to them.
+    /// The proxy that links go through; `None` if no fault concerns links.
     pub(super) proxy: Option<Proxy>,
-    /// Disks of the nodes' own, if those may be full.
-    pub(super) disks: Option<Disks>,
+    /// The disks of the nodes; `None` if no fault fills disks.
+    pub(super) disks: Option<SmallDisks>,
     pub(super) names: Vec<String>,
 }
 
-/// A node with room on its disk again may take so long to have everything there.
+/// The time in which a node whose disk has room again must have everything on disk.
 const RESTORED: Duration = Duration::from_secs(10);
 
-/// How often it is looked whether it has.
-const LOOK: Duration = Duration::from_millis(50);
+/// The time between two checks of that.
+const POLL: Duration = Duration::from_millis(50);
 
-impl Stage {
-    /// Lets a fault happen, and ends it.
+impl HerdUnderTest {
+    /// Injects a fault, waits for as long as it lasts, and ends it.
     ///
     /// # Errors
-    /// A node cannot be broken or mended.
-    pub(super) fn suffer(&mut self, fault: &Fault) -> Result<()> {
-        if let How::Restart(nodes) = &fault.how {
-            // One after another: the others serve on meanwhile.
-            return nodes.iter().try_for_each(|node| {
-                let number = self.clients.note_fault(&fault.name.to_string(), vec![*node], true);
-                self.restart(*node)?;
-                self.clients.note_mended(number);
-                Ok(())
-            });
+    /// The fault cannot be injected or ended, or a node does not start again.
+    pub(super) fn inject(&mut self, fault: &Fault) -> Result<()> {
+        if let FaultAction::Restart(nodes) = &fault.action {
+            return self.restart_in_turn(nodes, fault.name);
         }
         let stops_answers = fault.name == FaultName::Pause;
-        let number = self.clients.note_fault(&fault.name.to_string(), fault.nodes(), stops_answers);
-        match &fault.how {
-            How::Kill { nodes, away } => self.kill(nodes, *away)?,
-            How::Restart(_) => {}
-            How::Want { node, lasts } => match fault.name {
+        let number = self.clients.begin_fault(&fault.name.to_string(), fault.nodes(), stops_answers);
+        match &fault.action {
+            FaultAction::Kill { nodes, away } => self.kill(nodes, *away)?,
+            FaultAction::Restart(_) => {}
+            FaultAction::Deprive { node, lasts } => match fault.name {
                 FaultName::DiskFull => self.fill_disk(*node, *lasts)?,
                 FaultName::NoFiles => self.take_files(*node, *lasts)?,
                 FaultName::LogFull => self.fill_log(*node, *lasts)?,
                 _ => self.pause(*node, *lasts)?,
             },
-            How::Links { ways, lasts } => {
-                ways.iter().try_for_each(|(from, to, conditions)| self.set(*from, *to, *conditions))?;
+            FaultAction::Links { directions, lasts } => {
+                for (from, to, conditions) in directions {
+                    self.set_conditions(*from, *to, *conditions)?;
+                }
                 thread::sleep(*lasts);
-                ways.iter().try_for_each(|(from, to, _)| self.set(*from, *to, Conditions::default()))?;
+                for (from, to, _) in directions {
+                    self.set_conditions(*from, *to, Conditions::default())?;
+                }
             }
         }
-        self.clients.note_mended(number);
+        self.clients.end_fault(number);
         Ok(())
     }
 
-    /// Notes what each node takes.
-    ///
-    /// # Errors
-    /// A node has ended that should run.
-    pub(super) fn note_usage(&mut self) -> Result<()> {
-        for node in 0..self.names.len() {
-            let pid = self.pid(node)?;
-            self.clients.note_usage(node, resident_bytes(pid)? as u64, open_files(pid)?);
+    /// Restarts nodes one after another. Each restart is a fault of that node alone.
+    fn restart_in_turn(&mut self, nodes: &[usize], name: FaultName) -> Result<()> {
+        for node in nodes {
+            let number = self.clients.begin_fault(&name.to_string(), vec![*node], true);
+            self.restart(*node)?;
+            self.clients.end_fault(number);
         }
         Ok(())
     }
 
-    /// Where the nodes listen for clients.
+    /// Adds the resources that each node uses to the history.
+    ///
+    /// # Errors
+    /// A node has ended by itself.
+    pub(super) fn add_usage(&mut self) -> Result<()> {
+        for node in 0..self.names.len() {
+            let pid = self.pid(node)?;
+            self.clients.add_usage(node, resident_bytes(pid)? as u64, open_files(pid)?);
+        }
+        Ok(())
+    }
+
+    /// The addresses of the nodes for clients.
     pub(super) fn addresses(&self) -> Vec<SocketAddr> {
         self.processes.herd().members.iter().map(|member| member.client).collect()
     }
 
-    /// How many updates each node has said to its neighbours in its life.
+    /// Returns the number of updates that each node's process has sent to its neighbours.
     ///
     /// # Errors
-    /// A node does not tell.
-    pub(super) fn said(&mut self) -> Result<Vec<u64>> {
+    /// A node's admin port does not answer.
+    pub(super) fn sent_updates(&mut self) -> Result<Vec<u64>> {
         let nodes = 0..self.names.len();
-        nodes.map(|node| self.status(node)?["links"]["said"].as_u64().context("expected a count")).collect()
+        nodes
+            .map(|node| {
+                self.status(node)?["links"]["said"]
+                    .as_u64()
+                    .context("expected a number of updates in the status")
+            })
+            .collect()
     }
 
     fn names_of(&self, nodes: &[usize]) -> Vec<String> {
@@ -113,14 +127,14 @@ impl Stage {
     fn start(&mut self, nodes: &[usize]) -> Result<()> {
         let names = self.names_of(nodes);
         self.processes.start(&names)?;
-        nodes.iter().for_each(|node| self.clients.note_up(*node));
+        nodes.iter().for_each(|node| self.clients.add_up(*node));
         Ok(())
     }
 
     fn kill(&mut self, nodes: &[usize], away: Duration) -> Result<()> {
         let names = self.names_of(nodes);
         self.processes.kill(&names)?;
-        nodes.iter().for_each(|node| self.clients.note_down(*node, Keeps::Disk));
+        nodes.iter().for_each(|node| self.clients.add_down(*node, Keeps::Disk));
         thread::sleep(away);
         self.start(nodes)
     }
@@ -128,7 +142,7 @@ impl Stage {
     fn restart(&mut self, node: usize) -> Result<()> {
         let names = self.names_of(&[node]);
         self.processes.stop(&names)?;
-        self.clients.note_down(node, Keeps::Disk);
+        self.clients.add_down(node, Keeps::Disk);
         self.start(&[node])
     }
 
@@ -143,21 +157,25 @@ impl Stage {
         self.signal(node, Signal::SIGCONT)
     }
 
-    fn set(&self, from: usize, to: usize, conditions: Conditions) -> Result<()> {
-        let proxy = self.proxy.as_ref().context("links that can be broken go through a proxy")?;
-        proxy.set(&self.names[from], &self.names[to], conditions)
+    fn set_conditions(&self, from: usize, to: usize, conditions: Conditions) -> Result<()> {
+        let proxy = self.proxy.as_ref().context("a fault of links needs a proxy")?;
+        proxy.set_conditions(&self.names[from], &self.names[to], conditions)
     }
 
     fn fill_disk(&mut self, node: usize, lasts: Duration) -> Result<()> {
-        let disks = self.disks.as_ref().context("nodes whose disks can be full have small ones")?;
+        let disks = self.disks.as_ref().context("disk-full needs a small disk for each node")?;
         disks.fill(&self.names[node])?;
         thread::sleep(lasts);
-        disks.make_room(&self.names[node])?;
-        // Until then it may lose what it knows.
+        disks.free(&self.names[node])?;
+        // Until its disk works again, a node that ends may lose its records.
         let deadline = Instant::now() + RESTORED;
         while !self.is_durable(node)? {
-            ensure!(Instant::now() < deadline, "{} does not write to its disk again", self.names[node]);
-            thread::sleep(LOOK);
+            ensure!(
+                Instant::now() < deadline,
+                "{} does not write to its disk {RESTORED:?} after the disk had room again",
+                self.names[node]
+            );
+            thread::sleep(POLL);
         }
         Ok(())
     }
@@ -183,12 +201,12 @@ impl Stage {
     fn fill_log(&mut self, node: usize, lasts: Duration) -> Result<()> {
         let log = self.processes.log(&self.names[node]);
         let kept = log.with_extension("kept");
-        fs::rename(&log, &kept).context("cannot move a log")?;
+        fs::rename(&log, &kept).with_context(|| format!("cannot move {}", log.display()))?;
         std::os::unix::fs::symlink(Path::new("/dev/full"), &log)
-            .context("cannot put /dev/full in its place")?;
+            .with_context(|| format!("cannot link {} to /dev/full", log.display()))?;
         self.signal(node, Signal::SIGHUP)?;
         thread::sleep(lasts);
-        fs::rename(&kept, &log).context("cannot put a log back")?;
+        fs::rename(&kept, &log).with_context(|| format!("cannot restore {}", log.display()))?;
         self.signal(node, Signal::SIGHUP)
     }
 }

@@ -1,4 +1,4 @@
-//! A client's connection to a node, and where its answers end.
+//! A client's connection to a node, which knows where each answer ends.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -8,24 +8,25 @@ use fixtures::escape::escape;
 
 use super::deadline::Deadline;
 
-/// More than this is no answer, and nobody's to keep.
+/// The longest answer that is read, in bytes. A node that sends more has no end in sight.
 const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
 
-/// One connection. Errors are messages without a place; the player adds it.
+/// One connection of a session. Its errors name no file and line: the player adds them.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(super) struct ClientConnection {
     address: SocketAddr,
     stream: TcpStream,
-    /// The start of a line that has been sent.
-    begun: Vec<u8>,
-    /// Of each line sent and not answered: whether it asks for places.
-    owed: VecDeque<bool>,
+    /// The bytes sent since the last line end: the start of a line.
+    partial_line: Vec<u8>,
+    /// An entry for each line that waits for its answer: whether the line is a WHATSAT.
+    unanswered: VecDeque<bool>,
     received: Vec<u8>,
     ended: bool,
 }
 
-impl Connection {
-    pub(super) fn open(address: SocketAddr, deadline: Deadline) -> Result<Connection, String> {
+impl ClientConnection {
+    /// Connects to a node.
+    pub(super) fn open(address: SocketAddr, deadline: Deadline) -> Result<ClientConnection, String> {
         let left = deadline.left().map_err(|waited| format!("{waited} to connect to {address}"))?;
         let open = || {
             let stream = TcpStream::connect_timeout(&address, left)?;
@@ -33,11 +34,11 @@ impl Connection {
             Ok(stream)
         };
         let stream = open().map_err(|error: io::Error| format!("cannot connect to {address}: {error}"))?;
-        Ok(Connection {
+        Ok(ClientConnection {
             address,
             stream,
-            begun: Vec::new(),
-            owed: VecDeque::new(),
+            partial_line: Vec::new(),
+            unanswered: VecDeque::new(),
             received: Vec::new(),
             ended: false,
         })
@@ -52,7 +53,7 @@ impl Connection {
         let left = deadline.left().map_err(|waited| format!("{waited} to send"))?;
         write(&mut self.stream, left).map_err(|error: io::Error| format!("cannot send: {error}"))?;
         for part in bytes.split_inclusive(|&byte| byte == b'\n') {
-            self.begun.extend_from_slice(part);
+            self.partial_line.extend_from_slice(part);
             if part.ends_with(b"\n") {
                 self.end_line();
             }
@@ -60,10 +61,10 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends bytes and closes the sending side right behind them: a line begun is a line.
+    /// Sends bytes and closes the sending side. A last line without a line end counts as a line.
     pub(super) fn half_close(&mut self, bytes: &[u8], deadline: Deadline) -> Result<(), String> {
         self.send(bytes, deadline)?;
-        if !self.begun.is_empty() {
+        if !self.partial_line.is_empty() {
             self.end_line();
         }
         self.stream.shutdown(Shutdown::Write).map_err(|error| format!("cannot close: {error}"))
@@ -74,15 +75,15 @@ impl Connection {
         self.address
     }
 
-    /// Lines sent and not answered.
-    pub(super) fn owed(&self) -> usize {
-        self.owed.len()
+    /// The number of lines that wait for their answers.
+    pub(super) fn unanswered(&self) -> usize {
+        self.unanswered.len()
     }
 
-    /// Waits for the next answer: a line, and the JSON up to two line ends behind it when places were asked for
-    /// and the answer is no copy.
+    /// Waits for the next answer: a line and, if it is an AT line that answers a WHATSAT, the JSON
+    /// that follows, up to two line ends.
     pub(super) fn answer(&mut self, deadline: Deadline) -> Result<Vec<u8>, String> {
-        let asks_places = self.owed.pop_front().ok_or("no line was sent that has no answer yet")?;
+        let asks_places = self.unanswered.pop_front().ok_or("every line that was sent has been answered")?;
         let mut end = self.wait_for(b"\n", 0, deadline)?;
         if asks_places && self.received.starts_with(b"AT ") {
             end = self.wait_for(b"\n\n", end, deadline)?;
@@ -90,7 +91,7 @@ impl Connection {
         Ok(self.received.drain(..end).collect())
     }
 
-    /// Waits for the end of the stream; returns what came before it.
+    /// Waits until the node closes the connection, and returns the bytes not read as answers.
     pub(super) fn rest(&mut self, deadline: Deadline) -> Result<Vec<u8>, String> {
         while !self.ended {
             self.read(deadline, "the node to close")?;
@@ -99,12 +100,12 @@ impl Connection {
     }
 
     fn end_line(&mut self) {
-        let mut fields = self.begun.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
-        self.owed.push_back(fields.next() == Some(b"WHATSAT"));
-        self.begun.clear();
+        let mut fields = self.partial_line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+        self.unanswered.push_back(fields.next() == Some(b"WHATSAT"));
+        self.partial_line.clear();
     }
 
-    /// Waits until `end` has come, at `from` or later; returns where it ends.
+    /// Reads until `end` has been received at offset `from` or later. Returns the offset behind it.
     fn wait_for(&mut self, end: &[u8], mut from: usize, deadline: Deadline) -> Result<usize, String> {
         loop {
             let found = self.received[from..].windows(end.len()).position(|window| window == end);
@@ -112,9 +113,12 @@ impl Connection {
                 return Ok(from + found + end.len());
             }
             if self.ended {
-                return Err(format!("the node closed before its answer was whole: {}", self.so_far()));
+                return Err(format!(
+                    "the node closed the connection before its answer was complete; received so far: {}",
+                    self.so_far()
+                ));
             }
-            // What has been looked through is not looked through again, but for an end that has begun.
+            // Search only new bytes, and the last old ones, which may be the start of `end`.
             from = from.max((self.received.len() + 1).saturating_sub(end.len()));
             self.read(deadline, "an answer")?;
         }
@@ -123,20 +127,22 @@ impl Connection {
     fn read(&mut self, deadline: Deadline, what: &str) -> Result<(), String> {
         if self.received.len() > LONGEST_ANSWER {
             return Err(format!(
-                "{} bytes came, and still it had to be waited for {what}",
+                "received {} bytes while waiting for {what}, more than the limit of {LONGEST_ANSWER}",
                 self.received.len()
             ));
         }
-        let late = |waited: String| format!("{waited} for {what}; so far: {}", self.so_far());
+        let late = |waited: String| format!("{waited} for {what}; received so far: {}", self.so_far());
         let left = deadline.left().map_err(late)?;
         self.stream.set_read_timeout(Some(left)).map_err(|error| error.to_string())?;
         let mut buffer = [0; 16 * 1024];
         match self.stream.read(&mut buffer) {
             Ok(0) => self.ended = true,
             Ok(length) => self.received.extend_from_slice(&buffer[..length]),
-            // The time is over, or nearly: the next look at the deadline tells.
+            // The deadline has passed or is about to: the next call checks it.
             Err(error) if [ErrorKind::WouldBlock, ErrorKind::Interrupted].contains(&error.kind()) => {}
-            Err(error) => return Err(format!("the connection broke: {error}; so far: {}", self.so_far())),
+            Err(error) => {
+                return Err(format!("the connection broke: {error}; received so far: {}", self.so_far()));
+            }
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A herd whose links go through a proxy, and a Prometheus that watches it.
+//! A herd that a Prometheus watches, and the tools that inject faults into it.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 
 use crate::alerts::prometheus::{Prometheus, Tools};
 use crate::chaos::proxy::{Conditions, Proxy};
-use crate::chaos::small_disks::{self, Disks};
+use crate::chaos::small_disks::{self, SmallDisks};
 use crate::cluster::admin_client;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::ports::PortBlock;
@@ -21,7 +21,7 @@ use crate::cluster::processes::{Processes, Setup};
 use crate::cluster::workspace::{Profile, herd_binary};
 use crate::session::places_stub::{Mount, PlacesStub};
 
-/// Bounds that are soon reached.
+/// Limits that are reached quickly.
 const LIMITS: &str = r#"
 distinct_clients = 20
 client_connections = 8
@@ -30,39 +30,39 @@ places_pause = "1s"
 places_per_minute = 8
 "#;
 
-/// How long a node may take to answer a line.
+/// The timeout of an answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// Everything that a fault can be made with.
-pub(super) struct Stage {
+/// A running herd, its Prometheus, and the tools of faults. All of it ends when this is dropped.
+pub(super) struct WatchedHerd {
     pub(super) nodes: Processes,
     pub(super) proxy: Proxy,
     pub(super) prometheus: Prometheus,
-    /// Connections of clients that are kept.
+    /// Connections of clients that stay open.
     pub(super) clients: Vec<TcpStream>,
-    /// Questions that have been asked and moves that have been reported, each another one.
+    /// The number of questions and moves so far, which makes each of them different.
     asked: u32,
-    disks: Option<Disks>,
+    disks: Option<SmallDisks>,
     data: PathBuf,
     folder: PathBuf,
     _places: PlacesStub,
     _ports: PortBlock,
 }
 
-impl Stage {
-    /// Starts a herd with disks of its own, if this process may make some, and Prometheus.
-    pub(super) fn set(tools: &Tools, target: &Path, rules: &str) -> Result<Stage> {
+impl WatchedHerd {
+    /// Starts Prometheus and a herd. The nodes have small disks if this process may mount some.
+    pub(super) fn start(tools: &Tools, target: &Path, rules: &str) -> Result<WatchedHerd> {
         let folder = target.join("herd");
         let _ = fs::remove_dir_all(&folder);
         let file = HerdFile::find("2015-winter")?;
         let names: Vec<String> = file.herd().members.iter().map(|member| member.name.clone()).collect();
         let count = u16::try_from(names.len())?;
-        // Clients, links and admin ports, and Prometheus.
+        // A node needs ports for clients, links and its admin port; the last port is Prometheus'.
         let ports = PortBlock::take(3 * count + 1)?;
         let (admin, prometheus) = (ports.first() + 2 * count, ports.first() + 3 * count);
         let data = folder.join("data");
-        // Before there are other threads or processes, which have to see the disks.
-        let disks = small_disks::can_be_made().then(|| Disks::make(&data, &names)).transpose()?;
+        // Only threads and processes that start later see the disks, so this must come first.
+        let disks = small_disks::can_be_mounted().then(|| SmallDisks::mount(&data, &names)).transpose()?;
         let places = PlacesStub::start()?;
         places.mount(&answer(500, Some(2))).map_err(anyhow::Error::msg)?;
         places.mount(&answer(200, None)).map_err(anyhow::Error::msg)?;
@@ -82,13 +82,12 @@ impl Stage {
         let at = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let targets: Vec<(String, SocketAddr)> = names.into_iter().zip((admin..).map(at)).collect();
         let prometheus = Prometheus::start(tools, &target.join("data"), at(prometheus), &targets, rules)?;
-        let (clients, asked) = (Vec::new(), 0);
-        Ok(Stage {
+        Ok(WatchedHerd {
             nodes,
             proxy,
             prometheus,
-            clients,
-            asked,
+            clients: Vec::new(),
+            asked: 0,
             disks,
             data,
             folder,
@@ -101,8 +100,8 @@ impl Stage {
         self.disks.is_some()
     }
 
-    pub(super) fn disks(&self) -> Result<&Disks> {
-        self.disks.as_ref().context("disks of our own take root")
+    pub(super) fn disks(&self) -> Result<&SmallDisks> {
+        self.disks.as_ref().context("disk-full needs root, to mount a small disk for each node")
     }
 
     pub(super) fn restart(&mut self, name: &str) -> Result<()> {
@@ -111,12 +110,12 @@ impl Stage {
         self.nodes.start(&names)
     }
 
-    /// Stops all nodes, and starts them again with nothing.
-    pub(super) fn start_anew(&mut self) -> Result<()> {
+    /// Stops all nodes, and starts them again without records.
+    pub(super) fn restart_empty(&mut self) -> Result<()> {
         self.nodes.stop_all()?;
         for name in self.nodes.names().iter().filter(|_| self.disks.is_some()) {
             for file in fs::read_dir(self.data.join(name))? {
-                fs::remove_file(file?.path()).context("cannot empty a data folder")?;
+                fs::remove_file(file?.path()).with_context(|| format!("cannot empty the data of {name}"))?;
             }
         }
         self.nodes.start_all()
@@ -127,11 +126,11 @@ impl Stage {
         kill(Pid::from_raw(pid.cast_signed()), signal).with_context(|| format!("cannot signal {name}"))
     }
 
-    /// Cuts both ways between two nodes, or lets them be.
+    /// Cuts the links between two nodes, or restores them.
     pub(super) fn cut(&self, one: &str, other: &str, cut: bool) -> Result<()> {
         let conditions = Conditions { cut, ..Conditions::default() };
-        self.proxy.set(one, other, conditions)?;
-        self.proxy.set(other, one, conditions)
+        self.proxy.set_conditions(one, other, conditions)?;
+        self.proxy.set_conditions(other, one, conditions)
     }
 
     pub(super) fn connect(&self, name: &str) -> Result<TcpStream> {
@@ -145,23 +144,26 @@ impl Stage {
         let mut stream = BufReader::new(self.connect(name)?);
         stream.get_mut().write_all(format!("{line}\n").as_bytes())?;
         let mut answer = String::new();
-        stream.read_line(&mut answer).with_context(|| format!("{name} does not answer {line}"))?;
+        stream.read_line(&mut answer).with_context(|| format!("{name} did not answer {line:?}"))?;
         Ok(answer)
     }
 
-    /// Asks a node for places around a client, with a question that nobody has asked yet.
+    /// Asks a node for places around a client. The question differs from the last 49.
     pub(super) fn ask_for_places(&mut self, name: &str) -> Result<()> {
-        ensure!(self.ask(name, "IAMAT kiwi +34.068930-118.445127 1")?.starts_with("AT "), "no answer");
+        ensure!(
+            self.ask(name, "IAMAT kiwi +34.068930-118.445127 1")?.starts_with("AT "),
+            "{name} did not answer a report"
+        );
         self.asked += 1;
         let radius = 1 + self.asked % 50;
         self.ask(name, &format!("WHATSAT kiwi {radius} 20")).map(drop)
     }
 
-    /// Reports so many clients to a node.
+    /// Reports this number of clients to a node.
     pub(super) fn report(&self, name: &str, clients: usize) -> Result<()> {
         (0..clients).try_for_each(|client| {
             let answer = self.ask(name, &format!("IAMAT client{client} +1+1 1"))?;
-            ensure!(answer.starts_with("AT "), "a report was answered {answer:?}");
+            ensure!(answer.starts_with("AT "), "expected an AT line, not {answer:?}");
             Ok(())
         })
     }
@@ -176,20 +178,21 @@ impl Stage {
             stream.get_mut().write_all(line.as_bytes())?;
             let mut answer = String::new();
             stream.read_line(&mut answer)?;
-            ensure!(answer.starts_with("AT "), "a report was answered {answer:?}");
+            ensure!(answer.starts_with("AT "), "expected an AT line, not {answer:?}");
         }
         Ok(())
     }
 
-    /// Lets a node open so many files more than it has open.
+    /// Limits a node's open files to those that it has open and `more`.
     pub(super) fn spare_files(&mut self, name: &str, more: u64) -> Result<()> {
         let address = self.nodes.admin(name)?.with_context(|| format!("{name} has ended"))?;
-        let open =
-            admin_client::status(address)?["process"]["open_fds"].as_u64().context("expected a count")?;
+        let open = admin_client::status(address)?["process"]["open_fds"]
+            .as_u64()
+            .context("expected a number of open files in the status")?;
         let pid = self.nodes.pid(name)?.with_context(|| format!("{name} has ended"))?.to_string();
         let limit = format!("--nofile={}:", open + more);
         let done = Command::new("prlimit").args(["--pid", &pid, &limit]).status();
-        ensure!(done.context("cannot run prlimit, of util-linux")?.success(), "prlimit failed");
+        ensure!(done.context("cannot run prlimit; install util-linux")?.success(), "prlimit failed");
         Ok(())
     }
 

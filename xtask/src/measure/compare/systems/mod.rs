@@ -1,0 +1,106 @@
+//! The systems that are compared.
+
+mod herds;
+mod programs;
+
+pub(crate) use programs::check_installed;
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result};
+
+use super::CompareBench;
+use crate::cluster::bundled_guests::BundledGuest;
+use crate::cluster::ports::PortBlock;
+use crate::cluster::test_herd::TestHerd;
+use crate::load::Protocol;
+use crate::load::flood::{Sender, Watch};
+use programs::Program;
+
+/// A system that can be measured.
+#[derive(Clone, Debug)]
+pub(crate) enum System {
+    /// This herd, with a name for reports and arguments for its nodes.
+    Herd(&'static str, &'static [&'static str]),
+    /// This herd, with a Places service at a URL.
+    HerdWithPlaces(String),
+    /// A guest: a herd of another program.
+    Guest(BundledGuest),
+    /// Redis, with the command that stores a report.
+    Redis(Protocol),
+    /// Redis, with messages on a channel, which it does not store.
+    RedisChannel,
+    /// A NATS cluster, with messages on a subject, which it does not store.
+    Nats,
+    /// A server that sends lines back.
+    Echo,
+}
+
+/// The nodes of a system, and their watchers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HerdLayout {
+    /// One node alone.
+    Lone,
+    /// One node with four neighbours that discard its updates.
+    Hub,
+    /// Five nodes on the default graph. Redis has a primary with four replicas, NATS a cluster of
+    /// five.
+    Five,
+    /// Five nodes as above, with a watcher of each node but the first, which gets the updates.
+    FiveWatched,
+}
+
+/// A running system. It ends when it is dropped.
+pub(crate) struct RunningSystem {
+    /// The protocol of its nodes.
+    pub(crate) protocol: Protocol,
+    /// The addresses of the nodes that accept reports.
+    pub(crate) nodes: Vec<SocketAddr>,
+    /// The addresses of all nodes that must have every update.
+    pub(crate) all: Vec<SocketAddr>,
+    /// The first node, as a sender of single updates needs it.
+    pub(crate) sender: Sender,
+    /// Its sinks or watchers.
+    pub(crate) watchers: Vec<Watch>,
+    /// The process ids of its nodes.
+    pub(crate) pids: Vec<u32>,
+    /// The herd; `None` for other systems.
+    pub(crate) herd: Option<TestHerd>,
+    _programs: Vec<Program>,
+    _ports: Option<PortBlock>,
+}
+
+impl System {
+    /// The name of the system in reports.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            System::Herd(name, _) => name,
+            System::HerdWithPlaces(_) => "herd",
+            System::Guest(guest) => guest.name,
+            System::Redis(Protocol::Geoadd) => "redis-geoadd",
+            System::Redis(_) => "redis-set",
+            System::RedisChannel => "redis-pubsub",
+            System::Nats => "nats",
+            System::Echo => "echo",
+        }
+    }
+
+    /// Starts the system without any records.
+    ///
+    /// # Errors
+    /// The system is not installed, or does not start. The message says what to install.
+    pub(crate) fn start(&self, bench: &CompareBench, layout: HerdLayout) -> Result<RunningSystem> {
+        let started = match self {
+            System::Herd(_, args) => herds::start_own_herd(bench, layout, args),
+            System::HerdWithPlaces(url) => {
+                herds::start_own_herd(bench, layout, &["--places", "google-legacy", "--places-url", url])
+            }
+            System::Guest(guest) => herds::start_guest_herd(bench, layout, guest),
+            System::Redis(protocol) => programs::start_redis(bench, layout, *protocol),
+            System::RedisChannel => programs::start_redis(bench, layout, Protocol::Set),
+            System::Nats => programs::start_nats(bench),
+            System::Echo => programs::start_echo(bench),
+        };
+        started.with_context(|| format!("{} cannot be measured", self.name()))
+    }
+}
