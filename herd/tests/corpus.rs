@@ -1,4 +1,4 @@
-//! The corpus of the fuzz targets, without a fuzzer.
+//! Runs the fuzz targets on their corpus, without a fuzzer.
 
 #[path = "../fuzz/src/lib.rs"]
 #[expect(unreachable_pub, reason = "it is a library to the fuzz targets")]
@@ -6,7 +6,7 @@ mod properties;
 
 use std::fs;
 
-/// Holds a property of every file of its corpus.
+/// Checks a property of every file of a corpus.
 #[expect(clippy::print_stdout, reason = "the test runner shows it when the property does not hold")]
 fn holds(target: &str, property: fn(&[u8])) {
     let folder = fixtures::checkout::root().join("herd/fuzz/corpus").join(target);

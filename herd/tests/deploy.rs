@@ -1,4 +1,4 @@
-//! What is in `herd/deploy`: the unit, as systemd sees it, and the alerts.
+//! The files of `herd/deploy`: the unit, checked by systemd, and the alerts.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -18,7 +18,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 fn the_unit_is_one_that_systemd_takes() {
     let deploy = root().join("herd/deploy");
     let folder = scratch("deploy");
-    // It need not be installed where this runs.
+    // systemd may not be installed.
     let program = program("herd").display().to_string();
     let unit = fs::read_to_string(deploy.join("herd@.service")).unwrap();
     assert!(unit.contains("ExecStart=/usr/local/bin/herd %i"));
@@ -54,7 +54,7 @@ fn the_unit_comes_back_however_often_it_fails_and_may_reach_what_it_needs() {
         "RestartSteps=5",
         "RestartMaxDelaySec=30",
         "WatchdogSec=10",
-        // Without Unix sockets it could not say that it is ready.
+        // Without Unix sockets, the node could not notify systemd.
         "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK",
     ] {
         assert!(unit.lines().any(|line| line == setting), "{setting}");
@@ -82,7 +82,7 @@ fn every_alert_waits_has_a_severity_says_what_to_do_and_is_tested() {
             .into_iter()
             .find(|severity| has(&format!("labels: {{ severity: {severity} }}")));
         let severity = severity.unwrap_or_else(|| panic!("{name} has no severity"));
-        // promtool runs the tests; this is only whether there is one in which the alert fires.
+        // promtool runs the tests. This checks only that each alert fires in one of them.
         let fires = format!("alertname=\"{name}\", severity=\"{severity}\"");
         assert!(tests.contains(&fires), "{name} fires in no test");
     }

@@ -1,4 +1,4 @@
-//! The reference pages of the book, held against the code.
+//! Compares the reference pages of the book with the code.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -29,7 +29,7 @@ fn block(page: &str) -> Vec<&str> {
     inside.take_while(|line| *line != "```").collect()
 }
 
-/// What is wrong with a herd file of one node and this text.
+/// The problems of a herd file with this text.
 fn problems(name: &str, text: &str) -> String {
     let file = scratch("documented").join(name);
     fs::write(&file, text).unwrap();
@@ -56,7 +56,7 @@ fn the_page_of_the_herd_file_has_the_keys_of_each_table() {
         assert_eq!(documented, names_after(&told, "its keys are "), "{heading}");
     }
     let sections = page.matches("\n## ").count();
-    // Of the keys at the top, `name` is no table, and limits have their own page.
+    // Of the top-level keys, `name` is not a table, and `limits` has a separate page.
     assert_eq!(
         sections,
         1 + names_after(&problems("top.toml", "nonsense_key = 1\n"), "its keys are ").len() - 2
@@ -72,7 +72,7 @@ fn the_page_of_limits_has_every_limit_with_its_default() {
     let known = unknown.split('`').skip(3).step_by(2).map(str::to_owned).collect();
     assert_eq!(names, known);
     for (name, cells) in documented {
-        // A default that depends on the machine is in words.
+        // A default that depends on the machine is described in words.
         let Some(value) = cells[0].strip_prefix('`').and_then(|value| value.strip_suffix('`')) else {
             assert_eq!(name, "memory_bytes");
             continue;
@@ -82,7 +82,7 @@ fn the_page_of_limits_has_every_limit_with_its_default() {
     }
 }
 
-/// The word that a line between nodes begins with. A new kind of line does not compile until it is
+/// The first word of a line between nodes. A new kind of line does not compile until it is added
 /// here.
 fn words_of_link_lines(line: &LinkLine<'_>) -> &'static [&'static str] {
     match line {
@@ -106,7 +106,7 @@ fn the_page_of_the_language_of_links_has_every_line_and_its_examples_are_underst
     let documented: BTreeSet<String> =
         rows.iter().map(|(line, _)| first(line)).filter(|word| !word.starts_with('<')).collect();
     let mut shown = BTreeSet::new();
-    // The one example that is too long for a page.
+    // The only example that is too long for a page.
     let sums = format!("SUMS {:016x} {}", 1, "0".repeat(256 * 16));
     for example in block(&page).into_iter().chain([&*sums]) {
         let line = LinkLine::parse(example.as_bytes()).unwrap_or_else(|| panic!("not understood: {example}"));
@@ -120,8 +120,8 @@ fn the_page_of_the_language_of_links_has_every_line_and_its_examples_are_underst
     assert!(page.contains(&format!("version {} of the language", herd::message::VERSION)));
 }
 
-/// How a line of a journal begins after its number. A new kind of line does not compile until it is
-/// here.
+/// The first word of a journal line after its number. A new kind of line does not compile until it
+/// is added here.
 fn word_of_journal_line(line: &Line<'_>) -> &'static str {
     match line {
         Line::Journal { .. } => "JOURNAL",

@@ -1,4 +1,4 @@
-//! The environment variables of `herd`: each one empty, good and bad.
+//! The environment variables of `herd`: each one empty, valid and invalid.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,8 +15,8 @@ use herd::tls::{Authority, LinkFiles};
 /// Longer than a node takes to start and stop.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// What is set for all nodes, each unless a row says otherwise: they end at once, and are in
-/// nobody's way.
+/// The variables of all nodes, unless a row overrides them: the nodes stop at once, and use free
+/// ports.
 const ALWAYS: [(&str, &str); 4] = [
     ("HERD_CONFIG", "{folder}/herd.toml"),
     ("HERD_CLIENT_ADDRESS", "127.0.0.1:0"),
@@ -44,7 +44,7 @@ const ADMIN: &[(&str, &str)] = &[("HERD_ADMIN_ADDRESS", "127.0.0.1:0")];
 
 const ON_DISK: &[(&str, &str)] = &[("HERD_DATA_DIR", "{folder}/data")];
 
-/// A variable, good values, a bad one, and what a good or bad value needs beside it.
+/// A variable, its valid values, an invalid one, and the other variables that these need.
 type Row = (&'static str, &'static [&'static str], &'static str, &'static [(&'static str, &'static str)]);
 
 const TABLE: [Row; 26] = [
@@ -133,7 +133,7 @@ fn an_empty_variable_is_as_good_as_none() {
     let folder = folder("empty");
     for (variable, ..) in TABLE.into_iter() {
         let mut node = herd(&folder, ALWAYS.into_iter().chain([(variable, "")]));
-        // Without the variable by which it ends.
+        // Without the variable that stops the node.
         node.args(["Alford", "--stop-with-stdin"]).assert().success();
     }
     herd(&folder, ALWAYS.into_iter().chain(TABLE.into_iter().map(|(variable, ..)| (variable, ""))))

@@ -1,5 +1,5 @@
-//! What `herd` says when it is used wrongly. The snapshot keeps every message, so that a review sees
-//! each change of wording.
+//! The messages of `herd` when it is used wrongly. A snapshot contains every message, so that a
+//! review shows each change of wording.
 
 use std::fmt::Write;
 use std::fs::{self, Permissions};

@@ -1,4 +1,4 @@
-//! What must be true of the nodes of a herd file.
+//! Checks the nodes of a herd file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -23,8 +23,8 @@ impl Problems<'_> {
             self.at(name, message);
         }
         let advertise = node.advertise.as_ref().and_then(|text| self.advertised(text));
-        // Nobody dials the link port of a node without neighbours, or of one that advertises another
-        // address.
+        // The link port of a node is not dialled if the node has no neighbours or advertises
+        // another address.
         let is_dialled = !node.neighbours.is_empty() && node.advertise.is_none();
         let link = self.address(node.link.as_ref(), |link| cannot_dial(&link.into()).filter(|_| is_dialled));
         Member {
@@ -37,7 +37,7 @@ impl Problems<'_> {
         }
     }
 
-    /// Reads an address to listen on, if there is one. `cannot` says what else would be wrong with it.
+    /// Reads an address to listen on, if there is one. `cannot` returns a further problem with it.
     fn address(
         &mut self,
         text: Option<&Spanned<String>>,
@@ -51,7 +51,7 @@ impl Problems<'_> {
                 problem => problem,
             },
             Ok(name @ Address::Name { .. }) => Some(format!(
-                "a node listens on an IP address, such as 127.0.0.1 or 0.0.0.0, and `{name}` is a name: names that neighbours dial go into `advertise`"
+                "a node cannot listen on the host name `{name}`: use an IP address, such as 127.0.0.1 or 0.0.0.0, and put a name that neighbours dial into `advertise`"
             )),
             Err(problem) => Some(problem),
         };
@@ -59,7 +59,7 @@ impl Problems<'_> {
         unknown
     }
 
-    /// Reads the address that neighbours are to dial.
+    /// Reads the address for neighbours to dial.
     fn advertised(&mut self, text: &Spanned<String>) -> Option<Address> {
         let read = text.get_ref().parse().and_then(|address| match cannot_dial(&address) {
             None => Ok(address),
@@ -100,8 +100,8 @@ impl Problems<'_> {
         }
     }
 
-    /// Checks that no two nodes are dialled at one address. Where nobody advertises another one,
-    /// they could not listen there either, and [`check_addresses`](Self::check_addresses) says so.
+    /// Checks that no two nodes are dialled at the same address. If neither advertises an address,
+    /// [`check_addresses`](Self::check_addresses) reports the problem instead.
     pub(super) fn check_advertised(&mut self, nodes: &[NodeTable], members: &[Member]) {
         let place = |table: &NodeTable| Some(table.advertise.as_ref().or(table.link.as_ref())?.span().start);
         for (number, (table, node)) in nodes.iter().zip(members).enumerate() {
@@ -113,7 +113,7 @@ impl Problems<'_> {
             if let Some((first, _)) = same {
                 let line = place(first).map_or(0, |place| self.line_of(place));
                 let address = node.dialled();
-                self.add(place(table), format!("neighbours would dial {address} for this node and for that of line {line}: give each node an address of its own"));
+                self.add(place(table), format!("neighbours would dial {address} for this node and for that of line {line}: give each node a different address"));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The files that a herd file names.
+//! Resolves and checks the files that a herd file names.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,16 +10,16 @@ use super::{Herd, LinksTable};
 use crate::places::Key;
 use crate::tls::{ClientFiles, ClientTls, LinkFiles, LinkTls};
 
-/// What stands for a node's name in the path of a file.
+/// The placeholder for a node's name in the path of a file.
 const NAME: &str = "{name}";
 
-/// A file that a herd file names, as one of its nodes knows it.
+/// The path of a file that a herd file names, for one of its nodes.
 pub fn file_for(named: &Path, node: &str) -> PathBuf {
     named.to_str().map_or_else(|| named.to_owned(), |path| path.replace(NAME, node).into())
 }
 
 impl Herd {
-    /// Has paths that are relative begin at `folder`.
+    /// Makes relative paths relative to `folder`.
     pub(super) fn name_files_from(&mut self, folder: &Path) {
         let Herd { places, links: LinksTable { ca, cert, key }, clients, .. } = self;
         let files = [&mut places.key_file, ca, cert, key, &mut clients.cert, &mut clients.key];
@@ -30,7 +30,7 @@ impl Herd {
 }
 
 impl Problems<'_> {
-    /// Checks that the files of the nodes called `names` are there and can be used.
+    /// Checks that the files of the nodes `names` exist and can be used.
     pub(super) fn check_files(&mut self, herd: &Herd, names: &[&str]) {
         let Herd { places, links, clients, .. } = herd;
         if let Some(file) = &places.key_file
@@ -54,7 +54,7 @@ impl Problems<'_> {
         }
     }
 
-    /// A file of one node, if the herd file names it and it can be read.
+    /// The path of one node's file, if the herd file names it and it can be read.
     fn readable(
         &mut self,
         table: &str,
@@ -68,7 +68,7 @@ impl Problems<'_> {
         Some(file)
     }
 
-    /// Adds a problem with the value of a key of a table; the table's, if the key is misspelt.
+    /// Adds a problem at the value of a key of a table, or at the table if the key is misspelt.
     fn at_key(&mut self, table: &str, key: &str, message: String) {
         let document = DeTable::parse(self.text).ok();
         let table = document.as_ref().and_then(|document| document.get_ref().get(table));

@@ -1,4 +1,4 @@
-//! The herd file: who the nodes are, where they listen, who talks with whom, and their bounds.
+//! The herd file: the nodes, their addresses, their links and their limits.
 //!
 //! ```toml
 //! name = "pair"
@@ -16,13 +16,14 @@
 //! neighbours = ["Alford"]
 //! ```
 //!
-//! A node listens at `client` and `link`, which are IP addresses. Where neighbours cannot dial `link`,
-//! since it is `0.0.0.0` or behind address translation, `advertise = "alford.example:12580"` says what
-//! they dial instead: an IP address or a DNS name, which they look up each time they dial. A node with
-//! `admin = "127.0.0.1:12680"` has its admin port there.
+//! A node listens on `client` and `link`, which are IP addresses. If neighbours cannot dial `link`,
+//! since it is `0.0.0.0` or behind address translation, they dial the address in `advertise`, such
+//! as `"alford.example:12580"`: an IP address or a DNS name, which they resolve at each dial.
+//! `admin = "127.0.0.1:12680"` opens the admin port.
 //!
-//! Optional tables: `[limits]`, see [`Limits`]; `[places]`, see [`PlacesTable`]; `[links]` and `[clients]`, see
-//! [`LinksTable`] and [`ClientsTable`]; `[admin]`, see [`AdminTable`]. Files that they name are relative to the herd file.
+//! Optional tables are `[limits]` ([`Limits`]), `[places]` ([`PlacesTable`]), `[links]`
+//! ([`LinksTable`]), `[clients]` ([`ClientsTable`]) and `[admin]` ([`AdminTable`]). Paths in them
+//! are relative to the herd file.
 
 mod addresses;
 mod checks;
@@ -47,25 +48,26 @@ use crate::node::Limits;
 use problems::Problems;
 use tables::HerdFile;
 
-/// The herd that is built in: the five nodes of 2015-winter.
+/// The built-in herd: the five nodes of 2015-winter.
 const BUILT_IN: &str = include_str!("../../../fixtures/herds/2015-winter.toml");
 
-/// A herd as its file describes it, checked: names and addresses are unique, edges are symmetric.
+/// A herd as described by its file, after checks: names and addresses are unique, edges are
+/// symmetric.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Herd {
-    /// The herd's name, for people and for folders.
+    /// The herd's name, which is also the name of its folders.
     pub name: String,
     /// The nodes in the order of the file.
     pub members: Vec<Member>,
-    /// Bounds of every node.
+    /// The limits of every node.
     pub limits: Limits,
-    /// Where nodes ask for places, if the file says so.
+    /// The places provider of the nodes, if the file names one.
     pub places: PlacesTable,
     /// The certificates of links, if the file names them.
     pub links: LinksTable,
-    /// The certificate that clients see, if the file names one.
+    /// The certificate for clients, if the file names one.
     pub clients: ClientsTable,
-    /// Who may ask the admin port.
+    /// The settings of the admin port.
     pub admin: AdminTable,
 }
 
@@ -78,16 +80,17 @@ pub struct Member {
     pub client: SocketAddr,
     /// The address to listen on for neighbours.
     pub link: SocketAddr,
-    /// The address that neighbours dial, if it is another one.
+    /// The address that neighbours dial, if it differs from `link`.
     pub advertise: Option<Address>,
-    /// The address of the admin port, on loopback. Without one there is no such port unless a flag opens it.
+    /// The address of the admin port, on loopback. Without it, only a flag opens the port.
     pub admin: Option<SocketAddr>,
-    /// The nodes it keeps a link with.
+    /// The names of the nodes with which it keeps a link.
     pub neighbours: Vec<String>,
 }
 
 impl Problems<'_> {
-    /// Reads the herd as far as its text is right. It counts only if nothing is wrong.
+    /// Reads the herd, and leaves out what is wrong. The result is valid only if no problem was
+    /// found.
     fn herd(&mut self) -> Herd {
         let HerdFile { name, node, limits, places, links, clients, admin } = self.read().unwrap_or_default();
         let members: Vec<Member> = node.iter().map(|node| self.member(node)).collect();
@@ -99,7 +102,7 @@ impl Problems<'_> {
     }
 }
 
-/// The name of a herd file in messages, and its text.
+/// Reads a herd file. Returns its name in messages and its text.
 fn text_of(path: &Path) -> Result<(String, String), ConfigError> {
     let file = path.display().to_string();
     match std::fs::read_to_string(path) {
@@ -122,17 +125,18 @@ impl Member {
         self.advertise.clone().unwrap_or(Address::Ip(self.link))
     }
 
-    /// Whether only processes of the node's machine can be its neighbours.
+    /// Whether only processes on the node's machine can reach its link port.
     pub fn is_on_loopback(&self) -> bool {
         self.link.ip().is_loopback() && self.dialled().is_loopback()
     }
 }
 
 impl Herd {
-    /// The built-in herd: Alford, Bolden, Hamilton, Parker, Powell on loopback ports 12480-12484 and 12580-12584.
+    /// The built-in herd: Alford, Bolden, Hamilton, Parker, Powell on loopback ports 12480-12484
+    /// and 12580-12584.
     ///
     /// # Errors
-    /// None in a released build: a test reads the built-in file.
+    /// The built-in file is wrong, which a test rules out.
     pub fn built_in() -> Result<Herd, ConfigError> {
         Herd::parse(BUILT_IN, "the built-in herd")
     }
@@ -140,7 +144,7 @@ impl Herd {
     /// Reads a herd file.
     ///
     /// # Errors
-    /// The file cannot be read, or its text is wrong.
+    /// The file cannot be read, or has problems.
     pub fn read(path: &Path) -> Result<Herd, ConfigError> {
         let (file, text) = text_of(path)?;
         let mut herd = Herd::parse(&text, &file)?;
@@ -148,10 +152,11 @@ impl Herd {
         Ok(herd)
     }
 
-    /// Reads a herd file, and the files that it names for one of its nodes, or for all.
+    /// Reads a herd file, and checks the files that it names for `node` or, without one, for all
+    /// nodes.
     ///
     /// # Errors
-    /// One of them cannot be read, or used; or the herd file's text is wrong.
+    /// The herd file has problems, or a file that it names cannot be read or used.
     pub fn check(path: &Path, node: Option<&str>) -> Result<Herd, ConfigError> {
         let (file, text) = text_of(path)?;
         let mut problems = Problems::of(&text, &file);
@@ -164,7 +169,7 @@ impl Herd {
         Ok(herd)
     }
 
-    /// Reads the text of a herd file; `file` names it in messages.
+    /// Parses the text of a herd file; `file` is its name in messages.
     ///
     /// # Errors
     /// Every problem found, each with its line.
@@ -175,12 +180,12 @@ impl Herd {
         Ok(herd)
     }
 
-    /// The node called `name`.
+    /// The node with this name.
     pub fn member(&self, name: &str) -> Option<&Member> {
         self.members.iter().find(|member| member.name == name)
     }
 
-    /// What is allowed but seldom meant: parts of the graph that no path connects.
+    /// Warnings about a valid file that is probably not what was meant: the graph is not connected.
     pub fn warnings(&self) -> Vec<String> {
         let Some(first) = self.members.first() else { return Vec::new() };
         let mut reached = BTreeSet::from([first.name.as_str()]);
@@ -198,14 +203,10 @@ impl Herd {
         if apart.is_empty() {
             return Vec::new();
         }
-        vec![format!(
-            "no path of neighbours leads from {} to {}: updates will not reach them",
-            first.name,
-            apart.join(", ")
-        )]
+        vec![format!("{} is not connected to {}: updates will not reach them", first.name, apart.join(", "))]
     }
 
-    /// What is to be done before nodes on several machines can be linked, if the file does not say it.
+    /// A warning about links beyond loopback, if the file does not name their certificates.
     pub fn lacks_certificates(&self) -> Option<String> {
         let away = self.members.iter().find(|member| !member.is_on_loopback())?;
         let LinksTable { ca, cert, key } = &self.links;
@@ -220,7 +221,7 @@ impl Herd {
 }
 
 impl fmt::Display for Herd {
-    /// The herd's nodes as a herd file; bounds and places are left at their defaults.
+    /// Writes the herd's name and nodes as a herd file, without the optional tables.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "name = {:?}", self.name)?;
         for Member { name, client, link, advertise, admin, neighbours } in &self.members {

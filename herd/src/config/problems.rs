@@ -1,22 +1,22 @@
-//! What is wrong with a herd file, and where.
+//! The problems of a herd file, with their lines.
 
 use std::fmt;
 
 use toml::Spanned;
 
-/// What is wrong with a herd file: every problem found, in the order of the file.
+/// The problems of a herd file, in the order of the file.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct ConfigError(pub Vec<Problem>);
 
-/// One thing wrong at one place.
+/// One problem at one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The file's name as it was given.
+    /// The file's name as given on the command line.
     pub file: String,
-    /// The line, from 1; 0 when the file as a whole is meant.
+    /// The line, from 1; 0 for a problem of the whole file.
     pub line: usize,
-    /// What was expected and what to do.
+    /// What is wrong and what to do.
     pub message: String,
 }
 
@@ -29,7 +29,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Collects what is wrong, so that a file is mended in one go.
+/// Collects problems, so that all of them can be fixed at once.
 pub(super) struct Problems<'a> {
     pub(super) text: &'a str,
     file: &'a str,
@@ -41,7 +41,7 @@ impl<'a> Problems<'a> {
         Problems { text, file, found: Vec::new() }
     }
 
-    /// All that has been found, in the order of the file; nothing is wrong if that is nothing.
+    /// Returns an error with all problems in the order of the file, if there are any.
     pub(super) fn into_result(mut self) -> Result<(), ConfigError> {
         self.found.sort_by_key(|problem| problem.line);
         if self.found.is_empty() { Ok(()) } else { Err(ConfigError(self.found)) }

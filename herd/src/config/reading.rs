@@ -1,4 +1,4 @@
-//! Reading the text of a herd file key by key, so that one wrong key hides no other.
+//! Reads the text of a herd file key by key, so that one wrong key does not hide another.
 
 #[cfg(test)]
 mod tests;
@@ -18,11 +18,11 @@ use crate::nearest::nearest;
 
 const NO_NODES: &str = "a herd needs at least one [[node]] table";
 
-/// A message lists the keys of a table if there are at most this many.
+/// The most keys of a table that a message lists.
 const KEYS_TO_LIST: usize = 8;
 
 impl Problems<'_> {
-    /// Reads the text. `None` if it is not TOML.
+    /// Reads the text. Returns `None` if it is not TOML.
     pub(super) fn read(&mut self) -> Option<HerdFile> {
         let (document, errors) = DeTable::parse_recoverable(self.text);
         if !errors.is_empty() {
@@ -40,7 +40,8 @@ impl Problems<'_> {
                 "limits" => {
                     let before = self.found.len();
                     file.limits = self.table(value, "[limits]").0;
-                    // With a bound that could not be read, others may only seem to contradict it.
+                    // If one limit could not be read, contradictions between limits may be
+                    // spurious.
                     if self.found.len() == before {
                         let contradictions = file.limits.contradictions();
                         contradictions.into_iter().for_each(|problem| self.at(value, problem));
@@ -74,7 +75,7 @@ impl Problems<'_> {
         let Some(nodes) = value.get_ref().as_array() else {
             self.at(
                 value,
-                "write [[node]] with two brackets on each side, since there are several".to_owned(),
+                "`node` must be an array of tables: write [[node]] with two brackets on each side".to_owned(),
             );
             return Vec::new();
         };
@@ -98,7 +99,7 @@ impl Problems<'_> {
         node
     }
 
-    /// Reads a table, and says which of its keys are there. Those whose values are wrong stay at their
+    /// Reads a table. Returns it and the set of its keys. Keys with wrong values keep their
     /// defaults.
     fn table<T: DeserializeOwned + Default>(
         &mut self,
@@ -125,8 +126,8 @@ impl Problems<'_> {
         (read(right).unwrap_or_default(), keys)
     }
 
-    /// The entries of a table whose keys are among `known`. A misspelt key is a problem, and counts as
-    /// the one that was meant, if that is not there: its value may be wrong as well.
+    /// The entries of a table whose keys are in `known`. A misspelt key is a problem. If the key
+    /// that was probably meant is missing, the entry is checked under that key.
     fn known_keys<'i>(
         &mut self,
         table: &DeTable<'i>,
@@ -162,7 +163,7 @@ fn read<T: DeserializeOwned>(table: DeTable<'_>) -> Result<T, toml::de::Error> {
     T::deserialize(toml::Deserializer::from(Spanned::new(0..0, table)))
 }
 
-/// The keys of a table: the fields of its type, as serde knows them.
+/// The keys of a table: the fields of its type, from its serde implementation.
 fn keys_of<T: DeserializeOwned>() -> &'static [&'static str] {
     struct Fields<'a>(&'a mut &'static [&'static str]);
 
@@ -190,7 +191,7 @@ fn keys_of<T: DeserializeOwned>() -> &'static [&'static str] {
     }
 
     let mut keys: &'static [&'static str] = &[];
-    // It cannot succeed: it only asks for the fields.
+    // Always fails: it only passes the fields.
     let _ = T::deserialize(Fields(&mut keys));
     keys
 }

@@ -1,4 +1,4 @@
-//! The tables of a herd file, as TOML has them.
+//! The tables of a herd file, before checks.
 
 use std::path::PathBuf;
 
@@ -8,11 +8,10 @@ use toml::Spanned;
 use crate::node::Limits;
 use crate::places::{Fields, Layout, ProviderName};
 
-/// The keys of a herd file that stand in no table, and its tables.
+/// The top-level keys and tables of a herd file.
 pub(super) const TOP: [&str; 7] = ["admin", "clients", "limits", "links", "name", "node", "places"];
 
-/// A herd file as far as it could be read. What is missing or wrong is a problem that has been
-/// reported.
+/// A herd file after parsing. A missing or wrong value has its default, and has been reported.
 #[derive(Default)]
 pub(super) struct HerdFile {
     pub(super) name: String,
@@ -37,7 +36,7 @@ pub(super) struct NodeTable {
 }
 
 impl NodeTable {
-    /// Its name; empty if it has none.
+    /// The node's name; empty if it is missing.
     pub(super) fn name(&self) -> &str {
         self.name.as_ref().map_or("", |name| name.get_ref())
     }
@@ -55,24 +54,25 @@ pub struct PlacesTable {
     pub key_file: Option<PathBuf>,
     /// The layout of answers, as for `--places-layout`.
     pub layout: Option<Layout>,
-    /// The fields to ask for, as for `--places-fields`.
+    /// The fields to request, as for `--places-fields`.
     pub fields: Option<Fields>,
 }
 
-/// The `[links]` table: certificates for links, in PEM. `{name}` in a path stands for the node's name. Flags and environment
-/// variables of the node override it.
+/// The `[links]` table: certificates for links, in PEM. `{name}` in a path stands for the node's
+/// name. Flags and environment variables of the node override it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LinksTable {
-    /// The authority's, as for `--links-ca`.
+    /// The certificate of the authority, as for `--links-ca`.
     pub ca: Option<PathBuf>,
-    /// The node's, as for `--links-cert`.
+    /// The node's certificate, as for `--links-cert`.
     pub cert: Option<PathBuf>,
     /// The node's private key, as for `--links-key`.
     pub key: Option<PathBuf>,
 }
 
-/// The `[clients]` table: clients are served over TLS. `{name}`, flags and environment as for [`LinksTable`].
+/// The `[clients]` table: certificates for clients, who are then served over TLS. `{name}`, flags
+/// and variables as for [`LinksTable`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientsTable {
@@ -86,7 +86,7 @@ pub struct ClientsTable {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdminTable {
-    /// The names of hosts by which the admin port may be asked, besides IP addresses and `localhost`. A request for any
-    /// other host is answered 421.
+    /// Accepted host names in requests to the admin port, besides IP addresses and `localhost`. A
+    /// request for another host is answered with status 421.
     pub hosts: Vec<String>,
 }

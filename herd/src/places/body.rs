@@ -1,4 +1,5 @@
-//! Nearby Search bodies: which can be used, and cutting them without touching a byte that stays.
+//! Validates the bodies of Nearby Search, and cuts their results without changing any byte that
+//! stays.
 
 use std::borrow::Cow;
 
@@ -8,19 +9,19 @@ use serde_json::{Value, json};
 
 use super::layout::Layout;
 
-/// Why a body cannot be used.
+/// The reason why a body cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {
-    /// Longer than a node takes in.
+    /// The body is longer than the limit.
     #[error("it is longer than {0} bytes")]
     TooLong(usize),
-    /// Nested deeper than a node looks.
+    /// The body is nested deeper than the limit.
     #[error("it is nested deeper than {0} levels")]
     TooDeep(usize),
-    /// Not one JSON object with a string `status` and an array `results`.
-    #[error("it is no JSON object with a status and results")]
+    /// The body is not a JSON object with a string `status` and an array `results`.
+    #[error("it is not a JSON object with a status and results")]
     NotAnAnswer,
-    /// Neither places nor the empty object that means none.
+    /// The body has no `places`, and is not the empty object that stands for no places.
     #[error("it has no list of places, and is not empty")]
     NoPlaces,
 }
@@ -33,12 +34,13 @@ struct Answer<'a> {
     results: Option<Vec<&'a RawValue>>,
 }
 
-/// Cuts `body` to at most `bound` results by byte offset, makes every run of line ends one, and removes those
-/// at the end. All other bytes stay as they are, spaces at line ends included.
+/// Cuts `body` to at most `bound` results by byte offset, replaces every run of line ends by one,
+/// and removes line ends at the end. All other bytes stay as they are, including spaces at line
+/// ends.
 ///
 /// # Errors
-/// `body` is not one JSON object, nested at most `depth` deep, with a string `status` and an array `results`, which
-/// may be missing when the status is an error's.
+/// `body` is not a JSON object, nested at most `depth` deep, with a string `status` and an array
+/// `results`, which may be missing if the status is that of an error.
 pub fn cut(body: &[u8], bound: usize, depth: usize) -> Result<Vec<u8>, Unusable> {
     let results = parse(body, depth)?;
     let mut kept = Vec::with_capacity(body.len());
@@ -61,17 +63,17 @@ pub fn cut(body: &[u8], bound: usize, depth: usize) -> Result<Vec<u8>, Unusable>
     Ok(kept)
 }
 
-/// An answer in the same shape that says what failed.
+/// An error answer in the same shape, with the message of the error.
 pub fn error_object(message: &str) -> Vec<u8> {
     Layout::Current.write(&error_answer("UNKNOWN_ERROR", message))
 }
 
-/// An answer that is an error.
+/// An answer with a status and the message of an error.
 pub(super) fn error_answer(status: &str, message: &str) -> Value {
     json!({ "error_message": message, "html_attributions": [], "results": [], "status": status })
 }
 
-/// The `status` of an answer; empty when it has none.
+/// The `status` of an answer; empty if it has none.
 pub(super) fn status_of(json: &[u8]) -> String {
     serde_json::from_slice::<Answer<'_>>(json).map(|answer| answer.status.into_owned()).unwrap_or_default()
 }
@@ -80,7 +82,7 @@ fn parse(body: &[u8], depth: usize) -> Result<Vec<&RawValue>, Unusable> {
     if is_deeper_than(body, depth) {
         return Err(Unusable::TooDeep(depth));
     }
-    // A struct would be read from an array, too.
+    // Serde would also read the struct from an array.
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(Unusable::NotAnAnswer);
     }
@@ -96,8 +98,8 @@ fn offset(body: &[u8], part: &RawValue) -> usize {
     part.get().as_ptr() as usize - body.as_ptr() as usize
 }
 
-/// Whether brackets outside strings nest deeper than `depth`. Raw values are skipped without recursion, so
-/// the parser itself has no such bound.
+/// Whether brackets outside strings nest deeper than `depth`. The parser skips raw values without
+/// recursion, so it does not limit the depth itself.
 pub(super) fn is_deeper_than(body: &[u8], depth: usize) -> bool {
     let mut level = 0_usize;
     let mut in_string = false;
@@ -190,7 +192,7 @@ mod tests {
         assert!(!object.contains(&b'<') && !object.ends_with(b"\n"));
     }
 
-    /// JSON as it may be written: any spaces and line ends where they are allowed.
+    /// Writes JSON with arbitrary spaces and line ends where they are allowed.
     fn written(value: &Value, gaps: &mut impl Iterator<Item = usize>) -> String {
         let gap = |gaps: &mut dyn Iterator<Item = usize>| {
             ["", " ", "\n", "   ", "\n\n\n", " \n "][gaps.next().unwrap_or(0) % 6]
@@ -253,7 +255,7 @@ mod tests {
             let kept = cut(body.as_bytes(), bound, 64).unwrap();
             let expected = json!({ "a": before, "results": results[..bound.min(results.len())], "status": "OK", "z": after });
             prop_assert_eq!(serde_json::from_slice::<Value>(&kept).unwrap(), expected);
-            // Outside `results` the bytes are those of the body, but for its runs of line ends.
+            // Outside `results`, only runs of line ends may differ from the body.
             let mut plain = body.into_bytes();
             plain.dedup_by(|next, before| *next == b'\n' && *before == b'\n');
             let plain = plain.strip_suffix(b"\n").unwrap_or(&plain);

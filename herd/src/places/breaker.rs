@@ -1,18 +1,19 @@
-//! When to stop asking a service that does not answer.
+//! The circuit breaker of a service.
 
 use std::time::Duration;
 
-/// The states of a breaker.
+/// The states of a circuit breaker.
 pub(super) const STATES: [&str; 3] = ["closed", "half-open", "open"];
 
-/// Counts failures in a row. At `most` of them nobody is let through for `pause`; then one is, and how that one
-/// fares decides. Times are durations since any fixed moment.
+/// A circuit breaker. It opens after `most` consecutive failures, and rejects all requests for
+/// `pause`. Then it lets one trial request through, whose result closes or reopens it. Times are
+/// durations since any fixed moment.
 #[derive(Debug)]
 pub(super) struct Breaker {
     most: u32,
     pause: Duration,
     failures: u32,
-    /// While it is open: when the next one is let through.
+    /// The time of the next trial request, while the breaker is open.
     opens_until: Option<Duration>,
 }
 
@@ -21,7 +22,8 @@ impl Breaker {
         Breaker { most, pause, failures: 0, opens_until: None }
     }
 
-    /// Whether to ask now. While one is let through on trial, nobody else is.
+    /// Whether a request may be sent now. While a trial is in progress, no other request may be
+    /// sent.
     pub(super) fn admits(&mut self, now: Duration) -> bool {
         match self.opens_until {
             None => true,
@@ -33,7 +35,7 @@ impl Breaker {
         }
     }
 
-    /// Notes how an attempt fared.
+    /// Records the result of a request.
     pub(super) fn note(&mut self, failed: bool, now: Duration) {
         if !failed {
             self.failures = 0;
@@ -46,7 +48,8 @@ impl Breaker {
         }
     }
 
-    /// `closed` when all are let through, `open` when nobody is, `half-open` when the next one is on trial.
+    /// `closed` if all requests may be sent, `open` if none may be sent, `half-open` if the next
+    /// request is a trial.
     pub(super) fn state(&self, now: Duration) -> &'static str {
         match self.opens_until {
             None => "closed",

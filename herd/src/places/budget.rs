@@ -1,8 +1,9 @@
-//! How many requests a node may send to a service that bills them, and how many of these each client address may cause.
+//! The rate limits of requests to a service that bills them: those of the node, and those of each
+//! client address.
 //!
-//! Requests are counted in windows of the wall clock: minutes, and days of UTC. Each window has a limit for the node,
-//! and each client address may use a share of it, so that one address cannot use up what all others need. The counts
-//! are in memory: a restart begins with empty windows.
+//! Requests are counted in windows of the wall clock: minutes, and days of UTC. Each window has a
+//! limit for the node, and each client address may use a share of it, so that one address cannot
+//! exhaust the limit for all others. The counts are in memory: a restart begins with empty windows.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,40 +12,41 @@ use std::time::Duration;
 
 use crate::node::Limits;
 
-/// From this part of a limit on, the log warns.
+/// The part of a limit, in percent, from which the log warns.
 const WARN_PERCENT: u64 = 80;
 
-/// The bits of an IPv6 address that tell one subscriber from another.
+/// The bits of an IPv6 address that identify a subscriber.
 const SUBSCRIBER: u128 = u128::MAX << 64;
 
 const MINUTE: u64 = 60;
 const DAY: u64 = 24 * 60 * 60;
 
-/// The windows of a node. Times are durations since 1970-01-01 00:00:00 UTC.
+/// The rate limits of a node. Times are durations since 1970-01-01 00:00:00 UTC.
 #[derive(Debug)]
 pub(super) struct Budget {
     windows: Vec<Window>,
     refused: u64,
 }
 
-/// How many requests are left, and how many were refused.
+/// The number of requests left, and the number rejected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BudgetState {
-    /// Requests left to the node by window, `minute` or `day`; none for one without a limit.
+    /// The requests left to the node by window, `minute` or `day`. A window without a limit is
+    /// missing.
     pub left: Vec<(&'static str, u64)>,
-    /// Requests refused since the node started.
+    /// The requests rejected since the node started.
     pub refused: u64,
 }
 
-/// Which limit has been reached, and for how long.
+/// The limit that has been reached, and its duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(Default))]
 pub struct Spent {
     window: &'static str,
     limit: u64,
-    /// Whether it is the share of one address that is used up, not the limit of the node.
+    /// Whether the share of one address is exhausted, and not the limit of the node.
     is_share: bool,
-    /// Until the next window begins.
+    /// The time until the next window begins.
     wait: Duration,
 }
 
@@ -62,12 +64,12 @@ impl Budget {
     /// Whether a request for `client` may be sent now.
     ///
     /// # Errors
-    /// A limit has been reached.
+    /// A limit is exhausted.
     pub(super) fn check(&mut self, client: IpAddr, now: Duration) -> Result<(), Spent> {
         let client = subscriber(client);
         self.windows.iter_mut().for_each(|window| window.turn_to(now));
         let spent = self.windows.iter().filter_map(|window| window.spent(client, now));
-        // The one that lasts longest says when to try again.
+        // The window that ends last decides when to retry.
         match spent.max_by_key(|spent| spent.wait) {
             None => Ok(()),
             Some(spent) => {
@@ -77,10 +79,10 @@ impl Budget {
         }
     }
 
-    /// Counts a request for `client` that is sent now.
+    /// Counts a request for `client`, which must be sent now.
     ///
     /// # Errors
-    /// A limit has been reached: it must not be sent.
+    /// A limit is exhausted: the request must not be sent.
     pub(super) fn take(&mut self, client: IpAddr, now: Duration) -> Result<(), Spent> {
         self.check(client, now)?;
         self.windows.iter_mut().for_each(|window| window.take(subscriber(client)));
@@ -99,18 +101,18 @@ struct Window {
     name: &'static str,
     seconds: u64,
     limit: u64,
-    /// The most of it for one address.
+    /// The share of one address.
     share: u64,
-    /// Which window since 1970 the counts are of.
+    /// The number of the counted window since 1970.
     current: u64,
     used: u64,
-    /// At most as many entries as requests were sent.
+    /// The requests by address, with at most one entry per request sent.
     used_by: HashMap<IpAddr, u64>,
 }
 
 impl Window {
-    /// Empties the counts when a later window has begun. They stay when the clock is set back, since the requests have
-    /// been billed.
+    /// Resets the counts if a later window has begun. They stay if the clock is set back, since the
+    /// requests have been billed.
     fn turn_to(&mut self, now: Duration) {
         let window = now.as_secs() / self.seconds;
         if window > self.current {
@@ -132,21 +134,22 @@ impl Window {
     fn take(&mut self, client: IpAddr) {
         self.used += 1;
         *self.used_by.entry(client).or_default() += 1;
-        // Only one request of a window reaches either.
+        // Only one request of a window reaches each of these counts.
         let is_at = |percent: u64| self.used == (self.limit * percent).div_ceil(100);
         let used = self.used;
         let limit = self.limit;
         let window = self.name;
         if is_at(100) {
-            tracing::warn!(used, limit, window, "limit of requests to the places service reached");
+            tracing::warn!(used, limit, window, "rate limit of the places service reached");
         } else if is_at(WARN_PERCENT) {
             let percent = WARN_PERCENT;
-            tracing::warn!(used, limit, percent, window, "most requests to the places service used");
+            tracing::warn!(used, limit, percent, window, "rate limit of the places service nearly reached");
         }
     }
 }
 
-/// What addresses are counted by: an IPv4 address, or the part of an IPv6 address that one subscriber has.
+/// The key of an address: an IPv4 address, or the part of an IPv6 address that identifies a
+/// subscriber.
 fn subscriber(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & SUBSCRIBER).into(),
@@ -159,7 +162,10 @@ impl fmt::Display for Spent {
         let Spent { window, limit, is_share, wait } = *self;
         let who = if is_share { "each client address" } else { "this node" };
         let wait = humantime::format_duration(wait);
-        write!(f, "{who} may cause {limit} requests to the places service a {window}: try again in {wait}")
+        write!(
+            f,
+            "the rate limit is reached: {who} may cause {limit} requests to the places service per {window}. Try again in {wait}"
+        )
     }
 }
 
@@ -186,7 +192,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// How many requests `client` gets at once.
+    /// The number of requests that `client` may send now.
     fn most(budget: &mut Budget, client: IpAddr, now: Duration) -> usize {
         (0..1000).take_while(|_| budget.take(client, now).is_ok()).count()
     }
@@ -218,11 +224,11 @@ mod tests {
         assert_eq!(most(&mut budget, address("10.0.0.1"), at(11)), 2);
         assert_eq!(
             budget.check(address("10.0.0.2"), at(11)).unwrap_err().to_string(),
-            "this node may cause 4 requests to the places service a minute: try again in 49s"
+            "the rate limit is reached: this node may cause 4 requests to the places service per minute. Try again in 49s"
         );
         assert_eq!(
             budget.check(HERE, at(DAY - 61)).unwrap_err().to_string(),
-            "each client address may cause 2 requests to the places service a day: try again in 1m 1s"
+            "the rate limit is reached: each client address may cause 2 requests to the places service per day. Try again in 1m 1s"
         );
     }
 

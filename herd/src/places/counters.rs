@@ -1,4 +1,4 @@
-//! What became of the questions for places.
+//! Counters of requests for places.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,18 +8,18 @@ use prometheus_client::metrics::histogram::Histogram;
 
 use super::{Found, PlacesError};
 
-/// What a service was asked since the node started.
+/// Counters of requests to a service since the node started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Requests sent upstream, retries among them.
+    /// Requests sent upstream, including retries.
     pub requests: u64,
-    /// Questions that shared the request of an equal one.
+    /// Questions that shared the request of an equal question.
     pub joined: u64,
-    /// Questions that were sent upstream.
+    /// Questions sent upstream.
     pub asked: u64,
-    /// The time of all of these from their turn to their outcome, retries among it.
+    /// The total time of these questions from their turn to their outcome, including retries.
     pub total_latency: Duration,
-    /// The longest of them.
+    /// The time of the slowest question.
     pub longest_latency: Duration,
 }
 
@@ -30,13 +30,13 @@ impl Counters {
         self.longest_latency = self.longest_latency.max(latency);
     }
 
-    /// The mean time of a question that was sent upstream.
+    /// The mean time of a question sent upstream.
     pub fn mean_latency(&self) -> Duration {
         self.total_latency / u32::try_from(self.asked.max(1)).unwrap_or(u32::MAX)
     }
 }
 
-/// Google's statuses, and what questions with them are counted under. A status that is not listed is counted as
+/// Google's statuses, and the outcomes under which they are counted. Any other status is counted as
 /// [`OTHER_STATUS`], so that a service cannot make the table grow.
 const STATUSES: [(&str, &str); 6] = [
     ("OK", "ok"),
@@ -49,10 +49,10 @@ const STATUSES: [(&str, &str); 6] = [
 
 const OTHER_STATUS: &str = "other_status";
 
-/// How long answers take, in seconds: the upper ends of the histogram's buckets.
+/// The upper bounds of the histogram's buckets, in seconds.
 const BUCKETS: [f64; 12] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// What clients' questions for places came to since the node started.
+/// The outcomes and durations of clients' questions since the node started.
 #[derive(Debug)]
 pub(super) struct Questions {
     outcomes: BTreeMap<&'static str, AtomicU64>,
@@ -60,7 +60,7 @@ pub(super) struct Questions {
 }
 
 impl Default for Questions {
-    /// All outcomes are there from the start: a rate needs a first value.
+    /// All outcomes exist from the start, since a rate needs a first value.
     fn default() -> Questions {
         let statuses = STATUSES.into_iter().map(|(_, name)| name).chain([OTHER_STATUS]);
         let names = statuses.chain(PlacesError::NAMES);
@@ -70,7 +70,7 @@ impl Default for Questions {
 }
 
 impl Questions {
-    /// Counts a question that took so long.
+    /// Counts a question and its duration.
     pub(super) fn note_answer(&self, outcome: &Result<Found, PlacesError>, took: Duration) {
         let name = outcome.as_ref().map_or_else(PlacesError::name, |found| status_name(&found.status));
         if let Some(count) = self.outcomes.get(name) {
@@ -79,18 +79,18 @@ impl Questions {
         self.durations.observe(took.as_secs_f64());
     }
 
-    /// How many there were, by outcome.
+    /// The number of questions by outcome.
     pub(super) fn outcomes(&self) -> BTreeMap<&'static str, u64> {
         self.outcomes.iter().map(|(name, count)| (*name, count.load(Ordering::Relaxed))).collect()
     }
 
-    /// How long they took.
+    /// The durations of questions.
     pub(super) fn durations(&self) -> Histogram {
         self.durations.clone()
     }
 }
 
-/// The name that a service's status is counted under.
+/// The outcome under which a service's status is counted.
 fn status_name(status: &str) -> &'static str {
     STATUSES.into_iter().find(|(known, _)| *known == status).map_or(OTHER_STATUS, |(_, name)| name)
 }

@@ -1,4 +1,4 @@
-//! Why there is no answer about places.
+//! The errors of requests for places.
 
 use std::time::Duration;
 
@@ -6,57 +6,61 @@ use super::Layout;
 use super::body::{Unusable, error_answer, error_object};
 use super::budget::Spent;
 
-/// Why there is no answer from upstream. The text is for the client: it holds neither a key nor a URL.
+/// The reason why there is no answer. The text is sent to the client, so it contains neither a key
+/// nor a URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlacesError {
     /// No provider is configured.
     #[error(
-        "this node asks nobody for places: start it with --places offline, or with --places google and a key"
+        "this node has no places provider: start it with --places offline, or with --places google and a key"
     )]
     Nobody,
-    /// Too many questions are waiting already.
-    #[error("too many questions for places are waiting at this node: ask again later")]
+    /// Too many questions wait already.
+    #[error("too many questions for places are waiting at this node: try again later")]
     Busy,
-    /// The service failed several times in a row, and is left alone for a while.
-    #[error("the places service has failed {0} times in a row, and is not asked for {1:?}")]
+    /// The circuit breaker is open after consecutive failures of the service.
+    #[error(
+        "the places service has failed {0} times in a row: no request is sent to it for {1:?} (circuit breaker open)"
+    )]
     Resting(u32, Duration),
-    /// No turn to ask the service in time, since so many others ask it.
-    #[error("too many questions for places are being asked at this node: no turn came within {0:?}")]
+    /// The question did not get its turn in time, since too many others were in progress.
+    #[error("too many questions for places are in progress at this node: this one had no turn within {0:?}")]
     NoTurn(Duration),
-    /// No answer in time.
+    /// The service did not answer in time.
     #[error("no answer from the places service within {0:?}")]
     Timeout(Duration),
     /// The service could not be reached.
     #[error("the places service cannot be reached: {0}")]
     Connect(&'static str),
-    /// The service could be anybody.
+    /// The service's certificate is not trusted.
     #[error("the places service cannot be reached: certificate not trusted: {0}")]
     Untrusted(&'static str),
     /// The connection ended without an answer.
-    #[error("the places service could not be asked: the connection broke before an answer came")]
+    #[error("the request to the places service failed: the connection was lost before an answer came")]
     Dropped,
-    /// The connection broke within an answer.
-    #[error("the places service could not be asked: {0}")]
+    /// The connection was lost within an answer.
+    #[error("the request to the places service failed: {0}")]
     Transport(&'static str),
-    /// No more requests may be sent now.
+    /// A rate limit is exhausted.
     #[error("{0}")]
     Limited(Spent),
-    /// Another HTTP status than 200.
+    /// The service answered with an HTTP status other than 200.
     #[error("the places service answered HTTP {0}")]
     Status(u16),
-    /// A failure of the service itself that it has explained, in words that the filter has passed.
+    /// An error of the service with its explanation, which has passed the filter.
     #[error("{1}")]
     Explained(u16, String),
-    /// A body that is no Nearby Search answer.
+    /// The body is not a Nearby Search answer.
     #[error("the places service's answer cannot be used: {0}")]
     Unusable(#[from] Unusable),
-    /// This node is stopping and could not wait for the answer.
+    /// The node is stopping, and did not wait for the answer.
     #[error("this node is stopping")]
     Stopping,
 }
 
 impl PlacesError {
-    /// Whether the service itself seems to be down, rather than to dislike the question.
+    /// Whether the error suggests that the service is down, rather than that it rejects the
+    /// question.
     pub(super) fn is_outage(&self) -> bool {
         match self {
             PlacesError::Timeout(_)
@@ -69,7 +73,7 @@ impl PlacesError {
         }
     }
 
-    /// The answer that says so.
+    /// The answer to the client, with the message of the error.
     pub(super) fn answer(&self) -> Vec<u8> {
         match self {
             PlacesError::Limited(_) => {
@@ -79,7 +83,7 @@ impl PlacesError {
         }
     }
 
-    /// The names that errors are counted under.
+    /// The names under which errors are counted.
     pub(super) const NAMES: [&str; 12] = [
         "no_provider",
         "busy",
@@ -95,7 +99,7 @@ impl PlacesError {
         "stopping",
     ];
 
-    /// The one that it is counted under.
+    /// The name under which this error is counted.
     pub(super) fn name(&self) -> &'static str {
         match self {
             PlacesError::Nobody => "no_provider",

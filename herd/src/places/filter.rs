@@ -1,4 +1,4 @@
-//! Keeps the API key out of everything that the Places service says.
+//! Masks the API key in everything that the Places service sends.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,19 +6,20 @@ use std::ops::Range;
 
 use super::{Found, Key, PlacesError, shorten};
 
-/// What stands in place of the key.
+/// The replacement for the key.
 const MASK: &[u8] = b"***";
 
-/// A part of the key with this many characters is masked too: upstream may have cut the text. Shorter parts would be
-/// found by chance.
+/// The shortest part of the key that is masked, in characters, since the service may have cut the
+/// text. Shorter parts would match by chance.
 const PART: usize = 8;
 
-/// Finds a key, or a part of it, in what the service says, also percent-encoded or escaped as in JSON.
+/// Finds a key or a part of it in the text of a service, also if it is percent-encoded or
+/// JSON-escaped.
 pub(super) struct Filter {
     /// Every part of the key with `part` characters, sorted.
     parts: Vec<u64>,
     part: usize,
-    /// The longest text of the service that is repeated in an error, in characters.
+    /// The most characters of the service's text that an error quotes.
     longest_text: usize,
 }
 
@@ -32,14 +33,15 @@ impl Filter {
         Filter { parts, part, longest_text }
     }
 
-    /// An outcome that can leave: without the key, and with no more than the usual length of the service's own words.
+    /// Returns the outcome with the key masked, and with the service's text cut to its maximal
+    /// length.
     pub(super) fn pass(&self, outcome: Result<Found, PlacesError>) -> Result<Found, PlacesError> {
         match outcome {
             Ok(Found { json, status }) => {
                 Ok(Found { json: self.mask(&json).into_owned(), status: self.mask_text(&status) })
             }
             Err(PlacesError::Explained(code, text)) => {
-                // Masked first: a cut could leave a part that is not found.
+                // Masked first, since a cut could leave a part that is too short to be found.
                 let text = shorten(&self.mask_text(&text), self.longest_text);
                 Err(PlacesError::Explained(code, text))
             }
@@ -51,7 +53,7 @@ impl Filter {
         String::from_utf8_lossy(&self.mask(text.as_bytes())).into_owned()
     }
 
-    /// `text` with every occurrence masked, and all else untouched.
+    /// Returns `text` with every occurrence masked, and the rest unchanged.
     fn mask<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
         let found = self.find(text);
         if found.is_empty() {
@@ -68,7 +70,7 @@ impl Filter {
         Cow::Owned(masked)
     }
 
-    /// Where the key or parts of it stand, in order and apart from each other.
+    /// The ranges of the key or of its parts, in order and disjoint.
     fn find(&self, text: &[u8]) -> Vec<Range<usize>> {
         let mut decoded = Decoded::default();
         let mut found: Vec<Range<usize>> = Vec::new();
@@ -94,12 +96,12 @@ impl fmt::Debug for Filter {
     }
 }
 
-/// At most eight bytes as a number.
+/// Up to eight bytes as a number.
 fn number(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
-/// Text with its escapes decoded, in as many layers as there are, and where each byte of it began.
+/// Text with all layers of escapes decoded, and the start of each of its bytes.
 #[derive(Default)]
 struct Decoded {
     bytes: Vec<u8>,
@@ -119,7 +121,7 @@ impl Decoded {
     }
 }
 
-/// The escape that `text` ends with, if any: its length, and the byte that it stands for.
+/// The escape at the end of `text`, if there is one: its length, and the byte that it encodes.
 fn last_escape(text: &[u8]) -> Option<(usize, u8)> {
     match text {
         [.., b'%', high, low] => hex(*high, *low).map(|byte| (3, byte)),

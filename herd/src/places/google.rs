@@ -1,4 +1,5 @@
-//! Google's Places API (New): a POST with the key in a header, its answer put into the legacy shape.
+//! Google's Places API (New): sends a POST with the key in a header, and converts the answer to the
+//! legacy shape.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,10 +15,10 @@ use super::layout::Layout;
 use super::{Found, Key, PlacesError, Unusable, error_answer, is_deeper_than};
 use crate::node::{Limits, PlacesQuery};
 
-/// Where Google answers.
+/// Google's base URL.
 const GOOGLE: &str = "https://places.googleapis.com";
 
-/// Below the base URL.
+/// The path below the base URL.
 const PATH: &str = "/v1/places:searchNearby";
 
 /// The fields to request. Google bills by the most expensive one.
@@ -47,7 +48,7 @@ impl Fields {
     }
 }
 
-/// The New service at some base URL, with the key to ask it with.
+/// The New service at a base URL, with its API key.
 #[derive(Debug)]
 pub struct Google {
     url: Url,
@@ -56,15 +57,16 @@ pub struct Google {
     layout: Layout,
     http: Http,
     depth: usize,
-    /// How long the reason of a failure is waited for.
+    /// The timeout for the explanation of an error.
     explanation: Duration,
 }
 
 impl Google {
-    /// Asks at `base` (Google itself when `None`) with `key` for `fields`, within `limits`; answers in `layout`.
+    /// A service at `base` (Google itself if `None`), from which `fields` are requested with `key`
+    /// within `limits`. Answers have the layout `layout`.
     ///
     /// # Errors
-    /// `base` is no http or https URL.
+    /// `base` is not an http or https URL.
     pub fn new(
         base: Option<&str>,
         key: Key,
@@ -83,18 +85,18 @@ impl Google {
         &self.key
     }
 
-    /// The answer to a question that this API would refuse: a radius of 0.
+    /// The answer to a radius of 0, which this API would reject; `None` for other questions.
     pub(super) fn refusal(&self, query: &PlacesQuery) -> Option<Found> {
         if number(&query.metres) != 0.0 {
             return None;
         }
-        Some(self.answer(&error_answer("INVALID_REQUEST", "a radius of 0 is not searched")))
+        Some(self.answer(&error_answer("INVALID_REQUEST", "the radius must not be 0")))
     }
 
-    /// Asks once.
+    /// Sends one request.
     ///
     /// # Errors
-    /// Says what failed, without the request.
+    /// The request failed. The error does not contain the request.
     pub(super) async fn ask(
         &self,
         query: &PlacesQuery,
@@ -117,7 +119,7 @@ impl Google {
                 error.map(|error| self.answer(&error)).ok_or(PlacesError::Status(status))
             }
             status @ 500..=599 => {
-                // Why it failed is worth telling, but not worth the time in which to try once more.
+                // The explanation is useful, but not worth the time of a retry.
                 let body = timeout(self.explanation, self.read(response)).await.ok().and_then(Result::ok);
                 let explanation = body.as_ref().and_then(|body| body["error"]["message"].as_str());
                 Err(explanation.map_or(PlacesError::Status(status), |explanation| {
@@ -147,7 +149,7 @@ impl Google {
     }
 }
 
-/// The body of a request.
+/// Returns the body of a request.
 fn question(query: &PlacesQuery) -> Value {
     let (latitude, longitude) = query.location.split_once(',').unwrap_or_default();
     let center = json!({ "latitude": number(latitude), "longitude": number(longitude) });
@@ -161,7 +163,8 @@ fn number(text: &str) -> f64 {
     text.parse().unwrap_or_default()
 }
 
-/// A legacy answer from a New one. No places at all is an empty object; nothing else without places is an answer.
+/// Converts a New answer to a legacy one. An empty object means no places; any other object needs
+/// `places`.
 fn legacy_answer(new: &Value, bound: usize) -> Result<Value, Unusable> {
     let places = match (new.get("places"), new.as_object()) {
         (Some(Value::Array(places)), _) => places,
@@ -177,7 +180,7 @@ fn legacy_answer(new: &Value, bound: usize) -> Result<Value, Unusable> {
     Ok(json!({ "html_attributions": attributions, "results": results, "status": status }))
 }
 
-/// The legacy error that a New one stands for, if it is one of Google's own.
+/// Converts an error of the New API to a legacy one, if it is Google's.
 fn legacy_error(status: u16, new: &Value) -> Option<Value> {
     let error = new.get("error")?;
     let reason = |wanted: &str| {
@@ -194,7 +197,7 @@ fn legacy_error(status: u16, new: &Value) -> Option<Value> {
     Some(error_answer(legacy, error["message"].as_str().unwrap_or_default()))
 }
 
-/// A place field by field. What the New API does not tell is left out, not invented.
+/// Converts a place field by field. Fields that the New API does not provide are left out.
 fn legacy_place(new: &Value) -> Value {
     let mut place = Map::new();
     let mut put = |name: &str, value: Value| {
@@ -227,7 +230,7 @@ fn legacy_place(new: &Value) -> Value {
     Value::Object(place)
 }
 
-/// A place's location and viewport, as far as they are told.
+/// The location and viewport of a place, if they are provided.
 fn legacy_geometry(new: &Value) -> Value {
     let point = |new: &Value| renamed(new, &[("lat", "latitude"), ("lng", "longitude")]);
     let viewport = &new["viewport"];
@@ -248,12 +251,12 @@ fn legacy_photo(new: &Value) -> Value {
     ])
 }
 
-/// Some members under other names; null when there are none.
+/// Returns some members under other names; null if none exists.
 fn renamed<const N: usize>(new: &Value, names: &[(&'static str, &str); N]) -> Value {
     present(names.map(|(legacy, name)| (legacy, new[name].clone())))
 }
 
-/// An object of those members that are not null; null when there are none.
+/// Returns an object of the members that are not null; null if all are.
 fn present<const N: usize>(members: [(&'static str, Value); N]) -> Value {
     let told = members.into_iter().filter(|(_, value)| !value.is_null());
     let members: Map<String, Value> = told.map(|(name, value)| (name.to_owned(), value)).collect();

@@ -1,5 +1,5 @@
-//! Google's legacy Nearby Search: a GET with the key in its query, answered in the very format that a WHATSAT
-//! is answered in.
+//! Google's legacy Nearby Search: sends a GET with the key in its query. The answer already has the
+//! format of an answer to WHATSAT.
 
 use reqwest::Url;
 
@@ -7,13 +7,13 @@ use super::http::{Connection, Http, service_url};
 use super::{Found, Key, PlacesError, cut, status_of};
 use crate::node::{Limits, PlacesQuery};
 
-/// Where Google answers.
+/// Google's base URL.
 const GOOGLE: &str = "https://maps.googleapis.com";
 
-/// Below the base URL.
+/// The path below the base URL.
 const PATH: &str = "/maps/api/place/nearbysearch/json";
 
-/// The legacy service at some base URL, with the key to ask it with.
+/// The legacy service at a base URL, with its API key.
 #[derive(Debug)]
 pub struct GoogleLegacy {
     url: Url,
@@ -23,10 +23,10 @@ pub struct GoogleLegacy {
 }
 
 impl GoogleLegacy {
-    /// Asks at `base` (Google itself when `None`) with `key`, within `limits`.
+    /// A service at `base` (Google itself if `None`), which is asked with `key` within `limits`.
     ///
     /// # Errors
-    /// `base` is no http or https URL.
+    /// `base` is not an http or https URL.
     pub fn new(base: Option<&str>, key: Key, limits: &Limits) -> Result<GoogleLegacy, String> {
         let url = service_url(base.unwrap_or(GOOGLE), PATH, GOOGLE)?;
         let http = Http::new(&url, limits);
@@ -37,10 +37,10 @@ impl GoogleLegacy {
         &self.key
     }
 
-    /// Asks once, and cuts the answer to the query's bound.
+    /// Sends one request, and cuts the answer to the query's bound.
     ///
     /// # Errors
-    /// Says what failed, without the URL, which holds the key.
+    /// The request failed. The error does not contain the URL, which contains the key.
     pub(super) async fn ask(
         &self,
         query: &PlacesQuery,

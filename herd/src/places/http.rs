@@ -1,4 +1,4 @@
-//! One HTTP request, bounded in every way, with nothing of it in its errors.
+//! HTTP requests with limits on time and size. Errors contain nothing of the request.
 
 use std::error::Error;
 use std::io;
@@ -12,22 +12,22 @@ use tokio::sync::OnceCell;
 use super::{PlacesError, Unusable};
 use crate::node::Limits;
 
-/// Sends requests to a Places service.
+/// An HTTP client of a Places service.
 #[derive(Debug)]
 pub(super) struct Http {
     limits: Limits,
-    /// Whether requests go over TLS: only then root certificates are needed.
+    /// Whether requests use TLS, and so need root certificates.
     is_encrypted: bool,
-    /// Built when first needed, so that a node that is never asked starts without loading certificates.
+    /// Built on first use, so that a node that never sends a request does not load certificates.
     clients: OnceCell<Clients>,
 }
 
-/// Which connections a request may go on.
+/// The connections that a request may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Connection {
-    /// One that is open already, if there is one. The service, or something between, may have closed it.
+    /// An idle connection, if there is one. The other side may have closed it already.
     Pooled,
-    /// One that is made for this request, and closed after it.
+    /// A new connection, which is closed after the request.
     Fresh,
 }
 
@@ -38,16 +38,16 @@ struct Clients {
 }
 
 impl Http {
-    /// Sends requests to the service at `url`.
+    /// A client of the service at `url`.
     pub(super) fn new(url: &Url, limits: &Limits) -> Http {
         let is_encrypted = url.scheme() == "https";
         Http { limits: limits.clone(), is_encrypted, clients: OnceCell::new() }
     }
 
-    /// Sends the request that `build` makes; returns as soon as the HTTP status is known.
+    /// Sends the request that `build` makes, and returns once the HTTP status has arrived.
     ///
     /// # Errors
-    /// The service cannot be reached or trusted, or the connection breaks.
+    /// The service cannot be reached or is not trusted, or the connection is lost.
     pub(super) async fn send(
         &self,
         connection: Connection,
@@ -61,10 +61,11 @@ impl Http {
         build(client).send().await.map_err(|error| unanswered(&error))
     }
 
-    /// Reads a body, decompressed. It is bounded after that: a small one can be made to grow without end.
+    /// Reads and decompresses a body. The limit applies after decompression, since a small body can
+    /// decompress to an arbitrary size.
     ///
     /// # Errors
-    /// The connection breaks, or the body is too long.
+    /// The connection is lost, or the body is too long.
     pub(super) async fn body(&self, mut response: Response) -> Result<Vec<u8>, PlacesError> {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| broken(&error))? {
@@ -78,11 +79,11 @@ impl Http {
 
     async fn build(&self) -> Result<Clients, PlacesError> {
         let roots = match self.is_encrypted {
-            // Reads files, and a slow disk must delay nobody else.
+            // In a thread, since it reads files and the disk may be slow.
             true => tokio::task::spawn_blocking(roots).await.map_err(|_| PlacesError::Stopping)?,
             false => RootCertStore::empty(),
         };
-        Clients::new(&self.limits, roots).ok_or(PlacesError::Transport("no TLS client could be set up"))
+        Clients::new(&self.limits, roots).ok_or(PlacesError::Transport("cannot set up a TLS client"))
     }
 }
 
@@ -95,27 +96,29 @@ impl Clients {
     }
 }
 
-/// A service's URL from its base and path.
+/// Joins the base and path of a service's URL.
 ///
 /// # Errors
-/// `base` is no http or https URL; `example` is one.
+/// `base` is not an http or https URL. `example` is one for the message.
 pub(super) fn service_url(base: &str, path: &str, example: &str) -> Result<Url, String> {
     let url = Url::parse(&format!("{}{path}", base.trim_end_matches('/'))).ok();
     url.filter(|url| matches!(url.scheme(), "http" | "https"))
-        .ok_or_else(|| format!("`{base}` is no base URL like \"{example}\""))
+        .ok_or_else(|| format!("`{base}` is not an http or https URL such as {example}"))
 }
 
-/// Whom to trust: the system's authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; where there are none, the
-/// bundled ones.
+/// The trusted root certificates: the system's, or those in SSL_CERT_FILE and SSL_CERT_DIR; the
+/// bundled ones if there are none.
 fn roots() -> RootCertStore {
     let found = rustls_native_certs::load_native_certs();
     if let Some(error) = found.errors.first() {
-        tracing::warn!(%error, "cannot read some of the root certificates of this machine");
+        tracing::warn!(%error, "cannot read some root certificates of this machine");
     }
     let mut roots = RootCertStore::empty();
     let (usable, _) = roots.add_parsable_certificates(found.certs);
     if usable == 0 {
-        tracing::warn!("no root certificates on this machine: using the bundled ones for the places service");
+        tracing::warn!(
+            "no root certificates on this machine; the places service is checked with the bundled ones"
+        );
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     roots
@@ -129,37 +132,38 @@ fn tls(roots: RootCertStore) -> Option<ClientConfig> {
 
 fn client(limits: &Limits, tls: ClientConfig) -> ClientBuilder {
     let client = Client::builder().tls_backend_preconfigured(tls).connect_timeout(limits.places_connect);
-    // A connection that a NAT has forgotten fails in time for a retry.
+    // A connection that a NAT has dropped fails early enough for a retry.
     #[cfg(target_os = "linux")]
     let client = client.tcp_user_timeout(limits.places_connect);
-    // Retries are decided in one place, and it is not the client.
+    // Retries are decided in `upstream`, not by the client.
     client.redirect(Policy::none()).retry(reqwest::retry::never()).no_proxy()
 }
 
-/// Why no answer has begun, in words that hold nothing of the request.
+/// The reason why no answer has begun, without any part of the request.
 fn unanswered(error: &reqwest::Error) -> PlacesError {
     match certificate_error(error) {
         Some(reason) => PlacesError::Untrusted(distrust(reason)),
-        None if error.is_connect() && error.is_timeout() => PlacesError::Connect("connecting took too long"),
-        None if error.is_connect() => PlacesError::Connect("no connection"),
+        None if error.is_connect() && error.is_timeout() => PlacesError::Connect("the connection timed out"),
+        None if error.is_connect() => PlacesError::Connect("the connection failed"),
         None => PlacesError::Dropped,
     }
 }
 
-/// Why an answer has not been read to its end.
+/// The reason why an answer has not been read to its end.
 fn broken(error: &reqwest::Error) -> PlacesError {
     PlacesError::Transport(if error.is_decode() {
-        "the connection broke within the answer, or it cannot be read"
+        "the connection was lost within the answer, or the answer cannot be decoded"
     } else {
-        "the connection broke within the answer"
+        "the connection was lost within the answer"
     })
 }
 
-/// What is wrong with the service's certificate, if that is why `error` happened.
+/// The problem with the service's certificate, if it caused `error`.
 fn certificate_error(error: &reqwest::Error) -> Option<&CertificateError> {
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
     while let Some(mut error) = cause {
-        // An I/O error that wraps another one has the causes of that one, and is not a cause itself.
+        // An I/O error that wraps another error returns that error's causes, and not the error
+        // itself.
         while let Some(wrapped) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             error = wrapped;
         }
@@ -175,7 +179,7 @@ fn distrust(reason: &CertificateError) -> &'static str {
     use CertificateError as Reason;
     match reason {
         Reason::UnknownIssuer | Reason::BadSignature => {
-            "no authority that this machine trusts has signed it; behind a proxy that inspects TLS, name the proxy's authority in SSL_CERT_FILE"
+            "it is not signed by an authority that this machine trusts; behind a proxy that inspects TLS, name the proxy's authority in SSL_CERT_FILE"
         }
         Reason::Expired | Reason::ExpiredContext { .. } => "it has expired, or this machine's clock is ahead",
         Reason::NotValidYet | Reason::NotValidYetContext { .. } => {

@@ -7,15 +7,16 @@ use reqwest::header::HeaderValue;
 
 use crate::secret_file;
 
-/// A key that is handed to a provider and to nobody else: it cannot be printed.
+/// An API key. It can only be passed to a provider, and cannot be printed.
 #[derive(Clone)]
 pub struct Key(String);
 
 impl Key {
-    /// Takes a key as it stands in a variable or a file; white space around it does not count.
+    /// Parses the text of a variable or a file. White space around the key is ignored.
     ///
     /// # Errors
-    /// It is empty or holds anything but visible ASCII. The message does not repeat it.
+    /// The key is empty, or has a character that is not visible ASCII. The message does not contain
+    /// it.
     pub fn new(text: &str) -> Result<Key, &'static str> {
         let text = text.trim();
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -27,19 +28,19 @@ impl Key {
     /// Reads a key from a file that only its owner can read.
     ///
     /// # Errors
-    /// The file cannot be read, others can read it, or it holds no key.
+    /// The file cannot be read, others can read it, or it does not contain a valid key.
     pub fn read(file: &Path) -> Result<Key, String> {
         secret_file::read(file, "key file", |text| Key::new(text).map_err(str::to_owned))
     }
 
-    /// The key as the value of a header that is not printed either.
+    /// The key as the value of a header, which cannot be printed either.
     pub(super) fn header(&self) -> HeaderValue {
         let mut value = HeaderValue::from_str(&self.0).expect("a key is visible ASCII");
         value.set_sensitive(true);
         value
     }
 
-    /// The key itself, to be put into a request.
+    /// The text of the key, for a request.
     pub(super) fn reveal(&self) -> &str {
         &self.0
     }

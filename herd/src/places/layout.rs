@@ -1,7 +1,8 @@
-//! Writing JSON as Google's legacy services do, for answers that are not theirs.
+//! Writes JSON in the format of Google's legacy services, for answers of other providers.
 //!
-//! Sorted keys, three spaces a level, a space on either side of the colon, at most 16 significant digits, whole
-//! numbers without a fraction, `<` and `>` as `\u003c` and `\u003e`.
+//! Keys are sorted. Each level is indented by three spaces. Colons have a space on either side.
+//! Numbers have at most 16 significant digits, and whole numbers no fraction. `<` and `>` are
+//! written as `\u003c` and `\u003e`.
 
 use clap::ValueEnum;
 use serde::Deserialize;
@@ -18,11 +19,11 @@ pub enum Layout {
     Classic,
 }
 
-/// An array of this length or more, written on one line, is broken up in the classic layout.
+/// The length in characters from which the classic layout breaks up an array.
 const LONGEST_LINE: usize = 74;
 
 impl Layout {
-    /// Writes `value`, without a line end at its end.
+    /// Writes `value` without a final line end.
     pub fn write(self, value: &Value) -> Vec<u8> {
         let mut out = String::new();
         self.append(value, 0, &mut out);
@@ -79,7 +80,7 @@ impl Layout {
         out.push(close);
     }
 
-    /// An array on one line, where the layout has it so.
+    /// An array on one line, if the layout keeps it there.
     fn one_line(self, items: &[Value]) -> Option<String> {
         if self == Layout::Current || items.iter().any(|item| item.is_array() || item.is_object()) {
             return None;
@@ -114,7 +115,7 @@ fn append_string(text: &str, out: &mut String) {
     out.push_str(&Value::from(text).to_string().replace('<', "\\u003c").replace('>', "\\u003e"));
 }
 
-/// What C's `%.16g` prints, whole numbers as such.
+/// Formats a number like C's `%.16g`, and whole numbers without a fraction.
 fn number_text(number: &Number) -> String {
     let Some(value) = number.as_f64().filter(|_| number.is_f64()) else { return number.to_string() };
     let scientific = format!("{value:.15e}");
@@ -136,7 +137,7 @@ fn number_text(number: &Number) -> String {
 mod tests {
     use super::*;
 
-    /// A body of the harness's fixtures, without its line end, and its value.
+    /// A body of the fixtures without its line end, and its parsed value.
     fn fixture(name: &str) -> (Vec<u8>, Value) {
         let body = std::fs::read(fixtures::places().join(name)).unwrap();
         let value = serde_json::from_slice(&body).unwrap();

@@ -1,13 +1,13 @@
-//! Asking for what is near a location.
+//! Answers which places are near a location.
 //!
-//! [`Places`] is what a node asks. Behind it stands one [`Provider`], each in a file of its own. Whatever
-//! happens, the answer is a JSON object in the shape of Google's Nearby Search, at most as many results as
-//! were asked for, without a line end at its end; failures are such an object too.
+//! A node asks [`Places`], which asks its [`Provider`]. The answer is always a JSON object in the
+//! shape of Google's Nearby Search, without a final line end and with at most the requested number
+//! of results. Errors have the same shape.
 //!
-//! Nothing that Google has answered is kept: its terms forbid that. Equal questions that are in flight at the same
-//! time share one request, and its answer goes when they have been answered.
+//! Google's answers are not cached, since its terms forbid that. Equal questions that are in flight
+//! at the same time share one request, whose answer is dropped after they have been answered.
 //!
-//! Whatever a service says leaves through one filter, which masks the API key.
+//! Every text of a service passes a filter that masks the API key.
 
 mod body;
 mod breaker;
@@ -64,10 +64,10 @@ pub enum ProviderName {
     None,
 }
 
-/// Who is asked for places.
+/// A places provider, ready for use.
 #[derive(Debug)]
 pub enum Provider {
-    /// Nobody: every question is answered by how to configure somebody.
+    /// No provider: every answer is an error that explains how to configure one.
     Nobody,
     /// The embedded table of cities.
     Offline(Offline),
@@ -78,22 +78,22 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// Whether it has been given an API key.
+    /// Whether the provider holds an API key.
     pub fn holds_key(&self) -> bool {
         matches!(self, Provider::Google(_) | Provider::GoogleLegacy(_))
     }
 }
 
-/// What a provider has found.
+/// The answer of a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// The JSON to answer with.
+    /// The JSON of the answer.
     pub json: Vec<u8>,
-    /// Its `status`.
+    /// The `status` in the JSON.
     pub status: String,
 }
 
-/// `text`, cut if it has more than `most` characters.
+/// Cuts `text` if it has more than `most` characters.
 pub fn shorten(text: &str, most: usize) -> String {
     match text.chars().nth(most) {
         None => text.to_owned(),
@@ -101,13 +101,13 @@ pub fn shorten(text: &str, most: usize) -> String {
     }
 }
 
-/// Asks a provider, and bounds how many do so at once and for how long.
+/// A places provider with limits on concurrency and time.
 #[derive(Debug)]
 pub struct Places {
     asked: Asked,
     questions: Questions,
     repeats: Repeats,
-    /// Times are counted from here.
+    /// The origin of times.
     started: Instant,
 }
 
@@ -119,7 +119,7 @@ enum Asked {
 }
 
 impl Places {
-    /// Asks `provider` within `limits`.
+    /// Places from `provider` within `limits`.
     pub fn new(provider: Provider, limits: &Limits) -> Places {
         let asked = match provider {
             Provider::Nobody => Asked::Nobody,
@@ -137,12 +137,12 @@ impl Places {
         }
     }
 
-    /// Logs how often questions had no answer lately. To be called about once a second.
+    /// Logs a summary of recent errors. To be called about once a second.
     pub fn flush_log(&self) {
         self.repeats.flush(self.started.elapsed());
     }
 
-    /// The JSON to answer `query` of `client` with: the provider's, or an error object that says what failed.
+    /// The JSON of the answer to `query` of `client`: that of the provider, or an error object.
     pub async fn answer(&self, query: &PlacesQuery, client: IpAddr) -> Vec<u8> {
         let began = Instant::now();
         let outcome = self.ask(query, client).await;
@@ -151,13 +151,17 @@ impl Places {
             Ok(found) => found.json,
             Err(error) => {
                 match error {
-                    // That the limit is reached has been logged once.
-                    PlacesError::Limited(_) => tracing::debug!(%error, %client, "no places"),
+                    // The limit has been logged when it was reached.
+                    PlacesError::Limited(_) => tracing::debug!(%error, %client, "places request failed"),
                     _ => {
                         let reason = error.to_string();
                         let peer = client.to_string();
-                        let event =
-                            Event { what: "no places", neighbour: None, reason: &reason, peer: &peer };
+                        let event = Event {
+                            what: "places request failed",
+                            neighbour: None,
+                            reason: &reason,
+                            peer: &peer,
+                        };
                         self.repeats.warn(self.started.elapsed(), event);
                     }
                 }
@@ -166,10 +170,10 @@ impl Places {
         }
     }
 
-    /// What the provider finds for `query` of `client`.
+    /// The provider's answer to `query` of `client`.
     ///
     /// # Errors
-    /// Says why there is no answer.
+    /// There is no answer; the error gives the reason.
     pub async fn ask(&self, query: &PlacesQuery, client: IpAddr) -> Result<Found, PlacesError> {
         match &self.asked {
             Asked::Nobody => Err(PlacesError::Nobody),
@@ -181,17 +185,17 @@ impl Places {
         }
     }
 
-    /// How many questions of clients there were, by what they came to.
+    /// The number of clients' questions, by outcome.
     pub fn outcomes(&self) -> BTreeMap<&'static str, u64> {
         self.questions.outcomes()
     }
 
-    /// How long clients waited for places.
+    /// The durations of clients' questions.
     pub fn durations(&self) -> Histogram {
         self.questions.durations()
     }
 
-    /// What was asked upstream so far.
+    /// The counters of requests sent upstream.
     pub fn counters(&self) -> Counters {
         match &self.asked {
             Asked::Upstream(upstream) => upstream.counters(),
@@ -199,7 +203,7 @@ impl Places {
         }
     }
 
-    /// How many requests may still be sent to a service that bills them.
+    /// The state of the rate limits of a service that bills requests.
     pub fn budget(&self) -> BudgetState {
         match &self.asked {
             Asked::Upstream(upstream) => upstream.budget(),
@@ -207,10 +211,10 @@ impl Places {
         }
     }
 
-    /// All that [`breaker_state`](Self::breaker_state) can say.
+    /// All values of [`breaker_state`](Self::breaker_state).
     pub const BREAKER_STATES: [&str; 3] = breaker::STATES;
 
-    /// Whether the service is asked: `closed`, `open` or `half-open`.
+    /// The state of the circuit breaker: `closed`, `open` or `half-open`.
     pub fn breaker_state(&self) -> &'static str {
         match &self.asked {
             Asked::Upstream(upstream) => upstream.breaker_state(),

@@ -1,15 +1,15 @@
-//! Cities of the world from an embedded table: for a node without a key, and without a network.
+//! Finds cities in an embedded table, for a node without a key or a network.
 //!
-//! The table, `herd/data/cities.bin`, is made by `cargo xtask places-data` from GeoNames' cities of more than
-//! 15,000 people. All numbers in it are little-endian:
+//! The table, `herd/data/cities.bin`, is made by `cargo xtask places-data` from GeoNames' cities of
+//! more than 15,000 people. All numbers in it are little-endian:
 //!
 //! | part | layout |
 //! |---|---|
 //! | countries | their number, u16; each a code of two bytes, a length byte, and the name |
 //! | cities, by latitude | each latitude and longitude in 1/100,000 degree, i32; GeoNames id, u32; population, u32; country code, two bytes; a length byte, and the name |
 //!
-//! Of the cities within the radius the most populous come first, as the first results of a search on a map are the
-//! most prominent.
+//! The most populous cities within the radius come first, like the most prominent results of a
+//! search on a map.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -21,7 +21,7 @@ use crate::node::PlacesQuery;
 
 const CITIES: &[u8] = include_bytes!("../../data/cities.bin");
 
-/// GeoNames' licence asks for this wherever its data is shown.
+/// GeoNames' licence requires this attribution.
 const ATTRIBUTION: &str = "<a href=\"https://www.geonames.org/\">GeoNames</a>, CC BY 4.0";
 
 /// The mean radius of the Earth, in metres (IUGG).
@@ -31,7 +31,7 @@ const EARTH_RADIUS: f64 = 6_371_008.8;
 #[derive(Debug)]
 pub struct Offline {
     layout: Layout,
-    /// Read when first needed.
+    /// The parsed table, read on first use.
     table: OnceLock<CityTable>,
 }
 
@@ -52,7 +52,7 @@ struct City {
 }
 
 impl Offline {
-    /// Answers in `layout`.
+    /// A provider whose answers have the layout `layout`.
     pub fn new(layout: Layout) -> Offline {
         Offline { layout, table: OnceLock::new() }
     }
@@ -72,7 +72,7 @@ impl Offline {
 }
 
 impl CityTable {
-    /// A test reads all of the embedded table; what could not be read would be missing.
+    /// A test parses the whole embedded table. A part that could not be parsed would be missing.
     fn embedded() -> CityTable {
         let mut reader = CityReader(CITIES);
         let mut table = CityTable { countries: HashMap::new(), cities: Vec::new() };
@@ -87,14 +87,15 @@ impl CityTable {
     }
 
     fn within(&self, latitude: f64, longitude: f64, metres: f64) -> Vec<&City> {
-        // A band of latitudes is enough to narrow the search: it holds at the poles and across the date line.
+        // A band of latitudes narrows the search enough, and is correct at the poles and across the
+        // date line.
         let band = (metres / EARTH_RADIUS).to_degrees();
         let start = self.cities.partition_point(|city| city.latitude < latitude - band);
         let candidates = self.cities[start..].iter().take_while(|city| city.latitude <= latitude + band);
         candidates.filter(|city| city.distance(latitude, longitude) <= metres).collect()
     }
 
-    /// A place in the legacy shape, with what is known of it and nothing else.
+    /// A place in the legacy shape, with only the fields that are known.
     fn place(&self, city: &City) -> Value {
         json!({
             "geometry": { "location": { "lat": city.latitude, "lng": city.longitude } },
@@ -108,7 +109,7 @@ impl CityTable {
 }
 
 impl City {
-    /// The way over the surface to a point, in metres, by the haversine formula.
+    /// The distance to a point over the surface, in metres, by the haversine formula.
     fn distance(&self, latitude: f64, longitude: f64) -> f64 {
         let half_chord = |from: f64, to: f64| ((to - from).to_radians() / 2.0).sin().powi(2);
         let across = self.latitude.to_radians().cos() * latitude.to_radians().cos();
@@ -117,7 +118,7 @@ impl City {
     }
 }
 
-/// What is left of the table's bytes.
+/// The bytes of the table that have not been parsed.
 struct CityReader(&'static [u8]);
 
 impl CityReader {
@@ -207,7 +208,7 @@ mod tests {
         assert!(near(city(0.0, 179.9), 0.0, -179.9, 22_239.0));
         assert!(near(city(89.9, 0.0), 89.9, 180.0, 22_239.0));
         assert!(near(city(-90.0, 12.0), -90.0, -77.0, 0.0));
-        // The other side of either is near, too.
+        // The other side of the pole and of the date line is near, too.
         let table = CityTable { countries: HashMap::new(), cities: vec![city(-16.4, 179.9)] };
         assert_eq!(table.within(-16.4, -179.9, 50_000.0).len(), 1);
         let table = CityTable { countries: HashMap::new(), cities: vec![city(89.9, 10.0)] };

@@ -1,5 +1,6 @@
-//! Asking a service over the network: in turn, once for equal questions, once more where that may help, and not at
-//! all while it is down.
+//! Sends requests to a service over the network. Requests queue for a turn, equal questions share a
+//! request, some failures are retried once, and a circuit breaker stops requests while the service
+//! is down.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -18,14 +19,14 @@ use super::{BudgetState, Counters, Found, Google, GoogleLegacy, Key, PlacesError
 use crate::ambient;
 use crate::node::{Limits, PlacesQuery};
 
-/// A service that can be asked.
+/// A service and its requests.
 #[derive(Debug)]
 pub(super) enum Service {
     Google(Google),
     GoogleLegacy(GoogleLegacy),
 }
 
-/// A service, and who asks it now.
+/// A service, and the questions in progress.
 #[derive(Clone, Debug)]
 pub(super) struct Upstream(Arc<SharedUpstream>);
 
@@ -35,29 +36,29 @@ struct SharedUpstream {
     filter: Filter,
     limits: Limits,
     turns: Semaphore,
-    /// Questions that wait for a turn.
+    /// The number of questions that wait for a turn.
     waiting: AtomicUsize,
-    /// Questions in flight, to be joined by equal ones.
+    /// The questions in flight, which equal questions join.
     flights: Mutex<HashMap<PlacesQuery, Arc<Flight>>>,
     breaker: Mutex<Breaker>,
     budget: Mutex<Budget>,
     counters: Mutex<Counters>,
-    /// Times are counted from here.
+    /// The origin of times.
     started: Instant,
 }
 
-/// A question in flight: those who asked it wait here for its outcome.
+/// A question in flight. Those who asked it wait here for its outcome.
 type Flight = watch::Sender<Option<Arc<PlacesResult>>>;
 
-/// A question whose turn comes when less than one part in so many of its time is left is not asked: it would hardly
-/// be answered, and be billed all the same.
+/// The part of its time, as a divisor, that a question must have left when its turn comes. With
+/// less, it would hardly be answered in time, but would be billed.
 const LEAST_LEFT: u32 = 10;
 
-/// What a question comes to.
+/// The outcome of a question.
 type PlacesResult = Result<Found, PlacesError>;
 
 impl Upstream {
-    /// Asks `service` within `limits`.
+    /// An upstream for `service` within `limits`.
     pub(super) fn new(service: Service, limits: &Limits) -> Upstream {
         Upstream(Arc::new(SharedUpstream {
             filter: Filter::new(service.key(), limits.places_message_chars),
@@ -73,7 +74,7 @@ impl Upstream {
         }))
     }
 
-    /// What the service finds for `query` of `client`, at the latest [`places_total`](Limits::places_total) from now.
+    /// The service's answer to `query` of `client`, within [`places_total`](Limits::places_total).
     pub(super) async fn ask(&self, query: &PlacesQuery, client: IpAddr) -> PlacesResult {
         if let Some(refusal) = self.0.service.refusal(query) {
             return Ok(refusal);
@@ -81,7 +82,7 @@ impl Upstream {
         let mut landing = self.board(query, client)?;
         match landing.wait_for(Option::is_some).await.as_deref() {
             Ok(Some(outcome)) => PlacesResult::clone(outcome),
-            // A flight that panicked, or that the end of the runtime has cut short.
+            // The flight panicked, or the runtime has ended.
             _ => Err(PlacesError::Stopping),
         }
     }
@@ -98,7 +99,7 @@ impl Upstream {
         lock(&self.0.breaker).state(self.0.started.elapsed())
     }
 
-    /// Joins an equal question in flight, or begins one.
+    /// Joins an equal question in flight, or starts a new flight.
     fn board(
         &self,
         query: &PlacesQuery,
@@ -109,7 +110,7 @@ impl Upstream {
             lock(&self.0.counters).joined += 1;
             return Ok(flight.subscribe());
         }
-        // Known before its turn comes, since it need not wait for that.
+        // The rate limit is checked first, since a rejection needs no turn.
         lock(&self.0.budget).check(client, now()).map_err(PlacesError::Limited)?;
         let (flight, landing) = watch::channel(None);
         let flight = Arc::new(flight);
@@ -124,17 +125,18 @@ impl Upstream {
     }
 }
 
-/// A flight that equal questions can join. It leaves the list when dropped, also by a panic.
+/// A flight that equal questions can join. Removed from the list when dropped, also by a panic.
 struct Listed {
     shared: Arc<SharedUpstream>,
     query: PlacesQuery,
-    /// Who asked it first, and so caused the requests.
+    /// The client that asked first, to which the requests are counted.
     client: IpAddr,
     flight: Arc<Flight>,
 }
 
 impl Listed {
-    /// Takes the flight off the list if nobody waits for it any more. Whoever asks the same afterwards begins another.
+    /// Removes the flight from the list if no client waits for it. An equal question afterwards
+    /// starts a new flight.
     fn is_abandoned(&self) -> bool {
         let mut flights = lock(&self.shared.flights);
         let abandoned = self.flight.receiver_count() == 0;
@@ -158,8 +160,9 @@ impl Drop for Listed {
 }
 
 impl SharedUpstream {
-    /// One question from its place in the queue to its outcome; `None` when all who asked it have gone before its
-    /// turn came. From then on it is asked to the end, since it costs the same and others may still join it.
+    /// Runs one question from its place in the queue to its outcome. Returns `None` if all clients
+    /// that asked it have disconnected before its turn. After that it runs to its end, since it is
+    /// billed anyway and others may still join it.
     async fn fly(&self, flight: &Listed) -> Option<PlacesResult> {
         let deadline = Instant::now() + self.limits.places_total;
         let turn = timeout_at(deadline - self.limits.places_total / LEAST_LEFT, self.turn()).await;
@@ -181,7 +184,8 @@ impl SharedUpstream {
         self.turns.acquire().await.map_err(|_| PlacesError::Stopping)
     }
 
-    /// Asks, unless the service is down; how it fares decides whether it is.
+    /// Sends the question unless the circuit breaker is open, and reports the result to the
+    /// breaker.
     async fn ask_by(&self, deadline: Instant, flight: &Listed) -> PlacesResult {
         let began = Instant::now();
         if !lock(&self.breaker).admits(began - self.started) {
@@ -191,7 +195,8 @@ impl SharedUpstream {
         let outcome = outcome.unwrap_or(Err(PlacesError::Timeout(self.limits.places_total)));
         let latency = began.elapsed();
         lock(&self.counters).note_latency(latency);
-        // A service that had little of the time left, since the question waited for its turn, cannot be judged by it.
+        // The timeout of a question that waited long for its turn does not count against the
+        // service.
         let too_soon = latency < self.limits.places_total / 2;
         let says_nothing = match outcome {
             Err(PlacesError::Timeout(_)) => too_soon,
@@ -205,26 +210,26 @@ impl SharedUpstream {
         outcome
     }
 
-    /// Asks, and asks once more if that may help.
+    /// Sends the question, and retries it once if that may help.
     async fn ask_twice(&self, flight: &Listed) -> PlacesResult {
         let outcome = self.ask_once(flight, Connection::Pooled).await;
         match retry(&outcome) {
             Retry::Never => return outcome,
             Retry::AtOnce => {}
             Retry::Later => {
-                // Jittered, so that nodes that failed together do not come back together.
+                // Jittered, so that nodes do not retry at the same time.
                 let jitter = getrandom::u32().unwrap_or_default() as f64 / f64::from(u32::MAX);
                 sleep(self.limits.places_retry.mul_f64(1.0 + jitter)).await;
             }
         }
         match self.ask_once(flight, Connection::Fresh).await {
-            // There is no request left to retry with: what failed before says more.
+            // The rate limit leaves no request for a retry: the first error explains more.
             Err(PlacesError::Limited(_)) => outcome,
             second => second,
         }
     }
 
-    /// Sends one request. What comes of it leaves through the filter, here and nowhere else.
+    /// Sends one request. This is the only place from which an outcome leaves, through the filter.
     async fn ask_once(&self, flight: &Listed, connection: Connection) -> PlacesResult {
         lock(&self.budget).take(flight.client, now()).map_err(PlacesError::Limited)?;
         lock(&self.counters).requests += 1;
@@ -244,7 +249,7 @@ impl Service {
         }
     }
 
-    /// The answer to a question that it would refuse, which need not be asked.
+    /// The answer to a question that the service would reject, so that it need not be sent.
     fn refusal(&self, query: &PlacesQuery) -> Option<Found> {
         match self {
             Service::Google(google) => google.refusal(query),
@@ -253,15 +258,15 @@ impl Service {
     }
 }
 
-/// When to ask once more.
+/// The time of a retry.
 enum Retry {
     Never,
     AtOnce,
     Later,
 }
 
-/// Whether asking once more may help: not when Google has said no. A connection that ended without an answer was
-/// probably an old one, so nothing need be waited for.
+/// Whether and when to retry: not if Google has rejected the question. A connection that ended
+/// without an answer was probably an old one, so the retry is immediate.
 fn retry(outcome: &PlacesResult) -> Retry {
     let may_help = match outcome {
         Ok(found) => found.status == "UNKNOWN_ERROR",
@@ -275,12 +280,12 @@ fn retry(outcome: &PlacesResult) -> Retry {
     if may_help { Retry::Later } else { Retry::Never }
 }
 
-/// The time since 1970, by the wall clock.
+/// The wall-clock time since 1970.
 fn now() -> Duration {
     ambient::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// A place among those who wait, given back when dropped.
+/// A place in the queue, freed when dropped.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl<'a> Waiting<'a> {
@@ -296,7 +301,8 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Locks what is only ever held for a few instructions; nothing in them panics half-way.
+/// Locks a mutex that is held for a few instructions only, none of which leaves the data
+/// inconsistent on a panic.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

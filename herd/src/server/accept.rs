@@ -1,4 +1,4 @@
-//! Accepting connections: from clients, from neighbours, and on the admin port.
+//! Accepts connections from clients, from neighbours, and on the admin port.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,13 +17,13 @@ use super::shared::Shared;
 use super::{client, link};
 use crate::net::{self, Listener, Stream, Tcp, exchange};
 
-/// The wait after a failed accept: without one, a node out of file descriptors would spin.
+/// The pause after a failed accept. Without it, a node without free file descriptors would spin.
 const AFTER_FAILURE: Duration = Duration::from_millis(25);
 
-/// What a client beyond the limit is told.
+/// The answer to a client beyond the limit of connections.
 const TOO_MANY: &[u8] = b"? too many connections\n";
 
-/// Serves clients, up to the limit, until the node stops.
+/// Accepts and serves clients, up to the limit, until the node stops.
 pub(super) async fn clients(shared: Arc<Shared>, listener: Listener) {
     let refusals = Arc::new(Semaphore::new(shared.limits.client_refusals));
     accept(&shared, listener, Port::Client, |stream, peer| {
@@ -33,7 +33,7 @@ pub(super) async fn clients(shared: Arc<Shared>, listener: Listener) {
             shared.workers.spawn(&shared.conversations, stream, serve);
         } else {
             shared.refused.fetch_add(1, Ordering::Relaxed);
-            let reason = "all places that client_connections and the file limit allow are taken";
+            let reason = "the limit of connections (client_connections, or that of open files) is reached";
             shared.warn("too many client connections", None, reason, &peer.to_string());
             let permit = Arc::clone(&refusals).try_acquire_owned().ok();
             shared.tasks.spawn(refuse(stream, Arc::clone(&shared), permit));
@@ -42,7 +42,7 @@ pub(super) async fn clients(shared: Arc<Shared>, listener: Listener) {
     .await;
 }
 
-/// Takes links that neighbours dial, until the node stops.
+/// Accepts and serves links that neighbours dial, until the node stops.
 pub(super) async fn links(shared: Arc<Shared>, listener: Listener) {
     accept(&shared, listener, Port::Link, |stream, peer| {
         if let Some(seat) = shared.link_seats.take(peer.ip()) {
@@ -54,7 +54,7 @@ pub(super) async fn links(shared: Arc<Shared>, listener: Listener) {
     .await;
 }
 
-/// Hands accepted connections to `serve` until the node stops.
+/// Accepts connections and passes them to `serve` until the node stops.
 pub(super) async fn accept(shared: &Shared, listener: Listener, port: Port, serve: impl Fn(Tcp, SocketAddr)) {
     let port_name = port.name();
     let stop = shared.stop.clone();
@@ -77,7 +77,7 @@ pub(super) async fn accept(shared: &Shared, listener: Listener, port: Port, serv
                     warn!(
                         port = port_name,
                         reason = net::reason(&error),
-                        "cannot accept connections for now"
+                        "cannot accept connections; retrying"
                     );
                 }
                 failing = true;
@@ -87,20 +87,22 @@ pub(super) async fn accept(shared: &Shared, listener: Listener, port: Port, serv
     }
 }
 
-/// Whether an accept failed because of the connection, and not of this process.
+/// Whether an accept failed because of that connection, and not because of this process.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, InvalidInput, NotConnected};
     matches!(error.kind(), ConnectionAborted | ConnectionReset | InvalidInput | NotConnected)
 }
 
-/// Tells a client that it cannot be served, and closes: gently, if it is one of the few that may linger. One that expects
-/// TLS is only closed, since shaking hands with it would cost more than serving it.
+/// Rejects a client beyond the limit and closes its connection, gracefully if it is one of the few
+/// that may linger. A TLS client is closed without a message, since a handshake would cost more
+/// than serving it.
 async fn refuse(stream: Tcp, shared: Arc<Shared>, lingers: Option<OwnedSemaphorePermit>) {
     if shared.encryption.clients.is_some() {
         return;
     }
     let mut stream = Stream::Plain(stream);
-    // A fresh connection has room for one short line; if it is gone already, nobody is left to be told.
+    // The send buffer of a new connection has room for one short line. If the connection is gone
+    // already, the error does not matter.
     let _ = exchange(&mut stream, None, TOO_MANY).await;
     if lingers.is_some() {
         linger(stream, &shared.limits).await;

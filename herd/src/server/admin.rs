@@ -1,11 +1,11 @@
-//! HTTP for operators, on a port of its own.
+//! The HTTP server for operators, on the admin port.
 //!
 //! | path | answer |
 //! |---|---|
-//! | `/healthz` | 200 as long as the process serves |
-//! | `/readyz` | 200 when a neighbour is linked and the disk works; else 503, and why |
-//! | `/status` | everything, as JSON |
-//! | `/metrics` | the same for Prometheus |
+//! | `/healthz` | 200 while the process serves |
+//! | `/readyz` | 200 if a neighbour is linked and the disk works; else 503 and the reasons |
+//! | `/status` | the node's state and counters, as JSON |
+//! | `/metrics` | the same as metrics for Prometheus |
 //! | `DELETE /clients/<client-id>` | see [`removal`] |
 
 use std::net::IpAddr;
@@ -42,7 +42,7 @@ pub(super) async fn serve(shared: Arc<Shared>, listener: Listener) {
     accept(&shared, listener, Port::Admin, |stream, peer| {
         let Some((seat, mut lost)) = shared.admin_seats.take(peer.ip()) else { return };
         let app = app.clone();
-        // Not waited for when the node stops: what there is by then has to do.
+        // Requests in flight are dropped when the node stops.
         tokio::spawn(async move {
             let _seat = seat;
             tokio::select! {
@@ -58,20 +58,21 @@ pub(super) async fn serve(shared: Arc<Shared>, listener: Listener) {
     .await;
 }
 
-/// Answers a request only if it was meant for this port. A web page can make its own host name lead to this machine, and then have a
-/// browser read what is here; but the browser says that name.
+/// Rejects a request with a foreign `Host` header (DNS rebinding): a web page can make its own host
+/// name resolve to this machine and let a browser read the admin port, but the browser then sends
+/// that name.
 async fn check_host(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let host = request.headers().get(HOST).map(|host| host.to_str().unwrap_or_default());
-    // HTTP/1.0 needs no host, and is spoken by no browser.
+    // HTTP/1.0 has no `Host` header, but no browser uses it.
     if host.is_none_or(|host| is_own_host(host, &shared.admin_hosts)) {
         return next.run(request).await;
     }
-    let advice = "ask by IP address or as localhost, or list the host under [admin] hosts in the herd file\n";
+    let advice = "unknown host: use an IP address or localhost, or add the host to `hosts` under [admin] in the herd file\n";
     (StatusCode::MISDIRECTED_REQUEST, advice).into_response()
 }
 
-/// Whether a `Host` header names this machine: by an IP address, as `localhost`, or by one of `names`. A port may
-/// follow.
+/// Whether a `Host` header names this machine: by an IP address, as `localhost`, or by one of
+/// `names`. A port may follow.
 fn is_own_host(host: &str, names: &[String]) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
     let name = authority.host();

@@ -9,18 +9,19 @@ use subtle::ConstantTimeEq;
 
 use crate::secret_file;
 
-/// What proves to the admin port that somebody may change things. It cannot be printed.
+/// The secret that allows a request to remove clients. It cannot be printed.
 #[derive(Clone)]
 pub struct AdminToken(String);
 
-/// A shorter token could be guessed.
+/// The least length of a token, in characters. A shorter token could be guessed.
 const SHORTEST_TOKEN: usize = 16;
 
 impl AdminToken {
-    /// Takes a token as it stands in a file.
+    /// Parses the text of a token file.
     ///
     /// # Errors
-    /// It is too short or holds anything but visible ASCII. The message does not repeat it.
+    /// The token is too short, or has a character that is not visible ASCII. The message does not
+    /// contain it.
     pub(super) fn new(token: &str) -> Result<AdminToken, String> {
         if token.len() < SHORTEST_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(format!("expected at least {SHORTEST_TOKEN} visible ASCII characters on one line"));
@@ -28,15 +29,18 @@ impl AdminToken {
         Ok(AdminToken(token.to_owned()))
     }
 
-    /// Reads a token from a file that only its owner can read; white space around it does not count.
+    /// Reads a token from a file that only its owner can read. White space around the token is
+    /// ignored.
     ///
     /// # Errors
-    /// The file cannot be read, others can read it, or it holds no token. The message does not repeat it.
+    /// The file cannot be read, others can read it, or it does not contain a valid token. The
+    /// message does not contain the token.
     pub fn read(file: &Path) -> Result<AdminToken, String> {
         secret_file::read(file, "admin token file", AdminToken::new)
     }
 
-    /// Whether a request carries it. How long that takes does not depend on what is right of a wrong one.
+    /// Whether a request carries the token. The comparison takes constant time, so that a wrong
+    /// token reveals nothing about the right one.
     pub(super) fn is_in(&self, headers: &HeaderMap) -> bool {
         let value = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
         let given = value.and_then(|value| value.strip_prefix(b"Bearer "));

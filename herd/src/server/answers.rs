@@ -1,4 +1,4 @@
-//! The answers that a client is owed, in the order asked.
+//! The pending answers of one client, in the order of its lines.
 
 use std::collections::VecDeque;
 use std::future::{Future, pending, poll_fn};
@@ -10,14 +10,14 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::store::Settled;
 
-/// Answers in order: what can be sent, then those that still wait for the Places service or for the disk, each followed
-/// by the answers to the lines behind it.
+/// Answers in order: first those that can be sent, then those that wait for the Places service or
+/// for the disk. Each waiting answer is followed by the answers to later lines.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     sendable: Vec<u8>,
     sent: usize,
     waiting: VecDeque<Waiting>,
-    /// How many of them come, or have come, from the Places service.
+    /// The number of waiting answers that come from the Places service.
     fetching: usize,
 }
 
@@ -27,32 +27,32 @@ struct Waiting {
     behind: Vec<u8>,
 }
 
-/// What is waited for.
+/// What an answer waits for.
 #[derive(Debug)]
 enum Until {
-    /// An answer of the Places service, which comes first.
+    /// An answer of the Places service, which is sent first.
     Fetching(AbortOnDropHandle<Vec<u8>>),
-    /// It is here, and perhaps behind another one that is not.
+    /// An answer of the Places service that has arrived. It may have to wait for an earlier one.
     Fetched(Vec<u8>),
-    /// The disk has everything up to a sequence.
+    /// A sequence that is not yet on disk.
     Settled(u64, watch::Receiver<Settled>),
-    /// It has.
+    /// Nothing more: the sequence is on disk.
     Over,
 }
 
-/// The disk fails, and nothing is answered meanwhile.
+/// The disk fails, and the node is strict: clients are not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Refused;
 
-/// The answers that wait, to wait for them.
+/// The waiting answers, borrowed to wait for them.
 pub(super) struct Pending<'a>(&'a mut VecDeque<Waiting>);
 
 impl Pending<'_> {
-    /// Waits until something has come that an answer waits for; for ever when none does. Dropping the future loses
-    /// nothing.
+    /// Waits until something arrives that an answer waits for; forever if no answer waits. The
+    /// future is cancellation safe.
     ///
     /// # Errors
-    /// The disk fails, and nothing may be answered.
+    /// The disk fails, and the node is strict.
     pub(super) async fn any(self) -> Result<(), Refused> {
         let waiting = self.0.make_contiguous();
         let Some((first, rest)) = waiting.split_first_mut() else { return pending().await };
@@ -63,7 +63,7 @@ impl Pending<'_> {
         let sequence = *sequence;
         let refuses = tokio::select! {
             biased;
-            // The sender lives as long as the node.
+            // Cannot fail: the sender lives as long as the node.
             now = settled.wait_for(|now| now.refuses || now.upto >= sequence) => now.is_ok_and(|now| now.refuses),
             () = any_fetched(rest) => return Ok(()),
         };
@@ -72,7 +72,7 @@ impl Pending<'_> {
     }
 }
 
-/// Waits until one of the answers that are being fetched is here.
+/// Waits until one of the answers of the Places service arrives.
 async fn any_fetched(waiting: &mut [Waiting]) {
     poll_fn(|context| {
         let mut any = Poll::Pending;
@@ -80,7 +80,8 @@ async fn any_fetched(waiting: &mut [Waiting]) {
             if let Until::Fetching(task) = until
                 && let Poll::Ready(answer) = Pin::new(task).poll(context)
             {
-                // A task that panicked has said so in the log; its client gets an empty answer and goes on.
+                // The panic of a task is in the log. The client gets an empty answer and is served
+                // on.
                 *until = Until::Fetched(answer.unwrap_or_default());
                 any = Poll::Ready(());
             }
@@ -90,14 +91,15 @@ async fn any_fetched(waiting: &mut [Waiting]) {
     .await;
 }
 
-/// Bytes sent that may stay in the sending buffer, and the size to which an empty one is shrunk.
+/// The most bytes already sent that stay in the send buffer, and the capacity to which an empty
+/// buffer shrinks.
 const KEPT: usize = 16 * 1024;
 
-/// With so many waits, answers wait together instead of one batch after the other.
+/// From this number of waits on, answers wait together instead of batch by batch.
 const WAITS: usize = 16;
 
 impl Answers {
-    /// Where the next answer is appended to.
+    /// The buffer to which the next answer is appended.
     pub(super) fn next(&mut self) -> &mut Vec<u8> {
         match self.waiting.back_mut() {
             Some(waiting) => &mut waiting.behind,
@@ -105,15 +107,15 @@ impl Answers {
         }
     }
 
-    /// Adds an answer that is being fetched. Nobody waits for it any more when the client goes away.
+    /// Adds an answer that `fetch` will produce. It is cancelled if the client disconnects.
     pub(super) fn fetch(&mut self, answer: impl Future<Output = Vec<u8>> + Send + 'static) {
         let places = AbortOnDropHandle::new(tokio::spawn(answer));
         self.waiting.push_back(Waiting { until: Until::Fetching(places), behind: Vec::new() });
         self.fetching += 1;
     }
 
-    /// Has the bytes of the [next](Self::next) answer from `start` on, and everything after them, wait until the disk has
-    /// `sequence`. Answers of one `batch` wait together.
+    /// Makes the bytes of the [next](Self::next) answer from `start` on, and everything after them,
+    /// wait until `sequence` is on disk. Answers of one `batch` wait together.
     pub(super) fn hold(
         &mut self,
         start: usize,
@@ -133,22 +135,22 @@ impl Answers {
         self.waiting.push_back(Waiting { until: Until::Settled(sequence, settled.subscribe()), behind });
     }
 
-    /// Answers being fetched, or waiting behind one that is.
+    /// The number of answers of the Places service that have not been sent.
     pub(super) fn fetching(&self) -> usize {
         self.fetching
     }
 
-    /// Whether there are answers that wait.
+    /// Whether answers wait.
     pub(super) fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
 
-    /// What can be sent now, and what waits.
+    /// The bytes that can be sent now, and the answers that wait.
     pub(super) fn parts(&mut self) -> (&[u8], Pending<'_>) {
         (&self.sendable[self.sent..], Pending(&mut self.waiting))
     }
 
-    /// Makes sendable what waits for nothing any more.
+    /// Moves answers that no longer wait to the send buffer.
     pub(super) fn release(&mut self) {
         let is_over = |first: &mut Waiting| matches!(first.until, Until::Fetched(_) | Until::Over);
         while let Some(Waiting { until, behind }) = self.waiting.pop_front_if(is_over) {
@@ -160,12 +162,12 @@ impl Answers {
         }
     }
 
-    /// What can be sent now.
+    /// The bytes that can be sent now.
     pub(super) fn sendable(&self) -> &[u8] {
         &self.sendable[self.sent..]
     }
 
-    /// Notes that so many bytes of it have been sent.
+    /// Removes the first `bytes` bytes, which have been sent.
     pub(super) fn sent(&mut self, bytes: usize) {
         self.sent += bytes;
         if self.sent == self.sendable.len() {
@@ -173,13 +175,13 @@ impl Answers {
             self.sendable.clear();
             self.sendable.shrink_to(KEPT);
         } else if self.sent >= KEPT.max(self.sendable.len() / 2) {
-            // A client that reads steadily and is always owed something must not make the buffer grow. What
-            // stays is less than what goes, so the moving costs no more than the sending did.
+            // The buffer must not grow for a client that reads steadily while answers keep coming.
+            // Fewer bytes move than were sent, so the move costs less than the sending.
             self.sendable.drain(..std::mem::take(&mut self.sent));
         }
     }
 
-    /// Bytes held for the client.
+    /// The number of bytes buffered for the client.
     pub(super) fn held(&self) -> usize {
         let waiting = self.waiting.iter().map(|Waiting { until, behind }| match until {
             Until::Fetched(answer) => answer.len() + behind.len(),
@@ -188,7 +190,7 @@ impl Answers {
         self.sendable().len() + waiting.sum::<usize>()
     }
 
-    /// Whether nothing is owed.
+    /// Whether every answer has been sent.
     pub(super) fn is_empty(&self) -> bool {
         self.sendable().is_empty() && self.waiting.is_empty()
     }

@@ -1,4 +1,4 @@
-//! How much the connection of a client may hold.
+//! The sizes of the buffers of a client's connection.
 
 use std::io;
 use std::sync::Arc;
@@ -10,32 +10,32 @@ use crate::node::Limits;
 
 /// Larger buffers for a bounded number of busy clients.
 ///
-/// Small buffers bound what a thousand clients that do not read can make this node and its kernel
-/// hold. They also make a client that keeps a hundred commands in flight wait for room more often
-/// than for answers. So the first clients that send faster than their buffer holds, and read their
-/// answers, get larger ones for as long as they are connected.
+/// Small buffers limit the memory that a thousand clients that do not read can occupy in this node
+/// and its kernel. They also slow down a client that keeps a hundred commands in flight. So the
+/// first clients that fill their buffer while they read their answers get larger buffers until they
+/// disconnect.
 #[derive(Debug)]
 pub(super) struct LargeBuffers(Arc<Semaphore>);
 
 impl LargeBuffers {
-    /// For at most `clients` at once.
+    /// Larger buffers for at most `clients` clients at a time.
     pub(super) fn new(clients: usize) -> LargeBuffers {
         LargeBuffers(Arc::new(Semaphore::new(clients.min(Semaphore::MAX_PERMITS))))
     }
 }
 
-/// The buffers of one client: small at first.
+/// The buffers of one client, which start small.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
     large: Option<OwnedSemaphorePermit>,
 }
 
 impl Buffers {
-    /// Notes that a read from the client brought `length` bytes while no answer was owed to it, and
-    /// returns whether its buffers have become large by that.
+    /// Records that a read brought `length` bytes while no answer was pending. Returns whether the
+    /// buffers have grown because of that.
     ///
     /// # Errors
-    /// The connection is gone.
+    /// The connection has been lost.
     pub(super) fn note_read(
         &mut self,
         length: usize,
@@ -53,7 +53,7 @@ impl Buffers {
         Ok(true)
     }
 
-    /// Bytes of answers that the node itself holds for the client before it stops reading from it.
+    /// The bytes of pending answers above which the node stops reading from the client.
     pub(super) fn answers_kept(&self, limits: &Limits) -> usize {
         if self.large.is_some() { limits.busy_buffer as usize } else { limits.answers_kept() }
     }

@@ -1,19 +1,19 @@
-//! What this node was built from.
+//! The build of this program.
 
 use serde::Serialize;
 
-/// A build.
+/// The version, commit and compiler of a build.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Build {
     pub(super) version: &'static str,
     /// The commit, if the environment variable `BUILD_COMMIT` named it when the node was built.
     pub(super) commit: &'static str,
-    /// The compiler.
+    /// The version of the compiler.
     pub(super) rustc: &'static str,
 }
 
 impl Build {
-    /// The build that runs.
+    /// The build of the running program.
     pub(super) const THIS: Build = Build {
         version: env!("CARGO_PKG_VERSION"),
         commit: match option_env!("BUILD_COMMIT") {

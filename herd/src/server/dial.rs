@@ -1,4 +1,4 @@
-//! Keeping a link with each neighbour.
+//! Keeps a link with each neighbour.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,19 +14,19 @@ use crate::ambient;
 use crate::net::{self, Address, Stream};
 use crate::node::{Limits, Link, LinkEnd, NeighbourId};
 
-/// Why a dial did not lead to a link.
+/// The reason why a dial did not lead to a link.
 #[derive(Debug, thiserror::Error)]
 enum Unreached {
-    /// The neighbour's name has no address.
+    /// The neighbour's host name cannot be resolved.
     #[error("cannot resolve {0}: {1}")]
     Unresolved(Address, String),
-    /// None of its addresses led to the neighbour. This is what happened at the last one.
+    /// No address led to the neighbour. This is the error of the last one.
     #[error("{0}")]
     NoLink(String),
 }
 
-/// Dials a neighbour whenever there is no link with it, until the node stops. The neighbour does the same, so
-/// that the one that comes back dials at once.
+/// Dials a neighbour whenever there is no link with it, until the node stops. The neighbour does
+/// the same, so that a node that restarts dials at once.
 pub(super) async fn keep_linked(shared: Arc<Shared>, neighbour: NeighbourId, name: String, address: Address) {
     let stop = shared.stop.clone();
     let mut target = Target { address, lookup: None };
@@ -41,13 +41,13 @@ pub(super) async fn keep_linked(shared: Arc<Shared>, neighbour: NeighbourId, nam
                 Ok(()) => is_news = true,
                 Err(reason @ Unreached::Unresolved(..)) => {
                     let reason = format!("{reason}; retrying");
-                    shared.warn("neighbour not dialled", Some(&name), &reason, &address.to_string());
+                    shared.warn("cannot dial neighbour", Some(&name), &reason, &address.to_string());
                 }
                 Err(reason) if is_news => {
-                    info!(neighbour = name, %address, %reason, "neighbour not reached; retrying");
+                    info!(neighbour = name, %address, %reason, "neighbour unreachable; retrying");
                     is_news = false;
                 }
-                Err(reason) => debug!(neighbour = name, %address, %reason, "neighbour not reached"),
+                Err(reason) => debug!(neighbour = name, %address, %reason, "neighbour unreachable"),
             }
             let wait = lock(&shared).node.next_dial(neighbour, ambient::random());
             sleep(wait).await;
@@ -59,30 +59,30 @@ pub(super) async fn keep_linked(shared: Arc<Shared>, neighbour: NeighbourId, nam
 async fn wait_until_unlinked(shared: &Shared, neighbour: NeighbourId) {
     let mut changes = shared.link_change.subscribe();
     while lock(shared).node.is_linked(neighbour) {
-        // The sender lives as long as the node.
+        // Cannot fail: the sender lives as long as the node.
         let _ = changes.changed().await;
     }
 }
 
-/// Where a neighbour is dialled.
+/// The address of a neighbour, and the state of its DNS lookup.
 struct Target {
     address: Address,
-    /// A lookup of its name that was late. It cannot be cancelled, so the next dial waits for it instead of
-    /// starting another one.
+    /// A lookup that has timed out. It cannot be cancelled, so the next dial waits for it instead
+    /// of starting another one.
     lookup: Option<Lookup>,
 }
 
 type Lookup = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
 
 impl Target {
-    /// The addresses to try.
+    /// Resolves the addresses to try.
     async fn resolve(&mut self, limits: &Limits) -> Result<Vec<SocketAddr>, Unreached> {
         let address = self.address.clone();
         let patience = limits.name_lookup;
         let failed = |reason| Unreached::Unresolved(self.address.clone(), reason);
         let lookup = self.lookup.get_or_insert_with(|| Box::pin(async move { net::lookup(&address).await }));
         let found = timeout(patience, lookup).await;
-        let found = found.map_err(|_| failed(format!("no answer from the resolver within {patience:?}")))?;
+        let found = found.map_err(|_| failed(format!("the resolver did not answer within {patience:?}")))?;
         self.lookup = None;
         let mut addresses = found.map_err(|error| failed(error.to_string()))?;
         addresses.truncate(limits.dial_addresses);
@@ -90,7 +90,7 @@ impl Target {
     }
 }
 
-/// Dials the addresses of a neighbour one after the other, and serves the first link until it ends.
+/// Dials the addresses of a neighbour in turn, and serves the first link until it ends.
 async fn dial(shared: &Arc<Shared>, neighbour: NeighbourId, target: &mut Target) -> Result<(), Unreached> {
     let addresses = target.resolve(&shared.limits).await?;
     shared.link_seats.favour(neighbour, &addresses);
@@ -108,7 +108,7 @@ async fn dial(shared: &Arc<Shared>, neighbour: NeighbourId, target: &mut Target)
     result
 }
 
-/// Dials once, and serves the link until it ends.
+/// Dials one address, and serves the link until it ends.
 async fn dial_one(shared: &Arc<Shared>, neighbour: NeighbourId, address: SocketAddr) -> Result<(), String> {
     let patience = shared.limits.link_handshake;
     let late = |_| format!("no answer within {patience:?}");
@@ -123,7 +123,7 @@ async fn dial_one(shared: &Arc<Shared>, neighbour: NeighbourId, address: SocketA
         }
     };
     let link = Link::dialled(shared.new_link_id(), neighbour, shared.now());
-    // A task of its own: it must say goodbye when the node stops, and this one is cancelled then.
+    // A separate task, which sends its last lines when the node stops. This task is cancelled then.
     let served = shared.tasks.spawn(link::serve(Arc::clone(shared), stream, link, None));
     match served.await {
         Ok(end @ (LinkEnd::WrongName(..) | LinkEnd::Impostor(..) | LinkEnd::Version(_))) => {

@@ -1,16 +1,16 @@
-//! Why neighbours could not be dialled, for operators.
+//! The errors of dials, for operators.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::node::NeighbourId;
 
-/// The reason for which the last dial of each neighbour failed.
+/// The error of the last dial of each neighbour, if it failed.
 #[derive(Debug, Default)]
 pub(super) struct DialErrors(Mutex<BTreeMap<NeighbourId, String>>);
 
 impl DialErrors {
-    /// Notes how a dial went: `None` if it led to a link.
+    /// Records the result of a dial: `None` if it led to a link.
     pub(super) fn note_dial(&self, neighbour: NeighbourId, reason: Option<String>) {
         let mut reasons = self.lock();
         match reason {
@@ -19,7 +19,7 @@ impl DialErrors {
         };
     }
 
-    /// Why the last dial of a neighbour failed, if it did.
+    /// The error of the last dial of a neighbour, if it failed.
     pub(super) fn of(&self, neighbour: NeighbourId) -> Option<String> {
         self.lock().get(&neighbour).cloned()
     }

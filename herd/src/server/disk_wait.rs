@@ -1,4 +1,4 @@
-//! How long the disk has been waited for, so that somebody can be told: the thread that waits cannot do it.
+//! Measures waits for the disk, and reports long ones: the thread that waits cannot report them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -6,36 +6,36 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-/// The operations on the disk that have not returned.
+/// The disk operations in progress.
 #[derive(Debug, Default)]
 pub(super) struct DiskWaits(Mutex<Waits>);
 
 #[derive(Debug, Default)]
 struct Waits {
-    /// One at most of the journal's own thread, and one at most in the background.
+    /// At most one operation of the journal's thread, and at most one in the background.
     pending: [Option<Wait>; 2],
-    /// How long the last operation took.
+    /// The duration of the last operation.
     last: Duration,
 }
 
-/// An operation on the disk, and when it began.
+/// A disk operation and its start.
 #[derive(Clone, Copy, Debug)]
 struct Wait {
     operation: &'static str,
     began: Instant,
 }
 
-/// Which thread waits.
+/// The thread that waits for the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Waiter {
-    /// The journal's.
+    /// The thread of the journal.
     Journal,
-    /// One that lives as long as one sync.
+    /// The thread that syncs in the background.
     Background,
 }
 
 impl DiskWaits {
-    /// Notes that `operation` is waited for while `run` runs.
+    /// Runs `run`, and records that its thread waits for `operation` meanwhile.
     pub(super) fn during<T>(&self, waiter: Waiter, operation: &'static str, run: impl FnOnce() -> T) -> T {
         let began = Instant::now();
         self.lock().pending[waiter as usize] = Some(Wait { operation, began });
@@ -46,14 +46,14 @@ impl DiskWaits {
         result
     }
 
-    /// The operation that has been waited for longest, and how long; zero if there is none.
+    /// The oldest operation in progress and its duration; zero if there is none.
     pub(super) fn longest(&self) -> (&'static str, Duration) {
         let pending = self.lock().pending;
         let longest = pending.iter().flatten().min_by_key(|wait| wait.began);
         longest.map_or(("nothing", Duration::ZERO), |wait| (wait.operation, wait.began.elapsed()))
     }
 
-    /// Whether the disk is known to answer within `patience` again.
+    /// Whether the last operation took less than `patience`, or none is in progress.
     fn is_quick(&self, patience: Duration) -> bool {
         let waits = self.lock();
         waits.last < patience || waits.pending.iter().all(Option::is_none)
@@ -64,10 +64,10 @@ impl DiskWaits {
     }
 }
 
-/// How often the disk is looked at within its patience.
+/// Checks of the disk per `disk_patience`.
 const LOOKS: u32 = 4;
 
-/// Says in the log when the disk does not answer, and when it does again.
+/// Logs when the disk stops answering, and when it answers again.
 pub(super) async fn report(waits: Arc<DiskWaits>, patience: Duration) {
     let mut stalls = Stalls::default();
     loop {
@@ -75,23 +75,24 @@ pub(super) async fn report(waits: Arc<DiskWaits>, patience: Duration) {
         match stalls.check_waits(&waits, patience) {
             Some(Stall::Begins(operation, waited)) => {
                 let seconds = waited.as_secs_f64();
-                warn!(operation, seconds, "the disk does not answer: answers that depend on it wait");
+                warn!(operation, seconds, "the disk does not respond; answers that depend on it wait");
             }
-            Some(Stall::Ends(took)) => info!(seconds = took.as_secs_f64(), "the disk answers again"),
+            Some(Stall::Ends(took)) => info!(seconds = took.as_secs_f64(), "the disk responds again"),
             None => {}
         }
     }
 }
 
-/// Tells when a disk stops answering in time, and when it does again. A disk that is always slow is one stall.
+/// Detects when a disk stops answering in time, and when it answers in time again. A disk that
+/// stays slow counts as one stall.
 #[derive(Debug, Default)]
 struct Stalls(Option<Instant>);
 
 #[derive(Debug, PartialEq, Eq)]
 enum Stall {
-    /// This operation has not returned for so long.
+    /// An operation, and the time for which it has not returned.
     Begins(&'static str, Duration),
-    /// It took so long.
+    /// The duration of the operation that has returned.
     Ends(Duration),
 }
 
@@ -114,7 +115,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_millis(2);
 
-    /// An operation that takes longer than the patience; `look` is called at its end.
+    /// Runs an operation that takes longer than the patience, and calls `look` at its end.
     fn hang(waits: &DiskWaits, look: impl FnOnce()) {
         waits.during(Waiter::Journal, "fsync", || {
             while waits.longest().1 < PATIENCE {
@@ -141,7 +142,7 @@ mod tests {
     fn a_disk_that_is_always_slow_is_one_stall() {
         let (waits, mut stalls) = (DiskWaits::default(), Stalls::default());
         hang(&waits, || assert!(stalls.check_waits(&waits, PATIENCE).is_some()));
-        // It is busy again before anybody has looked.
+        // The disk is busy again before the next look.
         let hour = Duration::from_secs(3600);
         waits.0.lock().unwrap().last = hour;
         waits.during(Waiter::Journal, "fsync", || assert_eq!(stalls.check_waits(&waits, hour), None));

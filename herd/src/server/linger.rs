@@ -1,4 +1,4 @@
-//! Closing gently.
+//! The graceful close of a connection.
 
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
@@ -6,8 +6,8 @@ use tokio::time::timeout;
 use crate::net::{Stream, exchange};
 use crate::node::Limits;
 
-/// Stops sending, then discards what still comes in until the other side closes, or a bound is reached.
-/// Closing with unread input would reset the connection before the other side can read its last answer.
+/// Stops sending, then discards input until the other side closes or a limit is reached. Closing
+/// with unread input would reset the connection before the other side has read its last answer.
 pub(super) async fn linger(mut stream: Stream, limits: &Limits) {
     let drain = async {
         stream.shutdown().await?;
@@ -23,6 +23,6 @@ pub(super) async fn linger(mut stream: Stream, limits: &Limits) {
         }
         std::io::Result::Ok(())
     };
-    // Either way the connection is over, and nobody is left to be told.
+    // The result does not matter, since the connection is over.
     let _ = timeout(limits.linger, drain).await;
 }

@@ -1,4 +1,4 @@
-//! One connection with a neighbour.
+//! The connection with one neighbour.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -18,10 +18,11 @@ use crate::net::{self, Stream, Tcp, exchange};
 use crate::node::{Link, LinkEnd, LinkEvent, Outcome};
 use crate::tls::{Certificate, LinkTls, Reloadable};
 
-/// The event of a connection on the link port, or one that was dialled, that did not become a link.
-pub(super) const NO_LINK: &str = "no link";
+/// The event of a connection, accepted or dialled, that did not become a link.
+pub(super) const NO_LINK: &str = "link rejected";
 
-/// Takes one connection for a link, if it can show that it is a neighbour's before another one needs its seat.
+/// Serves a connection on the link port, if it authenticates as a neighbour before another
+/// connection takes its seat.
 pub(super) async fn take(shared: Arc<Shared>, stream: Tcp, peer: SocketAddr, (seat, mut lost): (Seat, Lost)) {
     let secured = tokio::select! {
         biased;
@@ -45,11 +46,12 @@ pub(super) async fn take(shared: Arc<Shared>, stream: Tcp, peer: SocketAddr, (se
     }
 }
 
-/// Shakes hands, if links are encrypted. Who cannot may still be there to be told.
+/// Completes the TLS handshake, if links are encrypted. On error, returns the stream if it can
+/// still carry a last line.
 async fn secure(shared: &Shared, stream: Tcp, seat: &Seat) -> Result<Stream, (String, Option<Stream>)> {
     let patience = shared.limits.link_handshake;
     let handshake = async {
-        // The silent ones lose their seats first.
+        // Silent connections lose their seats first.
         stream.heard().await.map_err(|error| (net::reason(&error), None))?;
         seat.note_heard(shared.now());
         let Some(tls) = &shared.encryption.links else { return Ok(Stream::Plain(stream)) };
@@ -62,8 +64,8 @@ async fn secure(shared: &Shared, stream: Tcp, seat: &Seat) -> Result<Stream, (St
     }
 }
 
-/// Serves a link from hello to goodbye, and says why it ended. `handshake` is given back once the link is up, or
-/// the connection closed.
+/// Serves a link from HELLO to its end, and logs why it ended. `handshake` is dropped once the link
+/// is up or closed.
 pub(super) async fn serve(
     shared: Arc<Shared>,
     mut stream: Stream,
@@ -88,7 +90,8 @@ pub(super) async fn serve(
     match &end {
         LinkEnd::Diverged => error!(
             neighbour,
-            peer, "the neighbour has heard the same and knows something else: all is said again"
+            peer,
+            "the neighbour's records differ although both change logs were read to the end; sending all records again"
         ),
         end if task.link.is_complete() => {
             info!(neighbour, peer, reason = end.to_string(), "link down");
@@ -121,29 +124,30 @@ pub(super) async fn serve(
 struct LinkTask {
     shared: Arc<Shared>,
     link: Link,
-    /// Held until the link is up.
+    /// The seat of a connection that is not yet a link; released once the link is up.
     handshake: Option<(Seat, Lost)>,
-    /// What decides whom this node accepts, as read last; `None` for a link that is not encrypted.
+    /// The current certificates, by which this node accepts neighbours; `None` for a link that is
+    /// not encrypted.
     certificates: Option<watch::Receiver<Arc<LinkTls>>>,
     lines: Lines,
     out: Vec<u8>,
     sent: usize,
 }
 
-/// Does not happen: a conversation ends only for a reason.
+/// A type without values: a link ends with a reason only.
 type Never = std::convert::Infallible;
 
 impl LinkTask {
-    /// Looks at whom the certificate of the other side names, where it had to show one.
+    /// Reads the names in the other side's certificate, if links are encrypted.
     fn identify(&mut self, stream: &Stream) -> Result<(), LinkEnd> {
-        // They may have been read again since the handshake began.
+        // The certificates may have been reloaded since the handshake began.
         self.verify(stream)?;
         let Some([certificate, ..]) = stream.peer_certificates() else { return Ok(()) };
         let certificate = Certificate::parse(certificate).map_err(LinkEnd::Framing)?;
         self.link.certify(&lock(&self.shared).node, certificate.names)
     }
 
-    /// Checks what the other side has shown by the certificates that this node has read last.
+    /// Checks the other side's certificate against this node's current certificates.
     fn verify(&mut self, stream: &Stream) -> Result<(), LinkEnd> {
         let Some(certificates) = &mut self.certificates else { return Ok(()) };
         let chain = stream.peer_certificates().unwrap_or_default();
@@ -156,17 +160,17 @@ impl LinkTask {
         let stop = self.shared.stop_links.clone();
         let mut growth = pin!(shared.log_growth.notified());
         loop {
-            // From here on no growth is missed, not even one while this link writes.
+            // Subscribed before reading, so that no growth of the change log is missed.
             growth.as_mut().enable();
             let deadline = self.transmit()?;
             let is_writing = self.sent < self.out.len();
             let is_busy = deadline <= self.shared.now();
             if is_busy {
-                // There is more than was to be done at once.
+                // More work is left than fits into one round.
                 yield_now().await;
             }
             let is_stopping = stop.is_cancelled();
-            // What clients have been answered is to be known elsewhere before this node is gone.
+            // Other nodes should have the records of answered reports before this node exits.
             if is_stopping && !is_writing && !is_busy {
                 return Err(LinkEnd::Stopping);
             }
@@ -190,7 +194,7 @@ impl LinkTask {
         }
     }
 
-    /// Writes what is due, unless something is still being written; says when to come back.
+    /// Writes lines that are due, unless a write is in progress. Returns the time of the next call.
     fn transmit(&mut self) -> Result<std::time::Duration, LinkEnd> {
         let now = self.shared.now();
         let node = &mut lock(&self.shared).node;
@@ -207,7 +211,7 @@ impl LinkTask {
         Ok(self.link.deadline(node, !self.out.is_empty()))
     }
 
-    /// Takes the lines that have come, with the node locked once for all of them.
+    /// Applies the lines that have arrived, under one lock of the node.
     fn receive(&mut self) -> Result<(), LinkEnd> {
         let now = self.shared.now();
         let clock = clock();
@@ -231,7 +235,7 @@ impl LinkTask {
                 Ok(None) => {}
                 Ok(Some(event)) => {
                     match event {
-                        // After a bulk sync another neighbour may have its turn.
+                        // After a bulk sync, one with another neighbour may start.
                         LinkEvent::Update(Outcome::Fresh) | LinkEvent::BulkOver => grown = true,
                         LinkEvent::Up { .. } => {
                             self.handshake = None;
@@ -257,7 +261,7 @@ impl LinkTask {
         result
     }
 
-    /// The neighbour has said that another process has this node's name.
+    /// Logs that, according to the neighbour, another process has this node's name.
     fn warn_of_rivalry(&self) {
         let now = self.shared.now();
         let mut store = lock(&self.shared);
@@ -266,7 +270,7 @@ impl LinkTask {
             let neighbour = name(node, self.link.neighbour());
             warn!(
                 neighbour,
-                "another process has this node's name, and the neighbour links with each in turn: stop all but one"
+                "several processes have this node's name, and the neighbour links with each in turn; stop all but one"
             );
         }
     }
@@ -276,7 +280,7 @@ impl LinkTask {
     }
 }
 
-/// Waits until a connection that is not a link yet has to make room; for ever when it is one.
+/// Waits until a connection that is not yet a link loses its seat; forever if it is a link.
 async fn lost(handshake: &mut Option<(Seat, Lost)>) {
     match handshake {
         Some((_, lost)) => lost.wait().await,
@@ -284,16 +288,16 @@ async fn lost(handshake: &mut Option<(Seat, Lost)>) {
     }
 }
 
-/// Waits until this node has read its certificates again: for ever, where there are none.
+/// Waits until this node has reloaded its certificates; forever if it has none.
 async fn reloaded(certificates: &mut Option<watch::Receiver<Arc<LinkTls>>>) {
     match certificates {
-        // The sender lives as long as the node.
+        // Cannot fail: the sender lives as long as the node.
         Some(certificates) => drop(certificates.changed().await),
         None => std::future::pending().await,
     }
 }
 
-/// Writes what is left to say, then closes gently.
+/// Writes the remaining lines, then closes gracefully.
 async fn say_goodbye(shared: &Shared, mut stream: Stream, mut rest: &[u8]) {
     let write = async {
         while !rest.is_empty() {
@@ -301,7 +305,7 @@ async fn say_goodbye(shared: &Shared, mut stream: Stream, mut rest: &[u8]) {
         }
         std::io::Result::Ok(())
     };
-    // A neighbour that cannot be told finds out by itself.
+    // The error is ignored: the neighbour notices the end of the connection.
     let _ = timeout(shared.limits.linger, write).await;
     linger(stream, &shared.limits).await;
 }

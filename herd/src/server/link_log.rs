@@ -1,4 +1,4 @@
-//! What the log shows of the lines of links.
+//! Logs the lines and events of links.
 
 use tracing::{debug, info, trace, warn};
 
@@ -6,14 +6,14 @@ use super::shared::Shared;
 use crate::message::LinkLine;
 use crate::node::{LinkEvent, NeighbourId, Node};
 
-/// The name of a neighbour, as the log shows it.
+/// The name of a neighbour in the log.
 pub(super) fn name(node: &Node, neighbour: Option<NeighbourId>) -> &str {
     let known = neighbour.and_then(|id| node.neighbours().find(|(other, _)| *other == id));
     known.map_or("not yet known", |(_, name)| name)
 }
 
-/// Logs a line from a neighbour. Heartbeats are many and say little: they are logged at trace, and all
-/// other lines of links at debug.
+/// Logs a line from a neighbour: heartbeats, which are frequent, at trace, and all other lines at
+/// debug.
 pub(super) fn log_heard(neighbour: &str, line: &[u8]) {
     let shown = line.escape_ascii();
     if LinkLine::is_heartbeat(line) {
@@ -23,7 +23,7 @@ pub(super) fn log_heard(neighbour: &str, line: &[u8]) {
     }
 }
 
-/// Logs the lines that were written to a neighbour.
+/// Logs the lines written to a neighbour.
 pub(super) fn log_said(neighbour: &str, lines: &[u8]) {
     for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
         let shown = line.escape_ascii();
@@ -35,7 +35,7 @@ pub(super) fn log_said(neighbour: &str, lines: &[u8]) {
     }
 }
 
-/// Logs what a line from a neighbour has made happen, unless that is an update.
+/// Logs the event that a line from a neighbour has caused, unless that is an update.
 pub(super) fn log_event(
     shared: &Shared,
     node: &mut Node,
@@ -49,7 +49,7 @@ pub(super) fn log_event(
         LinkEvent::ClocksDiffer(by) => {
             let neighbour = name(node, neighbour);
             let ahead_seconds = by.as_secs_f64();
-            warn!(neighbour, ahead_seconds, "clocks differ: one of them is wrong");
+            warn!(neighbour, ahead_seconds, "clocks differ; one of them is wrong");
         }
         LinkEvent::ClocksAgree(by) => {
             let neighbour = name(node, neighbour);
@@ -68,7 +68,7 @@ pub(super) fn log_event(
                     neighbour,
                     latest,
                     other,
-                    "several processes have this neighbour's name, and take its link in turn: stop all but one"
+                    "several processes have this neighbour's name, and take its link in turn; stop all but one"
                 );
             }
         }

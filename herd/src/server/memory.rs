@@ -1,4 +1,4 @@
-//! How much memory the process may use.
+//! The memory limit of the process.
 
 use std::fs;
 use std::path::Path;
@@ -6,12 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::process::resident;
 
-/// The part of the memory of the machine, or of the process's control group, that a node uses if its limits name
-/// no bound.
+/// The default limit, as a part of the memory of the machine or of the process's control group.
 const SHARE: (u64, u64) = (3, 4);
 
-/// Whether the process uses more memory than it may. Beyond the bound the node takes no new ids from clients and no
-/// new ids from neighbours, so that the kernel does not have to kill it.
+/// Whether the process exceeds its memory limit. Above the limit, the node rejects new client ids
+/// from clients and neighbours, so that the kernel does not kill it.
 #[derive(Debug)]
 pub(super) struct Memory {
     bound: Option<u64>,
@@ -19,7 +18,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// At most `bound` bytes; if `None`, three quarters of what there is.
+    /// A limit of `bound` bytes; if `None`, three quarters of the memory.
     pub(super) fn new(bound: Option<u64>) -> Memory {
         let share = || available().map(|bytes| bytes / SHARE.1 * SHARE.0);
         let memory = Memory { bound: bound.or_else(share), full: AtomicBool::new(false) };
@@ -27,25 +26,26 @@ impl Memory {
         memory
     }
 
-    /// Looks how much is used. To be called a few times a second.
+    /// Measures the memory in use. To be called a few times a second.
     pub(super) fn look(&self) {
         let Some(bound) = self.bound else { return };
         let full = resident().is_some_and(|bytes| bytes > bound);
         self.full.store(full, Ordering::Relaxed);
     }
 
-    /// Whether more was used than may be, when it was last looked at.
+    /// Whether the last measurement exceeded the limit.
     pub(super) fn is_full(&self) -> bool {
         self.full.load(Ordering::Relaxed)
     }
 
-    /// The bound, in bytes, where there is one.
+    /// The limit in bytes, if there is one.
     pub(super) fn bound(&self) -> Option<u64> {
         self.bound
     }
 }
 
-/// Bytes of memory that the process can have: those of the machine, or of its control group if that has fewer.
+/// The memory available to the process in bytes: that of the machine, or that of its control group
+/// if it is less.
 fn available() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
@@ -54,7 +54,8 @@ fn available() -> Option<u64> {
     Some(group_bounds(&group).into_iter().fold(machine, u64::min))
 }
 
-/// The bounds of the process's control group and those around it. `groups` is `/proc/self/cgroup`.
+/// The limits of the process's control group and of its parents. `groups` is the text of
+/// `/proc/self/cgroup`.
 fn group_bounds(groups: &str) -> Vec<u64> {
     let mut bounds = Vec::new();
     for group in groups.lines() {
@@ -68,7 +69,7 @@ fn group_bounds(groups: &str) -> Vec<u64> {
             _ => continue,
         };
         let folder = Path::new(root).join(path.trim_start_matches('/'));
-        // One that is not bounded says "max".
+        // A group without a limit has the text "max".
         let read = |folder: &Path| fs::read_to_string(folder.join(file)).ok()?.trim().parse::<u64>().ok();
         let around = folder.ancestors().take_while(|folder| folder.starts_with(root));
         bounds.extend(around.filter_map(read));

@@ -1,5 +1,5 @@
-//! A node's status in the words of Prometheus: names and units by its conventions. What each is for is in
-//! `docs/src/reference/metrics.md`, which a test compares with this.
+//! The metrics of a node, with names and units by the conventions of Prometheus.
+//! `docs/src/reference/metrics.md` explains each; a test compares it with this file.
 
 mod text;
 
@@ -10,10 +10,10 @@ use crate::node::LinkState;
 use crate::places::Places;
 use text::{Labelled, Metrics};
 
-/// What the text is.
+/// The media type of the text.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// All metrics, as text. `places` says how long clients waited for places.
+/// All metrics, as text. `places` is the histogram of the durations of places requests.
 pub(super) fn text(status: &Status, places: Histogram) -> String {
     let mut metrics = Metrics::default();
     about_node(&mut metrics, status);
@@ -25,7 +25,7 @@ pub(super) fn text(status: &Status, places: Histogram) -> String {
     metrics.text()
 }
 
-/// The value of a single label.
+/// A value with a single label.
 fn label<V>(name: &'static str, value: &str, of: V) -> Labelled<1, V> {
     ([(name, value.to_owned())], of)
 }
@@ -35,28 +35,28 @@ fn about_node(metrics: &mut Metrics, status: &Status) {
     let labels = [("version", build.version), ("commit", build.commit), ("rustc", build.rustc)];
     let labels = labels.map(|(name, value)| (name, value.to_owned()));
     metrics.gauges("herd_build_info", "What the node was built from", [(labels, 1)]);
-    metrics.gauge("herd_ready", "Whether the node can do what it is for", u64::from(status.ready));
+    metrics.gauge("herd_ready", "Whether the node is ready (see /readyz)", u64::from(status.ready));
     let accepted = status.connections_accepted.iter().map(|(port, count)| label("port", port, *count));
     metrics.counters("herd_connections_accepted", "Connections accepted", accepted);
     let ends = status.certificates.iter().map(|(what, end)| label("connections", what, *end));
-    metrics.gauges("herd_certificate_expiry_timestamp_seconds", "When a certificate ends", ends);
+    metrics.gauges("herd_certificate_expiry_timestamp_seconds", "Expiry of a certificate, since 1970", ends);
 }
 
 fn about_clients(metrics: &mut Metrics, status: &Status) {
-    metrics.gauge("herd_clients", "Clients whose location is known", status.clients as u64);
+    metrics.gauge("herd_clients", "Clients with a known location", status.clients as u64);
     let limit = status.clients_limit as u64;
-    metrics.gauge("herd_clients_limit", "Clients whose location may be known", limit);
+    metrics.gauge("herd_clients_limit", "Most clients with a known location", limit);
     let refused = status.new_ids_refused;
-    metrics.counter("herd_new_ids_refused", "Reports refused because their client ids were new", refused);
+    metrics.counter("herd_new_ids_refused", "Reports rejected because their client ids were new", refused);
     metrics.gauge("herd_memory_bytes", "Resident memory of the process", status.memory_bytes);
     let limit = status.memory_limit_bytes;
-    metrics.gauge("herd_memory_limit_bytes", "Memory beyond which new client ids are refused", limit);
-    metrics.gauge("herd_removed_clients", "Clients that were ever removed", status.removed_clients as u64);
+    metrics.gauge("herd_memory_limit_bytes", "Memory above which new client ids are rejected", limit);
+    metrics.gauge("herd_removed_clients", "Clients removed at least once", status.removed_clients as u64);
     let limit = status.removed_clients_limit as u64;
-    metrics.gauge("herd_removed_clients_limit", "Clients that may be removed", limit);
-    metrics.gauge("herd_client_connections", "Connections of clients", status.connections as u64);
+    metrics.gauge("herd_removed_clients_limit", "Most clients that can be removed", limit);
+    metrics.gauge("herd_client_connections", "Open client connections", status.connections as u64);
     let refused = status.connections_refused;
-    metrics.counter("herd_client_connections_refused", "Connections of clients beyond the limit", refused);
+    metrics.counter("herd_client_connections_refused", "Client connections rejected at the limit", refused);
     let lines = status.lines;
     let lines = [
         ("IAMAT", "fresh", lines.reports_fresh),
@@ -70,7 +70,7 @@ fn about_clients(metrics: &mut Metrics, status: &Status) {
     ];
     let lines = lines
         .map(|(verb, outcome, count)| ([("verb", verb.to_owned()), ("outcome", outcome.to_owned())], count));
-    metrics.counters("herd_client_lines", "Lines of clients by what came of them", lines);
+    metrics.counters("herd_client_lines", "Lines of clients by outcome", lines);
 }
 
 fn about_links(metrics: &mut Metrics, status: &Status) {
@@ -84,77 +84,73 @@ fn about_links(metrics: &mut Metrics, status: &Status) {
     let received = received.map(|(outcome, count)| label("outcome", outcome, count));
     metrics.counters("herd_link_updates_received", "Updates received from neighbours", received);
     let refused = status.links_refused;
-    metrics.counter(
-        "herd_link_connections_refused",
-        "Connections on the link port that were no link",
-        refused,
-    );
+    metrics.counter("herd_link_connections_refused", "Rejected connections on the link port", refused);
     let neighbours = || status.neighbours.iter();
     let seconds = |value: fn(&Neighbour) -> Option<f64>| {
         neighbours().filter_map(move |of| Some(label("neighbour", &of.name, value(of)?)))
     };
     let up = neighbours().map(|of| label("neighbour", &of.name, u64::from(of.linked)));
-    metrics.gauges("herd_link_up", "Whether there is a link", up);
+    metrics.gauges("herd_link_up", "Whether the link is up", up);
     let states = neighbours().map(|of| label("neighbour", &of.name, of.state.name()));
     let all = LinkState::ALL.map(LinkState::name);
-    metrics.states("herd_link_state", "Whether there is a link, was one, or never was one", all, states);
+    metrics.states("herd_link_state", "Whether the link is up, was up, or was never up", all, states);
     let lag = neighbours().filter_map(|of| Some(label("neighbour", &of.name, of.lag?)));
     metrics.gauges("herd_link_lag_sequences", "Sequences that the neighbour lacks", lag);
     let round_trip = seconds(|neighbour| neighbour.round_trip_seconds);
-    metrics.labelled_seconds(
-        "herd_link_round_trip_seconds",
-        "Time of a heartbeat there and back",
-        round_trip,
-    );
+    metrics.labelled_seconds("herd_link_round_trip_seconds", "Round trip of a heartbeat", round_trip);
     let ahead = seconds(|neighbour| neighbour.clock_ahead_seconds);
-    let help = "How far the wall clock of the neighbour is ahead";
+    let help = "Seconds by which the neighbour's wall clock is ahead";
     metrics.labelled_seconds("herd_link_clock_ahead_seconds", help, ahead);
     let divergences = neighbours().map(|of| label("neighbour", &of.name, of.divergences));
-    let help = "How often the two had heard all of each other and knew different things";
+    let help = "Times that records differed although both change logs were read to the end";
     metrics.counters("herd_link_divergences", help, divergences);
 }
 
 fn about_disk(metrics: &mut Metrics, status: &Status) {
     let is = |durability| u64::from(status.durability == durability);
-    metrics.gauge("herd_durability_degraded", "Whether the disk fails", is("degraded"));
-    metrics.gauge("herd_durability_stalled", "Whether the disk does not answer", is("stalled"));
+    metrics.gauge("herd_durability_degraded", "Whether writes to the disk fail", is("degraded"));
+    metrics.gauge("herd_durability_stalled", "Whether the disk does not respond", is("stalled"));
     let waited = status.disk_wait_seconds;
-    metrics.seconds("herd_disk_wait_seconds", "How long the disk has been waited for", waited);
-    metrics.gauge("herd_journal_size_bytes", "Length of the journal", status.journal_bytes);
-    let help = "Lines of the log dropped because it could not be written";
+    metrics.seconds("herd_disk_wait_seconds", "Duration of the oldest disk operation in progress", waited);
+    metrics.gauge("herd_journal_size_bytes", "Size of the journal", status.journal_bytes);
+    let help = "Log lines dropped because the log could not be written";
     metrics.counter("herd_log_lines_dropped", help, status.log_lines_dropped);
 }
 
 fn about_places(metrics: &mut Metrics, status: &Status, durations: Histogram) {
     let outcomes = status.places_questions.iter().map(|(outcome, count)| label("outcome", outcome, *count));
-    metrics.counters("herd_places_questions", "Questions of clients for places", outcomes);
-    let help = "How long clients waited for places";
+    metrics.counters("herd_places_questions", "Clients' requests for places by outcome", outcomes);
+    let help = "Time to answer a client's request for places";
     metrics.histogram("herd_places_duration_seconds", help, durations);
-    let help = "Whether the places service is asked (closed), not asked (open) or tried (half-open)";
+    let help = "State of the circuit breaker of the places service";
     let state = [([], status.places_breaker)];
     metrics.states("herd_places_breaker_state", help, Places::BREAKER_STATES, state);
-    metrics.counter("herd_places_requests", "Requests to the places service", status.places_requests);
-    metrics.counter("herd_places_joined", "Questions that shared a request", status.places_joined);
+    metrics.counter("herd_places_requests", "Requests sent to the places service", status.places_requests);
+    metrics.counter(
+        "herd_places_joined",
+        "Clients' requests that shared a request to the places service",
+        status.places_joined,
+    );
     let left = status.places_left.iter().map(|(window, left)| label("window", window, *left));
-    metrics.gauges("herd_places_requests_left", "Requests to the places service that its limits leave", left);
-    let help = "Requests to the places service refused because a limit was reached";
+    metrics.gauges("herd_places_requests_left", "Requests to the places service left in a window", left);
+    let help = "Requests to the places service rejected by a limit";
     metrics.counter("herd_places_refused", help, status.places_refused);
 }
 
-/// The names that clients of Prometheus use in every language.
+/// The metrics of the process, with the names of Prometheus's client libraries.
 fn about_process(metrics: &mut Metrics, status: &Status) {
     let process = &status.process;
-    let help = "Time that the process has spent on processors";
+    let help = "CPU time of the process";
     metrics.seconds_counter("process_cpu_seconds", help, process.cpu_seconds);
     let gauges = [
         ("process_resident_memory_bytes", "Resident memory", process.resident_memory_bytes),
         ("process_virtual_memory_bytes", "Virtual memory", process.virtual_memory_bytes),
         ("process_open_fds", "Open file descriptors", process.open_fds),
-        ("process_max_fds", "File descriptors that may be open", process.max_fds),
+        ("process_max_fds", "Most open file descriptors", process.max_fds),
     ];
     for (name, help, value) in gauges {
         metrics.gauge(name, help, value);
     }
-    let help = "When the process started, since 1970";
+    let help = "Start of the process, since 1970";
     metrics.seconds("process_start_time_seconds", help, process.start_time_seconds);
 }

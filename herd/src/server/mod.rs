@@ -1,8 +1,9 @@
-//! The shell: sockets, tasks, clocks and a disk around a [`Node`](crate::node::Node).
+//! The shell: the sockets, tasks, clocks and disk around a [`Node`](crate::node::Node).
 //!
-//! One task a connection, and one for each neighbour that dials it while there is no link. All share one
-//! [`Store`] behind a lock that is taken once for everything that has been read, never across an await. Links, and
-//! with one thread clients too, are served by the runtime that [`Server::run`] runs on.
+//! There is one task per connection, and one per neighbour that dials it while there is no link.
+//! All share one [`Store`] behind a lock, which a task takes once per read and never holds across
+//! an await. The runtime of [`Server::run`] serves links and, if there is only one thread, clients
+//! too.
 
 mod accept;
 mod admin;
@@ -62,7 +63,7 @@ use seats::{Seats, WhenFull};
 use shared::{Shared, lock};
 use workers::Workers;
 
-/// A node that listens, not yet serving.
+/// A node that listens and does not serve yet.
 #[derive(Debug)]
 pub struct Server {
     shared: Arc<Shared>,
@@ -72,55 +73,55 @@ pub struct Server {
     admin: Option<Listener>,
 }
 
-/// The port for operators.
+/// The settings of the admin port.
 #[derive(Clone, Debug)]
 pub struct Admin {
-    /// Where it listens: on loopback.
+    /// The address to listen on, which must be on loopback.
     pub address: SocketAddr,
-    /// What allows to remove clients; `None` if nothing does.
+    /// The token that allows requests to remove clients; `None` forbids all.
     pub token: Option<AdminToken>,
-    /// The names of hosts by which it may be asked, besides IP addresses and `localhost`.
+    /// Accepted host names in requests, besides IP addresses and `localhost`.
     pub hosts: Vec<String>,
 }
 
 /// The addresses that a node listens on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Addresses {
-    /// For clients.
+    /// The address for clients.
     pub client: SocketAddr,
-    /// For neighbours.
+    /// The address for neighbours.
     pub link: SocketAddr,
-    /// For operators.
+    /// The address of the admin port, if there is one.
     pub admin: Option<SocketAddr>,
 }
 
-/// Why a node cannot start.
+/// The error of a node that cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The address cannot be listened on.
+    /// The node cannot listen on an address.
     #[error("cannot listen for {what} on {address}: {error}")]
     Listen {
         /// `clients` or `neighbours`.
         what: &'static str,
         /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The error of the system.
         error: io::Error,
     },
-    /// There are no threads left.
+    /// The system cannot start a thread.
     #[error("cannot start threads: {0}")]
     Threads(io::Error),
-    /// Whoever reaches the admin port sees everything, so it stays on this machine.
-    #[error("the admin port listens on loopback only, such as 127.0.0.1: {0} is not")]
+    /// The admin port would be reachable from other machines. It has no authentication.
+    #[error("the admin address {0} is not on loopback: use an address such as 127.0.0.1:12680")]
     AdminNotLoopback(SocketAddr),
-    /// Links that are not authenticated stay on this machine.
+    /// The link port would be reachable from other machines without authentication.
     #[error(
-        "without certificates links are plain TCP and listen on loopback only, such as 127.0.0.1: {0} is not"
+        "the link address {0} is not on loopback, which links without TLS need: use an address such as 127.0.0.1:12580, or certificates"
     )]
     LinkNotLoopback(SocketAddr),
 }
 
-/// Refuses addresses that other machines can reach, where only this one may.
+/// Checks that ports that must stay on this machine have loopback addresses.
 fn check_loopback(
     member: &Member,
     admin: Option<SocketAddr>,
@@ -141,10 +142,11 @@ async fn listen(what: &'static str, address: SocketAddr, held: Option<Held>) -> 
 }
 
 impl Server {
-    /// Listens where `member` says, to serve clients with so many threads; and at `admin`, for operators.
+    /// Listens on the addresses of `member` and `admin`, to serve clients with `threads` threads.
     ///
     /// # Errors
-    /// An address is taken or not allowed, or there are no threads left. Nothing is left open then.
+    /// An address is in use or not allowed, or the system cannot start a thread. All ports are
+    /// closed then.
     pub async fn bind(
         member: &Member,
         admin: Option<Admin>,
@@ -212,10 +214,10 @@ impl Server {
         Ok(Server { shared, member: member.clone(), clients, links, admin })
     }
 
-    /// The addresses bound.
+    /// The addresses that the node listens on.
     ///
     /// # Errors
-    /// The system does not tell.
+    /// The system cannot report an address.
     pub fn addresses(&self) -> io::Result<Addresses> {
         Ok(Addresses {
             client: self.clients.local_addr()?,
@@ -224,8 +226,9 @@ impl Server {
         })
     }
 
-    /// Serves until told to stop; then answers what has been asked, floods what that changed, and closes.
-    /// `neighbours` says where to dial each neighbour. Takes at most two seconds from the stop.
+    /// Serves until the stop is requested. Then answers the lines received, floods their updates
+    /// and closes, within two seconds. `neighbours` are the names and addresses of the neighbours
+    /// to dial.
     pub async fn run(self, neighbours: impl IntoIterator<Item = (String, Address)>) {
         let addresses = self.addresses();
         let Server { shared, member, clients, links, admin } = self;
@@ -236,7 +239,7 @@ impl Server {
             }
         }
         if let Some(admin) = admin {
-            // Not waited for: whoever looks has to take what there is when the node stops.
+            // Requests on the admin port are dropped when the node stops.
             tokio::spawn(admin::serve(Arc::clone(&shared), admin));
         }
         shared.tasks.spawn(tick::run(Arc::clone(&shared)));
@@ -245,7 +248,7 @@ impl Server {
         }
         shared.tasks.spawn(accept::links(Arc::clone(&shared), links));
         shared.tasks.spawn(accept::clients(Arc::clone(&shared), clients));
-        // Where it listens: the herd file may leave the ports to the system.
+        // The addresses bound, since the herd file may leave the ports to the system.
         let (client, link) =
             addresses.map_or((member.client, member.link), |bound| (bound.client, bound.link));
         tracing::info!(name = member.name, clients = %client, links = %link, "node started");

@@ -1,4 +1,4 @@
-//! How many new client ids are taken in a second.
+//! The limit of new client ids per second.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::seats::Origin;
 
-/// New ids within the current second.
+/// The number of new ids in the current second.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct NewIds {
     second: u64,
@@ -14,7 +14,8 @@ pub(super) struct NewIds {
 }
 
 impl NewIds {
-    /// How many more may be taken in the second of `now`, of `most` in all; no end of them without a bound.
+    /// The number of new ids left in the second of `now`, out of `most`; unlimited if `most` is
+    /// `None`.
     pub(super) fn left(&mut self, now: Duration, most: Option<u32>) -> u32 {
         let Some(most) = most else { return u32::MAX };
         if self.second != now.as_secs() {
@@ -29,24 +30,24 @@ impl NewIds {
     }
 }
 
-/// The same for each address.
+/// The number of new ids in the current second, by address.
 #[derive(Debug, Default)]
 pub(super) struct NewIdsByAddress(Mutex<HashMap<Origin, NewIds>>);
 
 impl NewIdsByAddress {
-    /// How many more may be taken from an address; see [`NewIds::left`].
+    /// The number of new ids left to an address; see [`NewIds::left`].
     pub(super) fn left(&self, origin: Origin, now: Duration, most: Option<u32>) -> u32 {
         if most.is_none() { u32::MAX } else { self.lock().entry(origin).or_default().left(now, most) }
     }
 
-    /// Notes that some have been taken. Only those of a second that was asked about count.
+    /// Adds new ids to those of the second that [`left`](Self::left) was last called for.
     pub(super) fn took(&self, origin: Origin, ids: u32) {
         if let Some(known) = self.lock().get_mut(&origin) {
             known.took(ids);
         }
     }
 
-    /// Forgets addresses that took none in this second.
+    /// Removes addresses without new ids in this second.
     pub(super) fn forget_before(&self, now: Duration) {
         self.lock().retain(|_, ids| ids.second >= now.as_secs());
     }
@@ -69,7 +70,7 @@ mod tests {
         ids.took(one, 2);
         assert_eq!((ids.left(one, now, Some(3)), ids.left(other, now, Some(3))), (1, 3));
         assert_eq!(ids.left(one, now, None), u32::MAX);
-        // In the same second nothing is forgotten.
+        // Within the same second, no address is removed.
         ids.forget_before(Duration::from_millis(5_900));
         assert_eq!(ids.lock().len(), 2);
         assert_eq!(ids.left(one, now, Some(3)), 1);

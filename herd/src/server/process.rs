@@ -1,4 +1,4 @@
-//! What the system tells of this process. Where it does not tell, the value is 0.
+//! The resource usage of this process. A value that the system does not provide is 0.
 
 use std::fs;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use nix::sys::time::TimeValLike;
 use nix::unistd::{SysconfVar, sysconf};
 use serde::Serialize;
 
-/// A moment of the process, named as clients of Prometheus name it.
+/// The usage at one moment, with the names of Prometheus's client libraries.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(super) struct Process {
     pub(super) cpu_seconds: f64,
@@ -16,14 +16,14 @@ pub(super) struct Process {
     pub(super) virtual_memory_bytes: u64,
     pub(super) open_fds: u64,
     pub(super) max_fds: u64,
-    /// In seconds since 1970.
+    /// The start of the process, in seconds since 1970.
     pub(super) start_time_seconds: f64,
 }
 
 impl Process {
     pub(super) fn look() -> Process {
         let [virtual_memory_bytes, resident_memory_bytes] = memory().unwrap_or_default();
-        // The folder itself is open while it is read.
+        // One descriptor is that of the folder being read.
         let open_fds = fs::read_dir("/proc/self/fd").map_or(0, |files| files.count().saturating_sub(1));
         Process {
             cpu_seconds: cpu().unwrap_or_default().as_secs_f64(),
@@ -36,12 +36,12 @@ impl Process {
     }
 }
 
-/// Bytes of memory that the process has resident, where the system tells.
+/// The resident memory of the process in bytes, if the system provides it.
 pub(super) fn resident() -> Option<u64> {
     memory().map(|[_, resident]| resident)
 }
 
-/// The sizes of the process's memory: all of it, and what is resident.
+/// The virtual and the resident memory of the process, in bytes.
 fn memory() -> Option<[u64; 2]> {
     let statm = fs::read_to_string("/proc/self/statm").ok()?;
     let page = u64::try_from(sysconf(SysconfVar::PAGE_SIZE).ok()??).ok()?;
@@ -55,10 +55,10 @@ fn cpu() -> Option<Duration> {
     Some(Duration::from_micros(u64::try_from(spent.num_microseconds()).ok()?))
 }
 
-/// When the process started, since 1970.
+/// The start of the process, since 1970.
 fn start() -> Option<Duration> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // The second field is the program's name in parentheses, which may hold anything.
+    // The second field is the program's name in parentheses, which may contain any characters.
     let (_, fields) = stat.rsplit_once(") ")?;
     let ticks: f64 = fields.split(' ').nth(19)?.parse().ok()?;
     let after_boot = ticks / sysconf(SysconfVar::CLK_TCK).ok()?? as f64;
@@ -80,7 +80,8 @@ mod tests {
         assert!(process.virtual_memory_bytes >= process.resident_memory_bytes, "{process:?}");
         assert!((1..process.max_fds).contains(&process.open_fds), "{process:?}");
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
-        // The system counts in ticks, and a clock may be set: within a day is right, a wrong field is not.
+        // The system counts in ticks, and its clock may be set. A tolerance of a day still detects
+        // a wrong field.
         assert!((now - process.start_time_seconds).abs() < 86_400.0, "{process:?} at {now}");
     }
 

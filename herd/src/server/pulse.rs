@@ -1,17 +1,17 @@
-//! Whether a node works at all.
+//! The liveness of a node.
 
 use std::sync::Arc;
 
 use super::Server;
 use super::shared::{Shared, lock};
 
-/// Shows that a node still serves.
+/// Checks that a node still serves.
 #[derive(Clone, Debug)]
 pub struct Pulse(Arc<Shared>);
 
 impl Pulse {
-    /// Waits until each thread that serves has done something, and the table could be used. A thread
-    /// that hangs keeps this from returning. A disk that hangs does not.
+    /// Waits until each serving thread has run a task and the table could be locked. Does not
+    /// return while a thread hangs; a disk that hangs does not matter.
     pub async fn beat(&self) {
         self.0.workers.beat().await;
         drop(lock(&self.0));
@@ -19,7 +19,7 @@ impl Pulse {
 }
 
 impl Server {
-    /// The pulse of this node, also while it runs.
+    /// The pulse of this node, usable while the node runs.
     pub fn pulse(&self) -> Pulse {
         Pulse(Arc::clone(&self.shared))
     }

@@ -1,7 +1,8 @@
-//! `DELETE /clients/<client-id>` on the admin port: removes what all nodes know of one client.
+//! `DELETE /clients/<client-id>` on the admin port: removes the record of one client from all
+//! nodes.
 //!
-//! Only somebody who has the token may do that. The token comes in a header, which no web page can have a browser send
-//! to another site without being asked first; and this port never allows it.
+//! The request needs the admin token, in a header. A browser sends such a header to another site
+//! only if that site allows it first, and this port never does.
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use crate::message::ClientId;
 use crate::node::RemovalError;
 use crate::printable;
 
-/// The one route that changes something.
+/// The only route that changes the node's state.
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new().route("/clients/{client}", delete(remove))
 }
@@ -29,7 +30,7 @@ async fn remove(
     headers: HeaderMap,
 ) -> Response {
     let Some(token) = &shared.admin_token else {
-        let how = "removing clients is off: start this node with --admin-token-file\n";
+        let how = "this node does not allow the removal of clients: start it with --admin-token-file\n";
         return (StatusCode::FORBIDDEN, how).into_response();
     };
     if !token.is_in(&headers) {
@@ -46,7 +47,8 @@ async fn remove(
             if shared.settles(sequence).await {
                 "removed\n".into_response()
             } else {
-                let told = "removed, but the disk fails: this node may not remember it after a restart\n";
+                let told =
+                    "removed, but the disk fails: this node may have the client again after a restart\n";
                 (StatusCode::SERVICE_UNAVAILABLE, told).into_response()
             }
         }
@@ -60,8 +62,8 @@ async fn remove(
     }
 }
 
-/// Removes a client, and wakes the journal and the links. Returns how often the client has been removed now, and the
-/// sequence of the removal.
+/// Removes a client, and wakes the journal and the links. Returns the number of removals of this
+/// client so far, and the sequence of this one.
 fn remove_and_wake(shared: &Shared, client: ClientId<'_>) -> Result<(u32, u64), RemovalError> {
     let mut store = lock(shared);
     let removals = store.node.remove(client)?;

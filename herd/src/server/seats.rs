@@ -1,4 +1,4 @@
-//! Who may be connected to a port at once.
+//! The seats of a port: the connections that it serves at the same time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -10,20 +10,21 @@ use tokio::sync::oneshot;
 
 use crate::node::NeighbourId;
 
-/// The connections that a port serves at once, up to a bound, shared fairly between addresses.
+/// The connections that a port serves at the same time, up to a limit, shared fairly between
+/// addresses.
 ///
-/// While there is room, every connection gets a seat. When there is none, a connection from an address with
-/// fewer seats takes one from the address with the most: there, from the connection that has been silent for the
-/// longest. So one address can use all seats, but cannot keep others out.
+/// While seats are free, every connection gets one. When none is free, a connection from an address
+/// with fewer seats takes the seat of another: that of the longest-silent connection of the address
+/// with the most seats. So one address can use all seats, but cannot keep others out.
 #[derive(Clone, Debug)]
 pub(super) struct Seats(Arc<Mutex<SeatTable>>);
 
-/// What happens to a connection that finds no seat, and whose address has its share.
+/// The treatment of a connection that finds no free seat and whose address has its share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WhenFull {
-    /// It is refused.
+    /// It is rejected.
     Refuse,
-    /// It takes the seat of the connection of its own address that has been silent for the longest.
+    /// It takes the seat of the longest-silent connection of its own address.
     ReplaceOldest,
 }
 
@@ -31,28 +32,29 @@ pub(super) enum WhenFull {
 struct SeatTable {
     most: usize,
     when_full: WhenFull,
-    /// The addresses of each neighbour, which others cannot crowd out.
+    /// The addresses of each neighbour, which other addresses cannot displace.
     favoured: BTreeMap<NeighbourId, Vec<Origin>>,
     next: u64,
     taken: usize,
     by_origin: HashMap<Origin, BTreeMap<u64, Taken>>,
-    /// Every origin with how many seats it has, in that order.
+    /// The number of seats of each origin, with the origin, in this order.
     by_share: BTreeSet<(usize, Origin)>,
 }
 
-/// Whom a connection counts for: an IPv4 address, or an IPv6 network of 64 bits, which is what one host is given.
+/// The origin of a connection: an IPv4 address, or an IPv6 network of 64 bits, which is the
+/// smallest that a host gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Origin(IpAddr);
 
 #[derive(Debug)]
 struct Taken {
-    /// When its connection was last heard; 0 when it never was.
+    /// The time when its connection last sent something; 0 if it never did.
     heard: Arc<AtomicU64>,
-    /// Dropped when the seat is given to another.
+    /// Dropped when another connection takes the seat.
     _keep: oneshot::Sender<()>,
 }
 
-/// A seat, given back when dropped.
+/// A seat, which becomes free when dropped.
 #[derive(Debug)]
 pub(super) struct Seat {
     seats: Seats,
@@ -61,7 +63,7 @@ pub(super) struct Seat {
     heard: Arc<AtomicU64>,
 }
 
-/// Tells when a seat has been given to another connection: its own connection is to be closed then.
+/// A signal that another connection has taken the seat. The connection must then be closed.
 #[derive(Debug)]
 pub(super) struct Lost(oneshot::Receiver<()>);
 
@@ -78,7 +80,7 @@ impl Origin {
 }
 
 impl Seats {
-    /// At most `most` seats.
+    /// A port with at most `most` seats.
     pub(super) fn new(most: usize, when_full: WhenFull) -> Seats {
         Seats(Arc::new(Mutex::new(SeatTable {
             most,
@@ -91,14 +93,14 @@ impl Seats {
         })))
     }
 
-    /// Lets connections from the addresses of a neighbour take seats from all others, whatever share
-    /// they have. Replaces the addresses that the neighbour had before.
+    /// Gives connections from the addresses of a neighbour precedence over all others. Replaces the
+    /// previous addresses of the neighbour.
     pub(super) fn favour(&self, neighbour: NeighbourId, addresses: &[SocketAddr]) {
         let origins = addresses.iter().map(|address| Origin::of(address.ip())).collect();
         self.lock().favoured.insert(neighbour, origins);
     }
 
-    /// Takes a seat for a connection from `address`, if there is one for it.
+    /// Takes a seat for a connection from `address`, if it can get one.
     pub(super) fn take(&self, address: IpAddr) -> Option<(Seat, Lost)> {
         let origin = Origin::of(address);
         let mut table = self.lock();
@@ -115,7 +117,7 @@ impl Seats {
         Some((Seat { seats: self.clone(), origin, number, heard }, Lost(lost)))
     }
 
-    /// Seats taken.
+    /// The number of taken seats.
     pub(super) fn taken(&self) -> usize {
         self.lock().taken
     }
@@ -126,7 +128,7 @@ impl Seats {
 }
 
 impl SeatTable {
-    /// Who loses a seat to a connection from `origin`, if anybody does.
+    /// The origin that loses a seat to a connection from `origin`, if there is one.
     fn loser_to(&self, origin: Origin) -> Option<Origin> {
         let share = self.by_origin.get(&origin).map_or(0, BTreeMap::len);
         let is_favoured = |origin: &Origin| self.favoured.values().any(|origins| origins.contains(origin));
@@ -140,7 +142,7 @@ impl SeatTable {
         }
     }
 
-    /// Takes the seat of the connection of `origin` that has been silent for the longest.
+    /// Takes the seat of the longest-silent connection of `origin`.
     fn evict_oldest(&mut self, origin: Origin) {
         let silent = self.by_origin.get(&origin).and_then(|seats| {
             seats.iter().min_by_key(|(number, taken)| (taken.heard.load(Ordering::Relaxed), **number))
@@ -176,22 +178,22 @@ impl SeatTable {
 }
 
 impl Seat {
-    /// Notes that the connection was heard, at a time that counts from any fixed moment.
+    /// Records that the connection sent something, at a time since any fixed moment.
     pub(super) fn note_heard(&self, now: Duration) {
         self.heard.store((now.as_millis() as u64).max(1), Ordering::Relaxed);
     }
 
-    /// Whom the connection counts for.
+    /// The origin of the connection.
     pub(super) fn origin(&self) -> Origin {
         self.origin
     }
 }
 
 impl Lost {
-    /// Waits until the seat has been given to another connection. Dropping the future loses nothing.
+    /// Waits until another connection takes the seat. The future is cancellation safe.
     pub(super) async fn wait(&mut self) {
         if !self.0.is_terminated() {
-            // Nothing is ever sent: the sender is dropped.
+            // Returns only when the sender is dropped, since nothing is ever sent.
             let _ = (&mut self.0).await;
         }
     }

@@ -1,4 +1,4 @@
-//! What all tasks of a node share.
+//! The state that all tasks of a node share.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,71 +27,72 @@ use crate::places::Places;
 use crate::repeats::{Event, Repeats};
 use crate::tls::Encryption;
 
-/// What all tasks of a node share.
+/// The state that all tasks of a node share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) store: Mutex<Store>,
-    /// Wakes the links when the change log has grown. Costs next to nothing when none of them waits for that.
+    /// Wakes the links when the change log has grown. Nearly free if no link waits.
     pub(super) log_growth: Notify,
-    /// Wakes the journal's thread.
+    /// Wakes the thread of the journal.
     pub(super) keeper: Keeper,
     pub(super) disk_waits: Arc<DiskWaits>,
-    /// What need not wait for the disk any more.
+    /// The answers and updates that no longer wait for the disk.
     pub(super) settled: watch::Sender<Settled>,
-    /// Ticks when a link has come or gone.
+    /// Changes when a link comes up or goes down.
     pub(super) link_change: watch::Sender<()>,
     pub(super) large_buffers: LargeBuffers,
     pub(super) client_seats: Seats,
-    /// For connections on the link port that are not links yet.
+    /// The seats of connections on the link port that are not yet links.
     pub(super) link_seats: Seats,
     pub(super) admin_seats: Seats,
-    /// The names of hosts by which the admin port may be asked.
+    /// The accepted host names in requests on the admin port.
     pub(super) admin_hosts: Vec<String>,
     pub(super) new_ids: NewIdsByAddress,
     pub(super) memory: Memory,
     pub(super) repeats: Repeats,
-    /// Connections accepted since the start, by [`Port`].
+    /// The number of connections accepted since the start, by [`Port`].
     pub(super) accepted: [AtomicU64; Port::ALL.len()],
-    /// Clients refused since the start.
+    /// The number of clients rejected since the start.
     pub(super) refused: AtomicU64,
     pub(super) workers: Workers,
     pub(super) places: Places,
-    /// How large answers of the Places service are: the largest of late, in bytes.
+    /// The size of the largest recent answer of the Places service, in bytes.
     pub(super) places_bytes: AtomicUsize,
     pub(super) encryption: Arc<Encryption>,
-    /// What allows to remove clients on the admin port.
+    /// The token that allows requests to remove clients.
     pub(super) admin_token: Option<AdminToken>,
-    /// Connections on the link port that did not become links, and were not of a neighbour that has another one.
+    /// The number of rejected connections on the link port, without second connections of a linked
+    /// neighbour.
     pub(super) links_refused: AtomicU64,
-    /// Why neighbours could not be dialled.
+    /// The errors of dials.
     pub(super) dial_errors: DialErrors,
     pub(super) next_link: AtomicU64,
-    /// Monotonic time is counted from here.
+    /// The origin of monotonic time.
     pub(super) started: Instant,
-    /// Nothing new is taken from clients any more.
+    /// Cancelled when the node stops reading from clients.
     pub(super) stop: CancellationToken,
-    /// Places are not waited for any more.
+    /// Cancelled when answers no longer wait for places.
     pub(super) stop_places: CancellationToken,
-    /// The table does not change any more: links end once they have said what is in it.
+    /// Cancelled when the table no longer changes: links end once they have sent it.
     pub(super) stop_links: CancellationToken,
-    /// Conversations with clients: what may still change the table.
+    /// The tasks that may change the table: the conversations with clients.
     pub(super) conversations: TaskTracker,
-    /// Everything else.
+    /// All other tasks.
     pub(super) tasks: TaskTracker,
 }
 
 impl Shared {
-    /// Waits until the disk has everything up to `sequence`. Returns whether it has: not while it fails and nothing may be
-    /// told.
+    /// Waits until everything up to `sequence` is on disk. Returns `false` if the disk fails and
+    /// the node is strict.
     pub(super) async fn settles(&self, sequence: u64) -> bool {
         let mut settled = self.settled.subscribe();
         // The sender lives as long as the node.
         settled.wait_for(|now| now.refuses || now.upto >= sequence).await.is_ok_and(|now| !now.refuses)
     }
 
-    /// Notes that clients have changed the table, when this was `settled`. Links say what is new as soon as it need not
-    /// wait for the disk.
+    /// Records that clients have changed the table, when this was `settled`. Links send the changes
+    /// once they no longer wait for the disk.
     pub(super) fn note_growth(&self, settled: Settled) {
         self.keeper.wake();
         if settled.upto == u64::MAX {
@@ -99,40 +100,43 @@ impl Shared {
         }
     }
 
-    /// Tells clients and links what need not wait for the disk any more.
+    /// Publishes to clients and links what no longer waits for the disk.
     pub(super) fn settle(&self, settled: Settled) {
         self.settled.send_if_modified(|known| std::mem::replace(known, settled) != settled);
         self.announce_growth();
     }
 
-    /// Notes how large an answer of the Places service was. A single large one is forgotten after a while.
+    /// Records the size of an answer of the Places service. The effect of a single large answer
+    /// fades.
     pub(super) fn note_places(&self, bytes: usize) {
         let of_late = self.places_bytes.load(Ordering::Relaxed);
         self.places_bytes.store(bytes.max(of_late - of_late / 16), Ordering::Relaxed);
     }
 
-    /// Counts a connection on the link port that did not become a link, and warns of it.
+    /// Counts and logs a rejected connection on the link port.
     pub(super) fn refuse_link(&self, what: &'static str, neighbour: Option<&str>, reason: &str, peer: &str) {
         self.links_refused.fetch_add(1, Ordering::Relaxed);
         self.warn(what, neighbour, reason, peer);
     }
 
-    /// Warns of something that strangers or neighbours can make happen again and again.
+    /// Logs a warning about an event that a remote side can repeat; repeated warnings are summed
+    /// up.
     pub(super) fn warn(&self, what: &'static str, neighbour: Option<&str>, reason: &str, peer: &str) {
         self.repeats.warn(self.now(), Event { what, neighbour, reason, peer });
     }
 
-    /// Monotonic time, as the links count it.
+    /// Monotonic time since the start, as links use it.
     pub(super) fn now(&self) -> Duration {
         self.started.elapsed()
     }
 
-    /// Tells the links that the log has grown.
+    /// Wakes the links: the change log has grown.
     pub(super) fn announce_growth(&self) {
         self.log_growth.notify_waiters();
     }
 
-    /// Tells the diallers that a link has come or gone, and the links that they may have been replaced.
+    /// Wakes the dialling tasks, since a link has come up or gone down, and the links, which may
+    /// have been replaced.
     pub(super) fn announce_link_change(&self) {
         self.link_change.send_replace(());
         self.log_growth.notify_waiters();
@@ -143,7 +147,8 @@ impl Shared {
     }
 }
 
-/// Locks the store. A task that panicked while it held the lock was told so loudly; the others serve on.
+/// Locks the store. A poisoned lock is used: the panic has been logged, and the other tasks serve
+/// on.
 pub(super) fn lock(shared: &Shared) -> MutexGuard<'_, Store> {
     shared.store.lock().unwrap_or_else(PoisonError::into_inner)
 }

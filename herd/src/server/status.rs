@@ -14,80 +14,87 @@ use super::store::Store;
 use crate::node::{ClientCounters, ClockDifference, LinkCounters, LinkState, NeighbourId, Node};
 use crate::telemetry;
 
-/// A moment of a node. Counts are since its start.
+/// The state of a node at one moment. Counters start at 0 when the node starts.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Status {
     pub(super) name: String,
     pub(super) build: Build,
     pub(super) process: Process,
     pub(super) uptime_seconds: f64,
-    /// Whether it can do what it is for; if not, `reasons` say why.
+    /// Whether the node is ready; if not, `reasons` explain why.
     pub(super) ready: bool,
     pub(super) reasons: Vec<String>,
-    /// When what is answered is on disk: `memory`, `everysec`, `always`; or `degraded` while the disk fails, and `stalled`
-    /// while it does not answer.
+    /// The durability of answered reports: `memory`, `everysec` or `always`; `degraded` while the
+    /// disk fails, and `stalled` while it does not respond.
     pub(super) durability: &'static str,
-    /// How long the disk has been waited for; 0 if it is not.
+    /// The duration of the oldest disk operation in progress in seconds; 0 if there is none.
     pub(super) disk_wait_seconds: f64,
     pub(super) journal_bytes: u64,
-    /// Clients whose location is known, how many there may be, and the last sequence of the change log.
+    /// The number of clients with a known location, its limit, and the last sequence of the change
+    /// log.
     pub(super) clients: usize,
     pub(super) clients_limit: usize,
-    /// Reports refused because their ids were new, and there was no room or too many came at once.
+    /// The number of reports rejected because their ids were new and a limit was reached.
     pub(super) new_ids_refused: u64,
-    /// Memory that the process has resident, and how much it may have; 0 where that is not known.
+    /// The resident memory of the process and its limit, in bytes; 0 if unknown.
     pub(super) memory_bytes: u64,
     pub(super) memory_limit_bytes: u64,
-    /// Clients that were removed, whether they have reported again or not, and up to how many this node removes more.
+    /// The number of clients removed at least once, whether or not they have reported since, and
+    /// the number above which this node removes no more.
     pub(super) removed_clients: usize,
     pub(super) removed_clients_limit: usize,
     pub(super) sequence: u64,
-    /// Connections accepted, by port: `client`, `link`, `admin`.
+    /// The number of connections accepted, by port: `client`, `link`, `admin`.
     pub(super) connections_accepted: BTreeMap<&'static str, u64>,
     pub(super) connections: usize,
     pub(super) connections_refused: u64,
     pub(super) lines: ClientCounters,
     pub(super) links: LinkCounters,
-    /// Connections on the link port that did not become links, and were not of a neighbour that has another one.
+    /// The number of rejected connections on the link port, without second connections of a linked
+    /// neighbour.
     pub(super) links_refused: u64,
-    /// When certificates end, in seconds since 1970, by whom they are for.
+    /// The expiry of certificates, in seconds since 1970, by kind of connection.
     pub(super) certificates: BTreeMap<&'static str, u64>,
     pub(super) neighbours: Vec<Neighbour>,
-    /// Questions of clients for places, by what they came to.
+    /// The number of clients' requests for places, by outcome.
     pub(super) places_questions: BTreeMap<&'static str, u64>,
     pub(super) places_requests: u64,
     pub(super) places_joined: u64,
-    /// Requests that may still be sent, by window (`minute`, `day`); none for a window without a limit.
+    /// The number of requests left, by window (`minute`, `day`). A window without a limit is
+    /// missing.
     pub(super) places_left: BTreeMap<&'static str, u64>,
-    /// Requests refused because a limit was reached.
+    /// The number of requests rejected by a limit.
     pub(super) places_refused: u64,
     pub(super) places_breaker: &'static str,
-    /// Lines of the log that were dropped because it could not be written, or not fast enough.
+    /// The number of log lines dropped because the log could not be written, or not fast enough.
     pub(super) log_lines_dropped: u64,
 }
 
-/// A neighbour, as the node sees it.
+/// The state of a neighbour, as the node sees it.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Neighbour {
     pub(super) name: String,
     pub(super) linked: bool,
-    /// Why the last dial failed; none while there is a link.
+    /// The error of the last dial; `None` while the link is up.
     pub(super) dial_error: Option<String>,
-    /// Whether there is a link, was one, or never was one since the node started.
+    /// Whether the link is up, was up, or was never up since the node started.
     pub(super) state: LinkState,
-    /// Sequences that it lacks: see [`Node::lag`](crate::node::Node::lag). None if there never was a link.
+    /// The number of sequences that the neighbour lacks: see [`Node::lag`](crate::node::Node::lag).
+    /// `None` if the link was never up.
     pub(super) lag: Option<u64>,
-    /// How often the two have found that they knew different things.
+    /// The number of times that the two nodes found that their records differ.
     pub(super) divergences: u64,
-    /// How long heartbeats take, there and back; none before the second has come.
+    /// The round trip of heartbeats; `None` before the second heartbeat.
     pub(super) round_trip_seconds: Option<f64>,
-    /// How far its wall clock is ahead of this node's; none before the second heartbeat has come.
+    /// The time by which the neighbour's wall clock is ahead of this node's; `None` before the
+    /// second heartbeat.
     pub(super) clock_ahead_seconds: Option<f64>,
 }
 
-/// Whether a node can do what it is for. Load balancers ask for this often, so it leaves out what costs time to find.
+/// Whether a node is ready. Load balancers request this often, so it contains nothing that is slow
+/// to compute.
 pub(super) struct Readiness {
-    /// Why it cannot; none if it can.
+    /// The reasons why the node is not ready; empty if it is.
     pub(super) reasons: Vec<String>,
     durability: &'static str,
     disk_wait: Duration,
@@ -106,17 +113,18 @@ impl Readiness {
         let (operation, waited) = shared.disk_waits.longest();
         if waited >= shared.limits.disk_patience {
             durability = if failure.is_none() { "stalled" } else { durability };
-            reasons.push(format!("the disk has not answered for {:.1}s ({operation})", waited.as_secs_f64()));
+            reasons
+                .push(format!("the disk has not responded for {:.1}s ({operation})", waited.as_secs_f64()));
         }
         if node.neighbours().next().is_some() && !node.neighbours().any(|(id, _)| node.is_linked(id)) {
             reasons.push("no neighbour is linked".to_owned());
         }
         if node.is_full() {
             let clients = node.table().len();
-            reasons.push(format!("the table of clients is full with {clients}: new ids are refused"));
+            reasons.push(format!("the table is full with {clients} clients: new client ids are rejected"));
         }
         if shared.memory.is_full() {
-            reasons.push("the memory of the process is full: new ids are refused".to_owned());
+            reasons.push("the memory limit is reached: new client ids are rejected".to_owned());
         }
         reasons.extend(node.neighbours().filter_map(|(id, name)| {
             let difference = node.too_large_clock_difference(id)?;

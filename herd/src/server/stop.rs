@@ -8,21 +8,25 @@ use super::shared::{Shared, lock};
 use super::store::Durability;
 use crate::node::LinkCounters;
 
-/// A stop has four steps, each by this long after its start. First, places that were asked for are given up.
+/// The time after the start of a stop when its first step ends: pending requests for places are
+/// dropped.
 const STOP_PLACES: Duration = Duration::from_millis(1000);
 
-/// Then clients have their last answers, and links say what those changed and end.
+/// The time when the second step ends: clients have their last answers, and links send the last
+/// updates and end.
 const STOP_CLIENTS: Duration = Duration::from_millis(1300);
 
-/// Then all connections are dropped.
+/// The time when the third step ends: all connections are dropped.
 const STOP: Duration = Duration::from_millis(1700);
 
-/// At last the journal is closed, if the disk is quick: with room to spare within the two seconds that a stop may
-/// take. A journal that is not closed is as good as that of a process that was killed.
+/// The time when the last step ends: the journal is closed, if the disk is fast. This is well
+/// within the two seconds of a stop. A journal that is not closed is like that of a node that
+/// crashed.
 const STOP_DISK: Duration = Duration::from_millis(1850);
 
 impl Shared {
-    /// The steps of a stop that began at `began`. Returns whether every connection has been closed in time.
+    /// Runs the steps of a stop that began at `began`. Returns whether all connections were closed
+    /// in time.
     pub(super) async fn wind_down(&self, began: Instant) -> bool {
         self.conversations.close();
         if timeout_at(began + STOP_PLACES, self.conversations.wait()).await.is_err() {
@@ -38,7 +42,7 @@ impl Shared {
         all_closed
     }
 
-    /// Logs what the node has done, for operators who collect no metrics.
+    /// Logs the counters of the node, for operators without metrics.
     pub(super) fn log_sums(&self) {
         let places = self.places.counters();
         tracing::info!(

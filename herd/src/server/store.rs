@@ -1,5 +1,5 @@
-//! A node, and what is known of its journal. The journal itself belongs to its [keeper](super::keeper): whoever holds the
-//! store's lock never waits for the disk.
+//! A node, and the state of its journal. The journal itself belongs to its [keeper](super::keeper),
+//! so a task that holds the store's lock never waits for the disk.
 
 use std::path::Path;
 
@@ -17,47 +17,47 @@ use crate::node::Node;
 pub enum Durability {
     /// No writes: a restarted node has only the records that its neighbours send
     Off,
-    /// A write before the answer and an fsync each second: an answered update survives a crash of the
-    /// node, but not of the machine
+    /// A write before the answer and an fsync each second: an answered update survives a crash of
+    /// the node, but not of the machine
     Everysec,
     /// A write and an fsync before the answer, shared by concurrent updates: an answered update
     /// survives a crash of the machine
     Always,
 }
 
-/// What a node knows, and what of it cannot be lost any more.
+/// A node, and how much of its change log is safe on disk.
 #[derive(Debug)]
 pub struct Store {
     pub(super) node: Node,
-    /// The journal, until its thread takes it.
+    /// The journal, until its thread takes it over.
     journal: Option<Box<dyn Keep>>,
     pub(super) durability: Durability,
-    /// Nothing is answered while the disk fails.
+    /// Whether clients are not answered while the disk fails.
     strict: bool,
     standing: Standing,
 }
 
-/// How the journal is, as its keeper last said.
+/// The state of the journal, as last published by its keeper.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Standing {
-    /// The last sequence that has been handed to the system.
+    /// The last sequence written.
     pub(super) written: u64,
-    /// The last sequence that is on disk.
+    /// The last sequence on disk, after an fsync.
     pub(super) synced: u64,
-    /// What the disk said when it failed.
+    /// The error of the disk, while it fails.
     pub(super) failure: Option<String>,
-    /// The length of the file.
+    /// The size of the file in bytes.
     pub(super) bytes: u64,
-    /// The journal has ended: nothing may change any more.
+    /// The journal is closed: the table must not change.
     pub(super) closed: bool,
 }
 
-/// What may be told.
+/// The changes that clients and neighbours may learn of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Settled {
-    /// Everything up to this sequence; `u64::MAX` if nothing has to wait for the disk.
+    /// The last sequence that may be sent; `u64::MAX` if nothing waits for the disk.
     pub(super) upto: u64,
-    /// Clients are not answered at all.
+    /// Whether clients are not answered at all.
     pub(super) refuses: bool,
 }
 
@@ -68,11 +68,12 @@ impl Store {
         Store { node, journal: None, durability: Durability::Off, strict: false, standing }
     }
 
-    /// A store on disk: `node`, which knows nothing yet, gets back what the journal in `folder` holds. With `strict`, no
-    /// client is answered while the disk fails.
+    /// A store on disk. Replays the journal in `folder` into `node`, which must be empty. With
+    /// `strict`, clients are not answered while the disk fails.
     ///
     /// # Errors
-    /// The folder is another node's, another process's, of another format, or cannot be read.
+    /// The folder belongs to another node, is in use by another process, has another format, or
+    /// cannot be read.
     pub fn open(
         node: Node,
         folder: &Path,
@@ -84,23 +85,23 @@ impl Store {
         let (store, replayed) =
             Store::open_on(Folder::open(folder)?, node, durability, strict, boot_id().as_deref(), epochs)?;
         let clients = store.node.table().len();
-        info!(folder = %folder.display(), clients, records = replayed.size.updates, "journal read back");
+        info!(folder = %folder.display(), clients, records = replayed.size.updates, "journal replayed");
         if let Some(first) = replayed.damage.first() {
             let lines = replayed.damaged_lines;
             if replayed.is_damaged {
                 error!(
                     lines,
                     %first,
-                    "journal damaged: what can be read is kept, and the file as journal.damaged; neighbours will be asked for everything"
+                    "journal damaged; readable lines are kept, the file is saved as journal.damaged, and neighbours will send all records"
                 );
             } else {
-                warn!(lines, %first, "journal torn: its last lines are cut off");
+                warn!(lines, %first, "journal torn; its last lines are cut off");
             }
         }
         Ok(store)
     }
 
-    /// The same on any disk.
+    /// Opens a store on any kind of disk.
     pub(super) fn open_on<D>(
         disk: D,
         mut node: Node,
@@ -124,12 +125,12 @@ impl Store {
         Ok((store, replayed))
     }
 
-    /// The journal, for its thread.
+    /// Takes the journal out, for its thread.
     pub(super) fn take_journal(&mut self) -> Option<Box<dyn Keep>> {
         self.journal.take()
     }
 
-    /// How safe what is answered is: when it is on disk, or `degraded` while the disk fails; and what the disk said then.
+    /// The durability of answered reports, or `degraded` and the error while the disk fails.
     pub(super) fn state(&self) -> (&'static str, Option<&str>) {
         match (&self.standing.failure, self.durability) {
             (Some(reason), _) => ("degraded", Some(reason)),
@@ -139,12 +140,12 @@ impl Store {
         }
     }
 
-    /// The length of the journal, in bytes.
+    /// The size of the journal in bytes.
     pub(super) fn journal_bytes(&self) -> u64 {
         self.standing.bytes
     }
 
-    /// What may be told to clients.
+    /// The changes that clients may learn of.
     pub(super) fn settled(&self) -> Settled {
         let Standing { written, synced, failure, closed, .. } = &self.standing;
         let upto = match self.durability {
@@ -156,26 +157,27 @@ impl Store {
         Settled { upto, refuses: *closed || self.strict && failure.is_some() }
     }
 
-    /// Notes how the journal is now. Links may say what clients may be told, strict or not.
+    /// Records the state of the journal. Links may send the changes that clients may learn of,
+    /// strict or not.
     pub(super) fn note_standing(&mut self, standing: Standing) {
         let had_failed = self.standing.failure.is_some();
         match &standing.failure {
             Some(reason) if !had_failed => report_failure(reason),
-            None if had_failed => warn!("durability: restored, all that is known is on disk"),
+            None if had_failed => warn!("durability restored; all records are on disk"),
             _ => {}
         }
         self.standing = standing;
         self.withhold(self.settled().upto);
     }
 
-    /// Keeps links from saying what has changed after a sequence.
+    /// Keeps links from sending changes after a sequence.
     pub(super) fn withhold(&mut self, upto: u64) {
         self.node.withhold_after(upto);
     }
 }
 
 fn report_failure(reason: &str) {
-    error!(reason, "durability: degraded, nothing is kept on disk until it works again");
+    error!(reason, "durability degraded; nothing is written to disk until it works again");
 }
 
 #[cfg(test)]
@@ -184,7 +186,7 @@ mod tests {
     use crate::message::Time;
     use crate::node::{Limits, Lives};
 
-    /// A store that knows nine clients, of which five have been written and three synced.
+    /// A store with nine clients, of which five have been written and three synced.
     fn store(durability: Durability, strict: bool, failure: Option<&str>) -> Store {
         let mut node =
             Node::new("Alford", &[], Limits::default(), Lives { epoch: 1, incarnation: 1, hash_seed: 0 });

@@ -1,4 +1,4 @@
-//! What a node looks at by itself, a few times a second.
+//! Checks that a node runs a few times a second.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use tracing::warn;
 
 use super::shared::{Shared, lock};
 
-/// How often.
+/// The interval between two rounds of checks.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// Runs until the node stops.
+/// Runs the checks until the node stops.
 pub(super) async fn run(shared: Arc<Shared>) {
     let stop = shared.stop.clone();
     stop.run_until_cancelled(async {
@@ -31,7 +31,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
     .await;
 }
 
-/// Says that new clients are refused, once a while.
+/// Logs from time to time that new client ids are rejected.
 #[derive(Default)]
 struct Full {
     next: Duration,
@@ -49,10 +49,10 @@ impl Full {
         }
         self.next = now + shared.limits.log_repeat;
         if table_full {
-            warn!(clients, refused, "the table of clients is full: new ids are refused");
+            warn!(clients, refused, "the table of clients is full; new client ids are rejected");
         }
         if let (true, Some(bound)) = (shared.memory.is_full(), shared.memory.bound()) {
-            warn!(clients, refused, bound, "the memory of this process is full: new ids are refused");
+            warn!(clients, refused, bound, "the memory limit is reached; new client ids are rejected");
         }
     }
 }

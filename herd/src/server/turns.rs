@@ -1,14 +1,14 @@
-//! Turns for busy clients.
+//! Turns that share a thread fairly between busy clients.
 
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 
-/// Whose turn it is among the busy clients of one thread.
+/// The turns of the busy clients of one thread.
 ///
-/// A client whose input never runs dry would keep its thread for itself, and with it the links, the
-/// admin port and every other client. So such a client works in turns of bounded size
-/// ([`turn_lines`](crate::node::Limits::turn_lines)), and waits here between them, first come, first
-/// served.
+/// A client that always has input would occupy its thread, and starve the links, the admin port and
+/// all other clients there. So such a client is served in turns of at most
+/// [`turn_lines`](crate::node::Limits::turn_lines) lines, and waits here between turns. The order
+/// is first come, first served.
 #[derive(Debug)]
 pub(super) struct Turns(Semaphore);
 
@@ -19,11 +19,11 @@ impl Turns {
 
     /// Waits for the next turn.
     ///
-    /// One client at a time passes, and only after the runtime has served every task that was ready
-    /// and has looked for new events of sockets and timers. So whatever is not busy waits for one turn
-    /// of one busy client, however many of those there are.
+    /// One client at a time passes, and only after the runtime has run every task that was ready
+    /// and has polled sockets and timers. So a task that is not busy waits for one turn of one busy
+    /// client, regardless of their number.
     pub(super) async fn next(&self) {
-        // The semaphore is never closed.
+        // Cannot fail: the semaphore is never closed.
         let _passing = self.0.acquire().await;
         yield_now().await;
     }

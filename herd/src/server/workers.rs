@@ -1,4 +1,4 @@
-//! Threads that serve clients.
+//! The threads that serve clients.
 
 use std::future::Future;
 use std::io;
@@ -13,23 +13,25 @@ use tokio_util::task::TaskTracker;
 use super::turns::Turns;
 use crate::net::{MovedStream, Tcp};
 
-/// Single-threaded runtimes that take connections in turn. None of them takes work from another: a connection's
-/// buffers stay with one core. They end when this is dropped, and what they serve then is dropped with them.
+/// Single-threaded runtimes among which connections are dealt in turn. They do not steal work, so a
+/// connection's buffers stay in the cache of one core. Dropping this ends the threads and drops
+/// their connections.
 #[derive(Debug)]
 pub(super) struct Workers {
-    /// Empty when the caller's own runtime serves everything.
+    /// The threads; empty if the caller's runtime serves everything.
     handles: Vec<(Handle, Arc<Turns>)>,
-    /// The turns on the caller's own runtime.
+    /// The turns on the caller's runtime.
     own_turns: Arc<Turns>,
     next: AtomicUsize,
     _end: DropGuard,
 }
 
 impl Workers {
-    /// Starts `threads` threads; none for 1, which the caller's own runtime is.
+    /// Starts `threads` worker threads. With 1, the caller's runtime serves and no thread is
+    /// started.
     ///
     /// # Errors
-    /// The system has no threads left. Those begun end.
+    /// The system cannot start a thread. Threads already started exit.
     pub(super) fn start(threads: usize) -> io::Result<Workers> {
         let end = CancellationToken::new();
         let mut workers = Workers {
@@ -48,15 +50,15 @@ impl Workers {
         Ok(workers)
     }
 
-    /// Waits until each thread has done something new.
+    /// Waits until each thread has run a new task.
     pub(super) async fn beat(&self) {
         for (thread, _) in &self.handles {
-            // It ends without having run only if the node ends.
+            // The task fails to run only if the node ends.
             let _ = thread.spawn(async {}).await;
         }
     }
 
-    /// Serves a connection on the next thread, with the turns of that thread.
+    /// Serves a connection on the next thread.
     pub(super) fn spawn<F: Future<Output = ()> + Send + 'static>(
         &self,
         tracker: &TaskTracker,
@@ -68,7 +70,7 @@ impl Workers {
             return;
         }
         let next = self.next.fetch_add(1, Ordering::Relaxed) % self.handles.len();
-        // A connection that cannot be moved is lost already.
+        // A connection that cannot be moved to another runtime is lost already.
         let Ok(moved) = MovedStream::from(stream) else { return };
         let (handle, turns) = &self.handles[next];
         let turns = Arc::clone(turns);
@@ -92,7 +94,7 @@ mod tests {
 
     use super::*;
 
-    /// Long enough for a thread that works to do something; one that hangs never does.
+    /// Long enough for a working thread to run a task; a thread that hangs never does.
     const A_WHILE: Duration = Duration::from_millis(50);
 
     #[tokio::test]

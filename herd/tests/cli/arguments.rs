@@ -1,4 +1,4 @@
-//! Help, and arguments that cannot be understood.
+//! Help and wrong arguments.
 
 use super::*;
 

@@ -35,7 +35,7 @@ fn check_config_tells_all_misspelt_keys_at_once() {
     assert_eq!(stderr, expected);
 }
 
-/// A herd file of two nodes with certificates in `certs`, of which those of the first are made.
+/// A herd file of two nodes with certificates in `certs`. Only those of the first node exist.
 fn herd_with_certificates() -> String {
     let path = file("certified.toml");
     let node = |name: &str, neighbour: &str, port: u16| {

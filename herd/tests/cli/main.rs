@@ -30,7 +30,7 @@ fn herd() -> Command {
     command
 }
 
-/// The folder of the test that runs: the test runner names its thread after it.
+/// The folder of the current test, whose name is that of its thread.
 fn folder() -> PathBuf {
     scratch(thread::current().name().expect("a test should run in a thread of its own"))
 }
@@ -40,7 +40,7 @@ fn file(name: &str) -> String {
     folder().join(name).display().to_string()
 }
 
-/// What a command that fails with this exit code writes to standard error.
+/// Runs a command that must fail with this exit code, and returns its standard error.
 fn stderr_of_failure(command: &mut Command, code: i32) -> String {
     let output = command.assert().code(code).get_output().clone();
     assert!(output.stdout.is_empty(), "a failure has no output");

@@ -44,7 +44,7 @@ fn a_key_file_that_others_can_read_is_refused() {
     std::fs::write(&path, "secret\n").unwrap();
     for mode in [0o644, 0o640, 0o604, 0o620, 0o602, 0o610, 0o601] {
         std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-        // Not a node, which would go on if it took the key.
+        // Not a node, which would keep running if it accepted the key.
         let mut check = herd();
         check.args(["places-check", "--places", "google", "--places-url", "http://127.0.0.1:1"]);
         let stderr = stderr_of_failure(check.args(["--places-key-file", &path]), 2);

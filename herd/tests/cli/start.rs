@@ -1,4 +1,4 @@
-//! What keeps a node from starting.
+//! Errors that prevent the start of a node.
 
 use super::*;
 
@@ -19,7 +19,7 @@ fn a_port_in_use_is_named_and_ends_the_node_at_once() {
 fn plain_links_are_refused_on_any_address_but_loopback() {
     let insecure = ["Alford", "--insecure-links", "--link-address", "0.0.0.0:0"];
     let stderr = stderr_of_failure(herd().args(insecure), 1);
-    assert!(stderr.contains("loopback only") && stderr.contains("0.0.0.0:0"), "{stderr}");
+    assert!(stderr.contains("not on loopback") && stderr.contains("0.0.0.0:0"), "{stderr}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn pair(alford: [&str; 2], bolden: [&str; 2]) -> String {
     format!("name = \"pair\"\n{}{}", node("Alford", "Bolden", alford), node("Bolden", "Alford", bolden))
 }
 
-/// The first neighbour of a node, as its status tells.
+/// The first neighbour in a node's status.
 fn neighbour(node: &Node) -> serde_json::Value {
     state(node)["neighbours"][0].clone()
 }
@@ -27,7 +27,7 @@ fn a_node_that_listens_on_all_addresses_is_found_by_its_name() {
     let authority = Authority::init(&scratch(test).join("certs")).unwrap();
     let [alford_files, bolden_files] =
         ["Alford", "Bolden"].map(|name| authority.add(name, 90, false).unwrap());
-    // Nobody listens on port 1, so it is Bolden that makes the link.
+    // Nobody listens on port 1, so Bolden opens the link.
     let herd = pair(["0.0.0.0:0", "localhost:9"], ["127.0.0.1:0", "localhost:1"]);
     let admin = ["--admin-address", "127.0.0.1:0"];
     let alford = Node::run_as_written(&[], "Alford", test, &herd, |command| {

@@ -1,4 +1,4 @@
-//! What a node tells whoever looks after it.
+//! The admin port.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -133,7 +133,7 @@ fn a_connection_that_sends_no_request_is_closed() {
 
 #[test]
 fn the_admin_port_of_the_herd_file_is_used_unless_a_flag_or_a_variable_names_another() {
-    // Nobody else uses this address of the loopback network, so a port of it that was free just now still is.
+    // No other program uses this loopback address, so a port that was free is still free.
     let address = TcpListener::bind("127.0.0.77:0").unwrap().local_addr().unwrap();
     let herd = format!(
         "name = \"one\"\n[[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:1\"\nlink = \"127.0.0.1:2\"\nadmin = \"{address}\"\n"
@@ -153,11 +153,9 @@ fn clients_get_no_http_and_the_admin_port_stays_on_loopback() {
     let node = start("no-http");
     assert_eq!(node.ask(b"GET /status HTTP/1.0\r\n\r\n"), "? GET /status HTTP/1.0\n");
     let args = ["Alford", "--client-address", "127.0.0.1:0", "--admin-address", "0.0.0.0:0"];
-    herd("no-http")
-        .args(args)
-        .assert()
-        .code(1)
-        .stderr("error: the admin port listens on loopback only, such as 127.0.0.1: 0.0.0.0:0 is not\n");
+    herd("no-http").args(args).assert().code(1).stderr(
+        "error: the admin address 0.0.0.0:0 is not on loopback: use an address such as 127.0.0.1:12680\n",
+    );
 }
 
 #[test]
@@ -182,13 +180,13 @@ fn clocks_that_differ_are_one_warning_a_metric_and_a_reason_not_to_be_ready() {
     assert_eq!(std::fs::read_to_string(&log).unwrap().matches("clocks differ").count(), 1);
 }
 
-/// A neighbour played by a test, on a link that is not encrypted.
+/// A neighbour played by the test, on a plain TCP link.
 struct Parker {
     link: BufReader<TcpStream>,
 }
 
 impl Parker {
-    /// Completes a link with a node that knows nothing.
+    /// Completes a link with an empty node.
     fn link(node: &Node) -> Parker {
         let mut link = TcpStream::connect(node.link).unwrap();
         link.set_read_timeout(Some(DEADLINE)).unwrap();
@@ -197,8 +195,8 @@ impl Parker {
         Parker { link: BufReader::new(link) }
     }
 
-    /// Answers so many heartbeats, with a clock that is ahead by so many seconds. Returns when the node has taken them: it
-    /// echoes each in its next one.
+    /// Answers `beats` heartbeats, with a clock that is `ahead` seconds ahead. Returns once the
+    /// node has processed them: it echoes each in its next heartbeat.
     fn answer_heartbeats(&mut self, beats: usize, ahead: f64) {
         for _ in 0..beats {
             let heard = self.next_heartbeat();

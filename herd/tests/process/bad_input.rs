@@ -1,4 +1,4 @@
-//! What a node answers to lines that it must not take, and to those that it just must.
+//! The answers to invalid lines, and to unusual valid ones.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -7,7 +7,7 @@ use fixtures::bad_input::{BadInput, FutureTimes};
 
 use crate::support::Node;
 
-/// At least so many rows are to be there, not counting the lines that stand for each byte.
+/// The least number of rows, without the lines for each byte.
 const ROWS: usize = 250;
 
 fn each_line_is_answered_as_the_table_has_it(node: &Node, future: FutureTimes) {

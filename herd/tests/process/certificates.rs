@@ -15,7 +15,7 @@ use crate::support::{Node, herd, scratch, wait_for_log, wait_until};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A certificate that `herd certs` would not make.
+/// A certificate that `herd certs` would not issue.
 struct Odd<'a> {
     name: &'a str,
     /// The folder of the authority that signs it.
@@ -25,7 +25,7 @@ struct Odd<'a> {
 }
 
 impl Odd<'_> {
-    /// Puts it and its key in the place of others.
+    /// Replaces a certificate and key with this one and its key.
     fn write(&self, files: &LinkFiles) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
@@ -43,7 +43,7 @@ impl Odd<'_> {
     }
 }
 
-/// Files of its own for a node that has a certificate of some authority.
+/// Separate files for a node with a certificate of some authority.
 fn copied(files: &LinkFiles, folder: &Path, node: &str) -> LinkFiles {
     let [ca, cert, key] = ["ca.pem", "cert.pem", "key.pem"].map(|file| folder.join(format!("{node}-{file}")));
     let copy = LinkFiles { ca, cert, key };
@@ -51,7 +51,7 @@ fn copied(files: &LinkFiles, folder: &Path, node: &str) -> LinkFiles {
     copy
 }
 
-/// Puts the contents of other files in the place of a node's.
+/// Replaces a node's files with the contents of others.
 fn replace(files: &LinkFiles, by: &LinkFiles) {
     for (to, from) in [(&files.ca, &by.ca), (&files.cert, &by.cert), (&files.key, &by.key)] {
         fs::copy(from, to).unwrap();
@@ -163,7 +163,8 @@ fn links_of_an_authority_that_is_no_longer_accepted_end_and_come_back_with_the_n
     wait_for_log(&log, "certificates reloaded", 1);
     wait_for_log(&parker_log, "certificates reloaded", 1);
 
-    // The new one only: a link that the old one authenticates ends, and comes back when the neighbour has the new one too.
+    // Only the new authority: a link with an old certificate ends, and comes back once the
+    // neighbour has a new one.
     replace(&alford_files, &alford_new);
     hang_up(&node);
     let reason = "certificates were reloaded: its certificate is not signed by this herd's authority";
@@ -211,7 +212,7 @@ fn the_authority_is_rotated_in_three_steps_and_old_keys_are_worth_nothing_then()
     }
     reload(2);
     assert!(is_linked(&node) && !fs::read_to_string(&logs[0]).unwrap().contains("link down"));
-    // The new authority alone: the link, which began with an old certificate, begins again.
+    // Only the new authority: the link, which began with an old certificate, is reopened.
     for (files, new) in files.iter().zip(&new_files) {
         fs::copy(&new.ca, &files.ca).unwrap();
     }

@@ -1,4 +1,4 @@
-//! What a node does at SIGHUP.
+//! The behaviour of a node on SIGHUP.
 
 use crate::support::{Node, log_of, stop, wait_for_log};
 use fixtures::checkout::scratch;
@@ -18,7 +18,7 @@ fn a_hangup_logs_only_what_happened() {
     std::fs::rename(&logs, &moved).unwrap();
     let log = moved.join("log").display().to_string();
     hang_up();
-    // What is said of the certificates comes last.
+    // The message about the certificates is the last one.
     wait_for_log(&log, "certificates reloaded", 2);
     let told = std::fs::read_to_string(&log).unwrap();
     assert_eq!(told.matches("cannot reopen the log file").count(), 1, "{told}");

@@ -1,4 +1,4 @@
-//! What a node on disk knows after it has been killed, and what it does while its disk fails.
+//! The records of a node after a crash, and its behaviour while its disk fails.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -11,7 +11,7 @@ use fixtures::checkout::scratch;
 use crate::support::{IAMAT, Node, herd, wait_for_log, wait_until};
 use fixtures::checkout::program;
 
-/// The data folder of a test, which is not there yet.
+/// The data folder of a test, which does not exist yet.
 fn folder(test: &str) -> PathBuf {
     scratch(test).join("data")
 }
@@ -24,7 +24,7 @@ fn reports(clients: std::ops::Range<usize>) -> String {
     clients.map(|client| format!("IAMAT client-{client} +34.068930-118.445127 1520023934.9\n")).collect()
 }
 
-/// What the node says of each of so many clients.
+/// The node's answers about this many clients.
 fn told(node: &Node, clients: usize) -> String {
     let questions: String = (0..clients).map(|client| format!("WHATSAT client-{client} 0 0\n")).collect();
     node.ask(questions.as_bytes())
@@ -142,7 +142,7 @@ fn a_journal_is_written_anew_while_the_node_serves() {
         node.ask(format!("IAMAT kiwi +1+1 {stamp}\nIAMAT plum +1+1 {stamp}\n").as_bytes());
     }
     wait_for_log(log.to_str().unwrap(), "journal compacted", 1);
-    // There may be one more compaction to come.
+    // One more compaction may follow.
     wait_until("the journal is short", || fs::metadata(folder.join("journal")).unwrap().len() < 10_000);
     node.ask(b"IAMAT kiwi +2+2 1000\n");
     drop(node);
@@ -151,7 +151,7 @@ fn a_journal_is_written_anew_while_the_node_serves() {
     assert!(answers.contains(" kiwi +2+2 1000\n") && answers.contains(" plum +1+1 299\n"), "{answers}");
 }
 
-/// How long files of a process may grow from now on.
+/// Limits the size of the files of a process from now on.
 fn limit_files(node: &Node, bytes: &str) {
     let pid = node.process.id().to_string();
     let limit = format!("--fsize={bytes}:unlimited");
@@ -166,13 +166,13 @@ fn a_full_disk_stops_nothing_and_nothing_is_missing_when_there_is_room_again() {
     limit_files(&node, "20000");
     let answers = node.ask(reports(0..1000).as_bytes());
     assert_eq!(answers.lines().filter(|line| line.starts_with("AT Alford ")).count(), 1000);
-    wait_for_log(log.to_str().unwrap(), "durability: degraded", 1);
+    wait_for_log(log.to_str().unwrap(), "durability degraded", 1);
     assert_eq!(told(&node, 1000), answers);
-    assert_eq!(fs::read_to_string(&log).unwrap().matches("durability: degraded").count(), 1);
-    // The line that did not fit is not there by half.
+    assert_eq!(fs::read_to_string(&log).unwrap().matches("durability degraded").count(), 1);
+    // The line that did not fit was not written in part.
     assert!(journal_tool("verify", &folder).status.success());
     limit_files(&node, "unlimited");
-    wait_for_log(log.to_str().unwrap(), "durability: restored", 1);
+    wait_for_log(log.to_str().unwrap(), "durability restored", 1);
     drop(node);
     assert_eq!(told(&start("full", &folder, &[]), 1000), answers);
 }
@@ -196,7 +196,7 @@ fn a_strict_node_closes_instead_of_answering_while_the_disk_fails() {
         assert!(answered < 1000, "{answered}");
         let answers = String::from_utf8(answers).unwrap();
         drop(node);
-        // What was answered before is there, each of it.
+        // Every report answered before is there.
         let node = start("strict", &folder, &[]);
         assert!(told(&node, 10_000).starts_with(&answers[..answers.rfind('\n').map_or(0, |end| end + 1)]));
     }

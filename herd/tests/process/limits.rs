@@ -1,4 +1,5 @@
-//! A node's bounds at their edges: files, links that do not say who they are, and clients that go on sending.
+//! The limits of a node: file descriptors, connections without HELLO, and clients that send without
+//! pause.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -63,7 +64,7 @@ fn a_node_out_of_files_serves_those_who_are_in_and_then_those_who_wait() {
     let limit = format!("--nofile={0}:{0}", open + 5);
     assert!(Command::new("prlimit").args([&format!("--pid={pid}"), &limit]).status().unwrap().success());
     let mut crowd: Vec<TcpStream> = (0..20).map(|_| node.connect()).collect();
-    wait_for_log(&log, "cannot accept connections for now", 1);
+    wait_for_log(&log, "cannot accept connections; retrying", 1);
     for _ in 0..100 {
         assert!(is_served(&mut seated));
     }
@@ -87,7 +88,7 @@ fn connections_on_the_link_port_that_do_not_say_who_they_are_have_two_seconds() 
     assert!(began.elapsed() >= Duration::from_secs(2), "they have two seconds");
     wait_for_log(&log, "no handshake within 2s", 2);
     let told = std::fs::read_to_string(&log).unwrap();
-    assert!(told.matches("no link").count() < 8, "32 refusals are a few lines: {told}");
+    assert!(told.matches("link rejected").count() < 8, "32 refusals are a few lines: {told}");
     let refused = "herd_link_connections_refused_total 32\n";
     wait_until("all are counted", || get(&node, "/metrics").1.contains(refused));
 }
@@ -183,7 +184,8 @@ fn clients_that_do_not_read_are_not_read_from_and_closed() {
         assert!(began.elapsed() < DEADLINE, "not closed after {DEADLINE:?}");
     };
     assert!([ErrorKind::ConnectionReset, ErrorKind::BrokenPipe].contains(&closed.kind()), "{closed}");
-    // What both kernels hold for this connection is a few megabytes; a node that went on reading would take all.
+    // What both kernels hold for this connection is a few megabytes; a node that went on reading
+    // would take all.
     assert!(sent < 16_000_000, "{sent} bytes were taken");
 }
 
@@ -221,7 +223,7 @@ fn a_full_table_is_in_the_log_and_makes_a_node_unready() {
     });
     assert_eq!(get(&node, "/readyz").1, "ready\n");
     node.ask(b"IAMAT a +1+1 1\nIAMAT b +1+1 1\n");
-    assert_eq!(get(&node, "/readyz").1, "the table of clients is full with 1: new ids are refused\n");
+    assert_eq!(get(&node, "/readyz").1, "the table is full with 1 clients: new client ids are rejected\n");
     wait_for_log(&log, "the table of clients is full", 2);
     assert!(get(&node, "/metrics").1.contains("herd_new_ids_refused_total 1\n"));
 }
@@ -236,7 +238,7 @@ fn a_process_at_its_bound_of_memory_takes_no_new_ids_from_clients_or_neighbours(
     wait_for_log(&log, "the neighbour said: no memory for more clients", 1);
     assert_eq!(parker.ask(b"WHATSAT a 1 0\nIAMAT b +1+1 1\n"), "? WHATSAT a 1 0\n? IAMAT b +1+1 1\n");
     let reasons = get(&parker, "/readyz").1;
-    assert!(reasons.contains("the memory of the process is full: new ids are refused\n"), "{reasons}");
+    assert!(reasons.contains("the memory limit is reached: new client ids are rejected\n"), "{reasons}");
 }
 
 #[test]
@@ -247,7 +249,8 @@ fn a_client_that_goes_on_sending_after_the_end_is_listened_to_for_so_many_bytes(
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert_eq!(answer, "? much too long a line\n");
-    // Far more than the node takes and the system holds: the connection is reset long before 30 seconds are over.
+    // Far more than the node takes and the system holds: the connection is reset long before 30
+    // seconds are over.
     let error = (0..1000).find_map(|_| stream.write_all(&[b'x'; 100_000]).err()).expect("an end");
     assert!([ErrorKind::ConnectionReset, ErrorKind::BrokenPipe].contains(&error.kind()), "{error}");
 }

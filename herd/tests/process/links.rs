@@ -1,4 +1,4 @@
-//! Who is let in as a neighbour.
+//! Authentication of neighbours.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -20,7 +20,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, Support
 use crate::admin::get;
 use crate::support::{DEADLINE, IAMAT, Node, wait_for_log, wait_until};
 
-/// What a neighbour would say, with a location that is not true.
+/// An update that a neighbour could send, with a forged location.
 const FORGED: &str = "AT Parker +0.000000000 kiwi +1+1 1520023934.918963997";
 
 pub(crate) fn names(files: &LinkFiles) -> [String; 6] {
@@ -28,7 +28,7 @@ pub(crate) fn names(files: &LinkFiles) -> [String; 6] {
     ["--links-ca".to_owned(), ca, "--links-cert".to_owned(), cert, "--links-key".to_owned(), key]
 }
 
-/// Alford, whose neighbours Bolden and Parker would have to dial it.
+/// Alford, which its neighbours Bolden and Parker have to dial.
 pub(crate) fn alford(test: &str, folder: &Path, files: &LinkFiles) -> Node {
     let herd = "name = \"three\"\n\
         [[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:3\"\nneighbours = [\"Bolden\", \"Parker\"]\n\
@@ -43,12 +43,12 @@ pub(crate) fn alford(test: &str, folder: &Path, files: &LinkFiles) -> Node {
     })
 }
 
-/// Says hello and something forged, in the name of a neighbour, and hears what comes.
+/// Sends HELLO and a forged update in the name of a neighbour, and returns what it receives.
 fn intrude(mut stream: impl Read + Write, name: &str) {
     let said = format!(
         "HELLO 5 {name} 0000000000000001 0000000000000001\nCURSOR 0000000000000000 0\n{FORGED}\nUPTO 1\n"
     );
-    // It may be refused at any point.
+    // The node may reject it at any point.
     let _ = stream.write_all(said.as_bytes()).and_then(|()| stream.read_to_end(&mut Vec::new()));
 }
 
@@ -63,7 +63,7 @@ fn encrypted(node: &Node, config: Arc<ClientConfig>) -> StreamOwned<ClientConnec
     StreamOwned::new(session, dial(node))
 }
 
-/// A configuration that takes Alford, with or without a certificate of its own.
+/// A TLS configuration that accepts Alford, with or without a client certificate.
 fn config(
     ca: &Path,
     own: Option<&LinkFiles>,
@@ -82,7 +82,8 @@ fn config(
     })
 }
 
-/// A certificate for Parker that ends at `end`: of the authority in `signer`, or signed by itself.
+/// A certificate for Parker that expires at `end`, signed by the authority in `signer` or by
+/// itself.
 fn certificate(folder: &Path, signer: Option<&Path>, end: SystemTime) -> LinkFiles {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::default();
@@ -245,7 +246,7 @@ fn a_neighbour_of_another_version_gets_no_link_and_both_sides_are_told_why() {
     wait_for_log(&log, &reason, 1);
     let log = fs::read_to_string(&log).unwrap();
     let line = log.lines().find(|line| line.contains(&reason)).unwrap();
-    assert!(line.contains("WARN") && line.contains("no link"), "{line}");
+    assert!(line.contains("WARN") && line.contains("link rejected"), "{line}");
     assert!(node.ask(IAMAT.as_bytes()).starts_with("AT Alford "));
 }
 
@@ -265,8 +266,8 @@ fn a_neighbour_that_is_somebody_else_is_told_once_and_dialled_on() {
     for _ in 0..3 {
         intrude(parker.accept().unwrap().0, "Bolden");
     }
-    wait_for_log(&log, "neighbour not reached; retrying", 1);
+    wait_for_log(&log, "neighbour unreachable; retrying", 1);
     let log = fs::read_to_string(log).unwrap();
-    assert_eq!(log.matches("neighbour not reached").count(), 1, "{log}");
+    assert_eq!(log.matches("neighbour unreachable").count(), 1, "{log}");
     assert!(log.contains("Bolden"), "{log}");
 }

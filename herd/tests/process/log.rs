@@ -1,4 +1,4 @@
-//! What nodes write to their logs, and what they do not.
+//! The content of logs.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::admin::get;
 use crate::support::{Node, log_of, scratch, wait_for_log, wait_until};
 
-/// Two linked nodes, the first of which logs at `level`; its log.
+/// Starts two linked nodes, the first with log level `level`. Returns the log of the first.
 fn pair(test: &str, level: &str, links: &[&str]) -> (Node, Node, String) {
     let log = log_of(test);
     let args = ["--admin-address", "127.0.0.1:0", "--log-level", level, "--log-file", &log];
@@ -109,7 +109,7 @@ fn messages_of_events_hold_no_values_since_these_are_fields() {
     for_each_source(&root().join("herd/src"), &mut |path, source| {
         for event in events(source) {
             seen += 1;
-            // The names of the events of `Repeats` are values, but of a few that are constants.
+            // The names of the events of `Repeats` are values, but only of a few constants.
             let message = event.replace("\"{what}\"", "").replace("\"{what}, again\"", "");
             let glued = message.split('"').skip(1).step_by(2).any(|literal| literal.contains('{'));
             assert!(!glued, "{}: {event}", path.display());

@@ -1,4 +1,4 @@
-//! A log that cannot be written delays nothing else.
+//! A log that cannot be written does not delay anything else.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -12,10 +12,11 @@ use nix::unistd::{Pid, mkfifo};
 use crate::admin::get;
 use crate::support::{Node, scratch, wait_for_log, wait_until};
 
-/// How many bytes a pipe holds.
+/// The capacity of a pipe in bytes.
 const PIPE: usize = 64 * 1024;
 
-/// Makes the node log far more than the pipe and the backlog hold: at debug each line is logged.
+/// Makes the node log far more than the pipe and the backlog can hold. At level debug, each line is
+/// logged.
 fn fill(node: &Node) {
     for _ in 0..20 {
         let line = [&[b'x'; 1000][..], b"\n"].concat();
@@ -43,7 +44,7 @@ const ARGS: [&str; 4] = ["--log-level", "debug", "--admin-address", "127.0.0.1:0
 fn a_node_whose_log_file_nobody_reads_goes_on_and_stops() {
     let fifo = scratch("log-fifo").join("log");
     mkfifo(&fifo, Mode::S_IRWXU).unwrap();
-    // Without a reader it could not be opened.
+    // A pipe without a reader cannot be opened.
     let mut reader = File::options().read(true).write(true).open(&fifo).unwrap();
     reader.write_all(&[b'f'; PIPE]).unwrap();
     let node =
@@ -78,7 +79,7 @@ fn once_a_log_can_be_written_again_it_says_how_many_lines_were_dropped() {
         reader.read_to_string(&mut log).unwrap();
         log
     });
-    // Lines are dropped as long as the backlog is full.
+    // Lines are dropped while the backlog is full.
     wait_until("no more lines are dropped", || {
         let before = dropped(&node);
         node.ask(b"x\n");
@@ -103,7 +104,7 @@ fn a_log_file_that_cannot_be_reopened_in_time_delays_nothing_else() {
     });
     let old = folder.join("old");
     std::fs::rename(&log, &old).unwrap();
-    // To open it for writing waits for a reader.
+    // Opening a pipe for writing waits for a reader.
     mkfifo(&log, Mode::S_IRWXU).unwrap();
     kill(Pid::from_raw(node.process.id() as i32), Signal::SIGHUP).unwrap();
     wait_for_log(&old.display().to_string(), "certificates reloaded", 1);

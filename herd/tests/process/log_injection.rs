@@ -1,4 +1,5 @@
-//! Whatever bytes come from outside, an event is one line of the log, and nothing in it moves a terminal's cursor.
+//! Log injection: whatever bytes arrive, an event is one line of the log without control
+//! characters.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -8,7 +9,7 @@ use fixtures::checkout::scratch;
 use crate::support::{DEADLINE, Node, stop, wait_for_log};
 use crate::upstream::Upstream;
 
-/// What would begin a line of its own, hide what stands before it, or be taken for something else.
+/// Text that could start a new line, hide earlier text, or pass for something else.
 const HOSTILE: [&[u8]; 34] = [
     b"\x1b[31mred\x1b[0m",
     b"\x1b[2J\x1b[H",
@@ -46,14 +47,14 @@ const HOSTILE: [&[u8]; 34] = [
     b"%s%n{}{0}${jndi:ldap://127.0.0.1/x}$(reboot)",
 ];
 
-/// What cannot be seen, or changes how the rest is seen.
+/// Characters that are invisible or change how others are shown.
 fn is_unseen(character: char) -> bool {
     let directs =
         matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
     character.is_control() || directs || ['\u{61c}', '\u{feff}'].contains(&character)
 }
 
-/// The lines of a log, in which everything can be seen.
+/// The lines of a log, after a check that every character is visible.
 fn lines(log: &str) -> Vec<String> {
     let text = std::fs::read_to_string(log).expect("a log is UTF-8");
     let lines: Vec<String> =
@@ -84,7 +85,7 @@ fn is_event(line: &str, format: &str) -> bool {
     })
 }
 
-/// Whether a line of the log is about a line like this, whole.
+/// Whether a line of the log contains the whole of a hostile line.
 fn tells(line: &str, format: &str, event: &str, about: &[u8]) -> bool {
     let about = about.escape_ascii().to_string();
     if format == "json" {
@@ -94,7 +95,7 @@ fn tells(line: &str, format: &str, event: &str, about: &[u8]) -> bool {
     line.contains(&format!(" {event} ")) && line.contains(&format!(" line={about}"))
 }
 
-/// The log of a node at debug, for each format.
+/// The log of a node at level debug, in each format.
 fn log_of(test: &str, format: &str) -> String {
     scratch(test).join(format!("{format}.log")).display().to_string()
 }
@@ -141,10 +142,10 @@ fn an_event_is_one_line_whatever_a_client_sends() {
             lines.iter().filter(|line| line.contains(&text) || line.contains(&json)).count()
         };
         assert_eq!((count("received"), count("answered")), (said.len(), said.len()));
-        assert_eq!(count("received the start of a line too long"), HOSTILE.len());
+        assert_eq!(count("received the start of a line that is too long"), HOSTILE.len());
         for hostile in HOSTILE {
             let start = [hostile, &b"x".repeat(128)].concat()[..128].to_vec();
-            let event = "received the start of a line too long";
+            let event = "received the start of a line that is too long";
             assert!(
                 lines.iter().any(|other| tells(other, format, event, &start)),
                 "{}",
@@ -183,7 +184,8 @@ fn an_event_is_one_line_whatever_comes_on_the_link_port() {
         for line in &lines {
             assert!(is_event(line, format), "{line}");
         }
-        let ends = lines.iter().filter(|line| line.contains("no link") || line.contains("link down")).count();
+        let ends =
+            lines.iter().filter(|line| line.contains("link rejected") || line.contains("link down")).count();
         assert_eq!(ends, connections);
         for hostile in HOSTILE {
             assert!(
@@ -213,13 +215,13 @@ fn an_event_is_one_line_whatever_the_places_service_explains() {
         });
         let answers = node.ask(b"IAMAT kiwi +1+1 1\nWHATSAT kiwi 1 1\n");
         assert!(answers.contains("\"UNKNOWN_ERROR\""), "{answers}");
-        wait_for_log(&log, "no places", 1);
+        wait_for_log(&log, "places request failed", 1);
         stop(&mut node);
         let lines = lines(&log);
         for line in &lines {
             assert!(is_event(line, format), "{line}");
         }
-        let told: Vec<&String> = lines.iter().filter(|line| line.contains("no places")).collect();
+        let told: Vec<&String> = lines.iter().filter(|line| line.contains("places request failed")).collect();
         assert!(told.len() == 1 && told[0].contains("forged") && told[0].contains("[31m"), "{told:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! The metrics of a node, and what is written about them.
+//! The metrics of a node, and their documentation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use fixtures::checkout::root;
 use crate::admin::get;
 use crate::support::{Node, wait_until};
 
-/// A metric as it is documented or exposed: its type and its labels.
+/// A metric as documented or exposed: its type and its labels.
 type Shape = (String, BTreeSet<String>);
 
 /// The metrics of `docs/src/reference/metrics.md` by name.
@@ -41,7 +41,7 @@ fn exposed(text: &str) -> BTreeMap<String, Shape> {
         }
         if let Some((series, _)) = line.rsplit_once(' ').filter(|_| !line.starts_with('#')) {
             let (name, labels) = shape(series);
-            // Those of a histogram have names and labels of their own.
+            // The series of a histogram have other names and labels.
             if let Some((_, known)) = metrics.get_mut(&name) {
                 known.extend(labels);
             }
@@ -50,7 +50,8 @@ fn exposed(text: &str) -> BTreeMap<String, Shape> {
     metrics
 }
 
-/// The metrics of a node that has everything to tell: a linked neighbour, a journal, and a service with a budget.
+/// The metrics of a node with all features: a linked neighbour, a journal, and a service with rate
+/// limits.
 fn of_a_busy_node(test: &str) -> String {
     let data = fixtures::checkout::scratch(test).join("data").display().to_string();
     let args = ["--admin-address", "127.0.0.1:0"];
@@ -160,7 +161,7 @@ fn a_neighbour_that_is_killed_lags_by_what_happens_afterwards_and_one_that_never
     assert_eq!((lag(), state("never")), (None, "1".to_owned()));
     let parker = Node::start_beside("Parker", ("Alford", &alford), "lag", |command| command.args(args));
     wait_until("Parker has heard all", || value(&parker, "herd_clients").unwrap() == "20");
-    // One heartbeat may have been on its way by then. The next one confirms all.
+    // One heartbeat may have been in flight. The next one confirms everything.
     for _ in 0..2 {
         let round_trip = || value(&alford, "herd_link_round_trip_seconds{neighbour=\"Parker\"}");
         let before = round_trip();

@@ -84,7 +84,7 @@ async fn a_request_sent_with_a_half_close_gets_its_whole_answer_in_one_read() {
 async fn answers_come_in_the_order_asked_even_when_places_are_slow() {
     let server = places(&body(1), Duration::from_millis(100)).await;
     let node = Node::start_with("order", "", |command| with_places(command, &server));
-    // Each with another bound: equal ones would share a request.
+    // Each with a different bound, since equal questions share a request.
     let questions: String = (2..8).map(|bound| format!("WHATSAT kiwi 10 {bound}\n")).collect();
     let lines = [IAMAT, "WHATSAT kiwi 10 1\nfirst\n", &questions, "last"].concat();
     let answers = tokio::task::spawn_blocking(move || (node.ask(lines.as_bytes()), node)).await.unwrap().0;

@@ -1,4 +1,4 @@
-//! What a node waits for, and for how long, seen from a client.
+//! The timeouts of a node, seen from a client.
 
 use std::io::{ErrorKind, Read, Write};
 use std::thread;
@@ -14,7 +14,8 @@ use crate::support::{DEADLINE, IAMAT, Node, log_of};
 fn a_client_that_reads_nothing_is_no_longer_read_from_and_then_closed() {
     let node = Node::start("unread", "unread_stall = \"300ms\"");
     let mut stream = node.connect();
-    // More than the node holds and the sockets buffer: writing must fail in the end, with the node alive.
+    // More than the node and the sockets buffer: writing must fail in the end, and the node must
+    // survive.
     let line = "y".repeat(4000) + "\n";
     let result = (0..100_000).try_for_each(|_| stream.write_all(line.as_bytes()));
     assert!(result.is_err(), "400 MB were taken from a client that reads nothing");
@@ -25,7 +26,7 @@ fn a_client_that_reads_nothing_is_no_longer_read_from_and_then_closed() {
 async fn a_client_that_reads_nothing_cannot_make_the_node_hold_more_than_its_bound() {
     let node = Node::start("held", "unread_stall = \"1s\"");
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    // So little of what is taken is in the client's own system.
+    // A small receive buffer, so that little data is in the client's own system.
     socket.set_send_buffer_size(4096).unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let mut stream = socket.connect(node.client).await.unwrap().into_std().unwrap();
@@ -56,7 +57,7 @@ fn what_has_arrived_before_a_stop_is_answered() {
     stream.write_all(b"x\n").unwrap();
     stream.read_exact(&mut [0; 4]).unwrap();
     let process = Pid::from_raw(node.process.id() as i32);
-    // While it is stopped, both come: so it sees the one when it is to obey the other.
+    // Both arrive while the process is stopped, so that it sees one while it handles the other.
     kill(process, Signal::SIGSTOP).unwrap();
     stream.write_all(IAMAT.as_bytes()).unwrap();
     kill(process, Signal::SIGTERM).unwrap();
@@ -106,7 +107,8 @@ fn a_client_that_was_quiet_for_long_has_as_long_as_others_to_take_its_answer() {
     for _ in 0..2 {
         stream.write_all(b"x\n").unwrap();
         stream.read_exact(&mut [0; 4]).unwrap();
-        // It is quiet for longer than it may take to read, and the node does not close meanwhile.
+        // The client is silent for longer than the read timeout, and the node must not close the
+        // connection.
         let nothing = stream.read(&mut [0]).unwrap_err();
         assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
     }

@@ -14,7 +14,7 @@ fn a_hundred_equal_questions_at_once_are_one_request() {
     let (release, released) = mpsc::channel::<()>();
     let released = std::sync::Mutex::new(released);
     let upstream = Upstream::start(move |mut stream| {
-        // Held back until all have asked; nobody asks a second time.
+        // The answer is held back until all have asked. There must be no second request.
         let _ = released.lock().unwrap().recv_timeout(DEADLINE);
         let body = "{\"status\":\"OK\",\"results\":[]}";
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
@@ -80,7 +80,8 @@ fn reports_are_answered_while_many_questions_wait() {
         })
         .collect();
     upstream.wait_for_requests(64);
-    // None of them can have been answered: they are asked still when the report's answer is here.
+    // None of them can have been answered: they are still in progress when the report's answer
+    // arrives.
     assert!(node.ask(b"IAMAT pear +1+1 1\n").starts_with("AT Alford "));
     for client in &waiting {
         client.set_nonblocking(true).unwrap();

@@ -1,4 +1,4 @@
-//! What counts against a Places service, and when it is left alone or asked again.
+//! The circuit breaker of a Places service.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream};
@@ -27,7 +27,7 @@ fn stepwise() -> (Upstream, Sender<&'static str>) {
     (upstream, go)
 }
 
-/// A node that asks `upstream`, and where it logs.
+/// Starts a node that asks `upstream`. Returns the node and its log.
 fn node(test: &str, limits: &str, upstream: &Upstream) -> (Node, String) {
     let log = log_of(test);
     let node = Node::start_with(test, limits, |command| {
@@ -44,7 +44,7 @@ fn breaker(node: &Node) -> String {
     status["places_breaker"].as_str().unwrap().to_owned()
 }
 
-/// A client at an address of this machine that has asked its last question.
+/// A client at an address of this machine that has sent its last question.
 fn asking_from(address: Ipv4Addr, node: &Node, radius: usize) -> TcpStream {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut client = runtime.block_on(async {
@@ -88,7 +88,7 @@ fn a_service_that_does_not_answer_in_time_is_left_alone() {
 fn a_service_that_had_little_of_the_time_is_not_judged_by_a_timeout() {
     let (started, starts) = mpsc::channel();
     let starts = Arc::new(Mutex::new(starts));
-    // The first answer takes more than half of the time, and there is no other.
+    // The first answer takes more than half of the time, and there is no second.
     let upstream = Upstream::start(move |mut stream| {
         let first = starts.lock().unwrap().recv_timeout(DEADLINE);
         match first {
@@ -115,7 +115,7 @@ fn a_service_that_had_little_of_the_time_is_not_judged_by_a_timeout() {
 #[test]
 fn a_question_that_a_limit_stops_says_nothing_about_the_service() {
     let (upstream, go) = stepwise();
-    // Each address may cause two requests, and a question that fails is two.
+    // Each address may cause two requests, and a failed question with its retry is two.
     let limits = "whatsat_upstream = 1\nplaces_per_day = 4\nplaces_retry = \"1ms\"\nplaces_failures = 2";
     let (node, log) = node("stopped", limits, &upstream);
     let first = asking(&node, 1);

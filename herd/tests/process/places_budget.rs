@@ -1,4 +1,4 @@
-//! How many requests a node sends to a service that bills them, and for whom.
+//! The rate limits of requests to a service that bills them.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr};
@@ -9,10 +9,10 @@ use crate::upstream::{CANARY, Upstream, reply};
 
 const NOTHING: &str = "{\"status\":\"ZERO_RESULTS\",\"results\":[]}";
 
-const WARNING: &str = "requests to the places service";
+const WARNING: &str = "rate limit of the places service";
 
-/// A node with these bounds that asks the service, and where it logs. Its bounds are by the day, so that no minute ends
-/// within a test.
+/// Starts a node with these limits that asks the service. Returns the node and its log. The limits
+/// are per day, so that no minute ends within a test.
 fn node(test: &str, limits: &str, upstream: &Upstream) -> (Node, String) {
     let log = log_of(test);
     let node = Node::start_with(test, &format!("{limits}\nplaces_retry = \"1ms\""), |command| {
@@ -23,7 +23,7 @@ fn node(test: &str, limits: &str, upstream: &Upstream) -> (Node, String) {
     (node, log)
 }
 
-/// What the node answers to a question of each radius, one after the other.
+/// The node's answers to questions with these radii, in order.
 fn statuses(node: &Node, radii: std::ops::RangeInclusive<usize>) -> Vec<&'static str> {
     let status = |told: &str| {
         let known = ["ZERO_RESULTS", "OVER_QUERY_LIMIT", "UNKNOWN_ERROR"];
@@ -32,7 +32,7 @@ fn statuses(node: &Node, radii: std::ops::RangeInclusive<usize>) -> Vec<&'static
     radii.map(|radius| status(&node.ask(format!("WHATSAT kiwi {radius} 5\n").as_bytes()))).collect()
 }
 
-/// What the node answers to `line` from another address of this machine.
+/// The node's answer to `line` from another address of this machine.
 fn ask_from(address: Ipv4Addr, node: &Node, line: &str) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut stream = runtime.block_on(async {
@@ -74,7 +74,7 @@ fn beyond_its_requests_a_node_asks_nobody_and_says_when_to_try_again() {
     let answer: serde_json::Value = serde_json::from_str(json).unwrap();
     let message = answer["error_message"].as_str().unwrap();
     assert!(
-        message.starts_with("this node may cause 10 requests to the places service a day: try again in "),
+        message.starts_with("the rate limit is reached: this node may cause 10 requests to the places service per day. Try again in "),
         "{message}"
     );
     assert_eq!((&answer["results"], &answer["html_attributions"]), (&[0; 0][..].into(), &[0; 0][..].into()));
@@ -84,7 +84,7 @@ fn beyond_its_requests_a_node_asks_nobody_and_says_when_to_try_again() {
     let (_, metrics) = get(&node, "/metrics");
     assert!(metrics.contains("herd_places_requests_left{window=\"day\"} 0"), "{metrics}");
     assert!(metrics.contains("herd_places_refused_total 5"), "{metrics}");
-    // What asks nobody goes on.
+    // Questions without a request are still answered.
     assert!(node.ask(b"WHATSAT kiwi 1 0\n").contains("\"OK\""));
 }
 

@@ -1,4 +1,4 @@
-//! Connections to a Places service: old ones that are closed, certificates that cannot be trusted, proxies.
+//! Connections to a Places service: idle ones that are closed, untrusted certificates, and proxies.
 
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
@@ -16,7 +16,7 @@ use crate::support::{DEADLINE, IAMAT, Node, log_of, whole_log};
 use crate::upstream::{CANARY, Upstream, node, read_request, reply, reply_and_stay};
 use fixtures::checkout::{program, scratch};
 
-/// Nothing found, for either service.
+/// An answer without places, for either service.
 fn nothing(provider: &str) -> &'static str {
     if provider == "google" { "{}" } else { "{\"status\":\"ZERO_RESULTS\",\"results\":[]}" }
 }
@@ -25,7 +25,7 @@ fn nothing(provider: &str) -> &'static str {
 fn a_kept_connection_that_the_service_has_closed_is_replaced_at_once() {
     for provider in ["google", "google-legacy"] {
         let dropped = Arc::new(AtomicUsize::new(0));
-        // The first four are answered together, so that there are four connections to keep.
+        // The first four are answered together, so that four connections stay open.
         let (begun, together) = (AtomicUsize::new(0), Barrier::new(4));
         let upstream = Upstream::start({
             let dropped = Arc::clone(&dropped);
@@ -34,13 +34,14 @@ fn a_kept_connection_that_the_service_has_closed_is_replaced_at_once() {
                     together.wait();
                 }
                 reply_and_stay(&stream, nothing(provider));
-                // The next request on the same connection is taken, and never answered.
+                // The next request on the same connection is read and never answered.
                 if read_request(&stream).is_some() {
                     dropped.fetch_add(1, Ordering::SeqCst);
                 }
             }
         });
-        // A retry that waited would wait longer than the question may take; a failure would end all asking.
+        // A retry with a pause would exceed the timeout of the question; a failure would open the
+        // breaker.
         let limits = "places_retry = \"1h\"\nplaces_failures = 1\nplaces_pause = \"1h\"";
         let node = Node::start_with(&format!("dropped-{provider}"), limits, |command| {
             command.args(["--places", provider, "--places-url", &upstream.url]);
@@ -76,7 +77,7 @@ fn a_connection_without_requests_is_closed_after_a_while() {
 #[test]
 fn proxies_of_the_environment_are_not_used() {
     let upstream = Upstream::start(|stream| reply(stream, "200 OK", nothing("google-legacy")));
-    // Takes connections, and does nothing else: a question that went there would fail.
+    // Accepts connections and does not answer: a question sent there would fail.
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", proxy.local_addr().unwrap());
     let node = Node::start_with("proxies", "places_total = \"2s\"", |command| {
@@ -94,7 +95,7 @@ fn proxies_of_the_environment_are_not_used() {
     assert!(proxy.accept().is_err(), "the proxy was asked");
 }
 
-/// An authority of this test, and where its certificate is.
+/// A certificate authority for a test, and the file of its certificate.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     file: String,
@@ -110,7 +111,7 @@ impl Authority {
         Authority { issuer: Issuer::new(params, key), file }
     }
 
-    /// A Places service over TLS that finds nothing. Its certificate is changed by `change`.
+    /// A Places service over TLS without places. `change` changes its certificate.
     fn service(&self, change: impl FnOnce(&mut CertificateParams)) -> String {
         let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
         change(&mut params);
@@ -143,7 +144,7 @@ fn answer_over_tls(stream: TcpStream, config: Arc<ServerConfig>) {
     }
 }
 
-/// Says with which roots a process is to be started.
+/// The root certificates for a process.
 fn trusting(roots: Option<&str>) -> impl Fn(&mut Command) -> &mut Command + '_ {
     move |command| match roots {
         Some(file) => command.env("SSL_CERT_FILE", file).env_remove("SSL_CERT_DIR"),
@@ -151,7 +152,8 @@ fn trusting(roots: Option<&str>) -> impl Fn(&mut Command) -> &mut Command + '_ {
     }
 }
 
-/// What a node that trusts `roots` answers to a question for `url`, what it logs, and what `herd places-check` says.
+/// The answer of a node that trusts `roots` to a question for `url`, its log, and the output of
+/// `herd places-check`.
 fn over_tls(test: &str, url: &str, roots: Option<&str>) -> [String; 3] {
     let log = log_of(test);
     let places = ["--places", "google-legacy", "--places-url", url];
@@ -188,10 +190,10 @@ fn a_certificate_that_is_not_trusted_is_told_in_plain_words() {
         params.subject_alt_names = vec![rcgen::SanType::IpAddress(address)];
     });
     for (url, roots, reason) in [
-        (&good, None, "no authority that this machine trusts has signed it"),
+        (&good, None, "it is not signed by an authority that this machine trusts"),
         (&good, Some(&*another.file), "name the proxy's authority in SSL_CERT_FILE"),
-        // Then the bundled ones count.
-        (&good, Some("/no/such/file"), "no authority that this machine trusts has signed it"),
+        // The bundled ones are used then.
+        (&good, Some("/no/such/file"), "it is not signed by an authority that this machine trusts"),
         (&expired, Some(&*authority.file), "it has expired"),
         (&early, Some(&*authority.file), "it is not valid yet"),
         (&elsewhere, Some(&*authority.file), "it is for another host"),
@@ -209,5 +211,5 @@ fn a_certificate_that_is_not_trusted_is_told_in_plain_words() {
 fn a_machine_without_root_certificates_uses_the_bundled_ones_and_says_so() {
     let authority = Authority::new("no-roots");
     let [_, log, _] = over_tls("no-roots", &authority.service(|_| {}), Some("/no/such/file"));
-    assert!(log.contains("using the bundled ones"), "{log}");
+    assert!(log.contains("the places service is checked with the bundled ones"), "{log}");
 }

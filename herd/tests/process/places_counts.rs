@@ -1,4 +1,4 @@
-//! What a node counts, keeps and says of its questions for places.
+//! The counters, the memory and the log of requests for places.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -23,7 +23,7 @@ fn stepwise() -> (Upstream, Sender<()>) {
     (upstream, go)
 }
 
-/// A node that asks the service at `url`, with an admin port; and where it logs.
+/// Starts a node that asks the service at `url`, with an admin port. Returns the node and its log.
 fn node(test: &str, limits: &str, url: &str) -> (Node, String) {
     let log = log_of(test);
     let node = Node::start_with(test, limits, |command| {
@@ -43,7 +43,7 @@ fn node(test: &str, limits: &str, url: &str) -> (Node, String) {
     (node, log)
 }
 
-/// A client that has asked its last question.
+/// A client that has sent its last question.
 fn asking(node: &Node, radius: usize) -> TcpStream {
     let mut client = node.connect();
     client.write_all(format!("WHATSAT kiwi {radius} 5\n").as_bytes()).unwrap();
@@ -51,13 +51,13 @@ fn asking(node: &Node, radius: usize) -> TcpStream {
     client
 }
 
-/// A number of the node's status.
+/// A number from the node's status.
 fn count(node: &Node, name: &str) -> u64 {
     let status: serde_json::Value = serde_json::from_str(&get(node, "/status").1).unwrap();
     status[name].as_u64().unwrap()
 }
 
-/// Waits for the answer of a question that found nothing.
+/// Waits for an answer without places.
 fn expect_nothing(mut client: TcpStream) {
     let mut told = String::new();
     client.read_to_string(&mut told).unwrap();
@@ -113,7 +113,7 @@ fn a_client_beyond_the_limit_of_a_day_is_told_to_wait_for_the_next_day_of_utc() 
     let before = left();
     let told = node.ask(b"WHATSAT kiwi 1 5\n");
     let after = left();
-    let (_, rest) = told.split_once("try again in ").expect("how long to wait");
+    let (_, rest) = told.split_once("Try again in ").expect("how long to wait");
     let told = humantime::parse_duration(rest.split_once('"').unwrap().0).unwrap().as_secs();
     // A day may have ended in between.
     assert!((after..=before).contains(&told) || after > before, "{told} s, with {before} s left");
@@ -135,7 +135,7 @@ async fn a_service_that_takes_no_connection_in_time_is_told_from_one_that_refuse
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(1).unwrap();
     let address = listener.local_addr().unwrap();
-    // Once nothing more fits in the backlog, the system answers no further connection.
+    // Once the backlog is full, the system does not accept further connections.
     let patience = Duration::from_millis(100);
     let backlog: Vec<TcpStream> =
         std::iter::from_fn(|| TcpStream::connect_timeout(&address, patience).ok()).take(64).collect();
@@ -143,17 +143,17 @@ async fn a_service_that_takes_no_connection_in_time_is_told_from_one_that_refuse
     let limits = "places_connect = \"100ms\"\nplaces_retry = \"1ms\"";
     let (node, _) = node("no-connection", limits, &format!("http://{address}"));
     let told = node.ask(b"WHATSAT kiwi 1 5\n");
-    assert!(told.contains("cannot be reached: connecting took too long"), "{told}");
+    assert!(told.contains("cannot be reached: the connection timed out"), "{told}");
 }
 
 #[test]
 fn failures_that_go_on_are_logged_with_how_many_there_were() {
-    // A port that was free a moment ago.
+    // A port that was free a moment ago, so nobody listens on it.
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let limits = "log_repeat = \"2s\"\nplaces_retry = \"1ms\"\nplaces_failures = 1000";
     let (node, log) = node("failures", limits, &format!("http://{closed}"));
     node.ask(b"WHATSAT kiwi 1 5\nWHATSAT kiwi 2 5\nWHATSAT kiwi 3 5\n");
-    wait_for_log(&log, "no places, again", 1);
+    wait_for_log(&log, "places request failed, again", 1);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_client_asks_no_more_at_once_than_the_largest_body_has_room_for() {
         client.write_all(questions.as_bytes()).unwrap();
         client.shutdown(Shutdown::Write).unwrap();
         upstream.wait_for_requests(1 + at_once);
-        // A further line that had been begun would be in the log before this answer is.
+        // If a further line had been started, it would be in the log before this answer.
         node.ask(b"another client\n");
         wait_for_log(&log, "another client", 2);
         let begun = std::fs::read_to_string(&log).unwrap().matches("line=WHATSAT").count();

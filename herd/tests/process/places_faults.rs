@@ -1,5 +1,5 @@
-//! A Places service that misbehaves in every way there is, seen from a client: the right answer, in order, and no
-//! key anywhere.
+//! A Places service with every kind of fault, seen from a client: the answers are right and in
+//! order, and the key appears nowhere.
 
 use std::io::Write;
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -13,13 +13,14 @@ use flate2::write::GzEncoder;
 use crate::support::{IAMAT, whole_log};
 use crate::upstream::{CANARY, Upstream, node, wait_for_end};
 
-/// Waits short enough for a test.
+/// Timeouts short enough for a test.
 pub(crate) const LIMITS: &str = "places_retry = \"10ms\"";
 
-/// And for a service that never answers. Others have the usual five seconds, however slow the machine is.
+/// The timeout for a service that never answers. Other faults have the usual five seconds, for slow
+/// machines.
 const IMPATIENT: &str = "places_retry = \"10ms\"\nplaces_total = \"300ms\"";
 
-/// What goes wrong upstream.
+/// A fault of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     SlowHeaders,
@@ -60,23 +61,23 @@ const FAULTS: [Fault; 16] = [
 ];
 
 impl Fault {
-    /// The `[limits]` to meet it with.
+    /// The `[limits]` of the node for this fault.
     fn limits(self) -> &'static str {
         if matches!(self, Fault::SlowHeaders | Fault::SlowBody) { IMPATIENT } else { LIMITS }
     }
 
-    /// What the client is told, and with which status.
+    /// The message and the status of the answer to the client.
     fn told(self) -> (&'static str, &'static str) {
         let message = match self {
             Fault::SlowHeaders | Fault::SlowBody => "no answer from the places service within 300ms",
             Fault::EndlessBody | Fault::HundredMegabytes | Fault::GzipBomb => {
                 "it is longer than 1048576 bytes"
             }
-            Fault::CutBody => "the connection broke within the answer",
-            Fault::Reset => "the connection broke before an answer came",
-            Fault::Refused | Fault::NoSuchHost => "cannot be reached: no connection",
+            Fault::CutBody => "the connection was lost within the answer",
+            Fault::Reset => "the connection was lost before an answer came",
+            Fault::Refused | Fault::NoSuchHost => "cannot be reached: the connection failed",
             Fault::ServerErrorInHtml => "the places service answered HTTP 500",
-            Fault::HtmlInsteadOfJson | Fault::TruncatedJson | Fault::EmptyBody => "it is no JSON object",
+            Fault::HtmlInsteadOfJson | Fault::TruncatedJson | Fault::EmptyBody => "it is not a JSON object",
             Fault::Redirect => "the places service answered HTTP 302",
             Fault::DeepNesting => "it is nested deeper than 64 levels",
             Fault::QuotaUsedUp => "too much was asked",
@@ -84,8 +85,8 @@ impl Fault {
         (message, if self == Fault::QuotaUsedUp { "OVER_QUERY_LIMIT" } else { "UNKNOWN_ERROR" })
     }
 
-    /// Misbehaves on a connection whose request has been read; `legacy` says whose format is spoken. Ends when the
-    /// node closes.
+    /// Injects the fault on a connection whose request has been read. `legacy` selects the format.
+    /// Returns when the node closes.
     fn happen(self, mut stream: TcpStream, legacy: bool) -> std::io::Result<()> {
         let mut answer = |status: &str, body: &[u8]| {
             let length = body.len();
@@ -110,7 +111,7 @@ impl Fault {
                 stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"status\"")?;
                 stream.shutdown(Shutdown::Both)?;
             }
-            // Closing with nothing said.
+            // Closes without an answer.
             Fault::Reset => {}
             Fault::ServerErrorInHtml => answer("500 Internal Server Error", b"<html>")?,
             Fault::HtmlInsteadOfJson => answer("200 OK", b"<html>{\"status\":\"OK\",\"results\":[]}</html>")?,
@@ -168,16 +169,16 @@ fn gzip_bomb() -> std::io::Result<Vec<u8>> {
 fn failing(fault: Fault, legacy: bool) -> Upstream {
     match fault {
         Fault::Refused => {
-            // A port that was free a moment ago.
+            // A port that was free a moment ago, so nobody listens on it.
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let url = format!("http://{}", listener.local_addr().unwrap());
             Upstream { url, requests: Arc::default() }
         }
-        // Too long a label for any name: no name server is asked.
+        // A label that is too long for any name, so no name server is asked.
         Fault::NoSuchHost => {
             Upstream { url: format!("http://{}.invalid", "x".repeat(64)), requests: Arc::default() }
         }
-        // The node may close first: that is no failure of the test.
+        // The node may close first, which is not an error of the test.
         fault => Upstream::start(move |stream| drop(fault.happen(stream, legacy))),
     }
 }

@@ -1,10 +1,10 @@
-//! A Places service that repeats the API key in whatever it says: nothing that a node writes holds it.
+//! A Places service that repeats the API key in its answers: no output of a node contains the key.
 
 use crate::admin::get;
 use crate::support::{IAMAT, Node, herd, whole_log};
 use crate::upstream::{CANARY, Upstream, node, reply};
 
-/// The key as a service may write it, and what is left of it.
+/// The key as a service may write it, and its masked form.
 fn forms() -> Vec<(String, &'static str)> {
     let each = |write: fn(u8) -> String| CANARY.bytes().map(write).collect::<String>();
     vec![
@@ -19,7 +19,7 @@ fn forms() -> Vec<(String, &'static str)> {
     ]
 }
 
-/// A service's answers that repeat `key`: provider, HTTP status and body.
+/// Answers of a service that repeat `key`: provider, HTTP status and body.
 fn answers(key: &str) -> Vec<(&'static str, &'static str, String)> {
     let new_error =
         |code: u16| format!("{{\"error\":{{\"code\":{code},\"message\":\"no use of key={key}\"}}}}");
@@ -44,7 +44,7 @@ fn answers(key: &str) -> Vec<(&'static str, &'static str, String)> {
     ]
 }
 
-/// What a node says to one question, and its log.
+/// A node's answer to one question, and its log.
 fn asked(test: &str, provider: &str, upstream: &Upstream) -> [String; 2] {
     let (node, log) = node(test, "places_retry = \"1ms\"", provider, &upstream.url);
     node.ask(IAMAT.as_bytes());
@@ -89,7 +89,7 @@ fn what_the_service_says_is_cut_in_the_log() {
     let upstream = Upstream::start(move |stream| reply(stream, "500 Internal Server Error", &body));
     let [_, log] = asked("key-long", "google", &upstream);
     let longest = log.lines().map(|line| line.matches('x').count()).max();
-    assert!(log.contains("no places") && longest <= Some(305), "{longest:?}");
+    assert!(log.contains("places request failed") && longest <= Some(305), "{longest:?}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! How many questions for places go upstream, when they do, and what stops them.
+//! The limits of requests to a Places service.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -7,10 +7,10 @@ use std::sync::{Arc, Condvar, Mutex};
 use crate::support::{IAMAT, Node, wait_for_log};
 use crate::upstream::{Upstream, node, reply, wait_for_end};
 
-/// Nothing found.
+/// An answer without places.
 const NOTHING: &str = "{\"status\":\"ZERO_RESULTS\",\"results\":[]}";
 
-/// A service that answers nothing before it is opened.
+/// A service that does not answer until it is opened.
 fn gated() -> (Upstream, impl Fn()) {
     let gate = Arc::new((Mutex::new(false), Condvar::new()));
     let key = Arc::clone(&gate);
@@ -25,14 +25,14 @@ fn gated() -> (Upstream, impl Fn()) {
     })
 }
 
-/// A client that has asked one question, each with another radius.
+/// A client that has sent one question; each client has a different radius.
 fn asking(node: &Node, radius: usize) -> TcpStream {
     let mut client = node.connect();
     client.write_all(format!("WHATSAT kiwi {radius} 5\n").as_bytes()).unwrap();
     client
 }
 
-/// What a client is told, up to the end of the JSON.
+/// The answer to a client, up to the end of the JSON.
 fn answer(client: &mut TcpStream) -> String {
     let mut told = Vec::new();
     let mut byte = [0];
@@ -52,7 +52,7 @@ fn four_questions_of_a_connection_are_asked_at_once_and_the_lines_behind_them_wa
     let questions: String = (1..=6).map(|radius| format!("WHATSAT kiwi {radius} 5\n")).collect();
     client.write_all(questions.as_bytes()).unwrap();
     upstream.wait_for_requests(4);
-    // A fifth line that had been begun would be in the log before this answer is.
+    // If a fifth line had been started, it would be in the log before this answer.
     node.ask(b"another client\n");
     wait_for_log(&log, "another client", 2);
     assert_eq!(std::fs::read_to_string(&log).unwrap().matches("line=WHATSAT").count(), 4);
@@ -95,10 +95,10 @@ fn a_question_that_never_gets_a_turn_says_so_and_does_not_count_against_the_serv
     upstream.wait_for_requests(1);
     let mut second = asking(&node, 2);
     assert!(answer(&mut first).contains("no answer from the places service"));
-    // The one before had the turn for so long that hardly any time was left.
-    assert!(answer(&mut second).contains("no turn came within 400ms"));
+    // The previous question held the turn until hardly any time was left.
+    assert!(answer(&mut second).contains("this one had no turn within 400ms"));
     assert_eq!(upstream.requests(), 1);
-    // One failure is not enough to open the breaker, and having had no turn is none.
+    // One failure does not open the breaker, and a question without a turn is not a failure.
     open();
     assert!(answer(&mut asking(&node, 5)).contains("ZERO_RESULTS"));
 }
@@ -114,8 +114,8 @@ fn a_waiting_question_whose_clients_have_gone_is_never_asked() {
         let mut client = node.connect();
         client.write_all(format!("x\nWHATSAT kiwi {radius} 5\n").as_bytes()).unwrap();
         wait_for_log(&log, &format!("line=WHATSAT kiwi {radius}"), 1);
-        // Closing with an answer unread resets the connection: that is how a node knows that a client has gone,
-        // and not just said all it has to say.
+        // Closing with an unread answer resets the connection. This shows the node that the client
+        // is gone, and has not only closed its sending side.
         client.peek(&mut [0]).unwrap();
     }
     wait_for_log(&log, "client lost", 3);

@@ -9,7 +9,7 @@ use crate::support::{Node, herd, scratch, wait_until};
 
 const TOKEN: &str = "correct-horse-battery-staple";
 
-/// A file with a token, and what its mode is.
+/// Writes a file with a token and a mode.
 fn token_file(test: &str, token: &str, mode: u32) -> String {
     let file = scratch(test).join("token").display().to_string();
     let _ = fs::remove_file(&file);
@@ -18,7 +18,7 @@ fn token_file(test: &str, token: &str, mode: u32) -> String {
     file
 }
 
-/// Asks a node to remove a client, with or without a header, and returns the status and the body.
+/// Requests the removal of a client, with or without a header. Returns the status and the body.
 fn remove(node: &Node, client: &str, header: &str) -> (u16, String) {
     let (head, body) = request(node, &format!("DELETE /clients/{client} HTTP/1.0\r\n{header}\r\n"));
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body)

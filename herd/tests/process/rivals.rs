@@ -23,7 +23,7 @@ fn two_processes_with_one_name_are_told_and_take_turns_slowly() {
     let links = || fs::read_to_string(&log).unwrap().matches("link up").count();
     let (before, since) = (links(), Instant::now());
     wait_until("the link has changed three times more", || links() >= before + 3);
-    // The first change may have been about to happen.
+    // The first change may have been in progress.
     assert!(since.elapsed() >= Duration::from_millis(1900), "{:?}", since.elapsed());
 
     let told = fs::read_to_string(&log).unwrap();

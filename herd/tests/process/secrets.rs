@@ -1,4 +1,4 @@
-//! What a node leaves for others to read: its log, and its memory after a crash.
+//! Secrets do not reach the log, or the disk in a core dump.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -33,7 +33,7 @@ fn a_log_is_readable_by_its_owner_and_by_the_group_if_the_folder_is() {
 
 #[test]
 fn a_process_that_holds_a_key_leaves_no_core_dump() {
-    // Where core dumps are allowed at all.
+    // Only if core dumps are allowed at all.
     let allowing = ["sh", "-c", "ulimit -S -c unlimited; exec \"$@\"", "sh"];
     let alone =
         "name = \"one\"\n[[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:0\"\n";
@@ -48,6 +48,6 @@ fn a_process_that_holds_a_key_leaves_no_core_dump() {
     assert_eq!(cores("core-places", &["--insecure-links", "--places", "google"]), ["0", "0"]);
     assert_eq!(cores("core-legacy", &["--insecure-links", "--places", "google-legacy"]), ["0", "0"]);
     assert_eq!(cores("core-links", &["--places", "offline"]), ["0", "0"]);
-    // Without a key whoever looks for a fault may want one.
+    // Without a key, a core dump helps to find a fault.
     assert_ne!(cores("core-none", &["--insecure-links", "--places", "offline"]), ["0", "0"]);
 }

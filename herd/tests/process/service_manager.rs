@@ -1,4 +1,4 @@
-//! What a node says to the service manager that started it.
+//! The notifications of a node to its service manager.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 
 use crate::support::{DEADLINE, IAMAT, Node, herd, log_of, scratch};
 
-/// A service manager that only listens.
+/// A service manager that records notifications.
 struct Manager {
     socket: UnixDatagram,
     path: PathBuf,
@@ -25,14 +25,14 @@ impl Manager {
         Manager { socket, path }
     }
 
-    /// What it is told next.
+    /// Waits for the next notification.
     fn hear(&self) -> String {
         let mut told = [0; 1024];
         let length = self.socket.recv(&mut told).unwrap();
         String::from_utf8(told[..length].to_vec()).unwrap()
     }
 
-    /// What it has been told and has not heard yet.
+    /// The notifications that have arrived and were not read.
     fn rest(&self) -> Vec<String> {
         self.socket.set_nonblocking(true).unwrap();
         let mut rest = Vec::new();

@@ -1,4 +1,4 @@
-//! How a node stops.
+//! The stop of a node.
 
 use crate::node::{body, places, wait_until_asked, with_places};
 use crate::support::{DEADLINE, IAMAT, Node, stop, wait_until};
@@ -37,7 +37,8 @@ async fn a_stop_answers_every_question_however_many_still_wait_for_places() {
     let mut node = Node::start_with("stop-many", "", |command| with_places(command, &server));
     node.ask(IAMAT.as_bytes());
     let mut stream = node.connect();
-    // Four at a time are asked; those behind them come to their turn only while the node stops.
+    // Four questions are in progress at a time; the others get their turn only while the node
+    // stops.
     let questions: String = (1..=20).map(|bound| format!("WHATSAT kiwi 10 {bound}\n")).collect();
     stream.write_all(format!("{questions}last\n").as_bytes()).unwrap();
     wait_until_asked(&server).await;
@@ -64,7 +65,8 @@ async fn what_a_stopping_node_answers_is_known_to_its_neighbours() {
     });
     node.ask(IAMAT.as_bytes());
     wait_until("the neighbour knows", || !other.ask(b"WHATSAT kiwi 10 0\n").starts_with('?'));
-    // The report behind four questions takes effect when the first of them is answered: after the stop began.
+    // The report behind four questions takes effect when the first is answered, which is after the
+    // stop began.
     let mut stream = node.connect();
     let questions: String = (1..=4).map(|bound| format!("WHATSAT kiwi 10 {bound}\n")).collect();
     stream.write_all(format!("{questions}IAMAT late +1+1 1\n").as_bytes()).unwrap();

@@ -1,4 +1,4 @@
-//! One node as a real process, for tests that look at it from outside.
+//! One node as a real process, for tests from outside.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -13,13 +13,13 @@ pub(crate) use fixtures::checkout::scratch;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// Longer than anything takes here: a test that waits so long has failed.
+/// The deadline of a wait, after which a test fails.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
-/// How long to wait before looking again.
+/// The interval between polls.
 const POLL: Duration = Duration::from_millis(1);
 
-/// Waits until something is so; `what` says what was waited for in vain.
+/// Waits until a condition holds. `what` names it in the message of a failure.
 pub(crate) fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !is_so() {
@@ -33,33 +33,34 @@ pub(crate) fn log_of(test: &str) -> String {
     scratch(test).join("log").display().to_string()
 }
 
-/// Waits until a log holds so many of a text.
+/// Waits until a log contains a text at least `wanted` times.
 pub(crate) fn wait_for_log(log: &str, text: &str, wanted: usize) {
     wait_until(&format!("{log} holds {wanted} of {text:?}"), || {
         std::fs::read_to_string(log).unwrap().matches(text).count() >= wanted
     });
 }
 
-/// Stops a node, and returns its log, which has been written then.
+/// Stops a node, and returns its complete log.
 pub(crate) fn whole_log(mut node: Node, log: &str) -> String {
     kill(Pid::from_raw(node.process.id() as i32), Signal::SIGTERM).unwrap();
     assert!(node.wait().success());
     std::fs::read_to_string(log).unwrap()
 }
 
-/// The first line of an output, when it comes; empty when the output ends without one.
+/// Waits for the first line of an output; empty if the output ends without a line.
 fn first_line(output: ChildStdout) -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line).unwrap();
-        // Nobody may be waiting any more.
+        // The receiver may be gone.
         let _ = sender.send(line);
     });
     receiver
 }
 
-/// The node program as a command that ends by itself, in a clean environment and with `test`'s own certificates.
+/// The node program as a command that stops by itself, in a clean environment and with separate
+/// certificates for `test`.
 pub(crate) fn herd(test: &str) -> assert_cmd::Command {
     let mut command = assert_cmd::Command::new(program("herd"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HERD_")) {
@@ -69,10 +70,10 @@ pub(crate) fn herd(test: &str) -> assert_cmd::Command {
     command
 }
 
-/// A report, as the classroom's example has it.
+/// The report of the classroom's example.
 pub(crate) const IAMAT: &str = "IAMAT kiwi +34.068930-118.445127 1520023934.918963997\n";
 
-/// Where links listen by a herd file whose node is started elsewhere: a file must name a port.
+/// The link address in a herd file whose node listens elsewhere, since a file must name a port.
 const UNUSED: &str = "127.0.0.1:2";
 
 /// A running node of a herd of one, killed when dropped.
@@ -84,12 +85,12 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Starts a node with the bounds of a `[limits]` table. `test` names its files.
+    /// Starts a node with the limits of a `[limits]` table. `test` names its files.
     pub(crate) fn start(test: &str, limits: &str) -> Node {
         Node::start_with(test, limits, |command| command)
     }
 
-    /// The same, with more said on the command line or in the environment.
+    /// The same, with changes to the command line or the environment.
     pub(crate) fn start_with(
         test: &str,
         limits: &str,
@@ -99,7 +100,7 @@ impl Node {
         Node::run("Alford", test, &format!("name = \"one\"\n{alone}[limits]\n{limits}\n"), more)
     }
 
-    /// Starts `name`, with `neighbour`, which runs already, as its only neighbour. That one must have been started
+    /// Starts `name` with `neighbour` as its only neighbour. The neighbour must have been started
     /// by [`Node::start_awaiting`].
     pub(crate) fn start_beside(
         name: &str,
@@ -113,7 +114,7 @@ impl Node {
         Node::run(name, test, &format!("name = \"pair\"\n{this}{that}"), more)
     }
 
-    /// The same with the end of a herd file, such as a `[limits]` table.
+    /// The same, with text appended to the herd file, such as a `[limits]` table.
     pub(crate) fn start_beside_with_limits(
         name: &str,
         (other, running): (&str, &Node),
@@ -131,12 +132,12 @@ impl Node {
         Node::start_awaiting_with(name, neighbour, test, &[])
     }
 
-    /// The same, with more said on the command line.
+    /// The same, with changes to the command line.
     pub(crate) fn start_awaiting_with(name: &str, neighbour: &str, test: &str, args: &[&str]) -> Node {
         Node::start_awaiting_with_limits(name, neighbour, test, "", args)
     }
 
-    /// The same with the end of a herd file, such as a `[limits]` table.
+    /// The same, with text appended to the herd file, such as a `[limits]` table.
     pub(crate) fn start_awaiting_with_limits(
         name: &str,
         neighbour: &str,
@@ -144,13 +145,14 @@ impl Node {
         limits: &str,
         args: &[&str],
     ) -> Node {
-        // Nobody listens on port 1, so it is the neighbour that makes the link.
+        // Nobody listens on port 1, so the neighbour opens the link.
         let this = node_table(name, UNUSED, Some(neighbour));
         let that = node_table(neighbour, "127.0.0.1:1", Some(name));
         Node::run(name, test, &format!("name = \"pair\"\n{this}{that}{limits}"), |command| command.args(args))
     }
 
-    /// Starts a node of a herd file's text, its links on any free port whatever the file says.
+    /// Starts a node of a herd file's text, with its links on any free port instead of that in the
+    /// file.
     pub(crate) fn run(
         name: &str,
         test: &str,
@@ -160,7 +162,7 @@ impl Node {
         Node::run_by(&[], name, test, herd, more)
     }
 
-    /// The same, by a program that runs others.
+    /// The same, run by another program.
     pub(crate) fn run_by(
         runner: &[&str],
         name: &str,
@@ -173,7 +175,7 @@ impl Node {
         })
     }
 
-    /// The same, its links where the herd file says.
+    /// The same, with its links on the address in the herd file.
     pub(crate) fn run_as_written(
         runner: &[&str],
         name: &str,
@@ -190,7 +192,7 @@ impl Node {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HERD_")) {
             command.env_remove(name);
         }
-        // Where herds that are told nothing keep their certificates.
+        // The folder for certificates that nodes make themselves.
         command.env("XDG_STATE_HOME", scratch(test).join("state"));
         command.args([name, "--stop-with-stdin", "--config"]).arg(file);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -205,7 +207,7 @@ impl Node {
         Node { client: address("client"), link: address("link"), admin, process }
     }
 
-    /// Waits until the process has ended, and says how.
+    /// Waits until the process has ended, and returns its exit status.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let deadline = Instant::now() + DEADLINE;
         loop {
@@ -251,7 +253,7 @@ impl Drop for Node {
     }
 }
 
-/// Signals a node and waits until it has gone.
+/// Signals a node, and waits until it has exited.
 pub(crate) fn stop(node: &mut Node) {
     kill(Pid::from_raw(node.process.id() as i32), Signal::SIGTERM).unwrap();
     assert!(node.wait().success());

@@ -1,4 +1,4 @@
-//! A service of raw connections, for all that an HTTP server would not do.
+//! A service of raw connections, for behaviour that an HTTP server does not have.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,10 +8,10 @@ use std::thread;
 
 use crate::support::{Node, log_of, wait_until};
 
-/// Looked for in everything that a node writes.
+/// A key that must not appear in the output of a node.
 pub(crate) const CANARY: &str = "canary-0123456789";
 
-/// A service that does as it likes on each connection, and counts the requests.
+/// A service with arbitrary behaviour on each connection, which counts requests.
 pub(crate) struct Upstream {
     pub(crate) url: String,
     pub(crate) requests: Arc<AtomicUsize>,
@@ -38,12 +38,12 @@ impl Upstream {
         Upstream { url, requests }
     }
 
-    /// How many requests have come.
+    /// The number of requests so far.
     pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
 
-    /// Waits until so many requests have come.
+    /// Waits until `wanted` requests have arrived.
     pub(crate) fn wait_for_requests(&self, wanted: usize) {
         wait_until(&format!("{wanted} requests have come"), || self.requests() >= wanted);
     }
@@ -58,7 +58,7 @@ pub(crate) fn wait_for_end(stream: &mut TcpStream) {
 /// Answers a request, and closes the connection.
 pub(crate) fn reply(mut stream: TcpStream, status: &str, body: &str) {
     let head = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
-    // The node may have gone away.
+    // The node may have disconnected.
     let _ = stream.write_all((head + body).as_bytes());
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn reply_and_stay(mut stream: &TcpStream, body: &str) {
     let _ = stream.write_all((head + body).as_bytes());
 }
 
-/// Reads a request whole, so that closing the connection is not taken for a reset of one half sent.
+/// Reads a whole request, since closing the connection with unread input would reset it.
 pub(crate) fn read_request(stream: impl Read) -> Option<()> {
     let mut reader = BufReader::new(stream);
     let mut length = 0;
@@ -87,7 +87,8 @@ pub(crate) fn read_request(stream: impl Read) -> Option<()> {
     reader.read_exact(&mut vec![0; length]).ok()
 }
 
-/// A node that asks the service at `url`, with the canary as its key; and where it logs every line.
+/// Starts a node that asks the service at `url` with the canary as its key, and logs every line.
+/// Returns the node and its log.
 pub(crate) fn node(test: &str, limits: &str, provider: &str, url: &str) -> (Node, String) {
     let log = log_of(test);
     let node = Node::start_with(test, limits, |command| {

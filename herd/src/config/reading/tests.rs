@@ -56,7 +56,7 @@ fn tables_that_are_none_and_herds_without_nodes_are_problems() {
             "name = \"x\"\nlimits = 5\nnode = []",
             &["2: [limits] must be a table, not an integer", "3: a herd needs"][..],
         ),
-        ("name = \"x\"\n[node]\nname = \"A\"", &["2: write [[node]] with two brackets"]),
+        ("name = \"x\"\n[node]\nname = \"A\"", &["2: `node` must be an array of tables: write [[node]]"]),
         ("", &["0: the herd has no name", "0: a herd needs at least one [[node]] table"]),
         ("name = \"x\"\nnode = [1]", &["2: [[node]] must be a table, not an integer"]),
     ] {

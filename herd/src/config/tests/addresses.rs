@@ -63,7 +63,7 @@ fn a_node_may_be_dialled_at_another_address_than_it_listens_on() {
 #[test]
 fn an_advertised_address_can_be_dialled() {
     for (address, expected) in [
-        ("0.0.0.0:9", "7: neighbours cannot dial 0.0.0.0:9, which is every address of a machine"),
+        ("0.0.0.0:9", "7: neighbours cannot dial 0.0.0.0:9, which stands for every address of a machine"),
         ("alford.example:0", "7: neighbours cannot dial alford.example:0, since port 0 is any free port"),
         ("224.0.0.1:9", "7: neighbours cannot dial 224.0.0.1:9, a multicast address"),
         ("alford.example", "7: `alford.example` is not an address"),
@@ -118,12 +118,18 @@ fn an_admin_port_is_checked_like_the_others() {
         ("127.0.0.1:4", "13: the address 127.0.0.1:4 is taken by line 12"),
         (
             "127.0.0.1:0",
-            "13: port 0 is any free port, and would change at each start: name a port for `admin`",
+            "13: port 0 is any free port, which would change at each start: name a port for `admin`",
         ),
-        ("0.0.0.0:6", "13: the admin port listens on loopback only, such as 127.0.0.1: 0.0.0.0:6 is not"),
-        ("10.0.0.1:6", "13: the admin port listens on loopback only, such as 127.0.0.1: 10.0.0.1:6 is not"),
+        (
+            "0.0.0.0:6",
+            "13: the admin address 0.0.0.0:6 is not on loopback: use an address such as 127.0.0.1:12680",
+        ),
+        (
+            "10.0.0.1:6",
+            "13: the admin address 10.0.0.1:6 is not on loopback: use an address such as 127.0.0.1:12680",
+        ),
         ("12690", "13: `12690` is not an address: "),
-        ("localhost:6", "13: a node listens on an IP address, "),
+        ("localhost:6", "13: a node cannot listen on the host name `localhost:6`: "),
     ] {
         let ConfigError(problems) = Herd::parse(&administered("127.0.0.1:5", admin), "h").unwrap_err();
         let [problem] = &problems[..] else { panic!("{problems:?}") };

@@ -16,7 +16,7 @@ link = "127.0.0.1:4"
 neighbours = ["A"]
 "#;
 
-/// What is wrong with the pair after a change, as `line: message`.
+/// The problems of the pair after a change, as `line: message`.
 pub(super) fn problems(from: &str, to: &str) -> Vec<String> {
     let text = PAIR.replacen(from, to, 1);
     assert_ne!(text, PAIR);
@@ -58,7 +58,7 @@ fn each_problem_is_told_with_its_line() {
         (
             "127.0.0.1:3",
             "nowhere:3",
-            "10: a node listens on an IP address, such as 127.0.0.1 or 0.0.0.0, and `nowhere:3` is a name: names that neighbours dial go into `advertise`",
+            "10: a node cannot listen on the host name `nowhere:3`: use an IP address, such as 127.0.0.1 or 0.0.0.0, and put a name that neighbours dial into `advertise`",
         ),
         (
             "client = \"127.0.0.1:3\"\n",
@@ -175,5 +175,5 @@ fn limits_are_read_by_their_names() {
 fn parts_that_no_path_connects_are_a_warning() {
     let apart = PAIR.replace(r#"["A"]"#, "[]").replace(r#"["B"]"#, "[]");
     let warnings = Herd::parse(&apart, "h").unwrap().warnings();
-    assert_eq!(warnings, ["no path of neighbours leads from A to B: updates will not reach them"]);
+    assert_eq!(warnings, ["A is not connected to B: updates will not reach them"]);
 }

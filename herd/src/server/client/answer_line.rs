@@ -1,4 +1,4 @@
-//! The answer to one line of a client.
+//! Answers one line of a client.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +11,8 @@ use crate::places::{PlacesError, error_object};
 use crate::server::answers::Answers;
 use crate::server::shared::Shared;
 
-/// Answers one line, or begins to. Returns whether it was a valid command.
+/// Answers one line, or starts a request for its places. Returns whether the line was a valid
+/// command.
 pub(super) fn answer_line(
     node: &mut Node,
     shared: &Arc<Shared>,

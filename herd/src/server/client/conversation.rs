@@ -1,4 +1,4 @@
-//! One client's conversation with the node, from its first line to its last answer.
+//! The conversation with one client, from its first line to its last answer.
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,30 +21,30 @@ use crate::server::seats::Seat;
 use crate::server::shared::{Shared, clock, lock};
 use crate::server::turns::Turns;
 
-/// How a conversation ended without an error.
+/// The end of a conversation without an error.
 pub(super) enum End {
-    /// The client closed, and has all its answers.
+    /// The client closed, and all its answers have been sent.
     Closed,
-    /// The node closes, and the client may still be sending.
+    /// The node closes gracefully, since the client may still be sending.
     Gently(&'static str),
-    /// The client took too long, or cannot be answered.
+    /// The node closes at once: the client exceeded a timeout, or must not be answered.
     AtOnce(&'static str),
 }
 
-/// The reason of a node that is to answer nothing while its disk fails.
-const REFUSED: &str = "what it said cannot be kept on disk";
+/// The reason for closing a client while the disk of a strict node fails.
+const REFUSED: &str = "its reports cannot be written to disk";
 
-/// What is still taken from a client.
+/// The state of the client's input.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Input {
     Open,
-    /// The client has closed its sending side: what is left without a line end is a line too.
+    /// The client has closed its sending side. Text without a line end is the last line.
     Ended,
-    /// What has been read is all that counts.
+    /// The node ignores further input, for this reason.
     Closed(&'static str),
 }
 
-/// What a client has had of its turn.
+/// The part of its turn that a client has used.
 #[derive(Default)]
 struct Turn {
     lines: usize,
@@ -57,7 +57,7 @@ impl Turn {
     }
 }
 
-/// A client whose connection is secured.
+/// A client after its TLS handshake, if there is one.
 pub(super) struct Client<'a> {
     shared: Arc<Shared>,
     seat: &'a Seat,
@@ -69,13 +69,14 @@ pub(super) struct Client<'a> {
     lines: Lines,
     answers: Answers,
     input: Input,
-    /// When the latest bytes were received, by the wall clock.
+    /// The wall-clock time of the last read.
     received: Time,
-    /// When something was last read, or answered.
+    /// The time of the last read or answer.
     active: Instant,
-    /// When the client last took a byte that it was owed, or began to be owed some.
+    /// The time when the client last read bytes of an answer, or when the first pending answer
+    /// began to wait for it.
     taken: Instant,
-    /// When the line begun was begun.
+    /// The time when the unfinished line began.
     begun: Option<Instant>,
 }
 
@@ -100,13 +101,13 @@ impl Client<'_> {
         }
     }
 
-    /// Answers the client until the conversation is over.
+    /// Answers the client until the conversation ends.
     ///
     /// # Errors
-    /// The connection broke.
+    /// The connection was lost.
     pub(super) async fn converse(&mut self, stream: &mut Stream) -> io::Result<End> {
         let stop = self.shared.stop.clone();
-        // Once for all rounds: waiting anew takes a lock each time.
+        // Created once, not in each round: a new future takes a lock each time.
         let mut stopping = pin!(stop.cancelled());
         let mut alarm = pin!(sleep_until(self.deadline().0));
         loop {
@@ -149,7 +150,7 @@ impl Client<'_> {
         }
     }
 
-    /// Answers the lines that have come, within the turn and the other limits.
+    /// Answers the lines that have arrived, within the turn and the other limits.
     fn answer_lines(&mut self) -> Result<(), Refused> {
         let was_owed = !self.answers.sendable().is_empty();
         let answered = self.answer_under_lock()?;
@@ -166,7 +167,7 @@ impl Client<'_> {
         Ok(())
     }
 
-    /// Answers lines with the store locked once for all of them. Returns whether there were any.
+    /// Answers lines under one lock of the store. Returns whether there were any.
     fn answer_under_lock(&mut self) -> Result<bool, Refused> {
         let admitted = self.new_ids_left();
         if self.is_held_up() {
@@ -196,14 +197,14 @@ impl Client<'_> {
                         (settled.upto, &mut held),
                     );
                     if !valid && begins_http(line) {
-                        self.input = Input::Closed("it speaks HTTP");
+                        self.input = Input::Closed("HTTP on the client port");
                         self.lines.discard();
                     }
                 }
                 Piece::TooLong(line) => {
                     let shown = &line[..line.len().min(self.shared.limits.echo_bytes)];
                     let peer = self.peer;
-                    debug!(%peer, line = %shown.escape_ascii(), "received the start of a line too long");
+                    debug!(%peer, line = %shown.escape_ascii(), "received the start of a line that is too long");
                     store.node.note_invalid(shown);
                     write_invalid(self.answers.next(), shown);
                     self.input = Input::Closed("line too long");
@@ -228,7 +229,7 @@ impl Client<'_> {
         Ok(true)
     }
 
-    /// How many new ids may be taken from this client now.
+    /// The number of new client ids that this client may still report in this second.
     fn new_ids_left(&mut self) -> u32 {
         if self.shared.memory.is_full() {
             return 0;
@@ -249,12 +250,12 @@ impl Client<'_> {
         }
     }
 
-    /// Whether lines that have come must wait.
+    /// Whether the lines that have arrived must wait.
     fn is_held_up(&self) -> bool {
         let limits = &self.shared.limits;
         let fetching = self.answers.fetching();
         let held = self.answers.held();
-        // Answers are fetched beside each other, but not if that could make many large ones wait here.
+        // Places are requested concurrently, unless many large answers could pile up here.
         let expected = (fetching + 1) * self.shared.places_bytes.load(Ordering::Relaxed);
         fetching >= limits.whatsat_per_connection
             || held >= self.buffers.answers_kept(limits)
@@ -265,7 +266,7 @@ impl Client<'_> {
         self.input == Input::Open && !self.is_held_up()
     }
 
-    /// Notes what was read and written.
+    /// Records the bytes read and written.
     fn note_exchanged(&mut self, done: Exchanged) {
         self.active = Instant::now();
         if let Some(length) = done.written {
@@ -286,7 +287,8 @@ impl Client<'_> {
         }
     }
 
-    /// Gives a client larger buffers, if it sends without pause, reads its answers, and there are any left.
+    /// Gives the client larger buffers if it sends without pause, reads its answers, and larger
+    /// buffers are left.
     fn note_busy(&mut self, done: Exchanged, stream: &Stream) -> io::Result<()> {
         let Some(length) = done.read.filter(|_| self.answers.is_empty()) else { return Ok(()) };
         let available = &self.shared.large_buffers;
@@ -297,7 +299,7 @@ impl Client<'_> {
         Ok(())
     }
 
-    /// Takes answers that have waited for places or for the disk.
+    /// Moves on answers that have waited for places or for the disk.
     fn take_answers(&mut self) {
         self.active = Instant::now();
         if self.answers.sendable().is_empty() {
@@ -306,7 +308,7 @@ impl Client<'_> {
         self.answers.release();
     }
 
-    /// Takes what the client has sent already, before the node stops listening to it.
+    /// Reads what the client has sent already, before the node stops reading from it.
     async fn take_last_input(&mut self, stream: &mut Stream) -> io::Result<()> {
         let mut taken = 0;
         while taken < self.shared.limits.unread_answers && self.input == Input::Open {
@@ -322,13 +324,14 @@ impl Client<'_> {
         Ok(())
     }
 
-    /// When the client will have taken too long, and for what.
+    /// The next deadline of the client, and the reason for closing it then.
     fn deadline(&self) -> (Instant, &'static str) {
         let limits = &self.shared.limits;
         if !self.answers.sendable().is_empty() {
             (self.taken + limits.unread_stall, "answers not read")
         } else if self.answers.is_waiting() {
-            // Waiting for places or for the disk is not the client's fault. Places have a bound of their own.
+            // The client is not closed while it waits for places or the disk. Requests for places
+            // have their own timeout.
             (Instant::now() + limits.idle_client, "idle")
         } else if let Some(begun) = self.begun {
             (begun + limits.unfinished_line, "line not finished")
@@ -338,8 +341,8 @@ impl Client<'_> {
     }
 }
 
-/// Moves the alarm to an earlier deadline. A later one can wait until the alarm rings: that is seldom, and
-/// deadlines move with every line.
+/// Moves the timer to an earlier deadline. A later deadline is set only when the timer fires, since
+/// deadlines move with every line and the timer seldom fires.
 fn set_earlier(alarm: Pin<&mut Sleep>, deadline: Instant) {
     if deadline < alarm.deadline() {
         alarm.reset(deadline);

@@ -1,4 +1,4 @@
-//! One client's connection: lines in, answers out, in order.
+//! The connection of one client: it sends lines and receives answers, in order.
 
 mod answer_line;
 mod conversation;
@@ -30,12 +30,13 @@ pub(super) async fn serve(
         biased;
         to_close = talk(&shared, &seat, stream, peer, turns) => to_close,
         () = lost.wait() => {
-            debug!(%peer, reason = "a client of another address needs its place", "closing client");
+            debug!(%peer, reason = "replaced by a client of another address", "closing client");
             None
         }
     };
     let Some(stream) = to_close else { return };
-    // The conversation is over: a stop need not wait for this before it ends the links.
+    // The conversation is over, so a stop need not wait for the graceful close before it ends the
+    // links.
     shared.tasks.clone().spawn(async move {
         let _seat = seat;
         tokio::select! {
@@ -45,7 +46,8 @@ pub(super) async fn serve(
     });
 }
 
-/// The conversation with a client. Returns the connection if it is to be closed gently, and closes it otherwise.
+/// Runs the conversation with a client. Returns the connection if it needs a graceful close;
+/// otherwise closes it.
 async fn talk(
     shared: &Arc<Shared>,
     seat: &Seat,
@@ -63,12 +65,13 @@ async fn talk(
     let mut client = Client::new(Arc::clone(shared), seat, peer, turns);
     match client.converse(&mut stream).await {
         Ok(End::Closed) => {
-            // Over TLS an end that nobody has announced could be somebody else's doing.
+            // Over TLS, the end of a connection without a close_notify alert may be an attacker's
+            // work.
             let _ = timeout(shared.limits.linger, stream.shutdown()).await;
             debug!(%peer, "client closed");
         }
         Ok(End::Gently(reason)) => {
-            debug!(%peer, reason, "closing client gently");
+            debug!(%peer, reason, "closing client gracefully");
             return Some(stream);
         }
         Ok(End::AtOnce(reason)) => debug!(%peer, reason, "closing client"),
@@ -77,7 +80,7 @@ async fn talk(
     None
 }
 
-/// Shakes hands, if clients are served over TLS. Takes no longer than a line may.
+/// Completes the TLS handshake, if clients are served over TLS, within the timeout of a line.
 async fn secure(shared: &Shared, stream: Tcp) -> Result<Stream, String> {
     let Some(tls) = &shared.encryption.clients else { return Ok(Stream::Plain(stream)) };
     let secured = net::secure_accepted(stream, Arc::clone(&tls.get().accepting));

@@ -1,4 +1,4 @@
-//! A journal, and when it is written, synced and compacted.
+//! A journal, and the schedule of its writes, syncs and compactions.
 
 use std::fmt::Debug;
 use std::io;
@@ -15,31 +15,31 @@ use crate::server::disk_wait::Waiter;
 use crate::server::shared::{Shared, lock};
 use crate::server::store::{Durability, Standing};
 
-/// The wait after a journal that works could not be compacted.
+/// The pause after a failed compaction of a journal that works otherwise.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
 
-/// A journal on some disk.
+/// A journal and the state of its disk.
 pub(in crate::server) struct Keeping<D: Disk> {
     journal: Journal<D>,
     durability: Durability,
-    /// The last sequence that is on disk.
+    /// The last sequence on disk.
     synced: u64,
-    /// A sync of the journal runs in the background.
+    /// Whether a sync of the journal runs in the background.
     is_syncing: bool,
-    /// When the next one of `everysec` is due.
+    /// The time of the next sync of `everysec`.
     next_sync: Instant,
     compaction: Option<Compaction<D::Log>>,
-    /// The journal is not compacted before.
+    /// The time before which the journal is not compacted.
     not_before: Instant,
-    /// How many files there have been.
+    /// The number of journal files so far.
     file: u64,
 }
 
-/// A compaction under way.
+/// A compaction in progress.
 enum Compaction<L> {
-    /// What the node knows is being collected.
+    /// The records of the node are being written to a snapshot.
     Collecting(Snapshot<L>),
-    /// That is being synced in the background.
+    /// The snapshot is being synced in the background.
     Syncing(Snapshot<L>),
 }
 
@@ -52,7 +52,7 @@ where
         match wake {
             Some(Wake::Close(done)) => {
                 self.close(shared);
-                // Nobody waits when the node is in a hurry.
+                // A node that stops does not wait for compaction.
                 let _ = done.send(());
                 return ControlFlow::Break(());
             }
@@ -69,7 +69,7 @@ where
 }
 
 impl<D: Disk> Keeping<D> {
-    /// What has been read back, and is on disk.
+    /// The standing right after the replay, when everything is on disk.
     pub(in crate::server) fn new(journal: Journal<D>, durability: Durability) -> Keeping<D> {
         let synced = journal.written();
         let now = Instant::now();
@@ -95,7 +95,7 @@ impl<D: Disk> Keeping<D> {
         }
     }
 
-    /// Says how the journal is now: to links and clients that wait for it, too.
+    /// Publishes the standing of the journal to links and clients that wait for it.
     fn publish_standing(&mut self, shared: &Shared, result: io::Result<()>) {
         let mut store = lock(shared);
         if let Err(error) = result {
@@ -113,7 +113,7 @@ impl<D: Disk> Keeping<D>
 where
     D::Log: Clone + Send + 'static,
 {
-    /// Appends what has changed, and with `always` syncs it. Returns whether there is more.
+    /// Appends new changes and, with `always`, syncs them. Returns whether there are more.
     fn write_changes(&mut self, shared: &Shared) -> bool {
         let more = self.journal.collect(&lock(shared).node, shared.limits.journal_batch_bytes);
         if !self.journal.has_collected() {
@@ -131,7 +131,7 @@ where
         more
     }
 
-    /// Begins to sync what has been appended, once a second.
+    /// Starts a sync of the appended lines, once a second.
     fn sync_in_background(&mut self, shared: &Arc<Shared>) {
         let sequence = self.journal.written();
         let file = self.file;
@@ -154,7 +154,7 @@ where
         self.publish_standing(shared, result);
     }
 
-    /// Begins to compact the journal if that is worth it, or goes on with it by a piece.
+    /// Starts a compaction if the journal is long enough, or continues one by one piece.
     fn compact(&mut self, shared: &Arc<Shared>) {
         let step = match self.compaction.take() {
             None => self.begin_compaction(shared),
@@ -179,7 +179,7 @@ where
         snapshot.map(|snapshot| Some(Compaction::Collecting(snapshot)))
     }
 
-    /// Puts a snapshot that has been synced in the place of the journal, with what has changed since.
+    /// Replaces the journal with a synced snapshot, to which it appends the changes since.
     fn finish_compaction(&mut self, shared: &Shared, synced: io::Result<()>) {
         let Some(Compaction::Syncing(mut snapshot)) = self.compaction.take() else { return };
         let disk = &shared.disk_waits;
@@ -191,7 +191,7 @@ where
         });
         if let Err(error) = sealed {
             self.give_up_compaction(&error);
-            // Links need not wait for it any more.
+            // Links no longer wait for the snapshot.
             return self.publish_standing(shared, Ok(()));
         }
         let installed = disk.during(Waiter::Journal, "rename", || self.journal.install(snapshot));
@@ -215,9 +215,9 @@ where
         self.not_before = Instant::now() + wait;
     }
 
-    /// Ends the journal properly; nothing may be answered any more.
+    /// Closes the journal cleanly. Clients are not answered afterwards.
     fn close(&mut self, shared: &Shared) {
-        // From here on nothing changes that could be told.
+        // From here on, the table does not change.
         let mut store = lock(shared);
         store.note_standing(Standing { closed: true, ..self.standing() });
         let settled = store.settled();
@@ -229,7 +229,7 @@ where
             self.journal.close()
         });
         if let Err(error) = closed {
-            warn!(%error, "the journal was not closed properly");
+            warn!(%error, "cannot close the journal cleanly");
         }
     }
 }
@@ -240,7 +240,7 @@ impl<D: Disk> Debug for Keeping<D> {
     }
 }
 
-/// Appends a piece of a snapshot; has it synced after the last one.
+/// Appends one piece of a snapshot. After the last piece, starts the sync of the snapshot.
 fn collect<L: Log + Clone + Send + 'static>(
     shared: &Arc<Shared>,
     mut snapshot: Snapshot<L>,
@@ -255,8 +255,8 @@ fn collect<L: Log + Clone + Send + 'static>(
     Ok(Compaction::Syncing(snapshot))
 }
 
-/// Collects the last piece of a snapshot, or one more. After the last one links say nothing newer until the journal is
-/// known to have it.
+/// Collects the next piece of a snapshot. After the last piece, links send nothing newer until it
+/// is known to be on disk.
 fn finish<L: Log>(shared: &Shared, snapshot: &mut Snapshot<L>) -> bool {
     let mut store = lock(shared);
     let is_last = snapshot.finish(&store.node);

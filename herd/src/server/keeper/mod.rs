@@ -1,7 +1,9 @@
-//! The thread that keeps the journal, the only one that writes to it: reads the change log as a link does, hands what is
-//! new to the disk, and says how far that got. What comes while it waits is written together afterwards.
+//! The journal's thread, the only one that writes to the journal. It reads the change log as a link
+//! does, writes new changes, and publishes how far it has got. Changes that arrive while it waits
+//! for the disk are written together afterwards.
 //!
-//! It does not wait for the syncs of `everysec` and of whole snapshots: a second thread does those, one after the other.
+//! A second thread runs the syncs of `everysec` and of whole snapshots, one at a time, so that the
+//! first does not wait for them.
 
 mod keeping;
 #[cfg(test)]
@@ -24,20 +26,22 @@ use tokio::sync::oneshot;
 use super::disk_wait::Waiter;
 use super::shared::Shared;
 
-/// How often the journal is looked after, at least: `everysec` is synced, and a disk that has failed is tried again.
+/// The longest pause between two runs of the journal's thread, which syncs `everysec` and retries a
+/// disk that has failed.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Wakes the threads.
+/// Wakes the threads of the journal.
 #[derive(Debug)]
 pub(super) struct Keeper {
     wakes: Sender<Wake>,
     #[cfg_attr(feature = "turmoil", expect(dead_code, reason = "nothing waits for another thread there"))]
     jobs: Sender<Job>,
-    /// The journal's thread has been woken, and has not looked since. Always true if there is no thread.
+    /// Whether the journal's thread has been woken and has not yet run. Always true if there is no
+    /// thread.
     is_woken: AtomicBool,
 }
 
-/// What the threads listen to.
+/// The receiving ends, for the threads.
 #[derive(Debug)]
 pub(super) struct Ears {
     wakes: Receiver<Wake>,
@@ -45,45 +49,45 @@ pub(super) struct Ears {
     jobs: Receiver<Job>,
 }
 
-/// A sync for the second thread.
+/// A sync to run in the second thread.
 type Job = Box<dyn FnOnce() + Send>;
 
-/// What wakes it.
+/// The reason for waking the journal's thread.
 #[derive(Debug)]
 pub(super) enum Wake {
     /// The table has changed.
     Changed,
-    /// The journal has been synced, up to a sequence, or the disk has failed. A file that is not the `file`th of the journal
-    /// does not matter any more.
+    /// The journal has been synced up to a sequence, or the sync has failed. Ignored if the
+    /// `file`th file is no longer the journal.
     Synced { file: u64, sequence: u64, result: io::Result<()> },
-    /// A snapshot has been synced, or not.
+    /// The sync of a snapshot has succeeded or failed.
     SnapshotSynced(io::Result<()>),
-    /// End the journal properly, and say when that is done.
+    /// Close the journal cleanly, and reply afterwards.
     Close(oneshot::Sender<()>),
 }
 
-/// A journal and what is done with it.
+/// The work of the journal's thread.
 pub(super) trait Keep: Debug + Send {
-    /// Does what is due after a wake, or when the time has come. Says how long the next wake may take; breaks when the
-    /// journal has been closed.
+    /// Does the work that is due after a wake or a timeout. Returns the longest time until the next
+    /// run; breaks once the journal is closed.
     fn attend(&mut self, shared: &Arc<Shared>, wake: Option<Wake>) -> ControlFlow<(), Duration>;
 }
 
 impl Keeper {
-    /// A keeper that is asleep until its threads are [started](start).
+    /// A keeper whose threads have not been [started](start).
     pub(super) fn new() -> (Keeper, Ears) {
         let ((wakes, woken), (jobs, to_do)) = (channel(), channel());
         (Keeper { wakes, jobs, is_woken: AtomicBool::new(true) }, Ears { wakes: woken, jobs: to_do })
     }
 
-    /// Has what has changed written soon. Costs next to nothing for a node in memory.
+    /// Wakes the thread to write new changes. Nearly free for a node in memory.
     pub(super) fn wake(&self) {
         if !self.is_woken.load(Ordering::SeqCst) && !self.is_woken.swap(true, Ordering::SeqCst) {
             self.send_wake(Wake::Changed);
         }
     }
 
-    /// Ends the journal properly. Returns early if there is none any more.
+    /// Closes the journal cleanly. Returns early if it is closed already.
     pub(super) async fn close(&self) {
         let (done, closed) = oneshot::channel();
         self.send_wake(Wake::Close(done));
@@ -91,20 +95,20 @@ impl Keeper {
     }
 
     fn send_wake(&self, wake: Wake) {
-        // Without a thread there is nobody to do anything about it.
+        // The error is ignored: without a thread there is no journal.
         let _ = self.wakes.send(wake);
     }
 
-    /// The thread is about to look at what has changed.
+    /// Records that the thread is about to read new changes.
     fn looks(&self) {
         self.is_woken.store(false, Ordering::SeqCst);
     }
 }
 
-/// Starts the threads. They end when the journal has been closed.
+/// Starts the threads. They end once the journal is closed.
 ///
 /// # Errors
-/// The system has no threads left.
+/// The system cannot start a thread.
 #[cfg(not(feature = "turmoil"))]
 pub(super) fn start(shared: Arc<Shared>, mut journal: Box<dyn Keep>, ears: Ears) -> io::Result<()> {
     use std::sync::mpsc::RecvTimeoutError::{Disconnected, Timeout};
@@ -129,10 +133,10 @@ pub(super) fn start(shared: Arc<Shared>, mut journal: Box<dyn Keep>, ears: Ears)
     thread::Builder::new().name("journal".to_owned()).spawn(run).map(drop)
 }
 
-/// The same on the simulation's clock, where nothing may wait for another thread.
+/// The same as a task on the simulated clock, where a thread would block the simulation.
 #[cfg(feature = "turmoil")]
 pub(super) fn start(shared: Arc<Shared>, mut journal: Box<dyn Keep>, ears: Ears) -> io::Result<()> {
-    /// How often it is looked for a wake.
+    /// The interval between checks for a wake.
     const LOOK: Duration = Duration::from_millis(1);
     shared.keeper.looks();
     tokio::spawn(async move {
@@ -154,7 +158,7 @@ pub(super) fn start(shared: Arc<Shared>, mut journal: Box<dyn Keep>, ears: Ears)
     Ok(())
 }
 
-/// Waits for the disk in the second thread, and wakes the journal's thread afterwards.
+/// Runs a sync in the second thread, and wakes the journal's thread afterwards.
 fn in_background(
     shared: &Arc<Shared>,
     sync: impl FnOnce() -> io::Result<()> + Send + 'static,
@@ -170,6 +174,6 @@ fn in_background(
     #[cfg(feature = "turmoil")]
     job();
     #[cfg(not(feature = "turmoil"))]
-    // The thread lives as long as the node.
+    // Cannot fail: the thread lives as long as the node.
     let _ = shared.keeper.jobs.send(Box::new(job));
 }

@@ -1,4 +1,4 @@
-//! Metrics as text.
+//! The text format of metrics.
 
 use std::sync::atomic::AtomicU64;
 
@@ -10,10 +10,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
-/// The labels of a value, and the value.
+/// A value with its labels.
 pub(super) type Labelled<const L: usize, V> = ([(&'static str, String); L], V);
 
-/// Metrics of one moment.
+/// The metrics at one moment.
 #[derive(Default)]
 pub(super) struct Metrics(Registry);
 
@@ -24,7 +24,7 @@ impl Metrics {
         self.0.register(name, help, gauge);
     }
 
-    /// A gauge for each combination of labels.
+    /// Adds a gauge with a value for each combination of labels.
     pub(super) fn gauges<const L: usize>(
         &mut self,
         name: &str,
@@ -42,7 +42,7 @@ impl Metrics {
         self.0.register(name, help, gauge);
     }
 
-    /// A gauge of seconds for each combination of labels.
+    /// Adds a gauge in seconds with a value for each combination of labels.
     pub(super) fn labelled_seconds<const L: usize>(
         &mut self,
         name: &str,
@@ -54,7 +54,7 @@ impl Metrics {
         });
     }
 
-    /// A gauge that is 1 for the state that something is in, and 0 for all others that it can be in.
+    /// Adds a gauge with the value 1 for the current state, and 0 for every other state.
     pub(super) fn states<const L: usize>(
         &mut self,
         name: &str,
@@ -73,7 +73,7 @@ impl Metrics {
         });
     }
 
-    /// A counter. Its name gets the end `_total`.
+    /// Adds a counter. The suffix `_total` is appended to its name.
     pub(super) fn counter(&mut self, name: &str, help: &str, value: u64) {
         let counter: Counter = Counter::default();
         counter.inc_by(value);
@@ -86,7 +86,7 @@ impl Metrics {
         self.0.register(name, help, counter);
     }
 
-    /// A counter for each combination of labels.
+    /// Adds a counter with a value for each combination of labels.
     pub(super) fn counters<const L: usize>(
         &mut self,
         name: &str,
@@ -98,7 +98,7 @@ impl Metrics {
         });
     }
 
-    /// A metric for each combination of labels, with the value that `set` gives it.
+    /// Adds a metric for each combination of labels, whose value `set` sets.
     fn family<M: Metric + TypedMetric + Default, V>(
         &mut self,
         name: &str,

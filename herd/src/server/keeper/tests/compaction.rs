@@ -1,4 +1,4 @@
-//! When a journal is compacted, and what becomes of it then.
+//! Compaction of a journal.
 
 use std::os::unix::fs::MetadataExt;
 
@@ -13,7 +13,7 @@ async fn a_journal_is_compacted_when_most_of_it_is_superseded_and_closed_in_the_
         let file = || std::fs::metadata(&journal).unwrap().ino();
         let mut client = Client::of(pair.alford.client).await;
         let before = file();
-        // Longer than compacting is worth, and all of it of use.
+        // Long enough for compaction, but without stale lines.
         for number in 0..40 {
             client.ask(&format!("IAMAT client-{number} +1+1 1\n")).await;
         }
@@ -57,7 +57,7 @@ async fn a_snapshot_that_cannot_be_synced_does_not_become_the_journal() {
         pair.gate.failures() > 0
     })
     .await;
-    // The journal goes on as it was, and it is not tried again with each report.
+    // The journal stays as it was, and compaction is not retried with each report.
     for _ in 0..20 {
         report().await;
     }

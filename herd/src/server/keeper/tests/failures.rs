@@ -1,4 +1,4 @@
-//! Disks that fail, and nodes and clients that do not wait for them.
+//! Failing disks, for which nodes and clients do not wait.
 
 use super::*;
 
@@ -12,7 +12,7 @@ async fn an_operation_that_fails_is_a_failure_until_a_new_journal_is_on_disk() {
         let is_degraded = async || pair.get("/status").await.contains(r#""durability":"degraded""#);
         eventually(is_degraded).await;
         assert!(pair.get("/readyz").await.contains("the disk fails: the gate says so"));
-        // Nobody waits for a disk that does not work.
+        // No answer waits for a failing disk.
         assert!(client.ask("IAMAT fig +1+1 1\n").await.starts_with("AT Alford "));
         pair.knows(pair.parker.client, "fig").await;
         pair.gate.fail(None);
@@ -20,7 +20,7 @@ async fn an_operation_that_fails_is_a_failure_until_a_new_journal_is_on_disk() {
         assert!(client.ask("IAMAT pear +1+1 1\n").await.starts_with("AT Alford "));
         let journal = std::fs::read_to_string(pair.folder.join("journal")).unwrap();
         assert!(["kiwi", "fig", "pear"].iter().all(|client| journal.contains(client)), "{journal}");
-        // What the old file lacks has been told in an epoch that it does not know.
+        // Changes missing from the old file were sent in an epoch that it does not contain.
         assert!(journal.contains(" EPOCH 0000000000000002\n"), "{journal}");
         pair.end().await;
     }
@@ -49,7 +49,7 @@ async fn a_client_that_goes_away_while_the_disk_hangs_is_let_go() {
     reporter.say("IAMAT kiwi +1+1 1\n").await;
     eventually(async || pair.gate.is_waited_at()).await;
     eventually(async || pair.get("/status").await.contains(r#""connections":1,"#)).await;
-    // So the system sends a reset, not an end.
+    // So that the system sends a reset instead of an end.
     reporter.0.set_zero_linger().unwrap();
     drop(reporter);
     eventually(async || pair.get("/status").await.contains(r#""connections":0,"#)).await;

@@ -1,4 +1,4 @@
-//! A real folder behind a gate: while that is closed, an operation does not return.
+//! A real folder behind a gate: while the gate is closed, an operation does not return.
 
 use std::io::{self, BufRead};
 use std::path::Path;
@@ -17,12 +17,12 @@ struct State {
     closed: Option<&'static str>,
     /// The operation that fails.
     failing: Option<&'static str>,
-    /// How often an operation has failed.
+    /// The number of failed operations.
     failures: usize,
     waiting: usize,
 }
 
-/// The sync of a file that is not the journal yet.
+/// The sync of a file that is not yet the journal.
 pub(super) const DRAFT_SYNC: &str = "fsync of the draft";
 
 impl Gate {
@@ -35,17 +35,17 @@ impl Gate {
         self.0.1.notify_all();
     }
 
-    /// Has an operation fail from now on, or none.
+    /// Makes an operation fail from now on, or none.
     pub(super) fn fail(&self, operation: Option<&'static str>) {
         self.state().failing = operation;
     }
 
-    /// Whether a thread waits until it is opened.
+    /// Whether a thread waits for the gate to open.
     pub(super) fn is_waited_at(&self) -> bool {
         self.state().waiting > 0
     }
 
-    /// How often an operation has failed.
+    /// The number of failed operations.
     pub(super) fn failures(&self) -> usize {
         self.state().failures
     }

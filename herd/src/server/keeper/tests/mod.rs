@@ -1,4 +1,4 @@
-//! Nodes on a disk that does not answer, seen through their sockets.
+//! Nodes on a disk that does not respond, seen through their sockets.
 
 mod compaction;
 mod failures;
@@ -23,13 +23,13 @@ use crate::places::{Places, Provider};
 use crate::tls::Encryption;
 use gate::{Gate, GatedDisk};
 
-/// Longer than anything takes here: a test that waits so long has failed.
+/// The deadline of a wait, after which a test fails.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// What proves to a node that one may remove clients.
+/// The admin token.
 const TOKEN: &str = "0123456789abcdef";
 
-/// For this long nothing must come.
+/// How long nothing must arrive.
 const NOTHING: Duration = Duration::from_millis(200);
 
 /// Two linked nodes: Alford on a disk with a gate, and Parker in memory.
@@ -55,7 +55,7 @@ async fn bind(name: &str, neighbour: &str, store: Store, stop: &CancellationToke
     Server::bind(&member, Some(admin), 1, store, places, encryption, stop.clone()).await.unwrap()
 }
 
-/// A node that soon says that its disk hangs, and compacts its journal when that is worth it, however short it is.
+/// Limits with which a node soon reports a hanging disk, and compacts even a short journal.
 fn node(name: &str, neighbour: &str, epoch: u64) -> Node {
     let limits =
         Limits { disk_patience: Duration::from_millis(50), journal_bytes: 1000, ..Limits::default() };
@@ -78,7 +78,7 @@ impl Pair {
         let running = tokio::spawn(alford.run([("Parker".to_owned(), to.link.into())]));
         tokio::spawn(parker.run([("Alford".to_owned(), at.link.into())]));
         let pair = Pair { gate, folder, alford: at, parker: to, stop, stop_parker, running };
-        // From here on both are linked, and Alford's disk has what Parker said.
+        // From here on, both are linked, and Alford's disk has Parker's updates.
         Client::of(pair.parker.client).await.ask("IAMAT plum +1+1 1\n").await;
         pair.knows(pair.alford.client, "plum").await;
         pair
@@ -91,7 +91,7 @@ impl Pair {
         eventually(async || asking.ask(&question).await.starts_with("AT ")).await;
     }
 
-    /// What Alford says of itself at a path of its admin port.
+    /// Alford's answer at a path of its admin port.
     async fn get(&self, path: &str) -> String {
         request(self.alford.admin.unwrap(), "GET", path).await
     }
@@ -105,7 +105,7 @@ impl Pair {
     }
 }
 
-/// Sends a request to an admin port. Its answer is to be read from the connection.
+/// Sends a request to an admin port. The answer can be read from the connection.
 async fn begin_request(admin: SocketAddr, method: &str, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(admin).await.unwrap();
     let headers = format!("Host: localhost\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close");
@@ -141,7 +141,7 @@ impl Client {
         self.0.write_all(lines.as_bytes()).await.unwrap();
     }
 
-    /// The next bytes that come.
+    /// Reads the next bytes.
     async fn hear(&mut self) -> String {
         let mut heard = vec![0; 4096];
         let length = timeout(DEADLINE, self.0.read(&mut heard)).await.expect("no answer").unwrap();
@@ -159,6 +159,6 @@ impl Client {
     }
 }
 
-/// Which operation makes an update wait with which durability.
+/// The operation for which an update waits, by durability.
 const WAITS: [(Durability, &str); 3] =
     [(Durability::Everysec, "write"), (Durability::Always, "write"), (Durability::Always, "fsync")];

@@ -1,4 +1,4 @@
-//! What waits for the disk, and what does not.
+//! Which answers and updates wait for the disk.
 
 use super::*;
 use crate::server::keeper::EVERY;
@@ -10,18 +10,18 @@ async fn while_the_disk_hangs_only_what_depends_on_it_waits() {
         pair.gate.close(operation);
         let mut reporter = Client::of(pair.alford.client).await;
         reporter.say("x\nIAMAT kiwi +1+1 1\ny\n").await;
-        // What comes before the report does not wait.
+        // Answers before the report do not wait.
         assert_eq!(reporter.hear().await, "? x\n");
         eventually(async || pair.gate.is_waited_at()).await;
-        // Others ask about what is on disk, and are answered.
+        // Other clients get answers about records on disk.
         let mut other = Client::of(pair.alford.client).await;
         assert_eq!(other.ask("z\n").await, "? z\n");
         assert!(other.ask("WHATSAT plum 0 0\n").await.starts_with("AT Parker "));
         assert!(other.ask("IAMAT plum +1+1 0\n").await.starts_with("AT Alford "));
-        // Whoever asks about what is not on disk waits with the reporter.
+        // A client that asks about a record that is not on disk waits with the reporter.
         let mut asker = Client::of(pair.alford.client).await;
         asker.say("WHATSAT kiwi 0 0\n").await;
-        eventually(async || pair.get("/readyz").await.contains("the disk has not answered for ")).await;
+        eventually(async || pair.get("/readyz").await.contains("the disk has not responded for ")).await;
         assert!(pair.get("/healthz").await.starts_with("HTTP/1.1 200 "));
         let status = pair.get("/status").await;
         assert!(
@@ -31,7 +31,7 @@ async fn while_the_disk_hangs_only_what_depends_on_it_waits() {
         assert!(pair.get("/metrics").await.contains("herd_durability_stalled 1\n"));
         asker.hears_nothing().await;
         reporter.hears_nothing().await;
-        // Neighbours are not told either, and tell what they learn.
+        // Neighbours do not receive it either, but can send updates.
         let mut parker = Client::of(pair.parker.client).await;
         assert_eq!(parker.ask("WHATSAT kiwi 0 0\n").await, "? WHATSAT kiwi 0 0\n");
 
@@ -103,9 +103,9 @@ async fn answers_do_not_wait_for_the_next_look_at_the_journal() {
                 client.ask(&format!("IAMAT kiwi +1+1 {second}\n")).await;
             }
         };
-        // A look comes each second.
+        // The thread runs each second.
         timeout(50 * EVERY, reports).await.expect("each answer waits for the next look");
-        // And a heartbeat twice a second.
+        // A heartbeat is sent twice a second.
         let mut parker = Client::of(pair.parker.client).await;
         let floods = async {
             for second in 100..200 {
