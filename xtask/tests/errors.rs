@@ -1,5 +1,5 @@
-//! What `cargo xtask` says when it is used wrongly. The snapshot keeps every message, so that a review
-//! sees each change of wording.
+//! What `cargo xtask` says when it is used wrongly. The snapshot keeps every message, so that a
+//! review sees each change of wording.
 
 use std::fmt::Write;
 use std::fs;

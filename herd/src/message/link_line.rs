@@ -194,7 +194,7 @@ impl fmt::Display for LinkLine<'_> {
 /// The number of sums, or bits, in one line.
 const SUMS: usize = 256;
 
-/// The number of hexadecimal digits in a word.
+/// The number of hexadecimal digits of each word.
 const WORD: usize = 16;
 
 /// Returns the words that a text of hexadecimal digits contains, 16 digits each.

@@ -108,7 +108,7 @@ impl Neighbour {
     }
 
     /// Decides whether a link that has just been completed becomes the one that counts.
-    /// `we_are_smaller` says whether this node's name is the smaller one. Both ends decide alike.
+    /// `we_are_smaller` is true if this node's name is the smaller one. Both ends decide alike.
     /// If the incarnation differs, the old link is dead, whatever it looks like. If the same side
     /// dialled both, the newer one counts, because a node dials only when it has no link. If the
     /// two links crossed, the one dialled by the smaller name stays.

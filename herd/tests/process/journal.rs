@@ -132,10 +132,10 @@ fn a_data_folder_is_private_and_used_by_one_process_and_belongs_to_one_node() {
 }
 
 #[test]
-fn a_journal_is_written_anew_while_the_node_serves() {
-    let folder = folder("anew");
+fn a_journal_is_compacted_while_the_node_serves() {
+    let folder = folder("compaction");
     let log = folder.with_extension("log");
-    let node = Node::start_with("anew", "journal_bytes = 10000", |command| {
+    let node = Node::start_with("compaction", "journal_bytes = 10000", |command| {
         command.arg("--data-dir").arg(&folder).arg("--log-file").arg(&log)
     });
     for stamp in 0..300 {
@@ -146,7 +146,7 @@ fn a_journal_is_written_anew_while_the_node_serves() {
     wait_until("the journal is short", || fs::metadata(folder.join("journal")).unwrap().len() < 10_000);
     node.ask(b"IAMAT kiwi +2+2 1000\n");
     drop(node);
-    let node = start("anew", &folder, &[]);
+    let node = start("compaction", &folder, &[]);
     let answers = node.ask(b"WHATSAT kiwi 0 0\nWHATSAT plum 0 0\n");
     assert!(answers.contains(" kiwi +2+2 1000\n") && answers.contains(" plum +1+1 299\n"), "{answers}");
 }

@@ -16,7 +16,7 @@ pub(super) fn page(program: &Path, name: &str, introduction: &str) -> Result<Str
     Ok(page)
 }
 
-/// Appends the help of a command, and then that of its own commands.
+/// Appends the help of a command, and then that of its subcommands.
 fn add(page: &mut String, program: &Path, name: &str, command: &mut Vec<String>) -> Result<()> {
     let text = help(program, command)?;
     if !command.is_empty() {

@@ -55,7 +55,7 @@ pub struct Load {
     /// The commands a second on all connections together; `None` for a closed loop.
     #[serde(rename = "rate_per_second")]
     pub rate: Option<f64>,
-    /// The number of different clients. Each connection has at least one client.
+    /// The number of clients. Each connection has at least one client.
     pub clients: u64,
     /// The time for which commands are sent.
     #[serde(rename = "duration_seconds", with = "seconds")]

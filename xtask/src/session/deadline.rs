@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// A point in time after which a step fails, and the timeout that it was made from.
+/// The time after which a step fails, and the timeout that it was made from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline {
     timeout: Duration,

@@ -8,9 +8,9 @@
 //! cargo xtask chaos sim --first SEED --seeds 1 --nodes N --durability WHEN
 //! ```
 //!
-//! A run that violates an invariant prints this command, and writes its history and a timeline. With
-//! `--history FILE`, the command writes the history of any seed, and
-//! `cargo xtask check-history FILE --timeline PAGE` draws it.
+//! A run that violates an invariant prints this command, and writes its history and a timeline.
+//! With `--history FILE`, the command writes the history of any seed, and `cargo xtask
+//! check-history FILE --timeline PAGE` draws it.
 //!
 //! # Sources of entropy
 //!
@@ -21,9 +21,9 @@
 //! - Operators' removals have their own generator, whose seed is the seed XOR a constant. So they
 //!   change no other part of the plan.
 //! - `World` draws the delays of segments and of the disk, the cuts between segments, the jitter of
-//!   dials, the clocks, the epochs, the incarnations, and what a crash leaves on disk. Its generator
-//!   has the seed XOR another constant. Forks of this generator draw the delays of a single write,
-//!   and further epochs of a process.
+//!   dials, the clocks, the epochs, the incarnations, and what a crash leaves on disk. Its
+//!   generator has the seed XOR another constant. Forks of this generator draw the delays of a
+//!   single write, and further epochs of a process.
 //!
 //! There is no other source: no clock but the virtual one, no second thread, and no loop over a map
 //! with random order. The hash of a node's table has a fixed seed here (`Lives::hash_seed`). So the

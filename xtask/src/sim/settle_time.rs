@@ -2,8 +2,7 @@
 //! the plan of the run.
 //!
 //! A fixed time would be too short for a line of many nodes with small windows. For a small herd on
-//! fast connections it would be so long that a node that waits without a reason would not be
-//! noticed.
+//! fast connections it would hide a node that waits without a reason.
 
 use std::time::Duration;
 

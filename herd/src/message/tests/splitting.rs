@@ -16,6 +16,6 @@ fn a_line_may_have_its_longest_length_and_not_one_byte_more() {
         assert_eq!(lines_of(10, [&x(10, end)[..]]), [Ok(x(10, ""))], "{end:?}");
         assert_eq!(lines_of(10, [&x(11, end)[..]]), [Err(x(10, ""))], "{end:?}");
     }
-    // A CR at the very end of the stream is part of the line.
+    // A CR in the last byte of the stream is part of the line.
     assert_eq!(lines_of(10, [&x(10, "\r")[..]]), [Err(x(10, ""))]);
 }

@@ -1,7 +1,7 @@
 //! `words`: check the spelling and the wording of all prose.
 //!
-//! Two checkers from the Python package index do it: typos looks at every file, proselint at Markdown
-//! and at the comments of Rust files. The words that this project avoids are a test in
+//! Two checkers from the Python package index do it: typos looks at every file, proselint at
+//! Markdown and at the comments of Rust files. The words that this project avoids are a test in
 //! `xtask/tests/tidy.rs`, which needs neither.
 
 use std::fs;

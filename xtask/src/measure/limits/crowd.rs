@@ -31,8 +31,8 @@ pub(super) fn check_crowd(bench: &LimitsBench) -> Result<Vec<Finding>> {
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
                 for stream in &mut dribbling {
-                    // The node closes a connection whose line is incomplete for too long. Another one
-                    // takes its place.
+                    // The node closes a connection whose line is incomplete for too long. Another
+                    // one takes its place.
                     if stream.write_all(b"x").is_err()
                         && let Ok(next) = open()
                     {

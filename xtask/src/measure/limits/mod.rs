@@ -114,8 +114,8 @@ impl LimitsBench {
         Ok(pair)
     }
 
-    /// Measures how many times longer the p99 latency of reports is at `beside` than at `alone`: the
-    /// median of [`PAIRS`] pairs of short loads. The two loads of a pair follow each other, in
+    /// Measures how many times longer the p99 latency of reports is at `beside` than at `alone`:
+    /// the median of [`PAIRS`] pairs of short loads. The two loads of a pair follow each other, in
     /// alternating order, so that other work of the machine slows both down.
     fn p99_ratio(&self, beside: &LoneNode, alone: &LoneNode) -> Result<f64> {
         let mut ratios = Vec::new();
