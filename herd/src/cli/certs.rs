@@ -16,7 +16,8 @@ use super::values::days;
 pub(super) enum Tool {
     /// Create a certificate authority for a herd, in a folder
     ///
-    /// Writes ca.pem, which every node needs, and ca.key, which should stay off the nodes' machines.
+    /// Writes ca.pem, which every node needs, and ca.key, which should stay off the nodes'
+    /// machines.
     Init {
         /// The folder, which is created if it is missing
         #[arg(value_name = "DIR")]

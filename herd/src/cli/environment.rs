@@ -1,7 +1,7 @@
 //! Reading the command line, with the environment variables that stand in for flags.
 //!
-//! An empty variable counts as unset. Subcommands ignore the variables of a node. A message names the
-//! source of a wrong value: the flag or the variable.
+//! An empty variable counts as unset. Subcommands ignore the variables of a node. A message names
+//! the source of a wrong value: the flag or the variable.
 
 use std::env;
 use std::ffi::OsString;
@@ -72,8 +72,8 @@ fn without_variable(arg: Arg) -> Arg {
     arg.env(Resettable::Reset)
 }
 
-/// A clearer error for a second word, which clap takes for a subcommand that conflicts with the node
-/// in the first word: the first may be a misspelt command.
+/// A clearer error for a second word, which clap takes for a subcommand that conflicts with the
+/// node in the first word: the first may be a misspelt command.
 fn explained(error: Error, words: &[OsString]) -> Error {
     let Some(ContextValue::String(second)) = error.get(ContextKind::InvalidSubcommand) else {
         return error;

@@ -24,8 +24,8 @@ impl Given {
         Given(command.get_arguments().filter(by_variable).filter_map(named).collect())
     }
 
-    /// The name of an argument in a message: its variable if that was used, or else its flag. `id` is
-    /// the name of its field.
+    /// The name of an argument in a message: its variable if that was used, or else its flag. `id`
+    /// is the name of its field.
     pub(super) fn name(&self, id: &str) -> String {
         self.0.get(id).cloned().unwrap_or_else(|| format!("--{}", id.replace('_', "-")))
     }

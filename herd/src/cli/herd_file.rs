@@ -24,8 +24,8 @@ pub(super) fn no_such_node(herd: &Herd, name: &str) -> Usage {
 /// Checks a herd file, and prints that it is valid, with warnings.
 ///
 /// # Errors
-/// [`Usage`] with every problem of the file, and of the certificates and keys that it names for `node`
-/// or, without one, for all nodes.
+/// [`Usage`] with every problem of the file, and of the certificates and keys that it names for
+/// `node` or, without one, for all nodes.
 pub(super) fn check(file: &Path, node: Option<&str>) -> anyhow::Result<()> {
     let herd = Herd::check(file, node).map_err(|error| Usage(error.to_string()))?;
     if let Some(name) = node.filter(|name| herd.member(name).is_none()) {

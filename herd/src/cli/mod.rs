@@ -27,7 +27,8 @@ use herd::printable::lines;
 use print::print;
 use usage::Usage;
 
-/// Runs the command line. The exit code is 2 if the command line is wrong, and 1 if the command fails.
+/// Runs the command line. The exit code is 2 if the command line is wrong, and 1 if the command
+/// fails.
 pub(crate) fn main() -> ExitCode {
     let cli = environment::parse().unwrap_or_else(|error| refuse(&error));
     let result = match &cli.command {
@@ -57,8 +58,8 @@ fn refuse(error: &clap::Error) -> ! {
     error.exit()
 }
 
-/// Runs `main` to its end without waiting for threads of the pool: a DNS lookup in one of them cannot
-/// be cancelled.
+/// Runs `main` to its end without waiting for threads of the pool: a DNS lookup in one of them
+/// cannot be cancelled.
 fn block_on(main: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(main);

@@ -36,8 +36,8 @@ pub(super) struct PlacesArgs {
 
     /// Read the API key from this file, which must be readable by its owner only
     ///
-    /// The flag overrides HERD_PLACES_KEY (the key itself), which overrides HERD_PLACES_KEY_FILE (the
-    /// name of a file).
+    /// The flag overrides HERD_PLACES_KEY (the key itself), which overrides HERD_PLACES_KEY_FILE
+    /// (the name of a file).
     #[arg(long, value_name = "FILE")]
     places_key_file: Option<PathBuf>,
 

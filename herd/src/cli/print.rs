@@ -7,8 +7,8 @@ use std::time::Duration;
 /// How long to wait for a stream whose reader does not read.
 const UNREAD: Duration = Duration::from_millis(500);
 
-/// Writes to a stream. Errors are ignored, since the reader may be gone; if the reader does not read,
-/// the call returns after [`UNREAD`].
+/// Writes to a stream. Errors are ignored, since the reader may be gone; if the reader does not
+/// read, the call returns after [`UNREAD`].
 pub(super) fn print(mut stream: impl Write + Send + 'static, text: String) {
     let (done, written) = mpsc::channel::<()>();
     std::thread::spawn(move || {

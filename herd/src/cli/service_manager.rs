@@ -1,7 +1,7 @@
 //! Notifies the service manager that started the node, by systemd's notify protocol.
 //!
-//! A service manager names a socket in `NOTIFY_SOCKET`. The variable stays in the environment, since
-//! a node starts no other programs.
+//! A service manager names a socket in `NOTIFY_SOCKET`. The variable stays in the environment,
+//! since a node starts no other programs.
 
 use std::env;
 use std::io;
@@ -70,8 +70,8 @@ impl ServiceManager {
         }
     }
 
-    /// Runs `send` in a thread, since the socket may be full. A failure is logged, and the node runs
-    /// on.
+    /// Runs `send` in a thread, since the socket may be full. A failure is logged, and the node
+    /// runs on.
     async fn notify(self, what: &str, send: impl FnOnce() -> io::Result<()> + Send + 'static) {
         if !self.listens {
             return;

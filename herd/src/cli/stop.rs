@@ -14,8 +14,8 @@ const LAST_RESORT: Duration = Duration::from_secs(2);
 pub(super) fn stop_on_signals(stop: CancellationToken) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    // SIGXFSZ would kill the process when a file reaches the size limit. Once a listener has existed,
-    // the write fails with an error instead.
+    // SIGXFSZ would kill the process when a file reaches the size limit. Once a listener has
+    // existed, the write fails with an error instead.
     let _ = signal(SignalKind::from_raw(Signal::SIGXFSZ as i32))?;
     tokio::spawn(async move {
         tokio::select! {
@@ -27,9 +27,9 @@ pub(super) fn stop_on_signals(stop: CancellationToken) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Stops the node when standard input ends, and exits the process even if the node hangs. The node so
-/// exits with the process at the other end of the pipe, however that process ends. Runs in a thread,
-/// since a read of standard input cannot be cancelled.
+/// Stops the node when standard input ends, and exits the process even if the node hangs. The node
+/// so exits with the process at the other end of the pipe, however that process ends. Runs in a
+/// thread, since a read of standard input cannot be cancelled.
 pub(super) fn stop_with_stdin(stop: CancellationToken) {
     std::thread::spawn(move || {
         let mut discarded = [0; 256];

@@ -16,8 +16,8 @@ use super::values::switch;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Links")]
 pub(super) struct TlsArgs {
-    /// Accept neighbours with a certificate signed by this certificate authority [default: a herd on
-    /// loopback makes its own in $XDG_STATE_HOME/herd]
+    /// Accept neighbours with a certificate signed by this certificate authority [default: a herd
+    /// on loopback makes its own in $XDG_STATE_HOME/herd]
     #[arg(long, env = "HERD_LINKS_CA", value_name = "FILE")]
     links_ca: Option<PathBuf>,
 
@@ -110,8 +110,8 @@ fn of(named: &Option<PathBuf>, member: &Member) -> Option<PathBuf> {
 }
 
 /// The certificates of a herd that names none and whose links are all on loopback. The first node
-/// makes an authority in the user's state folder. Each node makes its certificate, and renews it at a
-/// start if it expires soon.
+/// makes an authority in the user's state folder. Each node makes its certificate, and renews it at
+/// a start if it expires soon.
 fn own_authority(herd: &Herd, member: &Member) -> Result<Reloadable<LinkTls>> {
     if let Some(away) = herd.members.iter().find(|member| !member.is_on_loopback()) {
         return Err(Usage(format!(

@@ -187,7 +187,7 @@ fn certificates_are_read_again_and_the_log_opened_anew_while_links_stay() {
     authority.add("Alford", 20, true).unwrap();
     let before = state(&node)["certificates"]["links"].as_u64().unwrap();
     hang_up();
-    wait_until("the log is opened anew", || fs::read_to_string(&log).is_ok());
+    wait_until("the log is reopened", || fs::read_to_string(&log).is_ok());
     wait_for_log(&log, "certificates reloaded", 1);
     wait_for_log(&log, "certificate expires soon", 1);
     assert!(state(&node)["certificates"]["links"].as_u64().unwrap() < before);

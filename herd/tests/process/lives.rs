@@ -1,4 +1,4 @@
-//! What tells one life of a node from another, and when a node warns that its certificate ends.
+//! The incarnations of a node, and its warnings about certificates that expire.
 
 use std::fs;
 use std::path::Path;

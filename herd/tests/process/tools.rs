@@ -12,7 +12,8 @@ fn stdout(command: &mut assert_cmd::Command) -> String {
     String::from_utf8(command.assert().success().get_output().stdout.clone()).unwrap()
 }
 
-/// A herd of three in a row whose first node's links are away from loopback, with the end of a herd file.
+/// A herd of three in a row whose first node's links are away from loopback, with the end of a herd
+/// file.
 fn row(more: &str) -> String {
     let node = |name: &str, link: &str, neighbours: &[&str]| {
         let client = "127.0.0.1:0";
