@@ -24,7 +24,7 @@ pub(super) struct Seats(Arc<Mutex<SeatTable>>);
 pub(super) enum WhenFull {
     /// It is rejected.
     Refuse,
-    /// It takes the seat of the longest-silent connection of its own address.
+    /// It takes the seat of the longest-silent connection from the same address.
     ReplaceOldest,
 }
 
