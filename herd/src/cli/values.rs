@@ -1,4 +1,4 @@
-//! Parsers of the values of flags. Their errors say what is expected, with an example.
+//! Parsers of the values of flags. Their errors give what is expected.
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;

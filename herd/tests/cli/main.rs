@@ -32,7 +32,7 @@ fn herd() -> Command {
 
 /// The folder of the current test, whose name is that of its thread.
 fn folder() -> PathBuf {
-    scratch(thread::current().name().expect("a test should run in its own thread"))
+    scratch(thread::current().name().expect("a test should run in a separate thread"))
 }
 
 /// A path in that folder.

@@ -1,4 +1,4 @@
-//! What a node counts of the lines that are no commands.
+//! The counters of lines that are not commands.
 
 use crate::admin::get;
 use crate::support::Node;

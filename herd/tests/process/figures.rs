@@ -62,7 +62,7 @@ fn why_a_neighbour_cannot_be_dialled_is_told_until_there_is_a_link() {
         let status: Value = serde_json::from_str(&get(&node, "/status").1).unwrap();
         status["neighbours"][0].clone()
     };
-    wait_until("the status shows that a connection was refused", || {
+    wait_until("a rejected connection is logged", || {
         neighbour()["dial_error"].as_str().is_some_and(|error| error.contains("refused"))
     });
     let _bolden = Node::start_beside("Bolden", ("Alford", &node), "dial-error", |command| command);

@@ -98,8 +98,8 @@ fn a_newer_connection_on_the_link_port_replaces_one_that_has_said_nothing() {
     let node = Node::start("link-crowd", "link_handshake = \"30s\"");
     let silent: Vec<TcpStream> = (0..32).map(|_| connect_link(&node)).collect();
     let mut next = connect_link(&node);
-    next.write_all(b"this is no TLS\n").unwrap();
-    // The node says by a TLS alert what it thinks of that: it has served the newest.
+    next.write_all(b"this is not TLS\n").unwrap();
+    // The TLS alert shows that the node has served the newest connection.
     assert!(next.read(&mut [0; 8]).unwrap() > 0);
     silent.iter().for_each(|stream| stream.set_nonblocking(true).unwrap());
     let is_closed = |mut stream: &TcpStream| matches!(stream.read(&mut [0; 1]), Ok(0));

@@ -1,4 +1,4 @@
-//! What tells one life of a node from another, and when a node warns that its certificate ends.
+//! The incarnations of a node, and its warnings about certificates that expire.
 
 use std::fs;
 use std::path::Path;
@@ -35,10 +35,10 @@ fn a_node_says_at_its_start_how_many_days_its_certificate_has_left() {
         let log = folder.join("log").display().to_string();
         let node = alford(&test, &folder, &files);
         if is_soon {
-            wait_for_log(&log, "the certificate ends soon", 1);
+            wait_for_log(&log, "certificate expires soon", 1);
         }
         let told = crate::support::whole_log(node, &log);
         assert_eq!(told.contains(" days=19"), is_soon, "{told}");
-        assert_eq!(told.contains("the certificate ends soon"), is_soon, "{told}");
+        assert_eq!(told.contains("certificate expires soon"), is_soon, "{told}");
     }
 }

@@ -79,7 +79,7 @@ fn names_follow_the_conventions_of_prometheus() {
         assert!(name.starts_with("herd_") || name.starts_with("process_"), "{name}");
         assert_eq!(name.ends_with("_total"), kind == "counter", "{name}");
         let scaled = ["_milliseconds", "_ms", "_micros", "_kilobytes", "_kb", "_percent", "_minutes"];
-        assert!(!scaled.iter().any(|unit| name.contains(unit)), "{name} has a unit that is no base unit");
+        assert!(!scaled.iter().any(|unit| name.contains(unit)), "{name} has a unit that is not a base unit");
     }
 }
 

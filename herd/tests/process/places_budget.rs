@@ -80,7 +80,7 @@ fn beyond_its_requests_a_node_asks_nobody_and_says_when_to_try_again() {
     assert_eq!((&answer["results"], &answer["html_attributions"]), (&[0; 0][..].into(), &[0; 0][..].into()));
     let status = status(&node);
     assert_eq!((&status["places_left"]["day"], &status["places_refused"]), (&0.into(), &5.into()));
-    assert_eq!(status["places_breaker"], "closed", "a limit is no failure of the service");
+    assert_eq!(status["places_breaker"], "closed", "a rate limit is not a failure of the service");
     let (_, metrics) = get(&node, "/metrics");
     assert!(metrics.contains("herd_places_requests_left{window=\"day\"} 0"), "{metrics}");
     assert!(metrics.contains("herd_places_refused_total 5"), "{metrics}");

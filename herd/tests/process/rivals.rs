@@ -31,7 +31,7 @@ fn two_processes_with_one_name_are_told_and_take_turns_slowly() {
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("WARN") && told[0].matches("127.0.0.1:").count() == 2, "{told:?}");
     for (_, log) in &rivals {
-        wait_for_log(log, "another process has this node's name", 1);
+        wait_for_log(log, "several processes have this node's name", 1);
     }
 
     let [(first, _), (second, _)] = rivals;

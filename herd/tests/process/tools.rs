@@ -43,12 +43,15 @@ fn check_config_counts_edges_and_asks_for_all_three_files_of_links() {
         stdout(herd("row").args(["check-config"]).arg(&file))
     };
     let told = checked(&named.concat());
-    assert!(told.contains("herd row, 3 nodes, 2 edges: fine") && !told.contains("not on loopback"), "{told}");
+    assert!(
+        told.contains("herd row, 3 nodes, 2 edges: valid") && !told.contains("not on loopback"),
+        "{told}"
+    );
     for left_out in 0..3 {
         let mut some = named.to_vec();
         some.remove(left_out);
         let told = checked(&some.concat());
-        assert!(told.contains("the links of Alford are not on loopback"), "{told}");
+        assert!(told.contains("the link address of Alford is not on loopback"), "{told}");
     }
 }
 
@@ -70,16 +73,13 @@ fn certs_show_fails_if_any_certificate_has_ended_wherever_it_stands() {
         let authority = Authority::init(&folder).unwrap();
         authority.add("Bolden", 90, false).unwrap();
         assert!(
-            stdout(herd("ended").args(["certs", "show"]).arg(&folder)).contains("Bolden: counts for 89 days")
+            stdout(herd("ended").args(["certs", "show"]).arg(&folder)).contains("Bolden: valid for 89 days")
         );
         write_ended(&folder, ended);
         let output = herd("ended").args(["certs", "show"]).arg(&folder).assert().code(1).get_output().clone();
         let told = String::from_utf8(output.stdout).unwrap();
-        assert!(
-            told.contains(&format!("{ended}: has ended")) && told.contains("Bolden: counts for"),
-            "{told}"
-        );
-        assert!(String::from_utf8(output.stderr).unwrap().contains("a certificate has ended"));
+        assert!(told.contains(&format!("{ended}: expired")) && told.contains("Bolden: valid for"), "{told}");
+        assert!(String::from_utf8(output.stderr).unwrap().contains("a certificate has expired"));
     }
 }
 
