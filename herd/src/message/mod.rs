@@ -81,17 +81,21 @@ impl<'a> Command<'a> {
     /// ```
     pub fn parse(line: &'a [u8]) -> Option<Self> {
         let mut fields = fields(line);
-        let command = fields.next()?;
-        let operands = [fields.next()?, fields.next()?, fields.next()?];
-        if fields.next().is_some() {
-            return None;
-        }
-        match command {
-            b"IAMAT" => Iamat::parse(operands).map(Command::Iamat),
-            b"WHATSAT" => Whatsat::parse(operands).map(Command::Whatsat),
+        match fields.next()? {
+            b"IAMAT" => Iamat::parse(operands(fields)?).map(Command::Iamat),
+            b"WHATSAT" => Whatsat::parse(operands(fields)?).map(Command::Whatsat),
             _ => None,
         }
     }
+}
+
+/// Returns the fields behind a verb; `None` if their number is not `N`.
+fn operands<'a, const N: usize>(mut fields: impl Iterator<Item = &'a [u8]>) -> Option<[&'a [u8]; N]> {
+    let mut operands = [&b""[..]; N];
+    for operand in &mut operands {
+        *operand = fields.next()?;
+    }
+    fields.next().is_none().then_some(operands)
 }
 
 /// Returns the fields of a line, which white space separates.

@@ -39,6 +39,21 @@ pub struct ClientCounters {
 }
 
 impl ClientCounters {
+    /// Returns each counter behind the verb and the outcome that it counts. The verb is `other` for
+    /// lines without a verb of the protocol.
+    pub fn by_verb_and_outcome(self) -> [(&'static str, &'static str, u64); 8] {
+        [
+            ("IAMAT", "fresh", self.reports_fresh),
+            ("IAMAT", "stale", self.reports_stale),
+            ("IAMAT", "refused", self.reports_refused),
+            ("IAMAT", "invalid", self.reports_invalid),
+            ("WHATSAT", "answered", self.questions),
+            ("WHATSAT", "unknown", self.questions_unknown),
+            ("WHATSAT", "invalid", self.questions_invalid),
+            ("other", "invalid", self.invalid),
+        ]
+    }
+
     /// Counts a line that is not a valid command.
     pub(super) fn note_invalid(&mut self, line: &[u8]) {
         match Verb::of(line) {

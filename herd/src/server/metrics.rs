@@ -57,17 +57,7 @@ fn about_clients(metrics: &mut Metrics, status: &Status) {
     metrics.gauge("herd_client_connections", "Open client connections", status.connections as u64);
     let refused = status.connections_refused;
     metrics.counter("herd_client_connections_refused", "Client connections rejected at the limit", refused);
-    let lines = status.lines;
-    let lines = [
-        ("IAMAT", "fresh", lines.reports_fresh),
-        ("IAMAT", "stale", lines.reports_stale),
-        ("IAMAT", "refused", lines.reports_refused),
-        ("IAMAT", "invalid", lines.reports_invalid),
-        ("WHATSAT", "answered", lines.questions),
-        ("WHATSAT", "unknown", lines.questions_unknown),
-        ("WHATSAT", "invalid", lines.questions_invalid),
-        ("other", "invalid", lines.invalid),
-    ];
+    let lines = status.lines.by_verb_and_outcome();
     let lines = lines
         .map(|(verb, outcome, count)| ([("verb", verb.to_owned()), ("outcome", outcome.to_owned())], count));
     metrics.counters("herd_client_lines", "Lines of clients by outcome", lines);

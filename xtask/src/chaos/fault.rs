@@ -5,7 +5,9 @@ use std::time::Duration;
 use fastrand::Rng;
 use strum::{Display, EnumMessage, EnumString, IntoStaticStr, VariantArray};
 
+use super::{open_files, small_disks};
 use crate::chaos::proxy::Conditions;
+use crate::oracle::Persistence;
 
 /// The name of a fault. The comments of the variants are help text.
 #[derive(
@@ -84,6 +86,22 @@ impl FaultName {
     pub(super) fn is_of_links(self) -> bool {
         use FaultName::{Bandwidth, BlackHole, Delay, Partition, Reset, Slices};
         matches!(self, Delay | BlackHole | Reset | Slices | Bandwidth | Partition)
+    }
+
+    /// Returns what this machine or this herd lacks for the fault, and what to do; `None` if the
+    /// fault is possible.
+    pub(super) fn unmet_need(self, has_links: bool, durability: Persistence) -> Option<&'static str> {
+        match self {
+            FaultName::DiskFull if durability == Persistence::Memory => {
+                Some("nodes with a disk: choose another durability")
+            }
+            FaultName::DiskFull if !small_disks::can_be_mounted() => {
+                Some("root, to mount a small disk for each node")
+            }
+            FaultName::NoFiles if !open_files::can_be_limited() => Some("prlimit, from util-linux"),
+            name if name.is_of_links() && !has_links => Some("a herd with links"),
+            _ => None,
+        }
     }
 
     /// The state of a node that is deprived by this fault, in words.

@@ -290,21 +290,11 @@ pub fn possible_faults(
     let mut possible = Vec::new();
     let mut left_out = Vec::new();
     for name in FaultName::VARIANTS {
-        let reason = match name {
-            name if name.is_of_links() && !has_links => "needs a herd with links",
-            FaultName::DiskFull if durability == Persistence::Memory => {
-                "needs nodes with a disk: choose another durability"
-            }
-            FaultName::DiskFull if !small_disks::can_be_mounted() => {
-                "needs root, to mount a small disk for each node"
-            }
-            FaultName::NoFiles if !open_files::can_be_limited() => "needs prlimit, from util-linux",
-            _ => {
-                possible.push(*name);
-                continue;
-            }
+        let Some(need) = name.unmet_need(has_links, durability) else {
+            possible.push(*name);
+            continue;
         };
-        let message = format!("{name} {reason}");
+        let message = format!("{name} needs {need}");
         if asked.contains(name) {
             bail!("{message}");
         }

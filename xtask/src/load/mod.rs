@@ -7,7 +7,7 @@
 //! that wait while a server stalls count in full (no coordinated omission).
 //!
 //! All connections run on one thread. To be fast enough it needs a release build: see
-//! [`generator`](crate::load::generator).
+//! [`generator`].
 
 mod connection;
 pub mod echo;

@@ -1,6 +1,6 @@
 //! The oracle checks the history of a herd: a history goes in, a verdict comes out.
 //!
-//! Histories come from the simulator and from real processes. The module [`invariants`] lists the
+//! Histories come from the simulator and from real processes. The module `invariants` lists the
 //! properties that are checked. In all of them, an update is a report or the removal of a client. A
 //! removal supersedes every report that a node took before it knew of the removal.
 

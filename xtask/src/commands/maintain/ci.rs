@@ -33,6 +33,8 @@ struct Step {
 enum StepTask {
     /// Run cargo with these arguments.
     Cargo(&'static [&'static str]),
+    /// Run cargo with an environment variable and these arguments.
+    CargoWith(Variable, &'static [&'static str]),
     /// Check something with tools that a machine may not have and that cannot always be installed.
     Tools {
         /// The command that does the same, as arguments of `cargo xtask`.
@@ -41,6 +43,9 @@ enum StepTask {
         check: fn() -> Result<ToolCheck>,
     },
 }
+
+/// The name and the value of an environment variable.
+type Variable = (&'static str, &'static str);
 
 /// What came of a check that needs tools.
 #[derive(Debug)]
@@ -51,7 +56,7 @@ enum ToolCheck {
 }
 
 /// The steps in their order. All use debug builds: every other configuration takes minutes more.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step {
         name: "fmt",
         about: "Check the format of the code",
@@ -69,6 +74,14 @@ const STEPS: [Step; 10] = [
             "--deny",
             "warnings",
         ]),
+    },
+    Step {
+        name: "rustdoc",
+        about: "Build the documentation of the code, and check it for warnings",
+        task: StepTask::CargoWith(
+            ("RUSTDOCFLAGS", "-Dwarnings"),
+            &["doc", "--locked", "--workspace", "--no-deps"],
+        ),
     },
     Step {
         name: "test",
@@ -141,7 +154,14 @@ fn run_step(step: &Step) -> Result<StepResult> {
     print(&format!("\n== {}: {}\n", step.name, step.command()))?;
     let started = Instant::now();
     let result = match step.task {
-        StepTask::Cargo(args) => run_cargo(step, args).map(|()| StepResult::Passed(started.elapsed()))?,
+        StepTask::Cargo(args) => {
+            run_cargo(step, &[], args)?;
+            StepResult::Passed(started.elapsed())
+        }
+        StepTask::CargoWith(variable, args) => {
+            run_cargo(step, &[variable], args)?;
+            StepResult::Passed(started.elapsed())
+        }
         StepTask::Tools { check, .. } => match check().with_context(|| step.failed())? {
             ToolCheck::Passed => StepResult::Passed(started.elapsed()),
             ToolCheck::NoTools(reason) => StepResult::NotRun(reason),
@@ -156,6 +176,7 @@ impl Step {
     fn command(&self) -> String {
         match self.task {
             StepTask::Cargo(args) => format!("cargo {}", args.join(" ")),
+            StepTask::CargoWith((name, value), args) => format!("{name}={value} cargo {}", args.join(" ")),
             StepTask::Tools { command, .. } => format!("cargo xtask {command}"),
         }
     }
@@ -166,8 +187,8 @@ impl Step {
     }
 }
 
-fn run_cargo(step: &Step, args: &[&str]) -> Result<()> {
-    let status = cargo().args(args).env("CI", "true").status();
+fn run_cargo(step: &Step, variables: &[Variable], args: &[&str]) -> Result<()> {
+    let status = cargo().args(args).env("CI", "true").envs(variables.iter().copied()).status();
     let status = status.with_context(|| format!("cannot run `{}`", step.command()))?;
     if !status.success() {
         bail!("{}", step.failed());
