@@ -1,8 +1,8 @@
-"""A herd node on asyncio's protocols: all lines of a read are taken together, with one write for their answers and one
-a neighbour for what was news.
+"""A herd node on asyncio's protocols. It handles all lines of a read together: one write for their
+answers, and one write to each neighbour for the updates that were news.
 
 Usage: asyncio_protocol.py [--uvloop] NAME HERD_FILE
-Claims IAMAT, AT and `WHATSAT id radius 0`. TCP_NODELAY is what asyncio and uvloop set by themselves.
+Supports IAMAT, AT and `WHATSAT id radius 0`. asyncio and uvloop set TCP_NODELAY by themselves.
 """
 
 import asyncio
@@ -12,14 +12,14 @@ from herd import BACKLOG, LONGEST_LINE, REDIAL_SECONDS, Node, members, too_long
 
 
 class Herd:
-    """What the connections of a node share."""
+    """The state that the connections of a node share."""
 
     def __init__(self, name):
         self.node = Node(name)
         self.links = {}  # the transports to neighbours that can be reached
 
     def flood(self, news, origin=None):
-        # Nobody waits for a slow neighbour: its lines stand in its transport's buffer.
+        # Nothing waits for a slow neighbour: its lines queue in its transport's buffer.
         data = b"".join(news)
         for neighbour, transport in self.links.items():
             if neighbour != origin:
@@ -27,7 +27,7 @@ class Herd:
 
 
 class LineProtocol(asyncio.Protocol):
-    """Cuts what comes into lines, and takes all of them at once."""
+    """Splits its input into lines, and handles all lines of a read at once."""
 
     def __init__(self, herd):
         self._herd = herd
@@ -63,11 +63,11 @@ class Client(LineProtocol):
             self._herd.flood(news)
 
     def eof_received(self):
-        # What is left is a line too. Returning nothing closes the connection when all has been written.
+        # The rest is a line too. Returning None closes the connection after the last write.
         if self._begun:
             self.lines_received([self._begun])
 
-    # A client that does not read its answers is not read from.
+    # Stop reading from a client that does not read its answers.
     def pause_writing(self):
         self._transport.pause_reading()
 
@@ -76,7 +76,7 @@ class Client(LineProtocol):
 
 
 class LinkFromNeighbour(LineProtocol):
-    """A neighbour's first line is its name, the others are AT lines."""
+    """A neighbour: its first line is its name, and the others are AT lines."""
 
     _neighbour = None
 
@@ -89,7 +89,7 @@ class LinkFromNeighbour(LineProtocol):
 
 
 class LinkToNeighbour(asyncio.Protocol):
-    """Says this node's name, all it knows, and then what is news. Nothing is ever said back."""
+    """Sends this node's name, everything it knows, and then news. The neighbour sends nothing."""
 
     def __init__(self, herd, name, neighbour):
         self._herd, self._name, self._neighbour = herd, name, neighbour
@@ -105,7 +105,7 @@ class LinkToNeighbour(asyncio.Protocol):
 
 
 async def keep_link(herd, name, neighbour):
-    """Dials a neighbour for as long as this node runs."""
+    """Dials a neighbour, again and again, until this node stops."""
     loop = asyncio.get_running_loop()
     while True:
         try:
@@ -113,7 +113,7 @@ async def keep_link(herd, name, neighbour):
             _, link = await loop.create_connection(make, *neighbour.link)
             await link.lost
         except OSError:
-            pass  # It is not up.
+            pass  # the neighbour is down
         await asyncio.sleep(REDIAL_SECONDS)
 
 

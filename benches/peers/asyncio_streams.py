@@ -1,7 +1,8 @@
-"""A herd node on asyncio's streams: a coroutine a connection, a read and a write a line.
+"""A herd node on asyncio's streams: a coroutine for each connection, and a read and a write for each
+line.
 
 Usage: asyncio_streams.py [--uvloop] NAME HERD_FILE
-Claims IAMAT, AT and `WHATSAT id radius 0`. TCP_NODELAY is what asyncio and uvloop set by themselves.
+Supports IAMAT, AT and `WHATSAT id radius 0`. asyncio and uvloop set TCP_NODELAY by themselves.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ class Server:
                     self._flood(news)
                 await writer.drain()
         except (ConnectionError, ValueError):
-            pass  # It has gone, or its line is longer than a stream may hold.
+            pass  # the client is gone, or its line exceeds the stream's limit
         finally:
             writer.close()
 
@@ -44,24 +45,24 @@ class Server:
                 if self._node.hear(chomp(line)):
                     self._flood(line, neighbour)
         except (ConnectionError, ValueError):
-            pass  # It dials again.
+            pass  # the neighbour dials again
         finally:
             writer.close()
 
     def _flood(self, line, origin=None):
-        # Nobody waits for a slow neighbour: its lines stand in its writer's buffer.
+        # Nothing waits for a slow neighbour: its lines queue in its writer's buffer.
         for neighbour, writer in self._links.items():
             if neighbour != origin:
                 writer.write(line)
 
     async def _keep_link(self, neighbour):
-        """Dials a neighbour for as long as this node runs; says its name, all it knows, and then what is news."""
+        """Dials a neighbour until this node stops; sends the name, all that is known, and then news."""
         while True:
             try:
                 reader, writer = await asyncio.open_connection(*neighbour.link)
                 writer.write(b"%s\n%s" % (self._me.name.encode(), self._node.known()))
                 self._links[neighbour.name] = writer
-                await reader.read()  # Nothing is ever said back: this ends with the link.
+                await reader.read()  # the neighbour sends nothing: this returns when the link ends
                 writer.close()
             except OSError:
                 pass

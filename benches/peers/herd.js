@@ -1,5 +1,6 @@
-// What a node of a herd knows and answers: without any I/O, and with bytes as Latin-1 strings, which keep them as they
-// are. Claims IAMAT, AT and `WHATSAT id radius 0`; a question for places is answered as an invalid command.
+// The records and answers of a herd node, without I/O. Bytes are Latin-1 strings, which keep them as
+// they are. Supports IAMAT, AT and `WHATSAT id radius 0`; a question for places is answered as an
+// invalid command.
 
 'use strict';
 
@@ -17,13 +18,13 @@ const IAMAT = new RegExp(
   `^${SPACE}*IAMAT${SPACE}+${ID}${SPACE}+(${LATITUDE}${LONGITUDE})${SPACE}+(${TIME})${SPACE}*$`);
 const WHATSAT = new RegExp(
   `^${SPACE}*WHATSAT${SPACE}+${ID}${SPACE}+(\\d{1,9}(?:\\.\\d{1,32})?)${SPACE}+0{1,9}${SPACE}*$`);
-// At most 50, compared digit by digit: a float has too few of them.
+// At most 50, compared digit by digit, because a float has too few digits.
 const IN_REACH = /^0*(?:[0-4]?\d(?:\.\d+)?|50(?:\.0+)?)$/;
 const AT = new RegExp(`^AT [^ ]+ [+-]\\d+\\.\\d{9} ${ID} ${LATITUDE}${LONGITUDE} ${TIME}$`);
 
 const NO_PLACES = '{\n   "html_attributions" : [],\n   "results" : [],\n   "status" : "OK"\n}\n\n';
 
-// The members of a herd file by name: its tables [[node]], each key on a line of its own.
+// The nodes of a herd file by name, from its [[node]] tables; each key must have its own line.
 function readHerd(toml) {
   const tables = toml.split(/^\[+/m).filter((table) => table.startsWith('node]]'));
   return new Map(tables.map((table) => {
@@ -39,13 +40,13 @@ function readHerd(toml) {
 // The latest report of each client.
 class Node {
   #name;
-  #records = new Map(); // of each client: the time of its latest report, and the AT line
+  #records = new Map(); // for each client, the time of its latest report, and the AT line
 
   constructor(name) {
     this.#name = name;
   }
 
-  // The answer to a client's line, and whether it is news for the neighbours.
+  // Returns the answer to a client's line, and whether the line is news for the neighbours.
   answer(line) {
     let match;
     if ((match = IAMAT.exec(line))) {
@@ -63,7 +64,7 @@ class Node {
     return [`? ${line}\n`, false];
   }
 
-  // Takes a neighbour's AT line; whether it was news.
+  // Applies a neighbour's AT line, and returns whether it was news.
   hear(line) {
     const match = AT.exec(line);
     if (match === null) return false;
@@ -71,12 +72,12 @@ class Node {
     return this.#learn(client, { seconds: Number(seconds), nanoseconds: nanosecondsOf(fraction) }, `${line}\n`);
   }
 
-  // All that a neighbour should know, as AT lines.
+  // Everything that this node knows, as AT lines.
   known() {
     return [...this.#records.values()].map((record) => record.line).join('');
   }
 
-  // The later report wins; of two with the same time that with the smaller skew, then the smaller line.
+  // The later report wins; if the times are equal, the smaller skew, then the smaller line.
   #learn(client, { seconds, nanoseconds }, line) {
     const known = this.#records.get(client);
     if (known === undefined) {
@@ -90,7 +91,7 @@ class Node {
   }
 }
 
-// A copy: a string that was cut out of what a socket brought would keep all of that in memory.
+// Copies the text: a slice would keep the whole buffer that the socket read in memory.
 function own(text) {
   return Buffer.from(text, 'latin1').latin1Slice();
 }
@@ -103,11 +104,11 @@ function nanosecondsOf(fraction) {
   return fraction === undefined ? 0 : Number(fraction.padEnd(9, '0'));
 }
 
-// The wall clock: the monotonic one, which tells nanoseconds, moved by what they differed at the start.
+// The wall clock in nanoseconds: the monotonic clock plus the difference of the two at the start.
 const bootTime = process.hrtime();
 const bootDate = Date.now();
 
-// How much later than `time` it is, as an AT line tells it; nothing where the time is none.
+// The skew of a report with this time, as an AT line shows it; undefined if the time is out of range.
 function skewOf(time) {
   const [seconds, nanoseconds] = process.hrtime(bootTime);
   let whole = Math.floor(bootDate / 1000) + seconds - time.seconds;
@@ -116,7 +117,7 @@ function skewOf(time) {
   part -= Math.floor(part / 1e9) * 1e9;
   if (time.seconds > LATEST || whole < -AHEAD) return undefined;
   if (whole >= 0) return `+${whole}.${String(part).padStart(9, '0')}`;
-  // -1 second and 0.4 are -0.6.
+  // -1 s and 0.4 s make -0.6 s.
   return part === 0 ? `${whole}.000000000` : `-${-whole - 1}.${String(1e9 - part).padStart(9, '0')}`;
 }
 

@@ -1,6 +1,7 @@
-"""What a node of a herd knows and answers: the part that the Python peers share, without any I/O.
+"""The records and answers of a herd node, without I/O: the part that the Python guests share.
 
-Claims IAMAT, AT and `WHATSAT id radius 0`; a question for places is answered as an invalid command.
+Supports IAMAT, AT and `WHATSAT id radius 0`; a question for places is answered as an invalid
+command.
 """
 
 import re
@@ -10,19 +11,19 @@ from collections import namedtuple
 
 LONGEST_LINE = 4096
 REDIAL_SECONDS = 0.1
-BACKLOG = 1024  # connections that wait to be accepted: a load opens many at once
+BACKLOG = 1024  # connections that may wait to be accepted: a load opens many at once
 
 _LATEST = 253_402_300_799  # the last second of the year 9999
 _AHEAD = 24 * 3600 * 10**9  # how far ahead of the clock a report may be, in nanoseconds
 
-# White space is ASCII's six characters, which are those that `bytes.split` splits at.
+# White space is the six ASCII characters at which `bytes.split` splits.
 _ID = rb"([^\x00-\x20\x7f]{1,255})"
 _LATITUDE = rb"[+-](?:0?[0-8]?\d(?:\.\d{1,32})?|0?90(?:\.0{1,32})?)"
 _LONGITUDE = rb"[+-](?:(?:0?\d?\d|1[0-7]\d)(?:\.\d{1,32})?|180(?:\.0{1,32})?)"
 _TIME = rb"(\d{1,12})(?:\.(\d{1,9}))?"
 _IAMAT = re.compile(rb"\s*IAMAT\s+%s\s+(%s%s)\s+(%s)\s*" % (_ID, _LATITUDE, _LONGITUDE, _TIME))
 _WHATSAT = re.compile(rb"\s*WHATSAT\s+%s\s+(\d{1,9}(?:\.\d{1,32})?)\s+0{1,9}\s*" % _ID)
-# At most 50, compared digit by digit: a float has too few of them.
+# At most 50, compared digit by digit, because a float has too few digits.
 _IN_REACH = re.compile(rb"0*(?:[0-4]?\d(?:\.\d+)?|50(?:\.0+)?)")
 _AT = re.compile(rb"AT \S+ [+-]\d+\.\d{9} %s %s%s %s" % (_ID, _LATITUDE, _LONGITUDE, _TIME))
 
@@ -38,7 +39,7 @@ Member = namedtuple("Member", "name client link neighbours")
 
 
 def members(file):
-    """The members of a herd file by name, their addresses as (host, port)."""
+    """The nodes of a herd file by name, with addresses as (host, port)."""
     with open(file, "rb") as toml:
         nodes = tomllib.load(toml)["node"]
     return {n["name"]: Member(n["name"], _address(n["client"]), _address(n["link"]), n["neighbours"]) for n in nodes}
@@ -54,7 +55,7 @@ class Node:
 
     def __init__(self, name):
         self._name = name.encode()
-        self._records = {}  # of each client: the time of its latest report, and the AT line
+        self._records = {}  # for each client, the time of its latest report, and the AT line
 
     def answer(self, line):
         """The answer to a client's line, and the line to flood if it was news, else None."""
@@ -67,7 +68,7 @@ class Node:
         return answer if answer[0] else (b"? " + line + b"\n", None)
 
     def hear(self, line):
-        """Takes a neighbour's AT line; whether it was news."""
+        """Applies a neighbour's AT line, and returns whether it was news."""
         match = _AT.fullmatch(line)
         if not match:
             return False
@@ -75,7 +76,7 @@ class Node:
         return self._learn(client, (int(seconds), _nanoseconds(fraction)), line + b"\n")
 
     def known(self):
-        """All that a neighbour should know, as AT lines."""
+        """Everything that this node knows, as AT lines."""
         return b"".join([line for _, line in self._records.values()])
 
     def _report(self, match):
@@ -96,7 +97,7 @@ class Node:
         return None
 
     def _learn(self, client, moment, line):
-        """The later report wins; of two with the same time that with the smaller skew, then the smaller line."""
+        """The later report wins; if the times are equal, the smaller skew, then the smaller line."""
         known = self._records.get(client)
         if known is not None:
             latest, winner = known
@@ -107,12 +108,12 @@ class Node:
 
 
 def chomp(line):
-    """A line without its end, which is LF and perhaps one CR before it."""
+    """The line without its line end: LF, and at most one CR before it."""
     return line[:-1].removesuffix(b"\r") if line.endswith(b"\n") else line
 
 
 def too_long(line):
-    """The answer to a line that is longer than LONGEST_LINE; the connection ends behind it."""
+    """The answer to a line that is longer than LONGEST_LINE; the connection closes after it."""
     return b"? " + line[:128] + b"\n"
 
 

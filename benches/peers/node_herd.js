@@ -1,8 +1,8 @@
-// A herd node on Node.js: a write a line, or with --batched one for all answers to a read and one a neighbour for what
-// was news in it.
+// A herd node on Node.js, with a write for each line. With --batched, all answers to a read are one
+// write, and the news in it is one write to each neighbour.
 //
 // Usage: node node_herd.js [--batched] NAME HERD_FILE
-// Claims IAMAT, AT and `WHATSAT id radius 0`.
+// Supports IAMAT, AT and `WHATSAT id radius 0`.
 
 'use strict';
 
@@ -12,7 +12,7 @@ const { Node, readHerd } = require('./herd.js');
 
 const LONGEST_LINE = 4096;
 const REDIAL_MILLISECONDS = 100;
-const BACKLOG = 1024; // connections that wait to be accepted: a load opens many at once
+const BACKLOG = 1024; // connections that may wait to be accepted: a load opens many at once
 
 const batched = process.argv[2] === '--batched';
 const [name, file] = process.argv.slice(-2);
@@ -21,7 +21,7 @@ const me = members.get(name);
 const node = new Node(name);
 const links = new Map(); // the sockets to neighbours that can be reached
 
-// Writes texts; whether the socket takes more, or should be waited for.
+// Writes the texts; returns false if the caller should wait until the socket drains.
 function write(socket, texts) {
   if (batched) return socket.write(texts.join(''), 'latin1');
   return texts.map((text) => socket.write(text, 'latin1')).every(Boolean);
@@ -29,13 +29,13 @@ function write(socket, texts) {
 
 function flood(news, origin) {
   if (news.length === 0) return;
-  // Nobody waits for a slow neighbour: its lines stand in its socket's buffer.
+  // Nothing waits for a slow neighbour: its lines queue in its socket's buffer.
   for (const [neighbour, socket] of links) {
     if (neighbour !== origin) write(socket, news);
   }
 }
 
-// Gives all whole lines of a read to `take`, and at the end what is left, which is a line too.
+// Passes all whole lines of a read to `take`, and at the end the rest, which is a line too.
 function onLines(socket, take) {
   let begun = '';
   socket.setEncoding('latin1');
@@ -53,7 +53,7 @@ function onLines(socket, take) {
     if (begun !== '') take([begun]);
     socket.end();
   });
-  socket.on('error', () => socket.destroy()); // It has gone.
+  socket.on('error', () => socket.destroy()); // the client is gone
 }
 
 function serveClient(socket) {
@@ -62,7 +62,7 @@ function serveClient(socket) {
     const answered = (end < 0 ? lines : lines.slice(0, end)).map((line) => node.answer(line));
     const answers = answered.map(([answer]) => answer);
     if (end >= 0) answers.push(`? ${lines[end].slice(0, 128)}\n`);
-    // A client that does not read its answers is not read from.
+    // Stop reading from a client that does not read its answers.
     if (!write(socket, answers)) socket.pause();
     if (end >= 0) socket.end().removeAllListeners('data');
     flood(answered.filter(([, isNews]) => isNews).map(([answer]) => answer));
@@ -70,7 +70,7 @@ function serveClient(socket) {
   socket.on('drain', () => socket.resume());
 }
 
-// A neighbour's first line is its name, the others are AT lines.
+// A neighbour: its first line is its name, and the others are AT lines.
 function serveNeighbour(socket) {
   let neighbour;
   onLines(socket, (lines) => {
@@ -79,15 +79,15 @@ function serveNeighbour(socket) {
   });
 }
 
-// Dials a neighbour for as long as this node runs; says its name, all it knows, and then what is news. Nothing is ever
-// said back.
+// Dials a neighbour until this node stops. Sends this node's name, everything it knows, and then
+// news. The neighbour sends nothing.
 function keepLink(neighbour) {
   const socket = net.connect({ ...members.get(neighbour).link, noDelay: true });
   socket.on('connect', () => {
     socket.write(`${name}\n${node.known()}`, 'latin1');
     links.set(neighbour, socket);
   });
-  socket.on('error', () => {}); // It is not up; `close` follows.
+  socket.on('error', () => {}); // the neighbour is down; `close` follows
   socket.on('close', () => {
     links.delete(neighbour);
     setTimeout(keepLink, REDIAL_MILLISECONDS, neighbour);

@@ -1,7 +1,8 @@
-"""A herd node on Twisted: line receivers, whose transports gather what is written until the reactor's next turn.
+"""A herd node on Twisted: line receivers, whose transports collect writes until the next turn
+of the reactor.
 
 Usage: twisted_herd.py NAME HERD_FILE
-Claims IAMAT, AT and `WHATSAT id radius 0`.
+Supports IAMAT, AT and `WHATSAT id radius 0`.
 """
 
 import sys
@@ -18,7 +19,7 @@ from herd import BACKLOG, LONGEST_LINE, REDIAL_SECONDS, Node, members, too_long
 
 
 class HerdFactory(Factory):
-    """Makes a node's connections of one kind, and gives them what they share."""
+    """Creates the connections of one kind, with the state that they share."""
 
     noisy = False
 
@@ -33,7 +34,7 @@ class Herd:
         self.links = {}  # the transports to neighbours that can be reached
 
     def flood(self, line, origin=None):
-        # Nobody waits for a slow neighbour: its lines stand in its transport's buffer.
+        # Nothing waits for a slow neighbour: its lines queue in its transport's buffer.
         for neighbour, transport in self.links.items():
             if neighbour != origin:
                 transport.write(line)
@@ -47,7 +48,7 @@ class Client(LineOnlyReceiver):
     def connectionMade(self):
         self.herd = self.factory.herd
         self.transport.setTcpNoDelay(True)
-        # A client that does not read its answers is not read from.
+        # Stop reading from a client that does not read its answers.
         self.transport.registerProducer(self.transport, True)
 
     def lineReceived(self, line):
@@ -67,7 +68,7 @@ class Client(LineOnlyReceiver):
         self.transport.loseConnection()
 
     def readConnectionLost(self):
-        # What is left is a line too; the receiver has no public name for it.
+        # The rest is a line too; the receiver has no public name for it.
         if self._buffer:
             self.answer(self._buffer)
         self.transport.loseConnection()
@@ -77,7 +78,7 @@ class Client(LineOnlyReceiver):
 
 
 class LinkFromNeighbour(LineOnlyReceiver):
-    """A neighbour's first line is its name, the others are AT lines."""
+    """A neighbour: its first line is its name, and the others are AT lines."""
 
     delimiter = b"\n"
     neighbour = None
@@ -91,7 +92,7 @@ class LinkFromNeighbour(LineOnlyReceiver):
 
 
 class LinkToNeighbour(Protocol):
-    """Says this node's name, all it knows, and then what is news. Nothing is ever said back."""
+    """Sends this node's name, everything it knows, and then news. The neighbour sends nothing."""
 
     def connectionMade(self):
         self.transport.setTcpNoDelay(True)
