@@ -18,9 +18,9 @@
 //!
 //! # Use
 //!
-//! A [`node::Node`] and a [`node::Link`] do no I/O. Their caller passes them lines and the time, and
-//! sends the bytes that they return. [`server`] is one such caller; a simulator is another. Here a
-//! client reports to one node, a link carries the update, and a client asks the other node:
+//! A [`node::Node`] and a [`node::Link`] do no I/O. Their caller passes them lines and the time,
+//! and sends the bytes that they return. [`server`] is one such caller; a simulator is another.
+//! Here a client reports to one node, a link carries the update, and a client asks the other node:
 //!
 //! ```
 //! use std::time::Duration;
@@ -77,8 +77,9 @@
 //!
 //! - They are plain parts of the values above: fields, counters, the variants of an error.
 //! - They mean nothing alone. The methods of a link need two nodes that exchange lines, as above.
-//! - They are the shell, and need sockets, files, certificates or a Places service. The tests of the
-//!   program in `herd/tests` show them at work, and `herd/src/cli` shows how to put them together.
+//! - They are the shell, and need sockets, files, certificates or a Places service. The tests of
+//!   the program in `herd/tests` show them at work, and `herd/src/cli` shows how to put them
+//!   together.
 
 pub mod ambient;
 pub mod bug;
