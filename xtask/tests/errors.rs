@@ -91,8 +91,8 @@ fn provoke(command: &str, folder: &Path) -> String {
     format!("$ cargo xtask {command}\n{text}(exit code {})\n\n", code.unwrap_or_default())
 }
 
-/// Returns whether a line is the name of a session. The snapshot leaves such lines out, so that a new
-/// session does not change it.
+/// Returns whether a line is the name of a session. The snapshot leaves such lines out, so that a
+/// new session does not change it.
 fn names_a_session(line: &str) -> bool {
     root().join("fixtures/sessions").join(format!("{}.session", line.trim())).is_file()
 }
