@@ -1,5 +1,6 @@
 //! One client's connection: lines in, answers out, in order.
 
+mod alarm;
 mod answer_line;
 mod conversation;
 
