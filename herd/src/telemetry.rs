@@ -230,4 +230,16 @@ mod tests {
             "\x1b[2mtime\x1b[0m \\u001b[8mhidden\\u001b]0;t\\u0007\\r\\nforged\\u202e\n"
         );
     }
+
+    #[test]
+    fn a_log_is_readable_by_its_owner_and_by_the_group_of_its_folder() {
+        for (of_folder, of_file) in [(0o700, 0o600), (0o711, 0o600), (0o755, 0o640), (0o750, 0o640)] {
+            let folder = std::env::temp_dir().join(format!("herd-log-{of_folder:o}-{}", std::process::id()));
+            fs::create_dir_all(&folder).unwrap();
+            fs::set_permissions(&folder, fs::Permissions::from_mode(of_folder)).unwrap();
+            let mode = open_log(&folder.join("log")).unwrap().metadata().unwrap().permissions().mode();
+            fs::remove_dir_all(folder).unwrap();
+            assert_eq!(mode & 0o777, of_file, "{of_folder:o}");
+        }
+    }
 }

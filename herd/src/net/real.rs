@@ -270,7 +270,13 @@ impl MovedStream {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::time::timeout;
+
     use super::*;
+
+    /// Longer than anything takes here.
+    const DEADLINE: Duration = Duration::from_secs(10);
 
     #[tokio::test]
     async fn a_connection_with_itself_is_refused_and_leaves_its_port_free() {
@@ -306,5 +312,31 @@ mod tests {
         let listener = listen("127.0.0.1:0".parse().unwrap(), None).await.unwrap();
         let address = listener.local_addr().unwrap();
         assert_eq!(connect(address).await.unwrap().peer_addr().unwrap(), address);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn writes_are_the_ends_of_records() {
+        assert_eq!(flags(), MsgFlags::MSG_EOR | MsgFlags::MSG_NOSIGNAL);
+    }
+
+    #[tokio::test]
+    async fn the_end_of_an_http_connection_has_a_reason_in_plain_words() {
+        let long = Duration::from_secs(3600);
+        for (sent, closes, patience, reason) in [
+            ("nonsense\r\n\r\n", false, long, "it does not speak HTTP"),
+            ("GET / HT", true, long, crate::net::LOST),
+            ("GET / HT", false, Duration::from_millis(1), "the request timed out"),
+        ] {
+            let listener = listen("127.0.0.1:0".parse().unwrap(), None).await.unwrap();
+            let mut peer = connect(listener.local_addr().unwrap()).await.unwrap();
+            let (accepted, _) = listener.accept().await.unwrap();
+            peer.write_all(sent.as_bytes()).await.unwrap();
+            if closes {
+                peer.shutdown().await.unwrap();
+            }
+            let served = timeout(DEADLINE, serve_http(accepted, Router::new(), patience)).await.unwrap();
+            assert_eq!(served, Err(reason.to_owned()), "{sent:?}");
+        }
     }
 }

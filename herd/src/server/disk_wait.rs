@@ -111,6 +111,8 @@ impl Stalls {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
+
     use super::*;
 
     const PATIENCE: Duration = Duration::from_millis(2);
@@ -161,5 +163,39 @@ mod tests {
             assert_eq!(waits.longest().0, "fsync");
         });
         assert_eq!(waits.longest().1, Duration::ZERO);
+    }
+
+    /// A log in memory.
+    #[derive(Clone, Default)]
+    struct MemoryLog(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for MemoryLog {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stall_is_in_the_log_within_its_patience_and_so_is_its_end() {
+        let log = MemoryLog::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        let _logging = tracing::subscriber::set_default(subscriber);
+        let (waits, patience) = (Arc::new(DiskWaits::default()), Duration::from_secs(4));
+        let logged = async |text: &str| {
+            while !String::from_utf8_lossy(&log.0.lock().unwrap()).contains(text) {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let began = Instant::now() - patience;
+        waits.lock().pending[0] = Some(Wait { operation: "fsync", began });
+        tokio::spawn(report(Arc::clone(&waits), patience));
+        timeout(2 * patience, logged("the disk does not answer")).await.unwrap();
+        waits.lock().pending[0] = None;
+        timeout(2 * patience, logged("the disk answers again")).await.unwrap();
     }
 }

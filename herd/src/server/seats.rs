@@ -133,11 +133,9 @@ impl SeatTable {
         let share = self.by_origin.get(&origin).map_or(0, BTreeMap::len);
         let is_favoured = |origin: &Origin| self.favoured.values().any(|origins| origins.contains(origin));
         let stranger = self.by_share.iter().rev().find(|(_, other)| !is_favoured(other));
-        let largest = self.by_share.last();
-        match (stranger, largest) {
-            (Some((_, stranger)), _) if is_favoured(&origin) => Some(*stranger),
-            (Some((most, stranger)), _) if *most > share + 1 => Some(*stranger),
-            (_, Some((most, other))) if *most > share + 1 && !is_favoured(other) => Some(*other),
+        match stranger {
+            Some((_, stranger)) if is_favoured(&origin) => Some(*stranger),
+            Some((most, stranger)) if *most > share + 1 => Some(*stranger),
             _ => (self.when_full == WhenFull::ReplaceOldest && share > 0).then_some(origin),
         }
     }
@@ -289,5 +287,34 @@ mod tests {
         assert_eq!(of("2001:db8:1:2:3::1"), of("2001:db8:1:2:9::9"));
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
         assert_eq!(of("::ffff:127.0.0.1"), of("127.0.0.1"));
+    }
+
+    #[test]
+    fn an_address_takes_a_seat_only_from_one_that_still_has_as_many_afterwards() {
+        for (most, own, is_taken) in [(2, 0, true), (3, 1, false), (4, 1, true), (5, 2, false)] {
+            let seats = Seats::new(most, WhenFull::Refuse);
+            let _own = take(&seats, 2, own);
+            let _crowd = take(&seats, 1, most - own);
+            assert_eq!(seats.take(address(2)).is_some(), is_taken, "{own} of {most}");
+        }
+    }
+
+    #[test]
+    fn a_stranger_takes_a_seat_from_another_stranger_while_a_neighbour_has_the_most() {
+        let seats = Seats::new(5, WhenFull::Refuse);
+        seats.favour(neighbour(), &[SocketAddr::new(address(1), 9)]);
+        let mut neighbours = take(&seats, 1, 3);
+        let mut strangers = take(&seats, 2, 2);
+        assert!(seats.take(address(3)).is_some());
+        assert!(!neighbours.iter_mut().any(is_lost));
+        assert!(is_lost(&mut strangers[0]));
+    }
+
+    #[test]
+    fn nothing_is_kept_of_an_address_that_has_no_seat_any_more() {
+        let seats = Seats::new(4, WhenFull::Refuse);
+        drop([take(&seats, 1, 3), take(&seats, 2, 1)]);
+        let table = seats.lock();
+        assert!(table.by_origin.is_empty() && table.by_share.is_empty(), "{table:?}");
     }
 }

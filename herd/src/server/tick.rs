@@ -56,3 +56,50 @@ impl Full {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Member;
+    use crate::message::Time;
+    use crate::node::{Limits, Lives, Node};
+    use crate::places::{Places, Provider};
+    use crate::server::{Server, Store};
+    use crate::tls::Encryption;
+
+    /// A node that has room for one client.
+    async fn server(log_repeat: Duration) -> Server {
+        let any = "127.0.0.1:0".parse().unwrap();
+        let member = Member {
+            name: "Alford".to_owned(),
+            client: any,
+            link: any,
+            advertise: None,
+            admin: None,
+            neighbours: Vec::new(),
+        };
+        let limits = Limits { distinct_clients: 1, log_repeat, ..Limits::default() };
+        let places = Places::new(Provider::Nobody, &limits);
+        let node = Node::new("Alford", &[], limits, Lives { epoch: 1, incarnation: 1, hash_seed: 0 });
+        let store = Store::in_memory(node);
+        let encryption = Arc::new(Encryption::default());
+        Server::bind(&member, None, 1, store, places, encryption, Default::default()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_full_table_is_looked_for_always_and_reported_once_in_a_while() {
+        let (often, start) = (Duration::from_secs(60), Duration::from_secs(5));
+        let shared = server(often).await.shared;
+        let mut full = Full::default();
+        full.look(&shared, start);
+        assert_eq!(full.next, Duration::ZERO, "there is room");
+        let time = Time { seconds: 1, nanoseconds: 0 };
+        lock(&shared).node.answer(b"IAMAT kiwi +1+1 1", time, &mut Vec::new());
+        let soon = start + Duration::from_millis(1);
+        for (now, next) in [(start, start + often), (soon, start + often), (start + often, start + 2 * often)]
+        {
+            full.look(&shared, now);
+            assert_eq!(full.next, next, "{now:?}");
+        }
+    }
+}

@@ -152,3 +152,19 @@ fn a_socket_that_is_not_there_is_a_warning_and_no_socket_is_none() {
         assert!(warning.is_none_or(|line| line.contains("WARN")), "{told}");
     }
 }
+
+#[test]
+fn a_watchdog_without_a_period_is_none() {
+    let test = "notify-no-period";
+    let manager = Manager::listen(test);
+    let output = herd(test)
+        .args(["Alford", "--client-address", "127.0.0.1:0", "--link-address", "127.0.0.1:0"])
+        .arg("--stop-with-stdin")
+        .envs([("NOTIFY_SOCKET", manager.path.as_os_str()), ("WATCHDOG_USEC", "0".as_ref())])
+        .assert()
+        .success()
+        .get_output()
+        .clone();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(!errors.contains("panicked"), "{errors}");
+}

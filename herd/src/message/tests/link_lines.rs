@@ -135,3 +135,11 @@ fn only_the_number_of_another_version_is_parsed() {
     let hello = LinkLine::parse(b"HELLO 6 whatever else");
     assert!(matches!(hello, Some(LinkLine::Hello { version: 6, .. })));
 }
+
+#[test]
+fn a_hello_has_the_name_of_a_node() {
+    for (name, is_name) in [("Alford", true), ("Al/ford", false), ("..", false), ("", false)] {
+        let line = format!("HELLO {VERSION} {name} 0000000000000001 0000000000000001");
+        assert_eq!(LinkLine::parse(line.as_bytes()).is_some(), is_name, "{line}");
+    }
+}

@@ -60,3 +60,20 @@ fn each_bulk_sync_has_different_sums() {
     seeds.dedup();
     assert_eq!(seeds.len(), 4, "{seeds:?}");
 }
+
+#[test]
+fn a_link_that_ends_gives_back_its_own_bulk_sync_only() {
+    let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford", "Bolden"]));
+    let mut bolden = node("Bolden", &["Parker"]);
+    report(&mut alford, 0..MANY);
+    let mut other = Wire::between(&bolden, &parker, 2, START);
+    other.settle([&mut bolden, &mut parker], START);
+    let mut wire = Wire::between(&alford, &parker, 1, START);
+    until_sums(&mut wire, &mut alford, &mut parker);
+    wire.transmit(1, &mut parker, START);
+    assert!(parker.bulk.is_some());
+    other.cut([&mut bolden, &mut parker]);
+    assert!(parker.bulk.is_some(), "the other link has ended");
+    wire.cut([&mut alford, &mut parker]);
+    assert!(parker.bulk.is_none());
+}

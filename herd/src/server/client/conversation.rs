@@ -2,14 +2,15 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::debug;
 
+use super::alarm::set_earlier;
 use super::answer_line::answer_line;
 use crate::message::{Lines, Piece, Time, begins_http};
 use crate::net::{Exchanged, Stream, exchange};
@@ -338,13 +339,5 @@ impl Client<'_> {
         } else {
             (self.active + limits.idle_client, "idle")
         }
-    }
-}
-
-/// Moves the timer to an earlier deadline. A later deadline is set only when the timer fires, since
-/// deadlines move with every line and the timer seldom fires.
-fn set_earlier(alarm: Pin<&mut Sleep>, deadline: Instant) {
-    if deadline < alarm.deadline() {
-        alarm.reset(deadline);
     }
 }

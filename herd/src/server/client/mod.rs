@@ -1,5 +1,6 @@
 //! The connection of one client: it sends lines and receives answers, in order.
 
+mod alarm;
 mod answer_line;
 mod conversation;
 

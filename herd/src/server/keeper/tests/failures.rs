@@ -1,6 +1,7 @@
 //! Failing disks, for which nodes and clients do not wait.
 
 use super::*;
+use crate::server::shared::lock;
 
 #[tokio::test]
 async fn an_operation_that_fails_is_a_failure_until_a_new_journal_is_on_disk() {
@@ -54,4 +55,24 @@ async fn a_client_that_goes_away_while_the_disk_hangs_is_let_go() {
     drop(reporter);
     eventually(async || pair.get("/status").await.contains(r#""connections":0,"#)).await;
     pair.end().await;
+}
+
+#[tokio::test]
+async fn a_journal_that_is_closed_has_clients_answered_no_more() {
+    let folder = std::env::temp_dir().join(format!("herd-closed-{}", std::process::id()));
+    let disk = GatedDisk::open(&folder, &Gate::default());
+    let (store, _) = Store::open_on(
+        disk,
+        node("Alford", "Parker", 1),
+        Durability::Everysec,
+        false,
+        Some("boot"),
+        Box::new(|| 2),
+    )
+    .unwrap();
+    let shared = bind("Alford", "Parker", store, &CancellationToken::new()).await.shared;
+    assert!(!lock(&shared).settled().refuses);
+    shared.keeper.close().await;
+    assert!(lock(&shared).settled().refuses);
+    std::fs::remove_dir_all(folder).unwrap();
 }
