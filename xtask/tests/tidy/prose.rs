@@ -35,13 +35,14 @@ const AVOIDED: [(&str, &str); 22] = [
     ("nobody else's business", "private"),
 ];
 
-/// The files whose prose is checked, with their lines: all but code and tables of Markdown.
+/// The lines of a file without its blocks of code in Markdown, with their numbers from 0.
 fn prose(file: &Path) -> Vec<(usize, String)> {
     let text = fs::read_to_string(file).unwrap();
-    let is_markdown = file.extension().is_some_and(|ending| ending == "md");
     let mut in_code = false;
     let lines = text.lines().enumerate().filter(|(_, line)| {
-        in_code ^= is_markdown && line.trim_start().starts_with("```");
+        let text = line.trim_start();
+        let markdown = ["///", "//!"].iter().find_map(|mark| text.strip_prefix(mark)).unwrap_or(text);
+        in_code ^= markdown.trim_start().starts_with("```");
         !in_code
     });
     lines.map(|(number, line)| (number, line.to_owned())).collect()

@@ -4,8 +4,8 @@ use std::pin::Pin;
 
 use tokio::time::{Instant, Sleep};
 
-/// Moves the alarm to an earlier deadline. A later one can wait until the alarm rings: that is seldom, and
-/// deadlines move with every line.
+/// Moves the timer to an earlier deadline. A later deadline is set only when the timer fires, since
+/// deadlines move with every line and the timer seldom fires.
 pub(super) fn set_earlier(alarm: Pin<&mut Sleep>, deadline: Instant) {
     if deadline < alarm.deadline() {
         alarm.reset(deadline);
