@@ -14,20 +14,20 @@ use crate::docs::{Programs, build, check_generated, check_links, run_commands, u
 /// What to do with the book.
 #[derive(Clone, Debug, Args)]
 pub struct DocsArgs {
-    /// Open the book in a browser.
+    /// Open the book in a browser
     #[arg(long)]
     open: bool,
 
-    /// Check the generated pages and every link first, and run the commands of the pages.
+    /// Check the generated pages and every link first, and run the commands of the pages
     #[arg(long)]
     check: bool,
 
-    /// Write the pages that are generated from --help again.
-    #[arg(long, conflicts_with = "check")]
+    /// Write the pages that are generated from --help again, and build nothing
+    #[arg(long, conflicts_with_all = ["check", "open"])]
     update: bool,
 }
 
-/// Builds the book, after the checks that were asked for.
+/// Builds the book, after the checks that were asked for; or only writes the generated pages.
 ///
 /// # Errors
 /// The first check that fails, or what mdBook has found.
@@ -36,6 +36,7 @@ pub fn build_docs(args: &DocsArgs) -> Result<()> {
         for page in update(&programs()?)? {
             print(&format!("wrote {}\n", page.display()))?;
         }
+        return Ok(());
     }
     if args.check {
         let programs = programs()?;
