@@ -172,7 +172,8 @@ impl Tcp {
     /// # Errors
     /// Fails if the connection is lost.
     pub async fn heard(&self) -> io::Result<()> {
-        self.0.readable().await
+        // A connection that was just accepted counts as readable, whether or not anything has come.
+        self.0.peek(&mut [0]).await.map(drop)
     }
 }
 

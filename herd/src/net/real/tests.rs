@@ -73,6 +73,28 @@ async fn the_end_of_an_http_connection_has_a_reason_in_plain_words() {
     }
 }
 
+#[tokio::test]
+async fn an_http_connection_that_is_reset_is_lost() {
+    let listener = listen("127.0.0.1:0".parse().unwrap(), None).await.unwrap();
+    let mut peer = connect(listener.local_addr().unwrap()).await.unwrap();
+    let (accepted, _) = listener.accept().await.unwrap();
+    peer.write_all(b"GET / HT").await.unwrap();
+    peer.0.set_zero_linger().unwrap();
+    drop(peer);
+    let served = timeout(DEADLINE, serve_http(accepted, Router::new(), DEADLINE)).await.unwrap();
+    assert_eq!(served, Err(crate::net::LOST.to_owned()));
+}
+
+#[tokio::test]
+async fn a_connection_is_heard_once_the_other_side_has_sent_something() {
+    let listener = listen("127.0.0.1:0".parse().unwrap(), None).await.unwrap();
+    let mut peer = connect(listener.local_addr().unwrap()).await.unwrap();
+    let (accepted, _) = listener.accept().await.unwrap();
+    assert!(timeout(Duration::ZERO, accepted.heard()).await.is_err(), "nothing was sent");
+    peer.write_all(b"x").await.unwrap();
+    timeout(DEADLINE, accepted.heard()).await.unwrap().unwrap();
+}
+
 #[test]
 fn a_write_to_a_connection_that_is_lost_fails() {
     let (failed, failure) = mpsc::channel();
