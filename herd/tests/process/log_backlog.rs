@@ -111,3 +111,10 @@ fn a_log_file_that_cannot_be_reopened_in_time_delays_nothing_else() {
     assert_eq!(node.ask(b"x\n"), "? x\n");
     is_stopped(node);
 }
+
+#[test]
+fn a_node_that_has_written_its_whole_log_counts_no_dropped_lines() {
+    let node =
+        Node::start_with("nothing-dropped", "", |command| command.args(["--admin-address", "127.0.0.1:0"]));
+    assert!(get(&node, "/metrics").1.contains("herd_log_lines_dropped_total 0\n"));
+}
