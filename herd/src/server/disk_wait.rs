@@ -67,18 +67,25 @@ impl DiskWaits {
 /// Checks of the disk per `disk_patience`.
 const LOOKS: u32 = 4;
 
-/// Logs when the disk stops answering, and when it answers again.
+/// Logs when the disk stops responding, and when it responds again.
 pub(super) async fn report(waits: Arc<DiskWaits>, patience: Duration) {
+    watch_stalls(waits, patience, |stall| match stall {
+        Stall::Begins(operation, waited) => {
+            let seconds = waited.as_secs_f64();
+            warn!(operation, seconds, "the disk does not respond; answers that depend on it wait");
+        }
+        Stall::Ends(took) => info!(seconds = took.as_secs_f64(), "the disk responds again"),
+    })
+    .await;
+}
+
+/// Passes each stall to `log` when it begins and when it ends.
+async fn watch_stalls(waits: Arc<DiskWaits>, patience: Duration, mut log: impl FnMut(Stall)) {
     let mut stalls = Stalls::default();
     loop {
         sleep(patience / LOOKS).await;
-        match stalls.check_waits(&waits, patience) {
-            Some(Stall::Begins(operation, waited)) => {
-                let seconds = waited.as_secs_f64();
-                warn!(operation, seconds, "the disk does not respond; answers that depend on it wait");
-            }
-            Some(Stall::Ends(took)) => info!(seconds = took.as_secs_f64(), "the disk responds again"),
-            None => {}
+        if let Some(stall) = stalls.check_waits(&waits, patience) {
+            log(stall);
         }
     }
 }
@@ -116,6 +123,9 @@ mod tests {
     use super::*;
 
     const PATIENCE: Duration = Duration::from_millis(2);
+
+    /// The longest wait for a stall to be logged.
+    const DEADLINE: Duration = Duration::from_secs(30);
 
     /// Runs an operation that takes longer than the patience, and calls `look` at its end.
     fn hang(waits: &DiskWaits, look: impl FnOnce()) {
@@ -165,37 +175,17 @@ mod tests {
         assert_eq!(waits.longest().1, Duration::ZERO);
     }
 
-    /// A log in memory.
-    #[derive(Clone, Default)]
-    struct MemoryLog(Arc<Mutex<Vec<u8>>>);
-
-    impl std::io::Write for MemoryLog {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
     #[tokio::test]
-    async fn a_stall_is_in_the_log_within_its_patience_and_so_is_its_end() {
-        let log = MemoryLog::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
-        let _logging = tracing::subscriber::set_default(subscriber);
-        let (waits, patience) = (Arc::new(DiskWaits::default()), Duration::from_secs(4));
-        let logged = async |text: &str| {
-            while !String::from_utf8_lossy(&log.0.lock().unwrap()).contains(text) {
-                sleep(Duration::from_millis(1)).await;
-            }
-        };
-        let began = Instant::now() - patience;
-        waits.lock().pending[0] = Some(Wait { operation: "fsync", began });
-        tokio::spawn(report(Arc::clone(&waits), patience));
-        timeout(2 * patience, logged("the disk does not answer")).await.unwrap();
+    async fn a_stall_is_logged_when_it_begins_and_when_it_ends() {
+        let waits = Arc::new(DiskWaits::default());
+        let patience = Duration::from_millis(20);
+        let (logged, mut log) = tokio::sync::mpsc::unbounded_channel();
+        waits.lock().pending[0] = Some(Wait { operation: "fsync", began: Instant::now() - patience });
+        tokio::spawn(watch_stalls(Arc::clone(&waits), patience, move |stall| logged.send(stall).unwrap()));
+        let begun = timeout(DEADLINE, log.recv()).await.unwrap();
+        assert!(matches!(begun, Some(Stall::Begins("fsync", waited)) if waited >= patience), "{begun:?}");
         waits.lock().pending[0] = None;
-        timeout(2 * patience, logged("the disk answers again")).await.unwrap();
+        let ended = timeout(DEADLINE, log.recv()).await.unwrap();
+        assert!(matches!(ended, Some(Stall::Ends(took)) if took >= patience), "{ended:?}");
     }
 }

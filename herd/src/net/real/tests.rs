@@ -98,7 +98,7 @@ async fn a_connection_is_heard_once_the_other_side_has_sent_something() {
 #[test]
 fn a_write_to_a_connection_that_is_lost_fails() {
     let (failed, failure) = mpsc::channel();
-    // A thread of its own: a write that is repeated for ever would let nothing else run.
+    // In a separate thread: a write that is repeated forever would let nothing else run.
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let error = runtime.block_on(async {
