@@ -35,7 +35,7 @@ fn a_herd_keeps_its_authority_in_the_state_folder_under_its_name() {
 fn a_name_that_no_folder_can_have_is_refused() {
     for name in ["..", "a/b", "a/", "/a"] {
         let errors = errors_of("own-authority-name", &herd_of_one(name, ""), 2);
-        assert!(errors.contains("has no folder for its certificates"), "{name}: {errors}");
+        assert!(errors.contains("cannot name a folder for certificates after the herd"), "{name}: {errors}");
     }
 }
 
