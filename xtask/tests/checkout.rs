@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use assert_cmd::Command;
-use fixtures::checkout::{program, root, scratch, target};
+use fixtures::checkout::{files, program, root, scratch, target};
 
 /// The time limit for a command.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -122,21 +122,13 @@ fn no_path_of_the_checkout_is_compiled_in() {
         concat!("env!(\"", "CARGO_BIN_EXE"),
         concat!("cargo_", "bin!"),
     ];
-    let mut folders: Vec<PathBuf> =
-        ["herd/src", "herd/tests", "xtask/src", "xtask/tests", "fixtures", "benches"]
-            .map(|folder| root().join(folder))
-            .into();
     let mut read = 0;
-    while let Some(folder) = folders.pop() {
-        for file in fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
-            if file.is_dir() {
-                folders.push(file);
-            } else if file.extension().is_some_and(|ending| ending == "rs") {
-                let text = fs::read_to_string(&file).unwrap();
-                let found = baked.iter().find(|baked| text.contains(**baked));
-                assert_eq!(found, None, "{file:?}: ask fixtures::checkout at run time");
-                read += 1;
-            }
+    for folder in ["herd/src", "herd/tests", "xtask/src", "xtask/tests", "fixtures", "benches"] {
+        for file in files(&root().join(folder), &["rs"]).unwrap() {
+            let text = fs::read_to_string(&file).unwrap();
+            let found = baked.iter().find(|baked| text.contains(**baked));
+            assert_eq!(found, None, "{file:?}: ask fixtures::checkout at run time");
+            read += 1;
         }
     }
     assert!(read > 100, "{read}");

@@ -3,40 +3,28 @@
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result};
+use fixtures::checkout::files;
 
-/// Folders that are not searched, beside hidden ones.
-const SKIPPED: [&str; 3] = ["target", "node_modules", "__pycache__"];
-
-/// Every Markdown file below a folder, as paths relative to `root`, sorted.
+/// Returns every Markdown file below a folder, as paths relative to `root`, sorted.
 ///
 /// # Errors
 /// A folder cannot be read.
 pub(super) fn markdown(root: &Path, below: &str) -> Result<Vec<PathBuf>> {
-    let files = all(root, below)?;
-    Ok(files.into_iter().filter(|file| file.extension().is_some_and(|end| end == "md")).collect())
+    relative_files(root, below, &["md"])
 }
 
-/// Every file below a folder, as paths relative to `root`, sorted.
+/// Returns every file below a folder, as paths relative to `root`, sorted.
 ///
 /// # Errors
 /// A folder cannot be read.
 pub(super) fn all(root: &Path, below: &str) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut folders = vec![root.join(below)];
-    while let Some(folder) = folders.pop() {
-        let entries = folder.read_dir().with_context(|| format!("cannot read {}", folder.display()))?;
-        for entry in entries {
-            let path = entry.with_context(|| format!("cannot read {}", folder.display()))?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if path.is_file() {
-                found.push(path.strip_prefix(root).unwrap_or(&path).to_owned());
-            } else if path.is_dir() && !name.starts_with('.') && !SKIPPED.contains(&&*name) {
-                folders.push(path);
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
+    relative_files(root, below, &[])
+}
+
+fn relative_files(root: &Path, below: &str, extensions: &[&str]) -> Result<Vec<PathBuf>> {
+    let folder = root.join(below);
+    let found = files(&folder, extensions).with_context(|| format!("cannot read {}", folder.display()))?;
+    Ok(found.iter().map(|file| file.strip_prefix(root).unwrap_or(file).to_owned()).collect())
 }
 
 /// The path of a link that stands in a file, relative to the root; `None` if it leads out of the

@@ -1,30 +1,17 @@
 //! Rules of this repository that no compiler checks.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use fixtures::checkout::root;
+use fixtures::checkout::{self, root};
 
 mod functions;
 mod prose;
 mod rooms;
+mod secrets;
 
-/// The files below `folder` of the checkout with one of these endings, but for what is built.
-fn files(folder: &str, endings: &[&str]) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![root().join(folder)];
-    while let Some(folder) = folders.pop() {
-        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if path.is_dir() && name != "target" && !name.starts_with('.') {
-                folders.push(path);
-            } else if path.extension().is_some_and(|ending| endings.iter().any(|known| ending == *known)) {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    found
+/// Returns the files below `folder` of the checkout with one of these extensions.
+fn files(folder: &str, extensions: &[&str]) -> Vec<PathBuf> {
+    checkout::files(&root().join(folder), extensions).unwrap()
 }
 
 /// Where something is, as editors take it.
