@@ -1,14 +1,14 @@
 //! The guests of `benches/peers`, which the herd is measured beside, and how each of them is run.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use fixtures::checkout::root;
 
 use crate::cluster::guest_program::Template;
-use crate::cluster::workspace::target_dir;
+use crate::cluster::python_packages::{install_packages, output_of};
 
 /// The folder of the guests' programs, in the checkout.
 const PROGRAMS: &str = "benches/peers";
@@ -90,39 +90,13 @@ fn find_node_js() -> Result<PathBuf> {
 /// Returns the Python of a virtual environment with the packages of `requirements.txt`. The
 /// environment is rebuilt when `requirements.txt` changes.
 fn python_with_packages(python: &Path) -> Result<PathBuf> {
-    let folder = target_dir()?.join("peers-venv");
-    let lock = folder.with_extension("lock");
-    fs::create_dir_all(target_dir()?)?;
-    let lock = File::create(&lock).with_context(|| format!("cannot write {}", lock.display()))?;
-    lock.lock().context("cannot wait for another process that installs the packages")?;
     let requirements = root().join(PROGRAMS).join("requirements.txt");
-    let wanted = fs::read_to_string(&requirements)
+    let version = fs::read_to_string(&requirements)
         .with_context(|| format!("cannot read {}", requirements.display()))?;
-    // This file is written last, so an interrupted installation does not have it.
-    let installed = folder.join("installed.txt");
-    let program = folder.join("bin/python");
-    if fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
-        return Ok(program);
-    }
-    let hint = "it needs the packages of benches/peers/requirements.txt: check that `python3 -m venv` works \
-                (Debian: apt install python3-venv) and that pip reaches its index";
-    output_of(Command::new(python).args(["-m", "venv", "--clear"]).arg(&folder)).context(hint)?;
-    let pip =
-        ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement"];
-    output_of(Command::new(&program).args(pip).arg(&requirements)).context(hint)?;
-    fs::write(&installed, wanted).with_context(|| format!("cannot write {}", installed.display()))?;
-    Ok(program)
-}
-
-/// Returns what a program that succeeds prints, without the last line end.
-fn output_of(command: &mut Command) -> Result<String> {
-    let program = command.get_program().display().to_string();
-    let output = command.output().with_context(|| format!("cannot run {program}"))?;
-    let errors = String::from_utf8_lossy(&output.stderr);
-    let last = errors.trim_end().lines().next_back().unwrap_or("it printed no reason");
-    ensure!(output.status.success(), "{program} failed: {last}");
-    let text = String::from_utf8(output.stdout).with_context(|| format!("{program} did not print UTF-8"))?;
-    Ok(text.trim_end().to_owned())
+    let packages = ["--no-deps".as_ref(), "--requirement".as_ref(), requirements.as_os_str()];
+    let programs = install_packages(python, "peers-venv", &version, &packages)
+        .with_context(|| format!("it needs the packages of {PROGRAMS}/requirements.txt"))?;
+    Ok(programs.join("python"))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod own_program;
 pub mod ports;
 pub(crate) mod proc_usage;
 pub mod processes;
+pub(crate) mod python_packages;
 pub mod supervisor;
 pub mod test_herd;
 pub mod workspace;

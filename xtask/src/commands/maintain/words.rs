@@ -4,13 +4,15 @@
 //! Markdown and at the comments of Rust files. The words that this project avoids are a test in
 //! `xtask/tests/tidy.rs`, which needs neither.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use fixtures::checkout::root;
+use fixtures::checkout::{files, root};
 
+use crate::cluster::python_packages::install_packages;
 use crate::cluster::workspace::target_dir;
 
 /// The checkers, with their versions.
@@ -29,20 +31,9 @@ impl Checkers {
     /// # Errors
     /// There is no Python with venv and pip, or the package index cannot be reached.
     pub(super) fn get() -> Result<Checkers> {
-        let folder = target_dir()?.join("words");
-        let programs = folder.join("bin");
-        // Written last, so an installation that was cut short is begun again.
-        let installed = folder.join("installed.txt");
-        let wanted = PACKAGES.join("\n");
-        if fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
-            return Ok(Checkers(programs));
-        }
-        let hint = "the checkers need Python 3 with venv and pip (Debian: apt install python3-venv)";
-        succeed(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder)).context(hint)?;
-        let mut pip = Command::new(programs.join("pip"));
-        pip.args(["install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES);
-        succeed(&mut pip).context("cannot install the checkers")?;
-        fs::write(&installed, wanted).with_context(|| format!("cannot write {}", installed.display()))?;
+        let packages = PACKAGES.map(OsStr::new);
+        let programs = install_packages(Path::new("python3"), "words-venv", &PACKAGES.join("\n"), &packages)
+            .context("cannot install the checkers of words")?;
         Ok(Checkers(programs))
     }
 
@@ -54,7 +45,7 @@ impl Checkers {
         let mut typos = Command::new(self.0.join("typos"));
         succeed(typos.args(["--format", "brief"]).current_dir(root()))
             .context("typos found misspelt words")?;
-        let prose = target_dir()?.join("words/prose");
+        let prose = target_dir()?.join("words");
         let _ = fs::remove_dir_all(&prose);
         let files = extract_all(&prose)?;
         let mut proselint = Command::new(self.0.join("proselint"));
@@ -80,13 +71,13 @@ fn succeed(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Writes the prose of each file that git knows to a file below `folder`, and returns their names.
+/// Writes the prose of each file of the checkout to a file below `folder`, and returns their names.
 fn extract_all(folder: &Path) -> Result<Vec<String>> {
-    let listed = Command::new("git").args(["ls-files", "*.md", "*.rs"]).current_dir(root()).output();
-    let listed = String::from_utf8(listed.context("cannot run git")?.stdout)?;
+    let root = root();
     let mut names = Vec::new();
-    for file in listed.lines().map(Path::new).filter(|file| root().join(file).exists()) {
-        let text = fs::read_to_string(root().join(file))?;
+    for file in files(&root, &["md", "rs"]).context("cannot list the files of the checkout")? {
+        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let file = file.strip_prefix(&root).unwrap_or(&file);
         let is_rust = file.extension().is_some_and(|ending| ending == "rs");
         let prose = if is_rust { comments(&text) } else { paragraphs(&text) };
         let name = format!("{}.md", file.display());
