@@ -1,5 +1,6 @@
 //! Changes of herd files: the harness gives a herd other ports, links or limits.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -126,6 +127,23 @@ impl HerdFile {
             }
         }
         HerdFile::parse(&table.to_string(), "the herd with other links")
+    }
+
+    /// Returns the same herd with other loopback ports for the clients of the named nodes.
+    ///
+    /// # Errors
+    /// No node has such a name, or two nodes would have the same address.
+    pub fn with_client_ports(&self, ports: &BTreeMap<String, u16>) -> Result<HerdFile> {
+        let mut table = self.table.clone();
+        let nodes = node_tables(&mut table)?;
+        for (name, port) in ports {
+            let Some(node) = nodes.iter_mut().find(|node| node["name"].as_str() == Some(name)) else {
+                let names: Vec<&str> = self.herd.members.iter().map(|node| node.name.as_str()).collect();
+                bail!("no node is called {name}: the nodes are {}", names.join(", "));
+            };
+            node["client"] = Value::from(format!("127.0.0.1:{port}"));
+        }
+        HerdFile::parse(&table.to_string(), "the herd at other client ports")
     }
 
     /// Returns the same herd with other limits: `limits` is the text of a `[limits]` table, without

@@ -12,7 +12,7 @@ const FLOORS: [&[&str]; 6] = [
     &["text"],
     &["cluster"],
     &["load", "oracle", "session"],
-    &["chaos", "sim"],
+    &["chaos", "conformance", "sim"],
     &["alerts", "docs", "measure", "turmoil"],
     &["commands"],
 ];

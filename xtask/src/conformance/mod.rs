@@ -1,0 +1,11 @@
+//! The conformance suite: it judges herds that are not ours, in any language, rule by rule.
+//!
+//! A [`Guest`](guest_file::Guest) says how to run such a herd. Its nodes run cut off from the
+//! network, beside a stub of the Places service. Each rule is judged by itself, and the
+//! [`Report`](report::Report) says which rules hold, which fail, and what the likely cause is.
+
+pub mod graphs;
+pub mod guest_file;
+pub mod report;
+pub mod rules;
+pub mod verdict;
