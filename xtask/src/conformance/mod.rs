@@ -6,6 +6,8 @@
 
 pub mod graphs;
 pub mod guest_file;
+pub mod herd;
 pub mod report;
 pub mod rules;
+pub mod sandbox;
 pub mod verdict;
