@@ -6,6 +6,7 @@
 
 pub mod graphs;
 pub mod guest_file;
+pub mod init_guest;
 pub mod report;
 pub mod rules;
 pub mod verdict;
