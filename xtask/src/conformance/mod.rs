@@ -7,6 +7,7 @@
 pub mod graphs;
 pub mod guest_file;
 pub mod init_guest;
+pub mod places;
 pub mod report;
 pub mod rules;
 pub mod verdict;

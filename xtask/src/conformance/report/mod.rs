@@ -64,8 +64,8 @@ pub struct RuleReport {
 }
 
 impl RuleReport {
-    /// Returns the report of a rule with `weight` points. A rule that holds gives its weight. A rule
-    /// that could not be judged, though not by the herd's fault, gives nothing and costs nothing.
+    /// Returns the report of a rule with `weight` points. A rule that holds gives its weight. A
+    /// rule that could not be judged, though not by the herd's fault, gives and costs nothing.
     pub fn new(rule: &str, class: Class, text: &str, weight: f64, verdict: &Verdict) -> RuleReport {
         let weight = if class.counts() { weight } else { 0.0 };
         let mut report = RuleReport {
