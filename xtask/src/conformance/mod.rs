@@ -6,6 +6,7 @@
 
 pub mod graphs;
 pub mod guest_file;
+pub mod matrix;
 pub mod places;
 pub mod report;
 pub mod rules;
