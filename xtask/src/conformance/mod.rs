@@ -7,8 +7,10 @@
 pub mod gradescope;
 pub mod graphs;
 pub mod guest_file;
+pub mod herd;
 pub mod init_guest;
 pub mod places;
 pub mod report;
 pub mod rules;
+pub mod sandbox;
 pub mod verdict;
