@@ -13,4 +13,5 @@ pub mod places;
 pub mod report;
 pub mod rules;
 pub mod sandbox;
+pub mod sessions;
 pub mod verdict;
