@@ -9,6 +9,7 @@ pub mod graphs;
 pub mod guest_file;
 pub mod herd;
 pub mod init_guest;
+pub mod matrix;
 pub mod places;
 pub mod report;
 pub mod rules;
