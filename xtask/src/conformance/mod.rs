@@ -26,5 +26,6 @@ pub mod rules;
 pub mod run;
 pub mod sandbox;
 pub mod self_test;
+pub mod sessions;
 pub mod transcript;
 pub mod verdict;
