@@ -2,6 +2,7 @@
 
 mod help;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,6 +14,7 @@ use xtask::commands::herd::{control, logs, say, tap, up};
 use xtask::commands::maintain::{ci, docs, places_data, words};
 use xtask::commands::measure::{compare, limits, load, resilience, scale};
 use xtask::commands::test::{alerts, broadcast, bugs, chaos, check_history, e2e, fuzz, mutants};
+use xtask::conformance::sandbox::run_hidden_role;
 
 /// Start a herd, play sessions against it, break it, and measure it
 #[derive(Debug, Parser)]
@@ -109,6 +111,10 @@ const NO_CHECKOUT: &str =
     "the current folder is not in a checkout of this project: change to one, then run `cargo xtask`";
 
 fn main() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    if let Some(code) = run_hidden_role(&args, &mut std::io::stdout()) {
+        return code;
+    }
     let matches = help::with_groups(Cli::command()).try_get_matches();
     let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = cli.unwrap_or_else(|error| exit_with(&error));

@@ -4,10 +4,14 @@
 //! network, beside a stub of the Places service. Each rule is judged by itself, and the
 //! [`Report`](report::Report) says which rules hold, which fail, and what the likely cause is.
 
+pub mod gradescope;
 pub mod graphs;
 pub mod guest_file;
+pub mod herd;
+pub mod init_guest;
 pub mod matrix;
 pub mod places;
 pub mod report;
 pub mod rules;
+pub mod sandbox;
 pub mod verdict;
