@@ -181,8 +181,11 @@ impl Guest {
         Guest::parse(&text, &path).with_context(|| format!("{} is not a guest file", path.display()))
     }
 
-    /// Parses the text of the guest file at `path`, which is absolute.
-    fn parse(text: &str, path: &Path) -> Result<Guest> {
+    /// Parses the text of the guest file at `path`, which is absolute and need not exist.
+    ///
+    /// # Errors
+    /// Something in the text is wrong. The message names the line or the key.
+    pub fn parse(text: &str, path: &Path) -> Result<Guest> {
         let written: Written = toml::from_str(text)?;
         let folder = path.with_file_name("");
         let mut guest = written.guest(&folder)?;

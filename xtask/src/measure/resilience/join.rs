@@ -27,8 +27,11 @@ const OTHERS: [&str; 4] = ["Node1", "Node2", "Node3", "Node4"];
 /// The timeout of everything here.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The time of one load: enough to report all clients once.
+/// The time of the first load: on most machines enough to report all clients once.
 const FILL: Duration = Duration::from_secs(15);
+
+/// The time of the longest load.
+const LONGEST_FILL: Duration = Duration::from_secs(240);
 
 /// The time for which nodes may still send updates after the new node knows all clients.
 const AFTERMATH: Duration = Duration::from_secs(2);
@@ -63,10 +66,14 @@ pub(super) fn check_join(bench: &ResilienceBench) -> Result<Vec<Finding>> {
     ])
 }
 
-/// Reports all clients to the neighbours, and waits until each of them knows all clients.
+/// Reports all clients to the neighbours, and waits until each of them knows all clients. Each load
+/// begins with the same clients as the one before, so one that was too short is followed by one that
+/// is twice as long.
 fn fill(bench: &ResilienceBench, herd: &mut ProxiedHerd) -> Result<()> {
     let nodes = OTHERS.iter().map(|name| Ok(herd.nodes.member(name)?.client)).collect::<Result<Vec<_>>>()?;
+    let mut duration = FILL;
     while herd.known(OTHERS[0])?.is_none_or(|known| known < CLIENTS) {
+        ensure!(duration <= LONGEST_FILL, "a load of {:?} does not report {CLIENTS} clients", duration / 2);
         let load = Load {
             protocol: Protocol::Iamat,
             nodes: nodes.clone(),
@@ -74,8 +81,9 @@ fn fill(bench: &ResilienceBench, herd: &mut ProxiedHerd) -> Result<()> {
             depth: 128,
             rate: None,
             clients: CLIENTS,
-            duration: FILL,
+            duration,
         };
+        duration *= 2;
         let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;
         summary.ensure_all_right()?;
     }
