@@ -75,6 +75,13 @@ pub struct RuleReport {
     pub last_words: Vec<(String, String)>,
 }
 
+impl Report {
+    /// Returns whether no rule that counts fails.
+    pub fn counted_rules_hold(&self) -> bool {
+        self.rules.iter().all(|rule| rule.verdict != "fails" || !rule.class.counts())
+    }
+}
+
 impl RuleReport {
     /// Returns the report of a rule with `weight` points. A rule that holds gives its weight. A
     /// rule that could not be judged, though not by the herd's fault, gives and costs nothing.

@@ -1,0 +1,195 @@
+//! One run of the suite: from a guest file to a report.
+
+use std::collections::BTreeMap;
+use std::io::BufReader;
+use std::path::PathBuf;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::guest_file::Guest;
+use super::hidden::JUDGE;
+use super::judge::{Message, Order, messages};
+use super::report::{Report, RuleReport, write_all};
+use super::rules::{RULES, Rule};
+use super::sandbox;
+use super::verdict::Verdict;
+
+/// What to judge, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The guest file.
+    pub guest: PathBuf,
+    /// The folder of the guest's program, if it is not the one that the guest file names.
+    pub folder: Option<PathBuf>,
+    /// The folder of the report.
+    pub out: PathBuf,
+    /// The rules to judge; all if empty.
+    pub rules: Vec<String>,
+    /// The factor for all times that the guest is allowed.
+    pub patience: f64,
+    /// The seed of ids, places and orders.
+    pub seed: u64,
+    /// The time within which the report must be written.
+    pub budget: Option<Duration>,
+    /// Whether this machine is a disposable container, whose files may be changed.
+    pub container: bool,
+    /// Words to append to the command that starts a node.
+    pub start_suffix: String,
+}
+
+/// The part of the budget that is kept for writing the report.
+const RESERVE: Duration = Duration::from_secs(10);
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The report, which is also written to the folder of the options.
+    pub report: Report,
+    /// Why nothing could be judged, with the program's last words, if so.
+    pub stopped: Option<String>,
+}
+
+/// Judges a guest and writes its report. `progress` is called with the report of each rule when it
+/// is judged.
+///
+/// # Errors
+/// - The guest file is wrong, or its program cannot be built.
+/// - The guest cannot be cut off from the rest of the machine.
+/// - The report cannot be written.
+pub fn judge_guest(options: &Options, progress: &mut dyn FnMut(&RuleReport)) -> Result<Outcome> {
+    let begun = Instant::now();
+    let deadline = options.budget.map(|budget| begun + budget.saturating_sub(RESERVE));
+    let mut guest = Guest::read(&options.guest)?;
+    if let Some(folder) = &options.folder {
+        guest.folder =
+            std::fs::canonicalize(folder).with_context(|| format!("cannot find {}", folder.display()))?;
+    }
+    let rules = selected(&options.rules)?;
+    let (mode, why_not) = sandbox::mode(options.container);
+    std::fs::create_dir_all(&options.out)
+        .with_context(|| format!("cannot make {}", options.out.display()))?;
+    let run_folder = std::fs::canonicalize(&options.out)?.join("run");
+    let folder = prepare(&guest, &run_folder)?;
+    let order = Order {
+        guest: std::path::absolute(&options.guest)?,
+        folder,
+        run_folder,
+        mode,
+        rules: rules.iter().map(|rule| rule.name.to_owned()).collect(),
+        patience: options.patience,
+        seed: options.seed,
+        budget: deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())),
+        start_suffix: options.start_suffix.clone(),
+    };
+    let mut run = Run { notes: why_not.into_iter().collect(), judged: BTreeMap::new(), stopped: None };
+    run.listen(&order, deadline, progress)?;
+    let report = run.report(&guest, &rules, begun.elapsed());
+    write_all(&report, &options.out)?;
+    Ok(Outcome { report, stopped: run.stopped })
+}
+
+/// Returns the rules with these names, in the suite's order; all if there are none.
+fn selected(names: &[String]) -> Result<Vec<&'static Rule>> {
+    for name in names {
+        if super::rules::find(name).is_none() {
+            bail!("no rule is called {name}: `--list` shows the rules");
+        }
+    }
+    Ok(RULES.iter().filter(|rule| names.is_empty() || names.iter().any(|name| name == rule.name)).collect())
+}
+
+/// What a judge has said so far.
+struct Run {
+    notes: Vec<String>,
+    judged: BTreeMap<String, RuleReport>,
+    stopped: Option<String>,
+}
+
+impl Run {
+    /// Starts a judge and takes down what it says, until it is done or the time is over.
+    fn listen(
+        &mut self,
+        order: &Order,
+        deadline: Option<Instant>,
+        progress: &mut dyn FnMut(&RuleReport),
+    ) -> Result<()> {
+        let program = std::env::current_exe().context("cannot find this program")?;
+        let words = [JUDGE.into(), serde_json::to_string(order)?.into()];
+        let mut judge = sandbox::launch_judge(order.mode, &program, &words)?;
+        let (send, receive) = mpsc::channel();
+        let output = BufReader::new(judge.take_stdout().context("the judge's output is piped")?);
+        let reader = thread::spawn(move || {
+            for message in messages(output) {
+                if send.send(message).is_err() {
+                    break;
+                }
+            }
+        });
+        loop {
+            let left = deadline.map_or(Duration::from_secs(3600), |deadline| {
+                deadline.saturating_duration_since(Instant::now())
+            });
+            match receive.recv_timeout(left) {
+                Ok(Ok(Message::Note(note))) => self.notes.push(note),
+                Ok(Ok(Message::Stopped(reason))) => self.stopped = Some(reason),
+                Ok(Ok(Message::Rule { mut report, transcript, last_words })) => {
+                    report.transcript = transcript;
+                    report.last_words = last_words;
+                    progress(&report);
+                    self.judged.insert(report.rule.clone(), report);
+                }
+                Ok(Err(error)) => self.notes.push(format!("{error:#}")),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.notes.push("The time was over before every rule was judged.".to_owned());
+                    break;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        drop(judge);
+        drop(receive);
+        let _ = reader.join();
+        ensure!(
+            !self.judged.is_empty() || self.stopped.is_some(),
+            "the judge ended before it judged anything: see above why"
+        );
+        Ok(())
+    }
+
+    fn report(&mut self, guest: &Guest, rules: &[&Rule], took: Duration) -> Report {
+        let why = if self.stopped.is_some() {
+            "the program does not start"
+        } else {
+            "the run ended before this rule"
+        };
+        let unjudged = Verdict::NotJudged(why.to_owned());
+        let rules: Vec<RuleReport> = rules
+            .iter()
+            .map(|rule| {
+                self.judged.remove(rule.name).unwrap_or_else(|| {
+                    RuleReport::new(rule.name, rule.class, rule.text, guest.weight(rule.name), &unjudged)
+                })
+            })
+            .collect();
+        Report {
+            guest: guest.name.clone(),
+            suite: env!("CARGO_PKG_VERSION").to_owned(),
+            graph: guest.graph.clone(),
+            seconds: took.as_secs_f64(),
+            points: rules.iter().map(|rule| rule.points).sum(),
+            of: rules.iter().map(|rule| rule.of).sum(),
+            notes: std::mem::take(&mut self.notes),
+            rules,
+        }
+    }
+}
+
+fn prepare(guest: &Guest, run: &std::path::Path) -> Result<PathBuf> {
+    let _ = std::fs::remove_dir_all(run);
+    std::fs::create_dir_all(run)?;
+    std::process::Command::new("cp").arg("-a").arg(&guest.folder).arg(run.join("work")).status()?;
+    Ok(run.join("work"))
+}
