@@ -261,16 +261,12 @@ impl Judge<'_> {
             }
         }
         self.end_herd();
-        match GuestHerd::start(self.guest, self.place) {
-            Ok(herd) => {
-                self.herd = Some(herd);
-                self.failed_starts = 0;
-            }
-            Err(failure) => {
-                self.failed_starts += 1;
-                return Err(failure);
-            }
-        }
+        let herd = GuestHerd::start(self.guest, self.place).or_else(|_| {
+            // The machine may have been busy.
+            GuestHerd::start(self.guest, self.place)
+        });
+        self.failed_starts = if herd.is_ok() { 0 } else { self.failed_starts + 1 };
+        self.herd = Some(herd?);
         if self.form.is_none() {
             self.find_form();
         }

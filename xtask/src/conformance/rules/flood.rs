@@ -281,6 +281,9 @@ fn unknown_at(case: &mut Case<'_>, nodes: &[String], report: &ClientReport) -> V
 /// Returns whether a node knows a report: by the AT line of its answer, or by the place at which it
 /// asks for places.
 pub(super) fn knows(case: &mut Case<'_>, node: &str, report: &ClientReport) -> bool {
+    if let Some(places) = case.places {
+        places.forget();
+    }
     let answer = case.ask(node, report.question());
     if let Some(line) = AtLine::parse(answer.first_line(), case.guest.dialect.at) {
         return report.is_in(&line);
