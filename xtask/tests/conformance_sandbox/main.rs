@@ -1,4 +1,6 @@
 //! Guests in their sandbox: how they start and end, and that they harm nothing.
 
+mod hostile;
 mod lives;
+mod starts;
 mod support;

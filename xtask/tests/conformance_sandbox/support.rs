@@ -75,7 +75,8 @@ impl Sandbox {
             true => "",
             false => "start = \"exec python3 node.py {name} {port}\"",
         };
-        let text = format!("name = \"tiny\"\ngraph = \"two.toml\"\nports = \"given\"\n{start}\n{keys}\n");
+        let ports = if keys.contains("ports =") { "" } else { "ports = \"given\"" };
+        let text = format!("name = \"tiny\"\ngraph = \"two.toml\"\n{ports}\n{start}\n{keys}\n");
         fs::write(work.join("guest.toml"), text).unwrap();
         Guest::read(&work.join("guest.toml")).unwrap()
     }

@@ -90,7 +90,8 @@ pub(super) fn task(place: &Place, nodes: Vec<String>) -> Result<Task> {
     }
     let memory = MEMORY.min(memory_of_machine() / 4);
     let limits = Limits { processes: PROCESSES, memory, file: FILE, disk: DISK };
-    Ok(Task { mode: place.mode, nodes, output: fs::canonicalize(&place.output)?, writable, user, limits })
+    let output = fs::canonicalize(&place.output)?;
+    Ok(Task { mode: place.mode, nodes, output, writable, user, limits, whole_environment: false })
 }
 
 /// Returns whether every user can enter a folder.

@@ -1,7 +1,6 @@
 //! A keeper, seen by the judge that starts it.
 
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -41,7 +40,7 @@ impl KeeperLink {
             Mode::Container | Mode::Plain => Command::new(program),
         };
         command.arg(ROLE).arg(serde_json::to_string(task)?);
-        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0).spawn();
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = child.with_context(|| format!("cannot start {} as a keeper", program.display()))?;
         let output = child.stdout.take().context("a keeper has no standard output")?;
         let (sender, answers) = channel();

@@ -1,12 +1,15 @@
 //! A herd of a guest: its nodes as processes that a keeper runs.
 
+mod build;
 mod files;
+mod folder;
 mod keeper_link;
 mod last_words;
 mod listening;
 mod place;
 mod placeholders;
 mod ready;
+mod shell;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -28,6 +31,8 @@ use listening::Listening;
 use placeholders::Placeholders;
 
 pub use crate::conformance::sandbox::keeper::protocol::Usage;
+pub use build::build;
+pub use folder::{clear, copy};
 pub use place::{Exit, Place, StartFailure, Stopped};
 
 /// The pause between two looks at a node. Without namespaces a look is expensive, since the keeper
@@ -272,7 +277,7 @@ fn starts(
         let values = values.of_node(member);
         let mut variables = files::variables(place);
         variables.extend(guest.env.iter().map(|(name, value)| (name.clone(), values.fill(value))));
-        let command = values.fill_command(&guest.start);
+        let command = shell::replacing_shell(&values.fill_command(&guest.start));
         (name.to_owned(), Start { node: name.to_owned(), command, variables })
     };
     match members.first().filter(|_| guest.one_process) {

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use herd::config::Member;
 
+use super::shell::quote;
+
 /// The values of placeholders.
 #[derive(Clone, Debug)]
 pub(super) struct Placeholders(Vec<(&'static str, String)>);
@@ -50,15 +52,6 @@ impl Placeholders {
     }
 }
 
-/// Quotes a value for a shell, if it needs quotes.
-fn quote(value: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
-    if !value.is_empty() && value.chars().all(is_plain) {
-        return value.to_owned();
-    }
-    format!("'{}'", value.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use crate::conformance::graphs;
@@ -77,7 +70,6 @@ mod tests {
              a b/herd.toml {other}"
         );
         assert_eq!(node.fill_command("run {name} {file}"), "run Alford 'a b/herd.toml'");
-        assert_eq!(quote("it's"), r"'it'\''s'");
         assert_eq!(herd.fill("{name}{host}"), "{name}127.0.0.1");
     }
 }

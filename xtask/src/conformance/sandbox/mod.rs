@@ -45,6 +45,9 @@ const JUDGE_NAMESPACES: [&str; 5] = ["unshare", "--user", "--map-root-user", "--
 pub(crate) const KEEPER_NAMESPACES: [&str; 5] =
     ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
+/// The words that start a node in namespaces: root of a namespace could undo what protects files.
+pub(crate) const NO_CAPABILITIES: [&str; 5] = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all"];
+
 /// Chooses the mode: `Container` if `container` asks for it, or `Namespaces` where the system
 /// grants them. Otherwise, the second value is one sentence on why guests run in [`Mode::Plain`].
 pub fn mode(container: bool) -> (Mode, Option<String>) {
@@ -55,8 +58,13 @@ pub fn mode(container: bool) -> (Mode, Option<String>) {
         };
     }
     let [program, words @ ..] = JUDGE_NAMESPACES;
-    let probe =
-        Command::new(program).args(words).args(KEEPER_NAMESPACES).arg("true").stdin(Stdio::null()).output();
+    let probe = Command::new(program)
+        .args(words)
+        .args(KEEPER_NAMESPACES)
+        .args(NO_CAPABILITIES)
+        .arg("true")
+        .stdin(Stdio::null())
+        .output();
     let reason = match probe {
         Ok(output) if output.status.success() => return (Mode::Namespaces, None),
         Ok(output) => String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or_default().to_owned(),

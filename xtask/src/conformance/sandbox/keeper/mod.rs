@@ -6,6 +6,7 @@
 //! it adopts every process that loses its parent, so it finds all of them.
 
 mod confine;
+mod limits;
 mod nodes;
 mod output;
 mod process_table;
@@ -17,21 +18,15 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use nix::sys::prctl;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::setsid;
 
 use crate::conformance::sandbox::Mode;
 use nodes::{Nodes, Outputs};
 use output::Output;
-use protocol::{Answer, Limits, Request, Task};
+use protocol::{Answer, Request, Task};
 
 /// The first argument of a keeper. The second is its task, as JSON.
 pub(crate) const ROLE: &str = "conformance-keeper";
-
-/// The processes and threads that guests may have where the system can count them alone.
-const TASKS: u64 = 4096;
-
-/// The files that a node may have open, if the system's limit is not lower.
-const OPEN_FILES: u64 = 4096;
 
 /// Runs a keeper until its standard input ends.
 ///
@@ -77,30 +72,16 @@ fn prepare(task: &Task) -> Result<(Outputs, bool)> {
         Mode::Container | Mode::Plain => open(),
     };
     let outputs = outputs.context("cannot keep what nodes print")?;
+    // A session apart from those of nodes, so that it gets its share of the processor.
+    let _ = setsid();
     prctl::set_child_subreaper(true).context("cannot adopt processes")?;
     prctl::set_no_new_privs().context("cannot give up privileges")?;
     // Guests have the keeper's user; without this, they could read and change its memory.
     prctl::set_dumpable(false).context("cannot protect the keeper")?;
-    set_limits(task.mode, &task.limits)?;
+    limits::set(task)?;
     let fresh_tmp = match task.mode {
         Mode::Namespaces => confine::confine(&task.writable)?,
         Mode::Container | Mode::Plain => false,
     };
     Ok((outputs, fresh_tmp))
-}
-
-fn set_limits(mode: Mode, limits: &Limits) -> Result<()> {
-    let lower = |resource, most: u64| {
-        let (_, hard) = getrlimit(resource)?;
-        let most = most.min(hard);
-        setrlimit(resource, most, if resource == Resource::RLIMIT_NOFILE { hard } else { most })
-    };
-    lower(Resource::RLIMIT_CORE, 0).context("cannot forbid core files")?;
-    lower(Resource::RLIMIT_FSIZE, limits.file).context("cannot limit the size of files")?;
-    lower(Resource::RLIMIT_NOFILE, OPEN_FILES).context("cannot limit open files")?;
-    if mode != Mode::Plain {
-        // Elsewhere, this would count the user's other processes too.
-        lower(Resource::RLIMIT_NPROC, TASKS).context("cannot limit processes")?;
-    }
-    Ok(())
 }

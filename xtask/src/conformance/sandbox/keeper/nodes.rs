@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, pipe};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use super::output::Output;
 use super::process_table::{Process, descendants, variable};
 use super::protocol::{Answer, NodeState, Request, Start, State, Task, Usage};
 use crate::cluster::processes::clean_environment;
-use crate::conformance::sandbox::Mode;
+use crate::conformance::sandbox::{Mode, NO_CAPABILITIES};
 
 /// The variable that names a process's node, also after it has left its parent and its group.
 const MARK: &str = "CONFORMANCE_NODE";
@@ -38,6 +38,8 @@ pub(super) struct Nodes {
     /// Whether `/tmp` belongs to the herd alone.
     fresh_tmp: bool,
     outputs: Outputs,
+    /// Why this keeper has ended the herd.
+    ended: OnceLock<String>,
     inner: Mutex<Inner>,
 }
 
@@ -46,7 +48,6 @@ struct Inner {
     nodes: BTreeMap<String, Node>,
     /// The node of each process that is known, by its id and its beginning.
     owners: BTreeMap<(i32, u64), String>,
-    ended: Option<String>,
 }
 
 struct Node {
@@ -56,7 +57,7 @@ struct Node {
 
 impl Nodes {
     pub(super) fn new(task: Task, outputs: Outputs, fresh_tmp: bool) -> Nodes {
-        Nodes { task, fresh_tmp, outputs, inner: Mutex::default() }
+        Nodes { task, fresh_tmp, outputs, ended: OnceLock::new(), inner: Mutex::default() }
     }
 
     pub(super) fn task(&self) -> &Task {
@@ -80,7 +81,7 @@ impl Nodes {
     fn start(&self, start: &Start) -> io::Result<()> {
         // The lock keeps the watching thread from waiting for the child before it is known.
         let mut inner = self.lock();
-        if let Some(why) = &inner.ended {
+        if let Some(why) = self.ended.get() {
             return Err(io::Error::other(why.clone()));
         }
         let Some((output, errors)) = self.outputs.get(&start.node) else {
@@ -101,15 +102,16 @@ impl Nodes {
     }
 
     fn command(&self, start: &Start) -> Command {
-        let mut command = if self.task.mode == Mode::Namespaces {
-            let mut command = Command::new("setpriv");
-            command.args(["--bounding-set", "-all", "--inh-caps", "-all", "/bin/sh"]);
-            command
-        } else {
-            Command::new("/bin/sh")
-        };
-        command.args(["-c", &start.command]).stdin(Stdio::null()).process_group(0);
-        clean_environment(&mut command);
+        // A session has its own process group. Systems also share the processor between sessions, so
+        // a node with many processes does not leave the keeper without.
+        let mut command = Command::new("setsid");
+        if self.task.mode == Mode::Namespaces {
+            command.args(NO_CAPABILITIES);
+        }
+        command.args(["/bin/sh", "-c", &start.command]).stdin(Stdio::null());
+        if !self.task.whole_environment {
+            clean_environment(&mut command);
+        }
         command.envs(start.variables.iter().map(|(name, value)| (name, value))).env(MARK, &start.node);
         if self.fresh_tmp {
             command.env("TMPDIR", "/tmp");
@@ -118,7 +120,8 @@ impl Nodes {
             command.current_dir(folder).env("PWD", folder);
         }
         if let Some(user) = self.task.user {
-            command.uid(user).gid(user);
+            // The home of this process's user is closed to others.
+            command.uid(user).gid(user).envs(self.task.writable.get(1).map(|folder| ("HOME", folder)));
         }
         command
     }
@@ -181,7 +184,8 @@ impl Nodes {
 
     /// Ends the herd for a reason that [`State`] shows.
     pub(super) fn end(&self, why: String) {
-        self.lock().ended.get_or_insert(why);
+        // Not under the lock: a herd with thousands of processes slows its holder.
+        let _ = self.ended.set(why);
         self.kill_all();
     }
 
@@ -199,7 +203,7 @@ impl Nodes {
             exit: node.exit.map(in_words),
             exited_well: matches!(node.exit, Some(WaitStatus::Exited(_, 0))),
         });
-        State { nodes: nodes.collect(), ended: inner.ended.clone() }
+        State { nodes: nodes.collect(), ended: self.ended.get().cloned() }
     }
 
     fn words(&self, node: &str) -> Answer {
@@ -293,6 +297,11 @@ fn stop_and_kill(ids: &[i32]) {
 
 fn in_words(status: WaitStatus) -> String {
     match status {
+        // A shell's way to say that its command was killed.
+        WaitStatus::Exited(_, code) if code > 128 => match Signal::try_from(code - 128) {
+            Ok(signal) => format!("exited with status {code} ({signal})"),
+            Err(_) => format!("exited with status {code}"),
+        },
         WaitStatus::Exited(_, code) => format!("exited with status {code}"),
         WaitStatus::Signaled(_, signal, _) => format!("was killed by {signal}"),
         other => format!("ended: {other:?}"),

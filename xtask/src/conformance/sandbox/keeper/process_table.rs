@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 /// One process, as `/proc/PID/stat` describes it.
@@ -16,6 +17,8 @@ pub(super) struct Process {
     /// The processor time of the process and of its children that have ended, in hundredths of a
     /// second.
     pub(super) ticks: u64,
+    /// The number of its threads.
+    pub(super) threads: u64,
     /// When it began. With the id, this identifies a process even if ids are used again.
     pub(super) began: u64,
     /// The resident pages.
@@ -40,6 +43,7 @@ impl Process {
             session: id_of(3)?,
             is_zombie: matches!(fields.first(), Some(&"Z" | &"X")),
             ticks: (11..=14).filter_map(number).sum(),
+            threads: number(17)?,
             began: number(19)?,
             pages: number(21)?,
         })
@@ -50,11 +54,26 @@ impl Process {
     }
 }
 
+fn ids() -> impl Iterator<Item = i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten();
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+}
+
+/// Returns the number of all processes in this process namespace. It is much cheaper to learn than
+/// anything else about them.
+pub(super) fn count() -> usize {
+    ids().count()
+}
+
+/// Returns the number of processes and threads that a user has.
+pub(super) fn tasks_of(user: u32) -> u64 {
+    let own = ids().filter(|id| fs::metadata(format!("/proc/{id}")).is_ok_and(|entry| entry.uid() == user));
+    own.filter_map(Process::read).map(|process| process.threads).sum()
+}
+
 /// Returns the processes that descend from `ancestor`, itself excluded.
 pub(super) fn descendants(ancestor: i32) -> Vec<Process> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let ids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    descendants_in(ancestor, ids.filter_map(Process::read).collect())
+    descendants_in(ancestor, ids().filter_map(Process::read).collect())
 }
 
 fn descendants_in(ancestor: i32, all: Vec<Process>) -> Vec<Process> {
@@ -98,7 +117,7 @@ mod tests {
         let process = Process::parse(7, stat).unwrap();
         let (parent, group, session) = (process.parent, process.group, process.session);
         assert_eq!((parent, group, session, process.is_zombie), (3, 4, 5, false));
-        assert_eq!((process.ticks, process.began, process.pages), (33, 999, 50));
+        assert_eq!((process.ticks, process.began, process.pages, process.threads), (33, 999, 50, 1));
         assert_eq!(Process::parse(7, "7 (a"), None);
         assert!(Process::read(std::process::id() as i32).is_some_and(|own| own.pages > 0));
     }

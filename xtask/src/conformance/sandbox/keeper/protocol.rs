@@ -22,6 +22,8 @@ pub(crate) struct Task {
     pub user: Option<u32>,
     /// What all nodes together may use.
     pub limits: Limits,
+    /// Whether nodes inherit the variables of proxies, and those of this project's node.
+    pub whole_environment: bool,
 }
 
 /// What all nodes of a herd together may use.

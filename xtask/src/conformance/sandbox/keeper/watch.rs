@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::statvfs::statvfs;
 
 use super::nodes::Nodes;
-use super::process_table::{Process, proportional_memory};
+use super::process_table::{Process, count, proportional_memory};
 use super::protocol::Limits;
 use crate::conformance::sandbox::Mode;
 
@@ -33,7 +33,8 @@ fn watch(nodes: &Weak<Nodes>, pause: Duration) {
     while let Some(nodes) = nodes.upgrade() {
         let limits = nodes.task().limits;
         let folders = &nodes.task().writable;
-        let broken = beyond(&limits, &nodes.refresh())
+        let broken = too_many(nodes.task().mode, &limits)
+            .or_else(|| beyond(&limits, &nodes.refresh()))
             .or_else(|| disk.get_or_insert_with(|| Disk::new(folders)).beyond(folders, limits.disk));
         if let Some(why) = broken {
             nodes.end(why);
@@ -43,9 +44,18 @@ fn watch(nodes: &Weak<Nodes>, pause: Duration) {
     }
 }
 
+/// Counts processes where all of them are the herd's, which is quick even if they are thousands.
+fn too_many(mode: Mode, limits: &Limits) -> Option<String> {
+    (mode == Mode::Namespaces && count() > limits.processes).then(|| many(limits))
+}
+
+fn many(limits: &Limits) -> String {
+    format!("the herd had more than {} processes", limits.processes)
+}
+
 fn beyond(limits: &Limits, processes: &[Process]) -> Option<String> {
     if processes.len() > limits.processes {
-        return Some(format!("the herd had more than {} processes", limits.processes));
+        return Some(many(limits));
     }
     let page = 4096;
     let resident: u64 = processes.iter().map(|process| process.pages * page).sum();
