@@ -290,6 +290,7 @@ fn check_files(files: &BTreeMap<String, String>) -> Result<()> {
 /// The name of a file's stem, or of its folder if the stem says nothing.
 fn default_name(path: &Path) -> String {
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = stem.trim_end_matches(".guest").to_owned();
     let folder = path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     match folder {
         Some(folder) if stem == "guest" => folder,

@@ -1,7 +1,6 @@
 //! The judge: the process that runs a guest's herd, cut off from the network, and judges it rule by
 //! rule. It tells the process that started it what it finds, a JSON line at a time.
 
-use std::env;
 use std::ffi::OsStr;
 use std::io::{self, BufRead, Write};
 use std::net::{Ipv4Addr, TcpListener};
@@ -18,6 +17,7 @@ use super::herd::{GuestHerd, Place, StartFailure};
 use super::places::PlacesService;
 use super::report::RuleReport;
 use super::rules::{self, Rule};
+use super::run::this_program;
 use super::sandbox::{self, Entered, Mode, Setup};
 use super::transcript::Transcript;
 use super::verdict::{Failure, Verdict};
@@ -98,7 +98,7 @@ fn carry_out(order: &Order) -> Result<()> {
     let reachable = order.mode != Mode::Plain || mentions_places(&guest);
     let place = Place {
         mode: order.mode,
-        program: env::current_exe().context("cannot find this program")?,
+        program: this_program()?,
         work: order.folder.clone(),
         output: order.run_folder.join("output"),
         key: places.key().to_owned(),

@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::io::BufReader;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::guest_file::Guest;
+use super::herd::{Place, build, clear, copy};
 use super::hidden::JUDGE;
 use super::judge::{Message, Order, messages};
 use super::report::{Report, RuleReport, write_all};
 use super::rules::{RULES, Rule};
-use super::sandbox;
+use super::sandbox::{self, Mode};
 use super::verdict::Verdict;
 
 /// What to judge, and how.
@@ -72,7 +73,8 @@ pub fn judge_guest(options: &Options, progress: &mut dyn FnMut(&RuleReport)) -> 
     std::fs::create_dir_all(&options.out)
         .with_context(|| format!("cannot make {}", options.out.display()))?;
     let run_folder = std::fs::canonicalize(&options.out)?.join("run");
-    let folder = prepare(&guest, &run_folder)?;
+    let folder = run_folder.join("work");
+    prepare(&guest, &run_folder, &folder, mode)?;
     let order = Order {
         guest: std::path::absolute(&options.guest)?,
         folder,
@@ -116,9 +118,8 @@ impl Run {
         deadline: Option<Instant>,
         progress: &mut dyn FnMut(&RuleReport),
     ) -> Result<()> {
-        let program = std::env::current_exe().context("cannot find this program")?;
         let words = [JUDGE.into(), serde_json::to_string(order)?.into()];
-        let mut judge = sandbox::launch_judge(order.mode, &program, &words)?;
+        let mut judge = sandbox::launch_judge(order.mode, &this_program()?, &words)?;
         let (send, receive) = mpsc::channel();
         let output = BufReader::new(judge.take_stdout().context("the judge's output is piped")?);
         let reader = thread::spawn(move || {
@@ -187,9 +188,27 @@ impl Run {
     }
 }
 
-fn prepare(guest: &Guest, run: &std::path::Path) -> Result<PathBuf> {
-    let _ = std::fs::remove_dir_all(run);
-    std::fs::create_dir_all(run)?;
-    std::process::Command::new("cp").arg("-a").arg(&guest.folder).arg(run.join("work")).status()?;
-    Ok(run.join("work"))
+/// Copies the guest's folder to `work` and builds it there, with the network.
+fn prepare(guest: &Guest, run_folder: &Path, work: &Path, mode: Mode) -> Result<()> {
+    if run_folder.exists() {
+        clear(run_folder).with_context(|| format!("cannot remove {}", run_folder.display()))?;
+    }
+    copy(&guest.folder, work, &[run_folder])?;
+    let place = Place {
+        mode,
+        program: this_program()?,
+        work: work.to_owned(),
+        output: run_folder.join("output"),
+        key: String::new(),
+        places: String::new(),
+        variables: Vec::new(),
+        patience: 1.0,
+    };
+    build(guest, &place)
+        .map_err(|failure| anyhow!("the program cannot be built: {failure}\n{}", failure.last_words))
+}
+
+/// The program that this process runs, which can start itself again in hidden roles.
+pub(super) fn this_program() -> Result<PathBuf> {
+    std::env::current_exe().context("cannot find this program")
 }
