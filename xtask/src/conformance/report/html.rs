@@ -34,7 +34,7 @@ pub(super) fn document(report: &Report) -> String {
         }
         main {
             (notes(report))
-            (classes(report))
+            @if !report.rules.is_empty() { (classes(report)) }
             (section("fails", "Rules that fail", &of(true, &["fails"]), true))
             (section("open", "Rules without a verdict", &of(true, &["cannot tell", "not judged"]), false))
             (section("holds", "Rules that hold", &of(true, &["holds"]), false))
