@@ -195,11 +195,9 @@ impl<'a> Case<'a> {
 
     /// Reads the answer to `command` and takes it from the connection.
     pub fn read(&self, connection: &mut Connection, command: &[u8], within: Duration) -> Answer {
-        let (length, quiet): (fn(&[u8]) -> Option<usize>, _) = if command.starts_with(b"WHATSAT") {
-            (places_length, self.quiet() * 4)
-        } else {
-            (line_length, self.quiet())
-        };
+        let is_question = command.starts_with(b"WHATSAT");
+        let length = if is_question { places_length } else { line_length };
+        let quiet = if is_question { self.quiet() * 4 } else { self.quiet() };
         let complete = connection.read_until(|bytes| length(bytes).is_some(), within, Some(quiet));
         let length = length(&connection.received).unwrap_or(connection.received.len());
         let bytes: Vec<u8> = connection.received.drain(..length).collect();

@@ -63,7 +63,7 @@ pub(super) enum Message {
     /// A sentence on the run as a whole.
     Note(String),
     /// The report on a rule, with what `report.json` leaves out.
-    Rule { report: RuleReport, transcript: String, last_words: Vec<(String, String)> },
+    Rule { report: Box<RuleReport>, transcript: String, last_words: Vec<(String, String)> },
     /// Nothing more can be judged: the reason, and the program's last words.
     Stopped(String),
 }
@@ -203,7 +203,7 @@ impl Judge<'_> {
             (Verdict::Holds, _) | (_, None) => Vec::new(),
             (_, Some(herd)) => herd.last_words(),
         };
-        say(&Message::Rule { report, transcript: self.transcript.text(), last_words })?;
+        say(&Message::Rule { report: Box::new(report), transcript: self.transcript.text(), last_words })?;
         if rule.harms || matches!(verdict, Verdict::Fails(_)) {
             self.end_herd();
         }
@@ -384,7 +384,7 @@ fn start_verdict(rule: &Rule, failure: &StartFailure) -> Verdict {
 
 fn say_rule(guest: &Guest, rule: &Rule, verdict: &Verdict) -> Result<()> {
     let report = RuleReport::new(rule.name, rule.class, rule.text, guest.weight(rule.name), verdict);
-    say(&Message::Rule { report, transcript: String::new(), last_words: Vec::new() })
+    say(&Message::Rule { report: Box::new(report), transcript: String::new(), last_words: Vec::new() })
 }
 
 fn say(message: &Message) -> Result<()> {

@@ -141,7 +141,7 @@ impl Run {
                     report.transcript = transcript;
                     report.last_words = last_words;
                     progress(&report);
-                    self.judged.insert(report.rule.clone(), report);
+                    self.judged.insert(report.rule.clone(), *report);
                 }
                 Ok(Err(error)) => self.notes.push(format!("{error:#}")),
                 Err(RecvTimeoutError::Timeout) => {

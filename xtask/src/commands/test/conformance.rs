@@ -15,7 +15,7 @@ use crate::commands::print::{output_width, print, print_progress};
 use crate::conformance::all::{find_guests, judge_all};
 use crate::conformance::guest_file::Guest;
 use crate::conformance::matrix::{Row, write_matrix};
-use crate::conformance::report::{line, summary};
+use crate::conformance::report::{Report, line, summary};
 use crate::conformance::rules::RULES;
 use crate::conformance::run::{Options, judge_guest};
 use crate::conformance::self_test::{FaultResult, read_faults, test_faults};
@@ -240,7 +240,7 @@ fn judge_class(folder: &Path, args: &ConformanceArgs) -> Result<ExitCode> {
     });
     write_matrix(&rows, &out)?;
     print(&format!("the matrix is {}\n", out.join("matrix.html").display()))?;
-    Ok(if rows.iter().all(|row| row.result.as_ref().is_ok_and(|report| report.counted_rules_hold())) {
+    Ok(if rows.iter().all(|row| row.result.as_ref().is_ok_and(Report::counted_rules_hold)) {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -8,6 +8,7 @@ use crate::conformance::answer::Answer;
 use crate::conformance::at_line::AtLine;
 use crate::conformance::case::{Case, ClientReport, Judged, hidden_by, seconds};
 use crate::conformance::hints;
+use crate::conformance::places::PlacesService;
 use crate::conformance::verdict::{Failure, Verdict};
 
 /// How long the silence of a herd is watched.
@@ -288,7 +289,7 @@ pub(super) fn knows(case: &mut Case<'_>, node: &str, report: &ClientReport) -> b
     if let Some(line) = AtLine::parse(answer.first_line(), case.guest.dialect.at) {
         return report.is_in(&line);
     }
-    let asked = case.places.map(|places| places.asked()).unwrap_or_default();
+    let asked = case.places.map(PlacesService::asked).unwrap_or_default();
     asked.iter().any(|asked| {
         let at = asked.latitude.zip(asked.longitude);
         at.is_some_and(|at| crate::conformance::case::same_place(at, report.coordinates()))
