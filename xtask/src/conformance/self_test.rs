@@ -23,7 +23,8 @@ const SEED: u64 = 1;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// The fault's name, which the herd takes as `--fault NAME`. It is empty for a herd without one.
+    /// The fault's name, which the herd takes as `--fault NAME`. It is empty for a herd without
+    /// one.
     pub name: String,
     /// What is wrong, in a sentence.
     pub what: String,

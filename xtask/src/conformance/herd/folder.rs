@@ -67,7 +67,8 @@ impl Copy<'_> {
             LARGEST >> 30
         );
         fs::copy(from, to)?;
-        // Build tools compare times. A file that its owner may not write keeps the time of the copy.
+        // Build tools compare times. A file that its owner may not write keeps the time of the
+        // copy.
         if let Ok(copy) = File::options().write(true).open(to) {
             copy.set_times(FileTimes::new().set_modified(metadata.modified()?))?;
         }

@@ -102,8 +102,8 @@ impl Nodes {
     }
 
     fn command(&self, start: &Start) -> Command {
-        // A session has its own process group. Systems also share the processor between sessions, so
-        // a node with many processes does not leave the keeper without.
+        // A session has its own process group. Systems also share the processor between sessions,
+        // so a node with many processes does not leave the keeper without.
         let mut command = Command::new("setsid");
         if self.task.mode == Mode::Namespaces {
             command.args(NO_CAPABILITIES);
