@@ -91,9 +91,9 @@ fn a_fork_bomb_ends_its_herd() {
         }
         let mut herd = start(sandbox, "while True:\n    try: os.fork()\n    except OSError: pass");
         let exit = exit_of(&mut herd, "Goloman");
-        let expected = "was ended by this suite, because the herd had more than 2000 processes";
-        assert_eq!(exit.words, expected);
-        assert_eq!(herd.usage().unwrap().processes, 0);
+        // Thousands of processes need memory too.
+        assert!(exit.words.starts_with("was ended by this suite, because the herd "), "{}", exit.words);
+        wait_for("the end of all", || herd.usage().unwrap().processes == 0);
         assert!(herd.restart("Goloman").is_err());
     });
 }
@@ -101,7 +101,10 @@ fn a_fork_bomb_ends_its_herd() {
 #[test]
 fn a_herd_that_uses_too_much_memory_is_ended() {
     in_sandbox("hostile::a_herd_that_uses_too_much_memory_is_ended", |sandbox| {
-        let mut herd = start(sandbox, "kept = []\nwhile True: kept.append(b'x' * (1 << 24))");
+        let mut herd = start(
+            sandbox,
+            "import mmap\nall = mmap.mmap(-1, 8 << 30)\nall.madvise(mmap.MADV_HUGEPAGE)\nfor i in range(0, 8 << 30, 4096): all[i] = 1",
+        );
         let exit = exit_of(&mut herd, "Hands");
         assert!(exit.words.contains("because the herd used more than"), "{}", exit.words);
         assert!(exit.words.ends_with(" MiB of memory"), "{}", exit.words);

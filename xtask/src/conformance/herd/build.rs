@@ -22,8 +22,8 @@ const LIMITS: Limits = Limits { processes: 4000, memory: 8 << 30, file: 4 << 30,
 /// The name under which a keeper runs the commands.
 const BUILD: &str = "build";
 
-/// Runs the commands of `build` in the copy of the guest's folder, as this process's user. What they
-/// print is kept in `build.stdout` and `build.stderr` of the output folder.
+/// Runs the commands of `build` in the copy of the guest's folder, as this process's user. What
+/// they print is kept in `build.stdout` and `build.stderr` of the output folder.
 ///
 /// # Errors
 /// A command fails, or it takes longer than ten minutes. Nothing of it is left running.

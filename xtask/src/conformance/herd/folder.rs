@@ -67,7 +67,8 @@ impl Copy<'_> {
             LARGEST >> 30
         );
         fs::copy(from, to)?;
-        // Build tools compare times. A file that its owner may not write keeps the time of the copy.
+        // Build tools compare times. A file that its owner may not write keeps the time of the
+        // copy.
         if let Ok(copy) = File::options().write(true).open(to) {
             copy.set_times(FileTimes::new().set_modified(metadata.modified()?))?;
         }
@@ -151,7 +152,7 @@ mod tests {
         let root = scratch("clear").join("work");
         fs::create_dir_all(root.join("a/b")).unwrap();
         for folder in ["a/b", "a"] {
-            fs::set_permissions(root.join(folder), Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(root.join(folder), Permissions::from_mode(0o000)).unwrap();
         }
         clear(&root).unwrap();
         assert!(!root.exists());

@@ -9,7 +9,7 @@ mod confine;
 mod limits;
 mod nodes;
 mod output;
-mod process_table;
+pub(crate) mod process_table;
 pub(crate) mod protocol;
 mod watch;
 

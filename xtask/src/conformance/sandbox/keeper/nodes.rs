@@ -48,6 +48,14 @@ struct Inner {
     nodes: BTreeMap<String, Node>,
     /// The node of each process that is known, by its id and its beginning.
     owners: BTreeMap<(i32, u64), String>,
+    /// The last look at the processes since a node was started.
+    look: Option<Look>,
+}
+
+struct Look {
+    processes: Vec<Process>,
+    ended: Instant,
+    took: Duration,
 }
 
 struct Node {
@@ -98,12 +106,13 @@ impl Nodes {
         // If memory runs out, the system should choose a guest.
         let _ = std::fs::write(format!("/proc/{first}/oom_score_adj"), "500");
         inner.nodes.insert(start.node.clone(), Node { first, exit: None });
+        inner.look = None;
         Ok(())
     }
 
     fn command(&self, start: &Start) -> Command {
-        // A session has its own process group. Systems also share the processor between sessions, so
-        // a node with many processes does not leave the keeper without.
+        // A session has its own process group. Systems also share the processor between sessions,
+        // so a node with many processes does not leave the keeper without.
         let mut command = Command::new("setsid");
         if self.task.mode == Mode::Namespaces {
             command.args(NO_CAPABILITIES);
@@ -231,7 +240,7 @@ impl Nodes {
         Usage {
             processes: processes.len(),
             cpu: Duration::from_micros(ended as u64) + running,
-            resident: processes.iter().map(|process| process.pages * 4096).sum(),
+            resident: processes.iter().map(Process::resident).sum(),
         }
     }
 
@@ -249,9 +258,16 @@ impl Inner {
                 node.exit = Some(status);
             }
         }
+        // A look at thousands of processes takes long. At most half of the time is spent on looks.
+        if let Some(look) = self.look.as_ref().filter(|look| look.ended.elapsed() < look.took) {
+            return look.processes.clone();
+        }
+        let started = Instant::now();
         let mut processes = descendants(getpid().as_raw());
         processes.retain(|process| !process.is_zombie);
         self.owners = self.find_owners(&processes);
+        self.look =
+            Some(Look { processes: processes.clone(), ended: Instant::now(), took: started.elapsed() });
         processes
     }
 
