@@ -6,6 +6,7 @@
 //! it adopts every process that loses its parent, so it finds all of them.
 
 mod confine;
+mod families;
 mod limits;
 mod nodes;
 mod output;

@@ -101,13 +101,12 @@ pub(crate) fn memory(name: &str) -> u64 {
     figure.trim().trim_end_matches(" kB").parse().unwrap_or(0) * 1024
 }
 
-/// Returns the value of a variable in the environment that a process started with.
-pub(super) fn variable(id: i32, name: &str) -> Option<String> {
-    let environment = fs::read(format!("/proc/{id}/environ")).ok()?;
-    let mut variables = environment.split(|byte| *byte == 0);
-    let prefix = format!("{name}=");
-    let value = variables.find_map(|variable| variable.strip_prefix(prefix.as_bytes()))?;
-    Some(String::from_utf8_lossy(value).into_owned())
+/// Returns a process's limit for the bytes of its message queues. Processes inherit it, and other
+/// users may read it.
+pub(super) fn message_limit(id: i32) -> Option<u64> {
+    let limits = fs::read_to_string(format!("/proc/{id}/limits")).ok()?;
+    let limit = limits.lines().find_map(|line| line.strip_prefix("Max msgqueue size"))?;
+    limit.split_whitespace().next()?.parse().ok()
 }
 
 #[cfg(test)]
