@@ -2,13 +2,14 @@
 answers, and one write to each neighbour for the updates that were news.
 
 Usage: asyncio_protocol.py [--uvloop] NAME HERD_FILE
-Supports IAMAT, AT and `WHATSAT id radius 0`. asyncio and uvloop set TCP_NODELAY by themselves.
+Places need GOOGLE_API_KEY in the environment. asyncio and uvloop set TCP_NODELAY by themselves.
 """
 
 import asyncio
 import sys
 
 from herd import BACKLOG, LONGEST_LINE, REDIAL_SECONDS, Node, members, too_long
+from places import ask
 
 
 class Herd:
@@ -46,13 +47,21 @@ class LineProtocol(asyncio.Protocol):
 
 
 class Client(LineProtocol):
+    _asking = None  # the task that waits for places; the lines behind the question wait for it
+    _ended = False  # whether the client has closed its sending side
+    _is_slow = False  # whether the client does not read its answers
+
     def lines_received(self, lines):
         answers, news = [], []
-        for line in lines:
+        for number, line in enumerate(lines):
             if len(line) > LONGEST_LINE:
                 answers.append(too_long(line))
                 break
             answer, update = self._herd.node.answer(line)
+            if answer is None:
+                self._transport.pause_reading()
+                self._asking = asyncio.create_task(self._ask(update, lines[number + 1 :]))
+                break
             answers.append(answer)
             if update:
                 news.append(update)
@@ -62,17 +71,36 @@ class Client(LineProtocol):
         if news:
             self._herd.flood(news)
 
+    async def _ask(self, question, later):
+        """Answers a question, and then the lines behind it."""
+        answer = await ask(question)
+        self._asking = None
+        self._transport.write(answer)
+        if later:
+            self.lines_received(later)
+        if self._asking:
+            return
+        if self._ended:
+            self._transport.close()
+        elif not self._is_slow:
+            self._transport.resume_reading()
+
     def eof_received(self):
-        # The rest is a line too. Returning None closes the connection after the last write.
+        # The rest is a line too. Returning False closes the connection after the last write.
         if self._begun:
             self.lines_received([self._begun])
+        self._ended = True
+        return self._asking is not None
 
     # Stop reading from a client that does not read its answers.
     def pause_writing(self):
+        self._is_slow = True
         self._transport.pause_reading()
 
     def resume_writing(self):
-        self._transport.resume_reading()
+        self._is_slow = False
+        if not self._asking:
+            self._transport.resume_reading()
 
 
 class LinkFromNeighbour(LineProtocol):

@@ -2,13 +2,14 @@
 line.
 
 Usage: asyncio_streams.py [--uvloop] NAME HERD_FILE
-Supports IAMAT, AT and `WHATSAT id radius 0`. asyncio and uvloop set TCP_NODELAY by themselves.
+Places need GOOGLE_API_KEY in the environment. asyncio and uvloop set TCP_NODELAY by themselves.
 """
 
 import asyncio
 import sys
 
 from herd import BACKLOG, REDIAL_SECONDS, Node, chomp, members
+from places import ask
 
 
 class Server:
@@ -29,6 +30,8 @@ class Server:
         try:
             async for line in reader:
                 answer, news = self._node.answer(chomp(line))
+                if answer is None:
+                    answer, news = await ask(question=news), None
                 writer.write(answer)
                 if news:
                     self._flood(news)

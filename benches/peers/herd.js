@@ -1,6 +1,5 @@
 // The records and answers of a herd node, without I/O. Bytes are Latin-1 strings, which keep them as
-// they are. Supports IAMAT, AT and `WHATSAT id radius 0`; a question for places is answered as an
-// invalid command.
+// they are. Supports IAMAT, AT and WHATSAT. Places are asked for elsewhere, in places.js.
 
 'use strict';
 
@@ -17,10 +16,13 @@ const TIME = '(\\d{1,12})(?:\\.(\\d{1,9}))?';
 const IAMAT = new RegExp(
   `^${SPACE}*IAMAT${SPACE}+${ID}${SPACE}+(${LATITUDE}${LONGITUDE})${SPACE}+(${TIME})${SPACE}*$`);
 const WHATSAT = new RegExp(
-  `^${SPACE}*WHATSAT${SPACE}+${ID}${SPACE}+(\\d{1,9}(?:\\.\\d{1,32})?)${SPACE}+0{1,9}${SPACE}*$`);
+  `^${SPACE}*WHATSAT${SPACE}+${ID}${SPACE}+(\\d{1,9}(?:\\.\\d{1,32})?)${SPACE}+(\\d{1,9})${SPACE}*$`);
 // At most 50, compared digit by digit, because a float has too few digits.
 const IN_REACH = /^0*(?:[0-4]?\d(?:\.\d+)?|50(?:\.0+)?)$/;
 const AT = new RegExp(`^AT [^ ]+ [+-]\\d+\\.\\d{9} ${ID} ${LATITUDE}${LONGITUDE} ${TIME}$`);
+
+const PLACE = / \+?([^ ]+)([+-][^ ]+) [^ ]+\n$/; // the location in an AT line, without a plus
+const MOST_RESULTS = 20;
 
 const NO_PLACES = '{\n   "html_attributions" : [],\n   "results" : [],\n   "status" : "OK"\n}\n\n';
 
@@ -46,7 +48,8 @@ class Node {
     this.#name = name;
   }
 
-  // Returns the answer to a client's line, and whether the line is news for the neighbours.
+  // Returns the answer to a client's line, and whether the line is news for the neighbours. For a
+  // question whose answer needs places: null, and the question.
   answer(line) {
     let match;
     if ((match = IAMAT.exec(line))) {
@@ -58,8 +61,12 @@ class Node {
         return [answer, this.#learn(client, time, answer)];
       }
     } else if ((match = WHATSAT.exec(line))) {
-      const record = this.#records.get(match[1]);
-      if (record !== undefined && IN_REACH.test(match[2])) return [record.line + NO_PLACES, false];
+      const [, client, radius, bound] = match;
+      const record = this.#records.get(client);
+      if (record !== undefined && IN_REACH.test(radius) && bound <= MOST_RESULTS) {
+        if (Number(bound) === 0) return [record.line + NO_PLACES, false];
+        return [null, question(record.line, radius, Number(bound))];
+      }
     }
     return [`? ${line}\n`, false];
   }
@@ -94,6 +101,12 @@ class Node {
 // Copies the text: a slice would keep the whole buffer that the socket read in memory.
 function own(text) {
   return Buffer.from(text, 'latin1').latin1Slice();
+}
+
+// What to ask for: where, how far (in metres), and the number of results. `line` begins the answer.
+function question(line, radius, bound) {
+  const [, latitude, longitude] = line.match(PLACE);
+  return { line, location: `${latitude},${longitude.replace('+', '')}`, radius: Math.round(radius * 1e6) / 1e3, bound };
 }
 
 function isId(text) {

@@ -1,13 +1,13 @@
 """The records and answers of a herd node, without I/O: the part that the Python guests share.
 
-Supports IAMAT, AT and `WHATSAT id radius 0`; a question for places is answered as an invalid
-command.
+Supports IAMAT, AT and WHATSAT. Places are asked for elsewhere, in places.py.
 """
 
 import re
 import time
 import tomllib
 from collections import namedtuple
+from decimal import Decimal
 
 LONGEST_LINE = 4096
 REDIAL_SECONDS = 0.1
@@ -22,10 +22,13 @@ _LATITUDE = rb"[+-](?:0?[0-8]?\d(?:\.\d{1,32})?|0?90(?:\.0{1,32})?)"
 _LONGITUDE = rb"[+-](?:(?:0?\d?\d|1[0-7]\d)(?:\.\d{1,32})?|180(?:\.0{1,32})?)"
 _TIME = rb"(\d{1,12})(?:\.(\d{1,9}))?"
 _IAMAT = re.compile(rb"\s*IAMAT\s+%s\s+(%s%s)\s+(%s)\s*" % (_ID, _LATITUDE, _LONGITUDE, _TIME))
-_WHATSAT = re.compile(rb"\s*WHATSAT\s+%s\s+(\d{1,9}(?:\.\d{1,32})?)\s+0{1,9}\s*" % _ID)
+_WHATSAT = re.compile(rb"\s*WHATSAT\s+%s\s+(\d{1,9}(?:\.\d{1,32})?)\s+(\d{1,9})\s*" % _ID)
 # At most 50, compared digit by digit, because a float has too few digits.
 _IN_REACH = re.compile(rb"0*(?:[0-4]?\d(?:\.\d+)?|50(?:\.0+)?)")
 _AT = re.compile(rb"AT \S+ [+-]\d+\.\d{9} %s %s%s %s" % (_ID, _LATITUDE, _LONGITUDE, _TIME))
+_PLACE = re.compile(rb".* \+?(\S+)([+-]\S+) \S+\n")  # the location in an AT line, without a plus
+
+MOST_RESULTS = 20
 
 _NO_PLACES = b"""{
    "html_attributions" : [],
@@ -36,6 +39,10 @@ _NO_PLACES = b"""{
 """
 
 Member = namedtuple("Member", "name client link neighbours")
+
+# A question for places: the AT line that begins its answer, where ("latitude,longitude"), how far
+# (in metres), and the number of results.
+Question = namedtuple("Question", "line location radius bound")
 
 
 def members(file):
@@ -58,14 +65,16 @@ class Node:
         self._records = {}  # for each client, the time of its latest report, and the AT line
 
     def answer(self, line):
-        """The answer to a client's line, and the line to flood if it was news, else None."""
+        """The answer to a client's line, and the line to flood if it was news, else None.
+
+        For a question whose answer needs places: None, and the question."""
         if match := _IAMAT.fullmatch(line):
             answer = self._report(match)
         elif match := _WHATSAT.fullmatch(line):
-            answer = self._question(match), None
+            answer = self._question(match)
         else:
             answer = None, None
-        return answer if answer[0] else (b"? " + line + b"\n", None)
+        return answer if answer[0] or answer[1] else (b"? " + line + b"\n", None)
 
     def hear(self, line):
         """Applies a neighbour's AT line, and returns whether it was news."""
@@ -91,10 +100,16 @@ class Node:
         return line, line if self._learn(client, (seconds, nanoseconds), line) else None
 
     def _question(self, match):
-        client, radius = match.groups()
-        if client in self._records and _IN_REACH.fullmatch(radius):
-            return self._records[client][1] + _NO_PLACES
-        return None
+        client, radius, bound = match.groups()
+        bound = int(bound)
+        if client not in self._records or not _IN_REACH.fullmatch(radius) or bound > MOST_RESULTS:
+            return None, None
+        line = self._records[client][1]
+        if bound == 0:
+            return line + _NO_PLACES, None
+        latitude, longitude = (half.decode() for half in _PLACE.fullmatch(line).groups())
+        metres = f"{(Decimal(radius.decode()) * 1000).normalize():f}"
+        return None, Question(line, f"{latitude},{longitude.removeprefix('+')}", metres, bound)
 
     def _learn(self, client, moment, line):
         """The later report wins; if the times are equal, the smaller skew, then the smaller line."""

@@ -2,13 +2,14 @@
 // write, and the news in it is one write to each neighbour.
 //
 // Usage: node node_herd.js [--batched] NAME HERD_FILE
-// Supports IAMAT, AT and `WHATSAT id radius 0`.
+// Places need GOOGLE_API_KEY in the environment.
 
 'use strict';
 
 const fs = require('node:fs');
 const net = require('node:net');
 const { Node, readHerd } = require('./herd.js');
+const { answerTo } = require('./places.js');
 
 const LONGEST_LINE = 4096;
 const REDIAL_MILLISECONDS = 100;
@@ -36,7 +37,7 @@ function flood(news, origin) {
 }
 
 // Passes all whole lines of a read to `take`, and at the end the rest, which is a line too.
-function onLines(socket, take) {
+function onLines(socket, take, finish = () => socket.end()) {
   let begun = '';
   socket.setEncoding('latin1');
   socket.on('data', (data) => {
@@ -51,23 +52,54 @@ function onLines(socket, take) {
   });
   socket.on('end', () => {
     if (begun !== '') take([begun]);
-    socket.end();
+    finish();
   });
   socket.on('error', () => socket.destroy()); // the client is gone
 }
 
 function serveClient(socket) {
-  onLines(socket, (lines) => {
-    const end = lines.findIndex((line) => line.length > LONGEST_LINE);
-    const answered = (end < 0 ? lines : lines.slice(0, end)).map((line) => node.answer(line));
-    const answers = answered.map(([answer]) => answer);
-    if (end >= 0) answers.push(`? ${lines[end].slice(0, 128)}\n`);
+  let isAsking = false; // a question waits for places, and the lines behind it wait for the question
+  let isOver = false; // the client has closed its sending side
+
+  function take(lines) {
+    const answers = [];
+    const news = [];
+    let end = false;
+    for (let i = 0; i < lines.length && !end && !isAsking; i++) {
+      end = lines[i].length > LONGEST_LINE;
+      const [answer, more] = end ? [`? ${lines[i].slice(0, 128)}\n`, false] : node.answer(lines[i]);
+      if (answer === null) ask(more, lines.slice(i + 1));
+      else answers.push(answer);
+      if (more === true) news.push(answer);
+    }
     // Stop reading from a client that does not read its answers.
     if (!write(socket, answers)) socket.pause();
-    if (end >= 0) socket.end().removeAllListeners('data');
-    flood(answered.filter(([, isNews]) => isNews).map(([answer]) => answer));
+    if (end) socket.end().removeAllListeners('data');
+    flood(news);
+  }
+
+  // Answers a question, and then the lines behind it.
+  async function ask(question, later) {
+    isAsking = true;
+    socket.pause();
+    const answer = await answerTo(question);
+    isAsking = false;
+    if (write(socket, [answer])) socket.resume();
+    take(later);
+    finish();
+  }
+
+  function finish() {
+    if (isOver && !isAsking) socket.end();
+  }
+
+  onLines(socket, take, () => {
+    isOver = true;
+    finish();
   });
-  socket.on('drain', () => socket.resume());
+  socket.on('drain', () => {
+    if (!isAsking) socket.resume();
+  });
 }
 
 // A neighbour: its first line is its name, and the others are AT lines.

@@ -2,7 +2,7 @@
 of the reactor.
 
 Usage: twisted_herd.py NAME HERD_FILE
-Supports IAMAT, AT and `WHATSAT id radius 0`.
+Places need GOOGLE_API_KEY in the environment.
 """
 
 import sys
@@ -12,10 +12,12 @@ from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.threads import deferToThread
 from twisted.protocols.basic import LineOnlyReceiver
 from zope.interface import implementer
 
 from herd import BACKLOG, LONGEST_LINE, REDIAL_SECONDS, Node, members, too_long
+from places import AT_ONCE, answer_to
 
 
 class HerdFactory(Factory):
@@ -44,6 +46,8 @@ class Herd:
 class Client(LineOnlyReceiver):
     delimiter = b"\n"
     MAX_LENGTH = LONGEST_LINE + 1  # one more for a CR
+    later = None  # while a question for places waits: the lines behind it
+    ended = False  # whether the client has closed its sending side
 
     def connectionMade(self):
         self.herd = self.factory.herd
@@ -58,10 +62,31 @@ class Client(LineOnlyReceiver):
         self.answer(line)
 
     def answer(self, line):
+        if self.later is not None:
+            return self.later.append(line)
         answer, news = self.herd.node.answer(line)
+        if answer is None:
+            return self.ask(question=news)
         self.transport.write(answer)
         if news:
             self.herd.flood(news)
+
+    def ask(self, question):
+        self.later = []
+        self.transport.pauseProducing()
+        deferToThread(answer_to, question).addCallback(self.placesFound)
+
+    def placesFound(self, answer):
+        self.transport.write(answer)
+        lines, self.later = self.later, None
+        self.transport.resumeProducing()
+        for line in lines:
+            self.lineReceived(line)
+        self.closeIfEnded()
+
+    def closeIfEnded(self):
+        if self.ended and self.later is None:
+            self.transport.loseConnection()
 
     def lineLengthExceeded(self, line):
         self.transport.write(too_long(line))
@@ -71,7 +96,8 @@ class Client(LineOnlyReceiver):
         # The rest is a line too; the receiver has no public name for it.
         if self._buffer:
             self.answer(self._buffer)
-        self.transport.loseConnection()
+        self.ended = True
+        self.closeIfEnded()
 
     def writeConnectionLost(self):
         pass
@@ -115,6 +141,7 @@ def main():
         endpoint = TCP4ClientEndpoint(reactor, *everybody[neighbour].link)
         factory = HerdFactory(LinkToNeighbour, herd, neighbour)
         ClientService(endpoint, factory, retryPolicy=lambda attempts: REDIAL_SECONDS).startService()
+    reactor.suggestThreadPoolSize(AT_ONCE)
     reactor.run()
 
 

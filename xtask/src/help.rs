@@ -9,7 +9,10 @@ const GROUPS: [(&str, &[&str]); 4] = [
         "Run a herd",
         &["herd-up", "herd-down", "herd-status", "herd-restart", "herd-kill", "herd-logs", "say", "tap"],
     ),
-    ("Test", &["e2e", "chaos", "bugs", "broadcast", "check-history", "alerts", "fuzz", "mutants"]),
+    (
+        "Test",
+        &["e2e", "conformance", "chaos", "bugs", "broadcast", "check-history", "alerts", "fuzz", "mutants"],
+    ),
     ("Measure", &["load", "compare", "scale", "limits", "resilience"]),
     ("Maintain", &["ci", "words", "docs", "places-data"]),
 ];

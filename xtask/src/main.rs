@@ -2,7 +2,6 @@
 
 mod help;
 
-use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,8 +12,8 @@ use herd::printable::lines;
 use xtask::commands::herd::{control, logs, say, tap, up};
 use xtask::commands::maintain::{ci, docs, places_data, words};
 use xtask::commands::measure::{compare, limits, load, resilience, scale};
-use xtask::commands::test::{alerts, broadcast, bugs, chaos, check_history, e2e, fuzz, mutants};
-use xtask::conformance::sandbox::run_hidden_role;
+use xtask::commands::test::{alerts, broadcast, bugs, chaos, check_history, conformance, e2e, fuzz, mutants};
+use xtask::conformance::hidden::run_hidden_role;
 
 /// Start a herd, play sessions against it, break it, and measure it
 #[derive(Debug, Parser)]
@@ -67,6 +66,8 @@ enum Command {
     },
     /// Play the client sessions and compare their snapshots
     E2e(e2e::E2eArgs),
+    /// Judge a herd in any language by the rules of the protocol
+    Conformance(conformance::ConformanceArgs),
     /// Break herds on purpose and check their promises
     Chaos(chaos::ChaosArgs),
     /// Plant bugs in simulated nodes and check that each is found
@@ -111,14 +112,19 @@ const NO_CHECKOUT: &str =
     "the current folder is not in a checkout of this project: change to one, then run `cargo xtask`";
 
 fn main() -> ExitCode {
-    let args: Vec<OsString> = std::env::args_os().collect();
-    if let Some(code) = run_hidden_role(&args, &mut std::io::stdout()) {
+    if let Some(code) = run_hidden_role() {
         return code;
     }
     let matches = help::with_groups(Cli::command()).try_get_matches();
     let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = cli.unwrap_or_else(|error| exit_with(&error));
     let result = match cli.command {
+        Command::Conformance(args) => {
+            return conformance::judge_herds(&args).unwrap_or_else(|error| {
+                print_error(&error);
+                conformance::nothing_judged()
+            });
+        }
         _ if fixtures::checkout::find().is_none() => Err(anyhow!(NO_CHECKOUT)),
         Command::HerdUp(args) => args.start_herd(),
         Command::HerdDown => control::stop_herd(),
@@ -149,11 +155,15 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // `eprintln!` would panic if standard error is closed.
-            let _ = writeln!(std::io::stderr(), "error: {}", lines(format!("{error:#}").as_bytes()));
+            print_error(&error);
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints an error. `eprintln!` would panic if standard error is closed.
+fn print_error(error: &anyhow::Error) {
+    let _ = writeln!(std::io::stderr(), "error: {}", lines(format!("{error:#}").as_bytes()));
 }
 
 /// Prints clap's error with control characters escaped, or the requested help unchanged, and exits.

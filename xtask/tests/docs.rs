@@ -3,6 +3,10 @@
 use std::process::Command;
 
 use fixtures::checkout::{program, root, scratch};
+use strum::VariantArray;
+use xtask::conformance::guest_file::Guest;
+use xtask::conformance::rules::RULES;
+use xtask::conformance::verdict::Class;
 use xtask::docs::{Programs, check_generated, check_links};
 
 fn programs() -> Programs {
@@ -56,5 +60,52 @@ fn each_example_ends_with_the_exit_code_that_its_page_says() {
         let output = command.env("XDG_STATE_HOME", &folder).output().unwrap();
         let told = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(*code), "{example}: {told}");
+    }
+}
+
+/// A rule of the page of rules: its class, its name, its text, and whether a box shows it.
+type PageRule = (String, String, String, bool);
+
+/// The rules of the page of rules.
+fn rules_of_page() -> Vec<PageRule> {
+    let page = std::fs::read_to_string(root().join("docs/src/harness/rules.md")).unwrap();
+    let mut rules: Vec<PageRule> = Vec::new();
+    for class in page.split("\n## ").skip(1) {
+        let title = class.lines().next().unwrap().to_lowercase();
+        for rule in class.split("\n### `").skip(1) {
+            let (name, rest) = rule.split_once("`\n\n").unwrap();
+            let (text, below) = rest.split_once("\n\n").unwrap();
+            let is_shown = below.starts_with("```text\n");
+            rules.push((title.clone(), name.to_owned(), text.replace('\n', " "), is_shown));
+        }
+    }
+    rules
+}
+
+#[test]
+fn the_page_of_rules_has_every_rule_of_each_class_with_its_text_and_a_session() {
+    let mut expected: Vec<PageRule> = Vec::new();
+    for class in Class::VARIANTS {
+        let rules = RULES.iter().filter(|rule| rule.class == *class);
+        expected
+            .extend(rules.map(|rule| (class.to_string(), rule.name.to_owned(), rule.text.to_owned(), true)));
+    }
+    assert_eq!(rules_of_page(), expected);
+}
+
+#[test]
+fn the_page_of_the_guest_file_has_every_key_in_an_example_that_is_one() {
+    let page = std::fs::read_to_string(root().join("docs/src/harness/guest-file.md")).unwrap();
+    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let file = scratch("guest-file").join("guest.toml");
+    let guest = Guest::parse(example, &file).unwrap();
+    assert_eq!((guest.name.as_str(), guest.weight("flood-all")), ("my herd", 5.0));
+    // The error for an unknown key lists all keys.
+    let error = format!("{:#}", Guest::parse("nosuch = 1\n", &file).unwrap_err());
+    let known = error.split("expected one of ").nth(1).unwrap().lines().next().unwrap();
+    for key in known.split(", ").map(|key| key.trim_matches('`')) {
+        let is_shown =
+            example.lines().any(|line| line.starts_with(&format!("{key} = ")) || line == format!("[{key}]"));
+        assert!(is_shown, "{key} is not in the example");
     }
 }

@@ -26,6 +26,11 @@ const CLASSROOM: &[(&str, &str)] = classroom_herds![
     "2023-winter",
 ];
 
+/// Returns the names of the classroom herds.
+pub fn classroom_names() -> impl Iterator<Item = &'static str> {
+    CLASSROOM.iter().map(|(name, _)| *name)
+}
+
 /// Returns the classroom herd called `name`, or reads the herd file `name`, which is relative to
 /// `folder`.
 ///
@@ -37,7 +42,7 @@ pub fn find(name: &str, folder: &Path) -> Result<HerdFile> {
     }
     let path = folder.join(name);
     if !path.exists() {
-        let names: Vec<&str> = CLASSROOM.iter().map(|(name, _)| *name).collect();
+        let names: Vec<&str> = classroom_names().collect();
         bail!("{name} is neither a herd file nor a classroom herd: the herds are {}", names.join(", "));
     }
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;

@@ -181,8 +181,11 @@ impl Guest {
         Guest::parse(&text, &path).with_context(|| format!("{} is not a guest file", path.display()))
     }
 
-    /// Parses the text of the guest file at `path`, which is absolute.
-    fn parse(text: &str, path: &Path) -> Result<Guest> {
+    /// Parses the text of the guest file at `path`, which is absolute and need not exist.
+    ///
+    /// # Errors
+    /// Something in the text is wrong. The message names the line or the key.
+    pub fn parse(text: &str, path: &Path) -> Result<Guest> {
         let written: Written = toml::from_str(text)?;
         let folder = path.with_file_name("");
         let mut guest = written.guest(&folder)?;
@@ -287,6 +290,7 @@ fn check_files(files: &BTreeMap<String, String>) -> Result<()> {
 /// The name of a file's stem, or of its folder if the stem says nothing.
 fn default_name(path: &Path) -> String {
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = stem.trim_end_matches(".guest").to_owned();
     let folder = path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     match folder {
         Some(folder) if stem == "guest" => folder,

@@ -5,6 +5,7 @@ pub mod broadcast;
 pub mod bugs;
 pub mod chaos;
 pub mod check_history;
+pub mod conformance;
 pub mod e2e;
 pub mod fuzz;
 pub mod mutants;

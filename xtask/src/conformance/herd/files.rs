@@ -70,7 +70,7 @@ pub(super) fn variables(place: &Place) -> Vec<(String, String)> {
     let temporary = place.output.join("tmp").display().to_string();
     let caches = place.output.join("cache").display().to_string();
     let python = ["PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"].map(|name| (name, "1".to_owned()));
-    let folders = [("TMPDIR", temporary), ("XDG_CACHE_HOME", caches)];
+    let folders = [("TMPDIR", temporary), ("XDG_CACHE_HOME", caches.clone()), ("XDG_STATE_HOME", caches)];
     let own = python.into_iter().chain(folders).map(|(name, value)| (name.to_owned(), value));
     own.chain(place.variables.iter().cloned()).collect()
 }

@@ -55,7 +55,8 @@ impl Authority {
             .with_protocol_versions(rustls::ALL_VERSIONS)?
             .with_no_client_auth()
             .with_single_cert(chain, PrivateKeyDer::Pkcs8(key.serialize_der().into()))?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        // A client that offers protocols is refused if none of them is here.
+        config.alpn_protocols = [&b"http/1.1"[..], b"http/1.0"].map(<[u8]>::to_vec).to_vec();
         Ok(Arc::new(config))
     }
 }

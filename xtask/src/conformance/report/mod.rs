@@ -1,8 +1,20 @@
 //! The report on a guest, as data. Its submodules write it in each format.
 
+pub(super) mod excerpt;
+mod gradescope;
+mod html;
+mod junit;
+pub(super) mod page;
+mod tally;
+mod terminal;
+pub(super) mod write;
+
 use serde::{Deserialize, Serialize};
 
 use crate::conformance::verdict::{Class, Verdict};
+
+pub use terminal::{line, summary};
+pub use write::write_all;
 
 /// The report on one guest. It serializes as `report.json`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -63,6 +75,13 @@ pub struct RuleReport {
     pub last_words: Vec<(String, String)>,
 }
 
+impl Report {
+    /// Returns whether no rule that counts fails.
+    pub fn counted_rules_hold(&self) -> bool {
+        self.rules.iter().all(|rule| rule.verdict != "fails" || !rule.class.counts())
+    }
+}
+
 impl RuleReport {
     /// Returns the report of a rule with `weight` points. A rule that holds gives its weight. A
     /// rule that could not be judged, though not by the herd's fault, gives and costs nothing.
@@ -107,5 +126,16 @@ impl RuleReport {
             }
         }
         report
+    }
+
+    /// Returns what shows that the rule is broken, with labels, without parts that are empty.
+    fn evidence(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let parts = [
+            ("Sent", &self.sent),
+            ("Expected", &self.expected),
+            ("Came", &self.came),
+            ("Where and when", &self.at),
+        ];
+        parts.into_iter().filter(|(_, part)| !part.is_empty()).map(|(label, part)| (label, part.as_str()))
     }
 }

@@ -14,12 +14,13 @@ fn clients_that_trust_the_authority_are_served_over_tls() {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(bench.authority.pem().as_bytes()).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
+        let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[version])
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        for name in [NAME, "127.0.0.1"] {
+        for (name, protocol) in [(NAME, None), ("127.0.0.1", Some("http/1.1")), (NAME, Some("http/1.0"))] {
+            config.alpn_protocols = protocol.map(|name| name.as_bytes().to_vec()).into_iter().collect();
             let connection =
                 ClientConnection::new(Arc::new(config.clone()), name.try_into().unwrap()).unwrap();
             let mut stream = StreamOwned::new(connection, TcpStream::connect(bench.tls).unwrap());
@@ -27,7 +28,7 @@ fn clients_that_trust_the_authority_are_served_over_tls() {
             assert!(read_all(&mut stream).starts_with("HTTP/1.1 404 "), "{name}");
         }
     }
-    assert_eq!(bench.service.asked().len(), 4);
+    assert_eq!(bench.service.asked().len(), 6);
 }
 
 #[test]

@@ -1,0 +1,43 @@
+//! The form in which a guest answers at all. The judge finds it first, and asks everything else in
+//! it, so that only the rules about the form itself suffer from a guest that is choosy.
+
+use std::fmt;
+
+/// How a command is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Form {
+    /// Whether commands end with CR LF rather than LF.
+    pub crlf: bool,
+    /// Whether the sending side must be closed before an answer comes.
+    pub half_close: bool,
+    /// Whether the node closes the connection after one command.
+    pub one_command: bool,
+}
+
+impl Form {
+    /// The forms that are tried, in order. Whether a connection takes a second command is found out
+    /// afterwards.
+    pub const TRIED: [Form; 4] = [
+        Form { crlf: false, half_close: false, one_command: false },
+        Form { crlf: true, half_close: false, one_command: false },
+        Form { crlf: false, half_close: true, one_command: true },
+        Form { crlf: true, half_close: true, one_command: true },
+    ];
+
+    /// Returns the bytes that end a command.
+    pub fn line_end(self) -> &'static [u8] {
+        if self.crlf { b"\r\n" } else { b"\n" }
+    }
+}
+
+impl fmt::Display for Form {
+    /// Completes the sentence "The guest answers commands that ...".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "end with {}", if self.crlf { "CR LF" } else { "LF" })?;
+        match self {
+            Form { half_close: true, .. } => write!(f, ", once the client has closed its sending side"),
+            Form { one_command: true, .. } => write!(f, ", one for each connection"),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The suite's test of itself: a correct herd with one fault at a time. Each fault must fail the
+//! rules that it breaks, and no others.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread;
+
+use anyhow::{Context, Result};
+use fixtures::checkout::root;
+use serde::Deserialize;
+
+use super::report::Report;
+use super::run::{Options, judge_guest};
+
+/// The folder of the herd with faults, in the checkout.
+const FAULTY: &str = "fixtures/guests/faulty";
+
+/// The seed of all runs.
+const SEED: u64 = 1;
+
+/// A fault that the herd can have.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// The fault's name, which the herd takes as `--fault NAME`. It is empty for a herd without one.
+    pub name: String,
+    /// What is wrong, in a sentence.
+    pub what: String,
+    /// The rules that must fail.
+    pub fails: Vec<String>,
+    /// The rules that may fail too, or that cannot be told.
+    #[serde(default)]
+    pub may_fail: Vec<String>,
+}
+
+/// What a fault did.
+#[derive(Debug)]
+pub struct FaultResult {
+    /// The fault.
+    pub fault: Fault,
+    /// What was not as it should be; empty if all was.
+    pub problems: Vec<String>,
+}
+
+/// Reads the table of faults. The first entry is the herd without a fault.
+///
+/// # Errors
+/// The table cannot be read.
+pub fn read_faults() -> Result<Vec<Fault>> {
+    #[derive(Deserialize)]
+    struct Table {
+        fault: Vec<Fault>,
+    }
+    let path = root().join(FAULTY).join("faults.toml");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let table: Table =
+        toml::from_str(&text).with_context(|| format!("{} is not a table of faults", path.display()))?;
+    let none = Fault {
+        name: String::new(),
+        what: "The herd has no fault.".to_owned(),
+        fails: Vec::new(),
+        may_fail: Vec::new(),
+    };
+    Ok([none].into_iter().chain(table.fault).collect())
+}
+
+/// Judges the herd with each of `faults`, several at a time. `progress` is called with each result.
+///
+/// # Errors
+/// A herd cannot be judged at all.
+pub fn test_faults(
+    faults: &[Fault],
+    folder: &Path,
+    progress: &(dyn Fn(&FaultResult) + Sync),
+) -> Result<Vec<FaultResult>> {
+    let remaining = Mutex::new(faults.iter());
+    let next = || remaining.lock().ok()?.next();
+    let work = || -> Result<Vec<FaultResult>> {
+        let mut results = Vec::new();
+        while let Some(fault) = next() {
+            let result = test_fault(fault, folder)?;
+            progress(&result);
+            results.push(result);
+        }
+        Ok(results)
+    };
+    // Most of a run is spent waiting for the guest.
+    let threads = 2 * thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let mut results = Vec::new();
+        for worker in workers {
+            results.extend(worker.join().expect("a worker does not panic")?);
+        }
+        Ok(results)
+    })
+}
+
+fn test_fault(fault: &Fault, folder: &Path) -> Result<FaultResult> {
+    let (name, start_suffix) = if fault.name.is_empty() {
+        ("no-fault", String::new())
+    } else {
+        (fault.name.as_str(), format!(" --fault {}", fault.name))
+    };
+    let options = Options {
+        guest: root().join(FAULTY).join("guest.toml"),
+        folder: None,
+        out: PathBuf::from(folder).join(name),
+        rules: Vec::new(),
+        patience: 1.0,
+        seed: SEED,
+        budget: None,
+        container: false,
+        start_suffix,
+    };
+    let outcome =
+        judge_guest(&options, &mut |_| ()).with_context(|| format!("cannot judge the herd with {name}"))?;
+    Ok(FaultResult { fault: fault.clone(), problems: problems(fault, &outcome.report) })
+}
+
+/// Compares a report with what a fault must and may do.
+fn problems(fault: &Fault, report: &Report) -> Vec<String> {
+    let mut problems = Vec::new();
+    for rule in &report.rules {
+        let must_fail = fault.fails.contains(&rule.rule);
+        let may_fail = fault.may_fail.contains(&rule.rule);
+        let wrong = match rule.verdict.as_str() {
+            "holds" => must_fail,
+            "fails" => !must_fail && !may_fail,
+            _ => must_fail || !may_fail,
+        };
+        if wrong {
+            let expected = if must_fail { "fails" } else { "holds" };
+            problems.push(format!(
+                "{} should be `{expected}`, but is `{}`: {}",
+                rule.rule, rule.verdict, rule.why
+            ));
+        }
+    }
+    problems
+}
