@@ -3,7 +3,6 @@
 use std::fs;
 use std::time::Duration;
 
-use nix::unistd::Uid;
 use xtask::conformance::herd::{Exit, GuestHerd};
 
 use crate::support::{ECHO, Sandbox, in_sandbox, wait_for};
@@ -78,22 +77,16 @@ fn output_without_end_is_counted_and_dropped() {
 }
 
 #[test]
-fn a_fork_bomb_ends_its_herd() {
-    in_sandbox("hostile::a_fork_bomb_ends_its_herd", |sandbox| {
-        // Where nothing but the keeper limits processes, this test could stop the machine.
-        let pids = fs::read_to_string("/proc/sys/kernel/pid_max").unwrap();
-        let mut herd = start(sandbox, &format!("print(open('/proc/sys/kernel/pid_max').read(), {pids})"));
-        wait_for("the limit", || herd.last_words().iter().any(|(_, text)| text.contains(pids.trim())));
-        let is_limited = herd.last_words().iter().any(|(_, text)| text.contains("3000\n"));
-        herd.end();
-        if !is_limited && Uid::current().is_root() {
-            return;
-        }
-        let mut herd = start(sandbox, "while True:\n    try: os.fork()\n    except OSError: pass");
+fn a_herd_with_too_many_processes_is_ended() {
+    in_sandbox("hostile::a_herd_with_too_many_processes_is_ended", |sandbox| {
+        // Its processes wait, so that tests which run beside this one get the processor. It gives up
+        // in time where nothing limits it.
+        let fork = "for _ in range(5000):\n    if os.fork() == 0: signal.pause()";
+        let mut herd = start(sandbox, fork);
         let exit = exit_of(&mut herd, "Goloman");
-        let expected = "was ended by this suite, because the herd had more than 2000 processes";
-        assert_eq!(exit.words, expected);
-        assert_eq!(herd.usage().unwrap().processes, 0);
+        // Thousands of processes need memory too.
+        assert!(exit.words.starts_with("was ended by this suite, because the herd "), "{}", exit.words);
+        wait_for("the end of all", || herd.usage().unwrap().processes == 0);
         assert!(herd.restart("Goloman").is_err());
     });
 }
@@ -101,7 +94,10 @@ fn a_fork_bomb_ends_its_herd() {
 #[test]
 fn a_herd_that_uses_too_much_memory_is_ended() {
     in_sandbox("hostile::a_herd_that_uses_too_much_memory_is_ended", |sandbox| {
-        let mut herd = start(sandbox, "kept = []\nwhile True: kept.append(b'x' * (1 << 24))");
+        let mut herd = start(
+            sandbox,
+            "import mmap\nall = mmap.mmap(-1, 8 << 30)\nall.madvise(mmap.MADV_HUGEPAGE)\nfor i in range(0, 8 << 30, 4096): all[i] = 1",
+        );
         let exit = exit_of(&mut herd, "Hands");
         assert!(exit.words.contains("because the herd used more than"), "{}", exit.words);
         assert!(exit.words.ends_with(" MiB of memory"), "{}", exit.words);

@@ -1,5 +1,6 @@
 //! Guests in their sandbox: how they start and end, and that they harm nothing.
 
+mod ends;
 mod hostile;
 mod lives;
 mod starts;

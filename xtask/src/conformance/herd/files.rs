@@ -11,6 +11,7 @@ use super::place::Place;
 use super::placeholders::Placeholders;
 use crate::cluster::herd_file::HerdFile;
 use crate::conformance::guest_file::Guest;
+use crate::conformance::sandbox::keeper::process_table::memory;
 use crate::conformance::sandbox::keeper::protocol::{Limits, Task};
 use crate::conformance::sandbox::{GUEST_USER, Mode};
 
@@ -88,7 +89,11 @@ pub(super) fn task(place: &Place, nodes: Vec<String>) -> Result<Task> {
         }
         writable.push(fs::canonicalize(folder)?);
     }
-    let memory = MEMORY.min(memory_of_machine() / 4);
+    // A machine that does not say how much memory it has counts as large.
+    let memory = match memory("MemTotal:") {
+        0 => MEMORY,
+        machine => MEMORY.min(machine / 4),
+    };
     let limits = Limits { processes: PROCESSES, memory, file: FILE, disk: DISK };
     let output = fs::canonicalize(&place.output)?;
     Ok(Task { mode: place.mode, nodes, output, writable, user, limits, whole_environment: false })
@@ -113,12 +118,4 @@ fn give(path: &Path, user: u32) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The memory of this machine in bytes. If the system does not say, it counts as large.
-fn memory_of_machine() -> u64 {
-    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
-    kilobytes.map_or(u64::MAX, |kilobytes| kilobytes * 1024)
 }

@@ -6,10 +6,11 @@
 //! it adopts every process that loses its parent, so it finds all of them.
 
 mod confine;
+mod families;
 mod limits;
 mod nodes;
 mod output;
-mod process_table;
+pub(crate) mod process_table;
 pub(crate) mod protocol;
 mod watch;
 

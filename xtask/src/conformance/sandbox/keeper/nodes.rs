@@ -1,4 +1,4 @@
-//! The nodes that a keeper runs, and which process belongs to which node.
+//! The nodes that a keeper runs, and what it does on request.
 
 use std::collections::BTreeMap;
 use std::io::{self, pipe};
@@ -8,20 +8,21 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::time::TimeValLike;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, getpid};
+use nix::unistd::Pid;
 
+use super::families::{Families, Node, in_words};
 use super::output::Output;
-use super::process_table::{Process, descendants, variable};
+use super::process_table::Process;
 use super::protocol::{Answer, NodeState, Request, Start, State, Task, Usage};
 use crate::cluster::processes::clean_environment;
 use crate::conformance::sandbox::{Mode, NO_CAPABILITIES};
 
-/// The variable that names a process's node, also after it has left its parent and its group.
-const MARK: &str = "CONFORMANCE_NODE";
+/// The limit for message queues, in bytes, of the first node's processes; each further node has one
+/// more. It tells the node of a process that has left its parent, its group and its session.
+const MARK: u64 = 700_000;
 
 /// The pause between two looks at processes that should end.
 const POLL: Duration = Duration::from_millis(2);
@@ -40,19 +41,7 @@ pub(super) struct Nodes {
     outputs: Outputs,
     /// Why this keeper has ended the herd.
     ended: OnceLock<String>,
-    inner: Mutex<Inner>,
-}
-
-#[derive(Default)]
-struct Inner {
-    nodes: BTreeMap<String, Node>,
-    /// The node of each process that is known, by its id and its beginning.
-    owners: BTreeMap<(i32, u64), String>,
-}
-
-struct Node {
-    first: i32,
-    exit: Option<WaitStatus>,
+    inner: Mutex<Families>,
 }
 
 impl Nodes {
@@ -88,6 +77,7 @@ impl Nodes {
             return Err(io::Error::other("the keeper's task does not name it"));
         };
         let ((output_pipe, standard_output), (error_pipe, standard_error)) = (pipe()?, pipe()?);
+        let mark = self.mark(&start.node)?;
         let mut command = self.command(start);
         let child = command.stdout(standard_output).stderr(standard_error).spawn()?;
         // The command holds the writing ends of the pipes.
@@ -97,8 +87,18 @@ impl Nodes {
         let first = child.id() as i32;
         // If memory runs out, the system should choose a guest.
         let _ = std::fs::write(format!("/proc/{first}/oom_score_adj"), "500");
-        inner.nodes.insert(start.node.clone(), Node { first, exit: None });
+        inner.nodes.insert(start.node.clone(), Node { first, exit: None, mark });
+        inner.look = None;
         Ok(())
+    }
+
+    /// Sets the limit that marks the processes of a node. The node inherits it.
+    fn mark(&self, node: &str) -> io::Result<u64> {
+        let index = self.outputs.keys().position(|name| name == node).unwrap_or_default();
+        let mark = MARK + index as u64;
+        let (_, hard) = getrlimit(Resource::RLIMIT_MSGQUEUE)?;
+        setrlimit(Resource::RLIMIT_MSGQUEUE, mark.min(hard), hard)?;
+        Ok(mark)
     }
 
     fn command(&self, start: &Start) -> Command {
@@ -112,7 +112,7 @@ impl Nodes {
         if !self.task.whole_environment {
             clean_environment(&mut command);
         }
-        command.envs(start.variables.iter().map(|(name, value)| (name, value))).env(MARK, &start.node);
+        command.envs(start.variables.iter().map(|(name, value)| (name, value)));
         if self.fresh_tmp {
             command.env("TMPDIR", "/tmp");
         }
@@ -146,6 +146,7 @@ impl Nodes {
 
     /// Kills the processes of a node, and returns when none is left.
     fn kill(&self, node: &str) -> Answer {
+        let mut looks_without = 0;
         loop {
             let mut inner = self.lock();
             let processes = inner.refresh();
@@ -156,9 +157,11 @@ impl Nodes {
                 let _ = killpg(Pid::from_raw(*first), Signal::SIGKILL);
             }
             let own: Vec<i32> = inner.of_node(node, &processes).map(|process| process.id).collect();
-            let has_ended = exit.is_some();
+            looks_without = if own.is_empty() && exit.is_some() { looks_without + 1 } else { 0 };
+            inner.look = None;
             drop(inner);
-            if own.is_empty() && has_ended {
+            // A look can miss a process whose parent ends meanwhile.
+            if looks_without == 2 {
                 return Answer::Done;
             }
             stop_and_kill(&own);
@@ -168,15 +171,13 @@ impl Nodes {
 
     /// Kills every process, and returns when none is left.
     pub(super) fn kill_all(&self) {
-        loop {
+        // Every process whose parent ends becomes a child of this one, so the last one is a child.
+        while self.lock().reap() {
             if self.task.mode == Mode::Namespaces {
                 // This process is the first of its namespace, so this means all others in it.
                 let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
             }
             let own: Vec<i32> = self.refresh().iter().map(|process| process.id).collect();
-            if own.is_empty() {
-                return;
-            }
             stop_and_kill(&own);
             thread::sleep(POLL);
         }
@@ -196,12 +197,18 @@ impl Nodes {
 
     fn state(&self) -> State {
         let mut inner = self.lock();
-        let processes = inner.refresh();
+        let mut processes = inner.refresh();
+        // A look can miss a process whose parent ends meanwhile, as that of a daemon does.
+        let has_vanished = |node: &str| inner.of_node(node, &processes).next().is_none();
+        if inner.nodes.iter().any(|(name, node)| node.exited_well() && has_vanished(name)) {
+            inner.look = None;
+            processes = inner.refresh();
+        }
         let nodes = inner.nodes.iter().map(|(name, node)| NodeState {
             node: name.clone(),
             processes: inner.of_node(name, &processes).count(),
             exit: node.exit.map(in_words),
-            exited_well: matches!(node.exit, Some(WaitStatus::Exited(_, 0))),
+            exited_well: node.exited_well(),
         });
         State { nodes: nodes.collect(), ended: self.ended.get().cloned() }
     }
@@ -231,58 +238,12 @@ impl Nodes {
         Usage {
             processes: processes.len(),
             cpu: Duration::from_micros(ended as u64) + running,
-            resident: processes.iter().map(|process| process.pages * 4096).sum(),
+            resident: processes.iter().map(Process::resident).sum(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, Families> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inner {
-    fn refresh(&mut self) -> Vec<Process> {
-        while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            let Some(ended) = status.pid() else { break };
-            let node = self.nodes.values_mut().find(|node| node.first == ended.as_raw());
-            if let Some(node) = node {
-                node.exit = Some(status);
-            }
-        }
-        let mut processes = descendants(getpid().as_raw());
-        processes.retain(|process| !process.is_zombie);
-        self.owners = self.find_owners(&processes);
-        processes
-    }
-
-    /// Finds the node of each process: that of its parent, its group or its session, the one that
-    /// it had before, or the one that its environment names.
-    fn find_owners(&self, processes: &[Process]) -> BTreeMap<(i32, u64), String> {
-        let by_id: BTreeMap<i32, &Process> = processes.iter().map(|process| (process.id, process)).collect();
-        let first = |id: i32| self.nodes.iter().find(|(_, node)| node.first == id).map(|(name, _)| name);
-        let direct = |process: &Process| {
-            let known = || self.owners.get(&(process.id, process.began));
-            [process.id, process.group, process.session].into_iter().find_map(first).or_else(known)
-        };
-        let owner = |process: &Process| {
-            let mut ancestor = Some(process);
-            while let Some(current) = ancestor {
-                if let Some(name) = direct(current) {
-                    return Some(name.clone());
-                }
-                ancestor = by_id.get(&current.parent).copied();
-            }
-            variable(process.id, MARK)
-        };
-        let owned =
-            processes.iter().filter_map(|process| Some(((process.id, process.began), owner(process)?)));
-        owned.collect()
-    }
-
-    fn of_node<'a>(&'a self, node: &'a str, processes: &'a [Process]) -> impl Iterator<Item = &'a Process> {
-        processes.iter().filter(move |process| {
-            self.owners.get(&(process.id, process.began)).is_some_and(|owner| owner == node)
-        })
     }
 }
 
@@ -292,18 +253,5 @@ fn stop_and_kill(ids: &[i32]) {
         for id in ids {
             let _ = kill(Pid::from_raw(*id), signal);
         }
-    }
-}
-
-fn in_words(status: WaitStatus) -> String {
-    match status {
-        // A shell's way to say that its command was killed.
-        WaitStatus::Exited(_, code) if code > 128 => match Signal::try_from(code - 128) {
-            Ok(signal) => format!("exited with status {code} ({signal})"),
-            Err(_) => format!("exited with status {code}"),
-        },
-        WaitStatus::Exited(_, code) => format!("exited with status {code}"),
-        WaitStatus::Signaled(_, signal, _) => format!("was killed by {signal}"),
-        other => format!("ended: {other:?}"),
     }
 }

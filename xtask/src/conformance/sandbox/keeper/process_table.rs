@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 /// One process, as `/proc/PID/stat` describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Process {
     pub(super) id: i32,
     pub(super) parent: i32,
@@ -49,6 +49,11 @@ impl Process {
         })
     }
 
+    /// The resident memory, in bytes.
+    pub(super) fn resident(&self) -> u64 {
+        self.pages * 4096
+    }
+
     pub(super) fn processor_time(&self) -> Duration {
         Duration::from_millis(self.ticks * 10)
     }
@@ -88,22 +93,20 @@ fn descendants_in(ancestor: i32, all: Vec<Process>) -> Vec<Process> {
     all.into_iter().filter(|process| found.contains(&process.id)).collect()
 }
 
-/// Returns the memory of a process in bytes, in which a page that several processes share counts
-/// once in all; `None` if the system does not say.
-pub(super) fn proportional_memory(id: i32) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).ok()?;
-    let figure = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
-    let kilobytes: u64 = figure.trim().trim_end_matches(" kB").parse().ok()?;
-    Some(kilobytes * 1024)
+/// Returns a figure of the machine's memory in bytes, such as `MemAvailable:`; 0 if the system does
+/// not say.
+pub(crate) fn memory(name: &str) -> u64 {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let figure = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    figure.trim().trim_end_matches(" kB").parse().unwrap_or(0) * 1024
 }
 
-/// Returns the value of a variable in the environment that a process started with.
-pub(super) fn variable(id: i32, name: &str) -> Option<String> {
-    let environment = fs::read(format!("/proc/{id}/environ")).ok()?;
-    let mut variables = environment.split(|byte| *byte == 0);
-    let prefix = format!("{name}=");
-    let value = variables.find_map(|variable| variable.strip_prefix(prefix.as_bytes()))?;
-    Some(String::from_utf8_lossy(value).into_owned())
+/// Returns a process's limit for the bytes of its message queues. Processes inherit it, and other
+/// users may read it.
+pub(super) fn message_limit(id: i32) -> Option<u64> {
+    let limits = fs::read_to_string(format!("/proc/{id}/limits")).ok()?;
+    let limit = limits.lines().find_map(|line| line.strip_prefix("Max msgqueue size"))?;
+    limit.split_whitespace().next()?.parse().ok()
 }
 
 #[cfg(test)]

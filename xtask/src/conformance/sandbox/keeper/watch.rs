@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::statvfs::statvfs;
 
 use super::nodes::Nodes;
-use super::process_table::{Process, count, proportional_memory};
+use super::process_table::{Process, count, memory};
 use super::protocol::Limits;
 use crate::conformance::sandbox::Mode;
 
@@ -29,12 +29,12 @@ pub(super) fn start(nodes: &Arc<Nodes>) {
 }
 
 fn watch(nodes: &Weak<Nodes>, pause: Duration) {
-    let mut disk = None;
+    let (mut disk, available) = (None, memory("MemAvailable:"));
     while let Some(nodes) = nodes.upgrade() {
         let limits = nodes.task().limits;
         let folders = &nodes.task().writable;
         let broken = too_many(nodes.task().mode, &limits)
-            .or_else(|| beyond(&limits, &nodes.refresh()))
+            .or_else(|| beyond(&limits, &nodes.refresh(), available))
             .or_else(|| disk.get_or_insert_with(|| Disk::new(folders)).beyond(folders, limits.disk));
         if let Some(why) = broken {
             nodes.end(why);
@@ -53,20 +53,17 @@ fn many(limits: &Limits) -> String {
     format!("the herd had more than {} processes", limits.processes)
 }
 
-fn beyond(limits: &Limits, processes: &[Process]) -> Option<String> {
+fn beyond(limits: &Limits, processes: &[Process], available: u64) -> Option<String> {
     if processes.len() > limits.processes {
         return Some(many(limits));
     }
-    let page = 4096;
-    let resident: u64 = processes.iter().map(|process| process.pages * page).sum();
-    if resident <= limits.memory {
-        return None;
-    }
-    // The sum counts shared pages more than once. What decides counts them once, but takes longer.
-    let fair = |process: &Process| proportional_memory(process.id).unwrap_or(process.pages * page);
-    let resident: u64 = processes.iter().map(fair).sum();
-    (resident > limits.memory)
-        .then(|| format!("the herd used more than {} MiB of memory", limits.memory >> 20))
+    // The sum counts a page once for each process that has it: what a node shares with the
+    // processes that it forks would count too often. So the machine must have lost as much memory
+    // too.
+    let resident: u64 = processes.iter().map(Process::resident).sum();
+    let lost = || available.saturating_sub(memory("MemAvailable:"));
+    let is_beyond = resident > limits.memory && lost() > limits.memory;
+    is_beyond.then(|| format!("the herd used more than {} MiB of memory", limits.memory >> 20))
 }
 
 /// The disk that holds the folders of a herd.
