@@ -121,7 +121,7 @@ pub(super) fn copies_fields(case: &mut Case<'_>) -> Judged {
         (None, Some("+34.0689301234-118.4451270000"), None),
         (None, None, Some(format!("{whole:.0}.918963997"))),
         (None, None, Some(format!("{whole:.0}.500000000"))),
-        (Some("kiwi-1_a.b@cs.ucla.edu"), None, None),
+        (Some("Kiwi-1_a.B@CS.ucla.edu"), None, None),
         (Some("k!w#i$%&'()*/:;<=>?[]^{|}~"), None, None),
     ];
     let mut wrong: Vec<Failure> = Vec::new();
