@@ -40,8 +40,6 @@ const COMMANDS: &[&str] = &[
     "e2e nosuch",
     "e2e --herd nosuch",
     "e2e --against node.py",
-    "e2e --against nosuch-{name} --patience 0",
-    "e2e --bless --against nosuch-{name}",
     "chaos nosuch",
     "chaos --faults nosuch",
     "chaos --rounds many",

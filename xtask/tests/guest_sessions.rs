@@ -3,8 +3,11 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use assert_cmd::Command;
 use fixtures::checkout::{program, scratch};
 use xtask::cluster::ports::PortBlock;
 use xtask::cluster::workspace::{Profile, herd_binary};
@@ -24,7 +27,7 @@ fn guest(test: &str, text: &str) -> Guest {
 
 fn options(test: &str, filter: &str) -> Options {
     Options {
-        filter: Some(filter.to_owned()),
+        filter: filter.to_owned(),
         patience: 1.0,
         folder: scratch(test).join("run"),
         program: program("xtask"),
@@ -133,9 +136,10 @@ fn nothing_is_left_of_a_guest_that_becomes_a_daemon() {
     let folder = scratch("daemon");
     // Each node leaves its session and its process group, and writes its process id.
     let text = format!(
-        "setsid sh -c 'sleep 600 & echo $! >> pids; echo $$ >> pids; exec {} \"$0\" --config \"$1\" \
+        "setsid sh -c 'sleep 600 & echo $! >> {pids}; echo $$ >> {pids}; exec {} \"$0\" --config \"$1\" \
          --insecure-links' \"$1\" \"$2\" < /dev/zero > /dev/null 2>&1 &\n",
-        herd.display()
+        herd.display(),
+        pids = folder.join("pids").display()
     );
     fs::write(folder.join("daemon.sh"), text).unwrap();
     let guest = guest("daemon", "start = \"sh daemon.sh {name} {file}\"\nports = \"given\"\n");
@@ -143,7 +147,28 @@ fn nothing_is_left_of_a_guest_that_becomes_a_daemon() {
     assert_eq!(report.passed, 1, "{}", report.text);
     let pids = fs::read_to_string(folder.join("pids")).unwrap();
     assert_eq!(pids.lines().count(), 10);
-    let left: Vec<PathBuf> =
-        pids.lines().map(|pid| PathBuf::from("/proc").join(pid)).filter(|process| process.exists()).collect();
-    assert_eq!(left, [""; 0].map(PathBuf::from));
+    // A killed process is there until its parent has asked how it ended.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while pids.lines().any(|pid| Path::new("/proc").join(pid).exists()) {
+        assert!(Instant::now() < deadline, "some of these processes are left: {pids}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn the_command_plays_sessions_and_the_old_flag_names_it() {
+    let run = |arguments: &[&str]| Command::new(program("xtask")).args(arguments).assert();
+    let file = scratch("command").join("cat.guest.toml");
+    fs::write(&file, "start = \"cat /no/such/file {name}\"\n").unwrap();
+    let file = file.display().to_string();
+    let assert = run(&["conformance", &file, "--sessions", "nosuch"]).code(2);
+    let error = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+    assert!(error.contains("no session's name contains \"nosuch\""), "{error}");
+    let assert = run(&["conformance", &file, "--sessions", "later-stamp-wins"]).code(2);
+    let error = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+    assert!(error.contains("Alford exited with status 1"), "{error}");
+    let assert = run(&["e2e", "--against", "python3 node.py {name}"]).code(2);
+    let error = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+    assert!(error.contains("unexpected argument '--against"), "{error}");
+    assert!(error.contains("cargo xtask conformance GUEST.toml --sessions"), "{error}");
 }

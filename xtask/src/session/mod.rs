@@ -6,7 +6,6 @@
 
 mod client_connection;
 mod deadline;
-pub mod guests;
 mod parse;
 pub mod places_stub;
 mod play;

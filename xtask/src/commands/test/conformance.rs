@@ -15,10 +15,11 @@ use crate::commands::print::{output_width, print, print_progress};
 use crate::conformance::all::{find_guests, judge_all};
 use crate::conformance::guest_file::Guest;
 use crate::conformance::matrix::{Row, write_matrix};
-use crate::conformance::report::{line, summary};
+use crate::conformance::report::{Report, line, summary};
 use crate::conformance::rules::RULES;
 use crate::conformance::run::{Options, judge_guest};
 use crate::conformance::self_test::{FaultResult, read_faults, test_faults};
+use crate::conformance::sessions::{self, GuestReport};
 use crate::conformance::{gradescope, init_guest};
 use crate::text::table;
 
@@ -67,6 +68,18 @@ pub struct ConformanceArgs {
     #[arg(long)]
     container: bool,
 
+    /// Play the sessions of fixtures/sessions against the guest, or those whose names contain FILTER,
+    /// and compare with their snapshots; exit 1 if one differs
+    #[arg(
+        long,
+        value_name = "FILTER",
+        num_args = 0..=1,
+        default_missing_value = "",
+        requires = "guest",
+        conflicts_with_all = ["rules", "budget", "container", "gradescope"]
+    )]
+    sessions: Option<String>,
+
     /// Show the rules
     #[arg(long)]
     list: bool,
@@ -107,6 +120,9 @@ pub fn judge_herds(args: &ConformanceArgs) -> Result<ExitCode> {
         ConformanceArgs { init: Some(folder), .. } => write_guest_file(folder),
         ConformanceArgs { all: Some(folder), .. } => judge_class(folder, args),
         ConformanceArgs { gradescope: Some(folder), .. } => write_autograder(folder, args),
+        ConformanceArgs { guest: Some(guest), sessions: Some(filter), .. } => {
+            play_sessions(guest, filter, args)
+        }
         ConformanceArgs { guest: Some(guest), .. } => judge_one(guest, args),
         _ => bail!("give a guest file"),
     }
@@ -143,6 +159,32 @@ fn judge_one(guest: &Path, args: &ConformanceArgs) -> Result<ExitCode> {
         bail!("nothing more could be judged: {reason}");
     }
     Ok(if outcome.report.counted_rules_hold() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Plays the sessions of this project against a guest.
+fn play_sessions(guest: &Path, filter: &str, args: &ConformanceArgs) -> Result<ExitCode> {
+    let mut guest = Guest::read(guest)?;
+    if let Some(folder) = &args.folder {
+        guest.folder =
+            std::fs::canonicalize(folder).with_context(|| format!("cannot find {}", folder.display()))?;
+    }
+    let out = match &args.out {
+        Some(out) => out.clone(),
+        None => default_out()?.join(&guest.name),
+    };
+    let options = sessions::Options {
+        filter: filter.to_owned(),
+        patience: args.patience,
+        folder: out.join("sessions"),
+        program: env::current_exe().context("cannot find this program")?,
+    };
+    let report = sessions::play(&guest, &options)?;
+    print(&report.text)?;
+    Ok(match report {
+        GuestReport { differ: 0, passed: 1.., .. } => ExitCode::SUCCESS,
+        GuestReport { differ: 0, .. } => bail!("no session could be played: see above what each needs"),
+        _ => ExitCode::FAILURE,
+    })
 }
 
 /// The folder of reports: in the target folder of the checkout, or else in the current folder.
@@ -198,7 +240,7 @@ fn judge_class(folder: &Path, args: &ConformanceArgs) -> Result<ExitCode> {
     });
     write_matrix(&rows, &out)?;
     print(&format!("the matrix is {}\n", out.join("matrix.html").display()))?;
-    Ok(if rows.iter().all(|row| row.result.as_ref().is_ok_and(|report| report.counted_rules_hold())) {
+    Ok(if rows.iter().all(|row| row.result.as_ref().is_ok_and(Report::counted_rules_hold)) {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -1,21 +1,19 @@
-//! `e2e`: play the sessions against real nodes, or against a guest.
+//! `e2e`: play the sessions against real nodes.
 
 use std::env;
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Args;
+use clap::builder::UnknownArgumentValueParser;
 use libtest_mimic::{Arguments, Trial};
 
-use crate::cluster::bundled_guests;
-use crate::cluster::guest_program::Template;
-use crate::cluster::herd_file::HerdFile;
-use crate::cluster::workspace::target_dir;
-use crate::commands::print::print;
-use crate::session::guests::{ExpectedSession, Guest, GuestReport, play_against_guest};
 use crate::session::roles::SESSIONS_HERD;
 use crate::session::snapshots::trials;
+
+/// The tip for the flag that played sessions against a guest.
+const PLAY_AGAINST_GUESTS: &str =
+    "`cargo xtask conformance GUEST.toml --sessions` plays the sessions against another program";
 
 /// What to play, and how.
 #[derive(Clone, Debug, Args)]
@@ -32,18 +30,9 @@ pub struct E2eArgs {
     #[arg(long, value_name = "NAME|FILE", default_value = SESSIONS_HERD)]
     herd: String,
 
-    /// Play against a guest: another program that speaks the client protocol
-    ///
-    /// A guest is a command such as `python3 node.py {name} {file}` that runs one node, or the name
-    /// of a program of benches/peers. {name} stands for the node's name, {file} for the herd file,
-    /// {client} and {link} for the node's addresses. Each session passes, differs, or cannot be
-    /// played; the command fails if one differs.
-    #[arg(long, value_name = "COMMAND|NAME", conflicts_with = "bless")]
-    against: Option<String>,
-
-    /// The time limit for each step of a session against a guest, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 3, requires = "against", value_parser = clap::value_parser!(u64).range(1..=60))]
-    patience: u64,
+    /// Not an option any more: its error names the command that took its place.
+    #[arg(long, hide = true, value_name = "COMMAND", value_parser = UnknownArgumentValueParser::suggest(PLAY_AGAINST_GUESTS))]
+    against: Option<()>,
 }
 
 /// Plays the sessions, each as a test with its own name.
@@ -61,9 +50,6 @@ pub fn play_sessions(args: &E2eArgs) -> Result<()> {
             .status();
         return if again?.success() { Ok(()) } else { bail!("some sessions failed, and are not blessed") };
     }
-    if let Some(program) = &args.against {
-        return play_against(program, args);
-    }
     let trials = trials(&args.herd)?;
     check_filter(args, trials.iter().map(Trial::name))?;
     let arguments = Arguments { filter: args.filter.clone(), ..Arguments::default() };
@@ -71,33 +57,6 @@ pub fn play_sessions(args: &E2eArgs) -> Result<()> {
         bail!(
             "some sessions failed; if the new transcripts are right, accept them with `cargo xtask e2e --bless`"
         );
-    }
-    Ok(())
-}
-
-/// Plays the sessions against a guest.
-fn play_against(program: &str, args: &E2eArgs) -> Result<()> {
-    let is_bundled = bundled_guests::guest_names().any(|guest| guest == program);
-    let guest = Guest {
-        template: if is_bundled {
-            bundled_guests::find_guest(program)?.template
-        } else {
-            Template::parse(program)?
-        },
-        herd: HerdFile::find(&args.herd)?,
-        folder: target_dir()?.join("e2e/against"),
-        patience: Duration::from_secs(args.patience),
-    };
-    let mut sessions = ExpectedSession::read_all()?;
-    check_filter(args, sessions.iter().map(|session| session.name.as_str()))?;
-    sessions.retain(|session| args.selects(&session.name));
-    let GuestReport { text, passed, differ } = play_against_guest(&guest, &sessions)?;
-    print(&text)?;
-    if differ > 0 {
-        bail!("some transcripts differ from their snapshots: see above");
-    }
-    if passed == 0 {
-        bail!("no session could be played: see above what each needs");
     }
     Ok(())
 }

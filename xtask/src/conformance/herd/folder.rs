@@ -151,7 +151,7 @@ mod tests {
         let root = scratch("clear").join("work");
         fs::create_dir_all(root.join("a/b")).unwrap();
         for folder in ["a/b", "a"] {
-            fs::set_permissions(root.join(folder), Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(root.join(folder), Permissions::from_mode(0o0)).unwrap();
         }
         clear(&root).unwrap();
         assert!(!root.exists());

@@ -8,6 +8,7 @@ use crate::conformance::answer::Answer;
 use crate::conformance::at_line::AtLine;
 use crate::conformance::case::{Case, ClientReport, Judged, hidden_by, seconds};
 use crate::conformance::hints;
+use crate::conformance::places::PlacesService;
 use crate::conformance::verdict::{Failure, Verdict};
 
 /// How long the silence of a herd is watched.
@@ -19,6 +20,9 @@ const MURMUR: f64 = 20.0 * 1024.0;
 
 /// The part of a processor that a silent herd may use beyond what it used before.
 const IDLE: f64 = 0.2;
+
+/// How many clients report at all nodes at once.
+const CLIENTS: usize = 3;
 
 pub(super) fn all(case: &mut Case<'_>) -> Judged {
     links_up(case);
@@ -81,7 +85,7 @@ pub(super) fn latest_wins(case: &mut Case<'_>) -> Judged {
     links_up(case);
     let nodes = case.nodes();
     let (here, there) = (nodes[0].clone(), nodes[nodes.len() - 1].clone());
-    let ordinary = case.report();
+    let ordinary = case.past_report();
     let late = ordinary.later(1.0, case);
     // As text, 999999999.5 is later than 1000000000.5.
     let early_text = ClientReport { time: "999999999.500000000".to_owned(), ..case.report() };
@@ -129,30 +133,51 @@ fn must_settle(case: &mut Case<'_>, newer: &ClientReport, newer_first: bool, hin
 
 pub(super) fn converges(case: &mut Case<'_>) -> Judged {
     links_up(case);
-    let first = case.report();
     let nodes = case.nodes();
-    let mut reports: Vec<(String, ClientReport)> = Vec::new();
-    for round in 0..4 {
-        for node in &nodes {
-            let number = reports.len() as f64 + f64::from(round) / 8.0;
-            reports.push((node.clone(), first.later(number * 0.01, case)));
+    for _ in 0..CLIENTS {
+        let first = case.past_report();
+        let mut order: Vec<usize> = (0..4 * nodes.len()).collect();
+        case.random.shuffle(&mut order);
+        for round in order.chunks(nodes.len()) {
+            let reports: Vec<_> =
+                round.iter().map(|number| first.later(*number as f64 * 0.01, case)).collect();
+            tell_at_once(case, &nodes, &reports)?;
         }
+        must_agree(case, &first)?;
     }
-    case.random.shuffle(&mut reports);
-    for (node, report) in &reports {
-        case.tell(node, report)?;
-    }
-    must_agree(case, &first)
+    Ok(())
 }
 
 pub(super) fn ties(case: &mut Case<'_>) -> Judged {
     links_up(case);
-    let first = case.report();
-    for node in case.nodes() {
-        let report = ClientReport { location: case.location(), ..first.clone() };
-        case.tell(&node, &report)?;
+    let nodes = case.nodes();
+    for _ in 0..CLIENTS {
+        let first = case.report();
+        let reports: Vec<_> =
+            nodes.iter().map(|_| ClientReport { location: case.location(), ..first.clone() }).collect();
+        tell_at_once(case, &nodes, &reports)?;
+        must_agree(case, &first)?;
     }
-    must_agree(case, &first)
+    Ok(())
+}
+
+/// Sends a report to each node before any is answered.
+fn tell_at_once(case: &mut Case<'_>, nodes: &[String], reports: &[ClientReport]) -> Judged {
+    let within = case.answer_within();
+    let mut connections = nodes.iter().map(|node| case.connect(node)).collect::<Judged<Vec<_>>>()?;
+    for (connection, report) in connections.iter_mut().zip(reports) {
+        connection.send(&[report.command().as_bytes(), case.form.line_end()].concat(), within);
+        if case.form.half_close {
+            connection.end_sending();
+        }
+    }
+    for (connection, node) in connections.iter_mut().zip(nodes) {
+        if !case.read(connection, b"IAMAT", within).is_at() {
+            let why = format!("{node} did not answer a report with an AT line");
+            return Err(hidden_by("iamat-answer", why));
+        }
+    }
+    Ok(())
 }
 
 /// Waits until all nodes print the same AT line for a client.
@@ -281,11 +306,14 @@ fn unknown_at(case: &mut Case<'_>, nodes: &[String], report: &ClientReport) -> V
 /// Returns whether a node knows a report: by the AT line of its answer, or by the place at which it
 /// asks for places.
 pub(super) fn knows(case: &mut Case<'_>, node: &str, report: &ClientReport) -> bool {
+    if let Some(places) = case.places {
+        places.forget();
+    }
     let answer = case.ask(node, report.question());
     if let Some(line) = AtLine::parse(answer.first_line(), case.guest.dialect.at) {
         return report.is_in(&line);
     }
-    let asked = case.places.map(|places| places.asked()).unwrap_or_default();
+    let asked = case.places.map(PlacesService::asked).unwrap_or_default();
     asked.iter().any(|asked| {
         let at = asked.latitude.zip(asked.longitude);
         at.is_some_and(|at| crate::conformance::case::same_place(at, report.coordinates()))

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::guest_file::{Guest, Ports};
-use super::herd::{GuestHerd, Place};
+use super::herd::{GuestHerd, Place, build, clear, copy};
 use super::sandbox::Mode;
 use crate::session::places_stub::PlacesStub;
 use crate::session::roles::Roles;
@@ -31,11 +31,11 @@ const KEY: &str = "key-of-a-session";
 /// How to play sessions.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Play only sessions whose names contain this text.
-    pub filter: Option<String>,
+    /// Play only sessions whose names contain this text; all if it is empty.
+    pub filter: String,
     /// The factor for all times that the guest is allowed, the start included.
     pub patience: f64,
-    /// The folder for what nodes print. It is removed at the end.
+    /// The folder for the copy of the guest and for what nodes print. It is removed at the end.
     pub folder: PathBuf,
     /// The program that runs the keepers of herds: see [`Place::program`].
     pub program: PathBuf,
@@ -50,18 +50,18 @@ struct ExpectedSession {
 }
 
 /// Plays the sessions of `fixtures/sessions`, which are in the checkout, against a guest. Its nodes
-/// run in the guest's folder, which should be a copy that has been built. A guest that takes its
-/// ports from its command plays one session on each processor at a time; others play one after the
-/// other.
+/// run in a copy of the guest's folder, where it is built first. A guest that takes its ports from
+/// its command plays one session on each processor at a time; others play one after the other.
 ///
 /// # Errors
 /// - No session's name contains the filter.
-/// - The guest does not start. No further session is played then.
+/// - The guest cannot be built, or does not start. No further session is played then.
 pub fn play(guest: &Guest, options: &Options) -> Result<GuestReport> {
     let sessions = selected(options)?;
-    let stage = Stage { guest, options };
-    let verdicts = play_in_parallel(&stage, &sessions);
-    let _ = fs::remove_dir_all(&options.folder);
+    let stage = Stage { guest, options, work: options.folder.join("work") };
+    let verdicts = prepare(&stage).and_then(|()| play_in_parallel(&stage, &sessions));
+    // What is left does no harm, and the next run removes it.
+    let _ = clear(&options.folder);
     Ok(report(verdicts?))
 }
 
@@ -69,6 +69,32 @@ pub fn play(guest: &Guest, options: &Options) -> Result<GuestReport> {
 struct Stage<'a> {
     guest: &'a Guest,
     options: &'a Options,
+    /// The copy of the guest's folder.
+    work: PathBuf,
+}
+
+impl Stage<'_> {
+    /// The place for a herd, or for a build, whose service of places is at a URL.
+    fn place(&self, name: &str, places: String) -> Place {
+        Place {
+            mode: Mode::Plain,
+            program: self.options.program.clone(),
+            work: self.work.clone(),
+            output: self.options.folder.join(name),
+            key: KEY.to_owned(),
+            places,
+            variables: Vec::new(),
+            patience: self.options.patience,
+        }
+    }
+}
+
+/// Copies and builds the guest.
+fn prepare(stage: &Stage<'_>) -> Result<()> {
+    let folder = &stage.options.folder;
+    clear(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    copy(&stage.guest.folder, &stage.work, &[folder])?;
+    build(stage.guest, &stage.place("build", String::new())).map_err(|failure| start_error(&failure))
 }
 
 /// Reads the sessions that the filter selects, with their snapshots.
@@ -77,7 +103,7 @@ fn selected(options: &Options) -> Result<Vec<ExpectedSession>> {
     let all = snapshots::sessions()?;
     let names: Vec<String> = all.iter().map(|(name, _)| name.clone()).collect();
     for (name, session) in all {
-        if options.filter.as_ref().is_some_and(|filter| !name.contains(filter)) {
+        if !name.contains(&options.filter) {
             continue;
         }
         let snapshot = fs::read_to_string(snapshots::snapshot_path(&name))
@@ -86,8 +112,8 @@ fn selected(options: &Options) -> Result<Vec<ExpectedSession>> {
         selected.push(ExpectedSession { name, session, expected });
     }
     if selected.is_empty() {
-        let filter = options.filter.as_deref().unwrap_or_default();
-        bail!("no session's name contains {filter:?}: the sessions are\n  {}", names.join("\n  "));
+        let (filter, names) = (&options.filter, names.join("\n  "));
+        bail!("no session's name contains {filter:?}: the sessions are\n  {names}");
     }
     Ok(selected)
 }
@@ -137,16 +163,7 @@ fn play_one(stage: &Stage<'_>, expected_session: &ExpectedSession) -> Result<Ses
         return Ok(SessionVerdict::CannotBePlayed(needs));
     }
     let places = PlacesStub::start()?;
-    let place = Place {
-        mode: Mode::Plain,
-        program: stage.options.program.clone(),
-        work: stage.guest.folder.clone(),
-        output: stage.options.folder.join(name),
-        key: KEY.to_owned(),
-        places: places.url(),
-        variables: Vec::new(),
-        patience: stage.options.patience,
-    };
+    let place = stage.place(name, places.url());
     let herd = GuestHerd::start(stage.guest, &place).map_err(|failure| start_error(&failure))?;
     let mut roles = Roles::new(GuestNodes::new(herd))?;
     let patience = STEP.mul_f64(stage.options.patience);
