@@ -1,5 +1,6 @@
 //! What a rule works with: a herd to ask, and the ways to ask it and to say what was wrong.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fixtures::escape::escape;
@@ -36,8 +37,8 @@ pub struct Case<'a> {
     pub bytes_on_loopback: &'a dyn Bytes,
     /// The form in which the guest answers.
     pub form: Form,
-    /// What the guest sends on each new connection before a command is sent: nothing, if it is right.
-    pub banner: &'a [u8],
+    /// What each node sends on a new connection before a command is sent: nothing, if it is right.
+    pub banners: &'a BTreeMap<String, Vec<u8>>,
     /// The record of this rule.
     pub transcript: Transcript,
     /// The factor for all times that the guest is allowed.
@@ -119,6 +120,11 @@ impl<'a> Case<'a> {
         ClientReport { id, location: self.location(), time: time_text(now()) }
     }
 
+    /// Returns a report of such a client from a minute ago, so that later ones are not in the future.
+    pub fn past_report(&mut self) -> ClientReport {
+        ClientReport { time: time_text(now() - 60.0), ..self.report() }
+    }
+
     /// Returns a place near the assignment's that no rule has used.
     pub fn location(&mut self) -> String {
         let [north, west] = [1_000..99_999, 1_000..99_999].map(|range| self.random.u32(range));
@@ -146,8 +152,7 @@ impl<'a> Case<'a> {
     /// The node does not accept the connection; the verdict says so.
     pub fn connect(&mut self, node: &str) -> Judged<Connection> {
         let mut connection = self.connect_only(node)?;
-        let banner = self.banner;
-        if !banner.is_empty() {
+        if let Some(banner) = self.banners.get(node) {
             connection.read_until(|bytes| bytes.len() >= banner.len(), self.answer_within(), None);
             if connection.received.starts_with(banner) {
                 connection.received.drain(..banner.len());

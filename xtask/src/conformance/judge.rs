@@ -1,6 +1,7 @@
 //! The judge: the process that runs a guest's herd, cut off from the network, and judges it rule by
 //! rule. It tells the process that started it what it finds, a JSON line at a time.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{self, BufRead, Write};
 use std::net::{Ipv4Addr, TcpListener};
@@ -117,7 +118,7 @@ fn carry_out(order: &Order) -> Result<()> {
         entered: &entered,
         herd: None,
         form: None,
-        banner: Vec::new(),
+        banners: BTreeMap::new(),
         transcript: Transcript::default(),
         random: fastrand::Rng::with_seed(order.seed),
         failed_starts: 0,
@@ -161,8 +162,8 @@ struct Judge<'a> {
     /// The herd, if one runs that no rule has harmed.
     herd: Option<GuestHerd>,
     form: Option<Form>,
-    /// What the guest sends before it is asked.
-    banner: Vec<u8>,
+    /// What nodes send before they are asked, for those that do.
+    banners: BTreeMap<String, Vec<u8>>,
     transcript: Transcript,
     random: fastrand::Rng,
     /// The number of starts that failed one after the other.
@@ -261,16 +262,12 @@ impl Judge<'_> {
             }
         }
         self.end_herd();
-        match GuestHerd::start(self.guest, self.place) {
-            Ok(herd) => {
-                self.herd = Some(herd);
-                self.failed_starts = 0;
-            }
-            Err(failure) => {
-                self.failed_starts += 1;
-                return Err(failure);
-            }
-        }
+        let herd = GuestHerd::start(self.guest, self.place).or_else(|_| {
+            // The machine may have been busy.
+            GuestHerd::start(self.guest, self.place)
+        });
+        self.failed_starts = if herd.is_ok() { 0 } else { self.failed_starts + 1 };
+        self.herd = Some(herd?);
         if self.form.is_none() {
             self.find_form();
         }
@@ -306,7 +303,7 @@ impl Judge<'_> {
             places: self.places,
             bytes_on_loopback: self.entered,
             form,
-            banner: &self.banner,
+            banners: &self.banners,
             transcript: self.transcript.clone(),
             patience: self.order.patience,
             random: &mut self.random,
@@ -315,8 +312,9 @@ impl Judge<'_> {
 
     /// Finds the form in which the guest answers at all, and says it.
     fn find_form(&mut self) {
-        self.banner =
-            self.case(Form::default()).and_then(|mut case| banner(&mut case).ok()).unwrap_or_default();
+        if let Some(mut case) = self.case(Form::default()) {
+            self.banners = banners(&mut case);
+        }
         let mut found = None;
         for form in Form::TRIED {
             let Some(mut case) = self.case(form) else { return };
@@ -344,12 +342,18 @@ impl Judge<'_> {
     }
 }
 
-/// Returns what a node sends before a command is sent.
-fn banner(case: &mut Case<'_>) -> Judged<Vec<u8>> {
-    let node = case.first();
-    let mut connection = case.connect_only(&node)?;
-    connection.read_until(|_| false, case.quiet(), Some(case.quiet()));
-    Ok(std::mem::take(&mut connection.received))
+/// Returns what nodes send before a command is sent. If the first one sends nothing, none does.
+fn banners(case: &mut Case<'_>) -> BTreeMap<String, Vec<u8>> {
+    let mut banners = BTreeMap::new();
+    for node in case.nodes() {
+        let Ok(mut connection) = case.connect_only(&node) else { break };
+        connection.read_until(|_| false, case.quiet(), Some(case.quiet()));
+        if connection.received.is_empty() {
+            break;
+        }
+        banners.insert(node, connection.received);
+    }
+    banners
 }
 
 /// Whether the node closes a connection after its first command.

@@ -1,6 +1,7 @@
 //! One run of the suite: from a guest file to a report.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -66,13 +67,12 @@ pub fn judge_guest(options: &Options, progress: &mut dyn FnMut(&RuleReport)) -> 
     let mut guest = Guest::read(&options.guest)?;
     if let Some(folder) = &options.folder {
         guest.folder =
-            std::fs::canonicalize(folder).with_context(|| format!("cannot find {}", folder.display()))?;
+            fs::canonicalize(folder).with_context(|| format!("cannot find {}", folder.display()))?;
     }
     let rules = selected(&options.rules)?;
     let (mode, why_not) = sandbox::mode(options.container);
-    std::fs::create_dir_all(&options.out)
-        .with_context(|| format!("cannot make {}", options.out.display()))?;
-    let run_folder = std::fs::canonicalize(&options.out)?.join("run");
+    fs::create_dir_all(&options.out).with_context(|| format!("cannot make {}", options.out.display()))?;
+    let run_folder = fs::canonicalize(&options.out)?.join("run");
     let folder = run_folder.join("work");
     prepare(&guest, &run_folder, &folder, mode)?;
     let order = Order {
@@ -90,6 +90,7 @@ pub fn judge_guest(options: &Options, progress: &mut dyn FnMut(&RuleReport)) -> 
     run.listen(&order, deadline, progress)?;
     let report = run.report(&guest, &rules, begun.elapsed());
     write_all(&report, &options.out)?;
+    keep_output(&order.run_folder, &options.out)?;
     Ok(Outcome { report, stopped: run.stopped })
 }
 
@@ -153,8 +154,9 @@ impl Run {
         drop(judge);
         drop(receive);
         let _ = reader.join();
+        let is_late = deadline.is_some_and(|deadline| deadline <= Instant::now());
         ensure!(
-            !self.judged.is_empty() || self.stopped.is_some(),
+            !self.judged.is_empty() || self.stopped.is_some() || is_late,
             "the judge ended before it judged anything: see above why"
         );
         Ok(())
@@ -206,6 +208,22 @@ fn prepare(guest: &Guest, run_folder: &Path, work: &Path, mode: Mode) -> Result<
     };
     build(guest, &place)
         .map_err(|failure| anyhow!("the program cannot be built: {failure}\n{}", failure.last_words))
+}
+
+/// Keeps what the nodes printed beside the report, and removes everything else of the run.
+fn keep_output(run_folder: &Path, out: &Path) -> Result<()> {
+    let nodes = out.join("nodes");
+    if nodes.exists() {
+        clear(&nodes).with_context(|| format!("cannot remove {}", nodes.display()))?;
+    }
+    fs::create_dir(&nodes).with_context(|| format!("cannot make {}", nodes.display()))?;
+    for entry in fs::read_dir(run_folder.join("output")).into_iter().flatten().flatten() {
+        let is_output = ["stdout", "stderr"].iter().any(|end| entry.path().extension() == Some(end.as_ref()));
+        if is_output && entry.file_type()?.is_file() {
+            fs::rename(entry.path(), nodes.join(entry.file_name()))?;
+        }
+    }
+    clear(run_folder).with_context(|| format!("cannot remove {}", run_folder.display()))
 }
 
 /// The program that this process runs, which can start itself again in hidden roles.

@@ -31,6 +31,7 @@ fn the_page_is_one_file_and_shows_bytes_as_text() {
     check_page(&page);
     assert!(page.contains("&lt;script&gt;alert('1')&lt;/script&gt;]]&gt;&amp;amp; "));
     assert!(page.contains("Content-Security-Policy"));
+    assert!(page.contains("Format the skew with a sign, as <code>{:+}</code> does."));
 }
 
 #[test]

@@ -12,9 +12,9 @@ use xtask::conformance::rules::RULES;
 
 /// Runs the suite with arguments, with this project's herd on the PATH.
 fn suite(args: &[&str]) -> assert_cmd::assert::Assert {
-    let herd = program("herd");
-    let path = format!("{}:{}", herd.parent().unwrap().display(), std::env::var("PATH").unwrap());
-    Command::new(program("conformance")).args(args).env("PATH", path).assert()
+    let suite = program("conformance");
+    let path = format!("{}:{}", suite.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    Command::new(suite).args(args).env("PATH", path).assert()
 }
 
 /// The report in a folder.

@@ -12,6 +12,9 @@ const MOST_EXCERPT: usize = 8 * 1024;
 /// The most bytes of a rule's transcript.
 const MOST_TRANSCRIPT: usize = 64 * 1024;
 
+/// The most bytes of the transcript of a rule that holds, which few people read.
+const MOST_OF_HOLDING: usize = 4 * 1024;
+
 /// The most bytes of a node's last words.
 const MOST_LAST_WORDS: usize = 16 * 1024;
 
@@ -120,9 +123,9 @@ fn rule_details(rule: &RuleReport, open: bool) -> Markup {
                 @if !rule.why.is_empty() { " " span.brief { (short(&rule.why)) } }
                 @if rule.of > 0.0 { " " span.points { (points(rule.points)) " of " (points(rule.of)) } }
             }
-            p.text { (rule.text) }
-            @if !rule.why.is_empty() { p.why { (short(&rule.why)) } }
-            @if let Some(hint) = &rule.hint { p.hint { b { "Hint: " } (short(hint)) } }
+            p.text { (prose(&rule.text)) }
+            @if !rule.why.is_empty() { p.why { (prose(&rule.why)) } }
+            @if let Some(hint) = &rule.hint { p.hint { b { "Hint: " } (prose(hint)) } }
             @if rule.verdict == "fails" {
                 dl {
                     @for (label, part) in rule.evidence() {
@@ -137,17 +140,38 @@ fn rule_details(rule: &RuleReport, open: bool) -> Markup {
                     pre tabindex="0" { (excerpt(words, MOST_LAST_WORDS)) }
                 }
             }
-            @if !rule.transcript.is_empty() {
-                details.more {
-                    summary { "Transcript" }
-                    @if rule.transcript.len() > MOST_TRANSCRIPT {
-                        p { "Whole in " code { "transcripts/" (rule.rule) ".txt" } "." }
-                    }
-                    pre tabindex="0" { (excerpt(&rule.transcript, MOST_TRANSCRIPT)) }
-                }
-            }
+            (transcript(rule))
             p.facts { (rule.class.to_string()) ", " (format!("{:.1}", rule.seconds)) " seconds" }
         }
+    }
+}
+
+fn transcript(rule: &RuleReport) -> Markup {
+    let most = if rule.verdict == "holds" { MOST_OF_HOLDING } else { MOST_TRANSCRIPT };
+    html! {
+        @if !rule.transcript.is_empty() {
+            details.more {
+                summary { "Transcript" }
+                @if rule.transcript.len() > most {
+                    p { "The whole of it is in " code { "transcripts/" (rule.rule) ".txt" } "." }
+                }
+                pre tabindex="0" { (excerpt(&rule.transcript, most)) }
+            }
+        }
+    }
+}
+
+/// Returns a sentence whose parts between back quotes are code.
+fn prose(text: &str) -> Markup {
+    let text = short(text);
+    let parts: Vec<&str> = text.split('`').collect();
+    let is_paired = parts.len() % 2 == 1;
+    html! {
+        @if is_paired {
+            @for (index, part) in parts.iter().enumerate() {
+                @if index % 2 == 1 { code { (part) } } @else { (part) }
+            }
+        } @else { (text) }
     }
 }
 

@@ -81,7 +81,7 @@ pub(super) fn latest_wins(case: &mut Case<'_>) -> Judged {
     links_up(case);
     let nodes = case.nodes();
     let (here, there) = (nodes[0].clone(), nodes[nodes.len() - 1].clone());
-    let ordinary = case.report();
+    let ordinary = case.past_report();
     let late = ordinary.later(1.0, case);
     // As text, 999999999.5 is later than 1000000000.5.
     let early_text = ClientReport { time: "999999999.500000000".to_owned(), ..case.report() };
@@ -129,7 +129,7 @@ fn must_settle(case: &mut Case<'_>, newer: &ClientReport, newer_first: bool, hin
 
 pub(super) fn converges(case: &mut Case<'_>) -> Judged {
     links_up(case);
-    let first = case.report();
+    let first = case.past_report();
     let nodes = case.nodes();
     let mut reports: Vec<(String, ClientReport)> = Vec::new();
     for round in 0..4 {
@@ -281,6 +281,9 @@ fn unknown_at(case: &mut Case<'_>, nodes: &[String], report: &ClientReport) -> V
 /// Returns whether a node knows a report: by the AT line of its answer, or by the place at which it
 /// asks for places.
 pub(super) fn knows(case: &mut Case<'_>, node: &str, report: &ClientReport) -> bool {
+    if let Some(places) = case.places {
+        places.forget();
+    }
     let answer = case.ask(node, report.question());
     if let Some(line) = AtLine::parse(answer.first_line(), case.guest.dialect.at) {
         return report.is_in(&line);

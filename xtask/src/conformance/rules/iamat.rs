@@ -121,7 +121,7 @@ pub(super) fn copies_fields(case: &mut Case<'_>) -> Judged {
         (None, Some("+34.0689301234-118.4451270000"), None),
         (None, None, Some(format!("{whole:.0}.918963997"))),
         (None, None, Some(format!("{whole:.0}.500000000"))),
-        (Some("kiwi-1_a.b@cs.ucla.edu"), None, None),
+        (Some("Kiwi-1_a.b@CS.ucla.edu"), None, None),
         (Some("k!w#i$%&'()*/:;<=>?[]^{|}~"), None, None),
     ];
     let mut wrong: Vec<Failure> = Vec::new();
@@ -179,6 +179,7 @@ pub(super) fn invalid(case: &mut Case<'_>) -> Judged {
         (format!("IAMAT {id} here {time}"), place),
         (format!("IAMAT {id} +34.06x930-118.445127 {time}"), place),
         (format!("IAMAT {id} +north-west {time}"), place),
+        (format!("IAMAT {id} {location}west {time}"), place),
         (format!("IAMAT {id} {location} now"), moment),
         (format!("IAMAT {id} {location} 15200x23934"), moment),
     ];

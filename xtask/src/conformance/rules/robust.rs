@@ -123,10 +123,12 @@ pub(super) fn stops(case: &mut Case<'_>) -> Judged {
                 "{node} cannot be told to stop: {error:#}"
             ))
         })?;
-        if stopped.exit.is_none() {
-            let why = format!("{node} still runs {} after it was told to stop", seconds(within));
-            return Err(case.wrong(&node, b"", "the end of the process", &Answer::default(), &why).into());
-        }
+        let why = match stopped.exit {
+            None => format!("{node} still runs {} after it was told to stop", seconds(within)),
+            Some(_) if stopped.left > 0 => format!("{node} has ended and left {} processes", stopped.left),
+            Some(_) => continue,
+        };
+        return Err(case.wrong(&node, b"", "the end of the process", &Answer::default(), &why).into());
     }
     let left = case.herd.usage().map(|usage| usage.processes).unwrap_or_default();
     if left > 0 {

@@ -11,7 +11,7 @@ use fixtures::escape::escape;
 
 pub(super) fn latest_wins(case: &mut Case<'_>) -> Judged {
     let node = case.first();
-    let first = case.report();
+    let first = case.past_report();
     let later = first.later(1.0, case);
     let older = first.later(-200.0, case);
     case.tell(&node, &first)?;
