@@ -127,7 +127,12 @@ fn carry_out(order: &Order, output: &mut dyn Write) -> Result<()> {
     };
     for rule in order.rules.iter().filter_map(|name| rules::find(name)) {
         if order.budget.is_some_and(|budget| begun.elapsed() > budget) {
-            say_rule(judge.output, &guest, rule, &Verdict::NotJudged("the time of the run was over".to_owned()))?;
+            say_rule(
+                judge.output,
+                &guest,
+                rule,
+                &Verdict::NotJudged("the time of the run was over".to_owned()),
+            )?;
             continue;
         }
         if !judge.judge_rule(rule)? {
@@ -207,7 +212,10 @@ impl Judge<'_> {
             (Verdict::Holds, _) | (_, None) => Vec::new(),
             (_, Some(herd)) => herd.last_words(),
         };
-        say(self.output, &Message::Rule { report: Box::new(report), transcript: self.transcript.text(), last_words })?;
+        say(
+            self.output,
+            &Message::Rule { report: Box::new(report), transcript: self.transcript.text(), last_words },
+        )?;
         if rule.harms || matches!(verdict, Verdict::Fails(_)) {
             self.end_herd();
         }
@@ -388,7 +396,10 @@ fn start_verdict(rule: &Rule, failure: &StartFailure) -> Verdict {
 
 fn say_rule(output: &mut dyn Write, guest: &Guest, rule: &Rule, verdict: &Verdict) -> Result<()> {
     let report = RuleReport::new(rule.name, rule.class, rule.text, guest.weight(rule.name), verdict);
-    say(output, &Message::Rule { report: Box::new(report), transcript: String::new(), last_words: Vec::new() })
+    say(
+        output,
+        &Message::Rule { report: Box::new(report), transcript: String::new(), last_words: Vec::new() },
+    )
 }
 
 fn say(output: &mut dyn Write, message: &Message) -> Result<()> {

@@ -68,8 +68,8 @@ pub struct ConformanceArgs {
     #[arg(long)]
     container: bool,
 
-    /// Play the sessions of fixtures/sessions against the guest, or those whose names contain
-    /// FILTER, and compare with their snapshots; exit 1 if one differs
+    /// Play the sessions of fixtures/sessions against the guest, or those with FILTER in their
+    /// names, and compare with their snapshots; exit 1 if one differs
     #[arg(
         long,
         value_name = "FILTER",
