@@ -112,7 +112,7 @@ const NO_CHECKOUT: &str =
     "the current folder is not in a checkout of this project: change to one, then run `cargo xtask`";
 
 fn main() -> ExitCode {
-    if let Some(code) = run_hidden_role() {
+    if let Some(code) = run_hidden_role(&mut std::io::stdout(), &mut std::io::stderr()) {
         return code;
     }
     let matches = help::with_groups(Cli::command()).try_get_matches();

@@ -17,7 +17,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    if let Some(code) = run_hidden_role() {
+    if let Some(code) = run_hidden_role(&mut std::io::stdout(), &mut std::io::stderr()) {
         return code;
     }
     judge_herds(&Cli::parse().args).unwrap_or_else(|error| {

@@ -1,4 +1,4 @@
-//! A class: every guest below a folder, each judged by a process of its own, so that none can keep
+//! A class: every guest below a folder, each judged by its own process, so that none can keep
 //! the others from being judged.
 
 use std::fs;

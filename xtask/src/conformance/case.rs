@@ -120,7 +120,8 @@ impl<'a> Case<'a> {
         ClientReport { id, location: self.location(), time: time_text(now()) }
     }
 
-    /// Returns a report of such a client from a minute ago, so that later ones are not in the future.
+    /// Returns a report of such a client from a minute ago, so that later ones are not in the
+    /// future.
     pub fn past_report(&mut self) -> ClientReport {
         ClientReport { time: time_text(now() - 60.0), ..self.report() }
     }
@@ -175,8 +176,8 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Sends a command on a new connection, in the form in which the guest answers, and returns what
-    /// comes. A node that cannot be reached gives an empty answer.
+    /// Sends a command on a new connection, in the form in which the guest answers, and returns
+    /// what comes. A node that cannot be reached gives an empty answer.
     pub fn ask(&mut self, node: &str, command: impl AsRef<[u8]>) -> Answer {
         let form = self.form;
         self.ask_in(form, node, command.as_ref(), self.answer_within())

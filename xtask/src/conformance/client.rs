@@ -64,8 +64,8 @@ impl Connection {
         })
     }
 
-    /// Sends bytes, in one segment if they are few. A node that does not read, or that has closed the
-    /// connection, is no error here: what it answers counts.
+    /// Sends bytes, in one segment if they are few. A node that does not read, or that has closed
+    /// the connection, is no error here: what it answers counts.
     pub fn send(&mut self, bytes: &[u8], patience: Duration) {
         self.record(What::Sent(bytes.to_vec()));
         let sent = self

@@ -12,17 +12,18 @@ use super::{judge, sandbox};
 pub(super) const JUDGE: &str = "conformance-judge";
 
 /// Plays the hidden role that the arguments of this process name, and returns its exit status.
+/// `output` and `errors` are standard output and standard error.
 /// Returns `None` if they name none: then this process is an ordinary one.
-pub fn run_hidden_role() -> Option<ExitCode> {
+pub fn run_hidden_role(output: &mut dyn Write, errors: &mut dyn Write) -> Option<ExitCode> {
     let arguments: Vec<OsString> = env::args_os().collect();
     match &arguments[..] {
-        [_, role, order] if role == JUDGE => Some(match judge::judge_to_order(order) {
+        [_, role, order] if role == JUDGE => Some(match judge::judge_to_order(order, output) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                let _ = writeln!(std::io::stderr(), "{error:#}");
+                let _ = writeln!(errors, "{error:#}");
                 ExitCode::FAILURE
             }
         }),
-        _ => sandbox::run_hidden_role(&arguments, &mut std::io::stdout()),
+        _ => sandbox::run_hidden_role(&arguments, output),
     }
 }

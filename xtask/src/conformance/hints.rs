@@ -1,4 +1,5 @@
-//! Likely causes of failures: each is told by what was seen, and says where to look in the program.
+//! Likely causes of failures. What was seen tells them apart, and each says where to look in the
+//! program.
 
 /// The skew lacks its `+`.
 pub const SIGN_MISSING: &str = "The skew has no sign. Print it with one, as Python's `f\"{skew:+f}\"` does.";
@@ -53,7 +54,7 @@ pub const ONE_HOP: &str = "The update reached the neighbours and went no further
 pub const NO_HOP: &str = "The update reached no other node. Check the ports to which nodes connect, and that they connect again if a neighbour was not up yet.";
 /// The update was flooded with changed fields.
 pub const FLOOD_REWRITES: &str =
-    "The line is written anew at each node. Flood the AT line as it was first written, and store it.";
+    "The line is written again at each node. Flood the AT line as it was first written, and store it.";
 /// The flood goes round.
 pub const FLOOD_ENDLESS: &str =
     "The flood does not end. Pass an update on only if it is later than what is stored.";
@@ -79,7 +80,7 @@ pub const LOST_AT_CLOSE: &str = "The end of the client's sending ends the connec
 pub const REST_DROPPED: &str = "What is left without a newline when the client closes is a command too.";
 /// The newline is missing.
 pub const NEWLINE: &str =
-    "The answer lacks its final newline, so a client that reads lines waits for ever. Add `\\n`.";
+    "The answer lacks its final newline, so a client that reads lines waits forever. Add `\\n`.";
 /// Kilometres were sent.
 pub const KILOMETRES: &str =
     "The radius was sent in kilometres. The Places service takes metres: multiply it by 1,000.";

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::{self, BufRead, Write};
+use std::io::{BufRead, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -27,7 +27,8 @@ use super::verdict::{Failure, Verdict};
 const GOOGLE: [&str; 4] =
     ["maps.googleapis.com", "places.googleapis.com", "www.googleapis.com", "googleapis.com"];
 
-/// The rules that are about the form in which a guest answers. What they hide, they hide on any herd.
+/// The rules that are about the form in which a guest answers. What they hide, they hide on any
+/// herd.
 const FORM_RULES: [&str; 2] = ["stays-open", "answers-before-eof"];
 
 /// How long the guest may take to answer while the judge looks for the form in which it answers.
@@ -73,17 +74,17 @@ pub(super) enum Message {
 ///
 /// # Errors
 /// It is not an order, or it cannot be carried out at all.
-pub(super) fn judge_to_order(order: &OsStr) -> Result<()> {
+pub(super) fn judge_to_order(order: &OsStr, output: &mut dyn Write) -> Result<()> {
     let order = order.to_str().context("the order is not text")?;
     let order: Order = serde_json::from_str(order).context("the order is none")?;
-    carry_out(&order)
+    carry_out(&order, output)
 }
 
 /// Carries out an order. Returns once every rule is judged, or the order's giver is gone.
 ///
 /// # Errors
 /// The guest cannot be cut off, or the Places service cannot be started.
-fn carry_out(order: &Order) -> Result<()> {
+fn carry_out(order: &Order, output: &mut dyn Write) -> Result<()> {
     let begun = Instant::now();
     let mut guest = Guest::read(&order.guest)?;
     guest.folder.clone_from(&order.folder);
@@ -108,10 +109,11 @@ fn carry_out(order: &Order) -> Result<()> {
         patience: order.patience,
     };
     for note in &entered.notes {
-        say(&Message::Note(note.clone()))?;
+        say(output, &Message::Note(note.clone()))?;
     }
     let mut judge = Judge {
         order,
+        output,
         guest: &guest,
         place: &place,
         places: reachable.then_some(&places),
@@ -125,7 +127,12 @@ fn carry_out(order: &Order) -> Result<()> {
     };
     for rule in order.rules.iter().filter_map(|name| rules::find(name)) {
         if order.budget.is_some_and(|budget| begun.elapsed() > budget) {
-            say_rule(&guest, rule, &Verdict::NotJudged("the time of the run was over".to_owned()))?;
+            say_rule(
+                judge.output,
+                &guest,
+                rule,
+                &Verdict::NotJudged("the time of the run was over".to_owned()),
+            )?;
             continue;
         }
         if !judge.judge_rule(rule)? {
@@ -155,6 +162,8 @@ fn listeners(mode: Mode) -> Result<(TcpListener, TcpListener)> {
 /// A herd under judgement.
 struct Judge<'a> {
     order: &'a Order,
+    /// Where the judge says what it finds.
+    output: &'a mut dyn Write,
     guest: &'a Guest,
     place: &'a Place,
     places: Option<&'a PlacesService>,
@@ -187,8 +196,8 @@ impl Judge<'_> {
             Ok(verdict) => verdict,
             Err(failure) if self.failed_starts >= 2 || self.form.is_none() => {
                 let reason = format!("{failure}\n{}", failure.last_words);
-                say_rule(self.guest, rule, &start_verdict(rule, &failure))?;
-                say(&Message::Stopped(reason))?;
+                say_rule(self.output, self.guest, rule, &start_verdict(rule, &failure))?;
+                say(self.output, &Message::Stopped(reason))?;
                 return Ok(false);
             }
             Err(failure) => start_verdict(rule, &failure),
@@ -203,7 +212,10 @@ impl Judge<'_> {
             (Verdict::Holds, _) | (_, None) => Vec::new(),
             (_, Some(herd)) => herd.last_words(),
         };
-        say(&Message::Rule { report: Box::new(report), transcript: self.transcript.text(), last_words })?;
+        say(
+            self.output,
+            &Message::Rule { report: Box::new(report), transcript: self.transcript.text(), last_words },
+        )?;
         if rule.harms || matches!(verdict, Verdict::Fails(_)) {
             self.end_herd();
         }
@@ -338,7 +350,7 @@ impl Judge<'_> {
             }
         };
         self.form = Some(found.unwrap_or_default());
-        let _ = say(&Message::Note(note));
+        let _ = say(self.output, &Message::Note(note));
     }
 }
 
@@ -382,16 +394,18 @@ fn start_verdict(rule: &Rule, failure: &StartFailure) -> Verdict {
     Failure { why, expected, came, at: failure.node.clone(), ..Failure::default() }.into()
 }
 
-fn say_rule(guest: &Guest, rule: &Rule, verdict: &Verdict) -> Result<()> {
+fn say_rule(output: &mut dyn Write, guest: &Guest, rule: &Rule, verdict: &Verdict) -> Result<()> {
     let report = RuleReport::new(rule.name, rule.class, rule.text, guest.weight(rule.name), verdict);
-    say(&Message::Rule { report: Box::new(report), transcript: String::new(), last_words: Vec::new() })
+    say(
+        output,
+        &Message::Rule { report: Box::new(report), transcript: String::new(), last_words: Vec::new() },
+    )
 }
 
-fn say(message: &Message) -> Result<()> {
-    let mut stdout = io::stdout().lock();
-    serde_json::to_writer(&mut stdout, message)?;
-    stdout.write_all(b"\n")?;
-    stdout.flush().context("the process that gave the order is gone")
+fn say(output: &mut dyn Write, message: &Message) -> Result<()> {
+    serde_json::to_writer(&mut *output, message)?;
+    output.write_all(b"\n")?;
+    output.flush().context("the process that gave the order is gone")
 }
 
 /// Reads what a judge says, line by line.

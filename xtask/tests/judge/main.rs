@@ -28,7 +28,7 @@ fn verdict<'a>(report: &'a Value, rule: &str) -> &'a str {
     rules.iter().find(|entry| entry["rule"] == rule).unwrap()["verdict"].as_str().unwrap()
 }
 
-/// Writes a guest file to a scratch folder of its own.
+/// Writes a guest file to a separate scratch folder.
 fn guest(name: &str, text: &str) -> PathBuf {
     let file = scratch(name).join("guest.toml");
     fs::write(&file, text).unwrap();

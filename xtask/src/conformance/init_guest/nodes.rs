@@ -67,7 +67,7 @@ fn is_mentioned(name: &str, sources: &[Source]) -> bool {
 }
 
 /// Returns whether `text` has `word` with no letter or digit beside it.
-fn has_word(text: &str, word: &str) -> bool {
+pub(super) fn has_word(text: &str, word: &str) -> bool {
     text.match_indices(word).any(|(at, _)| {
         let before = text[..at].chars().next_back();
         let behind = text[at + word.len()..].chars().next();

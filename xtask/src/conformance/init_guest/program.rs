@@ -32,13 +32,16 @@ pub(super) fn find(folder: &Path, sources: &[Source]) -> Result<Option<Program>>
     if let Some(manifest) = top("Cargo.toml") {
         return rust(&manifest.text, sources).map(Some).context("Cargo.toml");
     }
-    if top("go.mod").is_some() || folder.join("go.mod").exists() {
-        return Ok(Some(go(sources)?));
+    if folder.join("go.mod").exists() {
+        return go(sources).map(Some);
     }
     if let Some(manifest) = top("mix.exs") {
         return elixir(&manifest.text, sources).map(Some);
     }
     if let Some(program) = python::find(folder, sources)? {
+        return Ok(Some(program));
+    }
+    if let Some(program) = single_file(sources)? {
         return Ok(Some(program));
     }
     let manifest = top("package.json").map(|manifest| serde_json::from_str(&manifest.text));
@@ -52,6 +55,26 @@ pub(super) fn ordered<'a>(sources: &'a [Source], main: &str, endings: &[&str]) -
         sources.iter().filter(|source| endings.contains(&source.ending())).collect();
     ordered.sort_by_key(|source| source.path != main);
     ordered
+}
+
+/// A program in Rust or Go that is one file, without a manifest.
+fn single_file(sources: &[Source]) -> Result<Option<Program>> {
+    let is_main = |ending: &str, word: &str| {
+        let found =
+            |source: &&Source| source.is_at_top() && source.ending() == ending && source.text.contains(word);
+        sources.iter().find(found)
+    };
+    let (main, kind, compiler) = match (is_main("rs", "fn main("), is_main("go", "func main(")) {
+        (Some(main), _) => (main, "a program in Rust", "rustc -O -o"),
+        (None, Some(main)) => (main, "a program in Go", "go build -o"),
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(Program {
+        kind,
+        build: vec![format!("{compiler} herd-node {}", main.path)],
+        command: "./herd-node".to_owned(),
+        arguments: arguments::find(&[main])?,
+    }))
 }
 
 fn rust(manifest: &str, sources: &[Source]) -> Result<Program> {

@@ -81,6 +81,12 @@ fn programs_in_other_languages_are_built_and_started() {
             "target/release/my-herd {name}",
         ),
         (
+            "rust-file",
+            vec![("server.rs", &*format!("fn main() {{\n{rust}}}\n"))],
+            "rustc -O -o herd-node server.rs",
+            "./herd-node {name}",
+        ),
+        (
             "go",
             vec![("go.mod", "module herd\n"), ("cmd/herd/main.go", &go)],
             "go build -o herd-node ./cmd/herd",

@@ -8,7 +8,7 @@ use regex::Regex;
 use toml::Value;
 
 use super::api_key::ApiKey;
-use super::nodes::Nodes;
+use super::nodes::{Nodes, has_word};
 use super::program::Program;
 use super::sources::Source;
 
@@ -111,6 +111,9 @@ impl Findings {
 
     fn graph(&self) -> String {
         let (note, graph) = match &self.nodes {
+            None if self.ports_given() == Some("{file}") => {
+                ("The program reads its herd from a file, so any graph will do.".to_owned(), "2015-winter")
+            }
             None => (
                 "CHECK: the sources have the names of no classroom herd. `graph` is the name of one, or \
                  the path of a herd file with this program's nodes."
@@ -140,7 +143,7 @@ impl Findings {
         let ports = self.nodes.as_ref().map_or(&no_ports, |nodes| &nodes.ports);
         if let Some(word) = self.ports_given() {
             let note = format!("The command gives each node its port: {word}.");
-            return format!("\n{}ports = \"given\"\n", comment(&note));
+            return format!("\n{}ports = \"given\"\n{}", comment(&note), self.links());
         }
         let own = self.nodes.as_ref().filter(|nodes| nodes.own_ports);
         if let Some(nodes) = own {
@@ -159,6 +162,15 @@ impl Findings {
              and ports = \"given\".",
         );
         format!("\n{note}ports = \"fixed\"\n# fixed_ports = {{ NAME = 12000 }}\n")
+    }
+
+    /// Programs that are given a herd file may talk to neighbours at its `link` addresses.
+    fn links(&self) -> &'static str {
+        let takes_file = self.program.arguments.words.contains("{file}");
+        if takes_file && self.sources.iter().any(|source| has_word(&source.text, "link")) {
+            return "\n# CHECK: neighbours seem to talk over a separate port.\nlinks = \"link port\"\n";
+        }
+        ""
     }
 
     fn key(&self) -> String {

@@ -21,6 +21,9 @@ const MURMUR: f64 = 20.0 * 1024.0;
 /// The part of a processor that a silent herd may use beyond what it used before.
 const IDLE: f64 = 0.2;
 
+/// How many clients report at all nodes at once.
+const CLIENTS: usize = 3;
+
 pub(super) fn all(case: &mut Case<'_>) -> Judged {
     links_up(case);
     for node in case.nodes() {
@@ -130,30 +133,51 @@ fn must_settle(case: &mut Case<'_>, newer: &ClientReport, newer_first: bool, hin
 
 pub(super) fn converges(case: &mut Case<'_>) -> Judged {
     links_up(case);
-    let first = case.past_report();
     let nodes = case.nodes();
-    let mut reports: Vec<(String, ClientReport)> = Vec::new();
-    for round in 0..4 {
-        for node in &nodes {
-            let number = reports.len() as f64 + f64::from(round) / 8.0;
-            reports.push((node.clone(), first.later(number * 0.01, case)));
+    for _ in 0..CLIENTS {
+        let first = case.past_report();
+        let mut order: Vec<usize> = (0..4 * nodes.len()).collect();
+        case.random.shuffle(&mut order);
+        for round in order.chunks(nodes.len()) {
+            let reports: Vec<_> =
+                round.iter().map(|number| first.later(*number as f64 * 0.01, case)).collect();
+            tell_at_once(case, &nodes, &reports)?;
         }
+        must_agree(case, &first)?;
     }
-    case.random.shuffle(&mut reports);
-    for (node, report) in &reports {
-        case.tell(node, report)?;
-    }
-    must_agree(case, &first)
+    Ok(())
 }
 
 pub(super) fn ties(case: &mut Case<'_>) -> Judged {
     links_up(case);
-    let first = case.report();
-    for node in case.nodes() {
-        let report = ClientReport { location: case.location(), ..first.clone() };
-        case.tell(&node, &report)?;
+    let nodes = case.nodes();
+    for _ in 0..CLIENTS {
+        let first = case.report();
+        let reports: Vec<_> =
+            nodes.iter().map(|_| ClientReport { location: case.location(), ..first.clone() }).collect();
+        tell_at_once(case, &nodes, &reports)?;
+        must_agree(case, &first)?;
     }
-    must_agree(case, &first)
+    Ok(())
+}
+
+/// Sends a report to each node before any is answered.
+fn tell_at_once(case: &mut Case<'_>, nodes: &[String], reports: &[ClientReport]) -> Judged {
+    let within = case.answer_within();
+    let mut connections = nodes.iter().map(|node| case.connect(node)).collect::<Judged<Vec<_>>>()?;
+    for (connection, report) in connections.iter_mut().zip(reports) {
+        connection.send(&[report.command().as_bytes(), case.form.line_end()].concat(), within);
+        if case.form.half_close {
+            connection.end_sending();
+        }
+    }
+    for (connection, node) in connections.iter_mut().zip(nodes) {
+        if !case.read(connection, b"IAMAT", within).is_at() {
+            let why = format!("{node} did not answer a report with an AT line");
+            return Err(hidden_by("iamat-answer", why));
+        }
+    }
+    Ok(())
 }
 
 /// Waits until all nodes print the same AT line for a client.

@@ -117,7 +117,7 @@ pub(super) fn stops(case: &mut Case<'_>) -> Judged {
         if case.guest.one_process && node != case.first() {
             break;
         }
-        case.transcript.note(format!("{node} is told to stop"));
+        case.transcript.note(format!("{node} gets the stop signal"));
         let stopped = case.herd.stop(&node, within).map_err(|error| {
             crate::conformance::verdict::Verdict::NotJudged(format!(
                 "{node} cannot be told to stop: {error:#}"

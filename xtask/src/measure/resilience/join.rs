@@ -67,8 +67,8 @@ pub(super) fn check_join(bench: &ResilienceBench) -> Result<Vec<Finding>> {
 }
 
 /// Reports all clients to the neighbours, and waits until each of them knows all clients. Each load
-/// begins with the same clients as the one before, so one that was too short is followed by one that
-/// is twice as long.
+/// begins with the same clients as the one before, so one that was too short is followed by one
+/// that is twice as long.
 fn fill(bench: &ResilienceBench, herd: &mut ProxiedHerd) -> Result<()> {
     let nodes = OTHERS.iter().map(|name| Ok(herd.nodes.member(name)?.client)).collect::<Result<Vec<_>>>()?;
     let mut duration = FILL;
