@@ -44,7 +44,7 @@ fi
 
 run() {
     env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
-        BUDGET="${BUDGET:-8m}" chroot "$root" "$@"
+        BUDGET="${BUDGET:-8m}" LIMIT="${LIMIT:-9m}" chroot "$root" "$@"
 }
 cp "$root/etc/hosts" "$root/etc/hosts.before"
 run /autograder/source/setup.sh
