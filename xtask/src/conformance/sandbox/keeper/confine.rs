@@ -1,7 +1,9 @@
 //! What the nodes of a herd see of this machine's files: all of them, but they change none outside
 //! their own folders.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -23,8 +25,7 @@ const FRESH: [(&str, &str); 2] = [("/tmp", "mode=1777,size=256m"), ("/run", "mod
 const NOWHERE: Option<&str> = None;
 
 /// Makes this process's view of the files read-only, except for `writable` and for fresh folders
-/// for temporary files and devices. Returns whether `/tmp` is fresh: it is not if it contains a
-/// file that the herd needs.
+/// for temporary files and devices. Returns whether `/tmp` is fresh.
 ///
 /// # Errors
 /// A writable folder does not exist, or the system does not let this process mount.
@@ -33,22 +34,19 @@ pub(super) fn confine(writable: &[PathBuf]) -> Result<bool> {
         mount(Some(folder), folder, NOWHERE, MsFlags::MS_BIND | MsFlags::MS_REC, NOWHERE)
             .with_context(|| format!("cannot mount {}", folder.display()))?;
     }
-    let program = std::env::current_exe().unwrap_or_default();
-    let needed: Vec<&Path> = writable.iter().map(PathBuf::as_path).chain([program.as_path()]).collect();
-    let mut open: Vec<PathBuf> = writable.to_vec();
-    for (folder, options) in FRESH {
+    let needed = needed(writable);
+    let mut fresh: Vec<&Path> = Vec::new();
+    for (folder, options) in FRESH.map(|(folder, options)| (Path::new(folder), options)) {
         // On NixOS, all programs are found below /run.
-        let has_programs = Path::new(folder).join("current-system").exists();
-        let is_needed = has_programs || needed.iter().any(|path| path.starts_with(folder));
-        if !is_needed && mount(Some("tmpfs"), folder, Some("tmpfs"), MsFlags::empty(), Some(options)).is_ok()
-        {
-            open.push(PathBuf::from(folder));
+        if !folder.join("current-system").exists() && replace_folder(folder, options, &needed)? {
+            fresh.push(folder);
         }
     }
     replace_devices().context("cannot replace /dev")?;
-    open.extend(["/dev", "/proc"].map(PathBuf::from));
     for (point, flags) in mount_points(&fs::read_to_string("/proc/self/mountinfo")?) {
-        if !open.iter().any(|folder| point.starts_with(folder)) {
+        let open = ["/dev", "/proc"].map(Path::new);
+        let mut open = open.into_iter().chain(writable.iter().map(PathBuf::as_path));
+        if !fresh.contains(&point.as_path()) && !open.any(|folder| point.starts_with(folder)) {
             make_read_only(&point, flags)?;
         }
     }
@@ -56,7 +54,38 @@ pub(super) fn confine(writable: &[PathBuf]) -> Result<bool> {
         let _ = mount(Some(setting), setting, NOWHERE, MsFlags::MS_BIND, NOWHERE);
         make_read_only(setting, MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC)?;
     }
-    Ok(open.iter().any(|folder| folder == Path::new("/tmp")))
+    Ok(fresh.contains(&Path::new("/tmp")))
+}
+
+/// The paths that a herd needs wherever they are: its folders, this program, and all programs.
+fn needed(writable: &[PathBuf]) -> Vec<PathBuf> {
+    let programs = std::env::var_os("PATH").unwrap_or_default();
+    let programs: Vec<PathBuf> = std::env::split_paths(&programs).collect();
+    writable.iter().cloned().chain(std::env::current_exe()).chain(programs).collect()
+}
+
+/// Mounts an empty folder in the place of one, and shows there what contains a needed path. Returns
+/// whether the system lets this process mount it.
+fn replace_folder(folder: &Path, options: &str, needed: &[PathBuf]) -> Result<bool> {
+    let inside = needed.iter().filter_map(|path| path.strip_prefix(folder).ok()?.components().next());
+    let names: BTreeSet<PathBuf> = inside.map(|name| folder.join(name)).collect();
+    let held: Vec<(PathBuf, File)> =
+        names.into_iter().filter_map(|path| Some((path.clone(), hold(&path).ok()?))).collect();
+    if mount(Some("tmpfs"), folder, Some("tmpfs"), MsFlags::empty(), Some(options)).is_err() {
+        return Ok(false);
+    }
+    for (path, file) in held {
+        let made =
+            if file.metadata()?.is_dir() { fs::create_dir(&path) } else { File::create(&path).map(drop) };
+        made.with_context(|| format!("cannot make {}", path.display()))?;
+        bind(&file, &path).with_context(|| format!("cannot mount {}", path.display()))?;
+    }
+    Ok(true)
+}
+
+/// Opens a file or folder only to mount it elsewhere.
+fn hold(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(O_PATH).open(path)
 }
 
 /// Calls `open` while `folder` is a separate mount. Files that it opens there can be written even
@@ -81,10 +110,9 @@ fn make_read_only(point: &Path, flags: MsFlags) -> Result<()> {
 
 /// Mounts a new `/dev` with few devices, terminals, and memory that programs share.
 fn replace_devices() -> Result<()> {
-    let hold = |path: PathBuf| OpenOptions::new().read(true).custom_flags(O_PATH).open(path);
-    let devices = DEVICES.iter().filter_map(|name| Some((*name, hold(Path::new("/dev").join(name)).ok()?)));
+    let devices = DEVICES.iter().filter_map(|name| Some((*name, hold(&Path::new("/dev").join(name)).ok()?)));
     let devices: Vec<(&str, File)> = devices.collect();
-    let terminals = hold(PathBuf::from("/dev/pts"));
+    let terminals = hold(Path::new("/dev/pts"));
     let dev = Path::new("/dev");
     mount(Some("tmpfs"), dev, Some("tmpfs"), MsFlags::MS_NOSUID, Some("mode=755,size=1m"))?;
     for (name, device) in &devices {
