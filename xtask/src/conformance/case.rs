@@ -268,7 +268,10 @@ impl<'a> Case<'a> {
 
     /// Says how a node's process ended, if it has; otherwise nothing.
     pub fn fate(&mut self, node: &str) -> String {
-        self.herd.exit_of(node).map(|exit| format!("; {node} {}", exit.words)).unwrap_or_default()
+        let Some(exit) = self.herd.exit_of(node) else { return String::new() };
+        let last = exit.stderr.lines().rev().find(|line| !line.trim().is_empty());
+        let last = last.map(|line| format!(", and its last words were: {}", line.trim())).unwrap_or_default();
+        format!("; {node} {}{last}", exit.words)
     }
 
     /// Waits until `done` holds, for at most `within`.

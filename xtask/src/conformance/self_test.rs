@@ -44,11 +44,12 @@ pub struct FaultResult {
     pub problems: Vec<String>,
 }
 
-/// Reads the table of faults. The first entry is the herd without a fault.
+/// Reads the faults with these names from the table. Without names, it reads all, and the first one
+/// is the herd without a fault.
 ///
 /// # Errors
-/// The table cannot be read.
-pub fn read_faults() -> Result<Vec<Fault>> {
+/// The table cannot be read, or has no fault of such a name.
+pub fn read_faults(names: &[String]) -> Result<Vec<Fault>> {
     #[derive(Deserialize)]
     struct Table {
         fault: Vec<Fault>,
@@ -63,7 +64,14 @@ pub fn read_faults() -> Result<Vec<Fault>> {
         fails: Vec::new(),
         may_fail: Vec::new(),
     };
-    Ok([none].into_iter().chain(table.fault).collect())
+    if names.is_empty() {
+        return Ok([none].into_iter().chain(table.fault).collect());
+    }
+    let find = |name: &String| {
+        let fault = table.fault.iter().find(|fault| fault.name == *name);
+        fault.cloned().with_context(|| format!("no fault is called {name}: {} lists them", path.display()))
+    };
+    names.iter().map(find).collect()
 }
 
 /// Judges the herd with each of `faults`, several at a time. `progress` is called with each result.

@@ -48,12 +48,17 @@ fn nothing_outlives_a_herd_without_namespaces() {
 #[test]
 fn judge() {
     let Some(judge) = std::env::var_os(JUDGE) else { return };
-    let mode = if judge == "Namespaces" { Mode::Namespaces } else { Mode::Plain };
+    let mode = match judge.to_str() {
+        Some("Namespaces") => Mode::Namespaces,
+        Some("Container") => Mode::Container,
+        _ => Mode::Plain,
+    };
     let folder = scratch(&format!("judge-{}", judge.display()));
     let setup = Setup { hosts: &[], ca_pem: "", run_folder: &folder };
     let sandbox = Sandbox { mode, entered: Some(enter(mode, &setup).unwrap()), folder: folder.clone() };
     let keys = format!("start = \"python3 node.py {{name}} {{port}} {}\"", word(std::process::id()));
-    let _herd = sandbox.start(&format!("{STUBBORN}{ECHO}"), &keys);
+    // Other tests may use the ports of a container's herd.
+    let _herd = (mode != Mode::Container).then(|| sandbox.start(&format!("{STUBBORN}{ECHO}"), &keys));
     fs::write(folder.join("ready"), "").unwrap();
     std::thread::park();
 }
@@ -89,6 +94,36 @@ fn nothing_outlives_a_judge_that_is_killed_or_let_go() {
         let word = word(judge.id());
         drop(judge);
         wait_for("the end of the nodes", || !runs(&word));
+    }
+}
+
+#[test]
+fn a_container_is_restored_when_its_judge_is_let_go() {
+    if !Uid::current().is_root() || mode(false).0 != Mode::Namespaces {
+        return;
+    }
+    let hosts = scratch("container-hosts").join("hosts");
+    fs::write(&hosts, "127.0.0.1 localhost\n").unwrap();
+    // The judge edits a file that only its mounts show as `/etc/hosts`; and no bundle.
+    let script = format!(
+        "mount --bind {} /etc/hosts && mount -t tmpfs none /etc/ssl && {JUDGE}=Container exec \"$0\" \"$@\"",
+        hosts.display()
+    );
+    let program = std::env::current_exe().unwrap().into_os_string();
+    let words = ["--mount", "/bin/sh", "-c", &script].map(OsString::from).into_iter().chain([program]);
+    let words = words.chain(["--exact", "ends::judge", "--nocapture"].map(OsString::from));
+    let words: Vec<OsString> = words.collect();
+    for _ in 0..2 {
+        let mut judge = launch_judge(Mode::Container, Path::new("/usr/bin/unshare"), &words).unwrap();
+        wait_for("a judge", || fs::read_to_string(&hosts).unwrap().contains("# conformance"));
+        drop(judge);
+        assert_eq!(fs::read_to_string(&hosts).unwrap(), "127.0.0.1 localhost\n");
+        // One that is killed leaves its edits to the next one.
+        judge = launch_judge(Mode::Container, Path::new("/usr/bin/unshare"), &words).unwrap();
+        wait_for("a judge", || fs::read_to_string(&hosts).unwrap().contains("# conformance"));
+        kill(Pid::from_raw(judge.id() as i32), Signal::SIGKILL).unwrap();
+        judge.wait().unwrap();
+        assert!(fs::read_to_string(&hosts).unwrap().contains("# conformance"));
     }
 }
 

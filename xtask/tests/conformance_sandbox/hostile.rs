@@ -79,8 +79,8 @@ fn output_without_end_is_counted_and_dropped() {
 #[test]
 fn a_herd_with_too_many_processes_is_ended() {
     in_sandbox("hostile::a_herd_with_too_many_processes_is_ended", |sandbox| {
-        // Its processes wait, so that tests which run beside this one get the processor. It gives up
-        // in time where nothing limits it.
+        // Its processes wait, so that tests which run beside this one get the processor. It gives
+        // up in time where nothing limits it.
         let fork = "for _ in range(5000):\n    if os.fork() == 0: signal.pause()";
         let mut herd = start(sandbox, fork);
         let exit = exit_of(&mut herd, "Goloman");

@@ -84,9 +84,9 @@ pub struct ConformanceArgs {
     #[arg(long)]
     list: bool,
 
-    /// Judge a correct herd with one fault at a time, and check that each fails the right rules
-    #[arg(long, conflicts_with = "guest")]
-    self_test: bool,
+    /// Judge a correct herd with each fault, or with these, and check that the right rules fail
+    #[arg(long, value_name = "FAULT", num_args = 0.., conflicts_with_all = ["guest", "rules"])]
+    self_test: Option<Vec<String>>,
 
     /// Write a guest file for the program in a folder
     #[arg(long, value_name = "FOLDER", conflicts_with = "guest")]
@@ -116,7 +116,7 @@ fn factor(text: &str) -> Result<f64, String> {
 pub fn judge_herds(args: &ConformanceArgs) -> Result<ExitCode> {
     match args {
         _ if args.list => list_rules(),
-        _ if args.self_test => test_suite(args),
+        ConformanceArgs { self_test: Some(faults), .. } => test_suite(faults, args),
         ConformanceArgs { init: Some(folder), .. } => write_guest_file(folder),
         ConformanceArgs { all: Some(folder), .. } => judge_class(folder, args),
         ConformanceArgs { gradescope: Some(folder), .. } => write_autograder(folder, args),
@@ -265,12 +265,12 @@ fn write_autograder(folder: &Path, args: &ConformanceArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn test_suite(args: &ConformanceArgs) -> Result<ExitCode> {
+fn test_suite(names: &[String], args: &ConformanceArgs) -> Result<ExitCode> {
     let out = match &args.out {
         Some(out) => out.clone(),
         None => default_out()?.join("self-test"),
     };
-    let faults = read_faults()?;
+    let faults = read_faults(names)?;
     let results = test_faults(&faults, &out, &|result| {
         let _ = print(&format!("{}\n", line_of(result)));
     })?;
