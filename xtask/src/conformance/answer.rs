@@ -62,13 +62,14 @@ pub fn line_length(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Returns the length of the answer to WHATSAT that `bytes` begin with, if it is whole: a refusal,
-/// or an AT line, JSON and two newlines.
+/// or an AT line, JSON and two newlines. If fewer follow the JSON, the next answer ends it.
 pub fn places_length(bytes: &[u8]) -> Option<usize> {
     if bytes.first().is_some_and(|&byte| byte == b'?') {
         return line_length(bytes);
     }
     let behind = places(bytes)?.behind;
-    behind.starts_with(b"\n\n").then(|| bytes.len() - behind.len() + 2)
+    let newlines = behind.iter().take(2).take_while(|&&byte| byte == b'\n').count();
+    (newlines == 2 || behind.len() > newlines).then(|| bytes.len() - behind.len() + newlines)
 }
 
 fn places(bytes: &[u8]) -> Option<PlacesPart> {
@@ -96,6 +97,8 @@ mod tests {
             assert_eq!(places_length(&whole[..length]), None, "{length}");
         }
         assert_eq!(places_length(&[&whole[..], b"AT"].concat()), Some(whole.len()));
+        let one_newline = &whole[..whole.len() - 1];
+        assert_eq!(places_length(&[one_newline, b"AT"].concat()), Some(one_newline.len()));
         assert_eq!(places_length(b"? WHATSAT nobody 10 5\nAT"), Some(22));
         let part = places(whole).unwrap();
         assert_eq!((&part.before[..], &part.behind[..]), (&b"\n"[..], &b"\n\n"[..]));
