@@ -1,13 +1,13 @@
 //! What a rule works with: a herd to ask, and the ways to ask it and to say what was wrong.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use fixtures::escape::escape;
 
 use super::answer::{Answer, line_length, places_length};
-use super::at_line::AtLine;
 use super::client::{Connection, End};
+use super::client_report::{ClientReport, now, time_text};
 use super::form::Form;
 use super::guest_file::{Guest, PlacesApi};
 use super::herd::GuestHerd;
@@ -51,50 +51,6 @@ pub struct Case<'a> {
 pub trait Bytes: std::fmt::Debug {
     /// Returns the bytes so far, or `None` if they cannot be told from those of other programs.
     fn so_far(&self) -> Option<u64>;
-}
-
-/// A report of a client, as an IAMAT makes it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ClientReport {
-    /// The client's id.
-    pub id: String,
-    /// Its place, such as `+34.068930-118.445127`.
-    pub location: String,
-    /// Its time, such as `1520023934.918963997`.
-    pub time: String,
-}
-
-impl ClientReport {
-    /// Returns the command without its line end.
-    pub fn command(&self) -> String {
-        format!("IAMAT {} {} {}", self.id, self.location, self.time)
-    }
-
-    /// Returns the command that asks for the client.
-    pub fn question(&self) -> String {
-        format!("WHATSAT {} 10 5", self.id)
-    }
-
-    /// Returns the same client with a report from `seconds` later, at another place.
-    pub fn later(&self, seconds: f64, case: &mut Case<'_>) -> ClientReport {
-        let time = self.time.parse::<f64>().unwrap_or_default() + seconds;
-        ClientReport { id: self.id.clone(), location: case.location(), time: format!("{time:.6}000") }
-    }
-
-    /// Returns latitude and longitude in degrees.
-    pub fn coordinates(&self) -> (f64, f64) {
-        super::at_line::coordinates(&self.location).unwrap_or_default()
-    }
-
-    /// Returns whether a line is the AT line of this report.
-    pub fn is_in(&self, line: &AtLine) -> bool {
-        line.id == self.id && line.coordinates().is_some_and(|at| same_place(at, self.coordinates()))
-    }
-}
-
-/// Returns whether two places are the same, up to the seventh decimal.
-pub fn same_place(one: (f64, f64), other: (f64, f64)) -> bool {
-    (one.0 - other.0).abs() < 1e-6 && (one.1 - other.1).abs() < 1e-6
 }
 
 impl<'a> Case<'a> {
@@ -321,41 +277,7 @@ pub fn hidden_by(rule: &'static str, why: String) -> Verdict {
     Verdict::CannotTell { why, hidden_by: Some(rule) }
 }
 
-/// Returns the seconds since 1970.
-pub fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
-}
-
-/// Returns a time as clients print it, with nine decimals.
-pub fn time_text(seconds: f64) -> String {
-    format!("{seconds:.6}997")
-}
-
 /// Returns a duration in words.
 pub fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
-}
-
-impl Failure {
-    /// Adds the likely cause.
-    #[must_use]
-    pub fn hint(mut self, hint: &str) -> Failure {
-        self.hint = Some(hint.to_owned());
-        self
-    }
-
-    /// Adds the likely cause, if it is known.
-    #[must_use]
-    pub fn hint_if(self, hint: Option<&str>) -> Failure {
-        match hint {
-            Some(hint) => self.hint(hint),
-            None => self,
-        }
-    }
-}
-
-impl From<Failure> for Verdict {
-    fn from(failure: Failure) -> Verdict {
-        Verdict::Fails(Box::new(failure))
-    }
 }

@@ -1,7 +1,10 @@
 //! The form in which a guest answers at all. The judge finds it first, and asks everything else in
 //! it, so that only the rules about the form itself suffer from a guest that is choosy.
 
+use std::collections::BTreeMap;
 use std::fmt;
+
+use super::case::{Case, Judged};
 
 /// How a command is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,4 +43,36 @@ impl fmt::Display for Form {
             _ => Ok(()),
         }
     }
+}
+
+/// Returns what nodes send before a command is sent. If the first one sends nothing, none does.
+pub(super) fn banners(case: &mut Case<'_>) -> BTreeMap<String, Vec<u8>> {
+    let mut banners = BTreeMap::new();
+    for node in case.nodes() {
+        let Ok(mut connection) = case.connect_only(&node) else { break };
+        connection.read_until(|_| false, case.quiet(), Some(case.quiet()));
+        if connection.received.is_empty() {
+            break;
+        }
+        banners.insert(node, connection.received);
+    }
+    banners
+}
+
+/// Returns whether the node closes a connection after its first command.
+///
+/// # Errors
+/// The node does not accept the connection.
+pub(super) fn closes(case: &mut Case<'_>) -> Judged<bool> {
+    let node = case.first();
+    let mut connection = case.connect(&node)?;
+    for _ in 0..2 {
+        let report = case.report();
+        connection.send(&[report.command().as_bytes(), case.form.line_end()].concat(), case.answer_within());
+        let answer = case.read(&mut connection, b"IAMAT", case.answer_within());
+        if answer.is_empty() && answer.ended.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -3,18 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::{BufRead, Write};
+use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
 
-use super::case::{Bytes, Case, Judged};
-use super::form::Form;
+use super::case::{Bytes, Case};
+use super::form::{Form, banners, closes};
 use super::guest_file::Guest;
 use super::herd::{GuestHerd, Place, StartFailure};
+use super::message::{Message, Order, say, say_rule};
 use super::places::PlacesService;
 use super::report::RuleReport;
 use super::rules::{self, Rule};
@@ -33,41 +32,6 @@ const FORM_RULES: [&str; 2] = ["stays-open", "answers-before-eof"];
 
 /// How long the guest may take to answer while the judge looks for the form in which it answers.
 const FORM_WITHIN: Duration = Duration::from_millis(1500);
-
-/// What a judge is to do. The process that starts it passes this as JSON.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct Order {
-    /// The guest file.
-    pub(super) guest: PathBuf,
-    /// The copy of the guest's folder, in which its commands run.
-    pub(super) folder: PathBuf,
-    /// The folder that the guest and the judge may write to. It holds the copy.
-    pub(super) run_folder: PathBuf,
-    /// How the guest is cut off.
-    pub(super) mode: Mode,
-    /// The names of the rules to judge.
-    pub(super) rules: Vec<String>,
-    /// The factor for all times that the guest is allowed.
-    pub(super) patience: f64,
-    /// The seed of ids, places and orders.
-    pub(super) seed: u64,
-    /// The time after which no further rule is begun.
-    pub(super) budget: Option<Duration>,
-    /// Words to append to the command that starts a node.
-    pub(super) start_suffix: String,
-}
-
-/// What a judge says.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Message {
-    /// A sentence on the run as a whole.
-    Note(String),
-    /// The report on a rule, with what `report.json` leaves out.
-    Rule { report: Box<RuleReport>, transcript: String, last_words: Vec<(String, String)> },
-    /// Nothing more can be judged: the reason, and the program's last words.
-    Stopped(String),
-}
 
 /// Carries out the order of the process that started this one, until it is done or that process is
 /// gone.
@@ -354,35 +318,6 @@ impl Judge<'_> {
     }
 }
 
-/// Returns what nodes send before a command is sent. If the first one sends nothing, none does.
-fn banners(case: &mut Case<'_>) -> BTreeMap<String, Vec<u8>> {
-    let mut banners = BTreeMap::new();
-    for node in case.nodes() {
-        let Ok(mut connection) = case.connect_only(&node) else { break };
-        connection.read_until(|_| false, case.quiet(), Some(case.quiet()));
-        if connection.received.is_empty() {
-            break;
-        }
-        banners.insert(node, connection.received);
-    }
-    banners
-}
-
-/// Whether the node closes a connection after its first command.
-fn closes(case: &mut Case<'_>) -> Judged<bool> {
-    let node = case.first();
-    let mut connection = case.connect(&node)?;
-    for _ in 0..2 {
-        let report = case.report();
-        connection.send(&[report.command().as_bytes(), case.form.line_end()].concat(), case.answer_within());
-        let answer = case.read(&mut connection, b"IAMAT", case.answer_within());
-        if answer.is_empty() && answer.ended.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
 /// The verdict on a rule for which no herd could be started.
 fn start_verdict(rule: &Rule, failure: &StartFailure) -> Verdict {
     let why = failure.to_string();
@@ -392,24 +327,4 @@ fn start_verdict(rule: &Rule, failure: &StartFailure) -> Verdict {
     let came = failure.last_words.clone();
     let expected = "every node accepts connections".to_owned();
     Failure { why, expected, came, at: failure.node.clone(), ..Failure::default() }.into()
-}
-
-fn say_rule(output: &mut dyn Write, guest: &Guest, rule: &Rule, verdict: &Verdict) -> Result<()> {
-    let report = RuleReport::new(rule.name, rule.class, rule.text, guest.weight(rule.name), verdict);
-    say(
-        output,
-        &Message::Rule { report: Box::new(report), transcript: String::new(), last_words: Vec::new() },
-    )
-}
-
-fn say(output: &mut dyn Write, message: &Message) -> Result<()> {
-    serde_json::to_writer(&mut *output, message)?;
-    output.write_all(b"\n")?;
-    output.flush().context("the process that gave the order is gone")
-}
-
-/// Reads what a judge says, line by line.
-pub(super) fn messages(from: impl BufRead) -> impl Iterator<Item = Result<Message>> {
-    from.lines()
-        .map(|line| serde_json::from_str(&line?).context("the judge said something that is no message"))
 }

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use super::guest_file::Guest;
 use super::herd::{Place, build, clear, copy};
 use super::hidden::JUDGE;
-use super::judge::{Message, Order, messages};
+use super::message::{Message, Order, messages};
 use super::report::{Report, RuleReport, write_all};
 use super::rules::{RULES, Rule};
 use super::sandbox::{self, Mode};

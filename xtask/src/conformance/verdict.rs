@@ -88,3 +88,27 @@ impl Verdict {
         }
     }
 }
+
+impl Failure {
+    /// Adds the likely cause.
+    #[must_use]
+    pub fn hint(mut self, hint: &str) -> Failure {
+        self.hint = Some(hint.to_owned());
+        self
+    }
+
+    /// Adds the likely cause, if it is known.
+    #[must_use]
+    pub fn hint_if(self, hint: Option<&str>) -> Failure {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
+    }
+}
+
+impl From<Failure> for Verdict {
+    fn from(failure: Failure) -> Verdict {
+        Verdict::Fails(Box::new(failure))
+    }
+}

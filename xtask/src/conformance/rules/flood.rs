@@ -6,7 +6,8 @@ use fixtures::escape::escape;
 
 use crate::conformance::answer::Answer;
 use crate::conformance::at_line::AtLine;
-use crate::conformance::case::{Case, ClientReport, Judged, hidden_by, seconds};
+use crate::conformance::case::{Case, Judged, hidden_by, seconds};
+use crate::conformance::client_report::ClientReport;
 use crate::conformance::hints;
 use crate::conformance::places::PlacesService;
 use crate::conformance::verdict::{Failure, Verdict};
@@ -323,6 +324,6 @@ pub(super) fn knows(case: &mut Case<'_>, node: &str, report: &ClientReport) -> b
     let asked = case.places.map(PlacesService::asked).unwrap_or_default();
     asked.iter().any(|asked| {
         let at = asked.latitude.zip(asked.longitude);
-        at.is_some_and(|at| crate::conformance::case::same_place(at, report.coordinates()))
+        at.is_some_and(|at| crate::conformance::client_report::same_place(at, report.coordinates()))
     })
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::conformance::at_line::AtLine;
-use crate::conformance::case::{Case, ClientReport, Judged, hidden_by, now, time_text};
+use crate::conformance::case::{Case, Judged, hidden_by};
+use crate::conformance::client_report::{ClientReport, now, time_text};
 use crate::conformance::guest_file::AtOrder;
 use crate::conformance::hints;
 use crate::conformance::verdict::{Failure, Verdict};

@@ -6,8 +6,9 @@ use fixtures::escape::escape;
 use serde_json::Value;
 
 use crate::conformance::answer::{Answer, PlacesPart, line_length};
-use crate::conformance::case::{Case, ClientReport, Judged, hidden_by, results, same_place, usual};
+use crate::conformance::case::{Case, Judged, hidden_by, results, usual};
 use crate::conformance::client::Connection;
+use crate::conformance::client_report::{ClientReport, same_place};
 use crate::conformance::guest_file::PlacesApi;
 use crate::conformance::hints;
 use crate::conformance::places::{Api, Asked, Behaviour, PlacesService, body};

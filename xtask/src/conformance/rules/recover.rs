@@ -93,7 +93,11 @@ pub(super) fn restarted(case: &mut Case<'_>) -> Judged {
 }
 
 /// Kills `node`, reports a client at its neighbour meanwhile, and starts it again.
-fn away(case: &mut Case<'_>, node: &str, neighbour: &str) -> Judged<crate::conformance::case::ClientReport> {
+fn away(
+    case: &mut Case<'_>,
+    node: &str,
+    neighbour: &str,
+) -> Judged<crate::conformance::client_report::ClientReport> {
     kill(case, node)?;
     let missed = case.report();
     for _ in 0..2 {

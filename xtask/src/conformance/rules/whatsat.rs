@@ -2,7 +2,8 @@
 
 use crate::conformance::answer::Answer;
 use crate::conformance::at_line::AtLine;
-use crate::conformance::case::{Case, ClientReport, Judged, hidden_by};
+use crate::conformance::case::{Case, Judged, hidden_by};
+use crate::conformance::client_report::ClientReport;
 use crate::conformance::hints;
 use crate::conformance::verdict::Verdict;
 
