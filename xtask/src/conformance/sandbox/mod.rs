@@ -3,7 +3,7 @@
 //!
 //! The suite starts itself again as a *judge* ([`launch_judge`]). The judge makes the place in
 //! which guests run ([`enter`]): a separate network, names that lead to this machine, and a
-//! certificate authority that clients trust. For each herd it starts a [`keeper`], which runs the
+//! certificate authority that clients trust. For each herd it starts a keeper, which runs the
 //! nodes.
 
 mod enter;
