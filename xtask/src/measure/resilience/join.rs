@@ -87,7 +87,9 @@ fn fill(bench: &ResilienceBench, herd: &mut ProxiedHerd) -> Result<()> {
         let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;
         summary.ensure_all_right()?;
     }
-    OTHERS.iter().try_for_each(|name| herd.wait_for(name, CLIENTS, PATIENCE))
+    OTHERS.iter().try_for_each(|name| herd.wait_for(name, CLIENTS, PATIENCE))?;
+    // Reports of clients that all nodes know already may still be in transit.
+    herd.wait_until_silent(&OTHERS, PATIENCE)
 }
 
 /// Estimates the bytes of the AT lines of all clients from a sample.
