@@ -10,6 +10,7 @@ pub(crate) mod health;
 pub mod herd_file;
 pub(crate) mod log_file;
 mod own_program;
+pub mod parallel;
 pub mod ports;
 pub(crate) mod proc_usage;
 pub mod processes;

@@ -1,15 +1,17 @@
 //! A class: every guest below a folder, each judged by its own process, so that none can keep
 //! the others from being judged.
 
+use std::convert::Infallible;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+
+use crate::cluster::parallel::in_parallel;
 
 use super::matrix::Row;
 use super::report::Report;
@@ -51,24 +53,15 @@ pub fn judge_all(
     judge: &(dyn Fn(&Path, &Path) -> Command + Sync),
     progress: &(dyn Fn(&Row) + Sync),
 ) -> Vec<Row> {
-    let remaining = Mutex::new(guests.iter().enumerate());
-    let next = || remaining.lock().ok()?.next();
-    let work = || {
-        let mut rows = Vec::new();
-        while let Some((number, guest)) = next() {
-            let name = unique_name(guest, number);
-            let row = judge_one(&name, judge(guest, &folder.join(&name)), &folder.join(&name), budget);
-            progress(&row);
-            rows.push((number, row));
-        }
-        rows
-    };
-    let mut rows: Vec<(usize, Row)> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..at_once.max(1)).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().expect("a worker does not panic")).collect()
+    let named: Vec<(String, &PathBuf)> =
+        guests.iter().enumerate().map(|(number, guest)| (unique_name(guest, number), guest)).collect();
+    let Ok(rows) = in_parallel(&named, at_once, |(name, guest)| {
+        let report = folder.join(name);
+        let row = judge_one(name, judge(guest, &report), &report, budget);
+        progress(&row);
+        Ok::<Row, Infallible>(row)
     });
-    rows.sort_by_key(|(number, _)| *number);
-    rows.into_iter().map(|(_, row)| row).collect()
+    rows
 }
 
 /// The name of a guest's folder and row: that of its folder or file, and a number, since two may be

@@ -1,6 +1,7 @@
 //! The guest file: how to run a herd that is not ours, and how its rules differ.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -192,7 +193,23 @@ impl Guest {
         if guest.name.is_empty() {
             guest.name = default_name(path);
         }
+        // The report's folder has the guest's name.
+        let is_one_folder = Path::new(&guest.name).file_name() == Some(OsStr::new(&guest.name));
+        ensure!(
+            is_one_folder,
+            "`name`: {:?} is not the name of a folder: leave out `/` and `..`",
+            guest.name
+        );
         Ok(guest)
+    }
+
+    /// Returns the guest with its program in another folder.
+    ///
+    /// # Errors
+    /// There is no such folder.
+    pub fn in_folder(self, folder: &Path) -> Result<Guest> {
+        let folder = fs::canonicalize(folder).with_context(|| format!("cannot find {}", folder.display()))?;
+        Ok(Guest { folder, ..self })
     }
 
     /// Returns the nodes in the order of the graph's file.

@@ -52,7 +52,6 @@ fn carry_out(order: &Order, output: &mut dyn Write) -> Result<()> {
     let begun = Instant::now();
     let mut guest = Guest::read(&order.guest)?;
     guest.folder.clone_from(&order.folder);
-    guest.start.push_str(&order.start_suffix);
     let authority = PlacesService::authority()?;
     let names: Vec<String> =
         GOOGLE.iter().map(|name| (*name).to_owned()).chain(guest.hosts.clone()).collect();
@@ -193,8 +192,9 @@ impl Judge<'_> {
                 return verdict;
             }
             self.end_herd();
-            if let Ok(again) = self.judge_on_well_herd(rule) {
-                verdict = again;
+            match self.judge_on_well_herd(rule) {
+                Ok(again) => verdict = again,
+                Err(_) => return verdict,
             }
         }
         if let Verdict::Fails(failure) = &mut verdict {

@@ -32,8 +32,6 @@ pub(super) struct Order {
     pub(super) seed: u64,
     /// The time after which no further rule is begun.
     pub(super) budget: Option<Duration>,
-    /// Words to append to the command that starts a node.
-    pub(super) start_suffix: String,
 }
 
 /// What a judge says.

@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail};
 
 use super::guest_file::Guest;
 use super::herd::{Place, build, clear, copy};
@@ -38,19 +38,21 @@ pub struct Options {
     pub budget: Option<Duration>,
     /// Whether this machine is a disposable container, whose files may be changed.
     pub container: bool,
-    /// Words to append to the command that starts a node.
-    pub start_suffix: String,
 }
 
 /// The part of the budget that is kept for writing the report.
 const RESERVE: Duration = Duration::from_secs(10);
+
+/// The name of the verdict on rules that were not judged.
+const NOT_JUDGED: &str = "not judged";
 
 /// How a run ended.
 #[derive(Debug)]
 pub struct Outcome {
     /// The report, which is also written to the folder of the options.
     pub report: Report,
-    /// Why nothing could be judged, with the program's last words, if so.
+    /// Why not every rule could be judged, if it is not for the time: the program does not start,
+    /// with its last words, or the judge ended early.
     pub stopped: Option<String>,
 }
 
@@ -66,8 +68,7 @@ pub fn judge_guest(options: &Options, progress: &mut dyn FnMut(&RuleReport)) -> 
     let deadline = options.budget.map(|budget| begun + budget.saturating_sub(RESERVE));
     let mut guest = Guest::read(&options.guest)?;
     if let Some(folder) = &options.folder {
-        guest.folder =
-            fs::canonicalize(folder).with_context(|| format!("cannot find {}", folder.display()))?;
+        guest = guest.in_folder(folder)?;
     }
     let rules = selected(&options.rules)?;
     let (mode, why_not) = sandbox::mode(options.container);
@@ -84,7 +85,6 @@ pub fn judge_guest(options: &Options, progress: &mut dyn FnMut(&RuleReport)) -> 
         patience: options.patience,
         seed: options.seed,
         budget: deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())),
-        start_suffix: options.start_suffix.clone(),
     };
     let mut run = Run { notes: why_not.into_iter().collect(), judged: BTreeMap::new(), stopped: None };
     run.listen(&order, deadline, progress)?;
@@ -155,20 +155,18 @@ impl Run {
         drop(receive);
         let _ = reader.join();
         let is_late = deadline.is_some_and(|deadline| deadline <= Instant::now());
-        ensure!(
-            !self.judged.is_empty() || self.stopped.is_some() || is_late,
-            "the judge ended before it judged anything: see above why"
-        );
+        if self.stopped.is_none() && !is_late && self.judged.len() < order.rules.len() {
+            self.stopped = Some("the judge ended early".to_owned());
+        }
+        if self.stopped.is_none() && is_late && self.judged.values().all(|rule| rule.verdict == NOT_JUDGED) {
+            self.stopped = Some("the time was over before a rule was judged".to_owned());
+        }
         Ok(())
     }
 
     fn report(&mut self, guest: &Guest, rules: &[&Rule], took: Duration) -> Report {
-        let why = if self.stopped.is_some() {
-            "the program does not start"
-        } else {
-            "the run ended before this rule"
-        };
-        let unjudged = Verdict::NotJudged(why.to_owned());
+        let reason = self.stopped.as_deref().and_then(|reason| reason.lines().next());
+        let unjudged = Verdict::NotJudged(reason.unwrap_or("the time of the run was over").to_owned());
         let rules: Vec<RuleReport> = rules
             .iter()
             .map(|rule| {
@@ -192,9 +190,7 @@ impl Run {
 
 /// Copies the guest's folder to `work` and builds it there, with the network.
 fn prepare(guest: &Guest, run_folder: &Path, work: &Path, mode: Mode) -> Result<()> {
-    if run_folder.exists() {
-        clear(run_folder).with_context(|| format!("cannot remove {}", run_folder.display()))?;
-    }
+    clear(run_folder).with_context(|| format!("cannot remove {}", run_folder.display()))?;
     copy(&guest.folder, work, &[run_folder])?;
     let place = Place {
         mode,
@@ -213,9 +209,7 @@ fn prepare(guest: &Guest, run_folder: &Path, work: &Path, mode: Mode) -> Result<
 /// Keeps what the nodes printed beside the report, and removes everything else of the run.
 fn keep_output(run_folder: &Path, out: &Path) -> Result<()> {
     let nodes = out.join("nodes");
-    if nodes.exists() {
-        clear(&nodes).with_context(|| format!("cannot remove {}", nodes.display()))?;
-    }
+    clear(&nodes).with_context(|| format!("cannot remove {}", nodes.display()))?;
     fs::create_dir(&nodes).with_context(|| format!("cannot make {}", nodes.display()))?;
     for entry in fs::read_dir(run_folder.join("output")).into_iter().flatten().flatten() {
         let is_output = ["stdout", "stderr"].iter().any(|end| entry.path().extension() == Some(end.as_ref()));
@@ -226,7 +220,10 @@ fn keep_output(run_folder: &Path, out: &Path) -> Result<()> {
     clear(run_folder).with_context(|| format!("cannot remove {}", run_folder.display()))
 }
 
-/// The program that this process runs, which can start itself again in hidden roles.
-pub(super) fn this_program() -> Result<PathBuf> {
+/// Returns the program that this process runs, which can start itself again in hidden roles.
+///
+/// # Errors
+/// The system does not say which it is.
+pub fn this_program() -> Result<PathBuf> {
     std::env::current_exe().context("cannot find this program")
 }

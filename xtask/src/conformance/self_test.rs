@@ -3,14 +3,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::thread;
 
 use anyhow::{Context, Result};
 use fixtures::checkout::root;
 use serde::Deserialize;
+use toml::{Table, Value};
 
 use super::report::Report;
+use crate::cluster::parallel::{in_parallel, processors};
+
 use super::run::{Options, judge_guest};
 
 /// The folder of the herd with faults, in the checkout.
@@ -51,12 +52,12 @@ pub struct FaultResult {
 /// The table cannot be read, or has no fault of such a name.
 pub fn read_faults(names: &[String]) -> Result<Vec<Fault>> {
     #[derive(Deserialize)]
-    struct Table {
+    struct Faults {
         fault: Vec<Fault>,
     }
     let path = root().join(FAULTY).join("faults.toml");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let table: Table =
+    let table: Faults =
         toml::from_str(&text).with_context(|| format!("{} is not a table of faults", path.display()))?;
     let none = Fault {
         name: String::new(),
@@ -83,49 +84,45 @@ pub fn test_faults(
     folder: &Path,
     progress: &(dyn Fn(&FaultResult) + Sync),
 ) -> Result<Vec<FaultResult>> {
-    let remaining = Mutex::new(faults.iter());
-    let next = || remaining.lock().ok()?.next();
-    let work = || -> Result<Vec<FaultResult>> {
-        let mut results = Vec::new();
-        while let Some(fault) = next() {
-            let result = test_fault(fault, folder)?;
-            progress(&result);
-            results.push(result);
-        }
-        Ok(results)
-    };
     // Most of a run is spent waiting for the guest.
-    let threads = 2 * thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let mut results = Vec::new();
-        for worker in workers {
-            results.extend(worker.join().expect("a worker does not panic")?);
-        }
-        Ok(results)
+    in_parallel(faults, 2 * processors(), |fault| {
+        let result = test_fault(fault, folder)?;
+        progress(&result);
+        Ok(result)
     })
 }
 
 fn test_fault(fault: &Fault, folder: &Path) -> Result<FaultResult> {
-    let (name, start_suffix) = if fault.name.is_empty() {
-        ("no-fault", String::new())
-    } else {
-        (fault.name.as_str(), format!(" --fault {}", fault.name))
-    };
+    let name = if fault.name.is_empty() { "no-fault" } else { &fault.name };
+    let out = folder.join(name);
     let options = Options {
-        guest: root().join(FAULTY).join("guest.toml"),
-        folder: None,
-        out: PathBuf::from(folder).join(name),
+        guest: write_guest(fault, &out)?,
+        folder: Some(root().join(FAULTY)),
+        out,
         rules: Vec::new(),
         patience: 1.0,
         seed: SEED,
         budget: None,
         container: false,
-        start_suffix,
     };
     let outcome =
         judge_guest(&options, &mut |_| ()).with_context(|| format!("cannot judge the herd with {name}"))?;
     Ok(FaultResult { fault: fault.clone(), problems: problems(fault, &outcome.report) })
+}
+
+/// Writes the guest file of the herd with a fault to a folder.
+fn write_guest(fault: &Fault, folder: &Path) -> Result<PathBuf> {
+    let original = root().join(FAULTY).join("guest.toml");
+    let text =
+        fs::read_to_string(&original).with_context(|| format!("cannot read {}", original.display()))?;
+    let mut guest: Table = text.parse()?;
+    if let Some(Value::String(start)) = guest.get_mut("start").filter(|_| !fault.name.is_empty()) {
+        start.push_str(&format!(" --fault {}", fault.name));
+    }
+    let path = folder.join("guest.toml");
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fs::write(&path, guest.to_string()).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
 }
 
 /// Compares a report with what a fault must and may do.

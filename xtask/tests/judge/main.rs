@@ -3,18 +3,26 @@
 mod guests;
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use assert_cmd::Command;
 use fixtures::checkout::{program, root, scratch};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use xtask::conformance::rules::RULES;
 
 /// Runs the suite with arguments, with this project's herd on the PATH.
 fn suite(args: &[&str]) -> assert_cmd::assert::Assert {
-    let suite = program("conformance");
-    let path = format!("{}:{}", suite.parent().unwrap().display(), std::env::var("PATH").unwrap());
-    Command::new(suite).args(args).env("PATH", path).assert()
+    Command::new(program("conformance")).args(args).env("PATH", path_with_herd()).assert()
+}
+
+/// The PATH, with this project's herd on it.
+fn path_with_herd() -> String {
+    let programs = program("conformance");
+    format!("{}:{}", programs.parent().unwrap().display(), std::env::var("PATH").unwrap())
 }
 
 /// The report in a folder.
@@ -78,6 +86,8 @@ fn a_guest_file_that_is_wrong_says_where_and_how_to_mend_it() {
         ("unknown-rule", "start = \"x {name}\"\n[weights]\nflod-all = 3\n", "flod-all"),
         ("no-duration", "start = \"x {name}\"\nready_within = \"soon\"\n", "10s"),
         ("outside", "start = \"x {name}\"\nfiles = { \"../x\" = \"\" }\n", "../x"),
+        ("name-with-folders", "start = \"x {name}\"\nname = \"../../x\"\n", "`name`"),
+        ("name-of-a-folder", "start = \"x {name}\"\nname = \"..\"\n", "`name`"),
         ("no-place-for-ports", "start = \"x {name}\"\nports = \"given\"\n", "{port}"),
     ] {
         let file = guest(&format!("judge-{name}"), file);
@@ -111,7 +121,32 @@ fn a_budget_ends_the_run_in_time_with_a_report() {
     let out = scratch("judge-budget");
     let file = root().join("fixtures/guests/this-herd/guest.toml");
     // Ten seconds are kept for the report, so that no time is left for rules.
-    suite(&[text(&file), "--out", text(&out), "--budget", "10s"]).code(0);
+    let error = stderr(&suite(&[text(&file), "--out", text(&out), "--budget", "10s"]).code(2));
+    assert!(error.contains("time"), "{error}");
     let report = report(&out);
     assert!(RULES.iter().all(|rule| verdict(&report, rule.name) == "not judged"), "{report}");
+}
+
+#[test]
+fn a_judge_that_dies_leaves_a_report_and_no_success() {
+    let out = scratch("judge-dies");
+    let file = root().join("fixtures/guests/this-herd/guest.toml");
+    let mut run = std::process::Command::new(program("conformance"))
+        .args([text(&file), "--out", text(&out)])
+        .env("PATH", path_with_herd())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(run.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("holds        starts"), "{line}");
+    // The judge is the only child of the process that started it.
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", run.id())).unwrap();
+    kill(Pid::from_raw(children.trim().parse().unwrap()), Signal::SIGKILL).unwrap();
+    let ended = run.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+    assert!(String::from_utf8_lossy(&ended.stderr).contains("the judge ended early"), "{ended:?}");
+    let report = report(&out);
+    assert_eq!((verdict(&report, "starts"), verdict(&report, "stops")), ("holds", "not judged"));
 }

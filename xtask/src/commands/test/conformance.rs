@@ -4,12 +4,12 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
+use crate::cluster::parallel::processors;
 use crate::cluster::workspace::{Profile, binary, target_dir};
 use crate::commands::print::{output_width, print, print_progress};
 use crate::conformance::all::{find_guests, judge_all};
@@ -17,7 +17,7 @@ use crate::conformance::guest_file::Guest;
 use crate::conformance::matrix::{Row, write_matrix};
 use crate::conformance::report::{Report, line, summary};
 use crate::conformance::rules::RULES;
-use crate::conformance::run::{Options, judge_guest};
+use crate::conformance::run::{Options, judge_guest, this_program};
 use crate::conformance::self_test::{FaultResult, read_faults, test_faults};
 use crate::conformance::sessions::{self, GuestReport};
 use crate::conformance::{gradescope, init_guest};
@@ -135,10 +135,7 @@ pub fn nothing_judged() -> ExitCode {
 
 fn judge_one(guest: &Path, args: &ConformanceArgs) -> Result<ExitCode> {
     let name = Guest::read(guest)?.name;
-    let out = match &args.out {
-        Some(out) => out.clone(),
-        None => default_out()?.join(&name),
-    };
+    let out = report_folder(args, &name)?;
     print_progress(&format!("judging {name}"));
     let options = Options {
         guest: guest.to_owned(),
@@ -149,7 +146,6 @@ fn judge_one(guest: &Path, args: &ConformanceArgs) -> Result<ExitCode> {
         seed: args.seed,
         budget: args.budget,
         container: args.container,
-        start_suffix: String::new(),
     };
     let outcome = judge_guest(&options, &mut |rule| {
         let _ = print(&format!("{}\n", line(rule, output_width())));
@@ -165,18 +161,14 @@ fn judge_one(guest: &Path, args: &ConformanceArgs) -> Result<ExitCode> {
 fn play_sessions(guest: &Path, filter: &str, args: &ConformanceArgs) -> Result<ExitCode> {
     let mut guest = Guest::read(guest)?;
     if let Some(folder) = &args.folder {
-        guest.folder =
-            std::fs::canonicalize(folder).with_context(|| format!("cannot find {}", folder.display()))?;
+        guest = guest.in_folder(folder)?;
     }
-    let out = match &args.out {
-        Some(out) => out.clone(),
-        None => default_out()?.join(&guest.name),
-    };
+    let out = report_folder(args, &guest.name)?;
     let options = sessions::Options {
         filter: filter.to_owned(),
         patience: args.patience,
         folder: out.join("sessions"),
-        program: env::current_exe().context("cannot find this program")?,
+        program: this_program()?,
     };
     let report = sessions::play(&guest, &options)?;
     print(&report.text)?;
@@ -187,12 +179,17 @@ fn play_sessions(guest: &Path, filter: &str, args: &ConformanceArgs) -> Result<E
     })
 }
 
-/// The folder of reports: in the target folder of the checkout, or else in the current folder.
-fn default_out() -> Result<PathBuf> {
-    if fixtures::checkout::find().is_some() {
-        return Ok(target_dir()?.join("conformance"));
+/// The folder of `--out`, or one called `name`: in the target folder of the checkout, or else in the
+/// current folder.
+fn report_folder(args: &ConformanceArgs, name: &str) -> Result<PathBuf> {
+    if let Some(out) = &args.out {
+        return Ok(out.clone());
     }
-    Ok(env::current_dir().context("cannot find the current folder")?.join("conformance"))
+    let folder = match fixtures::checkout::find() {
+        Some(_) => target_dir()?,
+        None => env::current_dir().context("cannot find the current folder")?,
+    };
+    Ok(folder.join("conformance").join(name))
 }
 
 fn list_rules() -> Result<ExitCode> {
@@ -212,13 +209,10 @@ fn write_guest_file(folder: &Path) -> Result<ExitCode> {
 
 fn judge_class(folder: &Path, args: &ConformanceArgs) -> Result<ExitCode> {
     let guests = find_guests(folder)?;
-    let out = match &args.out {
-        Some(out) => out.clone(),
-        None => default_out()?.join("class"),
-    };
+    let out = report_folder(args, "class")?;
     std::fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
     let budget = args.budget.unwrap_or(CLASS_BUDGET);
-    let suite = env::current_exe().context("cannot find this program")?;
+    let suite = this_program()?;
     let judge = |guest: &Path, report: &Path| {
         let mut command = Command::new(&suite);
         let mut words: Vec<OsString> = Vec::new();
@@ -234,7 +228,7 @@ fn judge_class(folder: &Path, args: &ConformanceArgs) -> Result<ExitCode> {
         command.args(words);
         command
     };
-    let at_once = if args.container { 1 } else { thread::available_parallelism().map_or(1, usize::from) };
+    let at_once = if args.container { 1 } else { processors() };
     let rows = judge_all(&guests, &out, at_once, budget, &judge, &|row| {
         let _ = print(&format!("{}\n", line_of_guest(row)));
     });
@@ -258,7 +252,7 @@ fn line_of_guest(row: &Row) -> String {
 fn write_autograder(folder: &Path, args: &ConformanceArgs) -> Result<ExitCode> {
     let suite = match fixtures::checkout::find() {
         Some(_) => binary("conformance", Profile::Release)?,
-        None => env::current_exe().context("cannot find this program")?,
+        None => this_program()?,
     };
     gradescope::write_bundle(folder, &suite, args.guest.as_deref())?;
     print(&format!("wrote the autograder to {}: its README.md says how to use it\n", folder.display()))?;
@@ -266,10 +260,7 @@ fn write_autograder(folder: &Path, args: &ConformanceArgs) -> Result<ExitCode> {
 }
 
 fn test_suite(names: &[String], args: &ConformanceArgs) -> Result<ExitCode> {
-    let out = match &args.out {
-        Some(out) => out.clone(),
-        None => default_out()?.join("self-test"),
-    };
+    let out = report_folder(args, "self-test")?;
     let faults = read_faults(names)?;
     let results = test_faults(&faults, &out, &|result| {
         let _ = print(&format!("{}\n", line_of(result)));

@@ -5,8 +5,6 @@ mod report;
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -14,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use super::guest_file::{Guest, Ports};
 use super::herd::{GuestHerd, Place, build, clear, copy};
 use super::sandbox::Mode;
+use crate::cluster::parallel::{in_parallel, processors};
 use crate::session::places_stub::PlacesStub;
 use crate::session::roles::Roles;
 use crate::session::{self, Difference, Session, Step, snapshots};
@@ -59,7 +58,12 @@ struct ExpectedSession {
 pub fn play(guest: &Guest, options: &Options) -> Result<GuestReport> {
     let sessions = selected(options)?;
     let stage = Stage { guest, options, work: options.folder.join("work") };
-    let verdicts = prepare(&stage).and_then(|()| play_in_parallel(&stage, &sessions));
+    let threads = match guest.ports {
+        Ports::Fixed => 1,
+        Ports::Given => processors(),
+    };
+    let verdicts = prepare(&stage)
+        .and_then(|()| in_parallel(&sessions, threads, |session| Ok((session, play_one(&stage, session)?))));
     // What is left does no harm, and the next run removes it.
     let _ = clear(&options.folder);
     Ok(report(verdicts?))
@@ -116,41 +120,6 @@ fn selected(options: &Options) -> Result<Vec<ExpectedSession>> {
         bail!("no session's name contains {filter:?}: the sessions are\n  {names}");
     }
     Ok(selected)
-}
-
-/// Plays each session on the next free thread. The order of the verdicts is undefined.
-fn play_in_parallel<'a>(
-    stage: &Stage<'_>,
-    sessions: &'a [ExpectedSession],
-) -> Result<Vec<(&'a ExpectedSession, SessionVerdict)>> {
-    let remaining = Mutex::new(sessions.iter());
-    let next = || remaining.lock().ok()?.next();
-    let play_some = || -> Result<Vec<(&ExpectedSession, SessionVerdict)>> {
-        let mut verdicts = Vec::new();
-        while let Some(session) = next() {
-            match play_one(stage, session) {
-                Ok(verdict) => verdicts.push((session, verdict)),
-                Err(error) => {
-                    // A program that does not start here will not start for the other sessions.
-                    while next().is_some() {}
-                    return Err(error);
-                }
-            }
-        }
-        Ok(verdicts)
-    };
-    let threads = match stage.guest.ports {
-        Ports::Fixed => 1,
-        Ports::Given => thread::available_parallelism().map_or(1, usize::from),
-    };
-    thread::scope(|scope| {
-        let players: Vec<_> = (0..threads).map(|_| scope.spawn(play_some)).collect();
-        let mut verdicts = Vec::new();
-        for player in players {
-            verdicts.extend(player.join().expect("a player does not panic")?);
-        }
-        Ok(verdicts)
-    })
 }
 
 /// Plays one session if the guest has what the session needs.
