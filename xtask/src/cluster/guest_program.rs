@@ -28,21 +28,13 @@ pub struct Template {
 const GUARDED: &str = r#"exec 3<&0; { read -r _ <&3; kill -KILL 0; } & exec "$@" 3<&- </dev/null"#;
 
 impl Template {
-    /// Parses a template such as `python3 node.py {name} {file}`: words separated by white space,
-    /// without quotes. `{name}` stands for the node's name, `{file}` for the path of the herd file,
-    /// `{client}` and `{link}` for the node's addresses as host:port.
+    /// Returns the template of words, which may contain white space. `{name}` stands for the node's
+    /// name, `{file}` for the path of the herd file, `{client}` and `{link}` for the node's
+    /// addresses as host:port.
     ///
     /// # Errors
     /// There is no program, or no argument contains `{name}` or `{client}`, so all nodes would be
     /// the same.
-    pub fn parse(text: &str) -> Result<Template> {
-        Template::of(text.split_whitespace().map(str::to_owned))
-    }
-
-    /// Returns the template of words, which may contain white space.
-    ///
-    /// # Errors
-    /// Those of [`parse`](Self::parse).
     pub fn of(words: impl IntoIterator<Item = String>) -> Result<Template> {
         let words: Vec<String> = words.into_iter().collect();
         let has = |placeholder: &str| words.iter().skip(1).any(|word| word.contains(placeholder));
@@ -142,15 +134,16 @@ mod tests {
 
     #[test]
     fn a_template_gives_each_node_its_own_words() {
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<String>>();
         for text in ["", "{name}", "node", "node {file}", "node name"] {
-            assert!(Template::parse(text).is_err(), "{text}");
+            assert!(Template::of(words(text)).is_err(), "{text}");
         }
-        let template = Template::parse(" node  {name} --listen={client},{link} {file}").unwrap();
+        let template = Template::of(words("node {name} --listen={client},{link} {file}")).unwrap();
         let file = HerdFile::find("2015-winter").unwrap();
         let [herd, log, errors] = ["a b/herd.toml", "log", "errors"].map(PathBuf::from);
-        let words = template.words_for(&file.herd().members[0], &NodeFiles { herd, log, errors });
+        let filled = template.words_for(&file.herd().members[0], &NodeFiles { herd, log, errors });
         let expected = ["node", "Alford", "--listen=127.0.0.1:12480,127.0.0.1:12580", "a b/herd.toml"];
-        assert_eq!(words.collect::<Vec<String>>(), expected);
+        assert_eq!(filled.collect::<Vec<String>>(), expected);
     }
 
     #[test]

@@ -142,11 +142,7 @@ impl<'a> Case<'a> {
     /// Sends a command in another form, and returns what comes within `within`.
     pub fn ask_in(&mut self, form: Form, node: &str, command: &[u8], within: Duration) -> Answer {
         let Ok(mut connection) = self.connect(node) else { return Answer::default() };
-        let line = [command, form.line_end()].concat();
-        connection.send(&line, within);
-        if form.half_close {
-            connection.end_sending();
-        }
+        form.send(&mut connection, command, within);
         self.read(&mut connection, command, within)
     }
 

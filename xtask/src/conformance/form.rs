@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use super::case::{Case, Judged};
+use super::client::Connection;
 
 /// How a command is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +32,14 @@ impl Form {
     /// Returns the bytes that end a command.
     pub fn line_end(self) -> &'static [u8] {
         if self.crlf { b"\r\n" } else { b"\n" }
+    }
+
+    /// Sends a command, and closes the sending side if the guest waits for that.
+    pub fn send(self, connection: &mut Connection, command: &[u8], within: Duration) {
+        connection.send(&[command, self.line_end()].concat(), within);
+        if self.half_close {
+            connection.end_sending();
+        }
     }
 }
 
@@ -68,7 +78,7 @@ pub(super) fn closes(case: &mut Case<'_>) -> Judged<bool> {
     let mut connection = case.connect(&node)?;
     for _ in 0..2 {
         let report = case.report();
-        connection.send(&[report.command().as_bytes(), case.form.line_end()].concat(), case.answer_within());
+        case.form.send(&mut connection, report.command().as_bytes(), case.answer_within());
         let answer = case.read(&mut connection, b"IAMAT", case.answer_within());
         if answer.is_empty() && answer.ended.is_some() {
             return Ok(true);

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fixtures::checkout::{program, root, scratch};
 use nix::unistd::Uid;
@@ -53,7 +53,9 @@ fn in_user_namespace(script: &Path, arguments: &[PathBuf]) -> Child {
         command.stdin(Stdio::piped()).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/user")).unwrap();
     let id = process.id().to_string();
+    let deadline = Instant::now() + Duration::from_secs(20);
     while namespace(&id) == namespace("self") {
+        assert!(Instant::now() < deadline, "the process did not enter its user namespace");
         thread::sleep(Duration::from_millis(2));
     }
     for map in ["uid_map", "gid_map"] {

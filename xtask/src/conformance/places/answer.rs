@@ -1,6 +1,6 @@
 //! What the service answers to a request.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hyper::body::Incoming;
 use hyper::{HeaderMap, Method, Request, Response};
@@ -13,9 +13,6 @@ use super::{Behaviour, Shared};
 
 /// The most bytes of a request's body.
 const MOST_BODY: usize = 64 * 1024;
-
-/// The size of a chunk.
-const CHUNK: usize = 4096;
 
 /// The largest radius of the New API, in metres.
 const MOST_RADIUS: f64 = 50_000.0;
@@ -37,19 +34,16 @@ pub(super) async fn answer(request: Request<Incoming>, shared: &Shared) -> Resul
     let mut behaviour = shared.behaviour.subscribe();
     let current = behaviour.borrow_and_update().clone();
     let api = asked.api;
-    let (reply, piece, pause) = match current {
+    let reply = match current {
         Behaviour::Answer { results, delay, blank_lines } => {
             let reply = refusal(&asked, &head.headers, &shared.key)
                 .unwrap_or_else(|| Reply::json(bodies::body(api, limited(results, &asked), blank_lines)));
             sleep(delay).await;
-            (reply, CHUNK, Duration::ZERO)
+            reply
         }
-        Behaviour::Trickle { results, piece, pause } => {
-            (Reply::json(bodies::body(api, limited(results, &asked), false)), piece.max(1), pause)
-        }
-        Behaviour::Denied => (bodies::denied(api), CHUNK, Duration::ZERO),
-        Behaviour::Status(status) => (Reply::page(status), CHUNK, Duration::ZERO),
-        Behaviour::NotJson => (Reply::page(200), CHUNK, Duration::ZERO),
+        Behaviour::Denied => bodies::denied(api),
+        Behaviour::Status(status) => Reply::page(status),
+        Behaviour::NotJson => Reply::page(200),
         Behaviour::Hangup => return Err(HangUp),
         Behaviour::Never => {
             // Ends when the behaviour changes, or with the service.
@@ -57,7 +51,7 @@ pub(super) async fn answer(request: Request<Incoming>, shared: &Shared) -> Resul
             return Err(HangUp);
         }
     };
-    Ok(response(api, reply, piece, pause))
+    Ok(response(api, reply))
 }
 
 /// Returns the number of results for a request.

@@ -48,15 +48,6 @@ pub enum Behaviour {
         /// Whether the JSON contains runs of newlines and ends with some.
         blank_lines: bool,
     },
-    /// Send the answer in small pieces.
-    Trickle {
-        /// The number of results, at most 20.
-        results: usize,
-        /// The size of a piece in bytes.
-        piece: usize,
-        /// The pause before each piece.
-        pause: Duration,
-    },
     /// Refuse the key: HTTP 200 and `REQUEST_DENIED`, or HTTP 403 of the New API.
     Denied,
     /// Fail with this HTTP status and a page of HTML.

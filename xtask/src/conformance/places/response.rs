@@ -2,13 +2,11 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::task::{Context, Poll};
 
 use hyper::Response;
 use hyper::body::{Body, Bytes, Frame};
 use hyper::header::{self, HeaderName, HeaderValue};
-use tokio::time::{Sleep, sleep};
 
 use super::asked::Api;
 use super::bodies::Reply;
@@ -21,15 +19,15 @@ const COMMON: [(HeaderName, &str); 4] = [
     (header::ALT_SVC, "h3=\":443\"; ma=2592000,h3-29=\":443\"; ma=2592000"),
 ];
 
-/// Returns a response whose body goes out in pieces of `piece` bytes, with a pause before each.
-pub(super) fn response(api: Api, reply: Reply, piece: usize, pause: Duration) -> Response<Pieces> {
+/// Returns a response whose body goes out in chunks.
+pub(super) fn response(api: Api, reply: Reply) -> Response<Pieces> {
     let (caching, vary) = match api {
         Api::Legacy | Api::Other => ("public, max-age=300", "Accept-Language"),
         Api::New => ("private", "Origin, X-Origin, Referer"),
     };
     let own =
         [(header::CONTENT_TYPE, reply.content_type), (header::CACHE_CONTROL, caching), (header::VARY, vary)];
-    let mut response = Response::new(Pieces::new(reply.body, piece, pause));
+    let mut response = Response::new(Pieces(Bytes::from(reply.body)));
     *response.status_mut() = reply.status;
     for (name, value) in own.into_iter().chain(COMMON) {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -37,20 +35,12 @@ pub(super) fn response(api: Api, reply: Reply, piece: usize, pause: Duration) ->
     response
 }
 
+/// The size of a chunk.
+const CHUNK: usize = 4096;
+
 /// A body whose length is not announced, so that HTTP/1.1 sends each piece as a chunk and HTTP/1.0
 /// ends with the connection.
-pub(super) struct Pieces {
-    rest: Bytes,
-    piece: usize,
-    pause: Duration,
-    sleep: Option<Pin<Box<Sleep>>>,
-}
-
-impl Pieces {
-    fn new(body: Vec<u8>, piece: usize, pause: Duration) -> Pieces {
-        Pieces { rest: Bytes::from(body), piece, pause, sleep: None }
-    }
-}
+pub(super) struct Pieces(Bytes);
 
 impl Body for Pieces {
     type Data = Bytes;
@@ -58,19 +48,13 @@ impl Body for Pieces {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
+        _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.rest.is_empty() {
+        if self.0.is_empty() {
             return Poll::Ready(None);
         }
-        if !self.pause.is_zero() {
-            let pause = self.pause;
-            let sleeping = self.sleep.get_or_insert_with(|| Box::pin(sleep(pause)));
-            ready!(sleeping.as_mut().poll(context));
-            self.sleep = None;
-        }
-        let length = self.piece.min(self.rest.len());
-        let piece = self.rest.split_to(length);
+        let length = CHUNK.min(self.0.len());
+        let piece = self.0.split_to(length);
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 }

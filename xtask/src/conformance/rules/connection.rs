@@ -267,8 +267,7 @@ pub(super) fn forged_at(case: &mut Case<'_>) -> Judged {
 
 /// Sends a report on an open connection and reads the answer.
 fn send_and_read(case: &Case<'_>, connection: &mut Connection, report: &ClientReport) -> Answer {
-    let line = [report.command().as_bytes(), case.form.line_end()].concat();
-    connection.send(&line, case.answer_within());
+    case.form.send(connection, report.command().as_bytes(), case.answer_within());
     case.read(connection, b"IAMAT", case.answer_within())
 }
 

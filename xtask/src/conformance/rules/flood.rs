@@ -171,10 +171,7 @@ fn tell_at_once(case: &mut Case<'_>, nodes: &[String], reports: &[ClientReport])
     let within = case.answer_within();
     let mut connections = nodes.iter().map(|node| case.connect(node)).collect::<Judged<Vec<_>>>()?;
     for (connection, report) in connections.iter_mut().zip(reports) {
-        connection.send(&[report.command().as_bytes(), case.form.line_end()].concat(), within);
-        if case.form.half_close {
-            connection.end_sending();
-        }
+        case.form.send(connection, report.command().as_bytes(), within);
     }
     for (connection, node) in connections.iter_mut().zip(nodes) {
         if !case.read(connection, b"IAMAT", within).is_at() {

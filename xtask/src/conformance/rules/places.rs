@@ -147,10 +147,7 @@ pub(super) fn framing(case: &mut Case<'_>) -> Judged {
         places.answer_with(Behaviour::Answer { results: 5, delay: Duration::ZERO, blank_lines });
         let command = report.question();
         let mut connection = case.connect(&node)?;
-        connection.send(&[command.as_bytes(), case.form.line_end()].concat(), case.answer_within());
-        if case.form.half_close {
-            connection.end_sending();
-        }
+        case.form.send(&mut connection, command.as_bytes(), case.answer_within());
         // More newlines than two would follow at once.
         connection.read_until(|_| false, case.answer_within(), Some(case.quiet() * 2));
         let answer = Answer { bytes: connection.received.clone(), complete: true, ended: connection.ended };
@@ -203,11 +200,8 @@ fn ask_and_wait(
     report: &ClientReport,
 ) -> Judged<Connection> {
     let mut connection = case.connect(node)?;
-    connection.send(&[report.question().as_bytes(), case.form.line_end()].concat(), case.answer_within());
-    if case.form.half_close {
-        connection.end_sending();
-    }
     let within = case.answer_within();
+    case.form.send(&mut connection, report.question().as_bytes(), within);
     if !case.wait(within, |_| !places.asked().is_empty()) {
         return Err(hidden_by("places-radius", "the Places service was not asked".to_owned()));
     }

@@ -65,7 +65,7 @@ fn resets(case: &mut Case<'_>, node: &str) -> Judged {
     for _ in 0..50 {
         let report = case.report();
         let mut connection = case.connect(node)?;
-        connection.send(&[report.command().as_bytes(), case.form.line_end()].concat(), case.answer_within());
+        case.form.send(&mut connection, report.command().as_bytes(), case.answer_within());
         reset(connection);
     }
     Ok(())

@@ -239,12 +239,6 @@ fn the_service_misbehaves_on_demand() {
     assert!(begun.elapsed() >= delay);
     assert_eq!(unchunked(&body_of(&came)).into_bytes(), body(Api::Legacy, 2, true));
 
-    let pause = Duration::from_millis(2);
-    let begun = Instant::now();
-    let came = with(Behaviour::Trickle { results: 1, piece: 200, pause });
-    assert_eq!(unchunked(&body_of(&came)), text(Api::Legacy, 1));
-    assert!(begun.elapsed() >= 5 * pause);
-
     assert!(with(Behaviour::Denied).contains("REQUEST_DENIED"));
     let came = with(Behaviour::Status(503));
     assert!(came.starts_with("HTTP/1.1 503 Service Unavailable\r\n") && came.contains("<!DOCTYPE html>"));
