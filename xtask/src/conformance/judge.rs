@@ -40,7 +40,7 @@ const FORM_WITHIN: Duration = Duration::from_millis(1500);
 /// It is not an order, or it cannot be carried out at all.
 pub(super) fn judge_to_order(order: &OsStr, output: &mut dyn Write) -> Result<()> {
     let order = order.to_str().context("the order is not text")?;
-    let order: Order = serde_json::from_str(order).context("the order is none")?;
+    let order: Order = serde_json::from_str(order).context("the order is not an order as JSON")?;
     carry_out(&order, output)
 }
 

@@ -179,8 +179,8 @@ fn play_sessions(guest: &Path, filter: &str, args: &ConformanceArgs) -> Result<E
     })
 }
 
-/// The folder of `--out`, or one called `name`: in the target folder of the checkout, or else in the
-/// current folder.
+/// The folder of `--out`, or one called `name`: in the target folder of the checkout, or else in
+/// the current folder.
 fn report_folder(args: &ConformanceArgs, name: &str) -> Result<PathBuf> {
     if let Some(out) = &args.out {
         return Ok(out.clone());
