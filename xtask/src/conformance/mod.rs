@@ -22,6 +22,7 @@ pub mod init_guest;
 mod judge;
 pub mod matrix;
 mod message;
+pub mod out_folder;
 pub mod places;
 pub mod report;
 pub mod rules;

@@ -14,6 +14,7 @@ use super::guest_file::Guest;
 use super::herd::{Place, build, clear, copy};
 use super::hidden::JUDGE;
 use super::message::{Message, Order, messages};
+use super::out_folder::claim;
 use super::report::{Report, RuleReport, write_all};
 use super::rules::{RULES, Rule};
 use super::sandbox::{self, Mode};
@@ -61,6 +62,7 @@ pub struct Outcome {
 ///
 /// # Errors
 /// - The guest file is wrong, or its program cannot be built.
+/// - The folder of the options holds other files than reports.
 /// - The guest cannot be cut off from the rest of the machine.
 /// - The report cannot be written.
 pub fn judge_guest(options: &Options, progress: &mut dyn FnMut(&RuleReport)) -> Result<Outcome> {
@@ -72,8 +74,7 @@ pub fn judge_guest(options: &Options, progress: &mut dyn FnMut(&RuleReport)) -> 
     }
     let rules = selected(&options.rules)?;
     let (mode, why_not) = sandbox::mode(options.container);
-    fs::create_dir_all(&options.out).with_context(|| format!("cannot make {}", options.out.display()))?;
-    let run_folder = fs::canonicalize(&options.out)?.join("run");
+    let run_folder = claim(&options.out)?.join("run");
     let folder = run_folder.join("work");
     prepare(&guest, &run_folder, &folder, mode)?;
     let order = Order {

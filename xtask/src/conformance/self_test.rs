@@ -9,6 +9,7 @@ use fixtures::checkout::root;
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::out_folder::claim;
 use super::report::Report;
 use crate::cluster::parallel::{in_parallel, processors};
 
@@ -78,12 +79,13 @@ pub fn read_faults(names: &[String]) -> Result<Vec<Fault>> {
 /// Judges the herd with each of `faults`, several at a time. `progress` is called with each result.
 ///
 /// # Errors
-/// A herd cannot be judged at all.
+/// A herd cannot be judged at all, or the folder holds other files than reports.
 pub fn test_faults(
     faults: &[Fault],
     folder: &Path,
     progress: &(dyn Fn(&FaultResult) + Sync),
 ) -> Result<Vec<FaultResult>> {
+    let folder = &claim(folder)?;
     // Most of a run is spent waiting for the guest.
     in_parallel(faults, 2 * processors(), |fault| {
         let result = test_fault(fault, folder)?;
@@ -119,8 +121,7 @@ fn write_guest(fault: &Fault, folder: &Path) -> Result<PathBuf> {
     if let Some(Value::String(start)) = guest.get_mut("start").filter(|_| !fault.name.is_empty()) {
         start.push_str(&format!(" --fault {}", fault.name));
     }
-    let path = folder.join("guest.toml");
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let path = claim(folder)?.join("guest.toml");
     fs::write(&path, guest.to_string()).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
 }

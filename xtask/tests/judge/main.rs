@@ -150,3 +150,24 @@ fn a_judge_that_dies_leaves_a_report_and_no_success() {
     let report = report(&out);
     assert_eq!((verdict(&report, "starts"), verdict(&report, "stops")), ("holds", "not judged"));
 }
+
+#[test]
+fn a_folder_with_files_of_somebody_else_is_not_touched() {
+    let folder = scratch("judge-not-ours");
+    let guests = scratch("judge-guests");
+    fs::copy(root().join("fixtures/guests/this-herd/guest.toml"), guests.join("guest.toml")).unwrap();
+    for file in ["run/a", "nodes/b", "sessions/c", "matrix.csv"] {
+        fs::create_dir_all(folder.join(file).parent().unwrap()).unwrap();
+        fs::write(folder.join(file), "precious").unwrap();
+    }
+    let guest = guests.join("guest.toml");
+    for what in
+        [&[text(&guest)][..], &[text(&guest), "--sessions"], &["--all", text(&guests)], &["--self-test"]]
+    {
+        let error = stderr(&suite(&[what, &["--out", text(&folder)]].concat()).code(2));
+        assert!(error.contains("is not empty") && error.contains("--out"), "{what:?}: {error}");
+    }
+    for file in ["run/a", "nodes/b", "sessions/c", "matrix.csv"] {
+        assert_eq!(fs::read_to_string(folder.join(file)).unwrap(), "precious", "{file}");
+    }
+}

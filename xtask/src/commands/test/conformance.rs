@@ -15,6 +15,7 @@ use crate::commands::print::{output_width, print, print_progress};
 use crate::conformance::all::{find_guests, judge_all};
 use crate::conformance::guest_file::Guest;
 use crate::conformance::matrix::{Row, write_matrix};
+use crate::conformance::out_folder::claim;
 use crate::conformance::report::{Report, line, summary};
 use crate::conformance::rules::RULES;
 use crate::conformance::run::{Options, judge_guest, this_program};
@@ -43,7 +44,8 @@ pub struct ConformanceArgs {
     #[arg(long = "rule", value_name = "RULE")]
     rules: Vec<String>,
 
-    /// The folder for the report [default: target/conformance/NAME]
+    /// The folder for the report, empty or one of an earlier report [default:
+    /// target/conformance/NAME]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
 
@@ -163,7 +165,7 @@ fn play_sessions(guest: &Path, filter: &str, args: &ConformanceArgs) -> Result<E
     if let Some(folder) = &args.folder {
         guest = guest.in_folder(folder)?;
     }
-    let out = report_folder(args, &guest.name)?;
+    let out = claim(&report_folder(args, &guest.name)?)?;
     let options = sessions::Options {
         filter: filter.to_owned(),
         patience: args.patience,
@@ -209,8 +211,7 @@ fn write_guest_file(folder: &Path) -> Result<ExitCode> {
 
 fn judge_class(folder: &Path, args: &ConformanceArgs) -> Result<ExitCode> {
     let guests = find_guests(folder)?;
-    let out = report_folder(args, "class")?;
-    std::fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
+    let out = claim(&report_folder(args, "class")?)?;
     let budget = args.budget.unwrap_or(CLASS_BUDGET);
     let suite = this_program()?;
     let judge = |guest: &Path, report: &Path| {
