@@ -136,13 +136,13 @@ impl Chromium {
 
     fn run_tests(&self, arguments: &[&str]) -> Result<()> {
         let mut tests = cargo();
+        // With the features of the other tests, cargo has built most of what it needs.
         tests.args([
             "test",
             "--locked",
-            "--package",
-            "xtask",
+            "--workspace",
             "--features",
-            "browser",
+            "xtask/browser",
             "--test",
             "browser",
             "--",
