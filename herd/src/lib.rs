@@ -84,6 +84,7 @@
 pub mod ambient;
 pub mod bug;
 pub mod config;
+mod histogram;
 pub mod journal;
 pub mod message;
 pub mod nearest;

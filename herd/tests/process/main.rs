@@ -6,6 +6,7 @@ mod bad_input;
 mod certificates;
 mod counts;
 mod dribble;
+mod durations;
 mod figures;
 mod hangups;
 mod journal;
