@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::alerts::prometheus::{Prometheus, Tools};
-use crate::chaos::proxy::{Conditions, Proxy};
+use crate::cluster::proxy::{Conditions, Proxy};
 use crate::chaos::small_disks::{self, SmallDisks};
 use crate::cluster::admin_client;
 use crate::cluster::herd_file::HerdFile;

@@ -9,7 +9,6 @@ mod fault;
 mod herd_under_test;
 mod link_log;
 mod open_files;
-pub mod proxy;
 mod report;
 pub(crate) mod small_disks;
 
@@ -25,7 +24,7 @@ use fastrand::Rng;
 use herd::config::Herd;
 use strum::VariantArray;
 
-use crate::chaos::proxy::Proxy;
+use crate::cluster::proxy::Proxy;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::proc_usage::peak_bytes;
 use crate::cluster::processes::{INSECURE_LINKS, Processes, Setup};

@@ -14,6 +14,7 @@ pub mod parallel;
 pub mod ports;
 pub(crate) mod proc_usage;
 pub mod processes;
+pub mod proxy;
 pub(crate) mod python_packages;
 pub mod supervisor;
 pub mod test_herd;

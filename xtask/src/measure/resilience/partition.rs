@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::proxied::ProxiedHerd;
 use super::{Bound, Finding, ResilienceBench};
-use crate::chaos::proxy::Conditions;
+use crate::cluster::proxy::Conditions;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::processes::Processes;
 
