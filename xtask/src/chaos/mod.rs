@@ -24,10 +24,10 @@ use fastrand::Rng;
 use herd::config::Herd;
 use strum::VariantArray;
 
-use crate::cluster::proxy::Proxy;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::proc_usage::peak_bytes;
 use crate::cluster::processes::{INSECURE_LINKS, Processes, Setup};
+use crate::cluster::proxy::Proxy;
 use crate::cluster::test_herd::TestHerd;
 use crate::oracle::timeline;
 use crate::oracle::{Ending, History, Persistence, Setting, Source, Verdict, check_history};
