@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write, stdout};
+use std::io::{BufRead, BufReader, Read, Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -18,7 +18,7 @@ use crate::cluster::graphs::Graph;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::ports::is_free;
 use crate::cluster::processes::{Environment, INSECURE_LINKS, Processes, Setup};
-use crate::cluster::supervisor::{HerdLock, supervise};
+use crate::cluster::supervisor::{HerdLock, Records, SupervisedHerd, supervise};
 use crate::cluster::workspace::{Profile, herd_binary, run_dir};
 use crate::commands::arguments::variant_of;
 use crate::commands::print::{output_width, print};
@@ -131,37 +131,52 @@ impl HerdUpArgs {
     /// Starts the nodes, and supervises them until the herd is stopped. `announce` gets the text
     /// for the user when the nodes are ready.
     fn supervise(&self, program: &Path, announce: impl FnOnce(String) -> Result<()>) -> Result<()> {
-        // The second thread serves the Places stub while the supervisor waits for its nodes.
+        // Locals are dropped in reverse order: the lock must not become free before the nodes have
+        // exited.
+        let lock = HerdLock::take()?;
+        let file = self.herd_file()?;
+        check_ports(&file)?;
+        let folder = lock.folder_of(&file.herd().name)?;
+        let records = self.records(&folder);
+        records.empty()?;
+        // The second thread answers other commands and serves the Places stub while the supervisor
+        // waits for its nodes.
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        runtime.block_on(async {
-            let lock = HerdLock::take()?;
-            let file = self.herd_file()?;
-            check_ports(&file)?;
-            let folder = lock.folder_of(&file.herd().name)?;
-            let mut setup = Setup {
-                data: self.data_folder(&folder)?,
-                environment: Environment::Inherited,
-                ..Setup::clean(file, program.to_owned(), folder)
-            };
-            // At debug the log shows every line of clients and links, which users of a herd mostly
-            // want to see. For speed, HERD_LOG_LEVEL turns it off.
-            if env::var_os("HERD_LOG_LEVEL").is_none_or(|level| level.is_empty()) {
-                setup.variables.push(("HERD_LOG_LEVEL", Some("debug".into())));
-            }
-            if self.insecure_links {
-                setup.args.push(INSECURE_LINKS.into());
-            }
-            self.add_places(&mut setup).await?;
-            let mut processes = Processes::new(setup)?;
-            processes.start_all()?;
-            let first = processes.names().into_iter().next().unwrap_or_default();
-            let on_ready = |status: &Value| {
-                let herd = status["herd"].as_str().unwrap_or_default();
-                let table = status_table(status, StatusColumns::Fitted(output_width()));
-                announce(format!("herd {herd}\n\n{table}{}", HOW_TO.replace("Alford", &first)))
-            };
-            supervise(lock, processes, on_ready).await
-        })
+        let setup = runtime.block_on(self.setup(file, program, folder, &records))?;
+        let mut herd = SupervisedHerd { processes: Processes::new(setup)?, records, proxy: None };
+        herd.processes.start_all()?;
+        let first = herd.processes.names().into_iter().next().unwrap_or_default();
+        let on_ready = |status: &Value| {
+            let name = status["herd"].as_str().unwrap_or_default();
+            let table = status_table(status, StatusColumns::Fitted(output_width()));
+            announce(format!("herd {name}\n\n{table}{}", HOW_TO.replace("Alford", &first)))
+        };
+        runtime.block_on(supervise(&lock, &mut herd, on_ready))
+    }
+
+    /// Returns how to start the nodes. Starts the stub of the Places service if it is chosen.
+    async fn setup(
+        &self,
+        file: HerdFile,
+        program: &Path,
+        folder: PathBuf,
+        records: &Records,
+    ) -> Result<Setup> {
+        let mut setup = Setup {
+            data: records.folder().map(Path::to_owned),
+            environment: Environment::Inherited,
+            ..Setup::clean(file, program.to_owned(), folder)
+        };
+        // At debug the log shows every line of clients and links, which users of a herd mostly want
+        // to see. For speed, HERD_LOG_LEVEL turns it off.
+        if env::var_os("HERD_LOG_LEVEL").is_none_or(|level| level.is_empty()) {
+            setup.variables.push(("HERD_LOG_LEVEL", Some("debug".into())));
+        }
+        if self.insecure_links {
+            setup.args.push(INSECURE_LINKS.into());
+        }
+        self.add_places(&mut setup).await?;
+        Ok(setup)
     }
 
     /// Returns the chosen or generated herd file, at the chosen ports.
@@ -175,21 +190,12 @@ impl HerdUpArgs {
         self.base_port.map_or_else(|| Ok(file.clone()), |port| file.at_ports(port))?.with_admin_ports()
     }
 
-    /// Returns the folder of the nodes' data, or `None` if nodes keep records in memory. Empties
-    /// the default folder.
-    fn data_folder(&self, folder: &Path) -> Result<Option<PathBuf>> {
-        if self.memory {
-            return Ok(None);
-        }
-        if let Some(data) = &self.data_dir {
-            return Ok(Some(data.clone()));
-        }
-        let data = folder.join("data");
-        match fs::remove_dir_all(&data) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("cannot empty {}", data.display()))
-            }
-            _ => Ok(Some(data)),
+    /// Returns where the nodes keep their records.
+    fn records(&self, folder: &Path) -> Records {
+        match &self.data_dir {
+            _ if self.memory => Records::Memory,
+            Some(chosen) => Records::Kept(chosen.clone()),
+            None => Records::Emptied(folder.join("data")),
         }
     }
 
