@@ -35,8 +35,10 @@ mod tick;
 mod turns;
 mod workers;
 
+pub(crate) use admin::is_own_host;
 pub use admin_token::AdminToken;
 pub use pulse::Pulse;
+pub(crate) use seats::{Seats, WhenFull};
 pub use store::{Durability, Store};
 
 use std::io;
@@ -59,7 +61,6 @@ use dial_errors::DialErrors;
 use keeper::Keeper;
 use memory::Memory;
 use new_ids::NewIdsByAddress;
-use seats::{Seats, WhenFull};
 use shared::{Shared, lock};
 use workers::Workers;
 

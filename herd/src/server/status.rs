@@ -89,6 +89,8 @@ pub(super) struct Neighbour {
     /// The time by which the neighbour's wall clock is ahead of this node's; `None` before the
     /// second heartbeat.
     pub(super) clock_ahead_seconds: Option<f64>,
+    /// Whether that is too much, so that the node is not ready.
+    pub(super) clock_differs: bool,
 }
 
 /// Whether a node is ready. Load balancers request this often, so it contains nothing that is slow
@@ -148,6 +150,7 @@ impl Neighbour {
             divergences: node.divergences(id),
             round_trip_seconds: node.round_trip(id).map(|time| time.as_secs_f64()),
             clock_ahead_seconds: node.clock_difference(id).map(ClockDifference::as_secs_f64),
+            clock_differs: node.too_large_clock_difference(id).is_some(),
         }
     }
 }

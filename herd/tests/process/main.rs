@@ -5,6 +5,7 @@ mod admin;
 mod bad_input;
 mod certificates;
 mod counts;
+mod dashboard;
 mod dribble;
 mod figures;
 mod hangups;
