@@ -9,6 +9,7 @@ pub mod guest_program;
 pub(crate) mod health;
 pub mod herd_file;
 pub(crate) mod log_file;
+pub(crate) mod log_tail;
 mod own_program;
 pub mod parallel;
 pub mod ports;

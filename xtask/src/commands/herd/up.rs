@@ -8,16 +8,20 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use herd::dashboard::Dashboard;
 use herd::telemetry::open_log;
 use serde_json::Value;
 use strum::{EnumMessage, EnumString, IntoStaticStr, VariantArray};
 
+use super::browser::open_in_browser;
+use super::dashboard::{KEEP_SECRET, bind_dashboard};
 use super::status_table::{StatusColumns, status_table};
 use crate::cluster::demo_places;
 use crate::cluster::graphs::Graph;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::ports::is_free;
 use crate::cluster::processes::{Environment, INSECURE_LINKS, Processes, Setup};
+use crate::cluster::proxy::Proxy;
 use crate::cluster::supervisor::{HerdLock, Records, SupervisedHerd, supervise};
 use crate::cluster::workspace::{Profile, herd_binary, run_dir};
 use crate::commands::arguments::variant_of;
@@ -71,6 +75,15 @@ pub struct HerdUpArgs {
     #[arg(long)]
     detach: bool,
 
+    /// Serve a live page of the herd, and run its links through proxies, so that the page can cut
+    /// them
+    #[arg(long)]
+    dashboard: bool,
+
+    /// Open the page in a browser
+    #[arg(long, requires = "dashboard")]
+    open: bool,
+
     /// Supervise the nodes for a detached herd-up, with this node program
     #[arg(long, hide = true, value_name = "PROGRAM")]
     supervise: Option<PathBuf>,
@@ -94,8 +107,9 @@ enum PlacesChoice {
 /// The first port of generated herds: that of the classroom herds.
 const GENERATED_FROM: u16 = 12_480;
 
-/// The last line that a detached supervisor prints before it serves.
-const READY_LINE: &str = "ready";
+/// The start of the last line that a detached supervisor prints before it serves. The address of
+/// the dashboard follows, if there is one.
+const READY_LINE: &str = "ready ";
 
 const HOW_TO: &str = "
 Talk to a node:  cargo xtask say Alford 'IAMAT kiwi +34.0689-118.4451 1520023934.9'
@@ -114,8 +128,10 @@ impl HerdUpArgs {
             nix::unistd::setsid().context("cannot leave the terminal")?;
             // If the detaching herd-up was interrupted, its user does not expect a running herd:
             // this write then fails, and the nodes are killed.
-            return self.supervise(program, |text| {
-                writeln!(stdout().lock(), "{text}{READY_LINE}").context("the herd-up of this herd has exited")
+            return self.supervise(program, |text, dashboard| {
+                let url = dashboard.unwrap_or_default();
+                writeln!(stdout().lock(), "{text}{READY_LINE}{url}")
+                    .context("the herd-up of this herd has exited")
             });
         }
         // Fail before the build, which takes long. The supervisor takes the lock again.
@@ -123,14 +139,21 @@ impl HerdUpArgs {
         self.herd_file()?;
         let program = herd_binary(if self.release { Profile::Release } else { Profile::Debug })?;
         if self.detach {
-            return detach(&program);
+            return detach(&program, self.open);
         }
-        self.supervise(&program, |text| print(&format!("{text}\nCtrl-C stops the herd.\n")))
+        self.supervise(&program, |text, dashboard| {
+            print(&format!("{text}\nCtrl-C stops the herd.\n"))?;
+            dashboard.filter(|_| self.open).map_or(Ok(()), open_in_browser)
+        })
     }
 
-    /// Starts the nodes, and supervises them until the herd is stopped. `announce` gets the text
-    /// for the user when the nodes are ready.
-    fn supervise(&self, program: &Path, announce: impl FnOnce(String) -> Result<()>) -> Result<()> {
+    /// Starts the nodes, and supervises them until the herd is stopped. When the nodes are ready,
+    /// `announce` gets the text for the user and the address of the dashboard, if there is one.
+    fn supervise(
+        &self,
+        program: &Path,
+        announce: impl FnOnce(String, Option<&str>) -> Result<()>,
+    ) -> Result<()> {
         // Locals are dropped in reverse order: the lock must not become free before the nodes have
         // exited.
         let lock = HerdLock::take()?;
@@ -142,16 +165,28 @@ impl HerdUpArgs {
         // The second thread answers other commands and serves the Places stub while the supervisor
         // waits for its nodes.
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let proxy = self.dashboard.then(|| Proxy::start(&file)).transpose()?;
+        let dashboard =
+            self.dashboard.then(|| bind_dashboard(&runtime, file.herd(), true, None)).transpose()?;
+        let url = dashboard.as_ref().map(Dashboard::url);
+        let views = proxy.as_ref().map(|proxy| proxy.views(&file)).transpose()?.unwrap_or_default();
         let setup = runtime.block_on(self.setup(file, program, folder, &records))?;
-        let mut herd = SupervisedHerd { processes: Processes::new(setup)?, records, proxy: None };
+        let processes = Processes::new(Setup { views, ..setup })?;
+        let mut herd = SupervisedHerd { processes, records, proxy };
         herd.processes.start_all()?;
         let first = herd.processes.names().into_iter().next().unwrap_or_default();
         let on_ready = |status: &Value| {
+            dashboard.map(|dashboard| runtime.spawn(dashboard.serve()));
             let name = status["herd"].as_str().unwrap_or_default();
             let table = status_table(status, StatusColumns::Fitted(output_width()));
-            announce(format!("herd {name}\n\n{table}{}", HOW_TO.replace("Alford", &first)))
+            let how_to = HOW_TO.replace("Alford", &first);
+            let seen = url.as_ref().map(|url| format!("Dashboard:       {url}\n{KEEP_SECRET}\n"));
+            announce(format!("herd {name}\n\n{table}{how_to}{}", seen.unwrap_or_default()), url.as_deref())
         };
-        runtime.block_on(supervise(&lock, &mut herd, on_ready))
+        let result = runtime.block_on(supervise(&lock, &mut herd, on_ready));
+        // The dashboard may be waiting for an action of the supervisor, which has ended.
+        runtime.shutdown_background();
+        result
     }
 
     /// Returns how to start the nodes. Starts the stub of the Places service if it is chosen.
@@ -223,7 +258,7 @@ impl HerdUpArgs {
 
 /// Starts this command again as a supervisor that keeps none of the caller's files open, and prints
 /// its output when it is ready.
-fn detach(program: &Path) -> Result<()> {
+fn detach(program: &Path, open: bool) -> Result<()> {
     let folder = run_dir();
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let log = folder.join("supervisor.log");
@@ -247,8 +282,9 @@ fn detach(program: &Path) -> Result<()> {
     let mut output = String::new();
     for line in BufReader::new(stdout).lines() {
         let line = line.context("cannot read the supervisor's output")?;
-        if line == READY_LINE {
-            return print(&format!("{output}Stop it with `cargo xtask herd-down`.\n"));
+        if let Some(dashboard) = line.strip_prefix(READY_LINE) {
+            print(&format!("{output}Stop it with `cargo xtask herd-down`.\n"))?;
+            return if open { open_in_browser(dashboard) } else { Ok(()) };
         }
         output += &format!("{line}\n");
     }

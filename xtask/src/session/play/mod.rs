@@ -91,6 +91,11 @@ impl<'a, H: SessionHerd> Player<'a, H> {
         Some(self.play_step(&step).map_err(|message| self.session.error(line, message)))
     }
 
+    /// Ends the session, and returns the herd.
+    pub fn into_herd(self) -> H {
+        self.herd
+    }
+
     /// The transcript of the steps that have been played.
     pub fn transcript(&self) -> &Transcript {
         &self.transcript
