@@ -48,7 +48,7 @@ function start(herd) {
   const talk = new Talk(herd, map);
   const actions = herd.harness ? new Actions(herd) : null;
   const nodePanel = new NodePanel(herd, actions, (node) => graph.markChosen(node));
-  const lessons = herd.harness ? new Lessons(herd, () => map.clients.clear()) : null;
+  const lessons = herd.harness ? new Lessons(herd, () => map.reset()) : null;
   const events = new EventsPanel();
   const timeLine = new TimeLine((second) => summary.showFloods(second));
   byId("time-title").after(legend());

@@ -40,8 +40,7 @@ export class HerdMap {
     container.setAttribute("aria-label", "World with clients: arrow keys move it, plus and minus zoom");
     this.map.createPane("clients").style.zIndex = "450";
     L.control.scale({ imperial: false }).addTo(this.map);
-    this.map.setView([25, 0], 1);
-    this.map.fitBounds([[-56, -165], [74, 178]], { animate: false });
+    this.showWorld();
     new ResizeObserver(() => this.map.invalidateSize()).observe(container);
 
     this.world = new World(this.map);
@@ -103,9 +102,16 @@ export class HerdMap {
     this.map.fitBounds(circle.getBounds(), { padding: [20, 20], maxZoom: 14, animate: !stillness.matches });
   }
 
-  /** Forgets what was found. */
-  clearPlaces() {
+  /** Shows the whole world again, without what was found. */
+  reset() {
+    this.clients.clear();
     this.found.clearLayers();
+    this.target.clearLayers();
+    this.showWorld();
+  }
+
+  showWorld() {
+    this.map.fitBounds([[-56, -165], [74, 178]], { animate: false });
   }
 
   /** Shows for a moment where a report came from. @param {number} latitude @param {number} longitude */

@@ -52,7 +52,8 @@ export function roundUp(value) {
 export function linePath(samples, x, y) {
   return pieces(samples).map((piece) => piece
     .map(({ at_ms, value }, index) => `${index === 0 ? "M" : "L"}${x(at_ms).toFixed(1)} ${y(value ?? 0).toFixed(1)}`)
-    .join("")).join("");
+    // A single value is a dot.
+    .join("") + (piece.length === 1 ? "h1.5" : "")).join("");
 }
 
 /**

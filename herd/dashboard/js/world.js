@@ -1,6 +1,7 @@
 /** The outline of the world, and lines of latitude and longitude for places without a coast. */
 
 import { colour } from "./dom.js";
+import { flatLines, flatPolygons } from "./outline.js";
 
 /** From this zoom on, the outline alone does not say where one is. */
 const GRID_ZOOM = 5;
@@ -21,8 +22,8 @@ export class World {
   async load() {
     const response = await fetch("/assets/vendor/countries-110m.json");
     const atlas = await response.json();
-    this.#land.addData(topojson.feature(atlas, atlas.objects.land));
-    this.#borders.addData(topojson.mesh(atlas, atlas.objects.countries, (a, b) => a !== b));
+    this.#land.addData(flatPolygons(topojson.feature(atlas, atlas.objects.land)));
+    this.#borders.addData(flatLines(topojson.mesh(atlas, atlas.objects.countries, (a, b) => a !== b)));
     this.restyle();
   }
 
