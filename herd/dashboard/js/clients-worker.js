@@ -116,7 +116,7 @@ function reindex() {
     return;
   }
   const began = performance.now();
-  index = new Supercluster({ radius: 96, maxZoom: 14 }).load(store.points());
+  index = new Supercluster({ radius: 110, maxZoom: 14 }).load(store.points());
   indexTook = performance.now() - began;
 }
 
@@ -131,7 +131,7 @@ function view(box, zoom) {
   /** @type {number[]} */
   const marks = [];
   if (index) {
-    for (const { geometry, properties } of index.getClusters(box, Math.floor(zoom)).slice(0, MOST_MARKS)) {
+    for (const { geometry, properties } of index.getClusters(box, Math.round(zoom)).slice(0, MOST_MARKS)) {
       const [longitude, latitude] = geometry.coordinates;
       marks.push(longitude, latitude, properties.point_count ?? 1, properties.slot ?? -1);
     }

@@ -10,7 +10,7 @@
  */
 
 import { drawing, element, setText, stillness } from "./dom.js";
-import { count, duration, rate } from "./format.js";
+import { count, duration, rate, reports } from "./format.js";
 import { inRows, place } from "./layout.js";
 import { icon, shapePath, tone } from "./shapes.js";
 
@@ -246,15 +246,15 @@ function words(style, x, y, text) {
 function showNode(group, node) {
   for (const name of ["good", "warn", "bad", "off"]) group.classList.toggle(name, tone(node.state) === name);
   group.querySelector(".shape")?.setAttribute("d", shapePath(node.state));
-  const reports = node.reports_per_second;
   const word = group.querySelector(".word");
   const shownSpeed = group.querySelector(".rate");
   if (word) setText(word, node.state);
-  const unit = shownSpeed?.classList.contains("low") ? "/s" : reports === 1 ? " report/s" : " reports/s";
-  const speed = reports == null ? "" : rate(reports) + unit;
-  if (shownSpeed) setText(shownSpeed, speed);
+  const speed = node.reports_per_second;
+  const isLow = shownSpeed?.classList.contains("low");
+  const said = speed === null ? "" : isLow ? `${rate(speed)}/s` : reports(speed);
+  if (shownSpeed) setText(shownSpeed, said);
   const label = [`${node.name}: ${node.state}`];
-  if (speed) label.push(speed);
+  if (said) label.push(said);
   if (node.clients != null) label.push(`${count(node.clients)} clients`);
   group.setAttribute("aria-label", [label.join(", "), ...node.reasons].join("; "));
 }

@@ -2,7 +2,7 @@
 
 import { Actions } from "./actions.js";
 import { get, nodePath } from "./api.js";
-import { byId, setText } from "./dom.js";
+import { byId, element, setText } from "./dom.js";
 import { EventsPanel } from "./events-panel.js";
 import { FloodView } from "./flood-view.js";
 import { count } from "./format.js";
@@ -52,6 +52,7 @@ function start(herd) {
   const events = new EventsPanel();
   const timeLine = new TimeLine((second) => summary.showFloods(second));
   byId("time-title").after(legend());
+  byId("first-steps").append(firstSteps(herd.may_act));
 
   const tables = byId("herd-tables");
   /** @type {import("./types.js").HerdState | null} */
@@ -105,7 +106,16 @@ function showClients({ clients, clustered }) {
     : `${count(known)} ${known === 1 ? "client" : "clients"}${clustered ? ", in clusters" : ""}`;
   setText(byId("map-note"), text);
   if (clients.node) byId("map-json").setAttribute("href", nodePath(clients.node, "clients"));
-  byId("first-steps").hidden = known > 0 || expected !== 0;
+  const isEmpty = known === 0 && expected === 0;
+  byId("first-steps").hidden = !isEmpty;
+  byId("floods").hidden = isEmpty;
+}
+
+/** What to do with an empty herd. @param {boolean} mayAct */
+function firstSteps(mayAct) {
+  return element("p", {}, element("strong", {}, "No client has reported yet. "),
+    mayAct ? "Click the map, then press Report. " : "As soon as one does, you see it here: ",
+    "one node hears the report and passes it to its neighbours. They pass it on, until every node knows it. That is a flood.");
 }
 
 /** The buttons that give the herd or the map the room of both. */

@@ -37,7 +37,7 @@ export class HerdMap {
       inertia: !stillness.matches,
     });
     container.setAttribute("role", "group");
-    container.setAttribute("aria-label", "World with clients: arrow keys move it, plus and minus zoom");
+    container.setAttribute("aria-label", "World with clients: arrow keys move it, plus and minus zoom, Enter takes the middle");
     this.map.createPane("clients").style.zIndex = "450";
     L.control.scale({ imperial: false }).addTo(this.map);
     this.showWorld();
@@ -58,6 +58,11 @@ export class HerdMap {
     this.target = L.layerGroup().addTo(this.map);
     this.onchange = () => {};
     this.map.on("click", (event) => this.#click(event, clicks));
+    container.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.target !== container) return;
+      const middle = this.map.getCenter();
+      this.#click({ containerPoint: this.map.latLngToContainerPoint(middle), latlng: middle }, clicks);
+    });
     this.map.on("mousemove", (event) => {
       container.classList.toggle("over-client", this.layer.hit(event.containerPoint) !== null);
     });
@@ -131,7 +136,7 @@ export class HerdMap {
     this.onchange();
   }
 
-  /** @param {L.LeafletMouseEvent} event @param {Clicks} clicks */
+  /** @param {{ containerPoint: L.Point, latlng: L.LatLng }} event @param {Clicks} clicks */
   async #click({ containerPoint, latlng }, clicks) {
     const mark = this.layer.hit(containerPoint);
     if (mark === null) {

@@ -53,7 +53,7 @@ export function linePath(samples, x, y) {
   return pieces(samples).map((piece) => piece
     .map(({ at_ms, value }, index) => `${index === 0 ? "M" : "L"}${x(at_ms).toFixed(1)} ${y(value ?? 0).toFixed(1)}`)
     // A single value is a dot.
-    .join("") + (piece.length === 1 ? "h1.5" : "")).join("");
+    .join("") + (piece.length === 1 ? "h2" : "")).join("");
 }
 
 /**

@@ -8,7 +8,7 @@
 
 import { get } from "./api.js";
 import { byId, drawing, element, setText, table } from "./dom.js";
-import { clock, duration, rate } from "./format.js";
+import { clock, duration, rate, reports } from "./format.js";
 import { areaPath, linear, linePath, logarithmic, nearest } from "./series.js";
 
 const SPAN_MS = 600_000;
@@ -84,6 +84,7 @@ export class TimeLine {
       ...frame(width, floodTop + FLOODS, duration(floods.top), duration(floods.bottom), FLOODS),
       ...minutes(this.#end, x),
       drawing("path", { class: "rates", d: areaPath(rates, x, rateY) }),
+      drawing("path", { class: "rate", d: linePath(rates, x, rateY) }),
       drawing("path", { class: "p99", d: linePath(p99, x, floodY) }),
       drawing("path", { class: "p50", d: linePath(p50, x, floodY) }),
       drawing("text", { class: "label", x: 0, y: markY + 4 }, "events"),
@@ -139,7 +140,7 @@ export class TimeLine {
     const near = this.#at === null ? [] : notices.filter(({ at_ms }) => Math.abs(at_ms - second.at_ms) <= NEAR_MS);
     const parts = [
       this.#at === null ? "Now" : clock(second.at_ms),
-      `${rate(second.reports_per_second)} reports/s`,
+      reports(second.reports_per_second),
       `flood p50 ${duration(second.flood_p50_seconds)}, p99 ${duration(second.flood_p99_seconds)}`,
       ...near.map(({ node, text }) => (node ? `${node}: ${text}` : text)),
     ];
