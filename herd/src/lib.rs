@@ -13,8 +13,9 @@
 //! The other modules serve these: [`journal`] keeps a node's records on disk, [`config`] reads herd
 //! files, [`places`] asks a Places service what is near, [`net`] names the socket types, [`tls`]
 //! handles certificates, [`telemetry`] sets up the log, [`ambient`] provides the wall clock and
-//! random numbers, [`printable`] escapes text from outside, and [`nearest`] corrects misspelt
-//! names. [`bug`] plants bugs on purpose, to test the tests.
+//! random numbers, [`dashboard`] shows a herd in a browser, [`printable`] escapes text from
+//! outside, and [`nearest`] corrects misspelt names. [`bug`] plants bugs on purpose, to test the
+//! tests.
 //!
 //! # Use
 //!
@@ -84,6 +85,8 @@
 pub mod ambient;
 pub mod bug;
 pub mod config;
+pub mod dashboard;
+mod histogram;
 pub mod journal;
 pub mod message;
 pub mod nearest;

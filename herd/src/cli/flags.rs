@@ -9,6 +9,7 @@ use herd::node::parse_duration_or_off;
 use herd::server::Durability;
 use herd::telemetry::{Format, Level};
 
+use super::dashboard::DashboardArgs;
 use super::given::Given;
 use super::places_args::PlacesArgs;
 use super::tls_args::TlsArgs;
@@ -55,6 +56,11 @@ pub(super) enum Subcommand {
     /// Make and show the certificates by which the nodes of a herd recognise each other
     #[command(subcommand)]
     Certs(certs::Tool),
+    /// Show a herd in a browser, live
+    ///
+    /// Watches the admin ports of the nodes, which must be on this machine or reached through
+    /// tunnels. Prints the address of the page.
+    Dashboard(DashboardArgs),
     /// Make one places request, as a node would, and report whether it works
     ///
     /// With Google this is a real request, billed like any other.

@@ -1,6 +1,7 @@
 //! The parts that only the binary needs, from the command line to the running node.
 
 mod certs;
+mod dashboard;
 mod environment;
 mod flags;
 mod given;
@@ -38,6 +39,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Subcommand::PlacesCheck { latitude, longitude, config, places }) => {
             block_on(places_check::run(&cli.given, config.as_deref(), places, *latitude, *longitude))
         }
+        Some(Subcommand::Dashboard(args)) => block_on(dashboard::run(&cli.given, args)),
         None => block_on(node::run(&cli)),
     };
     match result {

@@ -2,6 +2,7 @@
 //! (`real`) and, with the feature `turmoil`, on those of a simulated network (`simulated`).
 
 mod address;
+mod plain_http;
 #[cfg(not(feature = "turmoil"))]
 mod real;
 #[cfg(feature = "turmoil")]
@@ -13,6 +14,7 @@ use real as sockets;
 use simulated as sockets;
 
 pub use address::Address;
+pub use plain_http::plain_http_client;
 pub use sockets::{Listener, MovedStream, Tcp, is_this_machine, listen, serve_http};
 
 use std::future::poll_fn;

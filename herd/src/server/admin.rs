@@ -73,7 +73,7 @@ async fn check_host(State(shared): State<Arc<Shared>>, request: Request, next: N
 
 /// Whether a `Host` header names this machine: by an IP address, as `localhost`, or by one of
 /// `names`. A port may follow.
-fn is_own_host(host: &str, names: &[String]) -> bool {
+pub(crate) fn is_own_host(host: &str, names: &[String]) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
     let name = authority.host();
     let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
@@ -96,8 +96,7 @@ async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
 }
 
 async fn scrape(State(shared): State<Arc<Shared>>) -> Response {
-    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::text(&Status::of(&shared), shared.places.durations()))
-        .into_response()
+    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::text(&Status::of(&shared))).into_response()
 }
 
 #[cfg(test)]

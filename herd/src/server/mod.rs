@@ -15,6 +15,7 @@ mod client;
 mod dial;
 mod dial_errors;
 mod disk_wait;
+mod durations;
 mod keeper;
 mod linger;
 mod link;
@@ -35,8 +36,10 @@ mod tick;
 mod turns;
 mod workers;
 
+pub(crate) use admin::is_own_host;
 pub use admin_token::AdminToken;
 pub use pulse::Pulse;
+pub(crate) use seats::{Seats, WhenFull};
 pub use store::{Durability, Store};
 
 use std::io;
@@ -56,10 +59,10 @@ use crate::repeats::Repeats;
 use crate::tls::Encryption;
 use buffers::LargeBuffers;
 use dial_errors::DialErrors;
+use durations::Durations;
 use keeper::Keeper;
 use memory::Memory;
 use new_ids::NewIdsByAddress;
-use seats::{Seats, WhenFull};
 use shared::{Shared, lock};
 use workers::Workers;
 
@@ -175,6 +178,7 @@ impl Server {
         let (keeper, ears) = Keeper::new();
         let limits = limits.clone();
         let shared = Arc::new(Shared {
+            durations: Box::new(Durations::new(admin.is_some(), &store.node)),
             settled: watch::Sender::new(store.settled()),
             store: Mutex::new(store),
             log_growth: Notify::new(),

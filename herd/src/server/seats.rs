@@ -17,11 +17,11 @@ use crate::node::NeighbourId;
 /// with fewer seats takes the seat of another: that of the longest-silent connection of the address
 /// with the most seats. So one address can use all seats, but cannot keep others out.
 #[derive(Clone, Debug)]
-pub(super) struct Seats(Arc<Mutex<SeatTable>>);
+pub(crate) struct Seats(Arc<Mutex<SeatTable>>);
 
 /// The treatment of a connection that finds no free seat and whose address has its share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WhenFull {
+pub(crate) enum WhenFull {
     /// It is rejected.
     Refuse,
     /// It takes the seat of the longest-silent connection from the same address.
@@ -56,7 +56,7 @@ struct Taken {
 
 /// A seat, which becomes free when dropped.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(crate) struct Seat {
     seats: Seats,
     origin: Origin,
     number: u64,
@@ -65,7 +65,7 @@ pub(super) struct Seat {
 
 /// A signal that another connection has taken the seat. The connection must then be closed.
 #[derive(Debug)]
-pub(super) struct Lost(oneshot::Receiver<()>);
+pub(crate) struct Lost(oneshot::Receiver<()>);
 
 impl Origin {
     pub(super) fn of(address: IpAddr) -> Origin {
@@ -81,7 +81,7 @@ impl Origin {
 
 impl Seats {
     /// A port with at most `most` seats.
-    pub(super) fn new(most: usize, when_full: WhenFull) -> Seats {
+    pub(crate) fn new(most: usize, when_full: WhenFull) -> Seats {
         Seats(Arc::new(Mutex::new(SeatTable {
             most,
             when_full,
@@ -101,7 +101,7 @@ impl Seats {
     }
 
     /// Takes a seat for a connection from `address`, if it can get one.
-    pub(super) fn take(&self, address: IpAddr) -> Option<(Seat, Lost)> {
+    pub(crate) fn take(&self, address: IpAddr) -> Option<(Seat, Lost)> {
         let origin = Origin::of(address);
         let mut table = self.lock();
         if table.taken >= table.most {
@@ -189,7 +189,7 @@ impl Seat {
 
 impl Lost {
     /// Waits until another connection takes the seat. The future is cancellation safe.
-    pub(super) async fn wait(&mut self) {
+    pub(crate) async fn wait(&mut self) {
         if !self.0.is_terminated() {
             // Returns only when the sender is dropped, since nothing is ever sent.
             let _ = (&mut self.0).await;

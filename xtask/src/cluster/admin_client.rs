@@ -1,14 +1,11 @@
 //! An HTTP client for the admin ports of nodes.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
+use herd::net::plain_http_client;
 use herd::printable::line;
-use reqwest::Client;
-use reqwest::redirect::Policy;
-use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 
 /// The time limit for an answer. A paused node never answers.
@@ -43,7 +40,7 @@ pub(crate) async fn fetch_status(address: SocketAddr) -> Result<Value> {
 async fn fetch_body(address: SocketAddr, path: &str) -> Result<String> {
     let url = format!("http://{address}{path}");
     let fetched = async {
-        let answer = http_client()?.get(&url).send().await?;
+        let answer = plain_http_client().map_err(Error::msg)?.get(&url).send().await?;
         let status = answer.status();
         let body = answer.text().await?;
         anyhow::Ok((status, body))
@@ -55,17 +52,6 @@ async fn fetch_body(address: SocketAddr, path: &str) -> Result<String> {
         bail!("{url} answered {status}: {}", line(body.trim().as_bytes()));
     }
     Ok(body)
-}
-
-/// Builds an HTTP client that ignores the proxies that the environment names.
-fn http_client() -> Result<Client> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    // Admin ports speak plain HTTP, but the library builds no client without TLS.
-    let tls = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(RootCertStore::empty())
-        .with_no_client_auth();
-    Ok(Client::builder().tls_backend_preconfigured(tls).redirect(Policy::none()).no_proxy().build()?)
 }
 
 fn block_on<T>(fetched: impl Future<Output = Result<T>>) -> Result<T> {

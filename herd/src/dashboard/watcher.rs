@@ -1,0 +1,125 @@
+//! Watches the nodes: asks for their states each second, and listens to their events.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::admin_port;
+use super::event_lines::{EventReader, ServerEvent};
+use super::harness::HarnessState;
+use super::history::Notice;
+use super::picture::{Look, NodeState, Picture};
+use super::shared::{Shared, now_ms, on_harness};
+use super::watched_herd::WatchedNode;
+
+/// The time between two looks at the herd.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How long to wait for the harness, which may be busy with an action.
+const HARNESS_PATIENCE: Duration = Duration::from_millis(500);
+
+/// The pause before the events of a node are asked for again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Looks at the herd each second, and when somebody asks for a new look.
+pub(super) async fn watch(shared: Arc<Shared>) {
+    for node in &shared.herd.nodes {
+        tokio::spawn(listen(Arc::clone(&shared), node.clone()));
+    }
+    let mut before = look(&shared, HarnessState::default()).await;
+    loop {
+        // An action asks for a look, so that its effect is seen at once.
+        let _ = timeout(EVERY, shared.look_now.notified()).await;
+        let now = look(&shared, before.harness.clone()).await;
+        let picture = Picture::of(&shared.herd, &before, &now, now_ms());
+        note_changes(&shared, &picture);
+        shared.publish(picture);
+        before = now;
+    }
+}
+
+/// Asks all nodes and the harness for their states. A busy harness has its last known state.
+async fn look(shared: &Arc<Shared>, last_known: HarnessState) -> Look {
+    let mut asked = JoinSet::new();
+    for node in &shared.herd.nodes {
+        let Some(admin) = node.admin else { continue };
+        let (name, client) = (node.name.clone(), shared.http.clone());
+        asked.spawn(async move { (name, admin_port::status(&client, admin).await) });
+    }
+    let harness = match &shared.harness {
+        Some(harness) => {
+            let state = on_harness(harness, |harness| harness.state());
+            timeout(HARNESS_PATIENCE, state).await.ok().and_then(Result::ok).unwrap_or(last_known)
+        }
+        None => last_known,
+    };
+    let statuses = asked.join_all().await.into_iter().collect();
+    Look { at: shared.started.elapsed(), statuses, harness }
+}
+
+/// Notes which nodes have become well or ill since the last picture.
+fn note_changes(shared: &Shared, picture: &Picture) {
+    let before = shared.picture();
+    for (then, now) in before.nodes.iter().zip(&picture.nodes) {
+        if then.state == now.state {
+            continue;
+        }
+        let is_well = now.state == NodeState::Ready;
+        let word = serde_json::to_value(now.state).unwrap_or_default();
+        let word = word.as_str().unwrap_or_default();
+        let text = match &now.reasons[..] {
+            [] => format!("{} is {word}", now.name),
+            reasons => format!("{} is {word}: {}", now.name, reasons.join("; ")),
+        };
+        shared.notice(Notice {
+            at_ms: picture.at_ms,
+            node: Some(now.name.clone()),
+            kind: if is_well { "action" } else { "warning" }.to_owned(),
+            text,
+        });
+    }
+}
+
+/// Listens to the events of a node, again and again.
+async fn listen(shared: Arc<Shared>, node: WatchedNode) {
+    let Some(admin) = node.admin else { return };
+    let mut last = None;
+    loop {
+        if let Ok(mut answer) = admin_port::events(&shared.http, admin, last.as_deref()).await {
+            let mut reader = EventReader::default();
+            while let Ok(Some(bytes)) = answer.chunk().await {
+                let read = reader.read(&bytes, |event| {
+                    pass_on(&shared, &node.name, &event);
+                    last = event.id.or(last.take());
+                });
+                if read.is_err() {
+                    break;
+                }
+            }
+        }
+        sleep(RETRY).await;
+    }
+}
+
+/// Passes an event of a node on to browsers and to the history.
+fn pass_on(shared: &Shared, node: &str, event: &ServerEvent) {
+    let Ok(mut data) = serde_json::from_str::<Value>(&event.data) else { return };
+    match &*event.name {
+        "updates" => {
+            data["node"] = node.into();
+            shared.feed.send("updates", &data);
+        }
+        kind @ ("link" | "refused" | "warning" | "missed") => {
+            let text = match data["text"].as_str() {
+                Some(text) => text.to_owned(),
+                None => format!("{} events were missed", data["events"]),
+            };
+            let at_ms = data["at_ms"].as_u64().unwrap_or_else(now_ms);
+            shared.notice(Notice { at_ms, node: Some(node.to_owned()), kind: kind.to_owned(), text });
+        }
+        _ => {}
+    }
+}
