@@ -62,7 +62,7 @@ impl Link {
             return Err(LinkEnd::Duplicate);
         }
         match parsed {
-            LinkLine::Update(line) => Ok(Some(take_update(node, line, reader.theirs()))),
+            LinkLine::Update(line) => Ok(Some(take_update(node, line, reader.theirs(), clock))),
             LinkLine::UpTo(sequence) => Ok(self.take_mark(node, peer, sequence)),
             LinkLine::Sums { seed, group: None, sums } => {
                 self.bulk = Some(BulkReceiver::of(seed, sums));
@@ -218,7 +218,7 @@ fn unexpected(line: &[u8]) -> LinkEnd {
     LinkEnd::Framing(line[..line.len().min(80)].escape_ascii().to_string())
 }
 
-fn take_update(node: &mut Node, line: &[u8], source: Source) -> LinkEvent {
+fn take_update(node: &mut Node, line: &[u8], source: Source, clock: Time) -> LinkEvent {
     let line = &*bug::reprinted(line);
     let Some(update) = Update::parse(line) else {
         node.counters.unacceptable += 1;
@@ -226,7 +226,10 @@ fn take_update(node: &mut Node, line: &[u8], source: Source) -> LinkEvent {
     };
     let outcome = node.table.apply_update(&update, source);
     match outcome {
-        Outcome::Fresh => node.counters.fresh += 1,
+        Outcome::Fresh => {
+            node.counters.fresh += 1;
+            node.samples.note(line, source, Some(clock));
+        }
         Outcome::Stale => node.counters.stale += 1,
     }
     LinkEvent::Update(outcome)
