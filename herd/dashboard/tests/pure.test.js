@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { ClientStore } from "../js/clients-store.js";
-import { bytes, duration, list, rate } from "../js/format.js";
+import { bytes, duration, noticeText, rate } from "../js/format.js";
 import { badness, inRows, place } from "../js/layout.js";
 import { flatPolygons, unrolled } from "../js/outline.js";
 import { linear, linePath, logarithmic, nearest } from "../js/series.js";
@@ -11,7 +11,8 @@ test("numbers and durations are short, and say their unit", () => {
   assert.deepEqual([0.00031, 0.0012, 0.5, 2.4, 0, 7200, null].map(duration), ["310 µs", "1.20 ms", "500 ms", "2.40 s", "0 s", "2 h", "–"]);
   assert.deepEqual([0, 1, 1.25, 12.4, 12345, 1_240_000].map(rate), ["0", "1", "1.3", "12", "12.3K", "1.2M"]);
   assert.deepEqual([512, 2048, null].map(bytes), ["512 B", "2.0 KiB", "–"]);
-  assert.equal(list(["a", "b", "c"]), "a, b and c");
+  assert.equal(noticeText({ node: "Alford", text: "link up" }), "Alford: link up");
+  assert.equal(noticeText({ node: "Alford", text: "Alford was killed" }), "Alford was killed");
 });
 
 test("a small herd stands so that no links cross", () => {
