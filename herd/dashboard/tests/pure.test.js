@@ -49,12 +49,18 @@ test("clients keep their latest report, and go when a load does not have them", 
   assert.equal([...store.points()].filter(({ geometry }) => geometry).length, 1);
 });
 
-test("a coast that crosses the date line goes on, and one around a pole is closed", () => {
+test("a coast that crosses the date line is cut there, and one around a pole is closed", () => {
   assert.deepEqual(unrolled([[179, 1], [-179, 2], [179, 3]]), [[179, 1], [181, 2], [179, 3]]);
-  const ring = [[-120, -70], [0, -70], [120, -70], [-120, -70]];
-  const land = { type: "FeatureCollection", features: [{ geometry: { type: "Polygon", coordinates: [ring] } }] };
-  const [[closed]] = flatPolygons(/** @type {any} */ (land)).coordinates;
-  assert.deepEqual(closed, [[-120, -70], [0, -70], [120, -70], [240, -70], [240, -89.9], [-120, -89.9], [-120, -70]]);
+  /** @param {number[][]} ring */
+  const flat = (ring) => flatPolygons(/** @type {any} */ (
+    { type: "FeatureCollection", features: [{ geometry: { type: "Polygon", coordinates: [ring] } }] })).coordinates;
+  assert.deepEqual(flat([[170, 0], [-170, 0], [-170, 10], [170, 10], [170, 0]]), [
+    [[[-180, 0], [-170, 0], [-170, 10], [-180, 10]]],
+    [[[170, 0], [180, 0], [180, 10], [170, 10], [170, 0]]],
+  ]);
+  const around = flat([[-120, -70], [0, -70], [120, -70], [-120, -70]]).flat(2);
+  assert.ok(around.every(([longitude]) => Math.abs(longitude) <= 180));
+  assert.equal(Math.min(...around.map(([, latitude]) => latitude)), -89.9);
 });
 
 test("lines have gaps where there is no value", () => {
