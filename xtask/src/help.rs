@@ -7,7 +7,17 @@ use clap::Command;
 const GROUPS: [(&str, &[&str]); 4] = [
     (
         "Run a herd",
-        &["herd-up", "herd-down", "herd-status", "herd-restart", "herd-kill", "herd-logs", "say", "tap"],
+        &[
+            "herd-up",
+            "herd-down",
+            "herd-status",
+            "herd-restart",
+            "herd-kill",
+            "herd-logs",
+            "say",
+            "tap",
+            "dashboard",
+        ],
     ),
     (
         "Test",

@@ -9,6 +9,7 @@
 //! - [`session`], [`load`] and [`oracle`]: scripted clients, many clients, and what must be true of
 //!   what clients saw;
 //! - [`sim`], [`turmoil`] and [`chaos`]: herds with faults, in virtual time and in real time;
+//! - [`dashboard`]: what the live page of a herd can ask of the harness;
 //! - [`conformance`]: herds of others, judged rule by rule;
 //! - [`measure`] and [`alerts`]: figures held against bounds, and alerts held against faults;
 //! - [`docs`]: the book, and its checks against the project;
@@ -19,6 +20,7 @@ pub mod chaos;
 pub mod cluster;
 pub mod commands;
 pub mod conformance;
+pub mod dashboard;
 pub mod docs;
 pub mod load;
 pub mod measure;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use herd::printable::lines;
-use xtask::commands::herd::{control, logs, say, tap, up};
+use xtask::commands::herd::{control, dashboard, logs, say, tap, up};
 use xtask::commands::maintain::{ci, docs, page, places_data, words};
 use xtask::commands::measure::{compare, limits, load, resilience, scale};
 use xtask::commands::test::{alerts, broadcast, bugs, chaos, check_history, conformance, e2e, fuzz, mutants};
@@ -64,6 +64,8 @@ enum Command {
         /// The node whose links to show
         node: String,
     },
+    /// Serve a live page of the running herd
+    Dashboard(dashboard::DashboardArgs),
     /// Play the client sessions and compare their snapshots
     E2e(e2e::E2eArgs),
     /// Judge a herd in any language by the rules of the protocol
@@ -136,6 +138,7 @@ fn main() -> ExitCode {
         Command::HerdLogs { node, follow } => logs::show_logs(node.as_deref(), follow),
         Command::Say { node, lines } => say::say_lines(&node, &lines),
         Command::Tap { node } => tap::tap_links(&node),
+        Command::Dashboard(args) => dashboard::show_dashboard(&args),
         Command::E2e(args) => e2e::play_sessions(&args),
         Command::Chaos(args) => chaos::break_herds(&args),
         Command::Bugs => bugs::plant_bugs(),

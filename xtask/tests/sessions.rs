@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use xtask::session::places_stub::PlacesStub;
-use xtask::session::{PATIENCE, Session, SessionHerd, play};
+use xtask::session::{PATIENCE, Player, Session, SessionHerd, play};
 
 /// A herd of one node, which closes every connection without an answer.
 struct Mute(SocketAddr);
@@ -97,4 +97,21 @@ fn an_answer_without_an_end_is_not_read_for_ever() {
     });
     let message = failure_at(address, "say Alford x\n", PATIENCE);
     assert!(message.contains(" bytes while waiting for an answer, more than the limit of "), "{message}");
+}
+
+#[test]
+fn a_session_can_be_played_step_by_step() {
+    let text = "kill Alford\n\nkill Bolden\nplaces twenty.json\nkill Parker\n";
+    let session = Session::parse(text, "some.session").unwrap();
+    let mut player = Player::new(session, Mute(([127, 0, 0, 1], 1).into()), None, PATIENCE);
+    assert_eq!(player.transcript().text(), "");
+    player.play_next().unwrap().unwrap();
+    assert_eq!(player.transcript().text(), "Alford: killed\n");
+    player.play_next().unwrap().unwrap();
+    assert_eq!(player.transcript().text(), "Alford: killed\nBolden: killed\n");
+    let error = player.play_next().unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "some.session:4: this step needs the stub of the Places service");
+    // The caller decides whether a session goes on after an error.
+    player.play_next().unwrap().unwrap();
+    assert!(player.play_next().is_none());
 }

@@ -6,15 +6,17 @@
 //! | `/readyz` | 200 if a neighbour is linked and the disk works; else 503 and the reasons |
 //! | `/status` | the node's state and counters, as JSON |
 //! | `/metrics` | the same as metrics for Prometheus |
+//! | `/events` | what happens, as it happens: see [`events`] |
+//! | `/clients` | the clients that the node knows, in pages: see [`search`] |
 //! | `DELETE /clients/<client-id>` | see [`removal`] |
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, HOST};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, HOST, VARY};
 use axum::http::uri::Authority;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -22,10 +24,11 @@ use axum::{Json, Router};
 use tracing::debug;
 
 use super::accept::accept;
+use super::metrics::Format;
 use super::port::Port;
 use super::shared::Shared;
 use super::status::{Readiness, Status};
-use super::{metrics, removal};
+use super::{events, metrics, removal, search};
 use crate::net::{Listener, serve_http};
 
 /// Serves until the node stops.
@@ -35,6 +38,8 @@ pub(super) async fn serve(shared: Arc<Shared>, listener: Listener) {
         .route("/readyz", get(ready))
         .route("/status", get(status))
         .route("/metrics", get(scrape))
+        .route("/events", get(events::stream))
+        .route("/clients", get(search::clients))
         .merge(removal::routes())
         .layer(from_fn_with_state(Arc::clone(&shared), check_host))
         .with_state(Arc::clone(&shared));
@@ -95,8 +100,10 @@ async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
     Json(Status::of(&shared))
 }
 
-async fn scrape(State(shared): State<Arc<Shared>>) -> Response {
-    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::text(&Status::of(&shared))).into_response()
+async fn scrape(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let format = Format::preferred(&headers);
+    let headers = [(CONTENT_TYPE, format.content_type()), (VARY, ACCEPT.as_str())];
+    (headers, metrics::text(&Status::of(&shared), format)).into_response()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use fastrand::Rng;
 use strum::{Display, EnumMessage, EnumString, IntoStaticStr, VariantArray};
 
 use super::{open_files, small_disks};
-use crate::chaos::proxy::Conditions;
+use crate::cluster::proxy::Conditions;
 use crate::oracle::Persistence;
 
 /// The name of a fault. The comments of the variants are help text.

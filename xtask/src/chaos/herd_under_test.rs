@@ -16,9 +16,9 @@ use super::clients::Clients;
 use super::fault::{Fault, FaultAction, FaultName};
 use super::open_files;
 use super::small_disks::SmallDisks;
-use crate::chaos::proxy::{Conditions, Proxy};
 use crate::cluster::admin_client;
 use crate::cluster::proc_usage::{open_files, resident_bytes};
+use crate::cluster::proxy::{Conditions, Proxy};
 use crate::cluster::test_herd::TestHerd;
 use crate::oracle::Keeps;
 

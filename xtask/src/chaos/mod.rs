@@ -9,7 +9,6 @@ mod fault;
 mod herd_under_test;
 mod link_log;
 mod open_files;
-pub mod proxy;
 mod report;
 pub(crate) mod small_disks;
 
@@ -25,10 +24,10 @@ use fastrand::Rng;
 use herd::config::Herd;
 use strum::VariantArray;
 
-use crate::chaos::proxy::Proxy;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::proc_usage::peak_bytes;
 use crate::cluster::processes::{INSECURE_LINKS, Processes, Setup};
+use crate::cluster::proxy::Proxy;
 use crate::cluster::test_herd::TestHerd;
 use crate::oracle::timeline;
 use crate::oracle::{Ending, History, Persistence, Setting, Source, Verdict, check_history};

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::cluster::admin_client;
-use crate::cluster::processes::Processes;
+use crate::cluster::processes::KnownNode;
 
 /// The health of a node.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,8 @@ pub(crate) enum Health {
     NotReady(Value),
     /// The process runs but does not answer. The text says why.
     NotAnswering(String),
+    /// The process has been paused.
+    Paused,
     /// The process does not run.
     Down,
 }
@@ -37,6 +39,7 @@ impl Health {
             Health::Ready(_) => "ready",
             Health::NotReady(_) => "not ready",
             Health::NotAnswering(_) => "not answering",
+            Health::Paused => "paused",
             Health::Down => "down",
         }
     }
@@ -49,7 +52,7 @@ impl Health {
                 reasons.filter_map(Value::as_str).map(str::to_owned).collect()
             }
             Health::NotAnswering(reason) => vec![reason.clone()],
-            Health::Ready(_) | Health::Down => Vec::new(),
+            Health::Ready(_) | Health::Paused | Health::Down => Vec::new(),
         }
     }
 
@@ -57,7 +60,7 @@ impl Health {
     pub(crate) fn status(&self) -> Value {
         match self {
             Health::Ready(status) | Health::NotReady(status) => status.clone(),
-            Health::NotAnswering(_) | Health::Down => Value::Null,
+            Health::NotAnswering(_) | Health::Paused | Health::Down => Value::Null,
         }
     }
 
@@ -67,26 +70,24 @@ impl Health {
     }
 }
 
-/// Asks all nodes at once, and returns their names and health in the order of the herd file.
-///
-/// # Errors
-/// A process cannot be polled.
-pub(crate) async fn fetch_health(processes: &mut Processes) -> Result<Vec<(String, Health)>> {
+/// Asks all nodes that run at once, and returns the health of each in the order of `nodes`.
+pub(crate) async fn fetch_health(nodes: &[KnownNode]) -> Vec<Health> {
     let mut requests = JoinSet::new();
-    for (number, name) in processes.names().into_iter().enumerate() {
-        let (is_running, admin) = (processes.pid(&name)?.is_some(), processes.admin(&name)?);
+    for (number, node) in nodes.iter().enumerate() {
+        let (admin, is_up, is_paused) = (node.admin, node.pid.is_some(), node.is_paused);
         requests.spawn(async move {
             let health = match admin {
-                _ if !is_running => Health::Down,
+                _ if !is_up => Health::Down,
+                _ if is_paused => Health::Paused,
                 None => Health::NotAnswering("it has no admin port".to_owned()),
                 Some(address) => Health::of(admin_client::fetch_status(address).await),
             };
-            (number, name, health)
+            (number, health)
         });
     }
-    let mut nodes = requests.join_all().await;
-    nodes.sort_by_key(|(number, ..)| *number);
-    Ok(nodes.into_iter().map(|(_, name, health)| (name, health)).collect())
+    let mut healths = requests.join_all().await;
+    healths.sort_by_key(|(number, _)| *number);
+    healths.into_iter().map(|(_, health)| health).collect()
 }
 
 #[cfg(test)]
@@ -104,11 +105,12 @@ mod tests {
         assert_eq!(not_ready.word(), "not ready");
         assert_eq!(not_ready.reasons(), ["no neighbour is linked"]);
         assert_eq!(Health::of(Ok(json!({}))).word(), "not ready");
-        let paused = Health::of(Err(anyhow!("no answer").context("cannot fetch")));
+        let silent = Health::of(Err(anyhow!("no answer").context("cannot fetch")));
         assert_eq!(
-            (paused.word(), paused.reasons()),
+            (silent.word(), silent.reasons()),
             ("not answering", vec!["cannot fetch: no answer".to_owned()])
         );
-        assert!(paused.may_get_ready() && !Health::Down.may_get_ready());
+        assert!(silent.may_get_ready());
+        assert!(!Health::Down.may_get_ready() && !Health::Paused.may_get_ready());
     }
 }

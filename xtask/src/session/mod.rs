@@ -10,12 +10,14 @@ mod parse;
 pub mod places_stub;
 mod play;
 pub mod roles;
+mod session_herd;
 pub mod snapshots;
 mod step;
 mod transcript;
 
 pub use parse::Session;
-pub use play::{PATIENCE, SessionHerd, play};
+pub use play::{PATIENCE, Player, play};
+pub use session_herd::SessionHerd;
 pub use step::Step;
 pub use transcript::{Difference, Transcript};
 

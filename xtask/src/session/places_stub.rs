@@ -1,9 +1,9 @@
 //! The Places service of a session: it gives the answers that the script mounts, and keeps the
 //! requests for the script to check.
 
-use std::cell::Cell;
 use std::fmt;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -21,7 +21,7 @@ pub struct PlacesStub {
     server: MockServer,
     runtime: Runtime,
     /// The number of requests that have been returned already.
-    seen: Cell<usize>,
+    seen: AtomicUsize,
 }
 
 /// An answer that the Places service gives.
@@ -59,7 +59,7 @@ impl PlacesStub {
             .build()
             .context("cannot start the runtime of the Places stub")?;
         let server = runtime.block_on(MockServer::start());
-        Ok(PlacesStub { server, runtime, seen: Cell::new(0) })
+        Ok(PlacesStub { server, runtime, seen: AtomicUsize::new(0) })
     }
 
     /// The base URL, without a path.
@@ -111,8 +111,8 @@ impl PlacesStub {
     /// when they arrived.
     pub fn requests(&self) -> Vec<Request> {
         let all = self.runtime.block_on(self.server.received_requests()).unwrap_or_default();
-        let mut fresh: Vec<Request> = all[self.seen.get()..].iter().map(Request::from).collect();
-        self.seen.set(all.len());
+        let mut fresh: Vec<Request> =
+            all[self.seen.swap(all.len(), Ordering::Relaxed)..].iter().map(Request::from).collect();
         fresh.sort();
         fresh
     }

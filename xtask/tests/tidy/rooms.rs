@@ -12,7 +12,7 @@ const FLOORS: [&[&str]; 6] = [
     &["text"],
     &["cluster"],
     &["load", "oracle", "session"],
-    &["chaos", "conformance", "sim"],
+    &["chaos", "conformance", "dashboard", "sim"],
     &["alerts", "docs", "measure", "turmoil"],
     &["commands"],
 ];

@@ -4,6 +4,7 @@
 mod environment;
 mod launch;
 mod setup;
+mod signals;
 #[cfg(test)]
 mod tests;
 
@@ -12,25 +13,24 @@ use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
-use std::thread;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use herd::config::{Herd, Member};
+use herd::nearest::did_you_mean;
 use herd::telemetry::open_log;
 use herd::tls::LinkFiles;
-use nix::sys::signal::{Signal, kill, killpg};
-use nix::unistd::Pid;
 
 pub use environment::Environment;
 pub(crate) use environment::clean_environment;
 pub(crate) use launch::{Launch, NodeFiles, ReadyNode};
-pub use setup::{INSECURE_LINKS, Setup};
+pub use setup::{AdminPorts, INSECURE_LINKS, Setup};
 
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::own_program::HerdProgram;
 use setup::certify_nodes;
+use signals::{kill_group, wait_or_kill};
 
 /// The time limit for nodes to get ready, and what each node adds to it if several start at once.
 const READY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -56,6 +56,23 @@ struct Node {
     member: Member,
     process: Option<Child>,
     ready: ReadyNode,
+    /// Whether the process has been paused.
+    is_paused: bool,
+}
+
+/// What the harness knows of a node without asking it.
+#[derive(Clone, Debug)]
+pub(crate) struct KnownNode {
+    /// The node in the herd file.
+    pub(crate) member: Member,
+    /// The process id; `None` if the node is down.
+    pub(crate) pid: Option<u32>,
+    /// Whether the process has been paused.
+    pub(crate) is_paused: bool,
+    /// The address of the admin port; `None` if the node is down or has no such port.
+    pub(crate) admin: Option<SocketAddr>,
+    /// The path of the log.
+    pub(crate) log: PathBuf,
 }
 
 impl Processes {
@@ -74,7 +91,11 @@ impl Processes {
             certify_nodes(file.herd(), &folder)?
         };
         let names = file.herd().members.iter().map(|member| member.name.clone());
-        let admin = admin.map(|first| names.zip(first..).collect()).unwrap_or_default();
+        let admin = match admin {
+            AdminPorts::Absent => None,
+            AdminPorts::Free => Some(BTreeMap::new()),
+            AdminPorts::From(first) => Some(names.zip(first..).collect()),
+        };
         let launch = HerdProgram { program, views, data, admin, environment, args, variables, certificates };
         Processes::launched_by(Box::new(launch), file, folder)
     }
@@ -88,7 +109,12 @@ impl Processes {
         fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         let members = file.herd().members.iter();
         let nodes: Vec<Node> = members
-            .map(|member| Node { member: member.clone(), process: None, ready: ReadyNode::default() })
+            .map(|member| Node {
+                member: member.clone(),
+                process: None,
+                ready: ReadyNode::default(),
+                is_paused: false,
+            })
             .collect();
         let processes = Processes { file, folder, launch, nodes };
         let herd = processes.herd_file();
@@ -150,16 +176,25 @@ impl Processes {
             && process.try_wait().with_context(|| format!("cannot poll the process of {name}"))?.is_some()
         {
             node.process = None;
+            node.is_paused = false;
         }
         Ok(node.process.as_ref().map(Child::id))
     }
 
-    /// Reaps the processes of nodes that have exited.
+    /// Returns what is known of each node, in the order of the herd file. Reaps the processes of
+    /// nodes that have exited.
     ///
     /// # Errors
     /// A process cannot be polled.
-    pub(crate) fn reap_exited(&mut self) -> Result<()> {
-        self.names().iter().try_for_each(|name| self.pid(name).map(drop))
+    pub(crate) fn known_nodes(&mut self) -> Result<Vec<KnownNode>> {
+        let mut known = Vec::new();
+        for name in self.names() {
+            let (pid, log) = (self.pid(&name)?, self.log(&name));
+            let Node { member, ready, is_paused, .. } = self.node_mut(&name)?;
+            let admin = ready.admin.filter(|_| pid.is_some());
+            known.push(KnownNode { member: member.clone(), pid, is_paused: *is_paused, admin, log });
+        }
+        Ok(known)
     }
 
     /// Starts the named nodes, all at once, and waits until each is ready. Nodes that already run
@@ -191,54 +226,9 @@ impl Processes {
         self.start(&self.names())
     }
 
-    /// Stops the named nodes with SIGTERM, all at once, and waits until they have exited. A node
-    /// that does not exit within 5 seconds is killed.
-    ///
-    /// # Errors
-    /// - There is no such node. No node has been signalled.
-    /// - A process cannot be polled. Its node may still run.
-    pub fn stop(&mut self, names: &[String]) -> Result<()> {
-        self.signal(names, Signal::SIGTERM)
-    }
-
-    /// Kills the named nodes with SIGKILL, and waits until they have exited.
-    ///
-    /// # Errors
-    /// Those of [`stop`](Self::stop).
-    pub fn kill(&mut self, names: &[String]) -> Result<()> {
-        self.signal(names, Signal::SIGKILL)
-    }
-
-    /// Stops all nodes.
-    ///
-    /// # Errors
-    /// A process cannot be polled. Its node is killed when this value is dropped.
-    pub fn stop_all(&mut self) -> Result<()> {
-        self.stop(&self.names())
-    }
-
     /// Fails if a name is not the name of a node.
     fn check_names(&self, names: &[String]) -> Result<()> {
         names.iter().try_for_each(|name| self.member(name).map(drop))
-    }
-
-    /// Sends a signal to the named nodes, and waits until they have exited.
-    fn signal(&mut self, names: &[String], signal: Signal) -> Result<()> {
-        self.check_names(names)?;
-        for name in names {
-            if let Some(pid) = self.pid(name)? {
-                let pid = Pid::from_raw(pid as i32);
-                // This fails only if the node has just exited, which is what the caller wants.
-                let _ = if signal == Signal::SIGKILL { killpg(pid, signal) } else { kill(pid, signal) };
-            }
-        }
-        let deadline = Instant::now() + STOP_TIMEOUT;
-        for name in names {
-            if let Some(mut process) = self.node_mut(name)?.process.take() {
-                wait_or_kill(&mut process, deadline)?;
-            }
-        }
-        Ok(())
     }
 
     fn node_mut(&mut self, name: &str) -> Result<&mut Node> {
@@ -247,10 +237,13 @@ impl Processes {
     }
 
     fn unknown_node(&self, name: &str) -> anyhow::Error {
-        anyhow!("no node is called {name}: the nodes are {}", self.names().join(", "))
+        let names = self.names();
+        let guess = did_you_mean(name, names.iter().map(String::as_str));
+        anyhow!("no node is called {name}: the nodes are {}{guess}", names.join(", "))
     }
 
-    fn herd_file(&self) -> PathBuf {
+    /// Returns the path of the herd file that the harness has written.
+    pub(crate) fn herd_file(&self) -> PathBuf {
         self.folder.join("herd.toml")
     }
 
@@ -277,7 +270,7 @@ impl Processes {
     /// Waits until a started node is ready. On error, its process has exited.
     fn wait_ready(&mut self, name: &str, deadline: Instant) -> Result<()> {
         let node = self.nodes.iter_mut().find(|node| node.member.name == name);
-        let Some(Node { member, process: slot, ready }) = node else { bail!("{name} is not running") };
+        let Some(Node { member, process: slot, ready, .. }) = node else { bail!("{name} is not running") };
         let Some(mut process) = slot.take() else { bail!("{name} is not running") };
         match self.launch.wait_ready(member, &mut process, deadline) {
             Ok(Some(reported)) => {
@@ -315,24 +308,6 @@ impl Drop for Processes {
             let _ = process.wait();
         }
     }
-}
-
-/// Kills a node and every process that it has started.
-fn kill_group(process: &Child) {
-    // This fails only if they have exited already.
-    let _ = killpg(Pid::from_raw(process.id() as i32), Signal::SIGKILL);
-}
-
-/// Waits until a node has exited, and kills it at the deadline.
-fn wait_or_kill(process: &mut Child, deadline: Instant) -> Result<ExitStatus> {
-    while Instant::now() < deadline {
-        if let Some(status) = process.try_wait().context("cannot poll the process of a node")? {
-            return Ok(status);
-        }
-        thread::sleep(PROCESS_POLL);
-    }
-    kill_group(process);
-    process.wait().context("cannot wait for the process of a node")
 }
 
 /// Returns the last five lines of a file, or `None` if it has no lines.

@@ -7,132 +7,113 @@
 //! would be too long in some checkouts.)
 
 mod client;
+mod herd;
 mod herd_lock;
+mod known;
+mod protocol;
 
-use std::fs::{self, File, Permissions};
-use std::io::Write;
-use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::fs;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
-pub use client::request_action;
+pub use client::{SupervisorClient, request_action};
+pub use herd::{Records, SupervisedHerd};
 pub use herd_lock::HerdLock;
+pub use protocol::HerdAction;
 
-use crate::cluster::health::fetch_health;
-use crate::cluster::processes::Processes;
+use herd::Actor;
+use known::KnownHerd;
+use protocol::{Contact, Request, contact_file, read_request, write_contact};
+
+/// The reason why links cannot be cut, and what to do.
+pub const WHY_NO_CUTS: &str =
+    "links of this herd cannot be cut: start it with `cargo xtask herd-up --dashboard`";
 
 /// The time limit for the request of a new connection, and for sending the answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// The greatest length of a request, in bytes.
-const REQUEST_BYTES: u64 = 64 * 1024;
 
 /// The pause after a connection that could not be accepted, which keeps the supervisor from
 /// spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The time limit for started nodes to get ready. Nodes that take longer keep running, and the
-/// status says why they are not ready.
-const READY_TIMEOUT: Duration = Duration::from_secs(10);
+/// A request that changes the herd, and the connection that waits for its answer.
+type Waiting = (Request, TcpStream);
 
-/// The time between two checks of whether nodes are ready.
-const READY_POLL: Duration = Duration::from_millis(20);
-
-/// An action of the supervisor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum HerdAction {
-    /// Ask each node for its state.
-    Status,
-    /// Stop all nodes and the supervisor.
-    Down,
-    /// Stop the named nodes, or all if none is named, start them again, and wait until they are
-    /// ready.
-    Restart,
-    /// Kill the named nodes.
-    Kill,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Request {
-    token: String,
-    action: HerdAction,
-    nodes: Vec<String>,
-}
-
-/// The address and the token with which other commands reach the supervisor.
-#[derive(Debug, Serialize, Deserialize)]
-struct Contact {
-    control: SocketAddr,
-    token: String,
-}
-
-/// Supervises `processes` until a signal or a command stops them. Nodes that crash stay down until
+/// Supervises a herd until a signal or a command stops its nodes. Nodes that crash stay down until
 /// they are restarted. Calls `ready` with the herd's status once other commands can reach the
 /// supervisor and the nodes are ready, or after 10 seconds.
 ///
 /// # Errors
-/// Signals or connections cannot be set up, or `ready` fails. The nodes are killed.
+/// Signals or connections cannot be set up, or `ready` fails. The nodes still run, until `herd` is
+/// dropped.
 pub async fn supervise(
-    lock: HerdLock,
-    mut processes: Processes,
+    lock: &HerdLock,
+    herd: &mut SupervisedHerd,
     ready: impl FnOnce(&Value) -> Result<()>,
 ) -> Result<()> {
     let mut stop = StopSignals::listen()?;
+    let mut actor = Actor::new(herd)?;
     let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen for other commands")?;
     let token = format!("{:016x}{:016x}", getrandom::u64()?, getrandom::u64()?);
     let contact = Contact { control: listener.local_addr()?, token };
     write_contact(&lock.folder, &contact)?;
     let (sender, requests) = mpsc::channel(1);
-    tokio::spawn(accept_requests(listener, contact.token.into(), sender));
+    tokio::spawn(accept_requests(listener, contact.token.into(), actor.known(), sender));
     tokio::select! {
         () = stop.wait() => {}
-        served = serve_requests(&lock, &mut processes, ready, requests) => return served,
+        served = serve_requests(lock, &mut actor, ready, requests) => return served,
     }
     let _ = fs::remove_file(contact_file(&lock.folder));
-    processes.stop_all()
+    actor.stop_all()
 }
 
-/// Performs what other commands request, until one stops the herd.
+/// Performs what other commands request, one request after the other, until one stops the herd.
 async fn serve_requests(
     lock: &HerdLock,
-    processes: &mut Processes,
+    actor: &mut Actor<'_>,
     ready: impl FnOnce(&Value) -> Result<()>,
-    mut requests: mpsc::Receiver<(Request, TcpStream)>,
+    mut requests: mpsc::Receiver<Waiting>,
 ) -> Result<()> {
     let mut child = signal(SignalKind::child())?;
-    wait_until_ready(processes, &processes.names()).await?;
-    ready(&status(processes).await?)?;
+    let known = actor.known();
+    actor.wait_until_ready(&actor.names()).await?;
+    let status = known.borrow().clone().status();
+    ready(&status.await)?;
     loop {
         tokio::select! {
-            _ = child.recv() => processes.reap_exited()?,
+            _ = child.recv() => actor.publish()?,
             Some((request, mut stream)) = requests.recv() => {
                 let is_down = request.action == HerdAction::Down;
-                let status = perform_action(processes, request).await;
-                let reply = status.unwrap_or_else(|error| json!({ "error": format!("{error:#}") }));
+                let done = actor.perform(request.action, request.nodes).await;
+                let status = known.borrow().clone().status();
+                let reply = match done {
+                    Ok(()) => status.await,
+                    Err(error) => json!({ "error": format!("{error:#}") }),
+                };
                 if is_down {
                     // The command then waits until the lock is free: see `request_action`.
                     let _ = fs::remove_file(contact_file(&lock.folder));
                 }
-                // The command may have exited.
-                let _ = timeout(REQUEST_TIMEOUT, stream.write_all(format!("{reply}\n").as_bytes())).await;
+                send_reply(&mut stream, &reply).await;
                 if is_down {
                     return Ok(());
                 }
             }
         }
     }
+}
+
+async fn send_reply(stream: &mut TcpStream, reply: &Value) {
+    // The command may have exited.
+    let _ = timeout(REQUEST_TIMEOUT, stream.write_all(format!("{reply}\n").as_bytes())).await;
 }
 
 /// The signals that stop a herd.
@@ -161,99 +142,39 @@ impl StopSignals {
     }
 }
 
-/// Accepts connections, and sends each request with the connection that waits for its answer. Every
-/// connection has its own task, so a silent one does not delay the others.
+/// Accepts connections. Every connection has its own task, so a silent one does not delay the
+/// others.
 async fn accept_requests(
     listener: TcpListener,
     token: Arc<str>,
-    requests: mpsc::Sender<(Request, TcpStream)>,
+    known: watch::Receiver<KnownHerd>,
+    requests: mpsc::Sender<Waiting>,
 ) {
     loop {
-        let Ok((mut stream, _)) = listener.accept().await else {
+        let Ok((stream, _)) = listener.accept().await else {
             sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let (token, requests) = (Arc::clone(&token), requests.clone());
-        tokio::spawn(async move {
-            if let Ok(Some(request)) = timeout(REQUEST_TIMEOUT, read_request(&mut stream, &token)).await {
-                // This fails only if the supervisor is about to exit.
-                let _ = requests.send((request, stream)).await;
-            }
-        });
+        tokio::spawn(serve_connection(stream, Arc::clone(&token), known.clone(), requests.clone()));
     }
 }
 
-/// Reads one request. Returns `None` if the line is not a request or has another token.
-async fn read_request(stream: &mut TcpStream, token: &str) -> Option<Request> {
-    let mut line = String::new();
-    let mut reader = BufReader::new(stream.take(REQUEST_BYTES));
-    reader.read_line(&mut line).await.ok()?;
-    serde_json::from_str::<Request>(&line).ok().filter(|request| request.token == token)
-}
-
-/// Performs an action, and returns the herd's status after it.
-async fn perform_action(processes: &mut Processes, request: Request) -> Result<Value> {
-    let nodes = request.nodes;
-    match request.action {
-        HerdAction::Status => {}
-        HerdAction::Down => processes.stop_all()?,
-        HerdAction::Kill => processes.kill(&nodes)?,
-        HerdAction::Restart => {
-            let nodes = if nodes.is_empty() { processes.names() } else { nodes };
-            processes.stop(&nodes)?;
-            processes.start(&nodes)?;
-            wait_until_ready(processes, &nodes).await?;
-        }
+/// Answers a request that only looks at the herd, also while an action is under way, and passes
+/// others on.
+async fn serve_connection(
+    mut stream: TcpStream,
+    token: Arc<str>,
+    known: watch::Receiver<KnownHerd>,
+    requests: mpsc::Sender<Waiting>,
+) {
+    let request = timeout(REQUEST_TIMEOUT, read_request(&mut stream, &token)).await;
+    let Ok(Some(request)) = request else { return };
+    if !request.action.only_looks() {
+        // This fails only if the supervisor is about to exit.
+        let _ = requests.send((request, stream)).await;
+        return;
     }
-    status(processes).await
-}
-
-/// Waits until the named nodes are ready or down, for at most [`READY_TIMEOUT`].
-async fn wait_until_ready(processes: &mut Processes, names: &[String]) -> Result<()> {
-    let deadline = Instant::now() + READY_TIMEOUT;
-    loop {
-        let nodes = fetch_health(processes).await?;
-        let mut named = nodes.iter().filter(|(name, _)| names.contains(name));
-        if !named.any(|(_, health)| health.may_get_ready()) || Instant::now() > deadline {
-            return Ok(());
-        }
-        sleep(READY_POLL).await;
-    }
-}
-
-/// Returns the herd's name, and for each node its name, addresses, process id, log, state and
-/// neighbours, and its answer at `/status`.
-async fn status(processes: &mut Processes) -> Result<Value> {
-    let mut nodes = Vec::new();
-    for (name, health) in fetch_health(processes).await? {
-        let (pid, log, admin) = (processes.pid(&name)?, processes.log(&name), processes.admin(&name)?);
-        let (member, status) = (processes.member(&name)?, health.status());
-        nodes.push(json!({
-            "name": name,
-            "client": member.client,
-            "link": member.link,
-            "admin": admin.or(member.admin),
-            "pid": pid,
-            "log": log,
-            "state": health.word(),
-            "reasons": health.reasons(),
-            "neighbours": member.neighbours,
-            "durability": status["durability"],
-            "status": status,
-        }));
-    }
-    Ok(json!({ "herd": processes.herd().name, "nodes": nodes }))
-}
-
-fn contact_file(folder: &Path) -> PathBuf {
-    folder.join("state.json")
-}
-
-/// Writes the contact to another file first, so that readers see all of it or nothing.
-fn write_contact(folder: &Path, contact: &Contact) -> Result<()> {
-    let (path, draft) = (contact_file(folder), folder.join("state.json.new"));
-    let mut file = File::create(&draft).with_context(|| format!("cannot write {}", draft.display()))?;
-    file.set_permissions(Permissions::from_mode(0o600))?;
-    file.write_all(serde_json::to_string(contact)?.as_bytes())?;
-    fs::rename(&draft, &path).with_context(|| format!("cannot write {}", path.display()))
+    let known = known.borrow().clone();
+    let reply = if request.action == HerdAction::Status { known.status().await } else { known.processes() };
+    send_reply(&mut stream, &reply).await;
 }

@@ -81,7 +81,7 @@ fn check_ready(status: &Value, names: &[String]) -> Result<()> {
         let names = nodes.iter().filter(|(_, state)| *state == wanted).map(|(name, _)| *name);
         names.collect::<Vec<_>>()
     };
-    let faults = ["not ready", "not answering", "down"].map(|state| (state, names_in(state)));
+    let faults = ["not ready", "not answering", "paused", "down"].map(|state| (state, names_in(state)));
     let faults: Vec<String> = faults
         .into_iter()
         .filter(|(_, names)| !names.is_empty())
@@ -90,7 +90,7 @@ fn check_ready(status: &Value, names: &[String]) -> Result<()> {
     if faults.is_empty() {
         return Ok(());
     }
-    let restart = [names_in("not answering"), names_in("down")].concat();
+    let restart = [names_in("not answering"), names_in("paused"), names_in("down")].concat();
     let advice = if restart.is_empty() {
         "see `cargo xtask herd-logs`".to_owned()
     } else {
@@ -115,6 +115,7 @@ mod tests {
         check_ready(&status(&[("A", "ready"), ("B", "down")]), &["A".to_owned()]).unwrap();
         for (states, expected) in [
             (&[("A", "not ready"), ("B", "ready")][..], "not ready: A; see `cargo xtask herd-logs`"),
+            (&[("A", "paused")], "paused: A; restart with `cargo xtask herd-restart A`"),
             (&[("A", "down")], "down: A; restart with `cargo xtask herd-restart A`"),
             (
                 &[("A", "down"), ("B", "not answering"), ("C", "not ready"), ("D", "down")],

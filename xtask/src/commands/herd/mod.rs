@@ -1,6 +1,8 @@
 //! The group "Run a herd": commands that start, show, restart and stop its nodes, and talk to them.
 
+mod browser;
 pub mod control;
+pub mod dashboard;
 pub mod logs;
 pub mod say;
 mod status_table;

@@ -27,6 +27,11 @@ pub fn say_lines(node: &str, lines: &[String]) -> Result<()> {
     if entry["state"] == "down" {
         bail!("{node} is down: start it with `cargo xtask herd-restart {node}`");
     }
+    if entry["state"] == "paused" {
+        bail!(
+            "{node} is paused: resume it on the dashboard, or restart it with `cargo xtask herd-restart {node}`"
+        );
+    }
     let address: SocketAddr = entry["client"].as_str().unwrap_or_default().parse()?;
     let mut stream =
         TcpStream::connect(address).with_context(|| format!("cannot connect to {node} at {address}"))?;

@@ -2,23 +2,27 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write, stdout};
+use std::io::{BufRead, BufReader, Read, Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use herd::dashboard::Dashboard;
 use herd::telemetry::open_log;
 use serde_json::Value;
 use strum::{EnumMessage, EnumString, IntoStaticStr, VariantArray};
 
+use super::browser::open_in_browser;
+use super::dashboard::{KEEP_SECRET, bind_dashboard};
 use super::status_table::{StatusColumns, status_table};
 use crate::cluster::demo_places;
 use crate::cluster::graphs::Graph;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::ports::is_free;
 use crate::cluster::processes::{Environment, INSECURE_LINKS, Processes, Setup};
-use crate::cluster::supervisor::{HerdLock, supervise};
+use crate::cluster::proxy::Proxy;
+use crate::cluster::supervisor::{HerdLock, Records, SupervisedHerd, supervise};
 use crate::cluster::workspace::{Profile, herd_binary, run_dir};
 use crate::commands::arguments::variant_of;
 use crate::commands::print::{output_width, print};
@@ -71,6 +75,15 @@ pub struct HerdUpArgs {
     #[arg(long)]
     detach: bool,
 
+    /// Serve a live page of the herd, and run its links through proxies, so that the page can cut
+    /// them
+    #[arg(long)]
+    dashboard: bool,
+
+    /// Open the page in a browser
+    #[arg(long, requires = "dashboard")]
+    open: bool,
+
     /// Supervise the nodes for a detached herd-up, with this node program
     #[arg(long, hide = true, value_name = "PROGRAM")]
     supervise: Option<PathBuf>,
@@ -94,8 +107,9 @@ enum PlacesChoice {
 /// The first port of generated herds: that of the classroom herds.
 const GENERATED_FROM: u16 = 12_480;
 
-/// The last line that a detached supervisor prints before it serves.
-const READY_LINE: &str = "ready";
+/// The start of the last line that a detached supervisor prints before it serves. The address of
+/// the dashboard follows, if there is one.
+const READY_LINE: &str = "ready ";
 
 const HOW_TO: &str = "
 Talk to a node:  cargo xtask say Alford 'IAMAT kiwi +34.0689-118.4451 1520023934.9'
@@ -114,8 +128,10 @@ impl HerdUpArgs {
             nix::unistd::setsid().context("cannot leave the terminal")?;
             // If the detaching herd-up was interrupted, its user does not expect a running herd:
             // this write then fails, and the nodes are killed.
-            return self.supervise(program, |text| {
-                writeln!(stdout().lock(), "{text}{READY_LINE}").context("the herd-up of this herd has exited")
+            return self.supervise(program, |text, dashboard| {
+                let url = dashboard.unwrap_or_default();
+                writeln!(stdout().lock(), "{text}{READY_LINE}{url}")
+                    .context("the herd-up of this herd has exited")
             });
         }
         // Fail before the build, which takes long. The supervisor takes the lock again.
@@ -123,45 +139,79 @@ impl HerdUpArgs {
         self.herd_file()?;
         let program = herd_binary(if self.release { Profile::Release } else { Profile::Debug })?;
         if self.detach {
-            return detach(&program);
+            return detach(&program, self.open);
         }
-        self.supervise(&program, |text| print(&format!("{text}\nCtrl-C stops the herd.\n")))
+        self.supervise(&program, |text, dashboard| {
+            print(&format!("{text}\nCtrl-C stops the herd.\n"))?;
+            dashboard.filter(|_| self.open).map_or(Ok(()), open_in_browser)
+        })
     }
 
-    /// Starts the nodes, and supervises them until the herd is stopped. `announce` gets the text
-    /// for the user when the nodes are ready.
-    fn supervise(&self, program: &Path, announce: impl FnOnce(String) -> Result<()>) -> Result<()> {
-        // The second thread serves the Places stub while the supervisor waits for its nodes.
+    /// Starts the nodes, and supervises them until the herd is stopped. When the nodes are ready,
+    /// `announce` gets the text for the user and the address of the dashboard, if there is one.
+    fn supervise(
+        &self,
+        program: &Path,
+        announce: impl FnOnce(String, Option<&str>) -> Result<()>,
+    ) -> Result<()> {
+        // Locals are dropped in reverse order: the lock must not become free before the nodes have
+        // exited.
+        let lock = HerdLock::take()?;
+        let file = self.herd_file()?;
+        check_ports(&file)?;
+        let folder = lock.folder_of(&file.herd().name)?;
+        let records = self.records(&folder);
+        records.empty()?;
+        // The second thread answers other commands and serves the Places stub while the supervisor
+        // waits for its nodes.
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        runtime.block_on(async {
-            let lock = HerdLock::take()?;
-            let file = self.herd_file()?;
-            check_ports(&file)?;
-            let folder = lock.folder_of(&file.herd().name)?;
-            let mut setup = Setup {
-                data: self.data_folder(&folder)?,
-                environment: Environment::Inherited,
-                ..Setup::clean(file, program.to_owned(), folder)
-            };
-            // At debug the log shows every line of clients and links, which users of a herd mostly
-            // want to see. For speed, HERD_LOG_LEVEL turns it off.
-            if env::var_os("HERD_LOG_LEVEL").is_none_or(|level| level.is_empty()) {
-                setup.variables.push(("HERD_LOG_LEVEL", Some("debug".into())));
-            }
-            if self.insecure_links {
-                setup.args.push(INSECURE_LINKS.into());
-            }
-            self.add_places(&mut setup).await?;
-            let mut processes = Processes::new(setup)?;
-            processes.start_all()?;
-            let first = processes.names().into_iter().next().unwrap_or_default();
-            let on_ready = |status: &Value| {
-                let herd = status["herd"].as_str().unwrap_or_default();
-                let table = status_table(status, StatusColumns::Fitted(output_width()));
-                announce(format!("herd {herd}\n\n{table}{}", HOW_TO.replace("Alford", &first)))
-            };
-            supervise(lock, processes, on_ready).await
-        })
+        let proxy = self.dashboard.then(|| Proxy::start(&file)).transpose()?;
+        let dashboard =
+            self.dashboard.then(|| bind_dashboard(&runtime, file.herd(), true, None)).transpose()?;
+        let url = dashboard.as_ref().map(Dashboard::url);
+        let views = proxy.as_ref().map(|proxy| proxy.views(&file)).transpose()?.unwrap_or_default();
+        let setup = runtime.block_on(self.setup(file, program, folder, &records))?;
+        let processes = Processes::new(Setup { views, ..setup })?;
+        let mut herd = SupervisedHerd { processes, records, proxy };
+        herd.processes.start_all()?;
+        let first = herd.processes.names().into_iter().next().unwrap_or_default();
+        let on_ready = |status: &Value| {
+            dashboard.map(|dashboard| runtime.spawn(dashboard.serve()));
+            let name = status["herd"].as_str().unwrap_or_default();
+            let table = status_table(status, StatusColumns::Fitted(output_width()));
+            let how_to = HOW_TO.replace("Alford", &first);
+            let seen = url.as_ref().map(|url| format!("Dashboard:       {url}\n{KEEP_SECRET}\n"));
+            announce(format!("herd {name}\n\n{table}{how_to}{}", seen.unwrap_or_default()), url.as_deref())
+        };
+        let result = runtime.block_on(supervise(&lock, &mut herd, on_ready));
+        // The dashboard may be waiting for an action of the supervisor, which has ended.
+        runtime.shutdown_background();
+        result
+    }
+
+    /// Returns how to start the nodes. Starts the stub of the Places service if it is chosen.
+    async fn setup(
+        &self,
+        file: HerdFile,
+        program: &Path,
+        folder: PathBuf,
+        records: &Records,
+    ) -> Result<Setup> {
+        let mut setup = Setup {
+            data: records.folder().map(Path::to_owned),
+            environment: Environment::Inherited,
+            ..Setup::clean(file, program.to_owned(), folder)
+        };
+        // At debug the log shows every line of clients and links, which users of a herd mostly want
+        // to see. For speed, HERD_LOG_LEVEL turns it off.
+        if env::var_os("HERD_LOG_LEVEL").is_none_or(|level| level.is_empty()) {
+            setup.variables.push(("HERD_LOG_LEVEL", Some("debug".into())));
+        }
+        if self.insecure_links {
+            setup.args.push(INSECURE_LINKS.into());
+        }
+        self.add_places(&mut setup).await?;
+        Ok(setup)
     }
 
     /// Returns the chosen or generated herd file, at the chosen ports.
@@ -175,21 +225,12 @@ impl HerdUpArgs {
         self.base_port.map_or_else(|| Ok(file.clone()), |port| file.at_ports(port))?.with_admin_ports()
     }
 
-    /// Returns the folder of the nodes' data, or `None` if nodes keep records in memory. Empties
-    /// the default folder.
-    fn data_folder(&self, folder: &Path) -> Result<Option<PathBuf>> {
-        if self.memory {
-            return Ok(None);
-        }
-        if let Some(data) = &self.data_dir {
-            return Ok(Some(data.clone()));
-        }
-        let data = folder.join("data");
-        match fs::remove_dir_all(&data) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("cannot empty {}", data.display()))
-            }
-            _ => Ok(Some(data)),
+    /// Returns where the nodes keep their records.
+    fn records(&self, folder: &Path) -> Records {
+        match &self.data_dir {
+            _ if self.memory => Records::Memory,
+            Some(chosen) => Records::Kept(chosen.clone()),
+            None => Records::Emptied(folder.join("data")),
         }
     }
 
@@ -217,7 +258,7 @@ impl HerdUpArgs {
 
 /// Starts this command again as a supervisor that keeps none of the caller's files open, and prints
 /// its output when it is ready.
-fn detach(program: &Path) -> Result<()> {
+fn detach(program: &Path, open: bool) -> Result<()> {
     let folder = run_dir();
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let log = folder.join("supervisor.log");
@@ -241,8 +282,9 @@ fn detach(program: &Path) -> Result<()> {
     let mut output = String::new();
     for line in BufReader::new(stdout).lines() {
         let line = line.context("cannot read the supervisor's output")?;
-        if line == READY_LINE {
-            return print(&format!("{output}Stop it with `cargo xtask herd-down`.\n"));
+        if let Some(dashboard) = line.strip_prefix(READY_LINE) {
+            print(&format!("{output}Stop it with `cargo xtask herd-down`.\n"))?;
+            return if open { open_in_browser(dashboard) } else { Ok(()) };
         }
         output += &format!("{line}\n");
     }

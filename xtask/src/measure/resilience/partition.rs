@@ -10,9 +10,9 @@ use anyhow::{Context, Result, ensure};
 
 use super::proxied::ProxiedHerd;
 use super::{Bound, Finding, ResilienceBench};
-use crate::chaos::proxy::Conditions;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::processes::Processes;
+use crate::cluster::proxy::Conditions;
 
 /// The node that is cut off.
 const ALONE: &str = "Hamilton";

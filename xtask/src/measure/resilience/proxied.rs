@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use super::ResilienceBench;
-use crate::chaos::proxy::Proxy;
 use crate::cluster::admin_client;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::processes::{Processes, Setup};
+use crate::cluster::proxy::Proxy;
 use crate::cluster::test_herd::TestHerd;
 
 /// The time between two questions to a node.

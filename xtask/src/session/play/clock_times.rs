@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::Player;
+use super::{Player, SessionHerd};
 
-impl Player<'_> {
+impl<H: SessionHerd> Player<'_, H> {
     /// Replaces each `{now..}` by its time, and has the transcript show that time as `{now..}`.
     pub(super) fn with_clock_times(&mut self, bytes: &[u8]) -> Result<Vec<u8>, String> {
         let Ok(mut text) = String::from_utf8(bytes.to_vec()) else { return Ok(bytes.to_vec()) };

@@ -12,6 +12,7 @@ use herd::message::Time;
 
 use super::client_connection::ClientConnection;
 use super::deadline::Deadline;
+use super::session_herd::SessionHerd;
 use super::transcript::Transcript;
 use super::{Session, SessionError, Step};
 use crate::session::places_stub::PlacesStub;
@@ -19,37 +20,6 @@ use settle::report_in;
 
 /// The timeout of each step against nodes of this workspace.
 pub const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A herd that a session is played against. It finds, starts and ends nodes by the names that the
-/// session uses.
-pub trait SessionHerd {
-    /// The running nodes, in the order of the herd file, with their addresses for clients.
-    ///
-    /// # Errors
-    /// The processes of the nodes cannot be polled.
-    fn running(&mut self) -> anyhow::Result<Vec<(String, SocketAddr)>>;
-
-    /// Stops nodes in order.
-    ///
-    /// # Errors
-    /// The herd has no node of one of these names.
-    fn stop(&mut self, nodes: &[String]) -> anyhow::Result<()>;
-
-    /// Kills nodes.
-    ///
-    /// # Errors
-    /// The herd has no node of one of these names.
-    fn kill(&mut self, nodes: &[String]) -> anyhow::Result<()>;
-
-    /// Starts nodes, and waits until they are ready.
-    ///
-    /// # Errors
-    /// The herd has no node of one of these names, or a node does not start.
-    fn start(&mut self, nodes: &[String]) -> anyhow::Result<()>;
-
-    /// Replaces the node's name in an answer by the name that the session uses.
-    fn localize(&self, answer: Vec<u8>) -> Vec<u8>;
-}
 
 /// Plays a session against a herd and its Places service. Each step has the timeout `patience`.
 ///
@@ -61,37 +31,76 @@ pub fn play(
     places: &PlacesStub,
     patience: Duration,
 ) -> (Transcript, Result<(), SessionError>) {
-    let mut player = Player {
-        herd,
-        places,
-        connections: BTreeMap::new(),
-        latest_reports: BTreeMap::new(),
-        transcript: Transcript::default(),
-        now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
-        deadline: Deadline::after(patience),
-    };
-    let result = session.steps.iter().try_for_each(|(line, step)| {
-        player.transcript.play(*line);
-        player.deadline = Deadline::after(patience);
-        player.play_step(step).map_err(|message| session.error(*line, message))
-    });
+    let mut player = Player::new(session.clone(), herd, Some(places), patience);
+    let mut result = Ok(());
+    while let (Ok(()), Some(played)) = (&result, player.play_next()) {
+        result = played;
+    }
     (player.transcript, result)
 }
 
-struct Player<'a> {
-    herd: &'a mut dyn SessionHerd,
-    places: &'a PlacesStub,
+/// A session that is played step by step.
+#[derive(Debug)]
+pub struct Player<'a, H> {
+    session: Session,
+    /// The number of steps that have been played.
+    played: usize,
+    herd: H,
+    places: Option<&'a PlacesStub>,
     connections: BTreeMap<String, ClientConnection>,
     /// The latest time of an AT line about each client.
     latest_reports: BTreeMap<Vec<u8>, Time>,
     transcript: Transcript,
     /// The time that `{now}` stands for: the start of the session, since 1970.
     now: Duration,
+    patience: Duration,
     /// The deadline of the step that is being played.
     deadline: Deadline,
 }
 
-impl Player<'_> {
+impl<'a, H: SessionHerd> Player<'a, H> {
+    /// Starts a session, whose steps have the timeout `patience`. Without `places`, steps about the
+    /// Places service fail.
+    pub fn new(
+        session: Session,
+        herd: H,
+        places: Option<&'a PlacesStub>,
+        patience: Duration,
+    ) -> Player<'a, H> {
+        Player {
+            session,
+            played: 0,
+            herd,
+            places,
+            connections: BTreeMap::new(),
+            latest_reports: BTreeMap::new(),
+            transcript: Transcript::default(),
+            now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+            patience,
+            deadline: Deadline::after(patience),
+        }
+    }
+
+    /// Plays the next step, and returns its result; `None` if all steps have been played. A step
+    /// that failed counts as played. What it showed until then is in the transcript.
+    pub fn play_next(&mut self) -> Option<Result<(), SessionError>> {
+        let (line, step) = self.session.steps.get(self.played).cloned()?;
+        self.played += 1;
+        self.transcript.play(line);
+        self.deadline = Deadline::after(self.patience);
+        Some(self.play_step(&step).map_err(|message| self.session.error(line, message)))
+    }
+
+    /// Ends the session, and returns the herd.
+    pub fn into_herd(self) -> H {
+        self.herd
+    }
+
+    /// The transcript of the steps that have been played.
+    pub fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+
     fn play_step(&mut self, step: &Step) -> Result<(), String> {
         let deadline = self.deadline;
         match step {
@@ -132,11 +141,11 @@ impl Player<'_> {
             Step::Closed(connection) => self.wait_for_close(connection)?,
             Step::BadInput(node) => self.send_bad_input(node)?,
             Step::AskAll(line) => self.ask_all(line)?,
-            Step::Places(mount) => self.places.mount(mount)?,
+            Step::Places(mount) => self.places()?.mount(mount)?,
             Step::Upstream(count, parameters) => self.expect_upstream(*count, parameters)?,
-            Step::Stop(nodes) => self.change_nodes("stopped", nodes, |herd| herd.stop(nodes))?,
-            Step::Kill(nodes) => self.change_nodes("killed", nodes, |herd| herd.kill(nodes))?,
-            Step::Start(nodes) => self.change_nodes("started", nodes, |herd| herd.start(nodes))?,
+            Step::Stop(nodes) => self.change_nodes("stopped", nodes, H::stop)?,
+            Step::Kill(nodes) => self.change_nodes("killed", nodes, H::kill)?,
+            Step::Start(nodes) => self.change_nodes("started", nodes, H::start)?,
             Step::Settle(nodes) => self.settle(nodes)?,
         }
         Ok(())
@@ -145,7 +154,7 @@ impl Player<'_> {
     /// Shows the requests to the Places service since the last such step. Fails unless there are
     /// `count` of them and each has a key and all `parameters`.
     fn expect_upstream(&mut self, count: usize, parameters: &[(String, String)]) -> Result<(), String> {
-        let requests = self.places.requests();
+        let requests = self.places()?.requests();
         for request in &requests {
             self.transcript.event(&format!("upstream: {request}"));
         }
@@ -166,6 +175,10 @@ impl Player<'_> {
             }
         }
         Ok(())
+    }
+
+    fn places(&self) -> Result<&'a PlacesStub, String> {
+        self.places.ok_or_else(|| "this step needs the stub of the Places service".to_owned())
     }
 
     fn running(&mut self) -> Result<Vec<(String, SocketAddr)>, String> {
@@ -272,9 +285,9 @@ impl Player<'_> {
         &mut self,
         done: &str,
         nodes: &[String],
-        act: impl FnOnce(&mut dyn SessionHerd) -> anyhow::Result<()>,
+        act: impl FnOnce(&mut H, &[String]) -> anyhow::Result<()>,
     ) -> Result<(), String> {
-        act(self.herd).map_err(|error| format!("{error:#}"))?;
+        act(&mut self.herd, nodes).map_err(|error| format!("{error:#}"))?;
         for node in nodes {
             self.connections.remove(node);
             self.transcript.event(&format!("{node}: {done}"));

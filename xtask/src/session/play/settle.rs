@@ -8,12 +8,12 @@ use std::time::Duration;
 use fixtures::escape::escape;
 use herd::message::{Stamp, Time};
 
-use super::{ClientConnection, Deadline, Player};
+use super::{ClientConnection, Deadline, Player, SessionHerd};
 
 /// The time between two questions to the nodes.
 const POLL: Duration = Duration::from_millis(2);
 
-impl Player<'_> {
+impl<H: SessionHerd> Player<'_, H> {
     /// Waits until nodes agree about every client, and know nothing older than what any node has
     /// answered: nodes that have received no update would agree, too. The question has a bound of 0
     /// places, so that no node asks the Places service.

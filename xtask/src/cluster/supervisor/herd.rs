@@ -1,0 +1,226 @@
+//! The herd of a supervisor, and the actions on it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::HerdAction;
+use super::known::KnownHerd;
+use crate::cluster::processes::Processes;
+use crate::cluster::proxy::{Conditions, Proxy};
+
+/// The time limit for started nodes to get ready. Nodes that take longer keep running, and the
+/// status says why they are not ready.
+const READY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The time between two checks of whether nodes are ready.
+const READY_POLL: Duration = Duration::from_millis(20);
+
+/// The conditions of a link that is cut: a partition. Neither node gets an error, and each finds
+/// out by the silence of the other, as when a cable is pulled.
+const CUT: Conditions = Conditions {
+    black_hole: true,
+    delay: Duration::ZERO,
+    slices: false,
+    bandwidth: None,
+    reset_within: None,
+    cut: false,
+};
+
+/// Where nodes keep their records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Records {
+    /// In memory only.
+    Memory,
+    /// In a folder of the harness, which may be emptied.
+    Emptied(PathBuf),
+    /// In a folder that the user has chosen, whose records must be kept.
+    Kept(PathBuf),
+}
+
+impl Records {
+    /// The folder of the nodes' data, or `None` if nodes keep records in memory.
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Records::Memory => None,
+            Records::Emptied(folder) | Records::Kept(folder) => Some(folder),
+        }
+    }
+
+    /// Deletes the records of an earlier herd, unless they must be kept.
+    ///
+    /// # Errors
+    /// The folder cannot be deleted.
+    pub fn empty(&self) -> Result<()> {
+        let Records::Emptied(folder) = self else { return Ok(()) };
+        match fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot empty {}", folder.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A herd for a supervisor.
+#[derive(Debug)]
+pub struct SupervisedHerd {
+    /// The nodes.
+    pub processes: Processes,
+    /// Where the nodes keep their records.
+    pub records: Records,
+    /// The proxy that all links go through; `None` if links cannot be cut.
+    pub proxy: Option<Proxy>,
+}
+
+/// Performs actions one after the other, and publishes what is known of the herd after each step.
+#[derive(Debug)]
+pub(super) struct Actor<'a> {
+    herd: &'a mut SupervisedHerd,
+    cut: BTreeSet<(String, String)>,
+    known: watch::Sender<KnownHerd>,
+}
+
+impl Actor<'_> {
+    /// # Errors
+    /// A process cannot be polled.
+    pub(super) fn new(herd: &mut SupervisedHerd) -> Result<Actor<'_>> {
+        let known = KnownHerd {
+            name: herd.processes.herd().name.clone(),
+            file: herd.processes.herd_file(),
+            nodes: herd.processes.known_nodes()?,
+            cuts_links: herd.proxy.is_some(),
+            cut: Vec::new(),
+        };
+        Ok(Actor { herd, cut: BTreeSet::new(), known: watch::Sender::new(known) })
+    }
+
+    /// What is known of the herd, as it changes.
+    pub(super) fn known(&self) -> watch::Receiver<KnownHerd> {
+        self.known.subscribe()
+    }
+
+    /// Publishes what is known of the herd now. Reaps processes that have exited.
+    ///
+    /// # Errors
+    /// A process cannot be polled.
+    pub(super) fn publish(&mut self) -> Result<()> {
+        let nodes = self.herd.processes.known_nodes()?;
+        self.known.send_modify(|known| {
+            known.nodes = nodes;
+            known.cut = self.cut.iter().cloned().collect();
+        });
+        Ok(())
+    }
+
+    /// Performs an action.
+    ///
+    /// # Errors
+    /// The message is for the user.
+    pub(super) async fn perform(&mut self, action: HerdAction, nodes: Vec<String>) -> Result<()> {
+        let done = self.perform_steps(action, nodes).await;
+        // An action that fails may have changed something.
+        self.publish().and(done)
+    }
+
+    async fn perform_steps(&mut self, action: HerdAction, nodes: Vec<String>) -> Result<()> {
+        let processes = &mut self.herd.processes;
+        match action {
+            HerdAction::Status | HerdAction::Processes => Ok(()),
+            HerdAction::Down => processes.stop_all(),
+            HerdAction::Kill => processes.kill(&nodes),
+            HerdAction::Stop => processes.stop(&nodes),
+            HerdAction::Start => processes.start(&nodes),
+            HerdAction::Pause => processes.pause(&nodes),
+            HerdAction::Resume => processes.resume(&nodes),
+            HerdAction::Cut => self.set_cut(&nodes, true),
+            HerdAction::Heal => self.set_cut(&nodes, false),
+            HerdAction::Restart => {
+                let nodes = if nodes.is_empty() { processes.names() } else { nodes };
+                processes.stop(&nodes)?;
+                self.start(&nodes).await
+            }
+            HerdAction::Empty => self.empty().await,
+        }
+    }
+
+    /// Starts nodes that have been stopped, and waits until they are ready or down, for at most
+    /// [`READY_TIMEOUT`].
+    async fn start(&mut self, names: &[String]) -> Result<()> {
+        self.publish()?;
+        self.herd.processes.start(names)?;
+        self.wait_until_ready(names).await
+    }
+
+    /// Waits until the named nodes are ready or down, for at most [`READY_TIMEOUT`].
+    pub(super) async fn wait_until_ready(&mut self, names: &[String]) -> Result<()> {
+        let deadline = Instant::now() + READY_TIMEOUT;
+        loop {
+            self.publish()?;
+            let known = self.known.borrow().clone();
+            if !known.may_get_ready(names).await || Instant::now() > deadline {
+                return Ok(());
+            }
+            sleep(READY_POLL).await;
+        }
+    }
+
+    /// Returns the names of the nodes.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.herd.processes.names()
+    }
+
+    /// Stops all nodes.
+    ///
+    /// # Errors
+    /// A process cannot be polled.
+    pub(super) fn stop_all(&mut self) -> Result<()> {
+        self.herd.processes.stop_all()
+    }
+
+    async fn empty(&mut self) -> Result<()> {
+        if let Records::Kept(folder) = &self.herd.records {
+            bail!(
+                "emptying the herd would delete the records in {}, which were chosen with --data-dir: \
+                 restart the herd without --data-dir",
+                folder.display()
+            );
+        }
+        self.herd.processes.stop_all()?;
+        self.herd.records.empty()?;
+        while let Some((one, other)) = self.cut.first().cloned() {
+            self.set_cut(&[one, other], false)?;
+        }
+        self.start(&self.names()).await
+    }
+
+    /// Cuts or heals the link between two nodes, in both directions.
+    fn set_cut(&mut self, ends: &[String], is_cut: bool) -> Result<()> {
+        let [one, other] = ends else { bail!("a link has two ends, not {}", ends.len()) };
+        let (member, _) = (self.herd.processes.member(one)?, self.herd.processes.member(other)?);
+        if !member.neighbours.contains(other) {
+            let neighbours = member.neighbours.join(", ");
+            bail!("{one} and {other} have no link: the neighbours of {one} are {neighbours}");
+        }
+        let Some(proxy) = &self.herd.proxy else {
+            bail!("{}", super::WHY_NO_CUTS);
+        };
+        let conditions = if is_cut { CUT } else { Conditions::default() };
+        proxy.set_conditions(one, other, conditions)?;
+        proxy.set_conditions(other, one, conditions)?;
+        let (one, other) = if one < other { (one, other) } else { (other, one) };
+        let link = (one.clone(), other.clone());
+        if is_cut {
+            self.cut.insert(link)
+        } else {
+            self.cut.remove(&link)
+        };
+        Ok(())
+    }
+}

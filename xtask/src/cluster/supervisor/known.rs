@@ -1,0 +1,93 @@
+//! What the supervisor knows of its herd. Commands can read it while an action is under way.
+
+use std::path::PathBuf;
+
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+
+use crate::cluster::health::{Health, fetch_health};
+use crate::cluster::processes::KnownNode;
+
+/// The herd as it was when the supervisor last looked: after each step of an action, and when a
+/// process exits.
+#[derive(Clone, Debug)]
+pub(super) struct KnownHerd {
+    pub(super) name: String,
+    /// The path of the herd file.
+    pub(super) file: PathBuf,
+    pub(super) nodes: Vec<KnownNode>,
+    /// Whether links can be cut.
+    pub(super) cuts_links: bool,
+    /// The links that are cut, each with the smaller name first.
+    pub(super) cut: Vec<(String, String)>,
+}
+
+impl KnownHerd {
+    /// Returns the herd's name, and for each node its name, addresses, process id, log and
+    /// neighbours, and whether it is `running`, `paused` or `down`.
+    pub(super) fn processes(mut self) -> Value {
+        self.forget_exited();
+        let nodes = self.nodes.iter().map(|node| {
+            let state = match node.pid {
+                None => "down",
+                Some(_) if node.is_paused => "paused",
+                Some(_) => "running",
+            };
+            entry(node, state, &[])
+        });
+        self.with_nodes(nodes.collect())
+    }
+
+    /// Asks each node for its state, and returns what [`processes`](Self::processes) returns with
+    /// these states, the reasons for them, and the nodes' answers at `/status`.
+    pub(super) async fn status(mut self) -> Value {
+        self.forget_exited();
+        let healths = fetch_health(&self.nodes).await;
+        let nodes = self.nodes.iter().zip(&healths).map(|(node, health)| {
+            let status = health.status();
+            let mut entry = entry(node, health.word(), &health.reasons());
+            entry["durability"] = status["durability"].clone();
+            entry["status"] = status;
+            entry
+        });
+        self.with_nodes(nodes.collect())
+    }
+
+    /// Returns whether one of the named nodes may still get ready by itself.
+    pub(super) async fn may_get_ready(mut self, names: &[String]) -> bool {
+        self.nodes.retain(|node| names.contains(&node.member.name));
+        fetch_health(&self.nodes).await.iter().any(Health::may_get_ready)
+    }
+
+    /// Marks nodes as down whose processes have exited since the supervisor looked.
+    fn forget_exited(&mut self) {
+        for node in &mut self.nodes {
+            node.pid = node.pid.filter(|pid| kill(Pid::from_raw(pid.cast_signed()), None).is_ok());
+        }
+    }
+
+    fn with_nodes(&self, nodes: Vec<Value>) -> Value {
+        json!({
+            "herd": self.name,
+            "file": self.file,
+            "cuts_links": self.cuts_links,
+            "cut": self.cut,
+            "nodes": nodes,
+        })
+    }
+}
+
+fn entry(node: &KnownNode, state: &str, reasons: &[String]) -> Value {
+    json!({
+        "name": node.member.name,
+        "client": node.member.client,
+        "link": node.member.link,
+        "admin": node.admin.or(node.member.admin),
+        "pid": node.pid,
+        "log": node.log,
+        "state": state,
+        "reasons": reasons,
+        "neighbours": node.member.neighbours,
+    })
+}
