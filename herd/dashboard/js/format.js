@@ -38,7 +38,8 @@ export function rate(value) {
  * @param {number} value
  */
 export function reports(value) {
-  return `${rate(value)} ${value === 1 ? "report" : "reports"}/s`;
+  const number = rate(value);
+  return `${number} ${number === "1" ? "report" : "reports"}/s`;
 }
 
 /**

@@ -65,7 +65,7 @@ test("a coast that crosses the date line is cut there, and one around a pole is 
 
 test("lines have gaps where there is no value", () => {
   const samples = [1, null, 3, 4].map((value, at) => ({ at_ms: at * 1000, value }));
-  assert.equal(linePath(samples, (ms) => ms / 1000, (value) => value), "M0.0 1.0h2M2.0 3.0L3.0 4.0");
+  assert.equal(linePath(samples, (ms) => ms / 1000, (value) => value), "M0.0 1.0m-1.5 0a1.5 1.5 0 1 0 3 0a1.5 1.5 0 1 0 -3 0M2.0 3.0L3.0 4.0");
   assert.equal(linear([1, 730, null]).top, 1000);
   const { bottom, top, scale } = logarithmic([0.002, 0.03, null]);
   assert.deepEqual([bottom, top], [0.001, 0.1]);
