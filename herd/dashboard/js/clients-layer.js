@@ -139,11 +139,10 @@ function drawCluster(brush, x, y, count, fill, ink) {
   brush.beginPath();
   brush.arc(x, y, size + 4, 0, 2 * Math.PI);
   brush.fill();
-  brush.globalAlpha = 0.92;
+  brush.globalAlpha = 1;
   brush.beginPath();
   brush.arc(x, y, size, 0, 2 * Math.PI);
   brush.fill();
-  brush.globalAlpha = 1;
   brush.fillStyle = ink;
   brush.fillText(brief(count), x, y + 0.5);
 }

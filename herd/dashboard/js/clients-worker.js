@@ -21,6 +21,8 @@ const SINGLE = 10000;
 /** The most clients of a page, and the most marks of a view. */
 const PAGE = 10000;
 const MOST_MARKS = 20000;
+/** The radius of a cluster, of the 512 parts of a tile: so that two of them do not touch. */
+const CLUSTER = 150;
 /** The least time between two changes of what is shown. */
 const REST_MS = 200;
 /** A new index waits this many times as long as the last one took to make. */
@@ -116,7 +118,7 @@ function reindex() {
     return;
   }
   const began = performance.now();
-  index = new Supercluster({ radius: 110, maxZoom: 14 }).load(store.points());
+  index = new Supercluster({ radius: CLUSTER, maxZoom: 14 }).load(store.points());
   indexTook = performance.now() - began;
 }
 
@@ -131,7 +133,10 @@ function view(box, zoom) {
   /** @type {number[]} */
   const marks = [];
   if (index) {
-    for (const { geometry, properties } of index.getClusters(box, Math.round(zoom)).slice(0, MOST_MARKS)) {
+    const found = index.getClusters(box, Math.round(zoom)).slice(0, MOST_MARKS);
+    // The largest come last, and are drawn on top.
+    found.sort((a, b) => (a.properties.point_count ?? 1) - (b.properties.point_count ?? 1));
+    for (const { geometry, properties } of found) {
       const [longitude, latitude] = geometry.coordinates;
       marks.push(longitude, latitude, properties.point_count ?? 1, properties.slot ?? -1);
     }

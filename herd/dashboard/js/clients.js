@@ -24,6 +24,8 @@ export class Clients {
   #nextLoad = 0;
   /** Updates that the stream left out since the last load began. */
   #leftOut = 0;
+  /** How many more clients the node knew than the worker, a second ago. */
+  #difference = 0;
   #node = "";
   #expected = /** @type {number | null} */ (null);
   /** The number of clients that the worker knows. */
@@ -60,8 +62,12 @@ export class Clients {
     if (!source) return;
     if (this.#expected === 0 && this.count > 0) this.#send({ type: "clear" });
     this.#node = source.name;
-    const differs = !this.#loadedOnce || this.#leftOut > 0 || source.clients !== this.count;
-    if (differs && !this.#loading && performance.now() >= this.#nextLoad) this.#load(source.name);
+    // Updates come before the count of the next second, so only a difference that stays counts.
+    const difference = (source.clients ?? 0) - this.count;
+    const stays = difference !== 0 && difference === this.#difference;
+    this.#difference = difference;
+    const isDue = !this.#loadedOnce || this.#leftOut > 0 || stays;
+    if (isDue && !this.#loading && performance.now() >= this.#nextLoad) this.#load(source.name);
   }
 
   /** @param {Updates} updates */

@@ -5,7 +5,7 @@
  */
 
 import { byId, element } from "./dom.js";
-import { clock, count } from "./format.js";
+import { clock, count, noticeText } from "./format.js";
 
 /** How many events are kept. */
 const KEPT = 200;
@@ -27,12 +27,13 @@ export class EventsPanel {
   }
 
   /** @param {Notice} notice */
-  add({ at_ms, node, kind, text }) {
+  add(notice) {
+    const { at_ms, kind } = notice;
     this.none.hidden = true;
     this.list.prepend(element("li", { class: `event ${kind}` },
       element("time", { datetime: new Date(at_ms).toISOString() }, clock(at_ms)),
       element("span", { class: "kind" }, kind),
-      element("span", { class: "text" }, node ? element("strong", {}, `${node} `) : null, text)));
+      element("span", { class: "text" }, noticeText(notice))));
     while (this.list.childElementCount > KEPT) this.list.lastElementChild?.remove();
   }
 

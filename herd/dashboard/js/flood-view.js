@@ -72,15 +72,16 @@ export class FloodView {
   add({ node, left_out, updates }) {
     const now = performance.now();
     for (const update of updates) {
-      const { flood, isNew, hops } = this.#floods.add(node, update, now);
-      if (isNew && !this.flows && left_out === 0 && this.#slow.size < MOST_SLOW) this.#beginSlow(flood, now);
+      const { flood, hops } = this.#floods.add(node, update, now);
+      const isFree = !this.flows && left_out === 0 && this.#slow.size < MOST_SLOW;
+      if (isFree && !this.#slow.has(flood)) this.#beginSlow(flood, now, hops.at(0)?.depth ?? 0);
       for (const hop of hops) this.#show(flood, hop, now);
     }
   }
 
-  /** @param {Flood} flood @param {number} now */
-  #beginSlow(flood, now) {
-    this.#slow.set(flood, now + GATHER_MS);
+  /** @param {Flood} flood @param {number} now @param {number} depth of the first hop to be shown */
+  #beginSlow(flood, now, depth) {
+    this.#slow.set(flood, now + GATHER_MS - Math.max(0, depth - 1) * HOP_MS);
     setTimeout(() => {
       for (const hop of flood.giveUpWaiting()) this.#show(flood, hop, performance.now());
     }, SENDER_MS);

@@ -5,7 +5,10 @@
  * @typedef {{ from: string | null, to: string, depth: number }} Hop `from` is null where the report was made
  */
 
-/** How long after its last hop a flood may still be joined. */
+/**
+ * How long after its last hop an update still belongs to a flood without a node that could have sent
+ * it. With one, there is no limit: a node that was down catches up later.
+ */
 const JOIN_MS = 3000;
 /** How many floods are kept. */
 const KEPT = 200;
@@ -117,7 +120,8 @@ export class Floods {
   add(node, update, now) {
     const key = `${update.client} ${update.removed} ${update.latitude} ${update.longitude}`;
     const known = this.#floods.get(key);
-    const joins = known && !known.knows(node) && now - known.lastHop < JOIN_MS;
+    const isNear = known && (now - known.lastHop < JOIN_MS || (update.from !== null && known.knows(update.from)));
+    const joins = isNear && !known.knows(node);
     const flood = joins ? known : new Flood(update, now);
     if (!joins) {
       this.#floods.delete(key);

@@ -38,7 +38,8 @@ export function rate(value) {
  * @param {number} value
  */
 export function reports(value) {
-  return `${rate(value)} ${value === 1 ? "report" : "reports"}/s`;
+  const number = rate(value);
+  return `${number} ${number === "1" ? "report" : "reports"}/s`;
 }
 
 /**
@@ -101,10 +102,10 @@ function signed(degrees) {
 }
 
 /**
- * "Alford", "Alford and Ball", "Alford, Ball and Young".
+ * A notice in words. Some say themselves which node they are about.
  *
- * @param {string[]} names
+ * @param {{ node: string | null, text: string }} notice
  */
-export function list(names) {
-  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+export function noticeText({ node, text }) {
+  return node === null || text.includes(node) ? text : `${node}: ${text}`;
 }

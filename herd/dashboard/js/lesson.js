@@ -11,6 +11,9 @@ import { byId, element, setText } from "./dom.js";
 /** How long "Play" waits between two steps. */
 const STEP_MS = 1500;
 
+/** Whether the panel is beside the herd, and scrolls by itself. */
+const isBeside = matchMedia("(min-width: 1100px)");
+
 export class Lessons {
   /** @type {Lesson | null} */
   #lesson = null;
@@ -55,7 +58,8 @@ export class Lessons {
       (buttons.find((button) => button.textContent === focused && !button.disabled) ?? buttons.find((button) => !button.disabled))?.focus();
     }
     const current = this.body.querySelector("[aria-current]") ?? this.body.querySelector(".steps")?.lastElementChild;
-    if (current && this.#lesson) current.scrollIntoView({ block: "nearest" });
+    // On a narrow page this would scroll the herd away.
+    if (current && isBeside.matches) current.scrollIntoView({ block: "nearest" });
   }
 
   #list() {
@@ -81,13 +85,14 @@ export class Lessons {
       failed: `The lesson failed: ${error ?? "no reason was given"}`,
     }[state];
     return [
-      element("h3", { class: "lesson-title" }, title),
-      element("p", { class: "rule" }, rule),
-      element("p", { class: state === "failed" ? "bad" : "quiet", role: "status" }, words),
-      element("div", { class: "row" },
-        element("button", { type: "button", class: "main", disabled: !may || ended || this.#plays, onclick: () => this.#next() }, "Next step"),
-        element("button", { type: "button", disabled: !this.herd.may_act || ended, onclick: () => this.#play() }, this.#plays ? "Hold" : "Play"),
-        element("button", { type: "button", disabled: !this.herd.may_act, onclick: () => this.#stop() }, ended ? "Back to the lessons" : "Stop")),
+      element("div", { class: "lesson-head" },
+        element("h3", { class: "lesson-title" }, title),
+        element("p", { class: "rule" }, rule),
+        element("p", { class: state === "failed" ? "bad" : "quiet", role: "status" }, words),
+        element("div", { class: "row" },
+          element("button", { type: "button", class: "main", disabled: !may || ended || this.#plays, onclick: () => this.#next() }, "Next step"),
+          element("button", { type: "button", disabled: !this.herd.may_act || ended, onclick: () => this.#play() }, this.#plays ? "Hold" : "Play"),
+          element("button", { type: "button", disabled: !this.herd.may_act, onclick: () => this.#stop() }, ended ? "Back to the lessons" : "Stop"))),
       element("ol", { class: "steps", "aria-label": "Steps" }, ...steps.map((step, index) => element("li", {
         class: index < position ? "played" : null,
         "aria-current": index === position && !ended ? "step" : null,

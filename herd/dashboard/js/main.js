@@ -114,8 +114,8 @@ function showClients({ clients, clustered }) {
 /** What to do with an empty herd. @param {boolean} mayAct */
 function firstSteps(mayAct) {
   return element("p", {}, element("strong", {}, "No client has reported yet. "),
-    mayAct ? "Click the map, then press Report. " : "As soon as one does, you see it here: ",
-    "one node hears the report and passes it to its neighbours. They pass it on, until every node knows it. That is a flood.");
+    mayAct ? "Click the map, then press Report. " : "As soon as one does, you see it here. ",
+    "One node hears the report and passes it to its neighbours. They pass it on, until every node knows it. That is a flood.");
 }
 
 /** The buttons that give the herd or the map the room of both. */

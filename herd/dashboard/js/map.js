@@ -18,6 +18,8 @@ const MOST_RIPPLES = 8;
 
 export class HerdMap {
   #ripples = 0;
+  /** Whether the whole world is shown, as it is until the reader moves the map. */
+  #isWhole = true;
 
   /**
    * @param {HTMLElement} container
@@ -41,7 +43,12 @@ export class HerdMap {
     this.map.createPane("clients").style.zIndex = "450";
     L.control.scale({ imperial: false }).addTo(this.map);
     this.showWorld();
-    new ResizeObserver(() => this.map.invalidateSize()).observe(container);
+    new ResizeObserver(() => {
+      this.map.invalidateSize();
+      if (this.#isWhole) this.showWorld();
+    }).observe(container);
+    this.map.on("dragstart", () => (this.#isWhole = false));
+    this.map.on("zoomstart", () => (this.#isWhole = false));
 
     this.world = new World(this.map);
     this.world.load();
@@ -116,7 +123,8 @@ export class HerdMap {
   }
 
   showWorld() {
-    this.map.fitBounds([[-56, -165], [74, 178]], { animate: false });
+    this.map.fitBounds([[-56, -175], [74, 178]], { animate: false });
+    this.#isWhole = true;
   }
 
   /** Shows for a moment where a report came from. @param {number} latitude @param {number} longitude */

@@ -1,6 +1,6 @@
 /**
- * Outlines on the sphere, made ready for a flat map: a line that crosses the date line goes on
- * beyond 180 degrees, and is drawn a second time at the other edge.
+ * Outlines on the sphere, made ready for a flat map: a coast that crosses the date line is cut there,
+ * and goes on at the other edge.
  *
  * @typedef {number[]} Position longitude and latitude
  */
@@ -9,7 +9,7 @@
 const POLE = 89.9;
 
 /**
- * The rings of polygons, each with the copies that a flat map needs.
+ * Polygons with rings that stay between 180 degrees west and east.
  *
  * @param {GeoJSON.FeatureCollection} land
  * @returns {GeoJSON.MultiPolygon}
@@ -21,7 +21,7 @@ export function flatPolygons(land) {
     if (geometry.type === "Polygon") polygons.push(geometry.coordinates);
     if (geometry.type === "MultiPolygon") polygons.push(...geometry.coordinates);
   }
-  return { type: "MultiPolygon", coordinates: polygons.flatMap((rings) => copies(rings.map((ring) => closed(unrolled(ring))))) };
+  return { type: "MultiPolygon", coordinates: polygons.flatMap((rings) => cut(rings.map((ring) => closed(unrolled(ring))))) };
 }
 
 /**
@@ -29,7 +29,7 @@ export function flatPolygons(land) {
  * @returns {GeoJSON.MultiLineString}
  */
 export function flatLines(lines) {
-  return { type: "MultiLineString", coordinates: lines.coordinates.flatMap((line) => copies([unrolled(line)]).flat()) };
+  return { type: "MultiLineString", coordinates: lines.coordinates.map(unrolled) };
 }
 
 /** Lets longitudes go on beyond 180 degrees, instead of jumping. @param {Position[]} line */
@@ -51,16 +51,35 @@ function closed(ring) {
   return [...ring, [last[0], pole], [first[0], pole], first];
 }
 
-/** The lines, and again one turn further where they leave the map. @param {Position[][]} lines */
-function copies(lines) {
-  const longitudes = lines.flat().map(([longitude]) => longitude);
-  const found = [lines];
-  if (Math.max(...longitudes) > 180) found.push(shifted(lines, -360));
-  if (Math.min(...longitudes) < -180) found.push(shifted(lines, 360));
-  return found;
+/** The parts of a polygon in the map, in the map to its west and in that to its east. @param {Position[][]} rings */
+function cut(rings) {
+  const longitudes = rings.flat().map(([longitude]) => longitude);
+  if (Math.max(...longitudes) <= 180 && Math.min(...longitudes) >= -180) return [rings];
+  return [-360, 0, 360].map((shift) => rings
+    .map((ring) => ring.map(([longitude, latitude]) => [longitude + shift, latitude]))
+    .map((ring) => clipped(clipped(ring, 180, 1), -180, -1))
+    .filter((ring) => ring.length > 0)).filter((part) => part.length > 0);
 }
 
-/** @param {Position[][]} lines @param {number} by */
-function shifted(lines, by) {
-  return lines.map((line) => line.map(([longitude, latitude]) => [longitude + by, latitude]));
+/**
+ * The part of a ring on one side of a meridian.
+ *
+ * @param {Position[]} ring
+ * @param {number} edge the longitude of the meridian
+ * @param {1 | -1} side 1 keeps what is west of it, -1 what is east
+ */
+function clipped(ring, edge, side) {
+  /** @type {Position[]} */
+  const kept = [];
+  ring.forEach((point, index) => {
+    const before = ring[(index + ring.length - 1) % ring.length];
+    const isIn = (point[0] - edge) * side <= 0;
+    const wasIn = (before[0] - edge) * side <= 0;
+    if (isIn !== wasIn) {
+      const share = (edge - before[0]) / (point[0] - before[0]);
+      kept.push([edge, before[1] + (point[1] - before[1]) * share]);
+    }
+    if (isIn) kept.push(point);
+  });
+  return kept;
 }

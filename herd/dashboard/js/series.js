@@ -52,8 +52,8 @@ export function roundUp(value) {
 export function linePath(samples, x, y) {
   return pieces(samples).map((piece) => piece
     .map(({ at_ms, value }, index) => `${index === 0 ? "M" : "L"}${x(at_ms).toFixed(1)} ${y(value ?? 0).toFixed(1)}`)
-    // A single value is a dot.
-    .join("") + (piece.length === 1 ? "h2" : "")).join("");
+    // A single value is a small circle.
+    .join("") + (piece.length === 1 ? "m-1.5 0a1.5 1.5 0 1 0 3 0a1.5 1.5 0 1 0 -3 0" : "")).join("");
 }
 
 /**

@@ -154,6 +154,7 @@ export class Talk {
   #show(line, answer, failed, note, way) {
     const head = note ? [element("p", { class: "exchange-head" }, note)] : [];
     const said = line ? [element("pre", { class: "said" }, line)] : [];
+    this.exchanges.querySelector(":scope > p")?.remove();
     this.exchanges.append(element("article", { class: "exchange" }, ...head, ...said,
       element("pre", { class: failed ? "answer bad" : "answer" }, answer), way));
     while (this.exchanges.childElementCount > KEPT) this.exchanges.firstElementChild?.remove();

@@ -8,7 +8,7 @@
 
 import { get } from "./api.js";
 import { byId, drawing, element, setText, table } from "./dom.js";
-import { clock, duration, rate, reports } from "./format.js";
+import { clock, duration, noticeText, rate, reports } from "./format.js";
 import { areaPath, linear, linePath, logarithmic, nearest } from "./series.js";
 
 const SPAN_MS = 600_000;
@@ -82,7 +82,7 @@ export class TimeLine {
     this.#svg.replaceChildren(
       ...frame(width, RATES, `${rate(top)}/s`, "0"),
       ...frame(width, floodTop + FLOODS, duration(floods.top), duration(floods.bottom), FLOODS),
-      ...minutes(this.#end, x),
+      ...minutes(this.#end, x, width < 340 ? "min" : "min ago"),
       drawing("path", { class: "rates", d: areaPath(rates, x, rateY) }),
       drawing("path", { class: "rate", d: linePath(rates, x, rateY) }),
       drawing("path", { class: "p99", d: linePath(p99, x, floodY) }),
@@ -142,7 +142,7 @@ export class TimeLine {
       this.#at === null ? "Now" : clock(second.at_ms),
       reports(second.reports_per_second),
       `flood p50 ${duration(second.flood_p50_seconds)}, p99 ${duration(second.flood_p99_seconds)}`,
-      ...near.map(({ node, text }) => (node ? `${node}: ${text}` : text)),
+      ...near.map(noticeText),
     ];
     setText(this.moment, parts.join(" · "));
     this.moment.title = parts.join("\n");
@@ -165,7 +165,7 @@ export class TimeLine {
         clock(end - ROW_MS), rate(mean),
         duration(worst(inside.map(({ flood_p50_seconds }) => flood_p50_seconds))),
         duration(worst(inside.map(({ flood_p99_seconds }) => flood_p99_seconds))),
-        said.map(({ node, text }) => (node ? `${node}: ${text}` : text)).join("; "),
+        said.map(noticeText).join("; "),
       ]);
     }
     room.replaceChildren(table("Half minutes, the latest first",
@@ -190,21 +190,21 @@ function frame(width, bottom, most, least, height = RATES) {
   ];
 }
 
-/** @param {number} end @param {(ms: number) => number} x */
-function minutes(end, x) {
+/** @param {number} end @param {(ms: number) => number} x @param {string} unit */
+function minutes(end, x, unit) {
   return [8, 6, 4, 2].flatMap((ago) => {
     const at = x(end - ago * 60_000);
     return [
       drawing("line", { class: "axis faint", x1: at, x2: at, y1: 0, y2: HEIGHT - 14 }),
-      drawing("text", { class: "label middle", x: at, y: HEIGHT - 2 }, `${ago} min ago`),
+      drawing("text", { class: "label middle", x: at, y: HEIGHT - 2 }, `${ago} ${unit}`),
     ];
   });
 }
 
 /** @param {Notice} notice @param {number} x @param {number} y */
-function mark({ kind, text }, x, y) {
-  return drawing("path", { class: `mark ${kind}`, d: `M${x} ${y - 5}L${x + 4.5} ${y + 4}H${x - 4.5}Z` },
-    drawing("title", {}, text));
+function mark(notice, x, y) {
+  return drawing("path", { class: `mark ${notice.kind}`, d: `M${x} ${y - 5}L${x + 4.5} ${y + 4}H${x - 4.5}Z` },
+    drawing("title", {}, noticeText(notice)));
 }
 
 /** What the lines of the chart mean. */

@@ -42,7 +42,15 @@ test("the same report again, another place, and a late one are other floods", ()
   const again = floods.add("Alford", update(null), 200);
   assert.ok(again.isNew);
   assert.ok(floods.add("Alford", update(null, { latitude: 35 }), 300).isNew);
-  assert.ok(floods.add("Powell", update("Alford"), 10_000).isNew);
+  assert.ok(floods.add("Powell", update("Hamilton"), 10_000).isNew);
+});
+
+test("a node that was down catches up in the same flood", () => {
+  const floods = new Floods();
+  const { flood } = floods.add("Alford", update(null), 0);
+  const late = floods.add("Parker", update("Alford"), 60_000);
+  assert.equal(late.flood, flood);
+  assert.deepEqual(late.hops, [{ from: "Alford", to: "Parker", depth: 1 }]);
 });
 
 test("the seconds of a flood are those between its first and last node", () => {

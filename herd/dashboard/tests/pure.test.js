@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { ClientStore } from "../js/clients-store.js";
-import { bytes, duration, list, rate } from "../js/format.js";
+import { bytes, duration, noticeText, rate } from "../js/format.js";
 import { badness, inRows, place } from "../js/layout.js";
 import { flatPolygons, unrolled } from "../js/outline.js";
 import { linear, linePath, logarithmic, nearest } from "../js/series.js";
@@ -11,7 +11,8 @@ test("numbers and durations are short, and say their unit", () => {
   assert.deepEqual([0.00031, 0.0012, 0.5, 2.4, 0, 7200, null].map(duration), ["310 µs", "1.20 ms", "500 ms", "2.40 s", "0 s", "2 h", "–"]);
   assert.deepEqual([0, 1, 1.25, 12.4, 12345, 1_240_000].map(rate), ["0", "1", "1.3", "12", "12.3K", "1.2M"]);
   assert.deepEqual([512, 2048, null].map(bytes), ["512 B", "2.0 KiB", "–"]);
-  assert.equal(list(["a", "b", "c"]), "a, b and c");
+  assert.equal(noticeText({ node: "Alford", text: "link up" }), "Alford: link up");
+  assert.equal(noticeText({ node: "Alford", text: "Alford was killed" }), "Alford was killed");
 });
 
 test("a small herd stands so that no links cross", () => {
@@ -48,17 +49,23 @@ test("clients keep their latest report, and go when a load does not have them", 
   assert.equal([...store.points()].filter(({ geometry }) => geometry).length, 1);
 });
 
-test("a coast that crosses the date line goes on, and one around a pole is closed", () => {
+test("a coast that crosses the date line is cut there, and one around a pole is closed", () => {
   assert.deepEqual(unrolled([[179, 1], [-179, 2], [179, 3]]), [[179, 1], [181, 2], [179, 3]]);
-  const ring = [[-120, -70], [0, -70], [120, -70], [-120, -70]];
-  const land = { type: "FeatureCollection", features: [{ geometry: { type: "Polygon", coordinates: [ring] } }] };
-  const [[closed]] = flatPolygons(/** @type {any} */ (land)).coordinates;
-  assert.deepEqual(closed, [[-120, -70], [0, -70], [120, -70], [240, -70], [240, -89.9], [-120, -89.9], [-120, -70]]);
+  /** @param {number[][]} ring */
+  const flat = (ring) => flatPolygons(/** @type {any} */ (
+    { type: "FeatureCollection", features: [{ geometry: { type: "Polygon", coordinates: [ring] } }] })).coordinates;
+  assert.deepEqual(flat([[170, 0], [-170, 0], [-170, 10], [170, 10], [170, 0]]), [
+    [[[-180, 0], [-170, 0], [-170, 10], [-180, 10]]],
+    [[[170, 0], [180, 0], [180, 10], [170, 10], [170, 0]]],
+  ]);
+  const around = flat([[-120, -70], [0, -70], [120, -70], [-120, -70]]).flat(2);
+  assert.ok(around.every(([longitude]) => Math.abs(longitude) <= 180));
+  assert.equal(Math.min(...around.map(([, latitude]) => latitude)), -89.9);
 });
 
 test("lines have gaps where there is no value", () => {
   const samples = [1, null, 3, 4].map((value, at) => ({ at_ms: at * 1000, value }));
-  assert.equal(linePath(samples, (ms) => ms / 1000, (value) => value), "M0.0 1.0h2M2.0 3.0L3.0 4.0");
+  assert.equal(linePath(samples, (ms) => ms / 1000, (value) => value), "M0.0 1.0m-1.5 0a1.5 1.5 0 1 0 3 0a1.5 1.5 0 1 0 -3 0M2.0 3.0L3.0 4.0");
   assert.equal(linear([1, 730, null]).top, 1000);
   const { bottom, top, scale } = logarithmic([0.002, 0.03, null]);
   assert.deepEqual([bottom, top], [0.001, 0.1]);
