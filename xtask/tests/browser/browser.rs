@@ -263,7 +263,7 @@ impl Found<'_> {
 
     /// Whether the element cannot be used.
     pub(crate) async fn is_disabled(&self) -> bool {
-        self.call("function() { return this.disabled; }").await == true
+        self.call("function() { return this.matches(':disabled'); }").await == true
     }
 
     /// Calls a function with the element as `this`.
