@@ -11,6 +11,7 @@
 import { element, setText, stillness } from "./dom.js";
 import { Floods } from "./flood.js";
 import { count, duration, rate } from "./format.js";
+import { reportsOf } from "./summary.js";
 
 /** How long a hop takes in slow motion. */
 const HOP_MS = 550;
@@ -60,7 +61,8 @@ export class FloodView {
 
   /** @param {HerdState} state */
   showState(state) {
-    this.#rate = Math.max(0, ...state.nodes.map((node) => node.reports_per_second ?? 0));
+    this.#rate = reportsOf(state);
+    this.#writeFlow();
     const flows = this.flows ? state.links.flatMap(({ a, b, a_to_b, b_to_a }) => [
       { from: a, to: b, linesPerSecond: a_to_b.lines_per_second ?? 0 },
       { from: b, to: a, linesPerSecond: b_to_a.lines_per_second ?? 0 },
@@ -92,10 +94,7 @@ export class FloodView {
   #show(flood, hop, now) {
     for (const watcher of this.#watchers) watcher(flood, hop);
     const began = this.#slow.get(flood);
-    if (began === undefined || document.hidden) {
-      this.#writeFlow();
-      return;
-    }
+    if (began === undefined || document.hidden) return;
     const begins = Math.max(now, began + Math.max(0, hop.depth - 1) * HOP_MS);
     setTimeout(() => this.#play(flood, hop), begins - now);
   }
@@ -135,14 +134,14 @@ export class FloodView {
   }
 
   #writeFlow() {
-    if (!this.flows) return;
     let line = /** @type {HTMLElement | null} */ (this.list.querySelector(".flowing"));
+    if (!this.flows) return line?.remove();
     if (!line) {
       line = element("li", { class: "flowing" });
       this.list.replaceChildren(line);
       this.#lines.clear();
     }
-    setText(line, `${rate(this.#rate)} reports a second reach each node: dots show how busy a link is.`);
+    setText(line, `Clients send ${rate(this.#rate)} reports a second. The dots show how busy each link is.`);
   }
 }
 

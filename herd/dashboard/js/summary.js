@@ -31,7 +31,7 @@ export class Summary {
     const sick = state.nodes.filter((node) => tone(node.state) === "bad" || tone(node.state) === "warn");
     const links = state.links.filter((link) => link.state !== "up" && link.state !== "unknown").length;
     const text = sick.map((node) => `${node.name} is ${node.state}`).join(", ") + `, ${links}`;
-    setText(byId("total-reports"), rate(Math.max(0, ...state.nodes.map((node) => node.reports_per_second ?? 0))));
+    setText(byId("total-reports"), rate(reportsOf(state)));
     setText(byId("total-clients"), brief(largest(state.nodes.map((node) => node.clients))));
     if (text === this.#text) return;
     this.#text = text;
@@ -60,6 +60,11 @@ export class Summary {
     const others = sick.length > NAMED ? [element("span", {}, `and ${sick.length - NAMED} more`)] : [];
     return [...named, ...others, element("span", { class: "quiet" }, `${nodes - sick.length} of ${nodes} well`)];
   }
+}
+
+/** The reports a second that clients send to all nodes together. @param {HerdState} state */
+export function reportsOf(state) {
+  return state.nodes.reduce((sum, node) => sum + (node.reports_per_second ?? 0), 0);
 }
 
 /** @param {HerdState} state @param {number} links that are not up */
