@@ -8,6 +8,7 @@ mod counts;
 mod dribble;
 mod durations;
 mod figures;
+mod grafana;
 mod hangups;
 mod journal;
 mod last_words;
