@@ -86,6 +86,7 @@ pub mod ambient;
 pub mod bug;
 pub mod config;
 pub mod dashboard;
+mod histogram;
 pub mod journal;
 pub mod message;
 pub mod nearest;

@@ -24,15 +24,16 @@ const GROUPS: [(&str, &[&str]); 4] = [
         &["e2e", "conformance", "chaos", "bugs", "broadcast", "check-history", "alerts", "fuzz", "mutants"],
     ),
     ("Measure", &["load", "compare", "scale", "limits", "resilience"]),
-    ("Maintain", &["ci", "words", "docs", "places-data"]),
+    ("Maintain", &["ci", "words", "docs", "page", "places-data"]),
 ];
 
 /// Returns `command` with its subcommands in groups in its help.
 pub(crate) fn with_groups(command: Command) -> Command {
     let groups: String = GROUPS.iter().map(|(title, names)| group_help(&command, title, names)).collect();
     command.help_template(format!(
-        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}\
-         `cargo xtask help COMMAND` shows the arguments of a command.\n"
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n       cargo xtask help <COMMAND>  \
+         (shows the arguments of a command)\n\n{}\n",
+        groups.trim_end()
     ))
 }
 

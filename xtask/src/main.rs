@@ -10,7 +10,7 @@ use anyhow::anyhow;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use herd::printable::lines;
 use xtask::commands::herd::{control, dashboard, logs, say, tap, up};
-use xtask::commands::maintain::{ci, docs, places_data, words};
+use xtask::commands::maintain::{ci, docs, page, places_data, words};
 use xtask::commands::measure::{compare, limits, load, resilience, scale};
 use xtask::commands::test::{alerts, broadcast, bugs, chaos, check_history, conformance, e2e, fuzz, mutants};
 use xtask::conformance::hidden::run_hidden_role;
@@ -106,6 +106,8 @@ enum Command {
     Words,
     /// Build the book; --check also runs its commands
     Docs(docs::DocsArgs),
+    /// Check the dashboard's page: its types, and in a browser
+    Page(page::PageArgs),
     /// Rebuild the embedded table of cities
     PlacesData,
 }
@@ -153,6 +155,7 @@ fn main() -> ExitCode {
         Command::Ci(args) => ci::run_ci(&args),
         Command::Words => words::check_words(),
         Command::Docs(args) => docs::build_docs(&args),
+        Command::Page(args) => page::check_page(&args),
         Command::PlacesData => places_data::build_places_data(),
     };
     match result {

@@ -15,7 +15,32 @@ macro_rules! assets {
     };
 }
 
-const ASSETS: &[(&str, &[u8])] = assets![];
+const ASSETS: &[(&str, &[u8])] = assets![
+    "icon.svg",
+    "js/api.js",
+    "js/dom.js",
+    "js/flood-view.js",
+    "js/flood.js",
+    "js/format.js",
+    "js/graph.js",
+    "js/layout.js",
+    "js/main.js",
+    "js/motion.js",
+    "js/shapes.js",
+    "js/stream.js",
+    "js/summary.js",
+    "styles/base.css",
+    "styles/herd.css",
+    "styles/layout.css",
+    "styles/map.css",
+    "styles/side.css",
+    "styles/timeline.css",
+    "vendor/countries-110m.json",
+    "vendor/leaflet.css",
+    "vendor/leaflet.js",
+    "vendor/supercluster.min.js",
+    "vendor/topojson-client.min.js",
+];
 
 /// Answers with a file of the page.
 pub(super) async fn serve(Path(path): Path<String>) -> Response {
@@ -35,5 +60,56 @@ fn media_type(path: &str) -> &'static str {
         Some("json") => "application/json",
         Some("svg") => "image/svg+xml",
         _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use fixtures::checkout::root;
+
+    use super::*;
+
+    /// The most bytes of all files together.
+    const MOST_BYTES: usize = 1_000_000;
+
+    /// The files for those who build or test the page.
+    const FOR_BUILDERS: [&str; 6] = [
+        "package.json",
+        "tsconfig.json",
+        "js/types.d.ts",
+        "vendor.sh",
+        "vendor/README.md",
+        "vendor/SHA256SUMS",
+    ];
+
+    fn add_files(folder: &Path, below: &Path, names: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                add_files(&path, below, names);
+            } else {
+                names.insert(path.strip_prefix(below).unwrap().display().to_string());
+            }
+        }
+    }
+
+    #[test]
+    fn the_program_has_every_file_of_the_page() {
+        let folder = root().join("herd/dashboard");
+        let mut files = BTreeSet::new();
+        add_files(&folder, &folder, &mut files);
+        files.retain(|name| !FOR_BUILDERS.contains(&&**name) && !name.starts_with("tests/"));
+        files.remove("index.html");
+        let embedded: BTreeSet<String> = ASSETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+        assert_eq!(embedded, files);
+    }
+
+    #[test]
+    fn the_page_has_less_than_a_megabyte() {
+        let bytes = PAGE.len() + ASSETS.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+        assert!(bytes < MOST_BYTES, "{bytes} bytes");
     }
 }

@@ -102,6 +102,7 @@ async fn herd(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response
     let herd = &shared.herd;
     Json(json!({
         "name": herd.name,
+        "node_names": herd.nodes.iter().map(|node| &node.name).collect::<Vec<_>>(),
         "nodes": herd.nodes,
         "may_act": reason.is_none(),
         "why_not": reason,

@@ -109,6 +109,14 @@ impl Skew {
         canonical.then_some(skew)
     }
 
+    /// Returns how long before `now` a report with this skew and the time `time` was received; zero
+    /// if that is in the future, by a clock that is behind.
+    pub fn age(self, time: Time, now: Time) -> Duration {
+        let received = time.nanoseconds_since_epoch() + self.0;
+        let age = now.nanoseconds_since_epoch() - received;
+        Duration::from_nanos(age.max(0).try_into().unwrap_or(u64::MAX))
+    }
+
     /// Appends the skew to `out`.
     ///
     /// # Examples
@@ -139,6 +147,18 @@ impl Skew {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_age_of_a_report_counts_from_when_it_was_received() {
+        let time = |seconds, nanoseconds| Time { seconds, nanoseconds };
+        let received = time(1_700_000_000, 5);
+        for stamp in [time(5, 7), received, time(253_402_300_799, 0)] {
+            let skew = Skew::between(received, stamp);
+            assert_eq!(skew.age(stamp, time(1_700_000_001, 4)), Duration::from_nanos(999_999_999));
+            assert_eq!(skew.age(stamp, time(1_699_999_999, 0)), Duration::ZERO);
+            assert_eq!(skew.age(stamp, time(u64::MAX, 0)), Duration::from_nanos(u64::MAX));
+        }
+    }
 
     #[test]
     fn nanoseconds_carry_over_into_seconds_and_the_far_end_stays() {

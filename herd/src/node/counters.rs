@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::message::Verb;
 
-/// Counters of updates on all links together, since the node started.
+/// Counters of updates on the links with one neighbour, or with all neighbours together, since the
+/// node started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LinkCounters {
     /// Updates written to neighbours.
@@ -15,6 +16,21 @@ pub struct LinkCounters {
     pub stale: u64,
     /// Updates from neighbours whose fields this node does not accept.
     pub unacceptable: u64,
+}
+
+impl LinkCounters {
+    /// Returns the number of updates from neighbours, whatever became of them.
+    pub fn received(self) -> u64 {
+        self.fresh + self.stale + self.unacceptable
+    }
+
+    /// Adds other counters to these.
+    pub(super) fn add(&mut self, other: LinkCounters) {
+        self.said += other.said;
+        self.fresh += other.fresh;
+        self.stale += other.stale;
+        self.unacceptable += other.unacceptable;
+    }
 }
 
 /// Counters of clients' lines since the node started.
@@ -51,6 +67,16 @@ impl ClientCounters {
             ("WHATSAT", "unknown", self.questions_unknown),
             ("WHATSAT", "invalid", self.questions_invalid),
             ("other", "invalid", self.invalid),
+        ]
+    }
+
+    /// Returns the numbers of valid IAMATs, valid WHATSATs and invalid lines. A valid command can
+    /// be refused, or be about an unknown client.
+    pub fn by_answer(self) -> [u64; 3] {
+        [
+            self.reports_fresh + self.reports_stale + self.reports_refused,
+            self.questions + self.questions_unknown,
+            self.reports_invalid + self.questions_invalid + self.invalid,
         ]
     }
 

@@ -52,7 +52,6 @@ pub struct Node {
     limits: Limits,
     table: Table,
     neighbours: Neighbours,
-    counters: LinkCounters,
     lines: ClientCounters,
     /// How many clients without a record may still report.
     new_ids_left: u32,
@@ -93,7 +92,6 @@ impl Node {
             neighbours: Neighbours::new(neighbours, limits.redial_first, limits.redial_longest),
             limits,
             table: Table::new(lives.hash_seed),
-            counters: LinkCounters::default(),
             lines: ClientCounters::default(),
             new_ids_left: u32::MAX,
             ids_refused: 0,
@@ -180,9 +178,16 @@ impl Node {
         &self.table
     }
 
-    /// Returns the counters of updates on links.
+    /// Returns the counters of updates on all links together.
     pub fn counters(&self) -> LinkCounters {
-        self.counters
+        let mut sum = LinkCounters::default();
+        self.neighbours.iter().for_each(|(id, _)| sum.add(self.counters_of(id)));
+        sum
+    }
+
+    /// Returns the counters of updates on the links with a neighbour.
+    pub fn counters_of(&self, neighbour: NeighbourId) -> LinkCounters {
+        self.neighbours[neighbour].counters
     }
 
     /// Returns the counters of clients' lines.

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::backoff::Backoff;
 use super::clock::ClockDifference;
+use super::counters::LinkCounters;
 use super::rivals::Rivals;
 
 /// A neighbour: an index into the node's list.
@@ -75,6 +76,8 @@ pub(super) struct Neighbour {
     /// The last sequence of this node's log that the neighbour has confirmed; `None` before the
     /// first link.
     pub(super) heard: Option<u64>,
+    /// The updates on the links with this neighbour.
+    pub(super) counters: LinkCounters,
     /// How often the two nodes have diverged.
     pub(super) divergences: u64,
     /// The latest round trip, without the time that a heartbeat waited to be answered.
@@ -202,6 +205,7 @@ impl Neighbours {
             generation: 0,
             sent: 0,
             heard: None,
+            counters: LinkCounters::default(),
             divergences: 0,
             round_trip: None,
             clock: None,

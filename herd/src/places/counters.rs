@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use prometheus_client::metrics::histogram::Histogram;
+use tokio::time::Instant;
 
 use super::{Found, PlacesError};
+use crate::histogram::{Distribution, Histogram, REQUESTS};
 
 /// Counters of requests to a service since the node started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,9 +50,6 @@ const STATUSES: [(&str, &str); 6] = [
 
 const OTHER_STATUS: &str = "other_status";
 
-/// The upper bounds of the histogram's buckets, in seconds.
-const BUCKETS: [f64; 12] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-
 /// The outcomes and durations of clients' questions since the node started.
 #[derive(Debug)]
 pub(super) struct Questions {
@@ -62,21 +60,18 @@ pub(super) struct Questions {
 impl Default for Questions {
     /// All outcomes exist from the start, since a rate needs a first value.
     fn default() -> Questions {
-        let statuses = STATUSES.into_iter().map(|(_, name)| name).chain([OTHER_STATUS]);
-        let names = statuses.chain(PlacesError::NAMES);
-        let outcomes = names.map(|name| (name, AtomicU64::new(0))).collect();
-        Questions { outcomes, durations: Histogram::new(BUCKETS) }
+        let outcomes = outcome_names().map(|name| (name, AtomicU64::new(0))).collect();
+        Questions { outcomes, durations: Histogram::new(REQUESTS) }
     }
 }
 
 impl Questions {
     /// Counts a question and its duration.
     pub(super) fn note_answer(&self, outcome: &Result<Found, PlacesError>, took: Duration) {
-        let name = outcome.as_ref().map_or_else(PlacesError::name, |found| status_name(&found.status));
-        if let Some(count) = self.outcomes.get(name) {
+        if let Some(count) = self.outcomes.get(outcome_name(outcome)) {
             count.fetch_add(1, Ordering::Relaxed);
         }
-        self.durations.observe(took.as_secs_f64());
+        self.durations.record(took, 1);
     }
 
     /// The number of questions by outcome.
@@ -85,9 +80,66 @@ impl Questions {
     }
 
     /// The durations of questions.
-    pub(super) fn durations(&self) -> Histogram {
-        self.durations.clone()
+    pub(super) fn durations(&self) -> Distribution {
+        self.durations.distribution()
     }
+}
+
+/// The durations of requests to the service by outcome, since the node started.
+#[derive(Debug)]
+pub(super) struct Requests(BTreeMap<&'static str, Histogram>);
+
+impl Default for Requests {
+    fn default() -> Requests {
+        Requests(outcome_names().map(|name| (name, Histogram::new(REQUESTS))).collect())
+    }
+}
+
+impl Requests {
+    /// Begins a request. It counts as one that timed out if it is given up.
+    pub(super) fn begin(&self) -> Request<'_> {
+        Request { requests: self, began: Instant::now(), outcome: PlacesError::TIMEOUT }
+    }
+
+    /// The durations by outcome. Outcomes that no request has had are missing, except `ok`, since
+    /// each would add a series for each bucket.
+    pub(super) fn durations(&self) -> BTreeMap<&'static str, Distribution> {
+        let all = self.0.iter().map(|(name, durations)| (*name, durations.distribution()));
+        all.filter(|(name, durations)| *name == "ok" || durations.count() > 0).collect()
+    }
+}
+
+/// A request to the service, whose duration is recorded when this is dropped.
+pub(super) struct Request<'a> {
+    requests: &'a Requests,
+    began: Instant,
+    outcome: &'static str,
+}
+
+impl Request<'_> {
+    /// Notes the outcome.
+    pub(super) fn end(mut self, outcome: &Result<Found, PlacesError>) {
+        self.outcome = outcome_name(outcome);
+    }
+}
+
+impl Drop for Request<'_> {
+    fn drop(&mut self) {
+        if let Some(durations) = self.requests.0.get(self.outcome) {
+            durations.record(self.began.elapsed(), 1);
+        }
+    }
+}
+
+/// All outcomes.
+fn outcome_names() -> impl Iterator<Item = &'static str> {
+    let statuses = STATUSES.into_iter().map(|(_, name)| name).chain([OTHER_STATUS]);
+    statuses.chain(PlacesError::NAMES)
+}
+
+/// The name under which an outcome is counted.
+fn outcome_name(outcome: &Result<Found, PlacesError>) -> &'static str {
+    outcome.as_ref().map_or_else(PlacesError::name, |found| status_name(&found.status))
 }
 
 /// The outcome under which a service's status is counted.
@@ -112,6 +164,17 @@ mod tests {
         for name in ["zero_results", "other_status", "busy"] {
             assert_eq!(questions.outcomes()[name], 1, "{name}");
         }
+    }
+
+    #[test]
+    fn a_request_is_timed_by_its_outcome_and_one_that_is_given_up_timed_out() {
+        let requests = Requests::default();
+        let counts = || requests.durations().into_iter().map(|(name, of)| (name, of.count()));
+        assert_eq!(counts().collect::<Vec<_>>(), [("ok", 0)]);
+        requests.begin().end(&Ok(Found { json: Vec::new(), status: "OK".to_owned() }));
+        requests.begin().end(&Err(PlacesError::Dropped));
+        drop(requests.begin());
+        assert_eq!(counts().collect::<Vec<_>>(), [("connection_lost", 1), ("ok", 1), ("timeout", 1)]);
     }
 
     #[test]

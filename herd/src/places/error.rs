@@ -83,13 +83,16 @@ impl PlacesError {
         }
     }
 
+    /// The name under which [`Timeout`](Self::Timeout) is counted.
+    pub(super) const TIMEOUT: &str = "timeout";
+
     /// The names under which errors are counted.
     pub(super) const NAMES: [&str; 12] = [
         "no_provider",
         "busy",
         "breaker_open",
         "no_turn",
-        "timeout",
+        PlacesError::TIMEOUT,
         "not_reached",
         "untrusted",
         "connection_lost",
@@ -106,7 +109,7 @@ impl PlacesError {
             PlacesError::Busy => "busy",
             PlacesError::Resting(..) => "breaker_open",
             PlacesError::NoTurn(_) => "no_turn",
-            PlacesError::Timeout(_) => "timeout",
+            PlacesError::Timeout(_) => PlacesError::TIMEOUT,
             PlacesError::Connect(_) => "not_reached",
             PlacesError::Untrusted(_) => "untrusted",
             PlacesError::Dropped | PlacesError::Transport(_) => "connection_lost",

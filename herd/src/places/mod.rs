@@ -41,11 +41,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use clap::ValueEnum;
-use prometheus_client::metrics::histogram::Histogram;
 use serde::Deserialize;
 use strum::{EnumString, VariantNames};
 use tokio::time::Instant;
 
+use crate::histogram::Distribution;
 use crate::node::{Limits, PlacesQuery};
 use crate::repeats::{Event, Repeats};
 
@@ -191,8 +191,16 @@ impl Places {
     }
 
     /// The durations of clients' questions.
-    pub fn durations(&self) -> Histogram {
+    pub(crate) fn durations(&self) -> Distribution {
         self.questions.durations()
+    }
+
+    /// The durations of requests sent upstream, by outcome; see [`outcomes`](Self::outcomes).
+    pub(crate) fn request_durations(&self) -> BTreeMap<&'static str, Distribution> {
+        match &self.asked {
+            Asked::Upstream(upstream) => upstream.request_durations(),
+            Asked::Nobody | Asked::Offline(_) => BTreeMap::new(),
+        }
     }
 
     /// The counters of requests sent upstream.

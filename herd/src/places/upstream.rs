@@ -2,7 +2,7 @@
 //! request, some failures are retried once, and a circuit breaker stops requests while the service
 //! is down.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,10 +13,12 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::breaker::Breaker;
 use super::budget::Budget;
+use super::counters::Requests;
 use super::filter::Filter;
 use super::http::Connection;
 use super::{BudgetState, Counters, Found, Google, GoogleLegacy, Key, PlacesError};
 use crate::ambient;
+use crate::histogram::Distribution;
 use crate::node::{Limits, PlacesQuery};
 
 /// A service and its requests.
@@ -43,6 +45,7 @@ struct SharedUpstream {
     breaker: Mutex<Breaker>,
     budget: Mutex<Budget>,
     counters: Mutex<Counters>,
+    requests: Requests,
     /// The origin of times.
     started: Instant,
 }
@@ -69,6 +72,7 @@ impl Upstream {
             breaker: Mutex::new(Breaker::new(limits.places_failures, limits.places_pause)),
             budget: Mutex::new(Budget::new(limits)),
             counters: Mutex::default(),
+            requests: Requests::default(),
             started: Instant::now(),
             limits: limits.clone(),
         }))
@@ -89,6 +93,10 @@ impl Upstream {
 
     pub(super) fn counters(&self) -> Counters {
         lock(&self.0.counters).clone()
+    }
+
+    pub(super) fn request_durations(&self) -> BTreeMap<&'static str, Distribution> {
+        self.0.requests.durations()
     }
 
     pub(super) fn budget(&self) -> BudgetState {
@@ -233,10 +241,12 @@ impl SharedUpstream {
     async fn ask_once(&self, flight: &Listed, connection: Connection) -> PlacesResult {
         lock(&self.budget).take(flight.client, now()).map_err(PlacesError::Limited)?;
         lock(&self.counters).requests += 1;
+        let request = self.requests.begin();
         let outcome = match &self.service {
             Service::Google(google) => google.ask(&flight.query, connection).await,
             Service::GoogleLegacy(google) => google.ask(&flight.query, connection).await,
         };
+        request.end(&outcome);
         self.filter.pass(outcome)
     }
 }

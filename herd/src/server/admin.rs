@@ -96,8 +96,7 @@ async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
 }
 
 async fn scrape(State(shared): State<Arc<Shared>>) -> Response {
-    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::text(&Status::of(&shared), shared.places.durations()))
-        .into_response()
+    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::text(&Status::of(&shared))).into_response()
 }
 
 #[cfg(test)]

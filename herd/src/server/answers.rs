@@ -6,8 +6,10 @@ use std::pin::Pin;
 use std::task::Poll;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::durations::AnswerCounts;
 use super::store::Settled;
 
 /// Answers in order: first those that can be sent, then those that wait for the Places service or
@@ -19,12 +21,23 @@ pub(super) struct Answers {
     waiting: VecDeque<Waiting>,
     /// The number of waiting answers that come from the Places service.
     fetching: usize,
+    /// The lines whose answers can be sent, and have not been [taken](Answers::take_answered).
+    answered: Vec<Answered>,
 }
 
 #[derive(Debug)]
 struct Waiting {
     until: Until,
     behind: Vec<u8>,
+    /// The lines whose answers wait here.
+    lines: Vec<Answered>,
+}
+
+/// Numbers of lines that one read completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Answered {
+    pub(super) read: Instant,
+    pub(super) lines: AnswerCounts,
 }
 
 /// What an answer waits for.
@@ -95,6 +108,10 @@ async fn any_fetched(waiting: &mut [Waiting]) {
 /// buffer shrinks.
 const KEPT: usize = 16 * 1024;
 
+/// The most reads whose lines are counted apart while their answers wait together. The lines of
+/// later reads count as those of the last one, so that many small reads cost no memory.
+const READS: usize = 16;
+
 /// From this number of waits on, answers wait together instead of batch by batch.
 const WAITS: usize = 16;
 
@@ -110,7 +127,11 @@ impl Answers {
     /// Adds an answer that `fetch` will produce. It is cancelled if the client disconnects.
     pub(super) fn fetch(&mut self, answer: impl Future<Output = Vec<u8>> + Send + 'static) {
         let places = AbortOnDropHandle::new(tokio::spawn(answer));
-        self.waiting.push_back(Waiting { until: Until::Fetching(places), behind: Vec::new() });
+        self.waiting.push_back(Waiting {
+            until: Until::Fetching(places),
+            behind: Vec::new(),
+            lines: Vec::new(),
+        });
         self.fetching += 1;
     }
 
@@ -132,7 +153,32 @@ impl Answers {
         }
         *batch = true;
         let behind = self.next().split_off(start);
-        self.waiting.push_back(Waiting { until: Until::Settled(sequence, settled.subscribe()), behind });
+        let until = Until::Settled(sequence, settled.subscribe());
+        self.waiting.push_back(Waiting { until, behind, lines: Vec::new() });
+    }
+
+    /// The number of waiting answers, to [count](Self::count) lines by.
+    pub(super) fn waits(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Notes lines whose answers can be sent once the first `waits` of the waiting answers no
+    /// longer wait.
+    pub(super) fn count(&mut self, waits: usize, lines: Answered) {
+        let counted = match waits.checked_sub(1) {
+            Some(last) => &mut self.waiting[last].lines,
+            None => &mut self.answered,
+        };
+        let may_grow = counted.len() < READS;
+        match counted.last_mut() {
+            Some(last) if last.read == lines.read || !may_grow => last.lines.add(lines.lines),
+            _ => counted.push(lines),
+        }
+    }
+
+    /// Removes the lines whose answers can be sent since the last call.
+    pub(super) fn take_answered(&mut self) -> impl Iterator<Item = Answered> {
+        self.answered.drain(..)
     }
 
     /// The number of answers of the Places service that have not been sent.
@@ -153,7 +199,8 @@ impl Answers {
     /// Moves answers that no longer wait to the send buffer.
     pub(super) fn release(&mut self) {
         let is_over = |first: &mut Waiting| matches!(first.until, Until::Fetched(_) | Until::Over);
-        while let Some(Waiting { until, behind }) = self.waiting.pop_front_if(is_over) {
+        while let Some(Waiting { until, behind, lines }) = self.waiting.pop_front_if(is_over) {
+            self.answered.extend(lines);
             if let Until::Fetched(answer) = until {
                 self.fetching -= 1;
                 self.sendable.extend_from_slice(&answer);
@@ -183,7 +230,7 @@ impl Answers {
 
     /// The number of bytes buffered for the client.
     pub(super) fn held(&self) -> usize {
-        let waiting = self.waiting.iter().map(|Waiting { until, behind }| match until {
+        let waiting = self.waiting.iter().map(|Waiting { until, behind, .. }| match until {
             Until::Fetched(answer) => answer.len() + behind.len(),
             Until::Fetching(_) | Until::Settled(..) | Until::Over => behind.len(),
         });

@@ -6,9 +6,19 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-/// The disk operations in progress.
-#[derive(Debug, Default)]
-pub(super) struct DiskWaits(Mutex<Waits>);
+use crate::histogram::{Distribution, Histogram, QUICK};
+
+/// The disk operations in progress, and the durations of those that are over.
+#[derive(Debug)]
+pub(super) struct DiskWaits {
+    waits: Mutex<Waits>,
+    writes: Histogram,
+    syncs: Histogram,
+}
+
+/// The operations whose durations are recorded.
+pub(super) const WRITE: &str = "write";
+pub(super) const FSYNC: &str = "fsync";
 
 #[derive(Debug, Default)]
 struct Waits {
@@ -34,16 +44,39 @@ pub(super) enum Waiter {
     Background,
 }
 
+impl Default for DiskWaits {
+    fn default() -> DiskWaits {
+        DiskWaits { waits: Mutex::default(), writes: Histogram::new(QUICK), syncs: Histogram::new(QUICK) }
+    }
+}
+
 impl DiskWaits {
     /// Runs `run`, and records that its thread waits for `operation` meanwhile.
     pub(super) fn during<T>(&self, waiter: Waiter, operation: &'static str, run: impl FnOnce() -> T) -> T {
         let began = Instant::now();
         self.lock().pending[waiter as usize] = Some(Wait { operation, began });
         let result = run();
+        let took = began.elapsed();
         let mut waits = self.lock();
         waits.pending[waiter as usize] = None;
-        waits.last = began.elapsed();
+        waits.last = took;
+        drop(waits);
+        match operation {
+            WRITE => self.writes.record(took, 1),
+            FSYNC => self.syncs.record(took, 1),
+            _ => {}
+        }
         result
+    }
+
+    /// The durations of writes.
+    pub(super) fn writes(&self) -> Distribution {
+        self.writes.distribution()
+    }
+
+    /// The durations of syncs.
+    pub(super) fn syncs(&self) -> Distribution {
+        self.syncs.distribution()
     }
 
     /// The oldest operation in progress and its duration; zero if there is none.
@@ -60,7 +93,7 @@ impl DiskWaits {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waits> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -156,9 +189,9 @@ mod tests {
         hang(&waits, || assert!(stalls.check_waits(&waits, PATIENCE).is_some()));
         // The disk is busy again before the next look.
         let hour = Duration::from_secs(3600);
-        waits.0.lock().unwrap().last = hour;
+        waits.waits.lock().unwrap().last = hour;
         waits.during(Waiter::Journal, "fsync", || assert_eq!(stalls.check_waits(&waits, hour), None));
-        waits.0.lock().unwrap().last = PATIENCE;
+        waits.waits.lock().unwrap().last = PATIENCE;
         waits.during(Waiter::Journal, "fsync", || {
             assert!(matches!(stalls.check_waits(&waits, hour), Some(Stall::Ends(_))));
         });

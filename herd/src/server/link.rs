@@ -231,12 +231,16 @@ impl LinkTask {
                 result = Err(LinkEnd::MemoryFull);
                 break;
             }
-            match self.link.receive(node, line, now, clock) {
+            let event = self.link.receive(node, line, now, clock);
+            self.shared.durations.note_line(node, self.link.neighbour(), line, &event);
+            match event {
                 Ok(None) => {}
                 Ok(Some(event)) => {
                     match event {
                         // After a bulk sync, one with another neighbour may start.
-                        LinkEvent::Update(Outcome::Fresh) | LinkEvent::BulkOver => grown = true,
+                        LinkEvent::Update { outcome: Outcome::Fresh, .. } | LinkEvent::BulkOver => {
+                            grown = true;
+                        }
                         LinkEvent::Up { .. } => {
                             self.handshake = None;
                             up = true;

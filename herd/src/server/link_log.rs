@@ -44,7 +44,7 @@ pub(super) fn log_event(
     line: &[u8],
 ) {
     match event {
-        LinkEvent::Update(_) => {}
+        LinkEvent::Update { .. } => {}
         LinkEvent::BulkOver => info!(neighbour = name(node, neighbour), "bulk sync over"),
         LinkEvent::ClocksDiffer(by) => {
             let neighbour = name(node, neighbour);

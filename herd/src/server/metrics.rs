@@ -3,24 +3,23 @@
 
 mod text;
 
-use prometheus_client::metrics::histogram::Histogram;
-
+use super::durations::{AnswerCounts, StatusDurations};
 use super::status::{Neighbour, Status};
-use crate::node::LinkState;
+use crate::node::{LinkCounters, LinkState};
 use crate::places::Places;
 use text::{Labelled, Metrics};
 
 /// The media type of the text.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// All metrics, as text. `places` is the histogram of the durations of places requests.
-pub(super) fn text(status: &Status, places: Histogram) -> String {
+/// All metrics, as text.
+pub(super) fn text(status: &Status) -> String {
     let mut metrics = Metrics::default();
     about_node(&mut metrics, status);
     about_clients(&mut metrics, status);
     about_links(&mut metrics, status);
     about_disk(&mut metrics, status);
-    about_places(&mut metrics, status, places);
+    about_places(&mut metrics, status);
     about_process(&mut metrics, status);
     metrics.text()
 }
@@ -61,21 +60,29 @@ fn about_clients(metrics: &mut Metrics, status: &Status) {
     let lines = lines
         .map(|(verb, outcome, count)| ([("verb", verb.to_owned()), ("outcome", outcome.to_owned())], count));
     metrics.counters("herd_client_lines", "Lines of clients by outcome", lines);
+    let durations = &status.durations;
+    let answers = [&durations.answer_iamat, &durations.answer_whatsat, &durations.answer_invalid];
+    let answers = AnswerCounts::NAMES.into_iter().zip(answers);
+    let answers = answers.map(|(verb, of)| label("verb", verb, of.clone()));
+    let help = "Time from the read of a client's line until its answer can be sent";
+    metrics.histograms("herd_answer_duration_seconds", help, answers);
 }
 
 fn about_links(metrics: &mut Metrics, status: &Status) {
     metrics.gauge("herd_sequence", "Last sequence of the change log", status.sequence);
-    metrics.counter("herd_link_updates_sent", "Updates sent to neighbours", status.links.said);
-    let received = [
-        ("fresh", status.links.fresh),
-        ("stale", status.links.stale),
-        ("unacceptable", status.links.unacceptable),
-    ];
-    let received = received.map(|(outcome, count)| label("outcome", outcome, count));
-    metrics.counters("herd_link_updates_received", "Updates received from neighbours", received);
     let refused = status.links_refused;
     metrics.counter("herd_link_connections_refused", "Rejected connections on the link port", refused);
     let neighbours = || status.neighbours.iter();
+    let sent = neighbours().map(|of| label("neighbour", &of.name, of.updates.said));
+    metrics.counters("herd_link_updates_sent", "Updates sent to a neighbour", sent);
+    let received = neighbours().flat_map(|of| {
+        let LinkCounters { said: _, fresh, stale, unacceptable } = of.updates;
+        let outcomes = [("fresh", fresh), ("stale", stale), ("unacceptable", unacceptable)];
+        outcomes.map(|(outcome, count)| {
+            ([("neighbour", of.name.clone()), ("outcome", outcome.to_owned())], count)
+        })
+    });
+    metrics.counters("herd_link_updates_received", "Updates received from a neighbour", received);
     let seconds = |value: fn(&Neighbour) -> Option<f64>| {
         neighbours().filter_map(move |of| Some(label("neighbour", &of.name, value(of)?)))
     };
@@ -88,6 +95,11 @@ fn about_links(metrics: &mut Metrics, status: &Status) {
     metrics.gauges("herd_link_lag_sequences", "Sequences that the neighbour lacks", lag);
     let round_trip = seconds(|neighbour| neighbour.round_trip_seconds);
     metrics.labelled_seconds("herd_link_round_trip_seconds", "Round trip of a heartbeat", round_trip);
+    let round_trips = neighbours().map(|of| label("neighbour", &of.name, of.round_trips.clone()));
+    let help = "Round trip of heartbeats";
+    metrics.histograms("herd_link_heartbeat_duration_seconds", help, round_trips);
+    let help = "Age of an update that arrives and is new, since its node of origin received it";
+    metrics.histogram("herd_link_update_age_seconds", help, status.durations.update_age.clone());
     let ahead = seconds(|neighbour| neighbour.clock_ahead_seconds);
     let help = "Seconds by which the neighbour's wall clock is ahead";
     metrics.labelled_seconds("herd_link_clock_ahead_seconds", help, ahead);
@@ -103,15 +115,24 @@ fn about_disk(metrics: &mut Metrics, status: &Status) {
     let waited = status.disk_wait_seconds;
     metrics.seconds("herd_disk_wait_seconds", "Duration of the oldest disk operation in progress", waited);
     metrics.gauge("herd_journal_size_bytes", "Size of the journal", status.journal_bytes);
+    let StatusDurations { journal_write, journal_sync, .. } = &status.durations;
+    let help = "Duration of a write to the journal";
+    metrics.histogram("herd_journal_write_duration_seconds", help, journal_write.clone());
+    let help = "Duration of an fsync of the journal";
+    metrics.histogram("herd_journal_sync_duration_seconds", help, journal_sync.clone());
     let help = "Log lines dropped because the log could not be written";
     metrics.counter("herd_log_lines_dropped", help, status.log_lines_dropped);
 }
 
-fn about_places(metrics: &mut Metrics, status: &Status, durations: Histogram) {
+fn about_places(metrics: &mut Metrics, status: &Status) {
     let outcomes = status.places_questions.iter().map(|(outcome, count)| label("outcome", outcome, *count));
     metrics.counters("herd_places_questions", "Clients' requests for places by outcome", outcomes);
     let help = "Time to answer a client's request for places";
-    metrics.histogram("herd_places_duration_seconds", help, durations);
+    metrics.histogram("herd_places_duration_seconds", help, status.places_durations.clone());
+    let requests = status.places_request_durations.iter();
+    let requests = requests.map(|(outcome, of)| label("outcome", outcome, of.clone()));
+    let help = "Duration of a request to the places service";
+    metrics.histograms("herd_places_request_duration_seconds", help, requests);
     let help = "State of the circuit breaker of the places service";
     let state = [([], status.places_breaker)];
     metrics.states("herd_places_breaker_state", help, Places::BREAKER_STATES, state);

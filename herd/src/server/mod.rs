@@ -15,6 +15,7 @@ mod client;
 mod dial;
 mod dial_errors;
 mod disk_wait;
+mod durations;
 mod keeper;
 mod linger;
 mod link;
@@ -58,6 +59,7 @@ use crate::repeats::Repeats;
 use crate::tls::Encryption;
 use buffers::LargeBuffers;
 use dial_errors::DialErrors;
+use durations::Durations;
 use keeper::Keeper;
 use memory::Memory;
 use new_ids::NewIdsByAddress;
@@ -176,6 +178,7 @@ impl Server {
         let (keeper, ears) = Keeper::new();
         let limits = limits.clone();
         let shared = Arc::new(Shared {
+            durations: Box::new(Durations::new(admin.is_some(), &store.node)),
             settled: watch::Sender::new(store.settled()),
             store: Mutex::new(store),
             log_growth: Notify::new(),

@@ -13,6 +13,7 @@ use super::admin_token::AdminToken;
 use super::buffers::LargeBuffers;
 use super::dial_errors::DialErrors;
 use super::disk_wait::DiskWaits;
+use super::durations::Durations;
 use super::keeper::Keeper;
 use super::memory::Memory;
 use super::new_ids::NewIdsByAddress;
@@ -37,6 +38,8 @@ pub(super) struct Shared {
     /// Wakes the thread of the journal.
     pub(super) keeper: Keeper,
     pub(super) disk_waits: Arc<DiskWaits>,
+    /// Apart from the rest, since clients' threads write to it.
+    pub(super) durations: Box<Durations>,
     /// The answers and updates that no longer wait for the disk.
     pub(super) settled: watch::Sender<Settled>,
     /// Changes when a link comes up or goes down.

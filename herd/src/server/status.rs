@@ -7,10 +7,12 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::Serialize;
 
 use super::build::Build;
+use super::durations::StatusDurations;
 use super::port::Port;
 use super::process::Process;
 use super::shared::{Shared, lock};
 use super::store::Store;
+use crate::histogram::Distribution;
 use crate::node::{ClientCounters, ClockDifference, LinkCounters, LinkState, NeighbourId, Node};
 use crate::telemetry;
 
@@ -56,6 +58,13 @@ pub(super) struct Status {
     /// The expiry of certificates, in seconds since 1970, by kind of connection.
     pub(super) certificates: BTreeMap<&'static str, u64>,
     pub(super) neighbours: Vec<Neighbour>,
+    pub(super) durations: StatusDurations,
+    /// The durations of clients' requests for places, only in metrics.
+    #[serde(skip)]
+    pub(super) places_durations: Distribution,
+    /// The durations of requests to the places service by outcome, only in metrics.
+    #[serde(skip)]
+    pub(super) places_request_durations: BTreeMap<&'static str, Distribution>,
     /// The number of clients' requests for places, by outcome.
     pub(super) places_questions: BTreeMap<&'static str, u64>,
     pub(super) places_requests: u64,
@@ -82,10 +91,18 @@ pub(super) struct Neighbour {
     /// The number of sequences that the neighbour lacks: see [`Node::lag`](crate::node::Node::lag).
     /// `None` if the link was never up.
     pub(super) lag: Option<u64>,
+    /// The updates on the links with the neighbour.
+    #[serde(skip)]
+    pub(super) updates: LinkCounters,
+    pub(super) updates_sent: u64,
+    pub(super) updates_received: u64,
     /// The number of times that the two nodes found that their records differ.
     pub(super) divergences: u64,
     /// The round trip of heartbeats; `None` before the second heartbeat.
     pub(super) round_trip_seconds: Option<f64>,
+    /// The round trips of all heartbeats, only in metrics.
+    #[serde(skip)]
+    pub(super) round_trips: Distribution,
     /// The time by which the neighbour's wall clock is ahead of this node's; `None` before the
     /// second heartbeat.
     pub(super) clock_ahead_seconds: Option<f64>,
@@ -141,14 +158,19 @@ impl Readiness {
 
 impl Neighbour {
     fn of(shared: &Shared, node: &Node, id: NeighbourId, name: &str) -> Neighbour {
+        let updates = node.counters_of(id);
         Neighbour {
             name: name.to_owned(),
             linked: node.is_linked(id),
             dial_error: shared.dial_errors.of(id).filter(|_| !node.is_linked(id)),
             state: node.link_state(id),
             lag: node.lag(id),
+            updates,
+            updates_sent: updates.said,
+            updates_received: updates.received(),
             divergences: node.divergences(id),
             round_trip_seconds: node.round_trip(id).map(|time| time.as_secs_f64()),
+            round_trips: shared.durations.round_trips(id),
             clock_ahead_seconds: node.clock_difference(id).map(ClockDifference::as_secs_f64),
             clock_differs: node.too_large_clock_difference(id).is_some(),
         }
@@ -160,6 +182,8 @@ impl Status {
         let places = shared.places.counters();
         let places_breaker = shared.places.breaker_state();
         let budget = shared.places.budget();
+        let places_request_durations = shared.places.request_durations();
+        let durations = StatusDurations::of(&shared.durations, &shared.disk_waits, &places_request_durations);
         let process = Process::look();
         let store = lock(shared);
         let node = &store.node;
@@ -196,6 +220,9 @@ impl Status {
                 .map(|(what, end)| (what, end.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()))
                 .collect(),
             neighbours: node.neighbours().map(|(id, name)| Neighbour::of(shared, node, id, name)).collect(),
+            durations,
+            places_durations: shared.places.durations(),
+            places_request_durations,
             places_questions: shared.places.outcomes(),
             places_requests: places.requests,
             places_joined: places.joined,

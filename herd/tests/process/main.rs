@@ -7,6 +7,7 @@ mod certificates;
 mod counts;
 mod dashboard;
 mod dribble;
+mod durations;
 mod figures;
 mod hangups;
 mod journal;

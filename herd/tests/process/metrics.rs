@@ -41,9 +41,9 @@ fn exposed(text: &str) -> BTreeMap<String, Shape> {
         }
         if let Some((series, _)) = line.rsplit_once(' ').filter(|_| !line.starts_with('#')) {
             let (name, labels) = shape(series);
-            // The series of a histogram have other names and labels.
-            if let Some((_, known)) = metrics.get_mut(&name) {
-                known.extend(labels);
+            // A histogram has its labels in the series of its buckets, and their bounds.
+            if let Some((_, known)) = metrics.get_mut(name.trim_end_matches("_bucket")) {
+                known.extend(labels.into_iter().filter(|label| label != "le"));
             }
         }
     }

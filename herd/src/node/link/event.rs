@@ -1,5 +1,7 @@
 //! The events of a link.
 
+use std::time::Duration;
+
 use crate::node::clock::ClockDifference;
 use crate::node::neighbours::NeighbourId;
 use crate::node::table::Outcome;
@@ -18,8 +20,14 @@ pub enum LinkEvent {
     Synced,
     /// A bulk sync from the neighbour is complete, so another neighbour's may begin.
     BulkOver,
-    /// The neighbour sent an update, with this outcome.
-    Update(Outcome),
+    /// The neighbour sent an update.
+    Update {
+        /// Whether it was news.
+        outcome: Outcome,
+        /// The time since the report arrived at its node of origin, by the clocks of both nodes;
+        /// `None` for a removal.
+        age: Option<Duration>,
+    },
     /// The neighbour's wall clock now differs too much from this node's.
     ClocksDiffer(ClockDifference),
     /// The neighbour's wall clock differed too much, and no longer does.

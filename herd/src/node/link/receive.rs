@@ -62,7 +62,9 @@ impl Link {
             return Err(LinkEnd::Duplicate);
         }
         match parsed {
-            LinkLine::Update(line) => Ok(Some(take_update(node, line, reader.theirs()))),
+            LinkLine::Update(line) => {
+                Ok(Some(take_update(node, peer.neighbour, line, reader.theirs(), clock)))
+            }
             LinkLine::UpTo(sequence) => Ok(self.take_mark(node, peer, sequence)),
             LinkLine::Sums { seed, group: None, sums } => {
                 self.bulk = Some(BulkReceiver::of(seed, sums));
@@ -218,16 +220,24 @@ fn unexpected(line: &[u8]) -> LinkEnd {
     LinkEnd::Framing(line[..line.len().min(80)].escape_ascii().to_string())
 }
 
-fn take_update(node: &mut Node, line: &[u8], source: Source) -> LinkEvent {
+fn take_update(
+    node: &mut Node,
+    neighbour: NeighbourId,
+    line: &[u8],
+    source: Source,
+    clock: Time,
+) -> LinkEvent {
     let line = &*bug::reprinted(line);
     let Some(update) = Update::parse(line) else {
-        node.counters.unacceptable += 1;
+        node.neighbours[neighbour].counters.unacceptable += 1;
         return LinkEvent::Unacceptable;
     };
     let outcome = node.table.apply_update(&update, source);
+    let counters = &mut node.neighbours[neighbour].counters;
     match outcome {
-        Outcome::Fresh => node.counters.fresh += 1,
-        Outcome::Stale => node.counters.stale += 1,
+        Outcome::Fresh => counters.fresh += 1,
+        Outcome::Stale => counters.stale += 1,
     }
-    LinkEvent::Update(outcome)
+    let age = update.report.map(|at| at.skew.age(at.iamat.stamp.time(), clock));
+    LinkEvent::Update { outcome, age }
 }

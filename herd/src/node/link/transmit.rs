@@ -54,8 +54,9 @@ impl Link {
                 write_heartbeat(node, *peer, self.timer, now, clock, out);
             }
             let (said, mut is_busy) = reader.write_changes(node, heartbeat_due, out);
-            node.counters.said += said;
-            node.neighbours[peer.neighbour].sent = reader.sent_up_to();
+            let neighbour = &mut node.neighbours[peer.neighbour];
+            neighbour.counters.said += said;
+            neighbour.sent = reader.sent_up_to();
             if let Some(bulk) = &mut self.bulk
                 && node.bulk.get_or_insert((self.id, peer.neighbour)).0 == self.id
             {

@@ -265,9 +265,9 @@ fn the_updates_of_a_bulk_sync_are_counted() {
     report(&mut alford, 0..MANY);
     let mut wire = Wire::between(&alford, &parker, 1, START);
     wire.settle([&mut alford, &mut parker], START);
-    assert_eq!(alford.counters.said, MANY as u64);
-    assert_eq!((parker.counters.fresh, parker.counters.stale), (MANY as u64, 0));
+    assert_eq!(alford.counters().said, MANY as u64);
+    assert_eq!((parker.counters().fresh, parker.counters().stale), (MANY as u64, 0));
     let repeated = wire.said.iter().find(|line| line.starts_with("AT ")).unwrap();
     wire.ends[1].receive(&mut parker, repeated.as_bytes(), START, NOW).unwrap();
-    assert_eq!((parker.counters.fresh, parker.counters.stale), (MANY as u64, 1));
+    assert_eq!((parker.counters().fresh, parker.counters().stale), (MANY as u64, 1));
 }

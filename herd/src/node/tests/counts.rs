@@ -28,8 +28,38 @@ fn updates_that_are_said_heard_and_heard_again_are_counted() {
     wire.settle([&mut alford, &mut parker], START);
     let line = known(&alford, "kiwi").unwrap();
     wire.ends[1].receive(&mut parker, line.as_bytes(), START, NOW).unwrap();
-    let counted = |node: &Node| (node.counters.said, node.counters.fresh, node.counters.stale);
+    let counted = |node: &Node| (node.counters().said, node.counters().fresh, node.counters().stale);
     assert_eq!((counted(&alford), counted(&parker)), ((3, 0, 0), (0, 3, 1)));
+}
+
+#[test]
+fn updates_are_counted_by_neighbour() {
+    let (mut alford, mut parker) = (node("Alford", &["Parker", "Powell"]), node("Parker", &["Alford"]));
+    let mut powell = node("Powell", &["Alford"]);
+    Wire::between(&alford, &parker, 1, START).settle([&mut alford, &mut parker], START);
+    say(&mut parker, "IAMAT kiwi +1+1 1");
+    say(&mut parker, "IAMAT plum +1+1 1");
+    Wire::between(&alford, &parker, 2, START).settle([&mut alford, &mut parker], START);
+    Wire::between(&alford, &powell, 3, START).settle([&mut alford, &mut powell], START);
+    let counters = |name: &str| alford.counters_of(alford.neighbour(name).unwrap());
+    assert_eq!((counters("Parker").said, counters("Parker").received()), (0, 2));
+    assert_eq!((counters("Powell").said, counters("Powell").received()), (2, 0));
+    assert_eq!((alford.counters().said, alford.counters().received()), (2, 2));
+}
+
+#[test]
+fn an_update_has_the_age_since_its_node_of_origin_received_it_and_a_removal_has_none() {
+    let (mut alford, mut parker) = (node("Alford", &["Parker"]), node("Parker", &["Alford"]));
+    let mut wire = Wire::between(&alford, &parker, 1, START);
+    wire.settle([&mut alford, &mut parker], START);
+    let mut age =
+        |line: &[u8]| wire.ends[1].receive(&mut parker, line, START, NOW.plus(Duration::from_secs(2)));
+    let at = say(&mut alford, "IAMAT kiwi +1+1 1");
+    let update = |outcome, age| Ok(Some(LinkEvent::Update { outcome, age }));
+    let two = Some(Duration::from_secs(2));
+    assert_eq!(age(at.trim_end().as_bytes()), update(Outcome::Fresh, two));
+    assert_eq!(age(at.trim_end().as_bytes()), update(Outcome::Stale, two));
+    assert_eq!(age(b"REMOVED 1 kiwi"), update(Outcome::Fresh, None));
 }
 
 #[test]

@@ -3,13 +3,50 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use tracing::{Level, debug, enabled};
 
-use crate::message::Time;
+use crate::message::{Time, Verb};
 use crate::node::{Answer, INVALID, Node, PlacesQuery, places_answer};
 use crate::places::{PlacesError, error_object};
-use crate::server::answers::Answers;
+use crate::server::answers::{Answered, Answers};
+use crate::server::durations::AnswerCounts;
 use crate::server::shared::Shared;
+
+/// A batch of lines: what it needs to know of the disk, and what it counts.
+pub(super) struct Batch {
+    /// The last sequence that clients may learn of.
+    settled: u64,
+    /// Whether an answer of this batch waits for the disk.
+    held: bool,
+    /// The time when a read completed the lines; `None` if they are not counted.
+    read: Option<Instant>,
+    /// The lines of the node before those that have not been [counted](Answers::count) yet.
+    counted: AnswerCounts,
+}
+
+impl Batch {
+    pub(super) fn begin(node: &Node, settled: u64, read: Option<Instant>) -> Batch {
+        Batch { settled, held: false, read, counted: AnswerCounts::of(node.lines()) }
+    }
+
+    /// Counts the lines whose answers do not wait for more than the first `waits` of the waiting
+    /// answers: all since the last call but the one with the verb `except`.
+    fn count(&mut self, node: &Node, answers: &mut Answers, waits: usize, except: Option<Verb>) {
+        let Some(read) = self.read else { return };
+        let mut upto = AnswerCounts::of(node.lines());
+        if let Some(verb) = except {
+            upto.0[usize::from(verb != Verb::Iamat)] -= 1;
+        }
+        answers.count(waits, Answered { read, lines: upto.since(self.counted) });
+        self.counted = upto;
+    }
+
+    /// Counts the last lines of the batch.
+    pub(super) fn end(mut self, node: &Node, answers: &mut Answers) {
+        self.count(node, answers, answers.waits(), None);
+    }
+}
 
 /// Answers one line, or starts a request for its places. Returns whether the line was a valid
 /// command.
@@ -20,12 +57,13 @@ pub(super) fn answer_line(
     peer: SocketAddr,
     line: &[u8],
     received: Time,
-    (settled, held): (u64, &mut bool),
+    batch: &mut Batch,
 ) -> bool {
     let logged = enabled!(Level::DEBUG);
     if logged {
         debug!(%peer, line = %line.escape_ascii(), "received");
     }
+    let waits = answers.waits();
     let out = answers.next();
     let start = out.len();
     let (answer, sequence) = node.answer(line, received, out);
@@ -33,11 +71,15 @@ pub(super) fn answer_line(
     if logged && answer == Answer::Written {
         debug!(%peer, line = %out[start..].trim_ascii_end().escape_ascii(), "answered");
     }
-    if sequence > settled {
-        answers.hold(start, sequence, held, &shared.settled);
+    if sequence > batch.settled {
+        answers.hold(start, sequence, &mut batch.held, &shared.settled);
     }
     if let Answer::Places { at, query } = answer {
         answers.fetch(fetch_places(Arc::clone(shared), peer, at, query));
+    }
+    if answers.waits() > waits {
+        // Only answers to valid commands wait. The lines before this one do not wait with it.
+        batch.count(node, answers, waits, Some(Verb::of(line)));
     }
     is_valid
 }

@@ -1,25 +1,24 @@
 //! The conversation with one client, from its first line to its last answer.
 
+mod batch;
+
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout};
-use tracing::debug;
 
 use super::alarm::set_earlier;
-use super::answer_line::answer_line;
-use crate::message::{Lines, Piece, Time, begins_http};
+use crate::message::{Lines, Time};
 use crate::net::{Exchanged, Stream, exchange};
-use crate::node::{Limits, READ_AS_LINES, write_invalid};
+use crate::node::{Limits, READ_AS_LINES};
 use crate::server::answers::{Answers, Refused};
 use crate::server::buffers::Buffers;
 use crate::server::new_ids::NewIds;
 use crate::server::seats::Seat;
-use crate::server::shared::{Shared, clock, lock};
+use crate::server::shared::{Shared, clock};
 use crate::server::turns::Turns;
 
 /// The end of a conversation without an error.
@@ -72,6 +71,8 @@ pub(super) struct Client<'a> {
     input: Input,
     /// The wall-clock time of the last read.
     received: Time,
+    /// The time of the last read, which completed every line that has not been answered.
+    read: Instant,
     /// The time of the last read or answer.
     active: Instant,
     /// The time when the client last read bytes of an answer, or when the first pending answer
@@ -90,6 +91,7 @@ impl Client<'_> {
             answers: Answers::default(),
             input: Input::Open,
             received: clock(),
+            read: now,
             active: now,
             taken: now,
             begun: None,
@@ -151,118 +153,6 @@ impl Client<'_> {
         }
     }
 
-    /// Answers the lines that have arrived, within the turn and the other limits.
-    fn answer_lines(&mut self) -> Result<(), Refused> {
-        let was_owed = !self.answers.sendable().is_empty();
-        let answered = self.answer_under_lock()?;
-        let now = Instant::now();
-        if answered || !self.lines.is_begun() {
-            self.begun = None;
-        }
-        if self.lines.is_begun() {
-            self.begun.get_or_insert(now);
-        }
-        if !was_owed && !self.answers.sendable().is_empty() {
-            self.taken = now;
-        }
-        Ok(())
-    }
-
-    /// Answers lines under one lock of the store. Returns whether there were any.
-    fn answer_under_lock(&mut self) -> Result<bool, Refused> {
-        let admitted = self.new_ids_left();
-        if self.is_held_up() {
-            return Ok(false);
-        }
-        let Some(mut piece) = self.lines.next_line() else { return Ok(false) };
-        let mut held = false;
-        let mut store = lock(&self.shared);
-        store.node.admit_new_ids(admitted);
-        let head = store.node.table().head();
-        let settled = store.settled();
-        if settled.refuses {
-            return Err(Refused);
-        }
-        loop {
-            self.turn.lines += 1;
-            match piece {
-                Piece::Line(line) => {
-                    self.turn.bytes += line.len();
-                    let valid = answer_line(
-                        &mut store.node,
-                        &self.shared,
-                        &mut self.answers,
-                        self.peer,
-                        line,
-                        self.received,
-                        (settled.upto, &mut held),
-                    );
-                    if !valid && begins_http(line) {
-                        self.input = Input::Closed("HTTP on the client port");
-                        self.lines.discard();
-                    }
-                }
-                Piece::TooLong(line) => {
-                    let shown = &line[..line.len().min(self.shared.limits.echo_bytes)];
-                    let peer = self.peer;
-                    debug!(%peer, line = %shown.escape_ascii(), "received the start of a line that is too long");
-                    store.node.note_invalid(shown);
-                    write_invalid(self.answers.next(), shown);
-                    self.input = Input::Closed("line too long");
-                    self.lines.discard();
-                }
-            }
-            if self.is_held_up() || self.turn.is_over(&self.shared.limits) {
-                break;
-            }
-            match self.lines.next_line() {
-                Some(next) => piece = next,
-                None => break,
-            }
-        }
-        let taken = admitted - store.node.new_ids_left();
-        let has_grown = store.node.table().head() != head;
-        drop(store);
-        if has_grown {
-            self.shared.note_growth(settled);
-        }
-        self.note_new_ids(taken);
-        Ok(true)
-    }
-
-    /// The number of new client ids that this client may still report in this second.
-    fn new_ids_left(&mut self) -> u32 {
-        if self.shared.memory.is_full() {
-            return 0;
-        }
-        let limits = &self.shared.limits;
-        if limits.new_ids_per_connection.is_none() && limits.new_ids_per_address.is_none() {
-            return u32::MAX;
-        }
-        let now = self.shared.now();
-        let of_address = self.shared.new_ids.left(self.seat.origin(), now, limits.new_ids_per_address);
-        self.new_ids.left(now, limits.new_ids_per_connection).min(of_address)
-    }
-
-    fn note_new_ids(&mut self, taken: u32) {
-        if taken > 0 {
-            self.new_ids.took(taken);
-            self.shared.new_ids.took(self.seat.origin(), taken);
-        }
-    }
-
-    /// Whether the lines that have arrived must wait.
-    fn is_held_up(&self) -> bool {
-        let limits = &self.shared.limits;
-        let fetching = self.answers.fetching();
-        let held = self.answers.held();
-        // Places are requested concurrently, unless many large answers could pile up here.
-        let expected = (fetching + 1) * self.shared.places_bytes.load(Ordering::Relaxed);
-        fetching >= limits.whatsat_per_connection
-            || held >= self.buffers.answers_kept(limits)
-            || fetching > 0 && held + expected > limits.places_body_bytes
-    }
-
     fn wants_input(&self) -> bool {
         self.input == Input::Open && !self.is_held_up()
     }
@@ -281,6 +171,7 @@ impl Client<'_> {
             }
             Some(_) => {
                 self.received = clock();
+                self.read = self.active;
                 self.seat.note_heard(self.active - self.shared.started);
                 self.turn.lines += READ_AS_LINES;
             }
@@ -307,6 +198,7 @@ impl Client<'_> {
             self.taken = self.active;
         }
         self.answers.release();
+        self.note_answered(self.active);
     }
 
     /// Reads what the client has sent already, before the node stops reading from it.

@@ -11,7 +11,7 @@ use tracing::{debug, info, warn};
 
 use super::{EVERY, Keep, Wake, in_background};
 use crate::journal::{Disk, Journal, Log, Snapshot};
-use crate::server::disk_wait::Waiter;
+use crate::server::disk_wait::{FSYNC, WRITE, Waiter};
 use crate::server::shared::{Shared, lock};
 use crate::server::store::{Durability, Standing};
 
@@ -120,9 +120,9 @@ where
             return false;
         }
         let disk = &shared.disk_waits;
-        let mut result = disk.during(Waiter::Journal, "write", || self.journal.append());
+        let mut result = disk.during(Waiter::Journal, WRITE, || self.journal.append());
         if result.is_ok() && self.durability == Durability::Always {
-            result = disk.during(Waiter::Journal, "fsync", || self.journal.sync());
+            result = disk.during(Waiter::Journal, FSYNC, || self.journal.sync());
             if result.is_ok() {
                 self.synced = self.journal.written();
             }
@@ -185,9 +185,9 @@ where
         let disk = &shared.disk_waits;
         let sealed = synced.and_then(|()| {
             while !finish(shared, &mut snapshot) {
-                disk.during(Waiter::Journal, "write", || snapshot.append())?;
+                disk.during(Waiter::Journal, WRITE, || snapshot.append())?;
             }
-            disk.during(Waiter::Journal, "fsync", || snapshot.seal())
+            disk.during(Waiter::Journal, FSYNC, || snapshot.seal())
         });
         if let Err(error) = sealed {
             self.give_up_compaction(&error);
@@ -246,7 +246,7 @@ fn collect<L: Log + Clone + Send + 'static>(
     mut snapshot: Snapshot<L>,
 ) -> io::Result<Compaction<L>> {
     let has_more = snapshot.collect(&lock(shared).node);
-    shared.disk_waits.during(Waiter::Journal, "write", || snapshot.append())?;
+    shared.disk_waits.during(Waiter::Journal, WRITE, || snapshot.append())?;
     if has_more {
         return Ok(Compaction::Collecting(snapshot));
     }

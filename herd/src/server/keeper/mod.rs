@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::disk_wait::Waiter;
+use super::disk_wait::{FSYNC, Waiter};
 use super::shared::Shared;
 
 /// The longest pause between two runs of the journal's thread, which syncs `everysec` and retries a
@@ -167,7 +167,7 @@ fn in_background(
     let job = {
         let shared = Arc::clone(shared);
         move || {
-            let result = shared.disk_waits.during(Waiter::Background, "fsync", sync);
+            let result = shared.disk_waits.during(Waiter::Background, FSYNC, sync);
             shared.keeper.send_wake(wake(result));
         }
     };

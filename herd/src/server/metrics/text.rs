@@ -1,14 +1,18 @@
 //! The text format of metrics.
 
+use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::TypedMetric;
+use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::{MetricType, TypedMetric};
 use prometheus_client::registry::{Metric, Registry};
+
+use crate::histogram::Distribution;
 
 /// A value with its labels.
 pub(super) type Labelled<const L: usize, V> = ([(&'static str, String); L], V);
@@ -113,13 +117,53 @@ impl Metrics {
         self.0.register(name, help, family);
     }
 
-    pub(super) fn histogram(&mut self, name: &str, help: &str, histogram: Histogram) {
-        self.0.register(name, help, histogram);
+    pub(super) fn histogram(&mut self, name: &str, help: &str, distribution: Distribution) {
+        self.0.register(name, help, Histogram(distribution.into()));
+    }
+
+    /// Adds a histogram for each combination of labels.
+    pub(super) fn histograms<const L: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = Labelled<L, Distribution>>,
+    ) {
+        self.family(name, help, values, |histogram: &Histogram, distribution| {
+            // Never set before: each combination of labels occurs once.
+            let _ = histogram.0.set(distribution);
+        });
     }
 
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         encode(&mut text, &self.0).expect("a string takes any text");
         text
+    }
+}
+
+/// A histogram of this node, in the library's terms.
+#[derive(Debug, Default)]
+struct Histogram(OnceLock<Distribution>);
+
+impl TypedMetric for Histogram {
+    const TYPE: MetricType = MetricType::Histogram;
+}
+
+impl EncodeMetric for Histogram {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        let Some(distribution) = self.0.get() else { return Ok(()) };
+        // The library adds the buckets up, and writes its largest bound as infinite.
+        let mut before = 0;
+        let buckets = distribution
+            .buckets
+            .iter()
+            .map(|&(bound, count)| (bound.min(f64::MAX), count - std::mem::replace(&mut before, count)));
+        let buckets: Vec<_> = buckets.collect();
+        let count = distribution.count();
+        encoder.encode_histogram::<NoLabelSet>(distribution.sum_seconds, count, &buckets, None)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        Histogram::TYPE
     }
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
+use super::page::{Chromium, TypeChecker};
 use super::words::Checkers;
 use crate::alerts;
 use crate::alerts::prometheus::Tools;
@@ -56,7 +57,7 @@ enum ToolCheck {
 }
 
 /// The steps in their order. All use debug builds: every other configuration takes minutes more.
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 13] = [
     Step {
         name: "fmt",
         about: "Check the format of the code",
@@ -115,6 +116,16 @@ const STEPS: [Step; 11] = [
         name: "alerts",
         about: "Test the Prometheus alerts, if promtool is available",
         task: StepTask::Tools { command: "alerts --check", check: check_alerts },
+    },
+    Step {
+        name: "types",
+        about: "Check the scripts of the dashboard's page, if npm is available",
+        task: StepTask::Tools { command: "page types", check: check_types },
+    },
+    Step {
+        name: "browser",
+        about: "Use the dashboard's page in Chromium, if that is installed or can be",
+        task: StepTask::Tools { command: "page browser", check: check_page },
     },
 ];
 
@@ -205,6 +216,16 @@ fn check_alerts() -> Result<ToolCheck> {
 /// Checks spelling and wording if the checkers are available.
 fn check_words() -> Result<ToolCheck> {
     check_with(Checkers::get(), |checkers| checkers.check_words())
+}
+
+/// Checks the scripts of the dashboard's page if their checker is available.
+fn check_types() -> Result<ToolCheck> {
+    check_with(TypeChecker::get(), |checker| checker.check_types())
+}
+
+/// Uses the dashboard's page in a browser if there is one.
+fn check_page() -> Result<ToolCheck> {
+    check_with(Chromium::get(), |chromium| chromium.test_page())
 }
 
 fn check_with<T>(tools: Result<T>, check: impl FnOnce(T) -> Result<()>) -> Result<ToolCheck> {

@@ -2,5 +2,6 @@
 
 pub mod ci;
 pub mod docs;
+pub mod page;
 pub mod places_data;
 pub mod words;

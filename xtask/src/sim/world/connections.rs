@@ -4,7 +4,7 @@ use std::hash::Hash;
 use std::time::Duration;
 
 use herd::message::{Lines, Piece};
-use herd::node::{Link, LinkEnd, LinkEvent, LinkId, Outcome};
+use herd::node::{Link, LinkEnd, LinkEvent, LinkId};
 
 use super::{Event, World};
 use crate::oracle::EventKind;
@@ -198,7 +198,7 @@ impl World<'_> {
                 Ok(
                     None
                     | Some(
-                        LinkEvent::Update(Outcome::Fresh | Outcome::Stale)
+                        LinkEvent::Update { .. }
                         | LinkEvent::Synced
                         | LinkEvent::BulkOver
                         | LinkEvent::ClocksDiffer(_)

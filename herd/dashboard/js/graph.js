@@ -1,0 +1,319 @@
+/**
+ * The picture of the herd: nodes and links, drawn again when the room for it changes.
+ *
+ * @typedef {import("./types.js").Herd} Herd
+ * @typedef {import("./types.js").HerdState} HerdState
+ * @typedef {import("./types.js").NodeNow} NodeNow
+ * @typedef {import("./types.js").LinkNow} LinkNow
+ * @typedef {import("./layout.js").Point} Point
+ * @typedef {{ width: number, height: number, kind: "card" | "small" | "dot" }} Size
+ */
+
+import { drawing, element, setText, stillness } from "./dom.js";
+import { count, duration, rate } from "./format.js";
+import { inRows, place } from "./layout.js";
+import { icon, shapePath, tone } from "./shapes.js";
+
+/** How long a node or a link stays lit when a flood reaches it. */
+const LIT_MS = 1400;
+
+const HINT = "Point at a node or a link to read about it. Click a node to look closer.";
+
+/** The names of a link's ends, in one order. @param {string} a @param {string} b */
+const linkKey = (a, b) => (a < b ? `${a} ${b}` : `${b} ${a}`);
+
+export class Graph {
+  /** @type {Map<string, SVGGElement>} */
+  #nodes = new Map();
+  /** @type {Map<string, SVGGElement>} */
+  #links = new Map();
+  /** @type {Map<string, Point>} */
+  #points = new Map();
+  /** @type {Size} */
+  #size = { width: 0, height: 0, kind: "card" };
+  /** @type {HerdState | null} */
+  #state = null;
+  #chosen = "";
+
+  /**
+   * @param {SVGSVGElement} svg
+   * @param {HTMLElement} info where the link or node under the pointer is described
+   * @param {Herd} herd
+   * @param {(node: string) => void} choose
+   */
+  constructor(svg, info, herd, choose) {
+    this.svg = svg;
+    this.info = info;
+    this.names = herd.node_names;
+    this.choose = choose;
+    const seen = new Set();
+    /** @type {[string, string][]} */
+    this.pairs = herd.nodes.flatMap(({ name, neighbours }) => neighbours
+      .filter((other) => this.names.includes(other) && !seen.has(linkKey(name, other)) && seen.add(linkKey(name, other)))
+      .map((other) => /** @type {[string, string]} */ ([name, other])));
+    const index = new Map(this.names.map((name, at) => [name, at]));
+    this.places = place(this.names.length, this.pairs.map(([a, b]) => [index.get(a) ?? 0, index.get(b) ?? 0]));
+    this.#describeNothing();
+    new ResizeObserver(() => this.#draw()).observe(svg);
+  }
+
+  /** @param {HerdState} state */
+  show(state) {
+    this.#state = state;
+    if (this.#nodes.size > 0) this.#showState(state);
+  }
+
+  /** Marks the node that the side panel is about. @param {string} node */
+  markChosen(node) {
+    this.#chosen = node;
+    for (const [name, group] of this.#nodes) group.classList.toggle("chosen", name === node);
+  }
+
+  /**
+   * The way from the edge of one node to the edge of another; null before the first drawing.
+   *
+   * @param {string} from
+   * @param {string} to
+   * @returns {[Point, Point] | null}
+   */
+  way(from, to) {
+    const [a, b] = [this.#points.get(from), this.#points.get(to)];
+    if (!a || !b) return null;
+    return [this.#edge(a, b), this.#edge(b, a)];
+  }
+
+  /** @param {string} node */
+  point(node) {
+    return this.#points.get(node);
+  }
+
+  /** How far from its middle a ring around a node begins. */
+  get reach() {
+    return this.#size.kind === "dot" ? 12 : this.#size.height / 2 + 4;
+  }
+
+  /** Lights up a node that learned something. @param {string} node */
+  light(node) {
+    flash(this.#nodes.get(node), "knows");
+  }
+
+  /** Lights up a link that carried something. @param {string} a @param {string} b */
+  lightLink(a, b) {
+    flash(this.#links.get(linkKey(a, b)), "carried");
+  }
+
+  #draw() {
+    const { clientWidth: width, clientHeight: height } = this.svg;
+    if (width === 0 || height === 0) return;
+    this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    this.#size = sizeFor(this.names.length, width);
+    const [left, top] = [this.#size.width / 2 + 8, this.#size.height / 2 + 10];
+    const places = this.#size.kind === "dot" ? this.#placesInRows(width) : this.places;
+    this.#points = new Map(this.names.map((name, index) => [name, {
+      x: left + places[index].x * (width - 2 * left),
+      y: top + places[index].y * (height - 2 * top),
+    }]));
+    this.#links = new Map(this.pairs.map(([a, b]) => [linkKey(a, b), this.#drawLink(a, b)]));
+    this.#nodes = new Map(this.names.map((name) => [name, this.#drawNode(name)]));
+    this.svg.replaceChildren(...this.#links.values(), ...this.#nodes.values());
+    if (this.#state) this.#showState(this.#state);
+    this.markChosen(this.#chosen);
+  }
+
+  /** The places of many nodes, for which the picture grows. @param {number} width */
+  #placesInRows(width) {
+    const { points, rows } = inRows(this.places, Math.floor((width - 16) / this.#size.width));
+    if (this.svg.parentElement) this.svg.parentElement.style.minHeight = `${(rows + 1) * this.#size.height}px`;
+    return points;
+  }
+
+  /** @param {string} a @param {string} b */
+  #drawLink(a, b) {
+    const [from, to] = [this.#points.get(a), this.#points.get(b)];
+    if (!from || !to) throw new Error(`no place for ${a} or ${b}`);
+    const ends = { x1: from.x, y1: from.y, x2: to.x, y2: to.y };
+    const describe = () => setText(this.info, group.getAttribute("aria-label") ?? "");
+    const group = drawing("g", {
+      class: "link", role: "img", tabindex: this.#size.kind === "card" ? 0 : null,
+      onpointerenter: describe, onfocus: describe,
+      onpointerleave: () => this.#describeNothing(), onblur: () => this.#describeNothing(),
+    }, drawing("line", { class: "reach", ...ends }), drawing("line", { class: "line", ...ends }));
+    const sign = drawing("text", { class: "sign", x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 });
+    group.append(drawing("rect", { class: "plate", rx: 4 }), sign);
+    return group;
+  }
+
+  /** @param {string} name */
+  #drawNode(name) {
+    const { width, height, kind } = this.#size;
+    const point = this.#points.get(name) ?? { x: 0, y: 0 };
+    const act = () => this.choose(name);
+    const describe = () => setText(this.info, group.getAttribute("aria-label") ?? "");
+    const group = drawing("g", {
+      class: `node ${kind}`, role: "button", tabindex: 0, transform: `translate(${point.x} ${point.y})`,
+      onclick: act,
+      onkeydown: (/** @type {KeyboardEvent} */ event) => {
+        if (event.key === "Enter" || event.key === " ") {
+          event.preventDefault();
+          act();
+        }
+      },
+      onpointerenter: describe, onfocus: describe,
+      onpointerleave: () => this.#describeNothing(), onblur: () => this.#describeNothing(),
+    });
+    group.append(...(kind === "dot" ? dotParts(name) : cardParts(name, width, height, kind)));
+    return group;
+  }
+
+  /** @param {HerdState} state */
+  #showState(state) {
+    for (const node of state.nodes) {
+      const group = this.#nodes.get(node.name);
+      if (group) showNode(group, node);
+    }
+    for (const link of state.links) {
+      const group = this.#links.get(linkKey(link.a, link.b));
+      if (group) showLink(group, link);
+    }
+  }
+
+  #describeNothing() {
+    setText(this.info, HINT);
+  }
+
+  /** Where the line from `a` to `b` leaves the node at `a`. @param {Point} a @param {Point} b */
+  #edge(a, b) {
+    const [dx, dy] = [b.x - a.x, b.y - a.y];
+    const { width, height, kind } = this.#size;
+    const share = kind === "dot"
+      ? 10 / (Math.hypot(dx, dy) || 1)
+      : Math.min(width / 2 / (Math.abs(dx) || 1e-6), height / 2 / (Math.abs(dy) || 1e-6));
+    return { x: a.x + dx * Math.min(share, 0.5), y: a.y + dy * Math.min(share, 0.5) };
+  }
+}
+
+/**
+ * @param {number} nodes
+ * @param {number} width of the picture
+ * @returns {Size}
+ */
+function sizeFor(nodes, width) {
+  if (nodes <= 8) return { width: width < 420 ? 114 : 126, height: 66, kind: "card" };
+  if (nodes <= 16) return { width: 96, height: 28, kind: "small" };
+  return { width: 66, height: 33, kind: "dot" };
+}
+
+/** @param {string} name @param {number} width @param {number} height @param {Size["kind"]} kind */
+function cardParts(name, width, height, kind) {
+  const [left, top] = [-width / 2, -height / 2];
+  const rows = kind === "card" ? [top + 22, top + 40, top + 56] : [5];
+  const text = name.length > (width - 32) / 9.4 ? `${name.slice(0, Math.floor((width - 32) / 9.4) - 1)}…` : name;
+  const parts = [
+    drawing("title", {}, name),
+    drawing("rect", { class: "halo", x: left - 5, y: top - 5, width: width + 10, height: height + 10, rx: 14 }),
+    drawing("rect", { class: "body", x: left, y: top, width, height, rx: 10 }),
+    drawing("path", { class: "shape", transform: `translate(${left + 9} ${rows[0] - 13})` }),
+    drawing("text", { class: "name", x: left + 31, y: rows[0] }, text),
+  ];
+  if (kind === "card") {
+    parts.push(drawing("text", { class: "word", x: left + 10, y: rows[1] }));
+    parts.push(drawing("text", { class: "rate", x: left + 10, y: rows[2] }));
+  }
+  return parts;
+}
+
+/** @param {string} name */
+function dotParts(name) {
+  return [
+    drawing("title", {}, name),
+    drawing("circle", { class: "halo", r: 13 }),
+    drawing("circle", { class: "body", r: 8.5 }),
+    drawing("path", { class: "shape", transform: "translate(-5 -5) scale(0.625)" }),
+    drawing("text", { class: "name", y: 19, "text-anchor": "middle" }, name.length > 9 ? `${name.slice(0, 8)}…` : name),
+  ];
+}
+
+/** @param {SVGGElement} group @param {NodeNow} node */
+function showNode(group, node) {
+  for (const name of ["good", "warn", "bad", "off"]) group.classList.toggle(name, tone(node.state) === name);
+  group.querySelector(".shape")?.setAttribute("d", shapePath(node.state));
+  const reports = node.reports_per_second;
+  const word = group.querySelector(".word");
+  const speed = group.querySelector(".rate");
+  if (word) setText(word, node.state);
+  if (speed) setText(speed, reports == null ? "" : `${rate(reports)} ${reports === 1 ? "report" : "reports"}/s`);
+  const label = [`${node.name}: ${node.state}`];
+  if (node.reasons.length > 0) label[0] += ` (${node.reasons.join("; ")})`;
+  if (reports != null) label.push(`${rate(reports)} reports a second`);
+  if (node.clients != null) label.push(`${count(node.clients)} clients`);
+  group.setAttribute("aria-label", label.join(", "));
+}
+
+/** @param {SVGGElement} group @param {LinkNow} link */
+function showLink(group, link) {
+  for (const name of ["up", "down", "cut", "never", "unknown"]) group.classList.toggle(name, link.state === name);
+  group.setAttribute("aria-label", describeLink(link));
+  const sign = /** @type {SVGTextElement | null} */ (group.querySelector(".sign"));
+  const plate = group.querySelector(".plate");
+  if (!sign || !plate) return;
+  const text = link.state === "up" ? "" : link.state === "never" ? "never up" : link.state;
+  if (sign.textContent === text) return;
+  sign.textContent = text;
+  const box = text ? sign.getBBox() : { x: 0, y: 0, width: 0, height: 0 };
+  const room = text ? 4 : 0;
+  const frame = { x: box.x - room, y: box.y - room / 2, width: box.width + 2 * room, height: box.height + room };
+  for (const [name, value] of Object.entries(frame)) plate.setAttribute(name, String(value));
+}
+
+/** A link in one sentence. @param {LinkNow} link */
+export function describeLink(link) {
+  const parts = [`Link ${link.a} to ${link.b}: ${link.state === "never" ? "never up" : link.state}`];
+  if (link.round_trip_seconds != null) parts.push(`round trip ${duration(link.round_trip_seconds)}`);
+  /** @param {string} to @param {import("./types.js").Direction} way */
+  const direction = (to, way) => {
+    const said = [];
+    if (way.lines_per_second != null) said.push(`${rate(way.lines_per_second)} lines/s`);
+    if (way.backlog != null && way.backlog > 0) said.push(`backlog ${count(way.backlog)}`);
+    if (said.length > 0) parts.push(`to ${to} ${said.join(", ")}`);
+  };
+  direction(link.b, link.a_to_b);
+  direction(link.a, link.b_to_a);
+  return parts.join(" · ");
+}
+
+/**
+ * The tables that say the same as the picture.
+ *
+ * @param {HerdState} state
+ */
+export function herdTables(state) {
+  /** @param {string} text */
+  const cell = (text) => element("td", {}, text);
+  /** @param {string} caption @param {string[]} head @param {HTMLElement[]} rows */
+  const whole = (caption, head, rows) => element("table", {}, element("caption", {}, caption),
+    element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))),
+    element("tbody", {}, ...rows));
+  const nodes = state.nodes.map((node) => element("tr", {},
+    element("th", { scope: "row" }, node.name),
+    element("td", { class: tone(node.state) }, icon(node.state), ` ${[node.state, ...node.reasons].join(": ")}`),
+    cell(rate(node.reports_per_second)), cell(count(node.clients)), cell(duration(node.answer_p99_seconds))));
+  const links = state.links.map((link) => element("tr", {},
+    element("th", { scope: "row" }, `${link.a} – ${link.b}`), cell(link.state), cell(duration(link.round_trip_seconds)),
+    cell(`${rate(link.a_to_b.lines_per_second)} / ${rate(link.b_to_a.lines_per_second)}`),
+    cell(`${count(link.a_to_b.backlog)} / ${count(link.b_to_a.backlog)}`)));
+  return [
+    whole("Nodes", ["Node", "State", "Reports/s", "Clients", "Answer p99"], nodes),
+    whole("Links", ["Link", "State", "Round trip", "Lines/s there / back", "Backlog there / back"], links),
+  ];
+}
+
+/** @param {SVGGElement | undefined} group @param {string} name of a class */
+function flash(group, name) {
+  if (!group) return;
+  group.classList.add(name);
+  const until = String(performance.now() + LIT_MS);
+  group.dataset.until = until;
+  setTimeout(() => {
+    if (group.dataset.until === until) group.classList.remove(name);
+  }, stillness.matches ? LIT_MS * 2 : LIT_MS);
+}
