@@ -33,6 +33,15 @@ export function rate(value) {
 }
 
 /**
+ * A number of reports a second, with its unit.
+ *
+ * @param {number} value
+ */
+export function reports(value) {
+  return `${rate(value)} ${value === 1 ? "report" : "reports"}/s`;
+}
+
+/**
  * A duration in seconds, with three digits and the unit that suits it: 310 µs, 1.25 ms, 2.4 s.
  *
  * @param {number | null | undefined} seconds

@@ -10,14 +10,14 @@
  */
 
 import { drawing, element, setText, stillness } from "./dom.js";
-import { count, duration, rate } from "./format.js";
+import { count, duration, rate, reports } from "./format.js";
 import { inRows, place } from "./layout.js";
 import { icon, shapePath, tone } from "./shapes.js";
 
 /** How long a node or a link stays lit when a flood reaches it. */
 const LIT_MS = 1400;
 
-const HINT = "Point at a node or a link to read about it. Click a node to look closer.";
+const HINT = "Point at a link to read it. Click a node to look closer.";
 
 /** The names of a link's ends, in one order. @param {string} a @param {string} b */
 const linkKey = (a, b) => (a < b ? `${a} ${b}` : `${b} ${a}`);
@@ -106,7 +106,7 @@ export class Graph {
     const { clientWidth: width, clientHeight: height } = this.svg;
     if (width === 0 || height === 0) return;
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    this.#size = sizeFor(this.names.length, width);
+    this.#size = sizeFor(this.names.length, width, height);
     const [left, top] = [this.#size.width / 2 + 8, this.#size.height / 2 + 10];
     const places = this.#size.kind === "dot" ? this.#placesInRows(width) : this.places;
     this.#points = new Map(this.names.map((name, index) => [name, {
@@ -161,7 +161,9 @@ export class Graph {
       onpointerenter: describe, onfocus: describe,
       onpointerleave: () => this.#describeNothing(), onblur: () => this.#describeNothing(),
     });
-    group.append(...(kind === "dot" ? dotParts(name) : cardParts(name, width, height, kind)));
+    const parts = kind === "dot" ? dotParts(name) : cardParts(name, width, height, kind);
+    // The spaces keep the words apart where only the text counts.
+    group.append(...parts.flatMap((part) => [part, " "]));
     return group;
   }
 
@@ -193,12 +195,16 @@ export class Graph {
 }
 
 /**
+ * The size of a node. A card has three rows: the name, the state and the rate; two if the picture is
+ * low.
+ *
  * @param {number} nodes
  * @param {number} width of the picture
+ * @param {number} height of the picture
  * @returns {Size}
  */
-function sizeFor(nodes, width) {
-  if (nodes <= 8) return { width: width < 420 ? 114 : 126, height: 66, kind: "card" };
+function sizeFor(nodes, width, height) {
+  if (nodes <= 8) return { width: width < 420 ? 114 : 126, height: height < 320 ? 48 : 66, kind: "card" };
   if (nodes <= 16) return { width: 96, height: 28, kind: "small" };
   return { width: 66, height: 33, kind: "dot" };
 }
@@ -206,18 +212,17 @@ function sizeFor(nodes, width) {
 /** @param {string} name @param {number} width @param {number} height @param {Size["kind"]} kind */
 function cardParts(name, width, height, kind) {
   const [left, top] = [-width / 2, -height / 2];
-  const rows = kind === "card" ? [top + 22, top + 40, top + 56] : [5];
+  const rows = kind === "small" ? [5] : height > 50 ? [top + 22, top + 40, top + 56] : [top + 20, top + 39, top + 39];
   const text = name.length > (width - 32) / 9.4 ? `${name.slice(0, Math.floor((width - 32) / 9.4) - 1)}…` : name;
   const parts = [
-    drawing("title", {}, name),
     drawing("rect", { class: "halo", x: left - 5, y: top - 5, width: width + 10, height: height + 10, rx: 14 }),
     drawing("rect", { class: "body", x: left, y: top, width, height, rx: 10 }),
     drawing("path", { class: "shape", transform: `translate(${left + 9} ${rows[0] - 13})` }),
-    drawing("text", { class: "name", x: left + 31, y: rows[0] }, text),
+    words("name", left + 31, rows[0], text),
   ];
   if (kind === "card") {
-    parts.push(drawing("text", { class: "word", x: left + 10, y: rows[1] }));
-    parts.push(drawing("text", { class: "rate", x: left + 10, y: rows[2] }));
+    const isLow = rows[1] === rows[2];
+    parts.push(words("word", left + 10, rows[1]), words(isLow ? "rate low" : "rate", isLow ? -left - 8 : left + 10, rows[2]));
   }
   return parts;
 }
@@ -225,28 +230,33 @@ function cardParts(name, width, height, kind) {
 /** @param {string} name */
 function dotParts(name) {
   return [
-    drawing("title", {}, name),
     drawing("circle", { class: "halo", r: 13 }),
     drawing("circle", { class: "body", r: 8.5 }),
     drawing("path", { class: "shape", transform: "translate(-5 -5) scale(0.625)" }),
-    drawing("text", { class: "name", y: 19, "text-anchor": "middle" }, name.length > 9 ? `${name.slice(0, 8)}…` : name),
+    words("name", 0, 19, name.length > 9 ? `${name.slice(0, 8)}…` : name),
   ];
+}
+
+/** @param {string} style @param {number} x @param {number} y @param {string} [text] */
+function words(style, x, y, text) {
+  return drawing("text", { class: style, x, y }, text);
 }
 
 /** @param {SVGGElement} group @param {NodeNow} node */
 function showNode(group, node) {
   for (const name of ["good", "warn", "bad", "off"]) group.classList.toggle(name, tone(node.state) === name);
   group.querySelector(".shape")?.setAttribute("d", shapePath(node.state));
-  const reports = node.reports_per_second;
   const word = group.querySelector(".word");
-  const speed = group.querySelector(".rate");
+  const shownSpeed = group.querySelector(".rate");
   if (word) setText(word, node.state);
-  if (speed) setText(speed, reports == null ? "" : `${rate(reports)} ${reports === 1 ? "report" : "reports"}/s`);
+  const speed = node.reports_per_second;
+  const isLow = shownSpeed?.classList.contains("low");
+  const said = speed === null ? "" : isLow ? `${rate(speed)}/s` : reports(speed);
+  if (shownSpeed) setText(shownSpeed, said);
   const label = [`${node.name}: ${node.state}`];
-  if (node.reasons.length > 0) label[0] += ` (${node.reasons.join("; ")})`;
-  if (reports != null) label.push(`${rate(reports)} reports a second`);
+  if (said) label.push(said);
   if (node.clients != null) label.push(`${count(node.clients)} clients`);
-  group.setAttribute("aria-label", label.join(", "));
+  group.setAttribute("aria-label", [label.join(", "), ...node.reasons].join("; "));
 }
 
 /** @param {SVGGElement} group @param {LinkNow} link */

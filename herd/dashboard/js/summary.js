@@ -11,7 +11,7 @@ import { brief, duration, rate } from "./format.js";
 import { icon, tone } from "./shapes.js";
 
 /** The most sick nodes that are named one by one. */
-const NAMED = 4;
+const NAMED = 3;
 
 export class Summary {
   #text = "";
@@ -58,7 +58,7 @@ export class Summary {
       onclick: () => this.choose(node.name),
     }, icon(node.state), `${node.name} is ${node.state}`));
     const others = sick.length > NAMED ? [element("span", {}, `and ${sick.length - NAMED} more`)] : [];
-    return [...named, ...others, element("span", { class: "quiet" }, `${nodes - sick.length} of ${nodes} nodes are well`)];
+    return [...named, ...others, element("span", { class: "quiet" }, `${nodes - sick.length} of ${nodes} well`)];
   }
 }
 

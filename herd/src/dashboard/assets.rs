@@ -17,18 +17,37 @@ macro_rules! assets {
 
 const ASSETS: &[(&str, &[u8])] = assets![
     "icon.svg",
+    "js/actions.js",
+    "js/answer.js",
     "js/api.js",
+    "js/clients-layer.js",
+    "js/clients-store.js",
+    "js/clients-worker.js",
+    "js/clients.js",
     "js/dom.js",
+    "js/events-panel.js",
     "js/flood-view.js",
     "js/flood.js",
     "js/format.js",
     "js/graph.js",
     "js/layout.js",
+    "js/lesson.js",
+    "js/log.js",
     "js/main.js",
+    "js/map.js",
     "js/motion.js",
+    "js/node-panel.js",
+    "js/outline.js",
+    "js/search.js",
+    "js/series.js",
     "js/shapes.js",
     "js/stream.js",
     "js/summary.js",
+    "js/tabs.js",
+    "js/talk.js",
+    "js/theme.js",
+    "js/timeline.js",
+    "js/world.js",
     "styles/base.css",
     "styles/herd.css",
     "styles/layout.css",
@@ -76,13 +95,15 @@ mod tests {
     const MOST_BYTES: usize = 1_000_000;
 
     /// The files for those who build or test the page.
-    const FOR_BUILDERS: [&str; 6] = [
+    const FOR_BUILDERS: [&str; 8] = [
+        "README.md",
         "package.json",
         "tsconfig.json",
         "js/types.d.ts",
         "vendor.sh",
         "vendor/README.md",
         "vendor/SHA256SUMS",
+        "vendor/supercluster.min.d.ts",
     ];
 
     fn add_files(folder: &Path, below: &Path, names: &mut BTreeSet<String>) {

@@ -2,63 +2,60 @@
 
 use serde_json::Value;
 
-/// How many durations were at most as long as a bound, for each bound: seconds, and `None` for no
-/// bound.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Buckets(Vec<(Option<f64>, u64)>);
+use crate::histogram::Distribution;
 
-impl Buckets {
-    /// Reads the histogram `name` of a node's status. Returns no buckets if the node has none.
-    pub(super) fn of(status: &Value, name: &str) -> Buckets {
-        let buckets = status["durations"][name]["buckets"].as_array();
-        Buckets(
-            buckets
-                .into_iter()
-                .flatten()
-                .filter_map(|pair| Some((pair[0].as_f64(), pair[1].as_u64()?)))
-                .collect(),
-        )
+/// The durations that a node has measured since some moment.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Durations(Distribution);
+
+impl Default for Durations {
+    fn default() -> Durations {
+        Durations(Distribution { buckets: Vec::new(), sum_seconds: 0.0 })
+    }
+}
+
+impl Durations {
+    /// Reads the histogram `name` of a node's status. There are no durations if the node has none.
+    pub(super) fn of(status: &Value, name: &str) -> Durations {
+        let histogram = &status["durations"][name];
+        let bucket = |pair: &Value| Some((pair[0].as_f64().unwrap_or(f64::INFINITY), pair[1].as_u64()?));
+        let buckets = histogram["buckets"].as_array().into_iter().flatten().filter_map(bucket).collect();
+        let sum_seconds = histogram["sum_seconds"].as_f64().unwrap_or_default();
+        Durations(Distribution { buckets, sum_seconds })
     }
 
     /// Returns what was added since `earlier`. A node that has restarted counts from 0 again.
-    pub(super) fn since(&self, earlier: &Buckets) -> Buckets {
-        let has_restarted = self.0.len() != earlier.0.len()
-            || self.0.iter().zip(&earlier.0).any(|(now, then)| now.1 < then.1);
+    pub(super) fn since(&self, earlier: &Durations) -> Durations {
+        let (now, then) = (&self.0.buckets, &earlier.0.buckets);
+        let has_restarted = now.len() != then.len() || now.iter().zip(then).any(|(now, then)| now.1 < then.1);
         if has_restarted {
             return self.clone();
         }
-        Buckets(self.0.iter().zip(&earlier.0).map(|((bound, now), (_, then))| (*bound, now - then)).collect())
+        let buckets = now.iter().zip(then).map(|((bound, now), (_, then))| (*bound, now - then)).collect();
+        Durations(Distribution { buckets, sum_seconds: self.0.sum_seconds - earlier.0.sum_seconds })
     }
 
-    /// Returns all the durations of several nodes. Nodes of one version have the same bounds; nodes
-    /// with other bounds than the first are left out.
-    pub(super) fn sum(of: impl IntoIterator<Item = Buckets>) -> Buckets {
-        let mut all = of.into_iter().filter(|buckets| !buckets.0.is_empty());
+    /// Returns the durations of several nodes together. Nodes of one version have the same bounds;
+    /// nodes with other bounds than the first are left out.
+    pub(super) fn sum(of: impl IntoIterator<Item = Durations>) -> Durations {
+        let bounds = |durations: &Durations| -> Vec<f64> {
+            durations.0.buckets.iter().map(|(bound, _)| *bound).collect()
+        };
+        let mut all = of.into_iter().filter(|durations| !durations.0.buckets.is_empty());
         let mut sum = all.next().unwrap_or_default();
-        for other in all {
-            let is_alike = sum.0.iter().map(|(bound, _)| bound).eq(other.0.iter().map(|(bound, _)| bound));
-            if is_alike {
-                sum.0.iter_mut().zip(&other.0).for_each(|(total, (_, count))| total.1 += count);
-            }
+        for other in all.filter(|other| bounds(other) == bounds(&sum)).collect::<Vec<_>>() {
+            sum.0.buckets.iter_mut().zip(&other.0.buckets).for_each(|(total, (_, count))| total.1 += count);
+            sum.0.sum_seconds += other.0.sum_seconds;
         }
         sum
     }
 
-    /// Returns the duration in seconds that the share `share` of all durations does not exceed,
-    /// interpolated within its bucket. `None` if there are no durations, or if it is beyond the
-    /// last bound.
+    /// Returns the duration in seconds that the share `share` of all durations does not exceed.
+    /// `None` if there are no durations, or if it is beyond the last bound.
     pub(super) fn percentile(&self, share: f64) -> Option<f64> {
-        let total = self.0.last()?.1;
-        let rank = share * total as f64;
-        let (mut below, mut lower) = (0, 0.0);
-        for (bound, count) in &self.0 {
-            if total > 0 && *count as f64 >= rank {
-                let upper = (*bound)?;
-                return Some(lower + (upper - lower) * (rank - below as f64) / (count - below).max(1) as f64);
-            }
-            (below, lower) = (*count, bound.unwrap_or(lower));
-        }
-        None
+        let last_bound =
+            self.0.buckets.iter().rev().map(|(bound, _)| *bound).find(|bound| bound.is_finite())?;
+        self.0.quantile(share).filter(|seconds| *seconds < last_bound)
     }
 }
 
@@ -68,35 +65,36 @@ mod tests {
 
     use super::*;
 
-    fn buckets(counts: [u64; 3]) -> Buckets {
+    fn durations(counts: [u64; 3]) -> Durations {
         let [first, second, third] = counts;
         let buckets = json!([[0.1, first], [0.2, second], [null, third]]);
-        Buckets::of(&json!({ "durations": { "age": { "buckets": buckets } } }), "age")
+        Durations::of(&json!({ "durations": { "age": { "buckets": buckets } } }), "age")
     }
 
     #[test]
     fn a_percentile_is_interpolated_and_unknown_beyond_the_last_bound() {
-        assert_eq!(buckets([10, 20, 20]).percentile(0.5), Some(0.1));
-        let p75 = buckets([10, 20, 20]).percentile(0.75).unwrap();
+        assert_eq!(durations([10, 20, 20]).percentile(0.5), Some(0.1));
+        let p75 = durations([10, 20, 20]).percentile(0.75).unwrap();
         assert!((p75 - 0.15).abs() < 1e-9, "{p75}");
-        assert_eq!(buckets([0, 0, 4]).percentile(0.5), None);
-        assert_eq!(buckets([0, 0, 0]).percentile(0.5), None);
-        assert_eq!(Buckets::default().percentile(0.5), None);
+        assert_eq!(durations([0, 0, 4]).percentile(0.5), None);
+        assert_eq!(durations([0, 0, 0]).percentile(0.5), None);
+        assert_eq!(Durations::default().percentile(0.5), None);
     }
 
     #[test]
     fn a_window_counts_what_was_added_and_a_restarted_node_from_0() {
-        assert_eq!(buckets([3, 5, 9]).since(&buckets([1, 2, 4])), buckets([2, 3, 5]));
-        assert_eq!(buckets([1, 1, 1]).since(&buckets([1, 2, 4])), buckets([1, 1, 1]));
-        assert_eq!(buckets([1, 1, 1]).since(&Buckets::default()), buckets([1, 1, 1]));
+        assert_eq!(durations([3, 5, 9]).since(&durations([1, 2, 4])), durations([2, 3, 5]));
+        assert_eq!(durations([1, 1, 1]).since(&durations([1, 2, 4])), durations([1, 1, 1]));
+        assert_eq!(durations([1, 1, 1]).since(&Durations::default()), durations([1, 1, 1]));
     }
 
     #[test]
     fn sums_leave_out_nodes_with_other_bounds() {
-        let other = Buckets(vec![(Some(5.0), 7), (None, 9)]);
+        let buckets = vec![(5.0, 7), (f64::INFINITY, 9)];
+        let other = Durations(Distribution { buckets, sum_seconds: 1.0 });
         assert_eq!(
-            Buckets::sum([Buckets::default(), buckets([1, 2, 3]), other, buckets([1, 1, 1])]),
-            buckets([2, 3, 4])
+            Durations::sum([Durations::default(), durations([1, 2, 3]), other, durations([1, 1, 1])]),
+            durations([2, 3, 4])
         );
     }
 }

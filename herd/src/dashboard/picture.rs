@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::durations::Buckets;
+use super::durations::Durations;
 use super::harness::{HarnessState, LessonProgress, Life};
 use super::watched_herd::{WatchedHerd, WatchedNode};
 
@@ -31,7 +31,7 @@ pub(super) struct Picture {
     lesson: Option<LessonProgress>,
     /// The age of updates that arrived from neighbours since the last look, at all nodes.
     #[serde(skip)]
-    pub(super) update_age: Buckets,
+    pub(super) update_age: Durations,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -102,13 +102,13 @@ impl Picture {
     /// Draws what `now` shows; rates and percentiles are those since `before`.
     pub(super) fn of(herd: &WatchedHerd, before: &Look, now: &Look, at_ms: u64) -> Picture {
         let window = Window { before, now };
-        let ages = herd.nodes.iter().map(|node| window.buckets(&node.name, "update_age"));
+        let ages = herd.nodes.iter().map(|node| window.durations(&node.name, "update_age"));
         Picture {
             at_ms,
             nodes: herd.nodes.iter().map(|node| window.node(node)).collect(),
             links: herd.links().map(|(a, b)| window.link(a, b)).collect(),
             lesson: now.harness.lesson.clone(),
-            update_age: Buckets::sum(ages),
+            update_age: Durations::sum(ages),
         }
     }
 }
@@ -123,7 +123,7 @@ impl Window<'_> {
     fn node(&self, node: &WatchedNode) -> NodePicture {
         let name = &node.name;
         let (state, reasons) = self.state(node);
-        let answers = self.buckets(name, "answer_iamat");
+        let answers = self.durations(name, "answer_iamat");
         let status = self.now.status(name);
         NodePicture {
             name: name.clone(),
@@ -197,11 +197,11 @@ impl Window<'_> {
     }
 
     /// The durations that a node has added to a histogram.
-    fn buckets(&self, node: &str, name: &str) -> Buckets {
-        let of = |look: &Look| look.status(node).map(|status| Buckets::of(status, name));
+    fn durations(&self, node: &str, name: &str) -> Durations {
+        let of = |look: &Look| look.status(node).map(|status| Durations::of(status, name));
         match (of(self.now), of(self.before)) {
             (Some(now), Some(before)) => now.since(&before),
-            _ => Buckets::default(),
+            _ => Durations::default(),
         }
     }
 }

@@ -12,9 +12,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, HOST};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, HOST, VARY};
 use axum::http::uri::Authority;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -22,6 +22,7 @@ use axum::{Json, Router};
 use tracing::debug;
 
 use super::accept::accept;
+use super::metrics::Format;
 use super::port::Port;
 use super::shared::Shared;
 use super::status::{Readiness, Status};
@@ -95,8 +96,10 @@ async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
     Json(Status::of(&shared))
 }
 
-async fn scrape(State(shared): State<Arc<Shared>>) -> Response {
-    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::text(&Status::of(&shared))).into_response()
+async fn scrape(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let format = Format::preferred(&headers);
+    let headers = [(CONTENT_TYPE, format.content_type()), (VARY, ACCEPT.as_str())];
+    (headers, metrics::text(&Status::of(&shared), format)).into_response()
 }
 
 #[cfg(test)]

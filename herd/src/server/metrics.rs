@@ -1,7 +1,10 @@
 //! The metrics of a node, with names and units by the conventions of Prometheus.
 //! `docs/src/reference/metrics.md` explains each; a test compares it with this file.
 
+mod format;
 mod text;
+
+pub(super) use format::Format;
 
 use super::durations::{AnswerCounts, StatusDurations};
 use super::status::{Neighbour, Status};
@@ -9,11 +12,8 @@ use crate::node::{LinkCounters, LinkState};
 use crate::places::Places;
 use text::{Labelled, Metrics};
 
-/// The media type of the text.
-pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// All metrics, as text.
-pub(super) fn text(status: &Status) -> String {
+/// All metrics, as text in a format.
+pub(super) fn text(status: &Status, format: Format) -> String {
     let mut metrics = Metrics::default();
     about_node(&mut metrics, status);
     about_clients(&mut metrics, status);
@@ -21,7 +21,10 @@ pub(super) fn text(status: &Status) -> String {
     about_disk(&mut metrics, status);
     about_places(&mut metrics, status);
     about_process(&mut metrics, status);
-    metrics.text()
+    match format {
+        Format::OpenMetrics => metrics.text(),
+        Format::Classic => format::classic(&metrics.text()),
+    }
 }
 
 /// A value with a single label.

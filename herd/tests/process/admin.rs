@@ -56,7 +56,6 @@ fn a_node_tells_its_state_as_json_and_for_prometheus() {
         "herd_places_breaker_state{state=\"closed\"} 1",
         "herd_clients 1",
         "herd_ready 1",
-        "# EOF",
     ] {
         assert!(metrics.lines().any(|told| told == line), "{line} in {metrics}");
     }

@@ -1,6 +1,9 @@
 //! The metrics of a node, and their documentation.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
 
 use fixtures::checkout::root;
 
@@ -36,8 +39,7 @@ fn exposed(text: &str) -> BTreeMap<String, Shape> {
     let mut metrics = BTreeMap::new();
     for line in text.lines() {
         if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
-            let end = if kind == "counter" { "_total" } else { "" };
-            metrics.insert(format!("{name}{end}"), (kind.to_owned(), BTreeSet::new()));
+            metrics.insert(name.to_owned(), (kind.to_owned(), BTreeSet::new()));
         }
         if let Some((series, _)) = line.rsplit_once(' ').filter(|_| !line.starts_with('#')) {
             let (name, labels) = shape(series);
@@ -69,6 +71,42 @@ fn of_a_busy_node(test: &str) -> String {
 #[test]
 fn the_metrics_that_are_documented_are_those_of_a_node() {
     assert_eq!(exposed(&of_a_busy_node("documented")), documented());
+}
+
+#[test]
+fn a_request_gets_openmetrics_if_it_asks_for_that_and_the_older_format_otherwise() {
+    let node = Node::start_with("formats", "", |command| command.args(["--admin-address", "127.0.0.1:0"]));
+    let metrics = |accept: &str| {
+        let mut stream = TcpStream::connect(node.admin.unwrap()).unwrap();
+        stream.write_all(format!("GET /metrics HTTP/1.0\r\n{accept}\r\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let open = metrics("Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5\r\n");
+    assert!(open.contains("content-type: application/openmetrics-text; version=1.0.0;"), "{open}");
+    assert!(open.contains("# TYPE herd_new_ids_refused counter\n") && open.ends_with("\n# EOF\n"), "{open}");
+    for accept in ["", "Accept: */*\r\n", "Accept: application/openmetrics-text;q=0.1, text/plain\r\n"] {
+        let classic = metrics(accept);
+        assert!(classic.contains("content-type: text/plain; version=0.0.4;"), "{classic}");
+        assert!(classic.contains("# TYPE herd_new_ids_refused_total counter\n"), "{classic}");
+        assert!(!classic.contains("# EOF") && !classic.contains("# UNIT"), "{classic}");
+    }
+}
+
+#[test]
+fn promtool_finds_nothing_to_say() {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    // Where `cargo xtask alerts` unpacks it.
+    let unpacked = root().join("target/prometheus/usr/bin");
+    let folders = std::env::split_paths(&path).chain([unpacked]);
+    let programs = folders.map(|folder| folder.join("promtool"));
+    // `cargo xtask ci alerts` says so if it is not there.
+    let Some(promtool) = programs.into_iter().find(|file| file.is_file()) else { return };
+    let metrics = of_a_busy_node("promtool");
+    let mut check = Command::new(promtool).args(["check", "metrics"]).stdin(Stdio::piped()).spawn().unwrap();
+    check.stdin.take().unwrap().write_all(metrics.as_bytes()).unwrap();
+    assert!(check.wait().unwrap().success(), "{metrics}");
 }
 
 #[test]

@@ -86,7 +86,7 @@ pub fn check_rules(tools: &Tools) -> Result<()> {
     let folder = folder()?.join("check");
     let metrics = metrics_of_a_node(&folder)?;
     let file = folder.join("metrics");
-    fs::write(&file, as_old_text(&metrics))?;
+    fs::write(&file, metrics)?;
     tools.promtool(&["check", "metrics"], &folder, Some(&file))
 }
 
@@ -94,7 +94,7 @@ fn deploy() -> PathBuf {
     fixtures::checkout::root().join("herd/deploy")
 }
 
-/// The metrics of a node that has a neighbour.
+/// The metrics of a node that has a neighbour, in the older text format, which promtool checks.
 fn metrics_of_a_node(folder: &Path) -> Result<String> {
     let file = HerdFile::parse(&Graph::Line.herd_file(2, 1), "generated")?;
     let program = herd_binary(Profile::Debug)?;
@@ -105,23 +105,6 @@ fn metrics_of_a_node(folder: &Path) -> Result<String> {
     let metrics = admin_client::get(address, "/metrics")?;
     nodes.stop_all()?;
     Ok(metrics)
-}
-
-/// Converts metrics to the older text format, which promtool checks. In it a counter has the name
-/// of its series.
-fn as_old_text(metrics: &str) -> String {
-    let counters: BTreeSet<&str> =
-        metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter")).collect();
-    let renamed = metrics.lines().map(|line| {
-        let mut words = line.splitn(4, ' ');
-        match (words.next(), words.next(), words.next(), words.next()) {
-            (Some("#"), Some(kind), Some(name), Some(rest)) if counters.contains(name) => {
-                format!("# {kind} {name}_total {rest}\n")
-            }
-            _ => format!("{line}\n"),
-        }
-    });
-    renamed.collect()
 }
 
 /// Returns the rules with short times for this test: seconds instead of minutes.
@@ -252,13 +235,5 @@ mod tests {
         for fault in FAULTS {
             assert!(alert_names(&rules).contains(fault.alert), "{}", fault.alert);
         }
-    }
-
-    #[test]
-    fn in_the_older_format_a_counter_has_the_name_of_its_series() {
-        let metrics =
-            "# HELP a Help of a.\n# TYPE a counter\na_total{b=\"c\"} 1\n# TYPE g gauge\ng 1\n# EOF\n";
-        let old = "# HELP a_total Help of a.\n# TYPE a_total counter\na_total{b=\"c\"} 1\n# TYPE g gauge\ng 1\n# EOF\n";
-        assert_eq!(as_old_text(metrics), old);
     }
 }

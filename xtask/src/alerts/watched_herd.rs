@@ -16,7 +16,7 @@ use crate::chaos::small_disks::{self, SmallDisks};
 use crate::cluster::admin_client;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::ports::PortBlock;
-use crate::cluster::processes::{Processes, Setup};
+use crate::cluster::processes::{AdminPorts, Processes, Setup};
 use crate::cluster::proxy::{Conditions, Proxy};
 use crate::cluster::workspace::{Profile, herd_binary};
 use crate::session::places_stub::{Mount, PlacesStub};
@@ -71,7 +71,7 @@ impl WatchedHerd {
         let mut setup = Setup {
             views: proxy.views(&file)?,
             data: disks.is_some().then(|| data.clone()),
-            admin: Some(admin),
+            admin: AdminPorts::From(admin),
             ..Setup::clean(file, herd_binary(Profile::Debug)?, folder.clone())
         };
         let service = ["--places", "google-legacy", "--places-url", &places.url()].map(Into::into);

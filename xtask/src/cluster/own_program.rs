@@ -40,8 +40,9 @@ pub(crate) struct HerdProgram {
     /// The herd files of single nodes, by name, instead of the one that all nodes share.
     pub(crate) views: BTreeMap<String, HerdFile>,
     pub(crate) data: Option<PathBuf>,
-    /// Admin ports by node. A node that is missing uses any free port.
-    pub(crate) admin: BTreeMap<String, u16>,
+    /// Admin ports by node. A node that is missing uses any free port; with `None`, nodes have no
+    /// admin ports.
+    pub(crate) admin: Option<BTreeMap<String, u16>>,
     pub(crate) environment: Environment,
     pub(crate) args: Vec<OsString>,
     pub(crate) variables: Vec<(&'static str, Option<OsString>)>,
@@ -72,8 +73,10 @@ impl Launch for HerdProgram {
         };
         command.arg(&node.name).arg("--config").arg(herd);
         command.arg("--log-file").arg(&files.log).arg("--stop-with-stdin");
-        if node.admin.is_none() {
-            let admin = self.admin.get(&node.name).copied().unwrap_or_default();
+        if node.admin.is_none()
+            && let Some(ports) = &self.admin
+        {
+            let admin = ports.get(&node.name).copied().unwrap_or_default();
             command.arg("--admin-address").arg(format!("127.0.0.1:{admin}"));
         }
         command.args(&self.args);

@@ -134,6 +134,7 @@ impl Metrics {
         });
     }
 
+    /// The metrics in the format of OpenMetrics.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         encode(&mut text, &self.0).expect("a string takes any text");

@@ -25,7 +25,7 @@ use herd::tls::LinkFiles;
 pub use environment::Environment;
 pub(crate) use environment::clean_environment;
 pub(crate) use launch::{Launch, NodeFiles, ReadyNode};
-pub use setup::{INSECURE_LINKS, Setup};
+pub use setup::{AdminPorts, INSECURE_LINKS, Setup};
 
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::own_program::HerdProgram;
@@ -91,7 +91,11 @@ impl Processes {
             certify_nodes(file.herd(), &folder)?
         };
         let names = file.herd().members.iter().map(|member| member.name.clone());
-        let admin = admin.map(|first| names.zip(first..).collect()).unwrap_or_default();
+        let admin = match admin {
+            AdminPorts::Absent => None,
+            AdminPorts::Free => Some(BTreeMap::new()),
+            AdminPorts::From(first) => Some(names.zip(first..).collect()),
+        };
         let launch = HerdProgram { program, views, data, admin, environment, args, variables, certificates };
         Processes::launched_by(Box::new(launch), file, folder)
     }

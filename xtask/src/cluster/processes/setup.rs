@@ -14,6 +14,17 @@ use crate::cluster::herd_file::HerdFile;
 /// The argument that makes a node's links plain TCP.
 pub const INSECURE_LINKS: &str = "--insecure-links";
 
+/// The admin ports of a herd's nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminPorts {
+    /// Nodes have no admin ports.
+    Absent,
+    /// Each node uses any free port.
+    Free,
+    /// The first node uses this port, and the other nodes those that follow.
+    From(u16),
+}
+
 /// The settings of a herd whose nodes run the node program of this workspace.
 #[derive(Debug)]
 pub struct Setup {
@@ -29,9 +40,8 @@ pub struct Setup {
     /// The folder that holds a data folder for each node, named after the node. Without it, nodes
     /// keep their records in memory.
     pub data: Option<PathBuf>,
-    /// The admin port of the first node. The other nodes use the ports that follow. With `None`,
-    /// each node uses any free port.
-    pub admin: Option<u16>,
+    /// The admin ports of nodes whose ports the herd file does not name.
+    pub admin: AdminPorts,
     /// The part of this process's environment that nodes inherit.
     pub environment: Environment,
     /// Arguments for every node, after its name.
@@ -49,7 +59,7 @@ impl Setup {
             program,
             folder,
             data: None,
-            admin: None,
+            admin: AdminPorts::Free,
             environment: Environment::Clean,
             args: Vec::new(),
             variables: Vec::new(),

@@ -77,6 +77,11 @@ pub(super) fn logging(bench: &CompareBench) -> Result<Vec<Figure>> {
     one_node_by("logging", "log level", bench, &systems, goal)
 }
 
+pub(super) fn metrics(bench: &CompareBench) -> Result<Vec<Figure>> {
+    let goal = Goal::of_herd(&["no-admin-port"], GoalBound::AtLeast(0.98));
+    one_node_by("metrics", "admin port", bench, &[HERD, System::HerdWithoutAdmin], goal)
+}
+
 /// Measures the reports a second at one node, started with different arguments.
 fn one_node_by(
     row: &'static str,

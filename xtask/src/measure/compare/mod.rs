@@ -35,7 +35,7 @@ struct Row {
     measure: fn(&CompareBench) -> Result<Vec<Figure>>,
 }
 
-const ROWS: [Row; 12] = [
+const ROWS: [Row; 13] = [
     Row {
         name: "one-node",
         about: "reports a second at one node alone, compared with Redis and an echo server",
@@ -80,6 +80,11 @@ const ROWS: [Row; 12] = [
         measure: tls::links,
     },
     Row { name: "logging", about: "reports a second at one node, by log level", measure: costs::logging },
+    Row {
+        name: "metrics",
+        about: "reports a second at one node that measures them for its admin port, and at one without",
+        measure: costs::metrics,
+    },
 ];
 
 /// The programs and settings that all rows share.

@@ -10,7 +10,7 @@ use super::{HerdLayout, RunningSystem};
 use crate::cluster::bundled_guests::BundledGuest;
 use crate::cluster::graphs::Graph;
 use crate::cluster::herd_file::HerdFile;
-use crate::cluster::processes::{Processes, Setup};
+use crate::cluster::processes::{AdminPorts, Processes, Setup};
 use crate::cluster::test_herd::TestHerd;
 use crate::load::Protocol;
 use crate::load::flood::{Sender, Watch};
@@ -19,11 +19,12 @@ use crate::measure::compare::CompareBench;
 /// More clients and places than any round needs.
 const LIMITS: &str = "distinct_clients = 1000000000\nplaces_total = \"10m\"";
 
-/// Starts this herd, with `args` for each node.
+/// Starts this herd, with `args` and an admin port for each node.
 pub(super) fn start_own_herd(
     bench: &CompareBench,
     layout: HerdLayout,
     args: &[&str],
+    admin: AdminPorts,
 ) -> Result<RunningSystem> {
     let folder = bench.folder.join("herd");
     let mut variables = Vec::new();
@@ -41,6 +42,7 @@ pub(super) fn start_own_herd(
             args: args.iter().map(Into::into).collect(),
             variables,
             data,
+            admin,
             ..Setup::clean(file, bench.herd.clone(), folder)
         })
     })?;

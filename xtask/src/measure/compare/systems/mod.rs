@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use super::CompareBench;
 use crate::cluster::bundled_guests::BundledGuest;
 use crate::cluster::ports::PortBlock;
+use crate::cluster::processes::{AdminPorts, INSECURE_LINKS};
 use crate::cluster::test_herd::TestHerd;
 use crate::load::Protocol;
 use crate::load::flood::{Sender, Watch};
@@ -22,6 +23,8 @@ use redis_nats_echo::Program;
 pub(crate) enum System {
     /// This herd, with a name for reports and arguments for its nodes.
     Herd(&'static str, &'static [&'static str]),
+    /// This herd, without admin ports.
+    HerdWithoutAdmin,
     /// This herd, with a Places service at a URL.
     HerdWithPlaces(String),
     /// A guest: a herd of another program.
@@ -75,6 +78,7 @@ impl System {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             System::Herd(name, _) => name,
+            System::HerdWithoutAdmin => "no-admin-port",
             System::HerdWithPlaces(_) => "herd",
             System::Guest(guest) => guest.name,
             System::Redis(Protocol::Geoadd) => "redis-geoadd",
@@ -91,9 +95,13 @@ impl System {
     /// The system is not installed, or does not start. The message says what to install.
     pub(crate) fn start(&self, bench: &CompareBench, layout: HerdLayout) -> Result<RunningSystem> {
         let started = match self {
-            System::Herd(_, args) => herds::start_own_herd(bench, layout, args),
+            System::Herd(_, args) => herds::start_own_herd(bench, layout, args, AdminPorts::Free),
+            System::HerdWithoutAdmin => {
+                herds::start_own_herd(bench, layout, &[INSECURE_LINKS], AdminPorts::Absent)
+            }
             System::HerdWithPlaces(url) => {
-                herds::start_own_herd(bench, layout, &["--places", "google-legacy", "--places-url", url])
+                let args = ["--places", "google-legacy", "--places-url", url];
+                herds::start_own_herd(bench, layout, &args, AdminPorts::Free)
             }
             System::Guest(guest) => herds::start_guest_herd(bench, layout, guest),
             System::Redis(protocol) => redis_nats_echo::start_redis(bench, layout, *protocol),

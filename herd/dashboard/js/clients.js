@@ -1,0 +1,122 @@
+/**
+ * The clients of the herd, as the page sees them: a worker knows them all, and this asks it.
+ *
+ * @typedef {import("./types.js").HerdState} HerdState
+ * @typedef {import("./types.js").Updates} Updates
+ * @typedef {import("./clients-worker.js").Question} Question
+ * @typedef {import("./clients-worker.js").Answer} Answer
+ * @typedef {import("./clients-worker.js").Box} Box
+ * @typedef {{ client: string, latitude: number, longitude: number }} KnownClient
+ */
+
+/** The least time between two loads, and how many times a load's duration it is at least. */
+const LOAD_REST_MS = 2000;
+const LOAD_REST = 10;
+
+export class Clients {
+  #worker = new Worker(new URL("./clients-worker.js", import.meta.url), { type: "module" });
+  /** @type {Map<number, (client: KnownClient | null) => void>} */
+  #questions = new Map();
+  #asked = 0;
+  #loading = false;
+  #loadedOnce = false;
+  /** Not before this time is the next load. */
+  #nextLoad = 0;
+  /** Updates that the stream left out since the last load began. */
+  #leftOut = 0;
+  #node = "";
+  #expected = /** @type {number | null} */ (null);
+  /** The number of clients that the worker knows. */
+  count = 0;
+
+  /**
+   * @param {{ changed(): void, view(marks: Float64Array, clustered: boolean): void }} reader
+   */
+  constructor(reader) {
+    this.reader = reader;
+    this.#worker.addEventListener("message", ({ data }) => this.#take(data));
+  }
+
+  /** Whether the first load is still under way. */
+  get isLoading() {
+    return !this.#loadedOnce;
+  }
+
+  /** The node that the clients are loaded from. */
+  get node() {
+    return this.#node;
+  }
+
+  /** How many clients the herd knows; null if no node says. */
+  get expected() {
+    return this.#expected;
+  }
+
+  /** Loads clients if what is known here and in the herd differs. @param {HerdState} state */
+  showState(state) {
+    const nodes = state.nodes.filter((node) => node.clients !== null);
+    const source = nodes.find((node) => node.name === this.#node) ?? nodes[0];
+    this.#expected = source ? Math.max(...nodes.map((node) => node.clients ?? 0)) : null;
+    if (!source) return;
+    if (this.#expected === 0 && this.count > 0) this.#send({ type: "clear" });
+    this.#node = source.name;
+    const differs = !this.#loadedOnce || this.#leftOut > 0 || source.clients !== this.count;
+    if (differs && !this.#loading && performance.now() >= this.#nextLoad) this.#load(source.name);
+  }
+
+  /** @param {Updates} updates */
+  add({ left_out, updates }) {
+    this.#leftOut += left_out;
+    this.#send({ type: "updates", updates });
+  }
+
+  /** Forgets all clients, since the herd was emptied. */
+  clear() {
+    this.#send({ type: "clear" });
+    this.#loading = false;
+  }
+
+  /** Asks what to draw; the reader's `view` has the answer. @param {Box} box @param {number} zoom */
+  look(box, zoom) {
+    this.#send({ type: "view", box, zoom });
+  }
+
+  /** @param {number} slot @returns {Promise<KnownClient | null>} */
+  client(slot) {
+    const question = this.#asked++;
+    this.#send({ type: "client", slot, question });
+    return new Promise((resolve) => this.#questions.set(question, resolve));
+  }
+
+  /** @param {string} node */
+  #load(node) {
+    this.#loading = true;
+    this.#leftOut = 0;
+    this.#send({ type: "load", node });
+  }
+
+  /** @param {Question} question */
+  #send(question) {
+    this.#worker.postMessage(question);
+  }
+
+  /** @param {Answer} answer */
+  #take(answer) {
+    switch (answer.type) {
+      case "changed":
+        this.count = answer.count;
+        return this.reader.changed();
+      case "view":
+        return this.reader.view(answer.marks, answer.clustered);
+      case "loaded":
+        this.#loading = false;
+        this.#loadedOnce ||= answer.complete;
+        this.#nextLoad = performance.now() + Math.max(LOAD_REST_MS, answer.milliseconds * LOAD_REST);
+        if (!answer.complete) this.#node = "";
+        return this.reader.changed();
+      case "client":
+        this.#questions.get(answer.question)?.(answer.client);
+        this.#questions.delete(answer.question);
+    }
+  }
+}

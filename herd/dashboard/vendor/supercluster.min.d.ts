@@ -1,0 +1,2 @@
+// supercluster.min.js puts `Supercluster` into the global scope: see js/types.d.ts.
+export {};
