@@ -38,6 +38,11 @@ impl<'a> At<'a> {
         Some(At { line, skew: Skew::parse(skew)?, iamat: Iamat::parse(operands)? })
     }
 
+    /// Returns the name of the server that received the report.
+    pub fn server(&self) -> &'a [u8] {
+        self.line.split(|&byte| byte == b' ').nth(1).unwrap_or_default()
+    }
+
     /// Appends to `out` the AT line, without line end, of a report that `server` received with this
     /// skew.
     pub fn write(out: &mut Vec<u8>, server: &str, skew: Skew, iamat: &Iamat<'_>) {

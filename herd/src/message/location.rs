@@ -27,6 +27,14 @@ impl<'a> Location<'a> {
         self.text
     }
 
+    /// Returns the latitude and the longitude in degrees, rounded to what a float can hold.
+    pub fn degrees(self) -> (f64, f64) {
+        let (latitude, longitude) = self.text.split_at(self.longitude);
+        // Cannot fail: all such decimals are floats.
+        let float = |half| str::from_utf8(half).ok().and_then(|half| half.parse().ok()).unwrap_or_default();
+        (float(latitude), float(longitude))
+    }
+
     /// Returns `latitude,longitude` without plus signs, because a `+` in a URL means a space.
     ///
     /// # Examples

@@ -92,6 +92,11 @@ impl Skew {
         Skew(received.nanoseconds_since_epoch() - time.nanoseconds_since_epoch())
     }
 
+    /// Returns the skew in seconds, rounded to what a float can hold.
+    pub fn as_secs_f64(self) -> f64 {
+        self.0 as f64 / NANOSECONDS as f64
+    }
+
     /// Parses a field; `None` unless it is written exactly as [`write`](Self::write) does. If there
     /// were two ways to write a skew, two nodes could have different bytes for one update.
     pub fn parse(field: &[u8]) -> Option<Skew> {

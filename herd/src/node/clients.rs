@@ -125,10 +125,12 @@ impl Node {
         At::write(out, &self.name, skew, iamat);
         let outcome = self.table.apply_report(At { line: &out[start..], skew, iamat: *iamat });
         self.new_ids_left -= u32::from(self.table.len() > known);
+        let end = out.len();
         out.push(b'\n');
         match outcome {
             Outcome::Fresh => {
                 self.lines.reports_fresh += 1;
+                self.samples.note(&out[start..end], Source::Client, Some(now));
                 Some(self.table.head())
             }
             Outcome::Stale => {
@@ -155,6 +157,7 @@ impl Node {
         Update::write_removal(&mut line, removals + 1, client);
         let update = Update { line: &line, client, removals: removals + 1, report: None };
         self.table.apply_update(&update, Source::Client);
+        self.samples.note(&line, Source::Client, None);
         Ok(removals + 1)
     }
 

@@ -48,7 +48,7 @@ use parsing::{
 ///   from [`link_line_bytes`](Self::link_line_bytes)
 ///   to [`link_handshakes`](Self::link_handshakes)
 /// - The admin port: from [`admin_connections`](Self::admin_connections)
-///   to [`admin_patience`](Self::admin_patience)
+///   to [`admin_events`](Self::admin_events)
 /// - The log: from [`log_repeat`](Self::log_repeat) to [`log_flush`](Self::log_flush)
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -282,6 +282,10 @@ pub struct Limits {
     /// How long a connection on the admin port may take to send the headers of its next request.
     #[serde(deserialize_with = "positive_duration")]
     pub admin_patience: Duration,
+    /// The latest events that are kept for readers of `/events`. A reader that is further behind
+    /// learns how many it has missed.
+    #[serde(deserialize_with = "positive")]
+    pub admin_events: usize,
 
     // The log.
     /// The shortest time between two log lines of a warning that strangers can cause. Events

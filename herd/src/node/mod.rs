@@ -13,6 +13,7 @@ mod limits;
 mod link;
 mod neighbours;
 mod rivals;
+mod samples;
 mod table;
 
 pub use clients::{Answer, INVALID, PlacesQuery, RemovalError, places_answer, write_invalid};
@@ -21,6 +22,7 @@ pub use counters::{ClientCounters, LinkCounters};
 pub use limits::{Limits, READ_AS_LINES, parse_duration_or_off};
 pub use link::{Link, LinkEnd, LinkEvent};
 pub use neighbours::{Cursor, LinkId, LinkState, NeighbourId, Side};
+pub use samples::Sample;
 pub use table::{Outcome, Record, Source, Table};
 
 use std::time::Duration;
@@ -28,6 +30,7 @@ use std::time::Duration;
 use crate::bug::{Bug, is_planted};
 use crate::message::Update;
 use neighbours::{Neighbour, Neighbours};
+use samples::Samples;
 
 /// The state of one node.
 ///
@@ -65,6 +68,8 @@ pub struct Node {
     withheld_after: u64,
     /// The bulk sync that is being received, if any: its link and its sender.
     bulk: Option<(LinkId, NeighbourId)>,
+    /// Updates that were news, while somebody watches.
+    samples: Samples,
 }
 
 /// The random numbers of a node. An epoch is never 0, which means "none yet".
@@ -99,6 +104,7 @@ impl Node {
             incarnation: lives.incarnation,
             withheld_after: u64::MAX,
             bulk: None,
+            samples: Samples::default(),
         }
     }
 
@@ -115,6 +121,11 @@ impl Node {
     /// Returns the current epoch.
     pub fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// Returns the number of this life of the process.
+    pub fn incarnation(&self) -> u64 {
+        self.incarnation
     }
 
     /// Begins another epoch. What neighbours have heard of the previous one means nothing in it, so

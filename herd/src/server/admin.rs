@@ -6,6 +6,8 @@
 //! | `/readyz` | 200 if a neighbour is linked and the disk works; else 503 and the reasons |
 //! | `/status` | the node's state and counters, as JSON |
 //! | `/metrics` | the same as metrics for Prometheus |
+//! | `/events` | what happens, as it happens: see [`events`] |
+//! | `/clients` | the clients that the node knows, in pages: see [`search`] |
 //! | `DELETE /clients/<client-id>` | see [`removal`] |
 
 use std::net::IpAddr;
@@ -26,7 +28,7 @@ use super::metrics::Format;
 use super::port::Port;
 use super::shared::Shared;
 use super::status::{Readiness, Status};
-use super::{metrics, removal};
+use super::{events, metrics, removal, search};
 use crate::net::{Listener, serve_http};
 
 /// Serves until the node stops.
@@ -36,6 +38,8 @@ pub(super) async fn serve(shared: Arc<Shared>, listener: Listener) {
         .route("/readyz", get(ready))
         .route("/status", get(status))
         .route("/metrics", get(scrape))
+        .route("/events", get(events::stream))
+        .route("/clients", get(search::clients))
         .merge(removal::routes())
         .layer(from_fn_with_state(Arc::clone(&shared), check_host))
         .with_state(Arc::clone(&shared));

@@ -16,6 +16,7 @@ mod dial;
 mod dial_errors;
 mod disk_wait;
 mod durations;
+mod events;
 mod keeper;
 mod linger;
 mod link;
@@ -27,6 +28,7 @@ mod port;
 mod process;
 mod pulse;
 mod removal;
+mod search;
 mod seats;
 mod shared;
 mod status;
@@ -47,7 +49,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -60,6 +62,7 @@ use crate::tls::Encryption;
 use buffers::LargeBuffers;
 use dial_errors::DialErrors;
 use durations::Durations;
+use events::Events;
 use keeper::Keeper;
 use memory::Memory;
 use new_ids::NewIdsByAddress;
@@ -190,6 +193,8 @@ impl Server {
             link_seats: Seats::new(limits.link_handshakes, WhenFull::ReplaceOldest),
             admin_seats: Seats::new(limits.admin_connections, WhenFull::ReplaceOldest),
             admin_hosts,
+            events: Events::new(limits.admin_events),
+            searches: Arc::new(Semaphore::new(1)),
             new_ids: NewIdsByAddress::default(),
             memory: Memory::new(limits.memory_bytes),
             repeats: Repeats::new(limits.log_repeat),
@@ -245,6 +250,7 @@ impl Server {
         if let Some(admin) = admin {
             // Requests on the admin port are dropped when the node stops.
             tokio::spawn(admin::serve(Arc::clone(&shared), admin));
+            tokio::spawn(events::publish(Arc::clone(&shared)));
         }
         shared.tasks.spawn(tick::run(Arc::clone(&shared)));
         if lock(&shared).durability != Durability::Off {

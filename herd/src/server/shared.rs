@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -14,6 +14,7 @@ use super::buffers::LargeBuffers;
 use super::dial_errors::DialErrors;
 use super::disk_wait::DiskWaits;
 use super::durations::Durations;
+use super::events::Events;
 use super::keeper::Keeper;
 use super::memory::Memory;
 use super::new_ids::NewIdsByAddress;
@@ -51,6 +52,9 @@ pub(super) struct Shared {
     pub(super) admin_seats: Seats,
     /// The accepted host names in requests on the admin port.
     pub(super) admin_hosts: Vec<String>,
+    pub(super) events: Events,
+    /// The permit of the one thread that searches the table for an operator.
+    pub(super) searches: Arc<Semaphore>,
     pub(super) new_ids: NewIdsByAddress,
     pub(super) memory: Memory,
     pub(super) repeats: Repeats,

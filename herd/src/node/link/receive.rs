@@ -235,7 +235,10 @@ fn take_update(
     let outcome = node.table.apply_update(&update, source);
     let counters = &mut node.neighbours[neighbour].counters;
     match outcome {
-        Outcome::Fresh => counters.fresh += 1,
+        Outcome::Fresh => {
+            counters.fresh += 1;
+            node.samples.note(line, source, Some(clock));
+        }
         Outcome::Stale => counters.stale += 1,
     }
     let age = update.report.map(|at| at.skew.age(at.iamat.stamp.time(), clock));

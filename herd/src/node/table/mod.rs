@@ -205,8 +205,8 @@ impl Table {
     }
 
     /// Returns some of the records with their sequences, by their numbers from 0 to
-    /// [`all`](Self::all).
-    pub(super) fn records(&self, numbers: Range<u32>) -> impl Iterator<Item = (u64, &Record)> {
+    /// [`all`](Self::all). A record keeps its number, and new ones come last.
+    pub fn records(&self, numbers: Range<u32>) -> impl Iterator<Item = (u64, &Record)> {
         numbers.map(|record| (self.log.latest(record), self.records.get(record)))
     }
 

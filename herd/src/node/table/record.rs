@@ -117,7 +117,7 @@ impl Record {
     }
 
     /// Returns the client id.
-    pub(in crate::node) fn client(&self) -> &[u8] {
+    pub fn client(&self) -> &[u8] {
         let (start, length) = self.client;
         &self.line[usize::from(start)..][..usize::from(length)]
     }
