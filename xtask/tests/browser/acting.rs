@@ -18,7 +18,7 @@ async fn a_report_by_a_click_on_the_map_reaches_every_node_and_its_client_can_be
     window.find("group", MAP).await.click_at(0.3, 0.3).await;
     window.find("button", "Report").await.click().await;
     window.wait_for_text(&format!("AT Alford +")).await;
-    // The flood is told hop by hop, whichever way it took.
+    // The page shows the flood hop by hop, whichever way it took.
     for node in ["Parker", "Powell", "Bolden", "Hamilton"] {
         let line = format!("WHATSAT {HOSTILE} 10 0");
         window
