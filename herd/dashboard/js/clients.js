@@ -12,6 +12,8 @@
 /** The least time between two loads, and how many times a load's duration it is at least. */
 const LOAD_REST_MS = 2000;
 const LOAD_REST = 10;
+/** How long to wait after a load that failed. */
+const FAILURE_REST_MS = 8000;
 
 export class Clients {
   #worker = new Worker(new URL("./clients-worker.js", import.meta.url), { type: "module" });
@@ -117,7 +119,8 @@ export class Clients {
       case "loaded":
         this.#loading = false;
         this.#loadedOnce ||= answer.complete;
-        this.#nextLoad = performance.now() + Math.max(LOAD_REST_MS, answer.milliseconds * LOAD_REST);
+        this.#nextLoad = performance.now()
+          + (answer.complete ? Math.max(LOAD_REST_MS, answer.milliseconds * LOAD_REST) : FAILURE_REST_MS);
         if (!answer.complete) this.#node = "";
         return this.reader.changed();
       case "client":
