@@ -31,8 +31,9 @@ const GROUPS: [(&str, &[&str]); 4] = [
 pub(crate) fn with_groups(command: Command) -> Command {
     let groups: String = GROUPS.iter().map(|(title, names)| group_help(&command, title, names)).collect();
     command.help_template(format!(
-        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}\
-         `cargo xtask help COMMAND` shows the arguments of a command.\n"
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n       cargo xtask help <COMMAND>  \
+         (shows the arguments of a command)\n\n{}\n",
+        groups.trim_end()
     ))
 }
 

@@ -99,8 +99,8 @@ pub(super) struct NodeArgs {
     #[arg(long, env = "HERD_LINK_ADDRESS", value_name = "IP:PORT", value_parser = socket_address)]
     pub(super) link_address: Option<SocketAddr>,
 
-    /// Serve HTTP with /healthz, /readyz, /status and /metrics on this loopback address [default:
-    /// the node's `admin` in the herd file]
+    /// Serve HTTP with /healthz, /readyz, /status, /metrics, /events and /clients on this loopback
+    /// address [default: the node's `admin` in the herd file]
     #[arg(long, env = "HERD_ADMIN_ADDRESS", value_name = "IP:PORT", value_parser = socket_address)]
     pub(super) admin_address: Option<SocketAddr>,
 

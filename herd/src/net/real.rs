@@ -223,6 +223,10 @@ fn flags() -> MsgFlags {
     flags
 }
 
+/// The longest head of a request, and about how much of a stream of events waits to be written, in
+/// bytes.
+const HTTP_BUFFER: usize = 16 * 1024;
+
 /// Serves HTTP on one connection, until it is closed or the headers of its next request take longer
 /// than `patience`.
 ///
@@ -231,7 +235,7 @@ fn flags() -> MsgFlags {
 pub async fn serve_http(stream: Tcp, app: Router, patience: Duration) -> Result<(), String> {
     let app = TowerToHyperService::new(app);
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(patience);
+    http.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(HTTP_BUFFER);
     http.serve_connection(TokioIo::new(stream), app).await.map_err(|error| http_reason(&error))
 }
 

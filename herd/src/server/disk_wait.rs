@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
+use super::shared::Shared;
 use crate::histogram::{Distribution, Histogram, QUICK};
 
 /// The disk operations in progress, and the durations of those that are over.
@@ -101,13 +102,19 @@ impl DiskWaits {
 const LOOKS: u32 = 4;
 
 /// Logs when the disk stops responding, and when it responds again.
-pub(super) async fn report(waits: Arc<DiskWaits>, patience: Duration) {
-    watch_stalls(waits, patience, |stall| match stall {
+pub(super) async fn report(shared: Arc<Shared>) {
+    let events = &shared.events;
+    watch_stalls(Arc::clone(&shared.disk_waits), shared.limits.disk_patience, |stall| match stall {
         Stall::Begins(operation, waited) => {
             let seconds = waited.as_secs_f64();
             warn!(operation, seconds, "the disk does not respond; answers that depend on it wait");
+            events.warn("disk", &format!("the disk has not responded for {seconds:.1} s ({operation})"));
         }
-        Stall::Ends(took) => info!(seconds = took.as_secs_f64(), "the disk responds again"),
+        Stall::Ends(took) => {
+            let seconds = took.as_secs_f64();
+            info!(seconds, "the disk responds again");
+            events.warn("disk", &format!("the disk responds again, after {seconds:.1} s"));
+        }
     })
     .await;
 }

@@ -84,7 +84,7 @@ pub(super) async fn serve(
         }
         Err(end) => end,
     };
-    task.link.close(&mut lock(&task.shared).node, &end, &mut task.out);
+    task.close(&end);
     task.shared.announce_link_change();
     let neighbour = task.neighbour_name();
     match &end {
@@ -265,6 +265,17 @@ impl LinkTask {
         result
     }
 
+    /// Ends the link, and publishes that it is down, unless another one with the neighbour is up.
+    fn close(&mut self, end: &LinkEnd) {
+        let mut store = lock(&self.shared);
+        let node = &mut store.node;
+        self.link.close(node, end, &mut self.out);
+        let neighbour = self.link.neighbour().filter(|_| self.link.is_complete());
+        if neighbour.is_some_and(|neighbour| !node.is_linked(neighbour)) {
+            self.shared.events.link_down(name(node, neighbour), end);
+        }
+    }
+
     /// Logs that, according to the neighbour, another process has this node's name.
     fn warn_of_rivalry(&self) {
         let now = self.shared.now();
@@ -276,6 +287,9 @@ impl LinkTask {
                 neighbour,
                 "several processes have this node's name, and the neighbour links with each in turn; stop all but one"
             );
+            let text =
+                format!("several processes have this node's name, as {neighbour} says; stop all but one");
+            self.shared.events.warn("names", &text);
         }
     }
 

@@ -50,10 +50,12 @@ pub(super) fn log_event(
             let neighbour = name(node, neighbour);
             let ahead_seconds = by.as_secs_f64();
             warn!(neighbour, ahead_seconds, "clocks differ; one of them is wrong");
+            shared.events.warn("clock", &format!("the clock of {neighbour} is {by} this node's"));
         }
         LinkEvent::ClocksAgree(by) => {
             let neighbour = name(node, neighbour);
             info!(neighbour, ahead_seconds = by.as_secs_f64(), "clocks agree again");
+            shared.events.warn("clock", &format!("the clock of {neighbour} agrees with this node's again"));
         }
         LinkEvent::Unacceptable => {
             let line = line.escape_ascii().to_string();
@@ -62,6 +64,7 @@ pub(super) fn log_event(
         LinkEvent::Synced => info!(neighbour = name(node, neighbour), "link in sync"),
         LinkEvent::Up { neighbour, from } => {
             info!(neighbour = name(node, Some(neighbour)), from, "link up");
+            shared.events.link_up(name(node, Some(neighbour)));
             if let Some([latest, other]) = node.take_rivals(neighbour, shared.now()) {
                 let neighbour = name(node, Some(neighbour));
                 warn!(
@@ -70,6 +73,10 @@ pub(super) fn log_event(
                     other,
                     "several processes have this neighbour's name, and take its link in turn; stop all but one"
                 );
+                let text = format!(
+                    "several processes are called {neighbour}, at {latest} and {other}; stop all but one"
+                );
+                shared.events.warn("names", &text);
             }
         }
     }

@@ -254,7 +254,7 @@ impl Server {
         }
         shared.tasks.spawn(tick::run(Arc::clone(&shared)));
         if lock(&shared).durability != Durability::Off {
-            tokio::spawn(disk_wait::report(Arc::clone(&shared.disk_waits), shared.limits.disk_patience));
+            tokio::spawn(disk_wait::report(Arc::clone(&shared)));
         }
         shared.tasks.spawn(accept::links(Arc::clone(&shared), links));
         shared.tasks.spawn(accept::clients(Arc::clone(&shared), clients));

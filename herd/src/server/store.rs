@@ -158,16 +158,24 @@ impl Store {
     }
 
     /// Records the state of the journal. Links may send the changes that clients may learn of,
-    /// strict or not.
-    pub(super) fn note_standing(&mut self, standing: Standing) {
+    /// strict or not. If the disk has begun to fail, or works again, returns what operators should
+    /// know.
+    pub(super) fn note_standing(&mut self, standing: Standing) -> Option<String> {
         let had_failed = self.standing.failure.is_some();
-        match &standing.failure {
-            Some(reason) if !had_failed => report_failure(reason),
-            None if had_failed => warn!("durability restored; all records are on disk"),
-            _ => {}
-        }
+        let news = match &standing.failure {
+            Some(reason) if !had_failed => {
+                report_failure(reason);
+                Some(format!("the disk fails: {reason}"))
+            }
+            None if had_failed => {
+                warn!("durability restored; all records are on disk");
+                Some("the disk works again; all records are on it".to_owned())
+            }
+            _ => None,
+        };
         self.standing = standing;
         self.withhold(self.settled().upto);
+        news
     }
 
     /// Keeps links from sending changes after a sequence.

@@ -50,9 +50,11 @@ impl Full {
         self.next = now + shared.limits.log_repeat;
         if table_full {
             warn!(clients, refused, "the table of clients is full; new client ids are rejected");
+            shared.events.warn("table", &format!("the table is full with {clients} clients"));
         }
         if let (true, Some(bound)) = (shared.memory.is_full(), shared.memory.bound()) {
             warn!(clients, refused, bound, "the memory limit is reached; new client ids are rejected");
+            shared.events.warn("memory", &format!("the memory limit of {bound} bytes is reached"));
         }
     }
 }

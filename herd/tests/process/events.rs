@@ -173,3 +173,85 @@ fn streams_end_when_the_node_stops() {
     stop(&mut node);
     assert!(feed.next().is_none());
 }
+
+#[test]
+fn links_are_told_when_they_come_up_and_why_they_go_down() {
+    let test = "events-links";
+    let args = ["--admin-address", "127.0.0.1:0"];
+    let alford = Node::start_awaiting_with("Alford", "Parker", test, &args);
+    let mut feed = Feed::open(&alford);
+    let mut parker = Node::start_beside("Parker", ("Alford", &alford), test, |command| command);
+    let told = feed.next_of("link");
+    let expected = json!({
+        "neighbour": "Parker", "state": "up", "at_ms": told["at_ms"], "text": "link up",
+    });
+    assert_eq!(told, expected);
+    parker.ask(IAMAT.as_bytes());
+    let told = feed.next_of("updates");
+    let update = &told["updates"][0];
+    assert_eq!((&update["from"], &update["origin"]), (&"Parker".into(), &"Parker".into()));
+    stop(&mut parker);
+    let told = feed.next_of("link");
+    assert_eq!((&told["neighbour"], &told["state"]), (&"Parker".into(), &"down".into()));
+    assert_eq!(told["text"], "link down: the neighbour said: stopping");
+}
+
+#[test]
+fn refusals_are_counted_and_a_full_table_is_a_warning() {
+    let node = start("events-refused", "distinct_clients = 1");
+    let mut feed = Feed::open(&node);
+    node.ask(format!("{IAMAT}IAMAT plum +1+1 1\nIAMAT plum +1+1 1\n").as_bytes());
+    let (mut refused, mut warning) = (Value::Null, Value::Null);
+    while refused.is_null() || warning.is_null() {
+        let event = feed.next().expect("the stream goes on");
+        match event.kind.as_str() {
+            "refused" => refused = event.data,
+            "warning" => warning = event.data,
+            _ => {}
+        }
+    }
+    assert_eq!((&refused["what"], &refused["count"]), (&"reports".into(), &2.into()), "{refused}");
+    assert_eq!(
+        (&warning["what"], &warning["text"]),
+        (&"table".into(), &"the table is full with 1 clients".into())
+    );
+}
+
+#[test]
+fn a_slow_reader_misses_events_and_holds_up_nobody() {
+    let node = start("events-slow", "admin_events = 4");
+    let (mut slow, hello) = Feed::resume(&node, "");
+    let mut quick = Feed::open(&node);
+    // Ids of the greatest length, so that events soon fill the connection's buffers.
+    let reports: String =
+        (0..10).map(|client| format!("IAMAT {}{client} +1+1 1\n", "\u{e9}".repeat(127))).collect();
+    let (mut time, mut bytes, mut last) = (0, 0, 0);
+    // More than the buffers of a connection whose other side has not read anything yet.
+    while bytes < 800_000 {
+        time += 1;
+        node.ask(reports.replace(" 1\n", &format!(" {time}\n")).as_bytes());
+        let event = quick.next().unwrap();
+        bytes += event.data.to_string().len();
+        last = event.id;
+    }
+    let (mut read, mut missed) = (0, 0);
+    let mut known = hello.id;
+    while known < last {
+        let event = slow.next().unwrap();
+        known = event.id;
+        match event.kind.as_str() {
+            "missed" => missed += event.data["events"].as_u64().unwrap(),
+            _ => read += 1,
+        }
+    }
+    assert!(missed > 0);
+    assert_eq!(read + missed, known - hello.id);
+}
+
+#[test]
+fn a_reader_has_one_place_of_the_admin_port_and_loses_it_to_a_newer_connection() {
+    let node = start("events-seat", "admin_connections = 1");
+    let mut feed = Feed::open(&node);
+    assert_eq!(request(&node, "GET /healthz HTTP/1.0\r\n\r\n").1, "ok\n");
+    assert!(feed.next().is_none());
+}

@@ -11,6 +11,7 @@ mod dribble;
 mod durations;
 mod events;
 mod figures;
+mod grafana;
 mod hangups;
 mod journal;
 mod last_words;

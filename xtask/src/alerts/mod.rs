@@ -236,4 +236,17 @@ mod tests {
             assert!(alert_names(&rules).contains(fault.alert), "{}", fault.alert);
         }
     }
+    #[test]
+    fn promtool_tests_of_every_alert_when_it_fires_and_when_it_does_not() {
+        let tests = fs::read_to_string(deploy().join("herd.rules.test.yml")).unwrap();
+        // Each moment of a test lists all alerts that fire.
+        let tests: Vec<Vec<&str>> =
+            tests.split("\n  - name: ").map(|test| test.split("- eval_time: ").skip(1).collect()).collect();
+        let rules = rules();
+        for alert in alert_names(&rules) {
+            let fires = |moment: &&str| moment.contains(&format!("alertname=\"{alert}\""));
+            let has_both = |test: &Vec<&str>| test.iter().any(fires) && !test.iter().all(fires);
+            assert!(tests.iter().any(has_both), "{alert}");
+        }
+    }
 }

@@ -4,6 +4,7 @@
 pub(crate) mod admin_client;
 pub mod bundled_guests;
 pub mod demo_places;
+pub(crate) mod event_reader;
 pub mod graphs;
 pub mod guest_program;
 pub(crate) mod health;

@@ -103,14 +103,22 @@ impl Window {
         Found { window: self, node: found }
     }
 
-    /// Whether there is an element with this role and name now.
-    pub(crate) async fn has(&self, role: &str, name: &str) -> bool {
-        !self.query(role, name).await.is_empty()
+    /// Waits for an element with this role whose name starts with `start`, for at most `patience`.
+    pub(crate) async fn find_starting(&self, role: &str, start: &str, patience: Duration) -> Found<'_> {
+        let what = format!("there is a {role} whose name starts with {start:?}");
+        let is_found = |node: &AxNode| name_of(node).starts_with(start);
+        let look = async || self.query(role, "").await.into_iter().find(is_found);
+        let found = self.wait_at_most(patience, &what, look).await;
+        Found { window: self, node: found }
     }
 
     /// Waits until `look` finds something.
     pub(crate) async fn wait_for<T>(&self, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
-        let deadline = Instant::now() + DEADLINE;
+        self.wait_at_most(DEADLINE, what, look).await
+    }
+
+    async fn wait_at_most<T>(&self, patience: Duration, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+        let deadline = Instant::now() + patience;
         loop {
             if let Some(found) = look().await {
                 return found;
@@ -118,7 +126,7 @@ impl Window {
             if Instant::now() > deadline {
                 self.shoot("failed").await;
                 panic!(
-                    "waited {DEADLINE:?} in vain until {what}; see target/page/failed.png\n{}",
+                    "waited {patience:?} in vain until {what}; see target/page/failed.png\n{}",
                     self.text().await
                 );
             }
@@ -155,6 +163,11 @@ impl Window {
         self.browser.close().await.unwrap();
         self.browser.wait().await.unwrap();
     }
+}
+
+/// The name of an element for screen readers.
+fn name_of(node: &AxNode) -> &str {
+    node.name.as_ref().and_then(|name| name.value.as_ref()).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The folder of the pictures that tests keep.
@@ -246,6 +259,11 @@ impl Found<'_> {
             .as_str()
             .unwrap_or_default()
             .to_owned()
+    }
+
+    /// Whether the element cannot be used.
+    pub(crate) async fn is_disabled(&self) -> bool {
+        self.call("function() { return this.matches(':disabled'); }").await == true
     }
 
     /// Calls a function with the element as `this`.

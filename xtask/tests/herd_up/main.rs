@@ -1,7 +1,9 @@
 //! A herd as a user runs it, from `herd-up` to `herd-down`.
 
 mod checkout;
+mod dashboard;
 mod errors;
+mod faults;
 mod screens;
 
 use std::fs;

@@ -62,12 +62,12 @@ fn screens_fit_80_columns_and_show_more_on_160() {
         insta::assert_snapshot!(up("160"), @r"
         herd 2015-winter
 
-        NODE      STATE  CLIENTS  LINKS  ADDRESS          ADMIN            UPTIME  DURABILITY  LINK ADDRESS     NEIGHBOURS
-        Alford    ready  0        n/2    127.0.0.1:12480  127.0.0.1:12490  [up]    everysec    127.0.0.1:12485  Parker,Powell
-        Bolden    ready  0        n/2    127.0.0.1:12481  127.0.0.1:12491  [up]    everysec    127.0.0.1:12486  Parker,Powell
-        Hamilton  ready  0        n/1    127.0.0.1:12482  127.0.0.1:12492  [up]    everysec    127.0.0.1:12487  Parker
-        Parker    ready  0        n/3    127.0.0.1:12483  127.0.0.1:12493  [up]    everysec    127.0.0.1:12488  Alford,Bolden,Hamilton
-        Powell    ready  0        n/2    127.0.0.1:12484  127.0.0.1:12494  [up]    everysec    127.0.0.1:12489  Alford,Bolden
+        NODE      STATE  CLIENTS  LINKS  ADDRESS          ADMIN            UPTIME  DURABILITY  IAMAT P50/P99  LINK ADDRESS     NEIGHBOURS
+        Alford    ready  0        n/2    127.0.0.1:12480  127.0.0.1:12490  [up]    everysec    -              127.0.0.1:12485  Parker,Powell
+        Bolden    ready  0        n/2    127.0.0.1:12481  127.0.0.1:12491  [up]    everysec    -              127.0.0.1:12486  Parker,Powell
+        Hamilton  ready  0        n/1    127.0.0.1:12482  127.0.0.1:12492  [up]    everysec    -              127.0.0.1:12487  Parker
+        Parker    ready  0        n/3    127.0.0.1:12483  127.0.0.1:12493  [up]    everysec    -              127.0.0.1:12488  Alford,Bolden,Hamilton
+        Powell    ready  0        n/2    127.0.0.1:12484  127.0.0.1:12494  [up]    everysec    -              127.0.0.1:12489  Alford,Bolden
 
         Talk to a node:  cargo xtask say Alford 'IAMAT kiwi +34.0689-118.4451 1520023934.9'
                          telnet localhost PORT, with a PORT from the ADDRESS column
@@ -76,12 +76,12 @@ fn screens_fit_80_columns_and_show_more_on_160() {
         Stop it with `cargo xtask herd-down`.
         ");
         insta::assert_snapshot!(screen(&checkout, "160", &["herd-status"]), @r"
-        NODE      STATE  CLIENTS  LINKS  ADDRESS          ADMIN            UPTIME  DURABILITY  LINK ADDRESS     NEIGHBOURS
-        Alford    ready  0        n/2    127.0.0.1:12480  127.0.0.1:12490  [up]    everysec    127.0.0.1:12485  Parker,Powell
-        Bolden    ready  0        n/2    127.0.0.1:12481  127.0.0.1:12491  [up]    everysec    127.0.0.1:12486  Parker,Powell
-        Hamilton  ready  0        n/1    127.0.0.1:12482  127.0.0.1:12492  [up]    everysec    127.0.0.1:12487  Parker
-        Parker    ready  0        n/3    127.0.0.1:12483  127.0.0.1:12493  [up]    everysec    127.0.0.1:12488  Alford,Bolden,Hamilton
-        Powell    ready  0        n/2    127.0.0.1:12484  127.0.0.1:12494  [up]    everysec    127.0.0.1:12489  Alford,Bolden
+        NODE      STATE  CLIENTS  LINKS  ADDRESS          ADMIN            UPTIME  DURABILITY  IAMAT P50/P99  LINK ADDRESS     NEIGHBOURS
+        Alford    ready  0        n/2    127.0.0.1:12480  127.0.0.1:12490  [up]    everysec    -              127.0.0.1:12485  Parker,Powell
+        Bolden    ready  0        n/2    127.0.0.1:12481  127.0.0.1:12491  [up]    everysec    -              127.0.0.1:12486  Parker,Powell
+        Hamilton  ready  0        n/1    127.0.0.1:12482  127.0.0.1:12492  [up]    everysec    -              127.0.0.1:12487  Parker
+        Parker    ready  0        n/3    127.0.0.1:12483  127.0.0.1:12493  [up]    everysec    -              127.0.0.1:12488  Alford,Bolden,Hamilton
+        Powell    ready  0        n/2    127.0.0.1:12484  127.0.0.1:12494  [up]    everysec    -              127.0.0.1:12489  Alford,Bolden
         ");
     });
     let log = checkout.folder.join("2015-winter").join("Powell.log").display().to_string();

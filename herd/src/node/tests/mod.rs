@@ -12,6 +12,7 @@ mod lag;
 mod links;
 mod removal;
 mod rivals;
+mod samples;
 
 use std::time::Duration;
 

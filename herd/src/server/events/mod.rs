@@ -4,6 +4,7 @@
 //! sampled by the [node](crate::node::Node::begin_samples) and published a few times a second,
 //! while somebody reads; while nobody does, they cost nothing.
 
+mod notices;
 mod publisher;
 mod ring;
 mod route;

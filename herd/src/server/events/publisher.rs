@@ -1,10 +1,11 @@
-//! The task that publishes updates while somebody reads events.
+//! The task that publishes updates and refusals while somebody reads events.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use super::notices::Refusals;
 use super::updates::{Report, Updates, sender};
 use crate::server::shared::{Shared, clock, lock};
 
@@ -14,7 +15,10 @@ const EVERY: Duration = Duration::from_millis(50);
 /// The number of updates in one such event: 200 a second.
 pub(super) const MOST_UPDATES: usize = 10;
 
-/// Publishes updates until the node stops.
+/// The interval between two counts of refusals.
+const REFUSALS: Duration = Duration::from_secs(1);
+
+/// Publishes updates and refusals until the node stops.
 pub(in crate::server) async fn publish(shared: Arc<Shared>) {
     let stop = shared.stop.clone();
     stop.run_until_cancelled(async {
@@ -24,9 +28,15 @@ pub(in crate::server) async fn publish(shared: Arc<Shared>) {
             let _ = readers.wait_for(|readers| *readers > 0).await;
             let mut ticks = interval(EVERY);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut refusals = (Instant::now(), Refusals::of(&shared));
             while !end_if_unread(&shared) {
-                ticks.tick().await;
+                let now = ticks.tick().await;
                 publish_updates(&shared);
+                if now >= refusals.0 + REFUSALS {
+                    let known = Refusals::of(&shared);
+                    known.publish_since(&refusals.1, &shared.events);
+                    refusals = (now, known);
+                }
             }
         }
     })

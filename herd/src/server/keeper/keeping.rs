@@ -102,9 +102,12 @@ impl<D: Disk> Keeping<D> {
             self.journal.fail(&mut store.node, &error);
             self.not_before = Instant::now();
         }
-        store.note_standing(self.standing());
+        let news = store.note_standing(self.standing());
         let settled = store.settled();
         drop(store);
+        if let Some(news) = news {
+            shared.events.warn("disk", &news);
+        }
         shared.settle(settled);
     }
 }

@@ -8,7 +8,7 @@ use crate::text::fitted_table;
 /// A column: its header, and a function that returns its cell for a node's status.
 type Column = (&'static str, fn(&Value) -> String);
 
-const COLUMNS: [Column; 12] = [
+const COLUMNS: [Column; 13] = [
     ("NODE", |node| text(&node["name"])),
     ("STATE", |node| text(&node["state"])),
     ("CLIENTS", |node| text(&node["status"]["clients"])),
@@ -17,6 +17,7 @@ const COLUMNS: [Column; 12] = [
     ("ADMIN", |node| text(&node["admin"])),
     ("UPTIME", uptime),
     ("DURABILITY", |node| text(&node["durability"])),
+    ("IAMAT P50/P99", answer_times),
     ("LINK ADDRESS", |node| text(&node["link"])),
     ("NEIGHBOURS", |node| text(&node["neighbours"])),
     ("PID", |node| text(&node["pid"])),
@@ -27,7 +28,7 @@ const COLUMNS: [Column; 12] = [
 const WIDE: usize = 2;
 
 /// The columns that are left out if the table is too wide, in the order in which they go.
-const SPARE: [usize; 8] = [9, 8, 7, 5, 6, 2, 3, 4];
+const SPARE: [usize; 9] = [10, 9, 7, 8, 5, 6, 2, 3, 4];
 
 /// The columns of a status table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +79,27 @@ fn links(node: &Value) -> String {
     format!("{up}/{}", neighbours.len())
 }
 
+/// Returns the median and the 99th percentile of the time to answer a report.
+fn answer_times(node: &Value) -> String {
+    let iamat = &node["status"]["durations"]["answer_iamat"];
+    let quantiles = [&iamat["p50_seconds"], &iamat["p99_seconds"]].map(Value::as_f64);
+    match quantiles {
+        [Some(half), Some(most)] => format!("{} / {}", short(half), short(most)),
+        _ => "-".to_owned(),
+    }
+}
+
+/// Returns a time in seconds as a short number with a unit.
+fn short(seconds: f64) -> String {
+    let (value, unit) = match seconds {
+        _ if seconds < 0.000_995 => (seconds * 1e6, "µs"),
+        _ if seconds < 0.995 => (seconds * 1e3, "ms"),
+        _ => (seconds, "s"),
+    };
+    let decimals = usize::from(value < 9.95);
+    format!("{value:.decimals$}{unit}")
+}
+
 /// Returns the uptime of the process in its two largest units.
 fn uptime(node: &Value) -> String {
     let Some(seconds) = node["status"]["uptime_seconds"].as_f64() else { return "-".to_owned() };
@@ -121,6 +143,7 @@ mod tests {
                 "uptime_seconds": uptime,
                 "durability": "everysec",
                 "neighbours": [{ "linked": linked }, { "linked": false }],
+                "durations": { "answer_iamat": { "p50_seconds": 0.000_042, "p99_seconds": 0.001_7 } },
             })
         };
         json!({ "herd": "2015-winter", "nodes": [
@@ -147,11 +170,11 @@ mod tests {
     #[test]
     fn a_width_of_160_columns_shows_more() {
         insta::assert_snapshot!(status_table(&herd(), StatusColumns::Fitted(Some(160))), @r"
-        NODE      STATE          CLIENTS  LINKS  ADDRESS          ADMIN            UPTIME  DURABILITY  LINK ADDRESS     NEIGHBOURS
-        Alford    ready          1000000  1/2    127.0.0.1:12480  127.0.0.1:12585  1d 1h   everysec    127.0.0.1:12580  Parker,Powell
-        Hamilton  not ready      1000000  0/2    127.0.0.1:12480  127.0.0.1:12585  59s     everysec    127.0.0.1:12580  Parker,Powell
-        Parker    not answering  -        -      127.0.0.1:12480  127.0.0.1:12585  -       -           127.0.0.1:12580  Parker,Powell
-        Powell    down           -        -      127.0.0.1:12480  127.0.0.1:12585  -       -           127.0.0.1:12580  Parker,Powell
+        NODE      STATE          CLIENTS  LINKS  ADDRESS          ADMIN            UPTIME  DURABILITY  IAMAT P50/P99  LINK ADDRESS     NEIGHBOURS
+        Alford    ready          1000000  1/2    127.0.0.1:12480  127.0.0.1:12585  1d 1h   everysec    42µs / 1.7ms   127.0.0.1:12580  Parker,Powell
+        Hamilton  not ready      1000000  0/2    127.0.0.1:12480  127.0.0.1:12585  59s     everysec    42µs / 1.7ms   127.0.0.1:12580  Parker,Powell
+        Parker    not answering  -        -      127.0.0.1:12480  127.0.0.1:12585  -       -           -              127.0.0.1:12580  Parker,Powell
+        Powell    down           -        -      127.0.0.1:12480  127.0.0.1:12585  -       -           -              127.0.0.1:12580  Parker,Powell
         Hamilton is not ready: no neighbour is linked
         Parker is not answering: no answer within 1s
         ");
@@ -175,6 +198,23 @@ mod tests {
     fn the_node_and_its_state_are_never_left_out() {
         let narrow = status_table(&herd(), StatusColumns::Fitted(Some(1)));
         assert!(narrow.starts_with("NODE      STATE\nAlford    ready\n"), "{narrow}");
+    }
+
+    #[test]
+    fn a_time_is_short() {
+        for (seconds, expected) in [
+            (0.000_002_5, "2.5µs"),
+            (0.000_042, "42µs"),
+            (0.000_994, "994µs"),
+            (0.000_996, "1.0ms"),
+            (0.009_96, "10ms"),
+            (0.25, "250ms"),
+            (1.25, "1.2s"),
+            (12.5, "12s"),
+        ] {
+            assert_eq!(short(seconds), expected);
+        }
+        assert_eq!(answer_times(&json!({ "status": { "durations": {} } })), "-");
     }
 
     #[test]

@@ -29,6 +29,8 @@ enum PageTask {
     Types,
     /// Use the page in Chromium, and keep screenshots in the folder target/page.
     Browser,
+    /// Print how smoothly the map moves with many clients.
+    Frames,
     /// Make the picture in the README.
     Picture,
 }
@@ -55,6 +57,7 @@ pub fn check_page(args: &PageArgs) -> Result<()> {
         }
         Some(PageTask::Types) => TypeChecker::get()?.check_types(),
         Some(PageTask::Browser) => Chromium::get()?.test_page(),
+        Some(PageTask::Frames) => Chromium::get()?.count_frames(),
         Some(PageTask::Picture) => Chromium::get()?.make_picture(),
     }
 }
@@ -127,6 +130,11 @@ impl Chromium {
     pub(super) fn test_page(&self) -> Result<()> {
         self.run_tests(&[])?;
         print(&format!("screenshots: {}\n", target_dir()?.join("page").display()))
+    }
+
+    /// Prints how smoothly the map moves.
+    fn count_frames(&self) -> Result<()> {
+        self.run_tests(&["--ignored", "--exact", "--nocapture", "frames::frames_while_the_map_moves"])
     }
 
     /// Makes the picture in the README.

@@ -4,15 +4,16 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::figure::{Figure, Goal, GoalBound};
 use super::systems::{HerdLayout, RunningSystem, System};
 use super::throughput::{CLIENTS, answered, everywhere, load};
 use super::{CompareBench, HERD, interleave};
+use crate::cluster::event_reader::EventReader;
 use crate::cluster::herd_file::is_observer;
 use crate::cluster::proc_usage::{cpu_seconds, resident_bytes};
-use crate::cluster::processes::Processes;
+use crate::cluster::processes::{INSECURE_LINKS, Processes};
 use crate::load::generator::Task;
 use crate::load::{Load, Protocol, Summary};
 
@@ -80,6 +81,34 @@ pub(super) fn logging(bench: &CompareBench) -> Result<Vec<Figure>> {
 pub(super) fn metrics(bench: &CompareBench) -> Result<Vec<Figure>> {
     let goal = Goal::of_herd(&["no-admin-port"], GoalBound::AtLeast(0.98));
     one_node_by("metrics", "admin port", bench, &[HERD, System::HerdWithoutAdmin], goal)
+}
+
+/// The number of readers of a watched node's events.
+const READERS: usize = 2;
+
+pub(super) fn watched(bench: &CompareBench) -> Result<Vec<Figure>> {
+    let title = "one node, watched by two readers of /events, C64 P16".to_owned();
+    let mut figure = Figure::new("watched", title, "reports/s");
+    let watched = System::Herd("herd-watched", &[INSECURE_LINKS]);
+    figure.goals = vec![Goal {
+        system: "herd-watched".to_owned(),
+        against: vec!["herd"],
+        bound: GoalBound::AtLeast(0.97),
+    }];
+    interleave(bench, &mut figure, &[HERD, watched], |system| {
+        let mut running = system.start(bench, HerdLayout::Lone)?;
+        let readers = if system.name() == HERD.name() { 0 } else { READERS };
+        let herd = running.herd.as_mut().context("only a herd has events")?;
+        let name = herd.names()[0].clone();
+        let admin = herd.admin(&name)?.with_context(|| format!("{name} has ended"))?;
+        let readers = (0..readers).map(|_| EventReader::open(admin)).collect::<Result<Vec<_>>>()?;
+        let measured = answered(bench, load(bench, &running, 64, 16));
+        for events in readers.into_iter().map(EventReader::close) {
+            ensure!(events > 0, "a reader of /events has read nothing");
+        }
+        measured
+    })?;
+    Ok(vec![figure])
 }
 
 /// Measures the reports a second at one node, started with different arguments.

@@ -35,7 +35,7 @@ struct Row {
     measure: fn(&CompareBench) -> Result<Vec<Figure>>,
 }
 
-const ROWS: [Row; 13] = [
+const ROWS: [Row; 14] = [
     Row {
         name: "one-node",
         about: "reports a second at one node alone, compared with Redis and an echo server",
@@ -84,6 +84,11 @@ const ROWS: [Row; 13] = [
         name: "metrics",
         about: "reports a second at one node that measures them for its admin port, and at one without",
         measure: costs::metrics,
+    },
+    Row {
+        name: "watched",
+        about: "reports a second at one node while two readers watch its events",
+        measure: costs::watched,
     },
 ];
 

@@ -10,6 +10,7 @@ mod clients;
 mod crowd;
 mod deaf;
 mod files;
+mod search;
 mod strangers;
 mod unread;
 
@@ -32,7 +33,7 @@ use crate::load::generator::{Generator, Task};
 use crate::load::{Load, Protocol, Summary};
 use crate::measure::checks::{Bound, Check, Finding, Findings, choose_checks, run_checks};
 
-const CHECKS: [Check<LimitsBench>; 10] = [
+const CHECKS: [Check<LimitsBench>; 11] = [
     ("busy", busy::check_busy),
     ("deaf", deaf::check_deaf),
     ("strangers", strangers::check_strangers),
@@ -41,6 +42,7 @@ const CHECKS: [Check<LimitsBench>; 10] = [
     ("clients", clients::check_clients),
     ("files", files::check_files),
     ("admins", admins::check_admins),
+    ("search", search::check_search),
     ("bill", bill::check_bill),
     ("churn", churn::check_churn),
 ];
