@@ -7,7 +7,7 @@
  * @typedef {{ type: "load", node: string } | { type: "updates", updates: Update[] } | { type: "clear" }
  *   | { type: "view", box: Box, zoom: number } | { type: "client", slot: number, question: number }} Question
  * @typedef {{ type: "changed", count: number }
- *   | { type: "loaded", complete: boolean, milliseconds: number, error: string | null }
+ *   | { type: "loaded", complete: boolean, count: number, milliseconds: number }
  *   | { type: "view", marks: Float64Array, clustered: boolean }
  *   | { type: "client", question: number, client: { client: string, latitude: number, longitude: number } | null }} Answer
  */
@@ -62,8 +62,10 @@ async function load(node) {
   const own = ++loads;
   const began = performance.now();
   store.beginLoad();
-  /** @param {boolean} complete @param {string | null} error */
-  const done = (complete, error) => send({ type: "loaded", complete, milliseconds: performance.now() - began, error });
+  /** @param {boolean} complete */
+  const done = (complete) => {
+    send({ type: "loaded", complete, count: store.count, milliseconds: performance.now() - began });
+  };
   try {
     /** @type {string | null} */
     let next = null;
@@ -79,9 +81,10 @@ async function load(node) {
     } while (next !== null);
     store.endLoad();
     changed();
-    done(true, null);
-  } catch (error) {
-    if (own === loads) done(false, error instanceof Error ? error.message : String(error));
+    done(true);
+  } catch {
+    // The page loads again, from another node if it must.
+    if (own === loads) done(false);
   }
 }
 

@@ -9,9 +9,15 @@
  * @typedef {{ client: string, latitude: number, longitude: number }} KnownClient
  */
 
-/** The least time between two loads, and how many times a load's duration it is at least. */
+/**
+ * The least time between two loads, and how many times as long as the last load it is at least: if the
+ * counts differ, and if only updates were left out.
+ */
 const LOAD_REST_MS = 2000;
-const LOAD_REST = 10;
+const DIFFERENT_REST = 2;
+const LEFT_OUT_REST = 10;
+/** How long to wait after a load that failed. */
+const FAILURE_REST_MS = 8000;
 
 export class Clients {
   #worker = new Worker(new URL("./clients-worker.js", import.meta.url), { type: "module" });
@@ -20,8 +26,9 @@ export class Clients {
   #asked = 0;
   #loading = false;
   #loadedOnce = false;
-  /** Not before this time is the next load. */
-  #nextLoad = 0;
+  /** When the last load ended, and how long it took. */
+  #ended = -Infinity;
+  #took = 0;
   /** Updates that the stream left out since the last load began. */
   #leftOut = 0;
   /** How many more clients the node knew than the worker, a second ago. */
@@ -60,14 +67,21 @@ export class Clients {
     const source = nodes.find((node) => node.name === this.#node) ?? nodes[0];
     this.#expected = source ? Math.max(...nodes.map((node) => node.clients ?? 0)) : null;
     if (!source) return;
-    if (this.#expected === 0 && this.count > 0) this.#send({ type: "clear" });
     this.#node = source.name;
     // Updates come before the count of the next second, so only a difference that stays counts.
     const difference = (source.clients ?? 0) - this.count;
     const stays = difference !== 0 && difference === this.#difference;
     this.#difference = difference;
-    const isDue = !this.#loadedOnce || this.#leftOut > 0 || stays;
-    if (isDue && !this.#loading && performance.now() >= this.#nextLoad) this.#load(source.name);
+    if (stays && this.#expected === 0) this.#send({ type: "clear" });
+    else if (!this.#loading && (stays || this.#leftOut > 0 || !this.#loadedOnce) && this.#hasRested(stays)) {
+      this.#load(source.name);
+    }
+  }
+
+  /** Whether the last load is long enough ago. @param {boolean} isDifferent */
+  #hasRested(isDifferent) {
+    const rest = Math.max(LOAD_REST_MS, this.#took * (isDifferent ? DIFFERENT_REST : LEFT_OUT_REST));
+    return performance.now() - this.#ended >= rest;
   }
 
   /** @param {Updates} updates */
@@ -117,7 +131,9 @@ export class Clients {
       case "loaded":
         this.#loading = false;
         this.#loadedOnce ||= answer.complete;
-        this.#nextLoad = performance.now() + Math.max(LOAD_REST_MS, answer.milliseconds * LOAD_REST);
+        this.#ended = performance.now() + (answer.complete ? 0 : FAILURE_REST_MS);
+        this.#took = answer.milliseconds;
+        this.count = answer.count;
         if (!answer.complete) this.#node = "";
         return this.reader.changed();
       case "client":

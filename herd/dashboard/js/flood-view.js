@@ -21,8 +21,9 @@ const GATHER_MS = 120;
 const SENDER_MS = 1000;
 /** From this many reports a second on, floods are shown as a flow. */
 const FLOW_RATE = 6;
-/** The most floods in slow motion at a time. */
+/** The most floods in slow motion at a time, and in a large herd. */
 const MOST_SLOW = 4;
+const MOST_SLOW_CROWDED = 1;
 /** The floods that are shown in words. */
 const LINES = 2;
 
@@ -32,7 +33,9 @@ export class FloodView {
   #slow = new Map();
   /** @type {Map<Flood, HTMLLIElement>} */
   #lines = new Map();
-  #rate = 0;
+  // Until the first state comes, there may be many.
+  #rate = Infinity;
+  #lastRate = Infinity;
   /** @type {Set<(flood: Flood, hop: Hop) => void>} */
   #watchers = new Set();
 
@@ -56,11 +59,13 @@ export class FloodView {
 
   /** Whether floods are shown as a flow. */
   get flows() {
-    return this.#rate >= FLOW_RATE;
+    // One report in the short time before an action looks like a high rate, once.
+    return Math.min(this.#rate, this.#lastRate) >= FLOW_RATE;
   }
 
   /** @param {HerdState} state */
   showState(state) {
+    this.#lastRate = this.#rate;
     this.#rate = reportsOf(state);
     this.#writeFlow();
     const flows = this.flows ? state.links.flatMap(({ a, b, a_to_b, b_to_a }) => [
@@ -75,7 +80,8 @@ export class FloodView {
     const now = performance.now();
     for (const update of updates) {
       const { flood, hops } = this.#floods.add(node, update, now);
-      const isFree = !this.flows && left_out === 0 && this.#slow.size < MOST_SLOW;
+      const most = this.graph.isCrowded ? MOST_SLOW_CROWDED : MOST_SLOW;
+      const isFree = !this.flows && left_out === 0 && this.#slow.size < most;
       if (isFree && !this.#slow.has(flood)) this.#beginSlow(flood, now, hops.at(0)?.depth ?? 0);
       for (const hop of hops) this.#show(flood, hop, now);
     }

@@ -6,16 +6,20 @@
  * @typedef {import("./types.js").NodeNow} NodeNow
  * @typedef {import("./types.js").LinkNow} LinkNow
  * @typedef {import("./layout.js").Point} Point
- * @typedef {{ width: number, height: number, kind: "card" | "small" | "dot" }} Size
+ * @typedef {{ width: number, height: number, kind: "card" | "dot", scale: number }} Size
  */
 
 import { drawing, element, setText, stillness } from "./dom.js";
 import { count, duration, rate, reports } from "./format.js";
-import { inRows, place } from "./layout.js";
+import { CIRCLE, inRows, place } from "./layout.js";
 import { icon, shapePath, tone } from "./shapes.js";
 
 /** How long a node or a link stays lit when a flood reaches it. */
 const LIT_MS = 1400;
+
+/** The most nodes that are cards, and the most dots that all have a word. */
+const CARDS = 8;
+const CROWD = 30;
 
 const HINT = "Point at a link to read it. Click a node to look closer.";
 
@@ -30,7 +34,7 @@ export class Graph {
   /** @type {Map<string, Point>} */
   #points = new Map();
   /** @type {Size} */
-  #size = { width: 0, height: 0, kind: "card" };
+  #size = { width: 0, height: 0, kind: "card", scale: 1 };
   /** @type {HerdState | null} */
   #state = null;
   #chosen = "";
@@ -89,7 +93,12 @@ export class Graph {
 
   /** How far from its middle a ring around a node begins. */
   get reach() {
-    return this.#size.kind === "dot" ? 12 : this.#size.height / 2 + 4;
+    return this.isCrowded ? 12 * this.#size.scale : this.#size.height / 2 + 4;
+  }
+
+  /** Whether nodes are dots, which leave little room for what moves. */
+  get isCrowded() {
+    return this.#size.kind === "dot";
   }
 
   /** Lights up a node that learned something. @param {string} node */
@@ -108,7 +117,7 @@ export class Graph {
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.#size = sizeFor(this.names.length, width, height);
     const [left, top] = [this.#size.width / 2 + 8, this.#size.height / 2 + 10];
-    const places = this.#size.kind === "dot" ? this.#placesInRows(width) : this.places;
+    const places = this.names.length > CIRCLE ? this.#placesInRows(width) : this.places;
     this.#points = new Map(this.names.map((name, index) => [name, {
       x: left + places[index].x * (width - 2 * left),
       y: top + places[index].y * (height - 2 * top),
@@ -139,18 +148,19 @@ export class Graph {
       onpointerleave: () => this.#describeNothing(), onblur: () => this.#describeNothing(),
     }, drawing("line", { class: "reach", ...ends }), drawing("line", { class: "line", ...ends }));
     const sign = drawing("text", { class: "sign", x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 });
-    group.append(drawing("rect", { class: "plate", rx: 4 }), sign);
+    if (!this.isCrowded) group.append(drawing("rect", { class: "plate", rx: 4 }), sign);
     return group;
   }
 
   /** @param {string} name */
   #drawNode(name) {
-    const { width, height, kind } = this.#size;
+    const { kind, scale } = this.#size;
     const point = this.#points.get(name) ?? { x: 0, y: 0 };
     const act = () => this.choose(name);
     const describe = () => setText(this.info, group.getAttribute("aria-label") ?? "");
     const group = drawing("g", {
-      class: `node ${kind}`, role: "button", tabindex: 0, transform: `translate(${point.x} ${point.y})`,
+      class: scale > 1 || kind === "card" ? `node ${kind}` : "node dot crowd", role: "button", tabindex: 0,
+      transform: `translate(${point.x} ${point.y}) scale(${scale})`,
       onclick: act,
       onkeydown: (/** @type {KeyboardEvent} */ event) => {
         if (event.key === "Enter" || event.key === " ") {
@@ -161,7 +171,7 @@ export class Graph {
       onpointerenter: describe, onfocus: describe,
       onpointerleave: () => this.#describeNothing(), onblur: () => this.#describeNothing(),
     });
-    const parts = kind === "dot" ? dotParts(name) : cardParts(name, width, height, kind);
+    const parts = kind === "dot" ? dotParts(name) : cardParts(name, this.#size);
     // The spaces keep the words apart where only the text counts.
     group.append(...parts.flatMap((part) => [part, " "]));
     return group;
@@ -186,9 +196,9 @@ export class Graph {
   /** Where the line from `a` to `b` leaves the node at `a`. @param {Point} a @param {Point} b */
   #edge(a, b) {
     const [dx, dy] = [b.x - a.x, b.y - a.y];
-    const { width, height, kind } = this.#size;
+    const { width, height, kind, scale } = this.#size;
     const share = kind === "dot"
-      ? 10 / (Math.hypot(dx, dy) || 1)
+      ? (10 * scale) / (Math.hypot(dx, dy) || 1)
       : Math.min(width / 2 / (Math.abs(dx) || 1e-6), height / 2 / (Math.abs(dy) || 1e-6));
     return { x: a.x + dx * Math.min(share, 0.5), y: a.y + dy * Math.min(share, 0.5) };
   }
@@ -196,7 +206,7 @@ export class Graph {
 
 /**
  * The size of a node. A card has three rows: the name, the state and the rate; two if the picture is
- * low.
+ * low. In larger herds a node is a dot, with its name and state below it.
  *
  * @param {number} nodes
  * @param {number} width of the picture
@@ -204,27 +214,24 @@ export class Graph {
  * @returns {Size}
  */
 function sizeFor(nodes, width, height) {
-  if (nodes <= 8) return { width: width < 420 ? 114 : 126, height: height < 320 ? 48 : 66, kind: "card" };
-  if (nodes <= 16) return { width: 96, height: 28, kind: "small" };
-  return { width: 66, height: 33, kind: "dot" };
+  if (nodes <= CARDS) return { width: width < 420 ? 114 : 126, height: height < 320 ? 48 : 66, kind: "card", scale: 1 };
+  return nodes <= CROWD ? { width: 88, height: 62, kind: "dot", scale: 1.3 } : { width: 66, height: 33, kind: "dot", scale: 1 };
 }
 
-/** @param {string} name @param {number} width @param {number} height @param {Size["kind"]} kind */
-function cardParts(name, width, height, kind) {
+/** @param {string} name @param {Size} size */
+function cardParts(name, { width, height }) {
   const [left, top] = [-width / 2, -height / 2];
-  const rows = kind === "small" ? [5] : height > 50 ? [top + 22, top + 40, top + 56] : [top + 20, top + 39, top + 39];
+  const isLow = height < 50;
+  const rows = isLow ? [top + 20, top + 39, top + 39] : [top + 22, top + 40, top + 56];
   const text = name.length > (width - 32) / 9.4 ? `${name.slice(0, Math.floor((width - 32) / 9.4) - 1)}…` : name;
-  const parts = [
+  return [
     drawing("rect", { class: "halo", x: left - 5, y: top - 5, width: width + 10, height: height + 10, rx: 14 }),
     drawing("rect", { class: "body", x: left, y: top, width, height, rx: 10 }),
     drawing("path", { class: "shape", transform: `translate(${left + 9} ${rows[0] - 13})` }),
     words("name", left + 31, rows[0], text),
+    words("word", left + 10, rows[1]),
+    words(isLow ? "rate low" : "rate", isLow ? -left - 8 : left + 10, rows[2]),
   ];
-  if (kind === "card") {
-    const isLow = rows[1] === rows[2];
-    parts.push(words("word", left + 10, rows[1]), words(isLow ? "rate low" : "rate", isLow ? -left - 8 : left + 10, rows[2]));
-  }
-  return parts;
 }
 
 /** @param {string} name */
@@ -234,6 +241,7 @@ function dotParts(name) {
     drawing("circle", { class: "body", r: 8.5 }),
     drawing("path", { class: "shape", transform: "translate(-5 -5) scale(0.625)" }),
     words("name", 0, 19, name.length > 9 ? `${name.slice(0, 8)}…` : name),
+    words("word", 0, 29),
   ];
 }
 
@@ -248,7 +256,9 @@ function showNode(group, node) {
   group.querySelector(".shape")?.setAttribute("d", shapePath(node.state));
   const word = group.querySelector(".word");
   const shownSpeed = group.querySelector(".rate");
-  if (word) setText(word, node.state);
+  // In a crowd, only what is wrong has a word.
+  const isQuiet = group.classList.contains("crowd") && tone(node.state) === "good";
+  if (word) setText(word, isQuiet ? "" : node.state);
   const speed = node.reports_per_second;
   const isLow = shownSpeed?.classList.contains("low");
   const said = speed === null ? "" : isLow ? `${rate(speed)}/s` : reports(speed);

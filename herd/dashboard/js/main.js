@@ -92,7 +92,9 @@ function start(herd) {
     missed: (missed) => events.missed(missed),
     async alive(alive) {
       summary.alive(alive);
-      const history = alive ? await timeLine.load() : null;
+      if (!alive) return;
+      if (await hasChanged(herd)) location.reload();
+      const history = await timeLine.load();
       if (history) events.reset(history.notices);
     },
   });
@@ -128,6 +130,15 @@ function watchEnlarging() {
       document.body.dataset.enlarged = isLarge ? "" : room;
       for (const other of buttons) other.setAttribute("aria-pressed", String(other === button && !isLarge));
     });
+  }
+}
+
+/** Whether another dashboard answers than the one that this page is for. @param {import("./types.js").Herd} herd */
+async function hasChanged(herd) {
+  try {
+    return JSON.stringify(await get("/api/herd")) !== JSON.stringify(herd);
+  } catch {
+    return false;
   }
 }
 

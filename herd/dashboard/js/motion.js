@@ -70,7 +70,7 @@ export class Motions {
       for (let tail = 0; tail < 5; tail++) {
         const at = between(way, Math.max(0, eased - tail * 0.045));
         this.brush.globalAlpha = 1 - tail * 0.2;
-        this.#dot(at, 8 - tail);
+        this.#dot(at, (this.graph.isCrowded ? 5.5 : 8) - tail);
       }
     }, end);
   }

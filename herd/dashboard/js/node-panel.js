@@ -76,7 +76,7 @@ export class NodePanel {
     this.state.className = `node-state ${tone(node.state)}`;
     this.state.replaceChildren(icon(node.state), element("strong", {}, node.state),
       element("span", {}, node.reasons.join("; ")));
-    this.buttons.replaceChildren(...(this.actions?.buttonsFor(node) ?? []));
+    this.buttons.replaceChildren(...(this.herd.may_act && this.actions ? this.actions.buttonsFor(node) : []));
   }
 }
 
