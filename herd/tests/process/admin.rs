@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::events::Feed;
 use crate::support::{DEADLINE, IAMAT, Node, herd, log_of, wait_for_log, wait_until};
 
 /// The answer of a node's admin port: its first line, and its body.
@@ -163,8 +164,16 @@ fn clocks_that_differ_are_one_warning_a_metric_and_a_reason_not_to_be_ready() {
     let args = ["--admin-address", "127.0.0.1:0", "--insecure-links", "--log-file", &log];
     let node = Node::start_awaiting_with("Alford", "Parker", "clocks", &args);
     let mut parker = Parker::link(&node);
+    let mut feed = Feed::open(&node);
     // An hour behind.
     parker.answer_heartbeats(4, -3600.0);
+    let warning = feed.next_of("warning");
+    assert_eq!(warning["what"], "clock");
+    let text = warning["text"].as_str().unwrap();
+    assert!(
+        text.starts_with("the clock of Parker is 3") && text.ends_with(" s behind this node's"),
+        "{text}"
+    );
     let (head, body) = get(&node, "/readyz");
     assert_eq!(head, "HTTP/1.0 503 Service Unavailable");
     let reason = body

@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 
 use fixtures::checkout::scratch;
 
+use crate::events::Feed;
 use crate::support::{IAMAT, Node, herd, wait_for_log, wait_until};
 use fixtures::checkout::program;
 
@@ -162,17 +163,23 @@ fn limit_files(node: &Node, bytes: &str) {
 fn a_full_disk_stops_nothing_and_nothing_is_missing_when_there_is_room_again() {
     let folder = folder("full");
     let log = folder.with_extension("log");
-    let node = start("full", &folder, &["--log-file", log.to_str().unwrap()]);
+    let admin = ["--admin-address", "127.0.0.1:0"];
+    let node = start("full", &folder, &[&["--log-file", log.to_str().unwrap()], &admin[..]].concat());
+    let mut feed = Feed::open(&node);
     limit_files(&node, "20000");
     let answers = node.ask(reports(0..1000).as_bytes());
     assert_eq!(answers.lines().filter(|line| line.starts_with("AT Alford ")).count(), 1000);
     wait_for_log(log.to_str().unwrap(), "durability degraded", 1);
+    let warning = feed.next_of("warning");
+    let text = warning["text"].as_str().unwrap();
+    assert!(warning["what"] == "disk" && text.starts_with("the disk fails: "), "{warning}");
     assert_eq!(told(&node, 1000), answers);
     assert_eq!(fs::read_to_string(&log).unwrap().matches("durability degraded").count(), 1);
     // The line that did not fit was not written in part.
     assert!(journal_tool("verify", &folder).status.success());
     limit_files(&node, "unlimited");
     wait_for_log(log.to_str().unwrap(), "durability restored", 1);
+    assert_eq!(feed.next_of("warning")["text"], "the disk works again; all records are on it");
     drop(node);
     assert_eq!(told(&start("full", &folder, &[]), 1000), answers);
 }
