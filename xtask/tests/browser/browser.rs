@@ -33,6 +33,8 @@ const POLL: Duration = Duration::from_millis(50);
 pub(crate) struct Window {
     browser: Browser,
     pub(crate) page: Page,
+    /// The width and the height of the page.
+    size: Mutex<(i64, i64)>,
     /// What the page wrote to its console as errors or warnings.
     complaints: Arc<Mutex<Vec<String>>>,
 }
@@ -60,7 +62,7 @@ impl Window {
         tokio::spawn(async move { while handler.next().await.is_some() {} });
         let page = browser.new_page("about:blank").await.unwrap();
         let complaints = listen_for_complaints(&page).await;
-        let window = Window { browser, page, complaints };
+        let window = Window { browser, page, size: Mutex::new((1280, 900)), complaints };
         window.resize(1280, 900).await;
         window.page.goto(url).await.unwrap();
         window
@@ -68,6 +70,7 @@ impl Window {
 
     /// Gives the page another size, in CSS pixels.
     pub(crate) async fn resize(&self, width: i64, height: i64) {
+        *self.size.lock().unwrap() = (width, height);
         let size = SetDeviceMetricsOverrideParams::new(width, height, 1.0, false);
         self.page.execute(size).await.unwrap();
     }
@@ -155,6 +158,9 @@ impl Window {
         let file = pictures().join(format!("{name}.png"));
         let params = ScreenshotParams::builder().full_page(true).build();
         self.page.save_screenshot(params, file).await.unwrap();
+        // A picture of a whole page gives the window its own size back.
+        let (width, height) = *self.size.lock().unwrap();
+        self.resize(width, height).await;
     }
 
     /// Fails if the page has complained in its console, and closes the browser.
