@@ -22,8 +22,8 @@ pub(super) struct Said {
     pub(super) took: Duration,
 }
 
-/// Sends one line to the node at `address`, and returns its answer. `\xNN` in the line stands for a
-/// byte, and `\\` for a backslash.
+/// Sends one line to the node at `address`, and returns its answer. Bytes may be escaped as in
+/// the log: `\xNN` is any byte, and `\\` a backslash.
 ///
 /// # Errors
 /// The line is not one line, or the node cannot be reached or does not answer: a sentence.
@@ -58,26 +58,35 @@ async fn converse(address: SocketAddr, bytes: &[u8]) -> std::io::Result<Vec<u8>>
     Ok(answer)
 }
 
-/// Replaces `\xNN` and `\\` in a line.
+/// Returns the bytes that a text stands for, in which bytes are escaped as in the log.
 fn unescape(line: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let mut pieces = line.split('\\');
-    bytes.extend_from_slice(pieces.next().unwrap_or_default().as_bytes());
-    while let Some(piece) = pieces.next() {
-        let hex = piece.strip_prefix('x').and_then(|digits| digits.get(..2));
-        if let Some(byte) = hex.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            bytes.push(byte);
-            bytes.extend_from_slice(&piece.as_bytes()[3..]);
-        } else if let (true, Some(next)) = (piece.is_empty(), pieces.next()) {
-            bytes.push(b'\\');
-            bytes.extend_from_slice(next.as_bytes());
-        } else {
-            return Err(
-                r"expected \xNN for a byte, or \\ for a backslash, where the line has a backslash".to_owned()
-            );
-        }
+    let mut rest = line;
+    while let Some((plain, escaped)) = rest.split_once('\\') {
+        bytes.extend_from_slice(plain.as_bytes());
+        let (byte, length) = unescape_byte(escaped)
+            .ok_or(r"expected \xNN for a byte, or \\ for a backslash, where the line has a backslash")?;
+        bytes.push(byte);
+        rest = &escaped[length..];
     }
+    bytes.extend_from_slice(rest.as_bytes());
     Ok(bytes)
+}
+
+/// Returns the byte that the text behind a backslash stands for, and the length of that text.
+fn unescape_byte(text: &str) -> Option<(u8, usize)> {
+    let byte = match text.as_bytes().first()? {
+        b'x' => {
+            let digits =
+                text.get(1..3).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+            return Some((u8::from_str_radix(digits?, 16).ok()?, 3));
+        }
+        b't' => b'\t',
+        b'r' => b'\r',
+        quote @ (b'\\' | b'\'' | b'"') => *quote,
+        _ => return None,
+    };
+    Some((byte, 1))
 }
 
 #[cfg(test)]
@@ -92,11 +101,12 @@ mod tests {
             ("café", "café".as_bytes()),
             (r"a\\b\x00\\", b"a\\b\0\\"),
             (r"\\x41", br"\x41"),
+            (r#"it\'s \"\t\r"#, b"it's \"\t\r"),
             ("", b""),
         ] {
             assert_eq!(unescape(line).as_deref(), Ok(expected), "{line}");
         }
-        for wrong in [r"\", r"\n", r"\x4", r"\xgg", r"\\\", "\\x\u{e9}"] {
+        for wrong in [r"\", r"\n", r"\x4", r"\x+4", r"\xgg", r"\\\", "\\x\u{e9}"] {
             assert!(unescape(wrong).is_err(), "{wrong}");
         }
     }

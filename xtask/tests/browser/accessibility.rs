@@ -13,10 +13,8 @@ const FIND: &str = "axe.run().then(({ violations }) => JSON.stringify(violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical') \
     .map(({ id, help, nodes }) => [id, help, nodes.map((node) => node.html).slice(0, 3)])))";
 
-/// Returns the pairs of texts that cover each other, and what is wider than the page.
-const OVERLAPS: &str = "(() => { \
-    const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth; \
-    return wide > 0 ? `the page is ${wide} pixels too wide` : ''; })()";
+/// Returns the texts that cover each other, and whether the page is too wide.
+const OVERLAPS: &str = include_str!("overlaps.js");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_is_legible_for_everybody_at_two_widths_light_and_dark() {
