@@ -34,7 +34,7 @@ function start(herd) {
 
   const summary = new Summary(herd, lookAt);
   const graph = new Graph(byId("graph"), byId("graph-info"), herd, lookAt);
-  const floods = new FloodView(byId("floods"), graph, new Motions(byId("motion"), graph), herd.node_names.length);
+  const floods = new FloodView(byId("floods"), graph, new Motions(byId("motion"), graph), herd);
   const map = new HerdMap(byId("map"), {
     place(latitude, longitude) {
       tabs.open("talk");
