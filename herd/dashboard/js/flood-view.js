@@ -43,13 +43,14 @@ export class FloodView {
    * @param {HTMLElement} list
    * @param {import("./graph.js").Graph} graph
    * @param {import("./motion.js").Motions} motions
-   * @param {number} nodes in the herd
+   * @param {import("./types.js").Herd} herd
    */
-  constructor(list, graph, motions, nodes) {
+  constructor(list, graph, motions, herd) {
     this.list = list;
     this.graph = graph;
     this.motions = motions;
-    this.nodes = nodes;
+    this.nodes = herd.node_names.length;
+    this.neighbours = new Map(herd.nodes.map(({ name, neighbours }) => [name, neighbours]));
   }
 
   /** Calls `watcher` for each hop, at the time when it is known. @param {(flood: Flood, hop: Hop) => void} watcher */
@@ -90,10 +91,16 @@ export class FloodView {
   /** @param {Flood} flood @param {number} now @param {number} depth of the first hop to be shown */
   #beginSlow(flood, now, depth) {
     this.#slow.set(flood, now + GATHER_MS - Math.max(0, depth - 1) * HOP_MS);
-    setTimeout(() => {
-      for (const hop of flood.giveUpWaiting()) this.#show(flood, hop, performance.now());
-    }, SENDER_MS);
+    setTimeout(() => this.#giveUpWaiting(flood), SENDER_MS);
     setTimeout(() => this.#slow.delete(flood), GATHER_MS + HOP_MS * 8);
+  }
+
+  /** @param {Flood} flood */
+  #giveUpWaiting(flood) {
+    const now = performance.now();
+    const hops = flood.giveUpWaiting((node) => this.neighbours.get(node) ?? []);
+    if (hops.length > 0 && this.#slow.has(flood)) this.#slow.set(flood, now - Math.max(0, hops[0].depth - 1) * HOP_MS);
+    for (const hop of hops) this.#show(flood, hop, now);
   }
 
   /** @param {Flood} flood @param {Hop} hop @param {number} now */

@@ -6,8 +6,8 @@
  */
 
 /**
- * How long after its last hop an update still belongs to a flood without a node that could have sent
- * it. With one, there is no limit: a node that was down catches up later.
+ * How long after its last hop a report that looks the same is the same. A node that learns it from a
+ * neighbour may do so at any time: a node that was down catches up later.
  */
 const JOIN_MS = 3000;
 /** How many floods are kept. */
@@ -54,12 +54,19 @@ export class Flood {
     return this.hops.slice(before);
   }
 
-  /** Adds the hops whose senders were never seen, and returns them. */
-  giveUpWaiting() {
+  /**
+   * Adds the hops whose senders were never seen, as those of a node that has just started, and returns
+   * them. If only one neighbour of a sender knew the update, it was the one that passed it on.
+   *
+   * @param {(node: string) => string[]} neighboursOf
+   */
+  giveUpWaiting(neighboursOf) {
     const before = this.hops.length;
     while (this.waiting.length > 0) {
       const { from } = this.waiting[0];
-      this.depths.set(from, 0);
+      const [source, other] = neighboursOf(from).filter((node) => this.depths.has(node));
+      if (source !== undefined && other === undefined) this.#arrive(from, source, (this.depths.get(source) ?? 0) + 1);
+      else this.depths.set(from, 0);
       this.#release();
     }
     return this.hops.slice(before);
@@ -120,8 +127,8 @@ export class Floods {
   add(node, update, now) {
     const key = `${update.client} ${update.removed} ${update.latitude} ${update.longitude}`;
     const known = this.#floods.get(key);
-    const isNear = known && (now - known.lastHop < JOIN_MS || (update.from !== null && known.knows(update.from)));
-    const joins = isNear && !known.knows(node);
+    const isSame = known && (update.from !== null || now - known.lastHop < JOIN_MS);
+    const joins = isSame && !known.knows(node);
     const flood = joins ? known : new Flood(update, now);
     if (!joins) {
       this.#floods.delete(key);

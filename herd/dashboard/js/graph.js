@@ -3,23 +3,16 @@
  *
  * @typedef {import("./types.js").Herd} Herd
  * @typedef {import("./types.js").HerdState} HerdState
- * @typedef {import("./types.js").NodeNow} NodeNow
- * @typedef {import("./types.js").LinkNow} LinkNow
  * @typedef {import("./layout.js").Point} Point
- * @typedef {{ width: number, height: number, kind: "card" | "dot", scale: number }} Size
+ * @typedef {import("./graph-parts.js").Size} Size
  */
 
-import { drawing, element, setText, stillness } from "./dom.js";
-import { count, duration, rate, reports } from "./format.js";
+import { drawing, setText, stillness } from "./dom.js";
+import { cardParts, dotParts, showLink, showNode, sizeFor } from "./graph-parts.js";
 import { CIRCLE, inRows, place } from "./layout.js";
-import { icon, shapePath, tone } from "./shapes.js";
 
 /** How long a node or a link stays lit when a flood reaches it. */
 const LIT_MS = 1400;
-
-/** The most nodes that are cards, and the most dots that all have a word. */
-const CARDS = 8;
-const CROWD = 30;
 
 const HINT = "Point at a link to read it. Click a node to look closer.";
 
@@ -202,129 +195,6 @@ export class Graph {
       : Math.min(width / 2 / (Math.abs(dx) || 1e-6), height / 2 / (Math.abs(dy) || 1e-6));
     return { x: a.x + dx * Math.min(share, 0.5), y: a.y + dy * Math.min(share, 0.5) };
   }
-}
-
-/**
- * The size of a node. A card has three rows: the name, the state and the rate; two if the picture is
- * low. In larger herds a node is a dot, with its name and state below it.
- *
- * @param {number} nodes
- * @param {number} width of the picture
- * @param {number} height of the picture
- * @returns {Size}
- */
-function sizeFor(nodes, width, height) {
-  if (nodes <= CARDS) return { width: width < 420 ? 114 : 126, height: height < 320 ? 48 : 66, kind: "card", scale: 1 };
-  return nodes <= CROWD ? { width: 88, height: 62, kind: "dot", scale: 1.3 } : { width: 66, height: 33, kind: "dot", scale: 1 };
-}
-
-/** @param {string} name @param {Size} size */
-function cardParts(name, { width, height }) {
-  const [left, top] = [-width / 2, -height / 2];
-  const isLow = height < 50;
-  const rows = isLow ? [top + 20, top + 39, top + 39] : [top + 22, top + 40, top + 56];
-  const text = name.length > (width - 32) / 9.4 ? `${name.slice(0, Math.floor((width - 32) / 9.4) - 1)}…` : name;
-  return [
-    drawing("rect", { class: "halo", x: left - 5, y: top - 5, width: width + 10, height: height + 10, rx: 14 }),
-    drawing("rect", { class: "body", x: left, y: top, width, height, rx: 10 }),
-    drawing("path", { class: "shape", transform: `translate(${left + 9} ${rows[0] - 13})` }),
-    words("name", left + 31, rows[0], text),
-    words("word", left + 10, rows[1]),
-    words(isLow ? "rate low" : "rate", isLow ? -left - 8 : left + 10, rows[2]),
-  ];
-}
-
-/** @param {string} name */
-function dotParts(name) {
-  return [
-    drawing("circle", { class: "halo", r: 13 }),
-    drawing("circle", { class: "body", r: 8.5 }),
-    drawing("path", { class: "shape", transform: "translate(-5 -5) scale(0.625)" }),
-    words("name", 0, 19, name.length > 9 ? `${name.slice(0, 8)}…` : name),
-    words("word", 0, 29),
-  ];
-}
-
-/** @param {string} style @param {number} x @param {number} y @param {string} [text] */
-function words(style, x, y, text) {
-  return drawing("text", { class: style, x, y }, text);
-}
-
-/** @param {SVGGElement} group @param {NodeNow} node */
-function showNode(group, node) {
-  for (const name of ["good", "warn", "bad", "off"]) group.classList.toggle(name, tone(node.state) === name);
-  group.querySelector(".shape")?.setAttribute("d", shapePath(node.state));
-  const word = group.querySelector(".word");
-  const shownSpeed = group.querySelector(".rate");
-  // In a crowd, only what is wrong has a word.
-  const isQuiet = group.classList.contains("crowd") && tone(node.state) === "good";
-  if (word) setText(word, isQuiet ? "" : node.state);
-  const speed = node.reports_per_second;
-  const isLow = shownSpeed?.classList.contains("low");
-  const said = speed === null ? "" : isLow ? `${rate(speed)}/s` : reports(speed);
-  if (shownSpeed) setText(shownSpeed, said);
-  const label = [`${node.name}: ${node.state}`];
-  if (said) label.push(said);
-  if (node.clients != null) label.push(`${count(node.clients)} clients`);
-  group.setAttribute("aria-label", [label.join(", "), ...node.reasons].join("; "));
-}
-
-/** @param {SVGGElement} group @param {LinkNow} link */
-function showLink(group, link) {
-  for (const name of ["up", "down", "cut", "never", "unknown"]) group.classList.toggle(name, link.state === name);
-  group.setAttribute("aria-label", describeLink(link));
-  const sign = /** @type {SVGTextElement | null} */ (group.querySelector(".sign"));
-  const plate = group.querySelector(".plate");
-  if (!sign || !plate) return;
-  const text = link.state === "up" ? "" : link.state === "never" ? "never up" : link.state;
-  if (sign.textContent === text) return;
-  sign.textContent = text;
-  const box = text ? sign.getBBox() : { x: 0, y: 0, width: 0, height: 0 };
-  const room = text ? 4 : 0;
-  const frame = { x: box.x - room, y: box.y - room / 2, width: box.width + 2 * room, height: box.height + room };
-  for (const [name, value] of Object.entries(frame)) plate.setAttribute(name, String(value));
-}
-
-/** A link in one sentence. @param {LinkNow} link */
-export function describeLink(link) {
-  const parts = [`Link ${link.a} to ${link.b}: ${link.state === "never" ? "never up" : link.state}`];
-  if (link.round_trip_seconds != null) parts.push(`round trip ${duration(link.round_trip_seconds)}`);
-  /** @param {string} to @param {import("./types.js").Direction} way */
-  const direction = (to, way) => {
-    const said = [];
-    if (way.lines_per_second != null) said.push(`${rate(way.lines_per_second)} lines/s`);
-    if (way.backlog != null && way.backlog > 0) said.push(`backlog ${count(way.backlog)}`);
-    if (said.length > 0) parts.push(`to ${to} ${said.join(", ")}`);
-  };
-  direction(link.b, link.a_to_b);
-  direction(link.a, link.b_to_a);
-  return parts.join(" · ");
-}
-
-/**
- * The tables that say the same as the picture.
- *
- * @param {HerdState} state
- */
-export function herdTables(state) {
-  /** @param {string} text */
-  const cell = (text) => element("td", {}, text);
-  /** @param {string} caption @param {string[]} head @param {HTMLElement[]} rows */
-  const whole = (caption, head, rows) => element("table", {}, element("caption", {}, caption),
-    element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))),
-    element("tbody", {}, ...rows));
-  const nodes = state.nodes.map((node) => element("tr", {},
-    element("th", { scope: "row" }, node.name),
-    element("td", { class: tone(node.state) }, icon(node.state), ` ${[node.state, ...node.reasons].join(": ")}`),
-    cell(rate(node.reports_per_second)), cell(count(node.clients)), cell(duration(node.answer_p99_seconds))));
-  const links = state.links.map((link) => element("tr", {},
-    element("th", { scope: "row" }, `${link.a} – ${link.b}`), cell(link.state), cell(duration(link.round_trip_seconds)),
-    cell(`${rate(link.a_to_b.lines_per_second)} / ${rate(link.b_to_a.lines_per_second)}`),
-    cell(`${count(link.a_to_b.backlog)} / ${count(link.b_to_a.backlog)}`)));
-  return [
-    whole("Nodes", ["Node", "State", "Reports/s", "Clients", "Answer p99"], nodes),
-    whole("Links", ["Link", "State", "Round trip", "Lines/s there / back", "Backlog there / back"], links),
-  ];
 }
 
 /** @param {SVGGElement | undefined} group @param {string} name of a class */

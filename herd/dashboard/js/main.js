@@ -6,7 +6,8 @@ import { byId, element, setText } from "./dom.js";
 import { EventsPanel } from "./events-panel.js";
 import { FloodView } from "./flood-view.js";
 import { count } from "./format.js";
-import { Graph, herdTables } from "./graph.js";
+import { Graph } from "./graph.js";
+import { herdTables } from "./herd-tables.js";
 import { Lessons } from "./lesson.js";
 import { HerdMap } from "./map.js";
 import { Motions } from "./motion.js";
@@ -34,7 +35,7 @@ function start(herd) {
 
   const summary = new Summary(herd, lookAt);
   const graph = new Graph(byId("graph"), byId("graph-info"), herd, lookAt);
-  const floods = new FloodView(byId("floods"), graph, new Motions(byId("motion"), graph), herd.node_names.length);
+  const floods = new FloodView(byId("floods"), graph, new Motions(byId("motion"), graph), herd);
   const map = new HerdMap(byId("map"), {
     place(latitude, longitude) {
       tabs.open("talk");

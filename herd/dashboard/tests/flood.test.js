@@ -31,8 +31,14 @@ test("hops come out in causal order, however they come in", () => {
 test("a hop whose sender was never seen comes out when waiting is given up", () => {
   const { flood, hops } = played(new Floods(), [["Hamilton", "Parker"], ["Bolden", "Hamilton"]]);
   assert.deepEqual(hops, []);
-  assert.deepEqual(flood.giveUpWaiting().map(({ to }) => to), ["Hamilton", "Bolden"]);
+  assert.deepEqual(flood.giveUpWaiting(() => []).map(({ to }) => to), ["Hamilton", "Bolden"]);
   assert.deepEqual(flood.levels(), [["Parker"], ["Hamilton"], ["Bolden"]]);
+});
+
+test("a sender that was not seen learned the update from its only neighbour that knew it", () => {
+  const { flood } = played(new Floods(), [["Hamilton", null], ["Alford", "Parker"], ["Powell", "Alford"]]);
+  flood.giveUpWaiting((node) => (node === "Parker" ? ["Alford", "Bolden", "Hamilton"] : []));
+  assert.deepEqual(flood.levels(), [["Hamilton"], ["Parker"], ["Alford"], ["Powell"]]);
 });
 
 test("the same report again, another place, and a late one are other floods", () => {
@@ -42,7 +48,7 @@ test("the same report again, another place, and a late one are other floods", ()
   const again = floods.add("Alford", update(null), 200);
   assert.ok(again.isNew);
   assert.ok(floods.add("Alford", update(null, { latitude: 35 }), 300).isNew);
-  assert.ok(floods.add("Powell", update("Hamilton"), 10_000).isNew);
+  assert.ok(floods.add("Powell", update(null), 10_000).isNew);
 });
 
 test("a node that was down catches up in the same flood", () => {

@@ -1,0 +1,52 @@
+/**
+ * The tables that say the same as the picture of the herd.
+ *
+ * @typedef {import("./types.js").HerdState} HerdState
+ * @typedef {import("./types.js").LinkNow} LinkNow
+ */
+
+import { element } from "./dom.js";
+import { count, duration, rate } from "./format.js";
+import { icon, tone } from "./shapes.js";
+
+/** A link in one sentence. @param {LinkNow} link */
+export function describeLink(link) {
+  const parts = [`Link ${link.a} to ${link.b}: ${link.state === "never" ? "never up" : link.state}`];
+  if (link.round_trip_seconds != null) parts.push(`round trip ${duration(link.round_trip_seconds)}`);
+  /** @param {string} to @param {import("./types.js").Direction} way */
+  const direction = (to, way) => {
+    const said = [];
+    if (way.lines_per_second != null) said.push(`${rate(way.lines_per_second)} lines/s`);
+    if (way.backlog != null && way.backlog > 0) said.push(`backlog ${count(way.backlog)}`);
+    if (said.length > 0) parts.push(`to ${to} ${said.join(", ")}`);
+  };
+  direction(link.b, link.a_to_b);
+  direction(link.a, link.b_to_a);
+  return parts.join(" · ");
+}
+
+/**
+ * The tables that say the same as the picture.
+ *
+ * @param {HerdState} state
+ */
+export function herdTables(state) {
+  /** @param {string} text */
+  const cell = (text) => element("td", {}, text);
+  /** @param {string} caption @param {string[]} head @param {HTMLElement[]} rows */
+  const whole = (caption, head, rows) => element("table", {}, element("caption", {}, caption),
+    element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))),
+    element("tbody", {}, ...rows));
+  const nodes = state.nodes.map((node) => element("tr", {},
+    element("th", { scope: "row" }, node.name),
+    element("td", { class: tone(node.state) }, icon(node.state), ` ${[node.state, ...node.reasons].join(": ")}`),
+    cell(rate(node.reports_per_second)), cell(count(node.clients)), cell(duration(node.answer_p99_seconds))));
+  const links = state.links.map((link) => element("tr", {},
+    element("th", { scope: "row" }, `${link.a} – ${link.b}`), cell(link.state), cell(duration(link.round_trip_seconds)),
+    cell(`${rate(link.a_to_b.lines_per_second)} / ${rate(link.b_to_a.lines_per_second)}`),
+    cell(`${count(link.a_to_b.backlog)} / ${count(link.b_to_a.backlog)}`)));
+  return [
+    whole("Nodes", ["Node", "State", "Reports/s", "Clients", "Answer p99"], nodes),
+    whole("Links", ["Link", "State", "Round trip", "Lines/s there / back", "Backlog there / back"], links),
+  ];
+}
