@@ -9,6 +9,10 @@ use super::picture::Picture;
 /// How many seconds are kept.
 const SECONDS: usize = 600;
 
+/// The shortest time between two figures that are kept, in milliseconds. An action asks for a
+/// picture between two seconds.
+const APART_MS: u64 = 900;
+
 /// How many notices are kept.
 const NOTICES: usize = 200;
 
@@ -44,6 +48,9 @@ pub(super) struct Notice {
 
 impl History {
     pub(super) fn add_picture(&mut self, picture: &Picture) {
+        if self.seconds.back().is_some_and(|last| picture.at_ms.abs_diff(last.at_ms) < APART_MS) {
+            return;
+        }
         let rates = picture.nodes.iter().filter_map(|node| node.reports_per_second);
         let second = Second {
             at_ms: picture.at_ms,

@@ -1,5 +1,6 @@
 //! Watches the nodes: asks for their states each second, and listens to their events.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,9 @@ use super::watched_herd::WatchedNode;
 /// The time between two looks at the herd.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// The shortest time that rates and percentiles are measured over.
+const WINDOW: Duration = Duration::from_millis(900);
+
 /// How long to wait for the harness, which may be busy with an action.
 const HARNESS_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -29,15 +33,19 @@ pub(super) async fn watch(shared: Arc<Shared>) {
     for node in &shared.herd.nodes {
         tokio::spawn(listen(Arc::clone(&shared), node.clone()));
     }
-    let mut before = look(&shared, HarnessState::default()).await;
+    let mut past = VecDeque::from([look(&shared, HarnessState::default()).await]);
     loop {
         // An action asks for a look, so that its effect is seen at once.
         let _ = timeout(EVERY, shared.look_now.notified()).await;
-        let now = look(&shared, before.harness.clone()).await;
-        let picture = Picture::of(&shared.herd, &before, &now, now_ms());
+        let last_known = past.back().map(|look| look.harness.clone()).unwrap_or_default();
+        let now = look(&shared, last_known).await;
+        while past.get(1).is_some_and(|look| now.at - look.at >= WINDOW) {
+            past.pop_front();
+        }
+        let picture = Picture::of(&shared.herd, &past[0], &now, now_ms());
         note_changes(&shared, &picture);
         shared.publish(picture);
-        before = now;
+        past.push_back(now);
     }
 }
 

@@ -26,6 +26,9 @@ fn heartbeats_are_logged_at_trace_and_other_lines_of_links_at_debug() {
         wait_until("heartbeats have gone there and back", || {
             get(&alford, "/metrics").1.contains("herd_link_round_trip_seconds{")
         });
+        if heartbeats {
+            wait_for_log(&log, "line=ALIVE ", 1);
+        }
         let text = fs::read_to_string(&log).unwrap();
         assert_eq!(text.contains("line=ALIVE "), heartbeats, "{level}: {text}");
         for line in ["heard from=\"Parker\" line=CURSOR ", "said to=\"Parker\" line=CURSOR "] {
