@@ -282,6 +282,11 @@ pub struct Limits {
     /// How long a connection on the admin port may take to send the headers of its next request.
     #[serde(deserialize_with = "positive_duration")]
     pub admin_patience: Duration,
+    /// Bytes of answers that the kernel may hold for one connection on the admin port
+    /// (`SO_SNDBUF`). Pages of `/clients` are large, and with a small buffer a reader waits for
+    /// each piece.
+    #[serde(deserialize_with = "positive")]
+    pub admin_send_buffer: u32,
     /// The latest events that are kept for readers of `/events`. A reader that is further behind
     /// learns how many it has missed.
     #[serde(deserialize_with = "positive")]

@@ -172,10 +172,11 @@ impl Server {
         let send = limits.client_send_buffer;
         let receive = limits.client_receive_buffer;
         let held = Held { send, receive, stall: limits.unread_stall };
+        let held_for_admins = Held { send: limits.admin_send_buffer, ..held };
         let clients = listen("clients", member.client, Some(held)).await?;
         let links = listen("neighbours", member.link, None).await?;
         let admin = match admin_address {
-            Some(address) => Some(listen("admin", address, Some(held)).await?),
+            Some(address) => Some(listen("admin", address, Some(held_for_admins)).await?),
             None => None,
         };
         let (keeper, ears) = Keeper::new();

@@ -66,6 +66,7 @@ impl Default for Limits {
             link_handshakes: 32,
             admin_connections: 16,
             admin_patience: Duration::from_secs(5),
+            admin_send_buffer: 256 * 1024,
             admin_events: 256,
             log_repeat: Duration::from_secs(60),
             log_backlog_bytes: 1024 * 1024,
