@@ -20,7 +20,6 @@ const LONGEST: usize = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Passed {
     pub(super) status: u16,
-    pub(super) media_type: String,
     pub(super) body: Vec<u8>,
 }
 
@@ -62,8 +61,6 @@ pub(super) async fn events(
 async fn fetch(client: &Client, admin: SocketAddr, path: &str) -> Result<Passed, String> {
     let mut answer =
         client.get(format!("http://{admin}{path}")).send().await.map_err(|error| reason(&error))?;
-    let media_type = answer.headers().get("content-type").and_then(|value| value.to_str().ok());
-    let media_type = media_type.unwrap_or("text/plain").to_owned();
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| reason(&error))? {
         body.extend_from_slice(&chunk);
@@ -71,7 +68,7 @@ async fn fetch(client: &Client, admin: SocketAddr, path: &str) -> Result<Passed,
             return Err(format!("its answer is longer than {LONGEST} bytes"));
         }
     }
-    Ok(Passed { status: answer.status().as_u16(), media_type, body })
+    Ok(Passed { status: answer.status().as_u16(), body })
 }
 
 fn no_answer(patience: Duration) -> String {

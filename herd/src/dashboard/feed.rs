@@ -7,14 +7,19 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{Stream, unfold};
 use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::broadcast::{self, Receiver, Sender};
+use tokio::sync::{broadcast, watch};
+
+use super::picture::Picture;
 
 /// How many events a slow browser may be behind. A herd of five nodes sends a hundred in a second.
 const ROOM: usize = 2048;
 
-/// The events of all browsers.
+/// What all browsers receive: the latest picture of the herd, and every event.
 #[derive(Clone, Debug)]
-pub(super) struct Feed(Sender<Item>);
+pub(super) struct Feed {
+    picture: watch::Sender<Item>,
+    events: broadcast::Sender<Item>,
+}
 
 /// An event: its name, and its data as JSON.
 #[derive(Clone, Debug)]
@@ -28,45 +33,51 @@ impl Item {
         // Plain data always becomes JSON.
         Item { name, data: serde_json::to_string(data).unwrap_or_default().into() }
     }
-
-    fn event(&self) -> Event {
-        Event::default().event(self.name).data(&*self.data)
-    }
 }
 
 impl Feed {
     pub(super) fn new() -> Feed {
-        Feed(broadcast::channel(ROOM).0)
+        let picture = Item::new("herd", &Picture::default());
+        Feed { picture: watch::Sender::new(picture), events: broadcast::channel(ROOM).0 }
+    }
+
+    /// Shows a picture to every browser. Pictures are large, so a slow browser misses all but the
+    /// latest.
+    pub(super) fn show(&self, picture: &Picture) {
+        self.picture.send_replace(Item::new("herd", picture));
     }
 
     /// Sends an event to every browser.
     pub(super) fn send(&self, name: &'static str, data: &impl Serialize) {
-        // Without a browser, nobody receives it.
-        if self.0.receiver_count() > 0 {
-            let _ = self.0.send(Item::new(name, data));
+        if self.events.receiver_count() > 0 {
+            // Fails only if the last browser has just gone.
+            let _ = self.events.send(Item::new(name, data));
         }
     }
 
-    /// The stream of one browser, which begins with the event `name`. A browser that reads too
+    /// The stream of one browser, which begins with the latest picture. A browser that reads too
     /// slowly loses the oldest events, and learns how many.
-    pub(super) fn stream<T: Serialize + 'static>(
-        &self,
-        name: &'static str,
-        data: &T,
-    ) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<T>> {
-        let first = Some(Item::new(name, data));
-        let stream = unfold((first, self.0.subscribe()), async |(first, mut items)| match first {
-            Some(item) => Some((Ok(item.event()), (None, items))),
-            None => next(&mut items).await.map(|item| (Ok(item.event()), (None, items))),
+    pub(super) fn stream(&self) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
+        let mut pictures = self.picture.subscribe();
+        pictures.mark_changed();
+        let stream = unfold((pictures, self.events.subscribe()), async |(mut pictures, mut events)| {
+            let item = next(&mut pictures, &mut events).await?;
+            Some((Ok(Event::default().event(item.name).data(&*item.data)), (pictures, events)))
         });
         Sse::new(stream).keep_alive(KeepAlive::default())
     }
 }
 
-async fn next(items: &mut Receiver<Item>) -> Option<Item> {
-    match items.recv().await {
-        Ok(item) => Some(item),
-        Err(RecvError::Lagged(events)) => Some(Item::new("missed", &serde_json::json!({ "events": events }))),
-        Err(RecvError::Closed) => None,
+async fn next(pictures: &mut watch::Receiver<Item>, events: &mut broadcast::Receiver<Item>) -> Option<Item> {
+    tokio::select! {
+        biased;
+        changed = pictures.changed() => changed.ok().map(|()| pictures.borrow_and_update().clone()),
+        event = events.recv() => match event {
+            Ok(item) => Some(item),
+            Err(RecvError::Lagged(events)) => {
+                Some(Item::new("missed", &serde_json::json!({ "events": events })))
+            }
+            Err(RecvError::Closed) => None,
+        },
     }
 }

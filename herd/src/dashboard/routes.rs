@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `/`, `/assets/..` | the page |
 //! | `/api/herd` | the nodes, and what this dashboard can do |
-//! | `/api/stream` | what happens, as server-sent events |
+//! | `/api/picture` | the states of nodes and links now |
+//! | `/api/stream` | the same each second, and what happens, as server-sent events |
 //! | `/api/history` | the last ten minutes |
 //! | `/api/nodes/<name>/status`, `metrics`, `clients` | the answer of the node's admin port |
 //! | `/api/nodes/<name>/log` | the last lines of the node's log |
@@ -15,7 +16,7 @@ use std::sync::{Arc, PoisonError};
 
 use axum::extract::{DefaultBodyLimit, Path, Query, RawQuery, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, LOCATION, REFERRER_POLICY, SET_COOKIE,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, SET_COOKIE,
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -29,13 +30,17 @@ use serde_json::json;
 use super::actions::{self, failure, no_such_node, why_not};
 use super::shared::{Shared, on_harness};
 use super::{admin_port, assets};
-use crate::server::is_own_host;
+use crate::server::is_for_this_machine;
 
 /// The longest body of a request, in bytes.
 const BODY_BYTES: usize = 64 * 1024;
 
 /// The most lines of a log in one answer.
 const MOST_LINES: usize = 2000;
+
+/// The types of what nodes answer.
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain; charset=utf-8";
 
 /// What the page may do: load its own files, and ask its own server. Text that strangers sent to a
 /// node can then never become a script.
@@ -49,6 +54,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/assets/{*path}", get(assets::serve))
         .route("/api/herd", get(herd))
         .route("/api/stream", get(stream))
+        .route("/api/picture", get(picture))
         .route("/api/history", get(history))
         .route("/api/nodes/{name}/status", get(pass_status))
         .route("/api/nodes/{name}/metrics", get(pass_metrics))
@@ -63,8 +69,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
 
 /// Rejects requests for other hosts, as admin ports do, and tells the browser what the page may do.
 async fn guard(request: Request, next: Next) -> Response {
-    let host = request.headers().get(HOST).map(|host| host.to_str().unwrap_or_default());
-    if !host.is_none_or(|host| is_own_host(host, &[])) {
+    if !is_for_this_machine(request.headers(), &[]) {
         let advice = "unknown host: use an IP address or localhost\n";
         return (StatusCode::MISDIRECTED_REQUEST, advice).into_response();
     }
@@ -112,19 +117,23 @@ async fn herd(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response
 }
 
 async fn stream(State(shared): State<Arc<Shared>>) -> Response {
-    shared.feed.stream("herd", &*shared.picture()).into_response()
+    shared.feed.stream().into_response()
 }
 
 async fn history(State(shared): State<Arc<Shared>>) -> Response {
     Json(&*shared.history.lock().unwrap_or_else(PoisonError::into_inner)).into_response()
 }
 
+async fn picture(State(shared): State<Arc<Shared>>) -> Response {
+    Json(&*shared.picture()).into_response()
+}
+
 async fn pass_status(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Response {
-    pass(&shared, &name, "/status").await
+    pass(&shared, &name, "/status", JSON).await
 }
 
 async fn pass_metrics(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Response {
-    pass(&shared, &name, "/metrics").await
+    pass(&shared, &name, "/metrics", TEXT).await
 }
 
 async fn pass_clients(
@@ -132,11 +141,15 @@ async fn pass_clients(
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    pass(&shared, &name, &format!("/clients?{}", query.unwrap_or_default())).await
+    // Cannot fail: the semaphore is never closed.
+    let _turn = shared.searches.acquire().await;
+    pass(&shared, &name, &format!("/clients?{}", query.unwrap_or_default()), JSON).await
 }
 
-/// Answers with what a node's admin port answers.
-async fn pass(shared: &Shared, name: &str, path: &str) -> Response {
+/// Answers with what a node's admin port answers, as a success of type `media_type` or as an error
+/// in plain text. The type that the node gives does not count: whatever listens on its port must
+/// not be able to serve a page or a script of this origin.
+async fn pass(shared: &Shared, name: &str, path: &str, media_type: &'static str) -> Response {
     let Some(node) = shared.herd.node(name) else { return no_such_node(name) };
     let Some(admin) = node.admin else {
         return failure(StatusCode::NOT_FOUND, &format!("{name} has no admin port."));
@@ -144,7 +157,8 @@ async fn pass(shared: &Shared, name: &str, path: &str) -> Response {
     match admin_port::get(&shared.http, admin, path).await {
         Ok(passed) => {
             let status = StatusCode::from_u16(passed.status).unwrap_or(StatusCode::BAD_GATEWAY);
-            (status, [(CONTENT_TYPE, passed.media_type)], passed.body).into_response()
+            let media_type = if status == StatusCode::OK { media_type } else { TEXT };
+            (status, [(CONTENT_TYPE, media_type)], passed.body).into_response()
         }
         Err(reason) => failure(StatusCode::BAD_GATEWAY, &format!("{name}: {reason}")),
     }

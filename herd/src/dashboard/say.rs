@@ -42,9 +42,13 @@ pub(super) async fn say(address: SocketAddr, line: &str) -> Result<Said, String>
         return Err("the node closed the connection without an answer".to_owned());
     }
     answer.pop_if(|byte| *byte == b'\n');
-    let answer = String::from_utf8(answer);
-    let answer = answer.unwrap_or_else(|error| error.as_bytes().escape_ascii().to_string());
-    Ok(Said { answer, took: began.elapsed() })
+    Ok(Said { answer: text_of(&answer), took: began.elapsed() })
+}
+
+/// Returns bytes as text, in which only those that are not UTF-8 are escaped.
+fn text_of(bytes: &[u8]) -> String {
+    let chunks = bytes.utf8_chunks();
+    chunks.map(|chunk| format!("{}{}", chunk.valid(), chunk.invalid().escape_ascii())).collect()
 }
 
 /// Sends bytes, closes the sending side, and reads until the node closes the connection, which it
@@ -92,6 +96,11 @@ fn unescape_byte(text: &str) -> Option<(u8, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_bytes_that_are_not_text_are_escaped_in_an_answer() {
+        assert_eq!(text_of(b"AT \"caf\xc3\xa9\" \xff\xfe\n{ }\n"), "AT \"café\" \\xff\\xfe\n{ }\n");
+    }
 
     #[test]
     fn escapes_stand_for_bytes() {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use reqwest::Client;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::spawn_blocking;
 
 use super::feed::Feed;
@@ -13,6 +13,9 @@ use super::history::{History, Notice};
 use super::picture::Picture;
 use super::token::Token;
 use super::watched_herd::WatchedHerd;
+
+/// The most searches for clients at a time. A node has 16 connections for all its operators.
+const SEARCHES: usize = 4;
 
 /// What the tasks of a dashboard share.
 #[derive(Debug)]
@@ -27,6 +30,10 @@ pub(super) struct Shared {
     pub(super) http: Client,
     pub(super) feed: Feed,
     pub(super) started: Instant,
+    /// The turn to ask the harness for its state.
+    pub(super) harness_turn: Arc<Semaphore>,
+    /// Bounds the searches for clients, which take long, so that they leave room on admin ports.
+    pub(super) searches: Semaphore,
     /// Asks for a new picture at once.
     pub(super) look_now: Notify,
     picture: Mutex<Arc<Picture>>,
@@ -49,6 +56,8 @@ impl Shared {
             http,
             feed: Feed::new(),
             started: Instant::now(),
+            harness_turn: Arc::new(Semaphore::new(1)),
+            searches: Semaphore::new(SEARCHES),
             look_now: Notify::new(),
             picture: Mutex::default(),
             history: Mutex::default(),
@@ -63,7 +72,7 @@ impl Shared {
     /// Keeps a picture, and sends it to browsers.
     pub(super) fn publish(&self, picture: Picture) {
         self.history.lock().unwrap_or_else(PoisonError::into_inner).add_picture(&picture);
-        self.feed.send("herd", &picture);
+        self.feed.show(&picture);
         *self.picture.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(picture);
     }
 

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::admin_port;
 use super::event_lines::{EventReader, ServerEvent};
-use super::harness::HarnessState;
+use super::harness::{HarnessState, Life};
 use super::history::Notice;
-use super::picture::{Look, NodeState, Picture};
+use super::picture::{Look, Picture};
 use super::shared::{Shared, now_ms, on_harness};
 use super::watched_herd::WatchedNode;
 
@@ -25,18 +25,24 @@ const WINDOW: Duration = Duration::from_millis(900);
 /// How long to wait for the harness, which may be busy with an action.
 const HARNESS_PATIENCE: Duration = Duration::from_millis(500);
 
+/// How long the events of a node may be silent. A node sends a comment every 2 seconds.
+const SILENCE: Duration = Duration::from_secs(10);
+
 /// The pause before the events of a node are asked for again.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Looks at the herd each second, and when somebody asks for a new look.
 pub(super) async fn watch(shared: Arc<Shared>) {
+    let mut listeners = JoinSet::new();
     for node in &shared.herd.nodes {
-        tokio::spawn(listen(Arc::clone(&shared), node.clone()));
+        listeners.spawn(listen(Arc::clone(&shared), node.clone()));
     }
+    let mut next = Instant::now();
     let mut past = VecDeque::from([look(&shared, HarnessState::default()).await]);
     loop {
+        next = (next + EVERY).max(Instant::now());
         // An action asks for a look, so that its effect is seen at once.
-        let _ = timeout(EVERY, shared.look_now.notified()).await;
+        let _ = timeout_at(next, shared.look_now.notified()).await;
         let last_known = past.back().map(|look| look.harness.clone()).unwrap_or_default();
         let now = look(&shared, last_known).await;
         while past.get(1).is_some_and(|look| now.at - look.at >= WINDOW) {
@@ -49,23 +55,33 @@ pub(super) async fn watch(shared: Arc<Shared>) {
     }
 }
 
-/// Asks all nodes and the harness for their states. A busy harness has its last known state.
+/// Asks the harness and the nodes for their states. A busy harness has its last known state.
 async fn look(shared: &Arc<Shared>, last_known: HarnessState) -> Look {
+    let harness = harness_state(shared).await.unwrap_or(last_known);
     let mut asked = JoinSet::new();
     for node in &shared.herd.nodes {
         let Some(admin) = node.admin else { continue };
+        // A paused node would answer nothing, and delay the picture of the others.
+        if matches!(harness.nodes.get(&node.name), Some(Life::Paused | Life::Down)) {
+            continue;
+        }
         let (name, client) = (node.name.clone(), shared.http.clone());
         asked.spawn(async move { (name, admin_port::status(&client, admin).await) });
     }
-    let harness = match &shared.harness {
-        Some(harness) => {
-            let state = on_harness(harness, |harness| harness.state());
-            timeout(HARNESS_PATIENCE, state).await.ok().and_then(Result::ok).unwrap_or(last_known)
-        }
-        None => last_known,
-    };
     let statuses = asked.join_all().await.into_iter().collect();
     Look { at: shared.started.elapsed(), statuses, harness }
+}
+
+/// Asks the harness for its state. Returns `None` if there is none, or if it does not answer in
+/// time. It is not asked again before it has answered, since each question occupies a thread.
+async fn harness_state(shared: &Arc<Shared>) -> Option<HarnessState> {
+    let harness = shared.harness.as_ref()?;
+    let turn = Arc::clone(&shared.harness_turn).try_acquire_owned().ok()?;
+    let state = on_harness(harness, move |harness| {
+        let _turn = turn;
+        harness.state()
+    });
+    timeout(HARNESS_PATIENCE, state).await.ok()?.ok()
 }
 
 /// Notes which nodes have become well or ill since the last picture.
@@ -75,7 +91,6 @@ fn note_changes(shared: &Shared, picture: &Picture) {
         if then.state == now.state {
             continue;
         }
-        let is_well = now.state == NodeState::Ready;
         let word = serde_json::to_value(now.state).unwrap_or_default();
         let word = word.as_str().unwrap_or_default();
         let text = match &now.reasons[..] {
@@ -85,7 +100,7 @@ fn note_changes(shared: &Shared, picture: &Picture) {
         shared.notice(Notice {
             at_ms: picture.at_ms,
             node: Some(now.name.clone()),
-            kind: if is_well { "action" } else { "warning" }.to_owned(),
+            kind: "warning".to_owned(),
             text,
         });
     }
@@ -98,7 +113,7 @@ async fn listen(shared: Arc<Shared>, node: WatchedNode) {
     loop {
         if let Ok(mut answer) = admin_port::events(&shared.http, admin, last.as_deref()).await {
             let mut reader = EventReader::default();
-            while let Ok(Some(bytes)) = answer.chunk().await {
+            while let Ok(Ok(Some(bytes))) = timeout(SILENCE, answer.chunk()).await {
                 let read = reader.read(&bytes, |event| {
                     pass_on(&shared, &node.name, &event);
                     last = event.id.or(last.take());

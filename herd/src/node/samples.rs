@@ -21,7 +21,10 @@ pub(super) struct Samples {
     /// How many more updates may be sampled; 0 while nobody watches.
     left: usize,
     kept: Vec<Sample>,
-    /// The head of the change log when samples were last taken; `None` while nobody watches.
+    /// Whether somebody watches.
+    is_on: bool,
+    /// The head of the change log when samples were last taken; `None` if they never were. It
+    /// outlives the watcher, so one that comes back learns how many updates it has missed.
     since: Option<u64>,
 }
 
@@ -40,8 +43,9 @@ impl Node {
     /// Begins to sample updates, the first `most` of those to come. Has no effect if the node
     /// samples already.
     pub fn begin_samples(&mut self, most: usize) {
-        if self.samples.since.is_none() {
-            self.samples = Samples { left: most, kept: Vec::new(), since: Some(self.table.head()) };
+        if !self.samples.is_on {
+            let since = self.samples.since.or(Some(self.table.head()));
+            self.samples = Samples { left: most, kept: Vec::new(), is_on: true, since };
         }
     }
 
@@ -49,15 +53,15 @@ impl Node {
     /// samples, and the number of updates that were news and not sampled.
     pub fn take_samples(&mut self, most: usize) -> (Vec<Sample>, u64) {
         let head = self.table.head();
-        let news = self.samples.since.map_or(0, |since| head - since);
+        let news = self.samples.since.map_or(0, |since| head.saturating_sub(since));
         let kept = std::mem::take(&mut self.samples.kept);
-        self.samples = Samples { left: most, kept: Vec::new(), since: Some(head) };
+        self.samples = Samples { left: most, kept: Vec::new(), is_on: true, since: Some(head) };
         let left_out = news.saturating_sub(kept.len() as u64);
         (kept, left_out)
     }
 
     /// Ends sampling, and drops the samples that have not been taken.
     pub fn end_samples(&mut self) {
-        self.samples = Samples::default();
+        self.samples = Samples { since: self.samples.since, ..Samples::default() };
     }
 }

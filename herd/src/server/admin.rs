@@ -67,18 +67,23 @@ pub(super) async fn serve(shared: Arc<Shared>, listener: Listener) {
 /// name resolve to this machine and let a browser read the admin port, but the browser then sends
 /// that name.
 async fn check_host(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let host = request.headers().get(HOST).map(|host| host.to_str().unwrap_or_default());
-    // HTTP/1.0 has no `Host` header, but no browser uses it.
-    if host.is_none_or(|host| is_own_host(host, &shared.admin_hosts)) {
+    if is_for_this_machine(request.headers(), &shared.admin_hosts) {
         return next.run(request).await;
     }
     let advice = "unknown host: use an IP address or localhost, or add the host to `hosts` under [admin] in the herd file\n";
     (StatusCode::MISDIRECTED_REQUEST, advice).into_response()
 }
 
+/// Whether the `Host` header of a request names this machine, or one of `names`. HTTP/1.0 has no
+/// such header, but no browser uses it.
+pub(crate) fn is_for_this_machine(headers: &HeaderMap, names: &[String]) -> bool {
+    let host = headers.get(HOST).map(|host| host.to_str().unwrap_or_default());
+    host.is_none_or(|host| is_own_host(host, names))
+}
+
 /// Whether a `Host` header names this machine: by an IP address, as `localhost`, or by one of
 /// `names`. A port may follow.
-pub(crate) fn is_own_host(host: &str, names: &[String]) -> bool {
+fn is_own_host(host: &str, names: &[String]) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
     let name = authority.host();
     let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);

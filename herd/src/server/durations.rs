@@ -1,5 +1,5 @@
-//! The durations that a node with an admin port records. Nobody could read those of another node,
-//! so that records none.
+//! The durations that a node records. A node without an admin port records none, since nobody could
+//! read them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -38,7 +38,7 @@ mod tick;
 mod turns;
 mod workers;
 
-pub(crate) use admin::is_own_host;
+pub(crate) use admin::is_for_this_machine;
 pub use admin_token::AdminToken;
 pub use pulse::Pulse;
 pub(crate) use seats::{Seats, WhenFull};

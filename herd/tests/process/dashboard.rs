@@ -1,7 +1,7 @@
 //! `herd dashboard`.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use fixtures::checkout::program;
@@ -205,6 +205,33 @@ fn the_stream_shows_a_node_that_goes_and_the_history_keeps_it() {
 }
 
 #[test]
+fn what_listens_in_place_of_a_node_cannot_serve_a_page_of_the_dashboard() {
+    let impostor = TcpListener::bind("127.0.0.1:0").unwrap();
+    let admin = impostor.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in impostor.incoming().map_while(Result::ok) {
+            let body = "<script src=/api/nodes/Alford/metrics></script>";
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n";
+            let length = body.len();
+            // The dashboard may have given up.
+            let _ = write!(&stream, "{head}content-length: {length}\r\n\r\n{body}");
+        }
+    });
+    let file = DEAD.replace("127.0.0.1:3", &admin.to_string());
+    let dashboard = Dashboard::start("dashboard-impostor", &file, &[]);
+    for (path, kind) in
+        [("status", "application/json"), ("clients", "application/json"), ("metrics", "text/plain")]
+    {
+        let (head, _) = dashboard.get(&format!("/api/nodes/Alford/{path}"));
+        assert!(head.contains(&format!("content-type: {kind}")), "{head}");
+        assert!(head.contains("x-content-type-options: nosniff"), "{head}");
+    }
+    wait_until("the picture has the node", || {
+        dashboard.json("/api/picture", &["host: localhost"])["nodes"][0]["state"] == "not answering"
+    });
+}
+
+#[test]
 fn a_dashboard_that_cannot_start_says_why() {
     let file = scratch("dashboard-errors").join("herd.toml");
     std::fs::write(&file, DEAD).unwrap();
@@ -217,7 +244,7 @@ fn a_dashboard_that_cannot_start_says_why() {
     let file = file.to_str().unwrap();
     let (code, error) = run(&["--config", file, "--listen", "0.0.0.0:0"]);
     assert!(code == Some(2) && error.contains("not on loopback"), "{error}");
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let (code, error) = run(&["--config", file, "--listen", &address]);
     assert!(

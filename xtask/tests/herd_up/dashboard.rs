@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -175,8 +176,8 @@ fn a_dashboard_ends_without_its_herd_and_leaves_a_herd_that_runs() {
     assert_eq!(lines.next().unwrap(), "The herd has been stopped, and so has its dashboard.");
 }
 
-/// Writes programs that stand in for those that open a browser: they write the address to `opened`.
-/// Returns a `PATH` that finds them first.
+/// Writes programs that stand in for those that open a browser: they write what they open to
+/// `opened`. Returns a `PATH` that finds them first.
 fn path_with_openers(tools: &Path, opened: &Path) -> OsString {
     let script = format!("#!/bin/sh\nprintf %s \"$1\" > {}\n", opened.display());
     for program in ["xdg-open", "open"] {
@@ -201,7 +202,13 @@ fn herd_up_serves_and_opens_the_dashboard_until_the_herd_is_down() {
     let output = checkout.command(&arguments).env("PATH", path).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let url = url_in(&String::from_utf8(output.stdout).unwrap());
-    wait_until("the page is opened", || fs::read_to_string(&opened).is_ok_and(|text| text == url));
+    // The token is in a file that only its owner can read, and not in the arguments of a program.
+    let leader = checkout.folder.join("dashboard.html");
+    wait_until("the page is opened", || {
+        fs::read_to_string(&opened).is_ok_and(|text| text == leader.to_str().unwrap())
+    });
+    assert!(fs::read_to_string(&leader).unwrap().contains(&format!("content=\"0; url={url}\"")));
+    assert_eq!(fs::metadata(&leader).unwrap().mode() & 0o777, 0o600);
     let herd = get(&url, "/api/herd");
     assert_eq!((&herd["harness"]["cuts_links"], &herd["may_act"]), (&true.into(), &false.into()));
     checkout.run(&["herd-down"]);

@@ -13,8 +13,8 @@ use crate::server::shared::{Shared, lock};
 /// The number of records that are read while the node waits. This takes some tens of microseconds.
 const STEP: u32 = 256;
 
-/// How long the thread works before it rests for as long. Shorter rests would be prolonged many times
-/// by the system's timer.
+/// How long the thread works before it rests for as long. Shorter rests would be prolonged many
+/// times by the system's timer.
 const WORK: Duration = Duration::from_millis(1);
 
 /// Collects a page of clients.

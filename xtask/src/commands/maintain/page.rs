@@ -1,7 +1,7 @@
 //! `page`: check the page of the dashboard, and make its picture.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -72,7 +72,7 @@ impl TypeChecker {
     /// # Errors
     /// There is no npm, or its registry cannot be reached.
     pub(super) fn get() -> Result<TypeChecker> {
-        let folder = target_dir()?.join("page/types");
+        let folder = target_dir()?.join(format!("page/{}", PACKAGES.join("-").replace('/', "-")));
         let tsc = folder.join("node_modules/.bin/tsc");
         if !tsc.exists() {
             std::fs::create_dir_all(&folder)
@@ -167,11 +167,7 @@ impl Chromium {
 fn on_path() -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     let files = env::split_paths(&path).flat_map(|folder| CHROMIUM.map(|name| folder.join(name)));
-    files.into_iter().find(|file| is_program(file))
-}
-
-fn is_program(file: &Path) -> bool {
-    file.is_file()
+    files.into_iter().find(|file| file.is_file())
 }
 
 fn succeed(command: &mut Command) -> Result<()> {
