@@ -46,7 +46,7 @@ pub(super) struct NodePicture {
     status: Option<Value>,
 }
 
-/// The state of a node in a word.
+/// What is right or wrong with a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum NodeState {
@@ -140,7 +140,7 @@ impl Window<'_> {
         }
     }
 
-    /// The state of a node in a word, and the reasons in sentences.
+    /// The state of a node, and the reasons in sentences.
     fn state(&self, node: &WatchedNode) -> (NodeState, Vec<String>) {
         match self.now.harness.nodes.get(&node.name) {
             Some(Life::Down) => return (NodeState::Down, vec!["its process has ended".to_owned()]),
