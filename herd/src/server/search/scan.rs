@@ -1,7 +1,7 @@
 //! Reads the table for a page of clients, in steps, so that no report waits long.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
@@ -12,10 +12,6 @@ use crate::server::shared::{Shared, lock};
 
 /// The number of records that are read while the node waits. This takes some tens of microseconds.
 const STEP: u32 = 256;
-
-/// How long the thread works before it rests for as long. Shorter rests would be prolonged many
-/// times by the system's timer.
-const WORK: Duration = Duration::from_millis(1);
 
 /// Collects a page of clients.
 pub(super) trait Finder {
@@ -42,8 +38,8 @@ pub(super) fn scan<F: Finder>(
 ) -> Option<(usize, Vec<Entry>, Option<Cursor>)> {
     let mut next = finder.first();
     let mut lines = Vec::new();
-    let mut began = Instant::now();
     loop {
+        let began = Instant::now();
         let store = lock(shared);
         let table = store.node.table();
         let known = table.len();
@@ -67,9 +63,6 @@ pub(super) fn scan<F: Finder>(
         if stop.is_cancelled() {
             return None;
         }
-        if began.elapsed() >= WORK {
-            thread::sleep(began.elapsed());
-            began = Instant::now();
-        }
+        thread::sleep(began.elapsed());
     }
 }
