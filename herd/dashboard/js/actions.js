@@ -8,7 +8,7 @@
  */
 
 import { post } from "./api.js";
-import { byId, element, setText } from "./dom.js";
+import { byId, element, setText, whyNot } from "./dom.js";
 import { icon, tone } from "./shapes.js";
 
 /** What can be done with a node, by its state. @param {NodeNow} node @returns {string[]} */
@@ -38,10 +38,9 @@ export class Actions {
     this.note = element("p", { class: "outcome", role: "status" });
     this.nodes = element("ul", { class: "breakables", "aria-label": "Nodes to break" });
     this.links = element("ul", { class: "breakables", "aria-label": "Links to break" });
-    const why = herd.may_act ? [] : [element("p", { class: "why-not" }, herd.why_not ?? "This page only looks.")];
     const noCuts = herd.harness?.cuts_links === false
       ? [element("p", { class: "quiet" }, herd.harness.why_no_cuts ?? "Links cannot be cut.")] : [];
-    byId("panel-break").replaceChildren(...why,
+    byId("panel-break").replaceChildren(...whyNot(herd),
       element("h3", {}, "Nodes"), this.nodes, element("h3", {}, "Links"), ...noCuts, this.links, this.note);
   }
 

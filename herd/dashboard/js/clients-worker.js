@@ -83,7 +83,7 @@ async function load(node) {
     changed();
     done(true);
   } catch {
-    // The page loads again, from another node if it must.
+    // The page loads again, from the next node if there is one.
     if (own === loads) done(false);
   }
 }

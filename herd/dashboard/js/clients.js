@@ -29,11 +29,13 @@ export class Clients {
   /** When the last load ended, and how long it took. */
   #ended = -Infinity;
   #took = 0;
-  /** Updates that the stream left out since the last load began. */
+  /** Updates that the stream left out since the last load began, and times that it lost some. */
   #leftOut = 0;
   /** How many more clients the node knew than the worker, a second ago. */
   #difference = 0;
   #node = "";
+  /** Whether the last load from the node failed. */
+  #hasFailed = false;
   #expected = /** @type {number | null} */ (null);
   /** The number of clients that the worker knows. */
   count = 0;
@@ -64,18 +66,26 @@ export class Clients {
   /** Loads clients if what is known here and in the herd differs. @param {HerdState} state */
   showState(state) {
     const nodes = state.nodes.filter((node) => node.clients !== null);
-    const source = nodes.find((node) => node.name === this.#node) ?? nodes[0];
+    const source = this.#source(state.nodes);
     this.#expected = source ? Math.max(...nodes.map((node) => node.clients ?? 0)) : null;
     if (!source) return;
     this.#node = source.name;
+    this.#hasFailed = false;
     // Updates come before the count of the next second, so only a difference that stays counts.
     const difference = (source.clients ?? 0) - this.count;
     const stays = difference !== 0 && difference === this.#difference;
     this.#difference = difference;
-    if (stays && this.#expected === 0) this.#send({ type: "clear" });
+    if (stays && this.#expected === 0) this.clear();
     else if (!this.#loading && (stays || this.#leftOut > 0 || !this.#loadedOnce) && this.#hasRested(stays)) {
       this.#load(source.name);
     }
+  }
+
+  /** The node to load from: the same as before, or the next one if it failed. @param {HerdState["nodes"]} nodes */
+  #source(nodes) {
+    const before = nodes.findIndex((node) => node.name === this.#node);
+    const first = this.#hasFailed ? before + 1 : Math.max(before, 0);
+    return [...nodes.slice(first), ...nodes.slice(0, first)].find((node) => node.clients !== null);
   }
 
   /** Whether the last load is long enough ago. @param {boolean} isDifferent */
@@ -88,6 +98,11 @@ export class Clients {
   add({ left_out, updates }) {
     this.#leftOut += left_out;
     this.#send({ type: "updates", updates });
+  }
+
+  /** Loads the clients again soon, since updates may have been lost. */
+  lost() {
+    this.#leftOut++;
   }
 
   /** Forgets all clients, since the herd was emptied. */
@@ -134,7 +149,10 @@ export class Clients {
         this.#ended = performance.now() + (answer.complete ? 0 : FAILURE_REST_MS);
         this.#took = answer.milliseconds;
         this.count = answer.count;
-        if (!answer.complete) this.#node = "";
+        if (!answer.complete) {
+          this.#hasFailed = true;
+          this.lost();
+        }
         return this.reader.changed();
       case "client":
         this.#questions.get(answer.question)?.(answer.client);

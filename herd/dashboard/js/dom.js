@@ -76,7 +76,7 @@ export function setText(element, text) {
 }
 
 /**
- * Makes a table from rows of text. The first column names the row.
+ * Makes a table from rows of text or ready cells. The first column names the row.
  *
  * @param {string} caption
  * @param {string[]} head
@@ -87,7 +87,16 @@ export function table(caption, head, rows) {
     element("caption", {}, caption),
     element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))),
     element("tbody", {}, ...rows.map(([name, ...cells]) => element("tr", {},
-      element("th", { scope: "row" }, name), ...cells.map((cell) => element("td", {}, cell))))));
+      element("th", { scope: "row" }, name), ...cells.map((cell) => cell instanceof HTMLTableCellElement ? cell : element("td", {}, cell))))));
+}
+
+/**
+ * Why the page cannot act on the herd, if it cannot.
+ *
+ * @param {import("./types.js").Herd} herd
+ */
+export function whyNot({ may_act, why_not }) {
+  return may_act ? [] : [element("p", { class: "why-not" }, why_not ?? "This page only looks.")];
 }
 
 /**

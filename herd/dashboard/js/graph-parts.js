@@ -4,6 +4,7 @@
  *
  * @typedef {import("./types.js").NodeNow} NodeNow
  * @typedef {import("./types.js").LinkNow} LinkNow
+ * @typedef {import("./layout.js").Point} Point
  * @typedef {{ width: number, height: number, kind: "card" | "dot", scale: number }} Size
  */
 
@@ -81,8 +82,23 @@ export function showNode(group, node) {
   group.setAttribute("aria-label", [label.join(", "), ...node.reasons].join("; "));
 }
 
-/** @param {SVGGElement} group @param {LinkNow} link */
-export function showLink(group, link) {
+/**
+ * How far above the middle of a link its sign stands: not at all, unless it would touch the two cards
+ * that stand beside it.
+ *
+ * @param {[Point, Point]} ends the middles of the cards
+ * @param {{ width: number, height: number }} card
+ * @param {{ width: number, height: number }} sign
+ */
+export function signLift([a, b], card, sign) {
+  const [dx, dy] = [Math.abs(a.x - b.x), Math.abs(a.y - b.y)];
+  const [beside, over] = [dx - card.width, dy - card.height];
+  if (beside >= sign.width || over >= sign.height || beside < over) return 0;
+  return dy / 2 + (card.height + sign.height) / 2 + 2;
+}
+
+/** @param {SVGGElement} group @param {LinkNow} link @param {[Point, Point]} ends @param {Size} size */
+export function showLink(group, link, ends, size) {
   for (const name of ["up", "down", "cut", "never", "unknown"]) group.classList.toggle(name, link.state === name);
   group.setAttribute("aria-label", describeLink(link));
   const sign = /** @type {SVGTextElement | null} */ (group.querySelector(".sign"));
@@ -91,8 +107,12 @@ export function showLink(group, link) {
   const text = link.state === "up" ? "" : link.state === "never" ? "never up" : link.state;
   if (sign.textContent === text) return;
   sign.textContent = text;
+  sign.removeAttribute("transform");
+  plate.removeAttribute("transform");
   const box = text ? sign.getBBox() : { x: 0, y: 0, width: 0, height: 0 };
   const room = text ? 4 : 0;
   const frame = { x: box.x - room, y: box.y - room / 2, width: box.width + 2 * room, height: box.height + room };
   for (const [name, value] of Object.entries(frame)) plate.setAttribute(name, String(value));
+  const lift = text ? signLift(ends, size, frame) : 0;
+  for (const part of lift > 0 ? [sign, plate] : []) part.setAttribute("transform", `translate(0 ${-lift})`);
 }

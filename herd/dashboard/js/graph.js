@@ -178,7 +178,8 @@ export class Graph {
     }
     for (const link of state.links) {
       const group = this.#links.get(linkKey(link.a, link.b));
-      if (group) showLink(group, link);
+      const [a, b] = [this.#points.get(link.a), this.#points.get(link.b)];
+      if (group && a && b) showLink(group, link, [a, b], this.#size);
     }
   }
 

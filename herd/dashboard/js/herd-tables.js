@@ -5,7 +5,7 @@
  * @typedef {import("./types.js").LinkNow} LinkNow
  */
 
-import { element } from "./dom.js";
+import { element, table } from "./dom.js";
 import { count, duration, rate } from "./format.js";
 import { icon, tone } from "./shapes.js";
 
@@ -31,22 +31,18 @@ export function describeLink(link) {
  * @param {HerdState} state
  */
 export function herdTables(state) {
-  /** @param {string} text */
-  const cell = (text) => element("td", {}, text);
-  /** @param {string} caption @param {string[]} head @param {HTMLElement[]} rows */
-  const whole = (caption, head, rows) => element("table", {}, element("caption", {}, caption),
-    element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))),
-    element("tbody", {}, ...rows));
-  const nodes = state.nodes.map((node) => element("tr", {},
-    element("th", { scope: "row" }, node.name),
+  const nodes = state.nodes.map((node) => [
+    node.name,
     element("td", { class: tone(node.state) }, icon(node.state), ` ${[node.state, ...node.reasons].join(": ")}`),
-    cell(rate(node.reports_per_second)), cell(count(node.clients)), cell(duration(node.answer_p99_seconds))));
-  const links = state.links.map((link) => element("tr", {},
-    element("th", { scope: "row" }, `${link.a} – ${link.b}`), cell(link.state), cell(duration(link.round_trip_seconds)),
-    cell(`${rate(link.a_to_b.lines_per_second)} / ${rate(link.b_to_a.lines_per_second)}`),
-    cell(`${count(link.a_to_b.backlog)} / ${count(link.b_to_a.backlog)}`)));
+    rate(node.reports_per_second), count(node.clients), duration(node.answer_p99_seconds),
+  ]);
+  const links = state.links.map((link) => [
+    `${link.a} – ${link.b}`, link.state, duration(link.round_trip_seconds),
+    `${rate(link.a_to_b.lines_per_second)} / ${rate(link.b_to_a.lines_per_second)}`,
+    `${count(link.a_to_b.backlog)} / ${count(link.b_to_a.backlog)}`,
+  ]);
   return [
-    whole("Nodes", ["Node", "State", "Reports/s", "Clients", "Answer p99"], nodes),
-    whole("Links", ["Link", "State", "Round trip", "Lines/s there / back", "Backlog there / back"], links),
+    table("Nodes", ["Node", "State", "Reports/s", "Clients", "Answer p99"], nodes),
+    table("Links", ["Link", "State", "Round trip", "Lines/s there / back", "Backlog there / back"], links),
   ];
 }

@@ -6,7 +6,7 @@
  */
 
 import { post } from "./api.js";
-import { byId, element, setText } from "./dom.js";
+import { byId, element, setText, whyNot } from "./dom.js";
 
 /** How long "Play" waits between two steps. */
 const STEP_MS = 1500;
@@ -64,9 +64,8 @@ export class Lessons {
 
   #list() {
     const lessons = this.herd.harness?.lessons ?? [];
-    const why = this.herd.may_act ? [] : [element("p", { class: "why-not" }, this.herd.why_not ?? "This page only looks.")];
     return [
-      ...why,
+      ...whyNot(this.herd),
       element("p", { class: "quiet" }, "A lesson plays a session on this herd, step by step, and shows the rule behind it."),
       element("ul", { class: "lessons", "aria-label": "Lessons" }, ...lessons.map(({ name, title, rule }) => element("li", {},
         element("button", { type: "button", disabled: !this.herd.may_act, onclick: () => this.#confirm(name, title) }, title),
@@ -118,20 +117,19 @@ export class Lessons {
 
   /** @param {string} name */
   async #start(name) {
-    await this.#ask("The herd is being emptied …", `/api/lessons/${encodeURIComponent(name)}/start`);
-    this.emptied();
+    const path = `/api/lessons/${encodeURIComponent(name)}/start`;
+    if (await this.#ask("The herd is being emptied …", path)) this.emptied();
   }
 
-  async #next() {
-    await this.#ask("", "/api/lesson/next");
+  #next() {
+    return this.#ask("", "/api/lesson/next");
   }
 
   async #play() {
     this.#plays = !this.#plays;
     this.#take(this.#lesson);
     while (this.#plays && this.#lesson && this.#lesson.state === "waiting") {
-      await this.#next();
-      if (this.note.textContent) break;
+      if (!(await this.#next())) break;
       await new Promise((resolve) => setTimeout(resolve, STEP_MS));
     }
     this.#plays = false;
@@ -144,7 +142,13 @@ export class Lessons {
     this.#take(null);
   }
 
-  /** Asks the server, and shows the lesson that it answers. @param {string} meanwhile @param {string} path */
+  /**
+   * Asks the server, and shows the lesson that it answers.
+   *
+   * @param {string} meanwhile
+   * @param {string} path
+   * @returns {Promise<boolean>} whether it did what it was asked
+   */
   async #ask(meanwhile, path) {
     setText(this.note, meanwhile);
     this.#busy = true;
@@ -154,10 +158,12 @@ export class Lessons {
       this.#busy = false;
       this.#take(lesson);
       setText(this.note, "");
+      return true;
     } catch (error) {
       this.#busy = false;
       this.#take(this.#lesson && { ...this.#lesson, state: "waiting" });
       setText(this.note, error instanceof Error ? error.message : String(error));
+      return false;
     }
   }
 }

@@ -89,11 +89,18 @@ function start(herd) {
       floods.add(updates);
       map.clients.add(updates);
     },
-    notice: (notice) => events.add(notice),
-    missed: (missed) => events.missed(missed),
+    notice(notice) {
+      events.add(notice);
+      if (notice.kind === "missed") map.clients.lost();
+    },
+    missed(missed) {
+      events.missed(missed);
+      map.clients.lost();
+    },
     async alive(alive) {
       summary.alive(alive);
       if (!alive) return;
+      map.clients.lost();
       if (await hasChanged(herd)) location.reload();
       const history = await timeLine.load();
       if (history) events.reset(history.notices);

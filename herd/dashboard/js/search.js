@@ -37,6 +37,7 @@ export function clientSearch(node, choose) {
       note.textContent = page.clients.length === 0 ? "No client begins so."
         : page.next !== null ? `The first ${MOST}; ${node()} knows ${count(page.known)} clients.` : "";
     } catch (error) {
+      if (question !== asked) return;
       found.replaceChildren();
       note.textContent = error instanceof Error ? error.message : String(error);
     }

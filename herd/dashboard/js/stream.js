@@ -44,15 +44,16 @@ export function openStream(readers) {
     on("updates", readers.updates);
     on("notice", readers.notice);
     on("missed", ({ events }) => readers.missed(events));
-    source.addEventListener("error", () => {
-      setAlive(false);
-      source.close();
-      setTimeout(open, PAUSE_MS);
-    });
+    source.addEventListener("error", openAgain);
+  };
+  const openAgain = () => {
+    source.close();
+    setAlive(false);
+    setTimeout(open, PAUSE_MS);
   };
 
   open();
   setInterval(() => {
-    if (source.readyState === EventSource.OPEN && performance.now() - heard > PATIENCE_MS) setAlive(false);
+    if (source.readyState !== EventSource.CLOSED && performance.now() - heard > PATIENCE_MS) openAgain();
   }, 1000);
 }

@@ -8,7 +8,7 @@
 
 import { post } from "./api.js";
 import { atLine, iamat, placesOf } from "./answer.js";
-import { byId, element, setText } from "./dom.js";
+import { byId, element, setText, whyNot } from "./dom.js";
 import { reached, wayInWords } from "./flood-view.js";
 import { duration } from "./format.js";
 import { clientSearch } from "./search.js";
@@ -38,7 +38,7 @@ export class Talk {
     this.line.placeholder = "WHATSAT kiwi 10 5";
     this.report = element("button", { class: "main" }, "Report");
     this.ask = element("button", { class: "main" }, "Ask");
-    byId("panel-talk").replaceChildren(...this.#why(), this.#form(), this.exchanges);
+    byId("panel-talk").replaceChildren(...whyNot(herd), this.#form(), this.exchanges);
     this.#greet();
   }
 
@@ -62,10 +62,6 @@ export class Talk {
       if (client !== flood.client) continue;
       setText(way, `${wayInWords(flood)}: ${reached(flood, this.herd.node_names.length)}`);
     }
-  }
-
-  #why() {
-    return this.herd.may_act ? [] : [element("p", { class: "why-not" }, this.herd.why_not ?? "This page only looks.")];
   }
 
   #form() {

@@ -10,7 +10,7 @@ use crate::acting::MAP;
 /// Counts the frames while the map is dragged to and fro for five seconds.
 const COUNT_FRAMES: &str = "new Promise((resolve) => { \
     const map = document.querySelector('.leaflet-container'); \
-    const at = (kind, x) => (kind === 'mousedown' ? map : document).dispatchEvent(new MouseEvent(kind, \
+    const at = (kind, x) => map.dispatchEvent(new MouseEvent(kind, \
         { bubbles: true, cancelable: true, view: window, button: 0, buttons: 1, clientX: 600 + x, clientY: 300 })); \
     let frames = 0; const began = performance.now(); at('mousedown', 0); \
     const frame = (now) => { \

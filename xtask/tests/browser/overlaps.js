@@ -6,7 +6,7 @@
     let { left, top, right, bottom } = rectangle;
     for (let parent = element; parent; parent = parent.parentElement) {
       const style = getComputedStyle(parent);
-      if (style.visibility === "hidden" || style.opacity === "0" || style.clipPath !== "none") return null;
+      if (style.clipPath !== "none") return null;
       if (style.overflow === "visible") continue;
       const box = parent.getBoundingClientRect();
       [left, top] = [Math.max(left, box.left), Math.max(top, box.top)];
@@ -18,7 +18,8 @@
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const text = walker.currentNode;
-    if (!text.data.trim() || !text.parentElement) continue;
+    if (!text.data.trim()) continue;
+    if (!text.parentElement.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
     const range = document.createRange();
     range.selectNodeContents(text);
     for (const rectangle of range.getClientRects()) {
