@@ -81,3 +81,24 @@ async fn next(pictures: &mut watch::Receiver<Item>, events: &mut broadcast::Rece
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_slow_browser_gets_the_latest_picture_and_learns_how_many_events_it_lost() {
+        let feed = Feed::new();
+        let (mut pictures, mut events) = (feed.picture.subscribe(), feed.events.subscribe());
+        for at_ms in 1..=3 {
+            feed.show(&Picture { at_ms, ..Picture::default() });
+        }
+        (0..ROOM + 7).for_each(|number| feed.send("notice", &number));
+        let latest = next(&mut pictures, &mut events).await.unwrap();
+        assert!(latest.name == "herd" && latest.data.contains("\"at_ms\":3"), "{latest:?}");
+        let missed = next(&mut pictures, &mut events).await.unwrap();
+        assert_eq!((missed.name, &*missed.data), ("missed", r#"{"events":7}"#));
+        let oldest = next(&mut pictures, &mut events).await.unwrap();
+        assert_eq!((oldest.name, &*oldest.data), ("notice", "7"));
+    }
+}

@@ -1,5 +1,8 @@
 //! What a herd looks like at one moment, from what its nodes and its harness say.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -27,8 +30,8 @@ pub(super) struct Picture {
     /// The wall clock, in milliseconds since 1970.
     pub(super) at_ms: u64,
     pub(super) nodes: Vec<NodePicture>,
-    links: Vec<LinkPicture>,
-    lesson: Option<LessonProgress>,
+    pub(super) links: Vec<LinkPicture>,
+    pub(super) lesson: Option<LessonProgress>,
     /// The age of updates that arrived from neighbours since the last look, at all nodes.
     #[serde(skip)]
     pub(super) update_age: Durations,
@@ -69,7 +72,7 @@ pub(super) enum NodeState {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct LinkPicture {
+pub(super) struct LinkPicture {
     a: String,
     b: String,
     state: &'static str,

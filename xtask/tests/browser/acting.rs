@@ -13,11 +13,12 @@ pub(crate) const MAP: &str =
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_report_by_a_click_on_the_map_reaches_every_node_and_its_client_can_be_asked_about() {
-    let Shown { window, checkout, .. } = &Shown::start("browser-talk").await;
+    let shown = Shown::start("browser-talk").await;
+    let (window, checkout) = (&shown.window, &shown.checkout);
     window.find("textbox", "Client id").await.fill(HOSTILE).await;
     window.find("group", MAP).await.click_at(0.3, 0.3).await;
     window.find("button", "Report").await.click().await;
-    window.wait_for_text(&format!("AT Alford +")).await;
+    window.wait_for_text("AT Alford +").await;
     // The page shows the flood hop by hop, whichever way it took.
     for node in ["Parker", "Powell", "Bolden", "Hamilton"] {
         let line = format!("WHATSAT {HOSTILE} 10 0");
@@ -40,6 +41,7 @@ async fn a_report_by_a_click_on_the_map_reaches_every_node_and_its_client_can_be
     window.find("spinbutton", "Radius in km").await.fill("50").await;
     window.find("button", "Ask").await.click().await;
     window.wait_for_text("\"status\" : ").await;
+    shown.window.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

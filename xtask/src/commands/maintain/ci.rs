@@ -71,6 +71,8 @@ const STEPS: [Step; 13] = [
             "--locked",
             "--workspace",
             "--all-targets",
+            "--features",
+            "xtask/browser",
             "--",
             "--deny",
             "warnings",
