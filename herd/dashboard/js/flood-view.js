@@ -49,7 +49,7 @@ export class FloodView {
     this.list = list;
     this.graph = graph;
     this.motions = motions;
-    this.nodes = herd.node_names.length;
+    this.nodes = herd.nodes.length;
     this.neighbours = new Map(herd.nodes.map(({ name, neighbours }) => [name, neighbours]));
   }
 

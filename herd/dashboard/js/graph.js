@@ -41,7 +41,7 @@ export class Graph {
   constructor(svg, info, herd, choose) {
     this.svg = svg;
     this.info = info;
-    this.names = herd.node_names;
+    this.names = herd.nodes.map(({ name }) => name);
     this.choose = choose;
     const seen = new Set();
     /** @type {[string, string][]} */

@@ -29,7 +29,7 @@ export class NodePanel {
     this.actions = actions;
     this.chosen = chosen;
     this.select = element("select", { id: "closer-node", onchange: () => this.choose(this.select.value) },
-      ...herd.node_names.map((name) => element("option", {}, name)));
+      ...herd.nodes.map(({ name }) => element("option", {}, name)));
     this.links = element("p", { class: "links" });
     this.state = element("div", { class: "node-state", role: "status" });
     this.buttons = element("div", { class: "row buttons" });
@@ -38,7 +38,7 @@ export class NodePanel {
     byId("panel-node").replaceChildren(
       labelled("Node to look at", this.select), this.state, this.buttons, this.links, this.numbers,
       ...(this.log ? [this.log.body] : []));
-    this.choose(herd.node_names[0], true);
+    this.choose(herd.nodes[0].name, true);
   }
 
   /** @param {string} node @param {boolean} [quiet] */

@@ -28,7 +28,7 @@ export class Talk {
     this.herd = herd;
     this.map = map;
     this.exchanges = element("div", { class: "exchanges", role: "log", "aria-label": "Conversation", tabindex: 0 });
-    this.node = element("select", { id: "talk-node" }, ...herd.node_names.map((name) => element("option", {}, name)));
+    this.node = element("select", { id: "talk-node" }, ...herd.nodes.map(({ name }) => element("option", {}, name)));
     this.client = input("talk-client", "mono", "kiwi");
     this.latitude = input("talk-latitude", "mono", "34.06893");
     this.longitude = input("talk-longitude", "mono", "-118.445127");
@@ -60,7 +60,7 @@ export class Talk {
   showHop(flood) {
     for (const { client, way } of this.#onTheirWay) {
       if (client !== flood.client) continue;
-      setText(way, `${wayInWords(flood)}: ${reached(flood, this.herd.node_names.length)}`);
+      setText(way, `${wayInWords(flood)}: ${reached(flood, this.herd.nodes.length)}`);
     }
   }
 

@@ -8,7 +8,6 @@ export type LinkState = "up" | "down" | "cut" | "never" | "unknown";
 /** `GET /api/herd`: what does not change while the dashboard runs. */
 export interface Herd {
   name: string;
-  node_names: string[];
   nodes: { name: string; client: string; admin: string | null; neighbours: string[] }[];
   may_act: boolean;
   why_not: string | null;

@@ -34,7 +34,7 @@ pub(super) fn failure(status: StatusCode, error: &str) -> Response {
 
 /// Lets only requests of a page act that has the token.
 pub(super) async fn check_token(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    if request.method() == axum::http::Method::GET {
+    if request.method().is_safe() {
         return next.run(request).await;
     }
     let headers = request.headers();

@@ -17,7 +17,7 @@ const ROOM: usize = 2048;
 /// What all browsers receive: the latest picture of the herd, and every event.
 #[derive(Clone, Debug)]
 pub(super) struct Feed {
-    picture: watch::Sender<Item>,
+    picture: watch::Sender<Arc<Picture>>,
     events: broadcast::Sender<Item>,
 }
 
@@ -37,14 +37,18 @@ impl Item {
 
 impl Feed {
     pub(super) fn new() -> Feed {
-        let picture = Item::new("herd", &Picture::default());
-        Feed { picture: watch::Sender::new(picture), events: broadcast::channel(ROOM).0 }
+        Feed { picture: watch::Sender::new(Arc::default()), events: broadcast::channel(ROOM).0 }
     }
 
     /// Shows a picture to every browser. Pictures are large, so a slow browser misses all but the
     /// latest.
-    pub(super) fn show(&self, picture: &Picture) {
-        self.picture.send_replace(Item::new("herd", picture));
+    pub(super) fn show(&self, picture: Picture) {
+        self.picture.send_replace(Arc::new(picture));
+    }
+
+    /// The latest picture; it has no nodes before the first.
+    pub(super) fn picture(&self) -> Arc<Picture> {
+        Arc::clone(&self.picture.borrow())
     }
 
     /// Sends an event to every browser.
@@ -68,10 +72,13 @@ impl Feed {
     }
 }
 
-async fn next(pictures: &mut watch::Receiver<Item>, events: &mut broadcast::Receiver<Item>) -> Option<Item> {
+async fn next(
+    pictures: &mut watch::Receiver<Arc<Picture>>,
+    events: &mut broadcast::Receiver<Item>,
+) -> Option<Item> {
     tokio::select! {
         biased;
-        changed = pictures.changed() => changed.ok().map(|()| pictures.borrow_and_update().clone()),
+        changed = pictures.changed() => changed.ok().map(|()| Item::new("herd", &**pictures.borrow_and_update())),
         event = events.recv() => match event {
             Ok(item) => Some(item),
             Err(RecvError::Lagged(events)) => {
@@ -91,7 +98,7 @@ mod tests {
         let feed = Feed::new();
         let (mut pictures, mut events) = (feed.picture.subscribe(), feed.events.subscribe());
         for at_ms in 1..=3 {
-            feed.show(&Picture { at_ms, ..Picture::default() });
+            feed.show(Picture { at_ms, ..Picture::default() });
         }
         (0..ROOM + 7).for_each(|number| feed.send("notice", &number));
         let latest = next(&mut pictures, &mut events).await.unwrap();

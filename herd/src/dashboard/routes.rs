@@ -107,7 +107,6 @@ async fn herd(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response
     let herd = &shared.herd;
     Json(json!({
         "name": herd.name,
-        "node_names": herd.nodes.iter().map(|node| &node.name).collect::<Vec<_>>(),
         "nodes": herd.nodes,
         "may_act": reason.is_none(),
         "why_not": reason,
@@ -125,7 +124,7 @@ async fn history(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 async fn picture(State(shared): State<Arc<Shared>>) -> Response {
-    Json(&*shared.picture()).into_response()
+    Json(&*shared.feed.picture()).into_response()
 }
 
 async fn pass_status(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Response {

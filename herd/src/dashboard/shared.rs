@@ -36,7 +36,6 @@ pub(super) struct Shared {
     pub(super) searches: Semaphore,
     /// Asks for a new picture at once.
     pub(super) look_now: Notify,
-    picture: Mutex<Arc<Picture>>,
     pub(super) history: Mutex<History>,
 }
 
@@ -59,21 +58,14 @@ impl Shared {
             harness_turn: Arc::new(Semaphore::new(1)),
             searches: Semaphore::new(SEARCHES),
             look_now: Notify::new(),
-            picture: Mutex::default(),
             history: Mutex::default(),
         }
     }
 
-    /// The latest picture; it has no nodes before the first.
-    pub(super) fn picture(&self) -> Arc<Picture> {
-        Arc::clone(&self.picture.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Keeps a picture, and sends it to browsers.
+    /// Keeps the figures of a picture, and shows it to browsers.
     pub(super) fn publish(&self, picture: Picture) {
         self.history.lock().unwrap_or_else(PoisonError::into_inner).add_picture(&picture);
-        self.feed.show(&picture);
-        *self.picture.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(picture);
+        self.feed.show(picture);
     }
 
     /// Keeps a notice, and sends it to browsers.

@@ -86,7 +86,7 @@ async fn harness_state(shared: &Arc<Shared>) -> Option<HarnessState> {
 
 /// Notes which nodes have become well or ill since the last picture.
 fn note_changes(shared: &Shared, picture: &Picture) {
-    let before = shared.picture();
+    let before = shared.feed.picture();
     for (then, now) in before.nodes.iter().zip(&picture.nodes) {
         if then.state == now.state {
             continue;

@@ -168,6 +168,7 @@ fn the_page_is_for_this_machine_and_runs_no_foreign_script() {
     assert!(body.contains("<title>"), "{body}");
     let (head, _) = dashboard.request("GET /", &["host: evil.example"], "");
     assert!(head.starts_with("HTTP/1.1 421"), "{head}");
+    assert!(dashboard.request("HEAD /", &["host: localhost"], "").0.starts_with("HTTP/1.1 200"));
     assert!(dashboard.get("/assets/../Cargo.toml").0.starts_with("HTTP/1.1 404"));
     assert!(dashboard.get("/api/nodes/Nobody/status").0.starts_with("HTTP/1.1 404"));
     assert!(dashboard.post("/", &["host: localhost"], "").0.starts_with("HTTP/1.1 403"));

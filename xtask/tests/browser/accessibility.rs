@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use crate::Shown;
-use crate::browser::DEADLINE;
 
 /// Checks rules of accessibility. See `xtask/tests/browser/README.md`.
 const AXE: &str = include_str!("axe.min.js");
@@ -24,7 +23,7 @@ async fn the_page_is_legible_for_everybody_at_two_widths_light_and_dark() {
         shown.checkout.run(&["say", node, &format!("IAMAT {client} {place} 1520023934")]);
     }
     shown.checkout.run(&["herd-kill", "Hamilton"]);
-    window.find_starting("button", "Hamilton: down", DEADLINE).await;
+    window.find_starting("button", "Hamilton: down").await;
     window.run(AXE).await;
     for (width, height) in [(1280, 900), (390, 844)] {
         for scheme in ["light", "dark"] {

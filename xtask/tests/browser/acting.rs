@@ -60,22 +60,22 @@ async fn a_killed_node_is_marked_within_3_seconds_and_heals() {
     let window = &shown.window;
     shown.open_tab("Break").await;
     window.find("button", "Kill Parker").await.click().await;
-    window.find_starting("button", "Parker: down", Duration::from_secs(3)).await;
-    window.find_starting("image", "Link Alford to Parker: down", crate::browser::DEADLINE).await;
+    window.find_starting_within(Duration::from_secs(3), "button", "Parker: down").await;
+    window.find_starting("image", "Link Alford to Parker: down").await;
     window.find("button", "Restart Parker").await.click().await;
-    window.find_starting("button", "Parker: ready", crate::browser::DEADLINE).await;
-    window.find_starting("image", "Link Alford to Parker: up", crate::browser::DEADLINE).await;
+    window.find_starting("button", "Parker: ready").await;
+    window.find_starting("image", "Link Alford to Parker: up").await;
 
     window.find("button", "Pause Powell").await.click().await;
-    window.find_starting("button", "Powell: paused", crate::browser::DEADLINE).await;
+    window.find_starting("button", "Powell: paused").await;
     window.find("button", "Resume Powell").await.click().await;
-    window.find_starting("button", "Powell: ready", crate::browser::DEADLINE).await;
+    window.find_starting("button", "Powell: ready").await;
 
     window.find("button", "Cut Hamilton to Parker").await.click().await;
-    window.find_starting("image", "Link Hamilton to Parker: cut", crate::browser::DEADLINE).await;
-    window.find_starting("button", "Hamilton: apart", crate::browser::DEADLINE).await;
+    window.find_starting("image", "Link Hamilton to Parker: cut").await;
+    window.find_starting("button", "Hamilton: apart").await;
     window.find("button", "Heal Hamilton to Parker").await.click().await;
-    window.find_starting("button", "Hamilton: ready", crate::browser::DEADLINE).await;
+    window.find_starting("button", "Hamilton: ready").await;
     shown.window.close().await;
 }
 

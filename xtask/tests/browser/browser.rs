@@ -106,8 +106,18 @@ impl Window {
         Found { window: self, node: found }
     }
 
-    /// Waits for an element with this role whose name starts with `start`, for at most `patience`.
-    pub(crate) async fn find_starting(&self, role: &str, start: &str, patience: Duration) -> Found<'_> {
+    /// Waits for an element with this role whose name starts with `start`.
+    pub(crate) async fn find_starting(&self, role: &str, start: &str) -> Found<'_> {
+        self.find_starting_within(DEADLINE, role, start).await
+    }
+
+    /// The same, for at most `patience`.
+    pub(crate) async fn find_starting_within(
+        &self,
+        patience: Duration,
+        role: &str,
+        start: &str,
+    ) -> Found<'_> {
         let what = format!("there is a {role} whose name starts with {start:?}");
         let is_found = |node: &AxNode| name_of(node).starts_with(start);
         let look = async || self.query(role, "").await.into_iter().find(is_found);
@@ -120,7 +130,12 @@ impl Window {
         self.wait_at_most(DEADLINE, what, look).await
     }
 
-    async fn wait_at_most<T>(&self, patience: Duration, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+    pub(crate) async fn wait_at_most<T>(
+        &self,
+        patience: Duration,
+        what: &str,
+        look: impl AsyncFn() -> Option<T>,
+    ) -> T {
         let deadline = Instant::now() + patience;
         loop {
             if let Some(found) = look().await {

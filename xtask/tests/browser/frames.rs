@@ -7,6 +7,9 @@ use std::time::Duration;
 use crate::Shown;
 use crate::acting::MAP;
 
+/// How long the page may take to load all clients.
+const LOADING: Duration = Duration::from_secs(120);
+
 /// Counts the frames while the map is dragged to and fro for five seconds.
 const COUNT_FRAMES: &str = "new Promise((resolve) => { \
     const map = document.querySelector('.leaflet-container'); \
@@ -30,12 +33,8 @@ async fn frames_while_the_map_moves() {
         report(&shown.checkout.nodes()[0]["client"], loaded..clients);
         loaded = clients;
         let shown_count = format!("{} clients", group_digits(clients));
-        let loading = tokio::time::timeout(Duration::from_secs(120), async {
-            while !shown.window.text().await.contains(&shown_count) {
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
-        });
-        loading.await.expect("the page shows all clients within two minutes");
+        let look = async || shown.window.text().await.contains(&shown_count).then_some(());
+        shown.window.wait_at_most(LOADING, &format!("the page shows {shown_count}"), look).await;
         shown.window.find("group", MAP).await;
         let frames = shown.window.run(COUNT_FRAMES).await;
         let frames = frames.as_f64().unwrap();

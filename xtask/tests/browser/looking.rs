@@ -1,14 +1,14 @@
 //! Looking closer, and what the page says when it can show nothing.
 
 use crate::Shown;
-use crate::browser::{DEADLINE, Window};
+use crate::browser::Window;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_is_looked_at_more_closely_with_its_log() {
     let shown = Shown::start("browser-look").await;
     let window = &shown.window;
     shown.checkout.run(&["say", "Alford", "IAMAT kiwi +1+2 1000", "IAMAT plum +1+2 1000"]);
-    window.find_starting("button", "Alford: ready, ", DEADLINE).await.click().await;
+    window.find_starting("button", "Alford: ready, ").await.click().await;
     window.wait_for_text("2 of 1,000,000").await;
     window.wait_for_text("Lags by").await;
     window.find("DisclosureTriangle", "Log").await.click().await;

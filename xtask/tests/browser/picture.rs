@@ -1,7 +1,5 @@
 //! The picture of the page in the README.
 
-use std::time::Duration;
-
 use chromiumoxide::cdp::browser_protocol::page::CaptureScreenshotFormat;
 use chromiumoxide::page::ScreenshotParams;
 use fixtures::checkout::root;
@@ -32,7 +30,10 @@ async fn the_picture_of_the_readme() {
     window.find("button", "Report").await.click().await;
     window.wait_for_text("AT Alford ").await;
     // In the middle of the slow motion of the flood.
-    tokio::time::sleep(Duration::from_millis(900)).await;
+    let lit = "document.querySelectorAll('.node.knows').length";
+    window
+        .wait_for("three nodes are lit", async || (window.run(lit).await.as_u64()? >= 3).then_some(()))
+        .await;
     let file = root().join("docs/src/images/dashboard.webp");
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     let params = ScreenshotParams::builder().format(CaptureScreenshotFormat::Webp).quality(70).build();
