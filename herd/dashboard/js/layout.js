@@ -149,10 +149,19 @@ export function inRows(points, columns) {
   return { points: moved, rows };
 }
 
+/** Points closer than this stand on one line: a cosine is seldom exactly 0. */
+const SAME = 1e-9;
+
 /** Stretches a picture to the whole square. @param {Point[]} points */
 function stretched(points) {
-  const xs = points.map(({ x }) => x);
-  const ys = points.map(({ y }) => y);
-  const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-  return points.map(({ x, y }) => ({ x: (x - left) / (right - left || 1), y: (y - top) / (bottom - top || 1) }));
+  const xs = spread(points.map(({ x }) => x));
+  const ys = spread(points.map(({ y }) => y));
+  return points.map((_, index) => ({ x: xs[index], y: ys[index] }));
+}
+
+/** Spreads numbers from 0 to 1. Equal ones go to the middle. @param {number[]} numbers */
+function spread(numbers) {
+  const least = Math.min(...numbers);
+  const range = Math.max(...numbers) - least;
+  return numbers.map((number) => (range < SAME ? 0.5 : (number - least) / range));
 }

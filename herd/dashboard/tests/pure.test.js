@@ -19,6 +19,8 @@ test("a small herd stands so that no links cross", () => {
   // A ring whose nodes are named out of order.
   const edges = /** @type {[number, number][]} */ ([[0, 2], [2, 4], [4, 1], [1, 3], [3, 0]]);
   assert.ok(badness([0, 1, 2, 3, 4], edges) > 1);
+  // Two nodes stand in the middle, one above the other.
+  assert.deepEqual(place(2, [[0, 1]]).map(({ x }) => x), [0.5, 0.5]);
   const points = place(5, edges);
   const angle = (/** @type {number} */ node) => Math.atan2(points[node].y - 0.5, points[node].x - 0.5);
   const order = [0, 1, 2, 3, 4].sort((a, b) => angle(a) - angle(b));
