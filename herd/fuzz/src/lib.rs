@@ -10,7 +10,7 @@ use std::time::Duration;
 use herd::config::Herd;
 use herd::journal::{Disk, Journal, Log};
 use herd::message::{At, Lines, LinkLine, Piece, Time, Update, VERSION};
-use herd::node::{Answer, Limits, Link, LinkId, Lives, Node};
+use herd::node::{Answer, Limits, Link, LinkId, Lives, Node, Outcome, Source, Table};
 use herd::places;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -70,8 +70,9 @@ fn lines(bytes: &[u8], segment: usize) -> Vec<Option<Vec<u8>>> {
     found
 }
 
-/// Checks that a parsed link line is written in the same form, and an update with the same bytes. A
-/// longer form of an update only adds a number to an AT line or a client id.
+/// Checks that a parsed link line is written in the same form, and an update with the same bytes,
+/// also after a table has packed it. A longer form of an update only adds a number to an AT line or
+/// a client id.
 pub fn link_line(line: &[u8]) {
     if let Some(parsed) = LinkLine::parse(line) {
         let mut written = Vec::new();
@@ -81,6 +82,13 @@ pub fn link_line(line: &[u8]) {
         if is_ours && !line.contains(&b'\n') {
             assert_eq!(LinkLine::parse(written), Some(parsed));
         }
+    }
+    if let Some(update) = Update::parse(line) {
+        let mut table = Table::new(0);
+        assert_eq!(table.apply_update(&update, Source::Journal), Outcome::Fresh);
+        let record = table.get_even_removed(update.client).expect("a record of the client");
+        assert_eq!((&record.line()[..], record.client()), (line, update.client.as_bytes()));
+        assert_eq!(table.apply_update(&update, Source::Journal), Outcome::Stale);
     }
     if let Some(update) = Update::parse(line)
         && update.removals > 0

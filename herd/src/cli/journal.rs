@@ -102,8 +102,9 @@ fn stat(file: &Path) -> Result<()> {
 fn dump(file: &Path) -> Result<()> {
     let (node, _) = replay_file(file)?;
     let mut out = BufWriter::new(io::stdout().lock());
-    let mut lines = node.table().changes_after(0).map(|(_, record)| record.line().escape_ascii());
-    let written = lines.try_for_each(|line| writeln!(out, "{line}")).and_then(|()| out.flush());
+    let mut lines = node.table().changes_after(0).map(|(_, record)| record.line());
+    let written =
+        lines.try_for_each(|line| writeln!(out, "{}", line.escape_ascii())).and_then(|()| out.flush());
     ignore_closed_pipe(written)
 }
 

@@ -42,11 +42,14 @@ impl Tail {
     /// Appends what has changed to `out`, until that holds `most` bytes. Returns whether there is
     /// more. Cursors come last, after everything that they cover.
     pub(super) fn collect(&mut self, node: &Node, most: usize, out: &mut Vec<u8>) -> bool {
+        let mut line = Vec::new();
         for (sequence, record) in node.table().changes_after(self.sequence) {
             if out.len() >= most {
                 return true;
             }
-            self.write(Line::Update { sequence, at: record.line() }, out);
+            line.clear();
+            record.write_line(&mut line);
+            self.write(Line::Update { sequence, at: &line }, out);
             self.sequence = sequence;
         }
         for (index, (neighbour, cursor)) in node.cursors().enumerate() {

@@ -35,12 +35,29 @@ impl<'a> At<'a> {
         if word != b"AT" || !is_node_name(server) || next().is_some() {
             return None;
         }
-        Some(At { line, skew: Skew::parse(skew)?, iamat: Iamat::parse(operands)? })
+        Some(At { line, skew: Skew::parse(skew)?, iamat: Iamat::parse(line, operands)? })
     }
 
     /// Returns the name of the server that received the report.
     pub fn server(&self) -> &'a [u8] {
-        self.line.split(|&byte| byte == b' ').nth(1).unwrap_or_default()
+        let behind = &self.line[b"AT ".len()..];
+        &behind[..memchr::memchr(b' ', behind).unwrap_or_default()]
+    }
+
+    /// Returns the line from its skew on.
+    pub(crate) fn skew_onwards(&self) -> &'a [u8] {
+        &self.line[b"AT  ".len() + self.server().len()..]
+    }
+
+    /// Returns the length of the skew.
+    pub(crate) fn skew_length(&self) -> usize {
+        self.skew_onwards().len() - self.location_onwards().len() - self.iamat.client.as_bytes().len() - 2
+    }
+
+    /// Returns the line from its location on.
+    pub(crate) fn location_onwards(&self) -> &'a [u8] {
+        let Iamat { location, stamp, .. } = self.iamat;
+        &self.line[self.line.len() - location.as_bytes().len() - stamp.as_bytes().len() - 1..]
     }
 
     /// Appends to `out` the AT line, without line end, of a report that `server` received with this
@@ -50,10 +67,7 @@ impl<'a> At<'a> {
         out.extend_from_slice(server.as_bytes());
         out.push(b' ');
         skew.write(out);
-        for field in [iamat.client.as_bytes(), iamat.location.as_bytes(), iamat.stamp.as_bytes()] {
-            out.push(b' ');
-            out.extend_from_slice(field);
-        }
+        iamat.write(out);
     }
 }
 

@@ -85,6 +85,26 @@ fn eight_digits(text: &[u8; 8]) -> Option<u64> {
     Some(fours.wrapping_mul(10_000 * (1 << 32) + 1) >> 32)
 }
 
+/// Returns the sixteen digits of a number below 10^16, with leading zeros.
+pub(crate) fn sixteen_digits(number: u64) -> [u8; 16] {
+    let mut text = [0; 16];
+    text[..8].copy_from_slice(&eight_digits_of(number / 100_000_000));
+    text[8..].copy_from_slice(&eight_digits_of(number % 100_000_000));
+    text
+}
+
+/// Reverses [`eight_digits`]. The number is divided into numbers of four digits, of two, and of
+/// one; a multiplication and a shift divide all of them at once.
+fn eight_digits_of(number: u64) -> [u8; 8] {
+    const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
+    let fours = (number / 10_000) | (number % 10_000) << 32;
+    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007F_0000_007F;
+    let twos = hundreds | (fours - 100 * hundreds) << 16;
+    let tens = ((twos * 103) >> 10) & 0x000F_000F_000F_000F;
+    let ones = tens | (twos - 10 * tens) << 8;
+    (ones + ZEROS).to_le_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -116,10 +136,25 @@ mod tests {
         }
 
         #[test]
+        fn a_number_has_its_sixteen_digits(number in 0_u64..10_u64.pow(16)) {
+            let text = format!("{number:016}");
+            prop_assert_eq!(&sixteen_digits(number)[..], text.as_bytes());
+        }
+
+        #[test]
         fn one_byte_that_is_not_a_digit_is_enough(place in 0_usize..8, byte: u8) {
             let mut text = *b"12345678";
             text[place] = byte;
             prop_assert_eq!(eight_digits(&text).is_some(), byte.is_ascii_digit());
+        }
+    }
+
+    #[test]
+    fn every_number_of_eight_digits_is_spelt_as_it_is() {
+        // All groups of four digits, in both halves.
+        for four in 0..10_000 {
+            let number = four * 10_000 + (9_999 - four);
+            assert_eq!(eight_digits_of(number), *format!("{number:08}").as_bytes());
         }
     }
 }

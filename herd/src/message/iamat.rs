@@ -11,14 +11,43 @@ pub struct Iamat<'a> {
     pub location: Location<'a>,
     /// The time of the report, by the client's clock.
     pub stamp: Stamp<'a>,
+    /// The three fields as one text, if they end the line and one space separates each from the
+    /// next, as usual.
+    text: Option<&'a [u8]>,
 }
 
 impl<'a> Iamat<'a> {
-    pub(super) fn parse([client, location, stamp]: [&'a [u8]; 3]) -> Option<Self> {
+    /// Parses the fields of a line.
+    pub(super) fn parse(line: &'a [u8], [client, location, stamp]: [&'a [u8]; 3]) -> Option<Self> {
         Some(Iamat {
             client: ClientId::parse(client)?,
             location: Location::parse(location)?,
             stamp: Stamp::parse(stamp)?,
+            text: joined(line, [client, location, stamp]),
         })
     }
+
+    /// Appends the three fields to `out`, with a space before each.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        if let Some(text) = self.text {
+            out.push(b' ');
+            out.extend_from_slice(text);
+            return;
+        }
+        for field in [self.client.as_bytes(), self.location.as_bytes(), self.stamp.as_bytes()] {
+            out.push(b' ');
+            out.extend_from_slice(field);
+        }
+    }
+}
+
+/// Returns the end of a line, if it consists of these fields with one space between them.
+fn joined<'a>(line: &'a [u8], [client, location, stamp]: [&'a [u8]; 3]) -> Option<&'a [u8]> {
+    let length = client.len() + location.len() + stamp.len() + 2;
+    let text = &line[line.len().checked_sub(length)?..];
+    // The fields are parts of the line, in this order. If the first one begins here, there is room
+    // for one byte only between each and the next, and for none behind the last.
+    let is_joined = std::ptr::eq(text.as_ptr(), client.as_ptr());
+    let are_spaces = text[client.len()] == b' ' && text[client.len() + 1 + location.len()] == b' ';
+    (is_joined && are_spaces).then_some(text)
 }

@@ -1,5 +1,7 @@
 //! Splits a stream of bytes into lines.
 
+use std::ops::Range;
+
 /// A line of the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
@@ -77,14 +79,43 @@ impl Lines {
 
     /// Takes the next line; `None` if it is unfinished and not too long yet.
     pub fn next_line(&mut self) -> Option<Piece<'_>> {
-        let Some(found) = memchr::memchr(b'\n', &self.buffer[self.searched..]) else {
-            return self.unfinished_line();
-        };
-        let end = self.searched + found;
-        let line = &self.buffer[self.start..end];
-        self.start = end + 1;
-        self.searched = self.start;
-        Some(self.piece(line.strip_suffix(b"\r").unwrap_or(line)))
+        self.search();
+        let (piece, next) = self.split(self.start, self.searched)?;
+        self.take_up_to(next);
+        Some(self.piece(piece))
+    }
+
+    /// Returns the lines that [`next_line`](Self::next_line) would take, each with the offset
+    /// behind it, without taking them.
+    ///
+    /// # Examples
+    /// ```
+    /// use herd::message::{Lines, Piece};
+    ///
+    /// let mut lines = Lines::new(80);
+    /// lines.room().extend_from_slice(b"first\nsecond\nthi");
+    /// let ahead: Vec<_> = lines.ahead().collect();
+    /// assert_eq!(ahead, [(Piece::Line(b"first"), 6), (Piece::Line(b"second"), 13)]);
+    /// lines.take_up_to(6);
+    /// assert_eq!(lines.next_line(), Some(Piece::Line(b"second")));
+    /// ```
+    pub fn ahead(&mut self) -> impl Iterator<Item = (Piece<'_>, usize)> {
+        self.search();
+        let lines = &*self;
+        let mut start = lines.start;
+        let mut searched = lines.searched;
+        std::iter::from_fn(move || {
+            let (piece, next) = lines.split(start, searched)?;
+            start = next;
+            searched = next;
+            Some((lines.piece(piece), next))
+        })
+    }
+
+    /// Takes the lines before an offset that [`ahead`](Self::ahead) returned.
+    pub fn take_up_to(&mut self, offset: usize) {
+        self.start = offset;
+        self.searched = offset;
     }
 
     /// Notes the end of the stream. What is left without LF is a line too, and can be taken next.
@@ -103,20 +134,29 @@ impl Lines {
         self.start < self.buffer.len()
     }
 
-    fn unfinished_line(&mut self) -> Option<Piece<'_>> {
-        let begun = self.start..self.buffer.len();
-        self.searched = begun.end;
-        if self.ended {
-            self.start = begun.end;
-            return (!begun.is_empty()).then(|| self.piece(&self.buffer[begun]));
-        }
-        let begun = &self.buffer[begun];
-        // A CR at the end may turn out to belong to the line end.
-        let length = begun.len() - usize::from(begun.ends_with(b"\r"));
-        (length > self.longest).then_some(Piece::TooLong(begun))
+    /// Finds the next LF, so that no byte before it is searched again.
+    fn search(&mut self) {
+        let found = memchr::memchr(b'\n', &self.buffer[self.searched..]);
+        self.searched = found.map_or(self.buffer.len(), |found| self.searched + found);
     }
 
-    fn piece<'a>(&self, line: &'a [u8]) -> Piece<'a> {
+    /// Returns the range of the line at `start`, and the offset behind it. There is no LF between
+    /// `start` and `searched`.
+    fn split(&self, start: usize, searched: usize) -> Option<(Range<usize>, usize)> {
+        if let Some(found) = memchr::memchr(b'\n', &self.buffer[searched..]) {
+            let end = searched + found;
+            let has_cr = self.buffer[start..end].ends_with(b"\r");
+            return Some((start..end - usize::from(has_cr), end + 1));
+        }
+        let begun = start..self.buffer.len();
+        // A CR at the end may turn out to belong to the line end.
+        let length = begun.len() - usize::from(self.buffer[begun.clone()].ends_with(b"\r"));
+        let is_line = self.ended && !begun.is_empty() || length > self.longest;
+        is_line.then(|| (begun.clone(), begun.end))
+    }
+
+    fn piece(&self, line: Range<usize>) -> Piece<'_> {
+        let line = &self.buffer[line];
         if line.len() > self.longest { Piece::TooLong(line) } else { Piece::Line(line) }
     }
 }

@@ -27,6 +27,7 @@ mod whatsat;
 
 pub use at::{At, is_node_name};
 pub use client_id::{ClientId, LONGEST_CLIENT_ID};
+pub(crate) use decimal::sixteen_digits;
 pub use http::begins_http;
 pub use iamat::Iamat;
 pub use lines::{Lines, Piece};
@@ -82,9 +83,17 @@ impl<'a> Command<'a> {
     pub fn parse(line: &'a [u8]) -> Option<Self> {
         let mut fields = fields(line);
         match fields.next()? {
-            b"IAMAT" => Iamat::parse(operands(fields)?).map(Command::Iamat),
+            b"IAMAT" => Iamat::parse(line, operands(fields)?).map(Command::Iamat),
             b"WHATSAT" => Whatsat::parse(operands(fields)?).map(Command::Whatsat),
             _ => None,
+        }
+    }
+
+    /// Returns the client that reports, or that the question is about.
+    pub fn client(&self) -> ClientId<'a> {
+        match self {
+            Command::Iamat(iamat) => iamat.client,
+            Command::Whatsat(whatsat) => whatsat.client,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::decimal::Decimal;
+use super::decimal::{Decimal, sixteen_digits};
 
 const NANOSECONDS: i128 = 1_000_000_000;
 
@@ -53,6 +53,8 @@ impl From<SystemTime> for Time {
 pub struct Stamp<'a> {
     text: &'a [u8],
     time: Time,
+    /// The numbers of digits before and after the point.
+    digits: (u8, u8),
 }
 
 impl<'a> Stamp<'a> {
@@ -63,9 +65,15 @@ impl<'a> Stamp<'a> {
         if decimal.exceeds(LAST_SECOND) {
             return None;
         }
-        let scale = 10_u64.pow(9 - decimal.fraction.text.len() as u32);
+        let digits = (decimal.whole.text.len() as u8, decimal.fraction.text.len() as u8);
+        let scale = 10_u64.pow(9 - u32::from(digits.1));
         let nanoseconds = (decimal.fraction.value * scale) as u32;
-        Some(Stamp { text, time: Time { seconds: decimal.whole.value, nanoseconds } })
+        Some(Stamp { text, time: Time { seconds: decimal.whole.value, nanoseconds }, digits })
+    }
+
+    /// Returns the numbers of digits before and after the point.
+    pub(crate) fn digits(self) -> (u8, u8) {
+        self.digits
     }
 
     /// Returns the value of the time.
@@ -140,12 +148,19 @@ impl Skew {
             Ok(magnitude) => (magnitude / NANOSECONDS as u64, magnitude % NANOSECONDS as u64),
             Err(_) => ((magnitude / NANOSECONDS as u128) as u64, (magnitude % NANOSECONDS as u128) as u64),
         };
-        let mut digits = itoa::Buffer::new();
-        out.push(if self.0 < 0 { b'-' } else { b'+' });
-        out.extend_from_slice(digits.format(seconds).as_bytes());
+        let sign = if self.0 < 0 { b'-' } else { b'+' };
+        let fraction = sixteen_digits(nanoseconds);
+        if let [.., a, b, c, d, e, f, g, h, i] = fraction
+            && seconds < 10
+        {
+            // Most clients report within ten seconds.
+            out.extend_from_slice(&[sign, b'0' + seconds as u8, b'.', a, b, c, d, e, f, g, h, i]);
+            return;
+        }
+        out.push(sign);
+        out.extend_from_slice(itoa::Buffer::new().format(seconds).as_bytes());
         out.push(b'.');
-        // The added first digit keeps the leading zeros.
-        out.extend_from_slice(&digits.format(NANOSECONDS as u64 + nanoseconds).as_bytes()[1..]);
+        out.extend_from_slice(&fraction[7..]);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a node does for its clients: applies reports, answers questions, and removes clients.
 
 use super::Node;
-use super::table::{Outcome, Source};
+use super::table::{Outcome, Place, Source};
 use crate::message::{At, ClientId, Command, Iamat, MOST_REMOVALS, Skew, Time, Update, Whatsat};
 
 /// What remains to be done after a client's line was processed.
@@ -74,14 +74,28 @@ impl Node {
     /// of the record that the answer is about, or of the client's removal. It is 0 if the answer
     /// depends on no record.
     pub fn answer(&mut self, line: &[u8], now: Time, out: &mut Vec<u8>) -> (Answer, u64) {
-        let (answered, client) = match Command::parse(line) {
-            Some(Command::Iamat(iamat)) => {
-                let sequence = self.take_report(&iamat, now, out);
+        let command = Command::parse(line);
+        let located = command.as_ref().map(|command| (command, self.locate(command.client())));
+        self.answer_command(located, line, now, out)
+    }
+
+    /// Does the same for a line that has been parsed, and whose client has been
+    /// [located](Self::locate); `command` is `None` if the line is not a command.
+    pub fn answer_command(
+        &mut self,
+        command: Option<(&Command<'_>, Place)>,
+        line: &[u8],
+        now: Time,
+        out: &mut Vec<u8>,
+    ) -> (Answer, u64) {
+        let (answered, client) = match command {
+            Some((Command::Iamat(iamat), place)) => {
+                let sequence = self.take_report(iamat, place, now, out);
                 self.lines.reports_refused += u64::from(sequence.is_none());
                 (sequence.map(|sequence| (Answer::Written, sequence)), Some(iamat.client))
             }
-            Some(Command::Whatsat(whatsat)) => {
-                let answer = self.answer_whatsat(&whatsat, out);
+            Some((Command::Whatsat(whatsat), _)) => {
+                let answer = self.answer_whatsat(whatsat, out);
                 let count = if answer.is_some() {
                     &mut self.lines.questions
                 } else {
@@ -109,7 +123,7 @@ impl Node {
 
     /// Applies a report and returns the sequence of the client's latest record, or returns `None`
     /// if a limit of this node forbids the report.
-    fn take_report(&mut self, iamat: &Iamat<'_>, now: Time, out: &mut Vec<u8>) -> Option<u64> {
+    fn take_report(&mut self, iamat: &Iamat<'_>, place: Place, now: Time, out: &mut Vec<u8>) -> Option<u64> {
         let too_early = self.limits.max_future_skew.is_some_and(|most| iamat.stamp.time() > now.plus(most));
         if too_early {
             return None;
@@ -123,7 +137,7 @@ impl Node {
         let skew = Skew::between(now, iamat.stamp.time());
         let start = out.len();
         At::write(out, &self.name, skew, iamat);
-        let outcome = self.table.apply_report(At { line: &out[start..], skew, iamat: *iamat });
+        let outcome = self.table.apply_report(At { line: &out[start..], skew, iamat: *iamat }, place);
         self.new_ids_left -= u32::from(self.table.len() > known);
         let end = out.len();
         out.push(b'\n');
@@ -165,10 +179,10 @@ impl Node {
         let (sequence, record) = self.table.get_with_sequence(whatsat.client)?;
         let at = record.at()?;
         if whatsat.bound == 0 {
-            places_answer(out, at, NO_PLACES);
+            places_answer(out, &at, NO_PLACES);
             return Some((Answer::Written, sequence));
         }
-        let location = At::parse(at)?.iamat.location.comma_separated();
+        let location = At::parse(&at)?.iamat.location.comma_separated();
         let query = PlacesQuery { location, metres: whatsat.metres(), bound: whatsat.bound };
         Some((Answer::Places { at: at.into(), query }, sequence))
     }

@@ -23,12 +23,12 @@ pub use limits::{Limits, READ_AS_LINES, parse_duration_or_off};
 pub use link::{Link, LinkEnd, LinkEvent};
 pub use neighbours::{Cursor, LinkId, LinkState, NeighbourId, Side};
 pub use samples::Sample;
-pub use table::{Outcome, Record, Source, Table};
+pub use table::{Outcome, Place, Record, Source, Table};
 
 use std::time::Duration;
 
 use crate::bug::{Bug, is_planted};
-use crate::message::Update;
+use crate::message::{ClientId, Update};
 use neighbours::{Neighbour, Neighbours};
 use samples::Samples;
 
@@ -179,9 +179,20 @@ impl Node {
     }
 
     /// Returns the changes after `sequence` that links may send.
-    fn changes_to_say(&self, sequence: u64) -> impl Iterator<Item = (u64, &Record)> {
+    fn changes_to_say(&self, sequence: u64) -> impl Iterator<Item = (u64, Record<'_>)> {
         let last = self.withheld_after;
         self.table.changes_after(sequence).take_while(move |(sequence, _)| *sequence <= last)
+    }
+
+    /// Returns where a client's record probably is, for [`answer_command`](Self::answer_command).
+    pub fn locate(&self, client: ClientId<'_>) -> Place {
+        self.table.locate(client)
+    }
+
+    /// Loads the records at these places into the processor's cache. The loads overlap, so this
+    /// takes less time than loading each record when it is needed. Nothing changes.
+    pub fn preload<'a>(&self, places: impl Iterator<Item = &'a Place>) {
+        self.table.preload(places);
     }
 
     /// Returns the node's records.

@@ -137,7 +137,7 @@ impl SimMachine {
     pub(super) fn keep_learned(&mut self, since: u64, now: u64) {
         let Some(Process { node, .. }) = &self.process else { return };
         for (_, record) in node.table().changes_after(since) {
-            self.learned.entry(String::from_utf8_lossy(record.line()).into_owned()).or_insert(now);
+            self.learned.entry(line_of(record)).or_insert(now);
         }
     }
 
@@ -157,10 +157,10 @@ impl SimMachine {
         for (sequence, record) in
             node.table().changes_after(0).take_while(|(sequence, _)| *sequence <= settled)
         {
-            let line = String::from_utf8_lossy(record.line());
-            let first = self.sequences.entry((node.epoch(), sequence)).or_insert_with(|| line.to_string());
+            let line = line_of(record);
+            let first = self.sequences.entry((node.epoch(), sequence)).or_insert_with(|| line.clone());
             if *first != line {
-                reused.push((sequence, first.clone(), line.into_owned()));
+                reused.push((sequence, first.clone(), line));
             }
         }
         reused
@@ -170,9 +170,9 @@ impl SimMachine {
     pub(super) fn knows(&self, update: &Update<'_>) -> bool {
         let known = self.process.as_ref().and_then(|process| {
             let client = ClientId::parse(update.client.as_bytes())?;
-            process.node.table().get_even_removed(client).map(Record::line)
+            process.node.table().get_even_removed(client).map(line_of)
         });
-        let known = known.and_then(|line| std::str::from_utf8(line).ok()).and_then(Update::parse);
+        let known = known.as_deref().and_then(Update::parse);
         known.is_some_and(|known| update.is_superseded_by(&known))
     }
 
@@ -202,11 +202,14 @@ impl SimMachine {
 
 /// The lines of all records of a node, sorted.
 fn lines_of(node: &Node) -> Vec<String> {
-    let line = |line: &[u8]| String::from_utf8_lossy(line).into_owned();
-    let mut lines: Vec<String> =
-        node.table().changes_after(0).map(|(_, record)| line(record.line())).collect();
+    let mut lines: Vec<String> = node.table().changes_after(0).map(|(_, record)| line_of(record)).collect();
     lines.sort_unstable();
     lines
+}
+
+/// A record's line as text.
+pub(super) fn line_of(record: Record<'_>) -> String {
+    String::from_utf8_lossy(&record.line()).into_owned()
 }
 
 impl Process {
@@ -214,7 +217,7 @@ impl Process {
     pub(super) fn removals(&self, line: &str) -> u32 {
         let client = line.split(' ').nth(1).and_then(|client| ClientId::parse(client.as_bytes()));
         let record = client.and_then(|client| self.node.table().get_even_removed(client));
-        record.map_or(0, Record::removals)
+        record.map_or(0, |record| record.removals())
     }
 
     /// Executes a line of an operator or a client. Returns the first line of the answer, and the

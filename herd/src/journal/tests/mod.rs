@@ -54,7 +54,7 @@ fn report(node: &mut Node, line: &str) -> String {
 
 fn known(node: &Node) -> Vec<(u64, String)> {
     let line = |line: &[u8]| String::from_utf8(line.to_vec()).unwrap();
-    node.table().changes_after(0).map(|(sequence, record)| (sequence, line(record.line()))).collect()
+    node.table().changes_after(0).map(|(sequence, record)| (sequence, line(&record.line()))).collect()
 }
 
 fn cursor_of(node: &Node) -> Cursor {

@@ -27,7 +27,7 @@ const PIECE: u32 = 4096;
 pub(super) type Differences = [u64; GROUPS / 64];
 
 /// Returns the bucket of a record's client. The higher byte is the group.
-pub(super) fn bucket(record: &Record) -> usize {
+pub(super) fn bucket(record: Record<'_>) -> usize {
     bucket_of(record.client())
 }
 
@@ -64,11 +64,18 @@ impl Sums {
 
     /// Reads another piece of the table, and calls `counted` with the bucket, sequence and content
     /// of each record in it. Returns whether it was the last piece.
-    pub(super) fn add_piece(&mut self, table: &Table, mut counted: impl FnMut(usize, u64, &Record)) -> bool {
+    pub(super) fn add_piece(
+        &mut self,
+        table: &Table,
+        mut counted: impl FnMut(usize, u64, Record<'_>),
+    ) -> bool {
         let until = self.end.min(self.next + PIECE);
+        let mut line = Vec::new();
         for (sequence, record) in table.records(self.next..until) {
             let bucket = bucket(record);
-            let hash = xxh3_64_with_seed(record.line(), self.seed);
+            line.clear();
+            record.write_line(&mut line);
+            let hash = xxh3_64_with_seed(&line, self.seed);
             self.buckets[bucket] = self.buckets[bucket].wrapping_add(hash);
             counted(bucket, sequence, record);
         }

@@ -195,7 +195,8 @@ impl BulkSender {
                 return (Progress::Done, said);
             }
             if record.source() != theirs && self.wanted[bucket(record)] {
-                LinkLine::Update(record.line()).write(out);
+                record.write_line(out);
+                out.push(b'\n');
                 said += 1;
             }
             self.read = sequence;

@@ -135,7 +135,8 @@ impl LogReader {
             if is_bulk || is_later {
                 self.gap.get_or_insert(self.read);
             } else if !is_theirs {
-                LinkLine::Update(record.line()).write(out);
+                record.write_line(out);
+                out.push(b'\n');
                 said += 1;
             }
             self.read = sequence;

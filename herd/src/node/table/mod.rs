@@ -1,20 +1,28 @@
 //! The table of clients: one record for each, and the order in which they changed.
 
+mod backwards;
 mod change_log;
+mod digits;
+mod index;
+mod names;
 mod record;
+mod records;
 mod slab;
+mod slot;
+mod stamp;
+mod texts;
 
 pub use record::{Record, Source};
 
 use std::ops::Range;
 
-use hashbrown::HashTable;
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128};
 
 use crate::bug::{Bug, is_planted};
 use crate::message::{At, ClientId, Update};
 use change_log::{ChangeLog, RecordId};
-use slab::Slab;
+use index::Index;
+use records::Records;
 
 /// The latest update of each client, including removals, and the order in which this node learned
 /// them.
@@ -34,9 +42,8 @@ use slab::Slab;
 /// ```
 #[derive(Debug)]
 pub struct Table {
-    records: Slab<Record>,
-    /// The index from client ids to records.
-    index: HashTable<Slot>,
+    records: Records,
+    index: Index,
     /// Hashes client ids with a secret seed, so that clients cannot choose ids whose hashes
     /// collide. Nothing depends on the order of the index.
     hasher: ahash::RandomState,
@@ -47,12 +54,11 @@ pub struct Table {
     back: usize,
 }
 
-/// An entry of the index. It contains the hash as well, so that neither growing the index nor a
-/// failed lookup reads records.
+/// Where a client's record probably is.
 #[derive(Clone, Copy, Debug)]
-struct Slot {
-    hash: u32,
-    record: RecordId,
+pub struct Place {
+    hash: u64,
+    guess: Option<RecordId>,
 }
 
 /// What an update did.
@@ -68,10 +74,11 @@ impl Table {
     /// Returns an empty table whose hashes use the secret `hash_seed`.
     pub fn new(hash_seed: u64) -> Table {
         let [a, b, c, d] = [0, 1, 2, 3].map(|key: u8| xxh3_64_with_seed(&[key], hash_seed));
+        let hasher = ahash::RandomState::with_seeds(a, b, c, d);
         Table {
-            records: Slab::default(),
-            index: HashTable::new(),
-            hasher: ahash::RandomState::with_seeds(a, b, c, d),
+            records: Records::new(hasher.clone()),
+            index: Index::default(),
+            hasher,
             log: ChangeLog::default(),
             sum: 0,
             removed: 0,
@@ -87,17 +94,27 @@ impl Table {
     /// Stores an update that already has a sequence, because it comes from a journal. The sequence
     /// must be later than all others.
     pub(super) fn apply_update_as(&mut self, update: &Update<'_>, source: Source, sequence: u64) -> Outcome {
-        let hash = self.hash(update.client);
-        let known = self.find(update.client, hash);
-        self.store_update(known, hash, update, source, sequence)
+        self.apply_update_at(self.locate(update.client), update, source, sequence)
     }
 
-    /// Stores a report of a client of this node. It counts as later than all removals that this
-    /// node knows.
-    pub(super) fn apply_report(&mut self, at: At<'_>) -> Outcome {
-        let hash = self.hash(at.iamat.client);
+    /// Stores an update of the client at `place`.
+    fn apply_update_at(
+        &mut self,
+        place: Place,
+        update: &Update<'_>,
+        source: Source,
+        sequence: u64,
+    ) -> Outcome {
+        let known = self.find(update.client, place);
+        self.store_update(known, place.hash, update, source, sequence)
+    }
+
+    /// Stores a report of a client of this node, which is at `place`. It counts as later than all
+    /// removals that this node knows.
+    pub(super) fn apply_report(&mut self, at: At<'_>, place: Place) -> Outcome {
         let sequence = self.log.head() + 1;
-        let known = self.find(at.iamat.client, hash);
+        let hash = place.hash;
+        let known = self.find(at.iamat.client, place);
         let removals = known.map_or(0, |known| self.records.get(known).removals());
         if removals == 0 || is_planted(Bug::RemovalForgotten) {
             return self.store_update(known, hash, &at.into(), Source::Client, sequence);
@@ -111,26 +128,27 @@ impl Table {
     fn store_update(
         &mut self,
         known: Option<RecordId>,
-        hash: u32,
+        hash: u64,
         update: &Update<'_>,
         source: Source,
         sequence: u64,
     ) -> Outcome {
         let record = match known {
             Some(known) => {
-                let record = self.records.get_mut(known);
+                let record = self.records.get(known);
                 if !record.loses_to(update) {
                     return Outcome::Stale;
                 }
-                self.sum = self.sum.wrapping_sub(digest(record.line()));
+                self.sum = self.sum.wrapping_sub(record.with_line(digest));
                 self.removed -= usize::from(record.is_removal());
                 self.back -= usize::from(record.was_removed() && !record.is_removal());
-                record.replace(update, source);
+                self.records.replace(known, update, source);
                 known
             }
             None => {
-                let record = self.records.push(Record::new(update, source));
-                self.index.insert_unique(spread(hash), Slot { hash, record }, |slot| spread(slot.hash));
+                let record = self.records.push(update, source);
+                let hash_of = |record| self.hasher.hash_one(self.records.get(record).client());
+                self.index.insert(hash, record, hash_of);
                 record
             }
         };
@@ -141,19 +159,35 @@ impl Table {
         Outcome::Fresh
     }
 
+    /// Returns where a client's record probably is, without reading it.
+    pub(super) fn locate(&self, client: ClientId<'_>) -> Place {
+        let hash = self.hasher.hash_one(client.as_bytes());
+        Place { hash, guess: self.index.guess(hash) }
+    }
+
+    /// Loads the records at these places into the processor's cache. The loads do not depend on
+    /// each other, so they overlap; when updates are applied, each waits for the one before.
+    pub(super) fn preload<'a>(&self, places: impl Iterator<Item = &'a Place>) {
+        let sum = places.filter_map(|place| place.guess).fold(0, |sum, guess| {
+            sum ^ u64::from(self.records.get(guess).is_removal()) ^ self.log.latest(guess)
+        });
+        // The compiler must not skip the loads.
+        std::hint::black_box(sum);
+    }
+
     /// Returns a client's record; `None` if there is none, or the client is removed.
-    pub fn get(&self, client: ClientId<'_>) -> Option<&Record> {
+    pub fn get(&self, client: ClientId<'_>) -> Option<Record<'_>> {
         self.get_even_removed(client).filter(|record| !record.is_removal())
     }
 
     /// Returns a client's record, which may be its removal.
-    pub fn get_even_removed(&self, client: ClientId<'_>) -> Option<&Record> {
-        self.find(client, self.hash(client)).map(|record| self.records.get(record))
+    pub fn get_even_removed(&self, client: ClientId<'_>) -> Option<Record<'_>> {
+        self.find(client, self.locate(client)).map(|record| self.records.get(record))
     }
 
     /// Returns a client's record with its sequence; `None` if there is none, or the client is
     /// removed.
-    pub fn get_with_sequence(&self, client: ClientId<'_>) -> Option<(u64, &Record)> {
+    pub fn get_with_sequence(&self, client: ClientId<'_>) -> Option<(u64, Record<'_>)> {
         self.latest(client).filter(|(_, record)| !record.is_removal())
     }
 
@@ -162,8 +196,8 @@ impl Table {
         self.latest(client).filter(|(_, record)| record.is_removal()).map(|(sequence, _)| sequence)
     }
 
-    fn latest(&self, client: ClientId<'_>) -> Option<(u64, &Record)> {
-        let record = self.find(client, self.hash(client))?;
+    fn latest(&self, client: ClientId<'_>) -> Option<(u64, Record<'_>)> {
+        let record = self.find(client, self.locate(client))?;
         Some((self.log.latest(record), self.records.get(record)))
     }
 
@@ -179,7 +213,7 @@ impl Table {
 
     /// Returns the number of records, including those of removed clients.
     pub fn all(&self) -> usize {
-        self.index.len()
+        self.records.len()
     }
 
     /// Returns how many clients have been removed, whether they have reported again or not.
@@ -200,13 +234,13 @@ impl Table {
 
     /// Returns each record that changed after `sequence`, with the sequence of its latest change,
     /// in that order.
-    pub fn changes_after(&self, sequence: u64) -> impl Iterator<Item = (u64, &Record)> {
+    pub fn changes_after(&self, sequence: u64) -> impl Iterator<Item = (u64, Record<'_>)> {
         self.log.after(sequence).map(|(sequence, record)| (sequence, self.records.get(record)))
     }
 
     /// Returns some of the records with their sequences, by their numbers from 0 to
     /// [`all`](Self::all). A record keeps its number, and new ones come last.
-    pub fn records(&self, numbers: Range<u32>) -> impl Iterator<Item = (u64, &Record)> {
+    pub fn records(&self, numbers: Range<u32>) -> impl Iterator<Item = (u64, Record<'_>)> {
         numbers.map(|record| (self.log.latest(record), self.records.get(record)))
     }
 
@@ -216,14 +250,10 @@ impl Table {
         self.log.entries_after(sequence).min(self.all())
     }
 
-    fn hash(&self, client: ClientId<'_>) -> u32 {
-        self.hasher.hash_one(client.as_bytes()) as u32
-    }
-
-    fn find(&self, client: ClientId<'_>, hash: u32) -> Option<RecordId> {
+    fn find(&self, client: ClientId<'_>, place: Place) -> Option<RecordId> {
         let id = client.as_bytes();
-        let same = |slot: &Slot| slot.hash == hash && self.records.get(slot.record).client() == id;
-        self.index.find(spread(hash), same).map(|slot| slot.record)
+        let is_it = |record: &RecordId| self.records.get(*record).client() == id;
+        place.guess.filter(is_it).or_else(|| self.index.find(place.hash, |record| is_it(&record)))
     }
 }
 
@@ -231,9 +261,4 @@ impl Table {
 /// lines that are made to collide can hide a difference from [`Table::sum`], and do nothing else.
 fn digest(line: &[u8]) -> u128 {
     xxh3_128(line)
-}
-
-/// Spreads a hash over 64 bits, because the index uses both ends of it.
-fn spread(hash: u32) -> u64 {
-    u64::from(hash) << 32 | u64::from(hash)
 }

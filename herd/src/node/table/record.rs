@@ -2,43 +2,25 @@
 
 use std::cmp::Ordering;
 
-use smallvec::SmallVec;
-
+use super::backwards::Backwards;
+use super::digits::{Digits, Text, packed_length};
+use super::records::Records;
+use super::slot::{Kind, Slot};
+use super::stamp::PackedStamp;
 use crate::bug::{Bug, is_planted};
-use crate::message::{At, Time, Update};
+use crate::message::{At, Update};
 use crate::node::neighbours::NeighbourId;
 
 /// The latest update of one client. A removal is kept as well, because it must win over older
 /// reports that are still on their way.
 ///
-/// Every report looks up, compares and replaces a record, which is rarely in the processor's cache.
-/// So a record is one block of 128 bytes, including its line unless that is unusually long.
-#[derive(Debug)]
-pub struct Record {
-    line: SmallVec<[u8; USUAL_LINE]>,
-    /// The time of the report, in two fields that need less memory than [`Time`].
-    seconds: u64,
-    nanoseconds: u32,
-    source: Source,
-    form: Form,
-    /// The offset and the length of the client id in `line`.
-    client: (u8, u8),
+/// This is a view of a [`Table`](super::Table)'s packed form, from which the line is written
+/// exactly as it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    slot: &'a Slot,
+    records: &'a Records,
 }
-
-/// The kind of a record's line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    /// `AT ...`
-    Report,
-    /// `REMOVED ...`
-    Removal,
-    /// `AFTER ...`
-    ReportAfterRemoval,
-}
-
-/// The length up to which a line is stored without a separate allocation. It suffices for an AT
-/// line whose node name and client id have about thirty bytes together.
-const USUAL_LINE: usize = 96;
 
 /// The source of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,74 +34,67 @@ pub enum Source {
     Neighbour(NeighbourId, u32),
 }
 
-impl Record {
-    pub(super) fn new(update: &Update<'_>, source: Source) -> Record {
-        let Time { seconds, nanoseconds } = time_of(update);
-        let form = Form::of(update);
-        let client = client_range(update);
-        Record { line: SmallVec::from_slice(update.line), seconds, nanoseconds, source, form, client }
-    }
+/// The number of decimals of every skew.
+const SKEW_DECIMALS: usize = 9;
 
-    /// Replaces the update by a later one of the same client.
-    pub(super) fn replace(&mut self, update: &Update<'_>, source: Source) {
-        // Most reports of one client have the same length.
-        if self.line.len() == update.line.len() {
-            self.line.copy_from_slice(update.line);
-        } else {
-            self.line = SmallVec::from_slice(update.line);
-        }
-        Time { seconds: self.seconds, nanoseconds: self.nanoseconds } = time_of(update);
-        self.source = source;
-        self.form = Form::of(update);
-        self.client = client_range(update);
+impl<'a> Record<'a> {
+    pub(super) fn new(slot: &'a Slot, records: &'a Records) -> Record<'a> {
+        Record { slot, records }
     }
 
     /// Returns the line without its line end, as an [`Update`]. It has the same bytes at every
     /// node.
-    pub fn line(&self) -> &[u8] {
-        &self.line
+    pub fn line(&self) -> Vec<u8> {
+        let mut line = Vec::new();
+        self.write_line(&mut line);
+        line
+    }
+
+    /// Appends the same line to `out`.
+    pub fn write_line(&self, out: &mut Vec<u8>) {
+        self.with_line(|line| out.extend_from_slice(line));
     }
 
     /// Returns the AT line without its line end, as clients see it; `None` if the client is
     /// removed.
-    pub fn at(&self) -> Option<&[u8]> {
-        match self.form {
-            Form::Report => Some(&self.line),
-            Form::Removal => None,
-            Form::ReportAfterRemoval => Update::parse(&self.line)?.report.map(|at| at.line),
+    pub fn at(&self) -> Option<Vec<u8>> {
+        match self.slot.kind {
+            Kind::Removal => None,
+            Kind::ReportAfterRemoval => Some(Update::parse(self.plain())?.report?.line.to_vec()),
+            Kind::Here | Kind::Elsewhere | Kind::Report => Some(self.line()),
         }
     }
 
     /// Returns how often the client has been removed.
     pub fn removals(&self) -> u32 {
-        match self.form {
-            Form::Report => 0,
+        match self.slot.kind {
+            Kind::Here | Kind::Elsewhere | Kind::Report => 0,
             // The number is needed so rarely that it is not stored separately.
-            Form::Removal | Form::ReportAfterRemoval => {
-                Update::parse(&self.line).map_or(0, |update| update.removals)
+            Kind::Removal | Kind::ReportAfterRemoval => {
+                Update::parse(self.plain()).map_or(0, |update| update.removals)
             }
         }
     }
 
     /// Returns whether the client is removed and has not reported since.
     pub fn is_removal(&self) -> bool {
-        self.form == Form::Removal
+        self.slot.kind == Kind::Removal
     }
 
     /// Returns whether the client was ever removed.
     pub(in crate::node) fn was_removed(&self) -> bool {
-        self.form != Form::Report
+        matches!(self.slot.kind, Kind::Removal | Kind::ReportAfterRemoval)
     }
 
     /// Returns the source of the update.
     pub fn source(&self) -> Source {
-        self.source
+        self.slot.source()
     }
 
     /// Returns the client id.
-    pub fn client(&self) -> &[u8] {
-        let (start, length) = self.client;
-        &self.line[usize::from(start)..][..usize::from(length)]
+    pub fn client(&self) -> &'a [u8] {
+        let text = self.text();
+        &text[text.len() - usize::from(self.slot.client)..]
     }
 
     /// Returns whether an update wins over this one, by the rules in the section "Which update
@@ -143,58 +118,71 @@ impl Record {
 
     /// Compares with a report after the same number of removals.
     fn is_earlier_than(&self, new: &At<'_>) -> bool {
-        let time = Time { seconds: self.seconds, nanoseconds: self.nanoseconds };
-        let order = new.iamat.stamp.time().cmp(&time);
+        let order = new.iamat.stamp.time().cmp(&self.slot.stamp.time());
         if is_planted(Bug::NoTieBreak) {
             return order == Ordering::Greater;
         }
         if is_planted(Bug::ArrivalOrderWins) {
-            return self.at() != Some(new.line);
+            return self.at().as_deref() != Some(new.line);
         }
         order.then_with(|| self.order_of_equal_times(new)) == Ordering::Greater
     }
 
     fn order_of_equal_times(&self, new: &At<'_>) -> Ordering {
-        // The skew is needed so rarely that it is not stored separately.
-        let Some(known) = self.at().and_then(At::parse) else { return Ordering::Equal };
+        if self.is_packed_like(new) {
+            return Ordering::Equal;
+        }
+        // The rest is needed so rarely that nothing is stored for it.
+        let line = self.at();
+        let Some(known) = line.as_deref().and_then(At::parse) else { return Ordering::Equal };
         known.skew.cmp(&new.skew).then_with(|| known.line.cmp(new.line))
     }
-}
 
-impl Form {
-    fn of(update: &Update<'_>) -> Form {
-        match (&update.report, update.removals) {
-            (None, _) => Form::Removal,
-            (Some(_), 0) => Form::Report,
-            (Some(_), _) => Form::ReportAfterRemoval,
+    /// Returns whether this is a packed form of a report of the same client. Most updates with the
+    /// same time are the same update, which came another way.
+    fn is_packed_like(&self, new: &At<'_>) -> bool {
+        matches!(self.slot.kind, Kind::Here | Kind::Elsewhere)
+            && self.slot.stamp == PackedStamp::pack(new.iamat.stamp)
+            && self.records.servers().get(self.slot.server) == new.server()
+            && self.text()[..packed_length(self.slot.numbers)] == *Digits::pack(new).as_bytes()
+    }
+
+    /// Calls `read` with the line.
+    pub(super) fn with_line<T>(&self, read: impl FnOnce(&[u8]) -> T) -> T {
+        match self.slot.kind {
+            Kind::Here | Kind::Elsewhere => read(self.unpack().as_bytes()),
+            Kind::Report | Kind::Removal | Kind::ReportAfterRemoval => read(self.plain()),
         }
     }
-}
 
-/// Returns the client's time; 0 for a removal, which has none.
-fn time_of(update: &Update<'_>) -> Time {
-    update.report.as_ref().map_or_else(Time::default, |at| at.iamat.stamp.time())
-}
+    /// Returns a packed line as it came.
+    fn unpack(&self) -> Backwards {
+        let text = self.text();
+        let numbers = Text::unpack(text, self.slot.numbers);
+        let count = numbers.as_bytes().len();
+        let point = numbers.as_bytes().iter().position(|byte| *byte == b'.').unwrap_or_default();
+        let skew = (point + 1 + SKEW_DECIMALS).min(count);
+        let (start, start_length) = self.records.servers().start_of_line(self.slot.server);
+        let mut line = Backwards::new();
+        self.slot.stamp.put(&mut line);
+        line.put_byte(b' ');
+        line.put(numbers.up_to(count), count - skew);
+        line.put_byte(b' ');
+        line.put(text, usize::from(self.slot.client));
+        line.put_byte(b' ');
+        line.put(numbers.up_to(skew), skew);
+        line.put(start, start_length);
+        line
+    }
 
-/// Returns the offset and length of the client id: the last field of a removal, and the third from
-/// last of a report.
-fn client_range(update: &Update<'_>) -> (u8, u8) {
-    let behind = update.report.as_ref().map_or(0, |at| {
-        let [location, stamp] = [at.iamat.location.as_bytes(), at.iamat.stamp.as_bytes()].map(<[u8]>::len);
-        location + stamp + 2
-    });
-    let client = update.client.as_bytes().len();
-    // At most 16 bytes for words and numbers, 64 for a node name, 23 for a skew, 255 for a client
-    // id.
-    ((update.line.len() - behind - client) as u8, client as u8)
-}
+    /// Returns a line that is not packed.
+    fn plain(&self) -> &'a [u8] {
+        let text = self.text();
+        &text[..text.len() - usize::from(self.slot.client)]
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_record_takes_two_cache_lines() {
-        assert_eq!(size_of::<Record>(), 128);
+    /// Returns the text, which ends with the client id.
+    fn text(&self) -> &'a [u8] {
+        self.slot.text().unwrap_or_else(|number| self.records.texts().get(number))
     }
 }

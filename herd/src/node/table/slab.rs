@@ -26,6 +26,11 @@ impl<T> Slab<T> {
         u32::try_from((chunk << CHUNK) + place).expect("memory ends before four billion clients")
     }
 
+    /// Returns the number of values.
+    pub(super) fn len(&self) -> usize {
+        self.0.last().map_or(0, |last| ((self.0.len() - 1) << CHUNK) + last.len())
+    }
+
     /// Returns the value at `index`.
     pub(super) fn get(&self, index: u32) -> &T {
         &self.0[(index >> CHUNK) as usize][(index % (1 << CHUNK)) as usize]

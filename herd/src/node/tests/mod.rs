@@ -10,6 +10,7 @@ mod duplicates;
 mod heartbeats;
 mod lag;
 mod links;
+mod packing;
 mod removal;
 mod rivals;
 mod samples;

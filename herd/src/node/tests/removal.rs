@@ -73,7 +73,7 @@ fn one_total_order_decides_in_whatever_order_updates_come() {
         let last = table.get_even_removed(client("kiwi")).unwrap();
         assert_eq!(last.line(), lines[first.max(second)].as_bytes());
         let mut alone = Table::new(0);
-        alone.apply_update(&Update::parse(last.line()).unwrap(), Source::Journal);
+        alone.apply_update(&Update::parse(&last.line()).unwrap(), Source::Journal);
         assert_eq!(
             (table.sum(), table.len(), table.ever_removed()),
             (alone.sum(), alone.len(), alone.ever_removed())

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::{Level, debug, enabled};
 
-use crate::message::{Time, Verb};
-use crate::node::{Answer, INVALID, Node, PlacesQuery, places_answer};
+use crate::message::{Command, Time, Verb};
+use crate::node::{Answer, INVALID, Node, Place, PlacesQuery, places_answer};
 use crate::places::{PlacesError, error_object};
 use crate::server::answers::{Answered, Answers};
 use crate::server::durations::AnswerCounts;
@@ -48,14 +48,14 @@ impl Batch {
     }
 }
 
-/// Answers one line, or starts a request for its places. Returns whether the line was a valid
-/// command.
+/// Answers one line, parsed as `command`, or starts a request for its places. Returns whether the
+/// line was a valid command.
 pub(super) fn answer_line(
     node: &mut Node,
     shared: &Arc<Shared>,
     answers: &mut Answers,
     peer: SocketAddr,
-    line: &[u8],
+    (line, command): (&[u8], Option<(&Command<'_>, Place)>),
     received: Time,
     batch: &mut Batch,
 ) -> bool {
@@ -66,7 +66,7 @@ pub(super) fn answer_line(
     let waits = answers.waits();
     let out = answers.next();
     let start = out.len();
-    let (answer, sequence) = node.answer(line, received, out);
+    let (answer, sequence) = node.answer_command(command, line, received, out);
     let is_valid = !out[start..].starts_with(INVALID);
     if logged && answer == Answer::Written {
         debug!(%peer, line = %out[start..].trim_ascii_end().escape_ascii(), "answered");

@@ -30,7 +30,7 @@ impl Finder for ByPrefix {
         self.from
     }
 
-    fn may_take(&self, record: &Record) -> bool {
+    fn may_take(&self, record: Record<'_>) -> bool {
         record.client().starts_with(&self.prefix)
     }
 
@@ -91,7 +91,7 @@ impl Finder for Nearest {
         0
     }
 
-    fn may_take(&self, _: &Record) -> bool {
+    fn may_take(&self, _: Record<'_>) -> bool {
         true
     }
 

@@ -19,7 +19,7 @@ pub(super) trait Finder {
     fn first(&self) -> u32;
 
     /// Whether a record may belong to the page. The node waits meanwhile.
-    fn may_take(&self, record: &Record) -> bool;
+    fn may_take(&self, record: Record<'_>) -> bool;
 
     /// Takes such a record, by its AT line. Returns whether the page is complete.
     fn take(&mut self, record: u32, at: Box<[u8]>) -> bool;

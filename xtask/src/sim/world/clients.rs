@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Event, World, micros};
 use crate::oracle::{EventKind, Update};
-use crate::sim::process::Promised;
+use crate::sim::process::{Promised, line_of};
 
 /// The time after which a client sends its line to another node, once.
 const RETRY: Duration = Duration::from_millis(200);
@@ -45,7 +45,7 @@ impl World<'_> {
     pub(super) fn changed(&mut self, machine: usize, old_head: u64) {
         let process = self.machines[machine].process.as_mut().expect("only a running process changes");
         for (_, record) in process.node.table().changes_after(old_head) {
-            (self.learned)(self.now, machine, &String::from_utf8_lossy(record.line()));
+            (self.learned)(self.now, machine, &line_of(record));
         }
         let grown = process.node.table().head() > old_head;
         self.machines[machine].keep_learned(old_head, micros(self.now));

@@ -1,22 +1,39 @@
 //! Answers the lines that have arrived, in batches: one lock of the store for each.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use smallvec::SmallVec;
 use tokio::time::Instant;
 use tracing::debug;
 
 use super::{Client, Input};
-use crate::message::{Piece, begins_http};
-use crate::node::write_invalid;
-use crate::server::answers::{Answered, Refused};
+use crate::message::{Command, Piece, Time, begins_http};
+use crate::node::{Node, Place, write_invalid};
+use crate::server::answers::{Answered, Answers, Refused};
+use crate::server::buffers::Buffers;
 use crate::server::client::answer_line::{Batch, answer_line};
-use crate::server::shared::lock;
+use crate::server::shared::{Shared, lock};
+use crate::server::store::Settled;
 
 impl Client<'_> {
     /// Answers the lines that have arrived, within the turn and the other limits.
     pub(super) fn answer_lines(&mut self) -> Result<(), Refused> {
         let was_owed = !self.answers.sendable().is_empty();
-        let answered = self.answer_under_lock()?;
+        let mut grown = None;
+        let mut answered = false;
+        let refused = loop {
+            match self.answer_some(&mut grown) {
+                Ok(true) => answered = true,
+                Ok(false) => break Ok(()),
+                Err(Refused) => break Err(Refused),
+            }
+        };
+        if let Some(settled) = grown {
+            self.shared.note_growth(settled);
+        }
+        refused?;
         let now = Instant::now();
         self.note_answered(now);
         if answered || !self.lines.is_begun() {
@@ -31,67 +48,59 @@ impl Client<'_> {
         Ok(())
     }
 
-    /// Answers lines under one lock of the store. Returns whether there were any.
-    fn answer_under_lock(&mut self) -> Result<bool, Refused> {
+    /// Answers some lines under one lock of the store. Returns whether there were any. If they have
+    /// changed the table, sets `grown` to what was settled before.
+    fn answer_some(&mut self, grown: &mut Option<Settled>) -> Result<bool, Refused> {
         let admitted = self.new_ids_left();
-        if self.is_held_up() {
+        if self.is_held_up() || self.turn.is_over(&self.shared.limits) {
             return Ok(false);
         }
-        let Some(mut piece) = self.lines.next_line() else { return Ok(false) };
-        let mut store = lock(&self.shared);
-        store.node.admit_new_ids(admitted);
-        let head = store.node.table().head();
+        let Client { shared, answers, buffers, lines, turn, .. } = self;
+        // Parsed before the lock is taken, so that other threads wait less.
+        let mut ahead: SmallVec<[_; TOGETHER]> = lines.ahead().take(TOGETHER).map(Parsed::from).collect();
+        if ahead.is_empty() {
+            return Ok(false);
+        }
+        let mut store = lock(shared);
         let settled = store.settled();
         if settled.refuses {
             return Err(Refused);
         }
-        let read = self.shared.durations.is_recording().then_some(self.read);
-        let mut batch = Batch::begin(&store.node, settled.upto, read);
-        loop {
-            self.turn.lines += 1;
-            match piece {
-                Piece::Line(line) => {
-                    self.turn.bytes += line.len();
-                    let valid = answer_line(
-                        &mut store.node,
-                        &self.shared,
-                        &mut self.answers,
-                        self.peer,
-                        line,
-                        self.received,
-                        &mut batch,
-                    );
-                    if !valid && begins_http(line) {
-                        self.input = Input::Closed("HTTP on the client port");
-                        self.lines.discard();
-                    }
-                }
-                Piece::TooLong(line) => {
-                    let shown = &line[..line.len().min(self.shared.limits.echo_bytes)];
-                    let peer = self.peer;
-                    debug!(%peer, line = %shown.escape_ascii(), "received the start of a line that is too long");
-                    store.node.note_invalid(shown);
-                    write_invalid(self.answers.next(), shown);
-                    self.input = Input::Closed("line too long");
-                    self.lines.discard();
-                }
+        let node = &mut store.node;
+        for parsed in &mut ahead {
+            parsed.place = parsed.command.as_ref().map(|command| node.locate(command.client()));
+        }
+        node.preload(ahead.iter().filter_map(|parsed| parsed.place.as_ref()));
+        node.admit_new_ids(admitted);
+        let head = node.table().head();
+        let read = shared.durations.is_recording().then_some(self.read);
+        let mut batch = Batch::begin(node, settled.upto, read);
+        let mut taken = 0;
+        let mut closing = None;
+        for parsed in &ahead {
+            turn.lines += 1;
+            if let Piece::Line(line) = parsed.piece {
+                turn.bytes += line.len();
             }
-            if self.is_held_up() || self.turn.is_over(&self.shared.limits) {
+            taken = parsed.next;
+            closing = answer_piece(node, shared, answers, self.peer, parsed, self.received, &mut batch);
+            if closing.is_some() || is_held_up(answers, buffers, shared) || turn.is_over(&shared.limits) {
                 break;
             }
-            match self.lines.next_line() {
-                Some(next) => piece = next,
-                None => break,
-            }
         }
-        batch.end(&store.node, &mut self.answers);
-        let taken = admitted - store.node.new_ids_left();
-        let has_grown = store.node.table().head() != head;
+        batch.end(node, answers);
+        let new_ids = admitted - node.new_ids_left();
+        if node.table().head() != head {
+            grown.get_or_insert(settled);
+        }
         drop(store);
-        if has_grown {
-            self.shared.note_growth(settled);
+        drop(ahead);
+        lines.take_up_to(taken);
+        if let Some(reason) = closing {
+            self.input = Input::Closed(reason);
+            lines.discard();
         }
-        self.note_new_ids(taken);
+        self.note_new_ids(new_ids);
         Ok(true)
     }
 
@@ -118,14 +127,7 @@ impl Client<'_> {
 
     /// Whether the lines that have arrived must wait.
     pub(super) fn is_held_up(&self) -> bool {
-        let limits = &self.shared.limits;
-        let fetching = self.answers.fetching();
-        let held = self.answers.held();
-        // Places are requested concurrently, unless many large answers could pile up here.
-        let expected = (fetching + 1) * self.shared.places_bytes.load(Ordering::Relaxed);
-        fetching >= limits.whatsat_per_connection
-            || held >= self.buffers.answers_kept(limits)
-            || fetching > 0 && held + expected > limits.places_body_bytes
+        is_held_up(&self.answers, &self.buffers, &self.shared)
     }
 
     /// Records how long the lines waited whose answers can be sent since `now`.
@@ -134,4 +136,67 @@ impl Client<'_> {
             self.shared.durations.note_answers(now - read, lines);
         }
     }
+}
+
+/// A line that is to be answered.
+struct Parsed<'a> {
+    piece: Piece<'a>,
+    /// The line's meaning, if it has one.
+    command: Option<Command<'a>>,
+    /// Where the record of the command's client probably is.
+    place: Option<Place>,
+    /// The offset behind the line.
+    next: usize,
+}
+
+/// The largest number of lines that are answered under one lock of the store. Their records are
+/// loaded together, and processors cannot overlap more loads than that.
+const TOGETHER: usize = 64;
+
+impl<'a> From<(Piece<'a>, usize)> for Parsed<'a> {
+    fn from((piece, next): (Piece<'a>, usize)) -> Parsed<'a> {
+        let command = match piece {
+            Piece::Line(line) => Command::parse(line),
+            Piece::TooLong(_) => None,
+        };
+        Parsed { piece, command, place: None, next }
+    }
+}
+
+/// Answers one line. Returns the reason for closing the connection, if the line is one.
+fn answer_piece(
+    node: &mut Node,
+    shared: &Arc<Shared>,
+    answers: &mut Answers,
+    peer: SocketAddr,
+    parsed: &Parsed<'_>,
+    received: Time,
+    batch: &mut Batch,
+) -> Option<&'static str> {
+    match parsed.piece {
+        Piece::Line(line) => {
+            let command = parsed.command.as_ref().zip(parsed.place);
+            let is_valid = answer_line(node, shared, answers, peer, (line, command), received, batch);
+            (!is_valid && begins_http(line)).then_some("HTTP on the client port")
+        }
+        Piece::TooLong(line) => {
+            let shown = &line[..line.len().min(shared.limits.echo_bytes)];
+            debug!(%peer, line = %shown.escape_ascii(), "received the start of a line that is too long");
+            node.note_invalid(shown);
+            write_invalid(answers.next(), shown);
+            Some("line too long")
+        }
+    }
+}
+
+/// Whether lines that have arrived must wait.
+fn is_held_up(answers: &Answers, buffers: &Buffers, shared: &Shared) -> bool {
+    let limits = &shared.limits;
+    let fetching = answers.fetching();
+    let held = answers.held();
+    // Places are requested concurrently, unless many large answers could pile up here.
+    let expected = (fetching + 1) * shared.places_bytes.load(Ordering::Relaxed);
+    fetching >= limits.whatsat_per_connection
+        || held >= buffers.answers_kept(limits)
+        || fetching > 0 && held + expected > limits.places_body_bytes
 }

@@ -1,0 +1,46 @@
+//! The index from client ids to records.
+
+use hashbrown::HashTable;
+
+use super::change_log::RecordId;
+
+/// Finds records by the hashes of their clients' ids.
+///
+/// The index consists of many small hash tables. Each grows alone, so a table of ten million
+/// clients grows without a pause, and without a copy of the whole index. An entry is only the
+/// number of a record: growing reads the records again for their hashes.
+#[derive(Debug)]
+pub(super) struct Index(Vec<HashTable<RecordId>>);
+
+/// The number of hash tables. With a hundred million clients, each has a hundred thousand entries,
+/// and growing one takes a few milliseconds.
+const PARTS: usize = 1024;
+
+impl Index {
+    /// Adds a record that is not in the index. `hash_of` returns the hash of a record's client.
+    pub(super) fn insert(&mut self, hash: u64, record: RecordId, hash_of: impl Fn(RecordId) -> u64) {
+        self.0[part(hash)].insert_unique(hash, record, |record| hash_of(*record));
+    }
+
+    /// Returns the record for which `is_it` holds, out of those whose hashes may be equal.
+    pub(super) fn find(&self, hash: u64, is_it: impl Fn(RecordId) -> bool) -> Option<RecordId> {
+        self.0[part(hash)].find(hash, |record| is_it(*record)).copied()
+    }
+
+    /// Returns a record that probably has this hash, without reading it.
+    pub(super) fn guess(&self, hash: u64) -> Option<RecordId> {
+        self.find(hash, |_| true)
+    }
+}
+
+impl Default for Index {
+    fn default() -> Index {
+        Index((0..PARTS).map(|_| HashTable::new()).collect())
+    }
+}
+
+/// Returns the part of the index for a hash. A hash table uses the lowest bits and the highest
+/// seven, so the part is chosen by others.
+fn part(hash: u64) -> usize {
+    (hash >> 40) as usize % PARTS
+}
