@@ -12,7 +12,7 @@ mod systems;
 mod throughput;
 mod tls;
 
-use figure::{Figure, Goal};
+use figure::Figure;
 
 use std::path::PathBuf;
 use std::time::Duration;
