@@ -15,7 +15,7 @@ use crate::text::escape;
 const RESULTS: &str = "benches/results";
 
 /// The title of the figure that `one-node.svg` shows.
-const SHOWN: &str = "one node, C64 P16";
+const SHOWN: &str = "one node, C64 P16, 100000 clients";
 
 /// The row whose figures `one-node-all.svg` shows.
 const SHOWN_ROW: &str = "one-node";
@@ -201,7 +201,9 @@ mod tests {
     fn a_table_shows_which_goals_were_met_and_which_systems_were_not_measured() {
         let table = table(&run());
         assert!(
-            table.contains("| one node, C64 P16, reports/s | herd 2.00 M (2.00 M to 2.00 M)<br>redis-set"),
+            table.contains(
+                "| one node, C64 P16, 100000 clients, reports/s | herd 2.00 M (2.00 M to 2.00 M)<br>redis-set"
+            ),
             "{table}"
         );
         assert!(
