@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::order::Clients;
 use super::pace::Pace;
 use super::{Load, Protocol};
 
@@ -31,18 +32,12 @@ pub(super) struct Answers {
     pub(super) last_clients: Vec<u64>,
 }
 
-/// A connection that sends commands. Its clients are `first`, `first + step` and so on, and belong
-/// to no other connection.
+/// A connection that sends commands.
 pub(super) struct LoadConnection {
     stream: TcpStream,
     protocol: Protocol,
     depth: usize,
-    first: u64,
-    step: u64,
-    /// The number of its clients.
-    clients: u64,
-    /// The number of commands sent.
-    sent: u64,
+    clients: Clients,
     /// The time of the next report, in nanoseconds since 1970. It grows with each report and from
     /// run to run.
     stamp: u64,
@@ -58,15 +53,11 @@ impl LoadConnection {
         let node = load.nodes[number % load.nodes.len()];
         let stream = TcpStream::connect(node).await.with_context(|| format!("cannot connect to {node}"))?;
         stream.set_nodelay(true)?;
-        let (number, step) = (number as u64, load.connections as u64);
         Ok(LoadConnection {
             stream,
             protocol: load.protocol,
             depth: load.depth,
-            first: number,
-            step,
-            clients: (load.clients.saturating_sub(number)).div_ceil(step).max(1),
-            sent: 0,
+            clients: Clients::of(load, number as u64),
             stamp: SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos() as u64,
             due: VecDeque::new(),
             in_flight: 0,
@@ -78,8 +69,8 @@ impl LoadConnection {
     /// Sends commands at the pace, and receives their answers, until the pace ends.
     pub(super) async fn send(mut self, mut pace: Pace, tally: Tally) -> Result<()> {
         loop {
-            while self.in_flight < self.depth
-                && let Some((due, commands)) = pace.due_now(self.depth - self.in_flight)
+            while self.room() > 0
+                && let Some((due, commands)) = pace.due_now(self.room())
             {
                 self.write_reports(due, commands);
             }
@@ -87,12 +78,12 @@ impl LoadConnection {
                 self.stream.write_all(&self.output).await?;
                 self.output.clear();
             }
-            let pace_ended = pace.has_ended();
+            let pace_ended = pace.has_ended() || self.clients.left(1) == 0;
             if self.in_flight == 0 && pace_ended {
-                tally.borrow_mut().last_clients.push(self.client(self.sent.saturating_sub(1)));
+                tally.borrow_mut().last_clients.push(self.clients.last());
                 return Ok(());
             }
-            let may_send = self.in_flight < self.depth;
+            let may_send = self.room() > 0;
             let waits = self.in_flight > 0;
             tokio::select! {
                 read = timeout(ANSWER_TIMEOUT, self.stream.read_buf(&mut self.input)), if waits => {
@@ -107,15 +98,14 @@ impl LoadConnection {
         }
     }
 
-    fn client(&self, number: u64) -> u64 {
-        self.first + self.step * (number % self.clients)
+    /// The number of commands that may be sent now.
+    fn room(&self) -> usize {
+        self.clients.left(self.depth - self.in_flight)
     }
 
     fn write_reports(&mut self, due: Instant, commands: usize) {
         for _ in 0..commands {
-            let client = self.client(self.sent);
-            self.protocol.write(&mut self.output, client, self.stamp);
-            self.sent += 1;
+            self.protocol.write(&mut self.output, self.clients.next(), self.stamp);
             self.stamp += 1;
         }
         self.in_flight += commands;

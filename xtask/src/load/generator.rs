@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::cluster::workspace::{Profile, binary};
 use crate::load::everywhere::Everywhere;
 use crate::load::flood::{self, Flood, Watch};
+use crate::load::relay::Relay;
 use crate::load::torrent::Torrent;
 use crate::load::{Latency, Load, Summary, echo};
 
@@ -42,6 +43,8 @@ pub enum Task {
     Flood(Flood),
     /// Sends every line back until the process is killed. No server of lines can be faster.
     Echo(SocketAddr),
+    /// Passes lines on as a relay of a herd until the process is killed.
+    Relay(Relay),
 }
 
 impl Task {
@@ -69,6 +72,7 @@ impl Task {
             Task::Torrent(torrent) => torrent.send()?.into(),
             Task::Flood(flood) => serde_json::to_value(flood::measure_flood(&flood)?)?,
             Task::Echo(address) => echo::serve(address)?,
+            Task::Relay(relay) => relay.serve()?,
         })
     }
 }

@@ -14,11 +14,14 @@ pub mod echo;
 pub mod everywhere;
 pub mod flood;
 pub mod generator;
+mod order;
 mod pace;
 mod protocol;
+pub mod relay;
 mod summary;
 pub mod torrent;
 
+pub use order::Order;
 pub use protocol::Protocol;
 pub use summary::{Latency, Quantile, Summary};
 
@@ -57,6 +60,8 @@ pub struct Load {
     pub rate: Option<f64>,
     /// The number of clients. Each connection has at least one client.
     pub clients: u64,
+    /// The order in which each connection reports its clients.
+    pub order: Order,
     /// The time for which commands are sent.
     #[serde(rename = "duration_seconds", with = "seconds")]
     pub duration: Duration,

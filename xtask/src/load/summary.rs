@@ -76,6 +76,12 @@ impl Latency {
         }
     }
 
+    /// The latency, in microseconds, that a share of the latencies do not exceed: one of the shares
+    /// of the distribution.
+    pub fn at(&self, fraction: f64) -> Option<f64> {
+        self.distribution.iter().find(|point| point.fraction == fraction).map(|point| point.latency)
+    }
+
     /// The distribution as pairs of a latency and the share of latencies that are at most that.
     pub fn points(&self) -> Vec<(f64, f64)> {
         self.distribution.iter().map(|point| (point.latency, point.fraction)).collect()

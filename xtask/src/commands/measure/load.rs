@@ -13,7 +13,7 @@ use crate::cluster::workspace::Profile;
 use crate::commands::arguments::variant_of;
 use crate::commands::print::{print, print_progress};
 use crate::load::generator::{Generator, Task};
-use crate::load::{Load, Protocol, Summary};
+use crate::load::{Load, Order, Protocol, Summary};
 
 /// The share of a core above which the generator may be the bottleneck.
 const BUSY_GENERATOR: f64 = 0.8;
@@ -72,6 +72,7 @@ pub fn send_load(args: &LoadArgs) -> Result<()> {
         depth: args.depth as usize,
         rate: args.rate.map(f64::from),
         clients: args.clients.into(),
+        order: Order::InTurn,
         duration: Duration::from_secs(args.duration.into()),
     };
     let generator = Generator::build(if args.debug { Profile::Debug } else { Profile::Release })?;
@@ -155,6 +156,7 @@ mod tests {
             depth: 1,
             rate: Some(1000.0),
             clients: 1,
+            order: Order::InTurn,
             duration: Duration::from_millis(1500),
         };
         let mut latencies = Histogram::new_with_bounds(1, 1_000_000, 3).unwrap();

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::sender::CHANNEL;
 use super::update_in;
 use crate::cluster::processes::Processes;
+use crate::load::relay::GREETING;
 
 /// The timeout until a watcher is connected and sees all updates.
 const READY: Duration = Duration::from_secs(10);
@@ -40,6 +41,8 @@ pub enum Watch {
     Subscribe(SocketAddr),
     /// A NATS server, as a subscriber of the subject.
     Nats(SocketAddr),
+    /// A relay, as its neighbour.
+    Relay(SocketAddr),
 }
 
 /// A connection on which updates arrive.
@@ -93,6 +96,7 @@ impl Watch {
                 let hello = format!("CONNECT {{\"verbose\":false}}\r\nSUB {CHANNEL} 1\r\nPING\r\n");
                 Watcher::subscriber(*address, &hello, b"PONG")
             }
+            Watch::Relay(address) => Watcher::subscriber(*address, "", GREETING),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Rows of costs: memory, lines between nodes, processor time.
+//! Rows of costs: lines between nodes, processor time, and what a node pays for being looked at.
 
 use std::fs;
 use std::thread;
@@ -8,39 +8,14 @@ use anyhow::{Context, Result, ensure};
 
 use super::figure::{Figure, Goal, GoalBound};
 use super::systems::{HerdLayout, RunningSystem, System};
-use super::throughput::{CLIENTS, answered, everywhere, load};
+use super::throughput::{CLIENTS, answered, everywhere, load, make_known};
 use super::{CompareBench, HERD, interleave};
 use crate::cluster::event_reader::EventReader;
 use crate::cluster::herd_file::is_observer;
-use crate::cluster::proc_usage::{cpu_seconds, resident_bytes};
+use crate::cluster::proc_usage::cpu_seconds;
 use crate::cluster::processes::{INSECURE_LINKS, Processes};
 use crate::load::generator::Task;
-use crate::load::{Load, Protocol, Summary};
-
-pub(super) fn memory(bench: &CompareBench) -> Result<Vec<Figure>> {
-    let clients: u64 = if bench.quick { 200_000 } else { 1_000_000 };
-    let title = format!("resident bytes a client, {clients} clients of 25-byte ids");
-    let mut figure = Figure::new("memory", title, "bytes");
-    figure.goals = vec![
-        Goal::of_herd(&["redis-set"], GoalBound::AtMost(1.0)),
-        Goal::of_herd(&["redis-geoadd"], GoalBound::AtMost(1.0)),
-    ];
-    let systems = [HERD, System::Redis(Protocol::Set), System::Redis(Protocol::Geoadd)];
-    interleave(bench, &mut figure, &systems, |system| {
-        let running = system.start(bench, HerdLayout::Lone)?;
-        let before = resident_bytes(running.pids[0])?;
-        let mut answers = 0;
-        // Each client reports twice, so that memory that updates leave behind counts as well.
-        while answers < 2 * clients {
-            let load = Load { clients, ..load(bench, &running, 64, 128) };
-            let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;
-            summary.ensure_all_right()?;
-            answers += summary.answers;
-        }
-        Ok(((resident_bytes(running.pids[0])? - before) / clients as f64, Vec::new()))
-    })?;
-    Ok(vec![figure])
-}
+use crate::load::{Load, Order, Summary};
 
 pub(super) fn idle(bench: &CompareBench) -> Result<Vec<Figure>> {
     let mut figure = Figure::new("idle", "five idle nodes together, share of a core".to_owned(), "%");
@@ -57,30 +32,23 @@ pub(super) fn idle(bench: &CompareBench) -> Result<Vec<Figure>> {
     Ok(vec![figure])
 }
 
-pub(super) fn durable(bench: &CompareBench) -> Result<Vec<Figure>> {
-    let systems = [
-        HERD,
-        System::Herd("everysec", &["--durability", "everysec"]),
-        System::Herd("always", &["--durability", "always"]),
-    ];
-    let goal = Goal { system: "everysec".to_owned(), against: vec!["herd"], bound: GoalBound::AtLeast(0.7) };
-    one_node_by("durable", "durability", bench, &systems, goal)
-}
-
 pub(super) fn logging(bench: &CompareBench) -> Result<Vec<Figure>> {
     let systems = [
         System::Herd("log-error", &["--log-level", "error"]),
         System::Herd("log-info", &["--log-level", "info"]),
         System::Herd("log-debug", &["--log-level", "debug"]),
     ];
-    let goal =
-        Goal { system: "log-info".to_owned(), against: vec!["log-error"], bound: GoalBound::AtLeast(0.9) };
-    one_node_by("logging", "log level", bench, &systems, goal)
+    let goals = [("log-info", 0.9), ("log-debug", 0.5)].map(|(system, least)| Goal {
+        system: system.to_owned(),
+        against: vec!["log-error"],
+        bound: GoalBound::AtLeast(least),
+    });
+    one_node_by("logging", "log level", bench, &systems, &goals)
 }
 
 pub(super) fn metrics(bench: &CompareBench) -> Result<Vec<Figure>> {
     let goal = Goal::of_herd(&["no-admin-port"], GoalBound::AtLeast(0.98));
-    one_node_by("metrics", "admin port", bench, &[HERD, System::HerdWithoutAdmin], goal)
+    one_node_by("metrics", "admin port", bench, &[HERD, System::HerdWithoutAdmin], &[goal])
 }
 
 /// The number of readers of a watched node's events.
@@ -112,18 +80,20 @@ pub(super) fn watched(bench: &CompareBench) -> Result<Vec<Figure>> {
 }
 
 /// Measures the reports a second at one node, started with different arguments.
-fn one_node_by(
+pub(super) fn one_node_by(
     row: &'static str,
     what: &str,
     bench: &CompareBench,
     systems: &[System],
-    goal: Goal,
+    goals: &[Goal],
 ) -> Result<Vec<Figure>> {
-    let mut figure = Figure::new(row, format!("one node by {what}, C64 P16"), "reports/s");
-    figure.goals = vec![goal];
+    let title = format!("one node by {what}, C64 P16, {CLIENTS} clients");
+    let mut figure = Figure::new(row, title, "reports/s");
+    figure.goals = goals.to_vec();
     interleave(bench, &mut figure, systems, |system| {
         let running = system.start(bench, HerdLayout::Lone)?;
-        answered(bench, load(bench, &running, 64, 16))
+        make_known(bench, &running, CLIENTS)?;
+        answered(bench, Load { order: Order::Random, ..load(bench, &running, 64, 16) })
     })?;
     Ok(vec![figure])
 }

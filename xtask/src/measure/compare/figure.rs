@@ -55,31 +55,54 @@ pub(crate) enum GoalBound {
 /// The result of a goal.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct GoalVerdict {
-    /// The ratio, or the median itself.
+    /// The ratio of the medians, or the median itself.
     pub(crate) reached: f64,
+    /// The quartiles of the rounds' ratios, or of the values themselves.
+    pub(crate) quartiles: (f64, f64),
     /// Whether the goal is met.
-    pub(crate) met: bool,
+    pub(crate) result: GoalResult,
     /// The best of the other systems; empty for a bound on the median itself.
     pub(crate) against: String,
+}
+
+/// Whether a goal is met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) enum GoalResult {
+    /// The goal is met.
+    Met,
+    /// The goal is not met.
+    NotMet,
+    /// The rounds differ by more than the figure differs from the bound: the range between the
+    /// quartiles is wider than the distance.
+    Undecided,
 }
 
 impl Series {
     /// The median of all rounds.
     pub(crate) fn median(&self) -> f64 {
-        let mut values = self.values.clone();
-        values.sort_by(f64::total_cmp);
-        match values.len() {
-            0 => f64::NAN,
-            odd if odd % 2 == 1 => values[odd / 2],
-            even => f64::midpoint(values[even / 2 - 1], values[even / 2]),
-        }
+        quantile(&self.values, 0.5)
     }
 
-    /// The smallest and the largest value.
-    pub(crate) fn spread(&self) -> (f64, f64) {
-        let least = self.values.iter().copied().fold(f64::INFINITY, f64::min);
-        (least, self.values.iter().copied().fold(f64::NEG_INFINITY, f64::max))
+    /// The lower and the upper quartile of all rounds.
+    pub(crate) fn quartiles(&self) -> (f64, f64) {
+        quartiles(&self.values)
     }
+}
+
+/// The lower and the upper quartile of values.
+fn quartiles(values: &[f64]) -> (f64, f64) {
+    (quantile(values, 0.25), quantile(values, 0.75))
+}
+
+/// The value below which a share of values lies, interpolated between the two nearest values; NaN
+/// if there are none.
+fn quantile(values: &[f64], share: f64) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    let place = values.len().saturating_sub(1) as f64 * share;
+    let at = |place: f64| values.get(place as usize).copied().unwrap_or(f64::NAN);
+    let (below, above) = (at(place.floor()), at(place.ceil()));
+    below + (above - below) * place.fract()
 }
 
 impl Goal {
@@ -110,36 +133,48 @@ impl Figure {
         }
     }
 
-    /// The median of a system; `None` if it was not measured.
-    pub(crate) fn median(&self, system: &str) -> Option<f64> {
-        let series = self.series.iter().find(|series| series.system == system && !series.values.is_empty());
-        series.map(Series::median)
+    /// The values of a system; `None` if it was not measured.
+    fn measured(&self, system: &str) -> Option<&Series> {
+        self.series.iter().find(|series| series.system == system && !series.values.is_empty())
     }
 
     /// The result of a goal; `None` if one of the systems was not measured.
     pub(crate) fn verdict(&self, goal: &Goal) -> Option<GoalVerdict> {
-        let own = self.median(&goal.system)?;
-        let others = goal.against.iter().filter_map(|other| Some((*other, self.median(other)?)));
-        let (against, reached) = if goal.against.is_empty() {
-            (String::new(), own)
-        } else {
-            let better = |one: &(&str, f64), other: &(&str, f64)| match goal.bound {
-                GoalBound::AtLeast(_) => one.1.total_cmp(&other.1),
-                GoalBound::AtMost(_) => other.1.total_cmp(&one.1),
-            };
-            let (name, best) = others.max_by(better)?;
-            (name.to_owned(), own / best)
-        };
-        Some(GoalVerdict { reached, met: goal.bound.holds(reached), against })
+        let own = self.measured(&goal.system)?;
+        if goal.against.is_empty() {
+            return Some(goal.bound.verdict(own.median(), own.quartiles(), ""));
+        }
+        let others = goal.against.iter().filter_map(|other| self.measured(other));
+        let best = others.max_by(|one, other| match goal.bound {
+            GoalBound::AtLeast(_) => one.median().total_cmp(&other.median()),
+            GoalBound::AtMost(_) => other.median().total_cmp(&one.median()),
+        })?;
+        // Both values of a pair are from one round, so what disturbed both cancels out.
+        let ratios: Vec<f64> = own.values.iter().zip(&best.values).map(|(own, best)| own / best).collect();
+        Some(goal.bound.verdict(own.median() / best.median(), quartiles(&ratios), &best.system))
     }
 }
 
 impl GoalBound {
-    fn holds(self, reached: f64) -> bool {
-        match self {
+    /// The bound itself.
+    pub(crate) fn value(self) -> f64 {
+        let (GoalBound::AtLeast(bound) | GoalBound::AtMost(bound)) = self;
+        bound
+    }
+
+    fn verdict(self, reached: f64, quartiles: (f64, f64), against: &str) -> GoalVerdict {
+        let met = match self {
             GoalBound::AtLeast(bound) => reached >= bound,
             GoalBound::AtMost(bound) => reached <= bound,
-        }
+        };
+        let result = if quartiles.1 - quartiles.0 > (reached - self.value()).abs() {
+            GoalResult::Undecided
+        } else if met {
+            GoalResult::Met
+        } else {
+            GoalResult::NotMet
+        };
+        GoalVerdict { reached, quartiles, result, against: against.to_owned() }
     }
 }
 
@@ -170,19 +205,36 @@ mod tests {
 
     #[test]
     fn a_goal_is_a_ratio_of_medians_to_the_best_of_the_others() {
-        let expected =
-            |reached, met, against: &str| Some(GoalVerdict { reached, met, against: against.to_owned() });
-        assert_eq!(verdict(&["A", "B"], GoalBound::AtLeast(2.0)), expected(2.0, true, "A"));
-        assert_eq!(verdict(&["A", "B"], GoalBound::AtMost(4.9)), expected(5.0, false, "B"));
-        assert_eq!(verdict(&[], GoalBound::AtMost(20.0)), expected(20.0, true, ""));
-        assert_eq!(verdict(&["C"], GoalBound::AtMost(1.0)), None);
-        assert_eq!(verdict(&["C", "B"], GoalBound::AtLeast(1.0)), expected(5.0, true, "B"));
+        let reached = |against: &[&'static str], bound| {
+            verdict(against, bound).map(|verdict| (verdict.reached, verdict.against))
+        };
+        let expected = |reached, against: &str| Some((reached, against.to_owned()));
+        assert_eq!(reached(&["A", "B"], GoalBound::AtLeast(2.0)), expected(2.0, "A"));
+        assert_eq!(reached(&["A", "B"], GoalBound::AtMost(4.9)), expected(5.0, "B"));
+        assert_eq!(reached(&[], GoalBound::AtMost(20.0)), expected(20.0, ""));
+        assert_eq!(reached(&["C"], GoalBound::AtMost(1.0)), None);
+        assert_eq!(reached(&["C", "B"], GoalBound::AtLeast(1.0)), expected(5.0, "B"));
     }
 
     #[test]
-    fn a_median_is_in_the_middle() {
+    fn a_spread_that_is_wider_than_the_distance_to_the_goal_decides_nothing() {
+        let result = |bound| verdict(&[], bound).map(|verdict| (verdict.quartiles, verdict.result));
+        let expected = |result| Some(((15.0, 25.0), result));
+        assert_eq!(result(GoalBound::AtLeast(11.0)), expected(GoalResult::Undecided));
+        assert_eq!(result(GoalBound::AtLeast(29.0)), expected(GoalResult::Undecided));
+        assert_eq!(result(GoalBound::AtLeast(10.0)), expected(GoalResult::Met));
+        assert_eq!(result(GoalBound::AtMost(10.0)), expected(GoalResult::NotMet));
+        // The rounds are 6 and 0.67 times A.
+        let ratio = verdict(&["A"], GoalBound::AtLeast(1.0)).unwrap();
+        assert_eq!((ratio.reached, ratio.result), (2.0, GoalResult::Undecided));
+    }
+
+    #[test]
+    fn quantiles_lie_between_the_values() {
         assert_eq!(series("", &[3.0, 1.0, 2.0]).median(), 2.0);
         assert_eq!(series("", &[4.0, 1.0]).median(), 2.5);
-        assert_eq!(series("", &[3.0, 1.0]).spread(), (1.0, 3.0));
+        assert_eq!(series("", &[5.0, 3.0, 1.0, 2.0, 4.0]).quartiles(), (2.0, 4.0));
+        assert_eq!(series("", &[1.0]).quartiles(), (1.0, 1.0));
+        assert!(series("", &[]).median().is_nan());
     }
 }

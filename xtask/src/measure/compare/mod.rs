@@ -3,16 +3,20 @@
 
 mod costs;
 mod figure;
+mod flood_latency;
 mod instructions;
-mod latency;
+mod journal;
+mod memory;
+mod one_node;
 mod plot;
 mod report;
 pub mod scale;
 mod systems;
 mod throughput;
 mod tls;
+mod whatsat;
 
-use figure::{Figure, Goal};
+use figure::Figure;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -35,11 +39,16 @@ struct Row {
     measure: fn(&CompareBench) -> Result<Vec<Figure>>,
 }
 
-const ROWS: [Row; 14] = [
+const ROWS: [Row; 18] = [
     Row {
         name: "one-node",
         about: "reports a second at one node alone, compared with Redis and an echo server",
-        measure: throughput::one_node,
+        measure: one_node::one_node,
+    },
+    Row {
+        name: "million",
+        about: "the same at 1,000,000 clients, and compared with 100,000",
+        measure: one_node::million,
     },
     Row {
         name: "flooding",
@@ -53,15 +62,29 @@ const ROWS: [Row; 14] = [
     },
     Row {
         name: "flood-latency",
-        about: "time from the client's send until the last of the other four nodes has the update",
-        measure: latency::flood,
+        about: "time until the last of the other four nodes has an update, compared with a bare relay",
+        measure: flood_latency::default_graph,
+    },
+    Row {
+        name: "one-hop",
+        about: "the same on a full mesh, compared with Redis publish/subscribe and NATS",
+        measure: flood_latency::mesh,
     },
     Row {
         name: "whatsat",
         about: "latency of IAMAT while 64 WHATSATs wait for a slow Places service",
-        measure: latency::beside_whatsat,
+        measure: whatsat::beside_whatsat,
     },
-    Row { name: "memory", about: "resident bytes for each client", measure: costs::memory },
+    Row {
+        name: "memory",
+        about: "resident bytes for each client, compared with Redis",
+        measure: memory::bytes,
+    },
+    Row {
+        name: "growth",
+        about: "waits for answers while a node grows to 10,000,000 clients, and bytes for each of them",
+        measure: memory::growth,
+    },
     Row { name: "lines", about: "lines between nodes for each new update", measure: costs::lines },
     Row { name: "idle", about: "processor time of five idle nodes together", measure: costs::idle },
     Row {
@@ -72,7 +95,12 @@ const ROWS: [Row; 14] = [
     Row {
         name: "durable",
         about: "reports a second at a node with a data folder, by durability",
-        measure: costs::durable,
+        measure: journal::durable,
+    },
+    Row {
+        name: "replay",
+        about: "time until a node with a journal of 1,000,000 and 10,000,000 clients is ready",
+        measure: journal::replay,
     },
     Row {
         name: "tls",
@@ -93,6 +121,7 @@ const ROWS: [Row; 14] = [
 ];
 
 /// The programs and settings that all rows share.
+#[derive(Clone)]
 struct CompareBench {
     generator: Generator,
     herd: PathBuf,
@@ -117,6 +146,11 @@ impl CompareBench {
             quick,
             progress,
         })
+    }
+
+    /// The same settings with at most this number of rounds.
+    fn with_rounds(&self, most: usize) -> CompareBench {
+        CompareBench { rounds: self.rounds.min(most), ..self.clone() }
     }
 }
 

@@ -23,20 +23,20 @@ const OWN: &str = "#1f6fb4";
 /// The colours of other systems.
 const OTHERS: [&str; 6] = ["#9aa5b1", "#c98b3c", "#6a9a5b", "#8a6fb0", "#b05f6d", "#5aa5a5"];
 
-/// Draws the medians of a figure as bars, each with a line from the smallest to the largest value.
+/// Draws the medians of a figure as bars, each with a line from the lower to the upper quartile.
 pub(super) fn bars(figure: &Figure) -> String {
-    let most = figure.series.iter().map(|series| series.spread().1).fold(0.0, f64::max);
+    let most = figure.series.iter().map(|series| series.quartiles().1).fold(0.0, f64::max);
     let height = 30.0 + figure.series.len() as f64 * (BAR + 8.0);
     let scale = (WIDTH - NAMES - VALUES) / if most > 0.0 { most } else { 1.0 };
     let mut svg = begin(&format!("{} ({})", figure.title, figure.unit), height);
     for (number, series) in figure.series.iter().enumerate() {
         let top = 28.0 + number as f64 * (BAR + 8.0);
-        let (median, (least, greatest)) = (series.median(), series.spread());
+        let (median, (lower, upper)) = (series.median(), series.quartiles());
         let middle = top + BAR / 2.0;
         text(&mut svg, NAMES - 8.0, middle + 4.0, "end", &series.system);
         rectangle(&mut svg, NAMES, top, median * scale, colour(number, &series.system));
-        line(&mut svg, &[(NAMES + least * scale, middle), (NAMES + greatest * scale, middle)], "#333");
-        text(&mut svg, NAMES + greatest * scale + 6.0, middle + 4.0, "start", &number_text(median));
+        line(&mut svg, &[(NAMES + lower * scale, middle), (NAMES + upper * scale, middle)], "#333");
+        text(&mut svg, NAMES + upper * scale + 6.0, middle + 4.0, "start", &number_text(median));
     }
     svg + "</svg>"
 }

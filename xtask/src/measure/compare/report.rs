@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use fixtures::checkout::root;
 
 use super::ComparisonRun;
-use super::figure::{Figure, GoalBound};
+use super::figure::{Figure, Goal, GoalBound, GoalResult, GoalVerdict};
 use super::plot::{bars, distributions, groups, number_text};
 use crate::text::escape;
 
@@ -15,7 +15,7 @@ use crate::text::escape;
 const RESULTS: &str = "benches/results";
 
 /// The title of the figure that `one-node.svg` shows.
-const SHOWN: &str = "one node, C64 P16";
+const SHOWN: &str = "one node, C64 P16, 100000 clients";
 
 /// The row whose figures `one-node-all.svg` shows.
 const SHOWN_ROW: &str = "one-node";
@@ -23,7 +23,7 @@ const SHOWN_ROW: &str = "one-node";
 /// The Markdown table of all figures, followed by the systems that were not measured.
 pub(super) fn table(run: &ComparisonRun) -> String {
     let mut text = format!(
-        "{}; medians (least to greatest) of {} interleaved rounds of {} s{}\n\n",
+        "{}; medians (lower to upper quartile) of {} interleaved rounds of {} s{}\n\n",
         run.machine,
         run.rounds,
         run.round_seconds,
@@ -35,9 +35,9 @@ pub(super) fn table(run: &ComparisonRun) -> String {
             .series
             .iter()
             .map(|series| {
-                let (least, greatest) = series.spread();
-                let [median, least, greatest] = [series.median(), least, greatest].map(number_text);
-                format!("{} {median} ({least} to {greatest})", series.system)
+                let (lower, upper) = series.quartiles();
+                let [median, lower, upper] = [series.median(), lower, upper].map(number_text);
+                format!("{} {median} ({lower} to {upper})", series.system)
             })
             .collect();
         let goals: Vec<(String, String)> = figure.goals.iter().map(|goal| goal_text(figure, goal)).collect();
@@ -68,18 +68,26 @@ fn missing(run: &ComparisonRun) -> Vec<&String> {
 }
 
 /// A goal and its result, in words.
-fn goal_text(figure: &Figure, goal: &super::Goal) -> (String, String) {
-    let (sign, bound) = match goal.bound {
-        GoalBound::AtLeast(bound) => (">=", bound),
-        GoalBound::AtMost(bound) => ("<=", bound),
+fn goal_text(figure: &Figure, goal: &Goal) -> (String, String) {
+    let sign = match goal.bound {
+        GoalBound::AtLeast(_) => ">=",
+        GoalBound::AtMost(_) => "<=",
     };
+    // The first system is the one whose goals need no name.
+    let own = figure.series.first().filter(|first| first.system != goal.system);
+    let own = own.map_or(String::new(), |_| format!("{} ", goal.system));
     let against = goal.against.join(", ");
-    let wanted =
-        if against.is_empty() { format!("{sign} {bound}") } else { format!("{sign} {bound} x {against}") };
-    let reached = figure.verdict(goal).map_or("not measured".to_owned(), |verdict| {
-        format!("{:.2}: {}", verdict.reached, if verdict.met { "met" } else { "**not met**" })
-    });
-    (wanted, reached)
+    let against = if against.is_empty() { against } else { format!(" x {against}") };
+    let wanted = format!("{own}{sign} {}{against}", goal.bound.value());
+    let Some(GoalVerdict { reached, quartiles: (lower, upper), result, .. }) = figure.verdict(goal) else {
+        return (wanted, "not measured".to_owned());
+    };
+    let result = match result {
+        GoalResult::Met => "met",
+        GoalResult::NotMet => "**not met**",
+        GoalResult::Undecided => "**undecided**",
+    };
+    (wanted, format!("{reached:.2} ({lower:.2} to {upper:.2}): {result}"))
 }
 
 /// Writes report.html, report.md and results.json to a folder. Returns their paths, each on a line.
@@ -151,8 +159,7 @@ fn page(run: &ComparisonRun) -> String {
         for goal in &figure.goals {
             let (wanted, reached) = goal_text(figure, goal);
             let reached = reached.replace("**", "");
-            body +=
-                &format!("<p>goal: {} {}: {}</p>\n", escape(&goal.system), escape(&wanted), escape(&reached));
+            body += &format!("<p>goal: {}: {}</p>\n", escape(&wanted), escape(&reached));
         }
     }
     let about = escape(table(run).lines().next().unwrap_or_default());
@@ -168,7 +175,6 @@ fn page(run: &ComparisonRun) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Goal;
     use super::*;
     use crate::measure::machine_info::MachineInfo;
 
@@ -195,11 +201,15 @@ mod tests {
     fn a_table_shows_which_goals_were_met_and_which_systems_were_not_measured() {
         let table = table(&run());
         assert!(
-            table.contains("| one node, C64 P16, reports/s | herd 2.00 M (2.00 M to 2.00 M)<br>redis-set"),
+            table.contains(
+                "| one node, C64 P16, 100000 clients, reports/s | herd 2.00 M (2.00 M to 2.00 M)<br>redis-set"
+            ),
             "{table}"
         );
         assert!(
-            table.contains(">= 2.5 x redis-set<br><= 1 x nats | 2.00: **not met**<br>not measured |"),
+            table.contains(
+                ">= 2.5 x redis-set<br><= 1 x nats | 2.00 (2.00 to 2.00): **not met**<br>not measured |"
+            ),
             "{table}"
         );
         assert!(

@@ -15,7 +15,7 @@ use crate::cluster::workspace::target_dir;
 use crate::load::everywhere::{Everywhere, Spread};
 use crate::load::flood::{Flood, FloodOutcome, Sender, Watch};
 use crate::load::generator::Task;
-use crate::load::{Load, Protocol};
+use crate::load::{Load, Order, Protocol};
 
 /// The settings of a measurement.
 #[derive(Clone, Debug)]
@@ -136,6 +136,7 @@ impl ScaledHerd {
             depth: 16,
             rate: None,
             clients: u64::from(u32::MAX),
+            order: Order::InTurn,
             duration: bench.round,
         };
         let spread = bench.generator.perform(&Task::Everywhere(Everywhere { load, nodes }));

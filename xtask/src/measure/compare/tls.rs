@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::figure::Figure;
-use super::latency::flood_once;
+use super::flood_latency::flood_once;
 use super::systems::{HerdLayout, System};
 use super::throughput::{everywhere, sunk};
 use super::{CompareBench, HERD, interleave};
@@ -17,7 +17,7 @@ pub(super) fn links(bench: &CompareBench) -> Result<Vec<Figure>> {
     for (title, rate) in [("one at a time", None), ("at 10000/s", Some(10_000.0))] {
         let mut p50 = Figure::new("tls", format!("flood latency {title}, p50"), "us");
         interleave(bench, &mut p50, &systems, |system| {
-            let outcome = flood_once(bench, system, rate)?;
+            let outcome = flood_once(bench, system, HerdLayout::FiveWatched, rate)?;
             Ok((outcome.latency.p50, outcome.latency.points()))
         })?;
         figures.push(p50);

@@ -10,7 +10,7 @@ use super::{Bound, Finding, LimitsBench, LoneNode};
 use crate::cluster::admin_client;
 use crate::cluster::proc_usage::resident_bytes;
 use crate::load::generator::Task;
-use crate::load::{Load, Protocol, Summary};
+use crate::load::{Load, Order, Protocol, Summary};
 
 /// The default limit.
 const MOST: u64 = 1_000_000;
@@ -28,6 +28,7 @@ pub(super) fn check_clients(bench: &LimitsBench) -> Result<Vec<Finding>> {
             depth: 128,
             rate: None,
             clients: MOST - 1,
+            order: Order::InTurn,
             duration: Duration::from_secs(2),
         };
         let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;

@@ -30,7 +30,7 @@ use crate::cluster::processes::{Processes, Setup};
 use crate::cluster::test_herd::TestHerd;
 use crate::cluster::workspace::{Profile, herd_binary, target_dir};
 use crate::load::generator::{Generator, Task};
-use crate::load::{Load, Protocol, Summary};
+use crate::load::{Load, Order, Protocol, Summary};
 use crate::measure::checks::{Bound, Check, Finding, Findings, choose_checks, run_checks};
 
 const CHECKS: [Check<LimitsBench>; 11] = [
@@ -140,6 +140,7 @@ impl LimitsBench {
             depth: 16,
             rate: Some(1000.0),
             clients: 10_000,
+            order: Order::InTurn,
             duration: LOAD,
         };
         let summary: Summary = self.generator.perform(&Task::Load { load, live: false })?;

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::{Bound, Finding, LimitsBench};
 use crate::load::generator::Task;
-use crate::load::{Latency, Load, Protocol, Summary};
+use crate::load::{Latency, Load, Order, Protocol, Summary};
 
 /// The number of clients in the table.
 const CLIENTS: u64 = 1_000_000;
@@ -71,6 +71,7 @@ fn load(client: SocketAddr) -> Load {
         depth: 16,
         rate: Some(1000.0),
         clients: CLIENTS,
+        order: Order::InTurn,
         duration: LOAD,
     }
 }

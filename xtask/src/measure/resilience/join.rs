@@ -13,7 +13,7 @@ use crate::cluster::graphs::Graph;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::processes::Processes;
 use crate::load::generator::Task;
-use crate::load::{Load, Protocol, Summary};
+use crate::load::{Load, Order, Protocol, Summary};
 
 /// The number of clients that the others know.
 const CLIENTS: u64 = 1_000_000;
@@ -81,6 +81,7 @@ fn fill(bench: &ResilienceBench, herd: &mut ProxiedHerd) -> Result<()> {
             depth: 128,
             rate: None,
             clients: CLIENTS,
+            order: Order::InTurn,
             duration,
         };
         duration *= 2;

@@ -61,13 +61,19 @@ pub(super) fn start_guest_herd(
 }
 
 fn herd_file(layout: HerdLayout) -> Result<HerdFile> {
-    let file = match layout {
-        HerdLayout::Lone => HerdFile::parse(&Graph::Star.herd_file(1, 1), "a node alone")?,
-        HerdLayout::Hub => HerdFile::parse(&Graph::Star.herd_file(5, 1), "a node with four neighbours")?,
-        HerdLayout::Five => HerdFile::find("2015-winter")?,
-        HerdLayout::FiveWatched => HerdFile::find("2015-winter")?.with_observers()?,
-    };
+    let file = graph(layout)?;
+    let file = if layout.is_watched() { file.with_observers()? } else { file };
     file.with_limits(LIMITS)?.with_free_places()
+}
+
+/// The herd of a layout, without its observers.
+pub(super) fn graph(layout: HerdLayout) -> Result<HerdFile> {
+    match layout {
+        HerdLayout::Lone => HerdFile::parse(&Graph::Star.herd_file(1, 1), "a node alone"),
+        HerdLayout::Hub => HerdFile::parse(&Graph::Star.herd_file(5, 1), "a node with four neighbours"),
+        HerdLayout::Five | HerdLayout::FiveWatched => HerdFile::find("2015-winter"),
+        HerdLayout::MeshWatched => HerdFile::parse(&Graph::Mesh.herd_file(5, 1), "a full mesh of five"),
+    }
 }
 
 /// Starts the nodes of a herd, but not the members that are sinks or observers. `watch` makes the
@@ -80,7 +86,9 @@ fn start_nodes(
     let members = herd.herd().members.clone();
     let count = match layout {
         HerdLayout::Hub => 1,
-        HerdLayout::Lone | HerdLayout::Five | HerdLayout::FiveWatched => members.len().min(5),
+        HerdLayout::Lone | HerdLayout::Five | HerdLayout::FiveWatched | HerdLayout::MeshWatched => {
+            members.len().min(5)
+        }
     };
     let names: Vec<String> = members[..count].iter().map(|member| member.name.clone()).collect();
     herd.start(&names)?;
@@ -92,7 +100,7 @@ fn start_nodes(
                 watchers.push(watch(&herd, sink, &members[0])?);
             }
         }
-        HerdLayout::FiveWatched => {
+        HerdLayout::FiveWatched | HerdLayout::MeshWatched => {
             // The observers follow the five nodes. The first node is the one that gets the updates.
             for node in 1..5 {
                 watchers.push(watch(&herd, &members[5 + node], &members[node])?);

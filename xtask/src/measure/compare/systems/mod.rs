@@ -2,6 +2,7 @@
 
 mod herds;
 mod redis_nats_echo;
+mod relay;
 
 pub(crate) use redis_nats_echo::check_installed;
 
@@ -37,6 +38,8 @@ pub(crate) enum System {
     Nats,
     /// A server that sends lines back.
     Echo,
+    /// A herd of bare relays, which pass lines on and keep no records.
+    Relay,
 }
 
 /// The nodes of a system, and their watchers.
@@ -51,6 +54,8 @@ pub(crate) enum HerdLayout {
     Five,
     /// Five nodes as above, with a watcher of each node but the first, which gets the updates.
     FiveWatched,
+    /// Five nodes on a full mesh, watched in the same way.
+    MeshWatched,
 }
 
 /// A running system. It ends when it is dropped.
@@ -73,6 +78,13 @@ pub(crate) struct RunningSystem {
     _ports: Option<PortBlock>,
 }
 
+impl HerdLayout {
+    /// Whether nodes have watchers.
+    fn is_watched(self) -> bool {
+        matches!(self, HerdLayout::FiveWatched | HerdLayout::MeshWatched)
+    }
+}
+
 impl System {
     /// The name of the system in reports.
     pub(crate) fn name(&self) -> &'static str {
@@ -86,6 +98,7 @@ impl System {
             System::RedisChannel => "redis-pubsub",
             System::Nats => "nats",
             System::Echo => "echo",
+            System::Relay => "relay",
         }
     }
 
@@ -108,6 +121,7 @@ impl System {
             System::RedisChannel => redis_nats_echo::start_redis(bench, layout, Protocol::Set),
             System::Nats => redis_nats_echo::start_nats(bench),
             System::Echo => redis_nats_echo::start_echo(bench),
+            System::Relay => relay::start_relays(bench, layout),
         };
         started.with_context(|| format!("{} cannot be measured", self.name()))
     }

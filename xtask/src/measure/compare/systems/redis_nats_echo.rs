@@ -25,7 +25,7 @@ const READY: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(5);
 
 /// A process that is killed when it is dropped, or when the harness ends.
-pub(super) struct Program(Child);
+pub(super) struct Program(pub(super) Child);
 
 impl Drop for Program {
     fn drop(&mut self) {
@@ -40,7 +40,7 @@ pub(super) fn start_redis(
     layout: HerdLayout,
     protocol: Protocol,
 ) -> Result<RunningSystem> {
-    let servers = if matches!(layout, HerdLayout::Five | HerdLayout::FiveWatched) { 5 } else { 1 };
+    let servers = if matches!(layout, HerdLayout::Lone | HerdLayout::Hub) { 1 } else { 5 };
     let ports = PortBlock::take(servers)?;
     let addresses: Vec<SocketAddr> = addresses(ports.first(), servers);
     let mut programs = Vec::new();
@@ -147,7 +147,7 @@ fn start_program(words: &[&str], install: &str) -> Result<Program> {
     Ok(Program(command.spawn().with_context(|| format!("cannot run {}", words[0]))?))
 }
 
-fn wait_until_listening(address: SocketAddr) -> Result<()> {
+pub(super) fn wait_until_listening(address: SocketAddr) -> Result<()> {
     let deadline = Instant::now() + READY;
     while TcpStream::connect(address).is_err() {
         ensure!(Instant::now() < deadline, "no program listens on {address} after {READY:?}");

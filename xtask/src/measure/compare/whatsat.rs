@@ -1,4 +1,4 @@
-//! Rows of latencies.
+//! The row of the latency of reports beside waiting questions.
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use super::CompareBench;
 use super::figure::{Figure, Goal, GoalBound};
 use super::systems::{HerdLayout, System};
 use super::throughput::load;
-use super::{CompareBench, HERD, find_guests, interleave};
-use crate::load::flood::{Flood, FloodOutcome};
 use crate::load::generator::Task;
 use crate::load::{Protocol, Summary};
 
@@ -23,49 +22,6 @@ const BESIDE: f64 = 10_000.0;
 
 /// The number of WHATSATs that wait: the most requests of one node to its Places service.
 const QUESTIONS: usize = 64;
-
-pub(super) fn flood(bench: &CompareBench) -> Result<Vec<Figure>> {
-    let (twisted, missing) = find_guests(&["twisted"]);
-    let others = [System::RedisChannel, System::Nats];
-    let mut figures = Vec::new();
-    for rate in [None, Some(10_000.0), Some(50_000.0)] {
-        let title = rate.map_or("one at a time".to_owned(), |rate| format!("at {rate:.0}/s"));
-        let systems = [HERD].into_iter().chain(others.clone());
-        // Above 10,000/s, Twisted's backlog only grows.
-        let systems: Vec<System> = systems
-            .chain(twisted.iter().filter(|_| rate.is_none_or(|rate| rate <= 10_000.0)).cloned())
-            .collect();
-        let [mut p50, mut p99] = ["p50", "p99"]
-            .map(|name| Figure::new("flood-latency", format!("flood latency {title}, {name}"), "us"));
-        p50.missing.clone_from(&missing);
-        if rate.is_none() {
-            p50.goals = vec![
-                Goal::of_herd(&["redis-pubsub"], GoalBound::AtMost(1.1)),
-                Goal::of_herd(&["nats"], GoalBound::AtMost(0.55)),
-                Goal::of_herd(&["twisted"], GoalBound::AtMost(0.3)),
-            ];
-        } else {
-            p50.goals = vec![Goal::of_herd(&["redis-pubsub"], GoalBound::AtMost(0.9))];
-            p99.goals = vec![Goal::of_herd(&["redis-pubsub"], GoalBound::AtMost(1.0))];
-        }
-        interleave(bench, &mut p50, &systems, |system| {
-            let outcome = flood_once(bench, system, rate)?;
-            (bench.progress)(&format!("  the last update was sent at most {:.0} us late", outcome.latest));
-            p99.add(system.name(), outcome.latency.p99, Vec::new());
-            Ok((outcome.latency.p50, outcome.latency.points()))
-        })?;
-        figures.extend([p50, p99]);
-    }
-    Ok(figures)
-}
-
-/// Sends updates to one node for a round, and watches the other four.
-pub(super) fn flood_once(bench: &CompareBench, system: &System, rate: Option<f64>) -> Result<FloodOutcome> {
-    let running = system.start(bench, HerdLayout::FiveWatched)?;
-    let watchers = running.watchers.clone();
-    let flood = Flood { sender: running.sender, watchers, rate, duration: bench.round };
-    bench.generator.perform(&Task::Flood(flood))
-}
 
 fn wait_until_asked(asked: &AtomicUsize, questions: usize) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(10);
