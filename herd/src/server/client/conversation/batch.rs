@@ -3,7 +3,6 @@
 use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
-use tracing::debug;
 
 use super::{Client, Input};
 use crate::message::{Piece, begins_http};
@@ -11,6 +10,7 @@ use crate::node::write_invalid;
 use crate::server::answers::{Answered, Refused};
 use crate::server::client::answer_line::{Batch, answer_line};
 use crate::server::shared::lock;
+use crate::telemetry::Kind;
 
 impl Client<'_> {
     /// Answers the lines that have arrived, within the turn and the other limits.
@@ -46,7 +46,7 @@ impl Client<'_> {
             return Err(Refused);
         }
         let read = self.shared.durations.is_recording().then_some(self.read);
-        let mut batch = Batch::begin(&store.node, settled.upto, read);
+        let mut batch = Batch::begin(&store.node, settled.upto, read, self.peer);
         loop {
             self.turn.lines += 1;
             match piece {
@@ -68,8 +68,7 @@ impl Client<'_> {
                 }
                 Piece::TooLong(line) => {
                     let shown = &line[..line.len().min(self.shared.limits.echo_bytes)];
-                    let peer = self.peer;
-                    debug!(%peer, line = %shown.escape_ascii(), "received the start of a line that is too long");
+                    batch.log(Kind::TooLong, shown);
                     store.node.note_invalid(shown);
                     write_invalid(self.answers.next(), shown);
                     self.input = Input::Closed("line too long");
@@ -84,10 +83,11 @@ impl Client<'_> {
                 None => break,
             }
         }
-        batch.end(&store.node, &mut self.answers);
+        let log = batch.end(&store.node, &mut self.answers);
         let taken = admitted - store.node.new_ids_left();
         let has_grown = store.node.table().head() != head;
         drop(store);
+        drop(log);
         if has_grown {
             self.shared.note_growth(settled);
         }
