@@ -1,6 +1,9 @@
 //! The log: one line of visible text per event, to a file or to standard error.
 
 mod backlog;
+mod formatter;
+mod level;
+mod lines;
 
 use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
@@ -8,35 +11,25 @@ use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Registry;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 
 pub(crate) use self::backlog::dropped_lines;
 use self::backlog::{Backlog, Destination};
+use self::formatter::Formatter;
+pub use self::level::{Level, set_level, toggle_debug};
+use self::lines::add_entry;
+pub(crate) use self::lines::{Kind, LogLines};
 use crate::node::Limits;
 use crate::printable;
-
-/// The lowest level of events that are logged.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Level {
-    /// Faults that an operator must fix.
-    Error,
-    /// Also transient faults.
-    Warn,
-    /// Also links that come up or go down.
-    Info,
-    /// Also each line received and answered.
-    Debug,
-    /// Also each heartbeat.
-    Trace,
-}
 
 /// The format of the log.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -46,6 +39,18 @@ pub enum Format {
     /// One JSON object per line.
     Json,
 }
+
+/// The parts of this process's log that every thread may need.
+#[derive(Debug)]
+struct Running {
+    backlog: Arc<Backlog>,
+    filter: reload::Handle<Targets, Registry>,
+    /// The level that the log started with.
+    configured: Level,
+}
+
+/// The log of this process, if [`start`] has started it.
+static RUNNING: OnceLock<Running> = OnceLock::new();
 
 /// The log of this process. Dropping it waits until everything has been written, for at most
 /// [`log_flush`](Limits::log_flush).
@@ -116,38 +121,41 @@ pub fn start(file: Option<&Path>, level: Level, format: Format, limits: &Limits)
         None => File::from(io::stderr().as_fd().try_clone_to_owned()?),
     };
     let current: Destination = Arc::new(Mutex::new(Arc::new(destination)));
-    let backlog = Backlog::start(Arc::clone(&current), limits.log_backlog_bytes)?;
-    let level = match level {
-        Level::Error => LevelFilter::ERROR,
-        Level::Warn => LevelFilter::WARN,
-        Level::Info => LevelFilter::INFO,
-        Level::Debug => LevelFilter::DEBUG,
-        Level::Trace => LevelFilter::TRACE,
-    };
     let coloured = file.is_none() && io::stderr().is_terminal();
-    let events = tracing_subscriber::fmt::layer()
-        .with_writer(Lines { backlog: Arc::clone(&backlog), coloured })
-        .with_target(false)
-        .with_ansi(coloured)
-        // With a full disk and a closed standard error, the library's complaint would panic.
-        .log_internal_errors(false);
-    // Only this crate's events: those of libraries may contain a URL, and with it a key.
-    let ours = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
-    match format {
-        Format::Text => tracing_subscriber::registry().with(events.with_filter(ours)).init(),
-        Format::Json => tracing_subscriber::registry().with(events.json().with_filter(ours)).init(),
-    }
+    let formatter = Formatter::new(format, coloured);
+    let backlog = Backlog::start(Arc::clone(&current), formatter, limits.log_backlog_bytes)?;
+    let (filter, handle) = reload::Layer::new(level.events());
+    let lines = EventLines { backlog: Arc::clone(&backlog), coloured };
+    tracing_subscriber::registry().with(events(format, coloured, lines).with_filter(filter)).init();
+    let _ = RUNNING.set(Running { backlog: Arc::clone(&backlog), filter: handle, configured: level });
     let file = LogFile { path: file.map(Path::to_owned), current };
     Ok(Log { backlog, patience: limits.log_flush, file })
 }
 
+/// Returns the layer that formats events, all but those about lines of clients and neighbours.
+fn events<W>(format: Format, coloured: bool, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let events = tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .with_target(false)
+        .with_ansi(coloured)
+        // With a full disk and a closed standard error, the library's complaint would panic.
+        .log_internal_errors(false);
+    match format {
+        Format::Text => events.boxed(),
+        Format::Json => events.json().boxed(),
+    }
+}
+
 /// Turns each event into one line of visible text, whatever its fields contain.
-struct Lines {
+struct EventLines {
     backlog: Arc<Backlog>,
     coloured: bool,
 }
 
-impl<'a> MakeWriter<'a> for Lines {
+impl<'a> MakeWriter<'a> for EventLines {
     type Writer = LineWriter<'a>;
 
     fn make_writer(&'a self) -> LineWriter<'a> {
@@ -156,11 +164,13 @@ impl<'a> MakeWriter<'a> for Lines {
 }
 
 /// Receives one event with its line end in each call of `write`.
-struct LineWriter<'a>(&'a Lines);
+struct LineWriter<'a>(&'a EventLines);
 
 impl Write for LineWriter<'_> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        self.0.backlog.push(&shown(event, self.0.coloured));
+        let mut entry = Vec::new();
+        add_entry(&mut entry, Kind::Event, &shown(event, self.0.coloured));
+        self.0.backlog.push(&entry, 1);
         Ok(event.len())
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::yield_now;
 use tokio::time::{sleep_until, timeout};
-use tracing::{Level, debug, enabled, error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::linger::linger;
 use super::link_log::{log_event, log_heard, log_said, name};
@@ -16,6 +16,7 @@ use super::shared::{Shared, clock, lock};
 use crate::message::{Lines, Piece};
 use crate::net::{self, Stream, Tcp, exchange};
 use crate::node::{Link, LinkEnd, LinkEvent, Outcome};
+use crate::telemetry::LogLines;
 use crate::tls::{Certificate, LinkTls, Reloadable};
 
 /// The event of a connection, accepted or dialled, that did not become a link.
@@ -203,9 +204,7 @@ impl LinkTask {
             self.out.clear();
             self.sent = 0;
             let result = self.link.transmit(node, now, clock(), &mut self.out);
-            if enabled!(Level::DEBUG) {
-                log_said(name(node, self.link.neighbour()), &self.out);
-            }
+            log_said(node, self.link.neighbour(), &self.out);
             result?;
         }
         Ok(self.link.deadline(node, !self.out.is_empty()))
@@ -221,17 +220,24 @@ impl LinkTask {
         let mut grown = false;
         let mut up = false;
         let mut result = Ok(());
+        let mut log = LogLines::of_neighbour(name(node, self.link.neighbour()));
         while let Some(piece) = self.lines.next_line() {
             let Piece::Line(line) = piece else {
                 result = Err(LinkEnd::Framing("a line too long for a link".to_owned()));
                 break;
             };
-            log_heard(name(node, self.link.neighbour()), line);
+            if let Some(log) = &mut log {
+                log_heard(log, line);
+            }
             if memory_is_full && self.link.would_add_client(node, line) {
                 result = Err(LinkEnd::MemoryFull);
                 break;
             }
+            let neighbour = self.link.neighbour();
             let event = self.link.receive(node, line, now, clock);
+            if let Some(log) = log.as_mut().filter(|_| self.link.neighbour() != neighbour) {
+                log.set_neighbour(name(node, self.link.neighbour()));
+            }
             self.shared.durations.note_line(node, self.link.neighbour(), line, &event);
             match event {
                 Ok(None) => {}
@@ -247,6 +253,10 @@ impl LinkTask {
                         }
                         _ => {}
                     }
+                    // The lines so far precede what the log shows of this one.
+                    if let Some(log) = log.as_mut().filter(|_| !matches!(event, LinkEvent::Update { .. })) {
+                        log.push();
+                    }
                     log_event(&self.shared, node, self.link.neighbour(), event, line);
                 }
                 Err(end) => {
@@ -256,6 +266,7 @@ impl LinkTask {
             }
         }
         drop(store);
+        drop(log);
         self.shared.keeper.wake();
         if up {
             self.shared.announce_link_change();

@@ -1,10 +1,11 @@
 //! Logs the lines and events of links.
 
-use tracing::{debug, info, trace, warn};
+use tracing::{info, warn};
 
 use super::shared::Shared;
 use crate::message::LinkLine;
 use crate::node::{LinkEvent, NeighbourId, Node};
+use crate::telemetry::{Kind, LogLines};
 
 /// The name of a neighbour in the log.
 pub(super) fn name(node: &Node, neighbour: Option<NeighbourId>) -> &str {
@@ -12,26 +13,18 @@ pub(super) fn name(node: &Node, neighbour: Option<NeighbourId>) -> &str {
     known.map_or("not yet known", |(_, name)| name)
 }
 
-/// Logs a line from a neighbour: heartbeats, which are frequent, at trace, and all other lines at
-/// debug.
-pub(super) fn log_heard(neighbour: &str, line: &[u8]) {
-    let shown = line.escape_ascii();
-    if LinkLine::is_heartbeat(line) {
-        trace!(from = neighbour, line = %shown, "heard");
-    } else {
-        debug!(from = neighbour, line = %shown, "heard");
-    }
+/// Adds a line from a neighbour to those for the log.
+pub(super) fn log_heard(log: &mut LogLines, line: &[u8]) {
+    let kind = if LinkLine::is_heartbeat(line) { Kind::HeardHeartbeat } else { Kind::Heard };
+    log.add(kind, line);
 }
 
 /// Logs the lines written to a neighbour.
-pub(super) fn log_said(neighbour: &str, lines: &[u8]) {
+pub(super) fn log_said(node: &Node, neighbour: Option<NeighbourId>, lines: &[u8]) {
+    let Some(mut log) = LogLines::of_neighbour(name(node, neighbour)) else { return };
     for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-        let shown = line.escape_ascii();
-        if LinkLine::is_heartbeat(line) {
-            trace!(to = neighbour, line = %shown, "said");
-        } else {
-            debug!(to = neighbour, line = %shown, "said");
-        }
+        let kind = if LinkLine::is_heartbeat(line) { Kind::SaidHeartbeat } else { Kind::Said };
+        log.add(kind, line);
     }
 }
 

@@ -87,7 +87,7 @@ fn once_a_log_can_be_written_again_it_says_how_many_lines_were_dropped() {
     });
     is_stopped(node);
     let log = reading.join().unwrap();
-    let reported = log.lines().filter(|line| line.contains("lines were dropped")).map(|line| {
+    let reported = log.lines().filter(|line| line.contains("lines not logged")).map(|line| {
         let (_, number) = line.rsplit_once("lines=").expect("a number of lines");
         number.parse::<u64>().unwrap()
     });

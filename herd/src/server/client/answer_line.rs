@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use tracing::{Level, debug, enabled};
+use tracing::debug;
 
 use crate::message::{Command, Time, Verb};
 use crate::node::{Answer, INVALID, Node, Place, PlacesQuery, places_answer};
@@ -12,6 +12,7 @@ use crate::places::{PlacesError, error_object};
 use crate::server::answers::{Answered, Answers};
 use crate::server::durations::AnswerCounts;
 use crate::server::shared::Shared;
+use crate::telemetry::{Kind, LogLines};
 
 /// A batch of lines: what it needs to know of the disk, and what it counts.
 pub(super) struct Batch {
@@ -23,11 +24,21 @@ pub(super) struct Batch {
     read: Option<Instant>,
     /// The lines of the node before those that have not been [counted](Answers::count) yet.
     counted: AnswerCounts,
+    /// The lines and answers for the log, if it shows them.
+    log: Option<LogLines>,
 }
 
 impl Batch {
-    pub(super) fn begin(node: &Node, settled: u64, read: Option<Instant>) -> Batch {
-        Batch { settled, held: false, read, counted: AnswerCounts::of(node.lines()) }
+    pub(super) fn begin(node: &Node, settled: u64, read: Option<Instant>, peer: SocketAddr) -> Batch {
+        let log = LogLines::of_client(peer);
+        Batch { settled, held: false, read, counted: AnswerCounts::of(node.lines()), log }
+    }
+
+    /// Adds a line to those for the log.
+    pub(super) fn log(&mut self, kind: Kind, line: &[u8]) {
+        if let Some(log) = &mut self.log {
+            log.add(kind, line);
+        }
     }
 
     /// Counts the lines whose answers do not wait for more than the first `waits` of the waiting
@@ -42,9 +53,11 @@ impl Batch {
         self.counted = upto;
     }
 
-    /// Counts the last lines of the batch.
-    pub(super) fn end(mut self, node: &Node, answers: &mut Answers) {
+    /// Counts the last lines of the batch. Returns its lines for the log, which gets them when they
+    /// are dropped.
+    pub(super) fn end(mut self, node: &Node, answers: &mut Answers) -> Option<LogLines> {
         self.count(node, answers, answers.waits(), None);
+        self.log
     }
 }
 
@@ -59,17 +72,14 @@ pub(super) fn answer_line(
     received: Time,
     batch: &mut Batch,
 ) -> bool {
-    let logged = enabled!(Level::DEBUG);
-    if logged {
-        debug!(%peer, line = %line.escape_ascii(), "received");
-    }
+    batch.log(Kind::Received, line);
     let waits = answers.waits();
     let out = answers.next();
     let start = out.len();
     let (answer, sequence) = node.answer_command(command, line, received, out);
     let is_valid = !out[start..].starts_with(INVALID);
-    if logged && answer == Answer::Written {
-        debug!(%peer, line = %out[start..].trim_ascii_end().escape_ascii(), "answered");
+    if answer == Answer::Written {
+        batch.log(Kind::Answered, out[start..].trim_ascii_end());
     }
     if sequence > batch.settled {
         answers.hold(start, sequence, &mut batch.held, &shared.settled);

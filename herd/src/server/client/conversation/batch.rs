@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 
 use smallvec::SmallVec;
 use tokio::time::Instant;
-use tracing::debug;
 
 use super::{Client, Input};
 use crate::message::{Command, Piece, Time, begins_http};
@@ -16,6 +15,7 @@ use crate::server::buffers::Buffers;
 use crate::server::client::answer_line::{Batch, answer_line};
 use crate::server::shared::{Shared, lock};
 use crate::server::store::Settled;
+use crate::telemetry::Kind;
 
 impl Client<'_> {
     /// Answers the lines that have arrived, within the turn and the other limits.
@@ -74,7 +74,7 @@ impl Client<'_> {
         node.admit_new_ids(admitted);
         let head = node.table().head();
         let read = shared.durations.is_recording().then_some(self.read);
-        let mut batch = Batch::begin(node, settled.upto, read);
+        let mut batch = Batch::begin(node, settled.upto, read, self.peer);
         let mut taken = 0;
         let mut closing = None;
         for parsed in &ahead {
@@ -88,12 +88,13 @@ impl Client<'_> {
                 break;
             }
         }
-        batch.end(node, answers);
+        let log = batch.end(node, answers);
         let new_ids = admitted - node.new_ids_left();
         if node.table().head() != head {
             grown.get_or_insert(settled);
         }
         drop(store);
+        drop(log);
         drop(ahead);
         lines.take_up_to(taken);
         if let Some(reason) = closing {
@@ -181,7 +182,7 @@ fn answer_piece(
         }
         Piece::TooLong(line) => {
             let shown = &line[..line.len().min(shared.limits.echo_bytes)];
-            debug!(%peer, line = %shown.escape_ascii(), "received the start of a line that is too long");
+            batch.log(Kind::TooLong, shown);
             node.note_invalid(shown);
             write_invalid(answers.next(), shown);
             Some("line too long")
