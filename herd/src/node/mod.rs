@@ -20,7 +20,7 @@ pub use clients::{Answer, INVALID, PlacesQuery, RemovalError, places_answer, wri
 pub use clock::ClockDifference;
 pub use counters::{ClientCounters, LinkCounters};
 pub use limits::{Limits, READ_AS_LINES, parse_duration_or_off};
-pub use link::{Link, LinkEnd, LinkEvent};
+pub use link::{HeardLine, Link, LinkEnd, LinkEvent};
 pub use neighbours::{Cursor, LinkId, LinkState, NeighbourId, Side};
 pub use samples::Sample;
 pub use table::{Outcome, Place, Record, Source, Table};

@@ -1,5 +1,7 @@
 //! The connection with one neighbour.
 
+mod receiving;
+
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,13 +12,12 @@ use tokio::time::{sleep_until, timeout};
 use tracing::{debug, error, info, warn};
 
 use super::linger::linger;
-use super::link_log::{log_event, log_heard, log_said, name};
+use super::link_log::{log_said, name};
 use super::seats::{Lost, Seat};
 use super::shared::{Shared, clock, lock};
-use crate::message::{Lines, Piece};
+use crate::message::Lines;
 use crate::net::{self, Stream, Tcp, exchange};
-use crate::node::{Link, LinkEnd, LinkEvent, Outcome};
-use crate::telemetry::LogLines;
+use crate::node::{Link, LinkEnd};
 use crate::tls::{Certificate, LinkTls, Reloadable};
 
 /// The event of a connection, accepted or dialled, that did not become a link.
@@ -208,72 +209,6 @@ impl LinkTask {
             result?;
         }
         Ok(self.link.deadline(node, !self.out.is_empty()))
-    }
-
-    /// Applies the lines that have arrived, under one lock of the node.
-    fn receive(&mut self) -> Result<(), LinkEnd> {
-        let now = self.shared.now();
-        let clock = clock();
-        let memory_is_full = self.shared.memory.is_full();
-        let mut store = lock(&self.shared);
-        let node = &mut store.node;
-        let mut grown = false;
-        let mut up = false;
-        let mut result = Ok(());
-        let mut log = LogLines::of_neighbour(name(node, self.link.neighbour()));
-        while let Some(piece) = self.lines.next_line() {
-            let Piece::Line(line) = piece else {
-                result = Err(LinkEnd::Framing("a line too long for a link".to_owned()));
-                break;
-            };
-            if let Some(log) = &mut log {
-                log_heard(log, line);
-            }
-            if memory_is_full && self.link.would_add_client(node, line) {
-                result = Err(LinkEnd::MemoryFull);
-                break;
-            }
-            let neighbour = self.link.neighbour();
-            let event = self.link.receive(node, line, now, clock);
-            if let Some(log) = log.as_mut().filter(|_| self.link.neighbour() != neighbour) {
-                log.set_neighbour(name(node, self.link.neighbour()));
-            }
-            self.shared.durations.note_line(node, self.link.neighbour(), line, &event);
-            match event {
-                Ok(None) => {}
-                Ok(Some(event)) => {
-                    match event {
-                        // After a bulk sync, one with another neighbour may start.
-                        LinkEvent::Update { outcome: Outcome::Fresh, .. } | LinkEvent::BulkOver => {
-                            grown = true;
-                        }
-                        LinkEvent::Up { .. } => {
-                            self.handshake = None;
-                            up = true;
-                        }
-                        _ => {}
-                    }
-                    // The lines so far precede what the log shows of this one.
-                    if let Some(log) = log.as_mut().filter(|_| !matches!(event, LinkEvent::Update { .. })) {
-                        log.push();
-                    }
-                    log_event(&self.shared, node, self.link.neighbour(), event, line);
-                }
-                Err(end) => {
-                    result = Err(end);
-                    break;
-                }
-            }
-        }
-        drop(store);
-        drop(log);
-        self.shared.keeper.wake();
-        if up {
-            self.shared.announce_link_change();
-        } else if grown {
-            self.shared.announce_growth();
-        }
-        result
     }
 
     /// Ends the link, and publishes that it is down, unless another one with the neighbour is up.

@@ -10,12 +10,14 @@ pub(super) mod bucket_sums;
 pub(super) mod bulk_sync;
 mod end;
 mod event;
+mod heard_line;
 mod log_reader;
 mod receive;
 mod transmit;
 
 pub use end::LinkEnd;
 pub use event::LinkEvent;
+pub use heard_line::HeardLine;
 
 use std::time::Duration;
 

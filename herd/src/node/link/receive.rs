@@ -6,6 +6,7 @@ use super::bucket_sums::Differences;
 use super::bulk_sync::BulkReceiver;
 use super::end::{DIVERGED, DUPLICATE, LinkEnd, RIVAL};
 use super::event::LinkEvent;
+use super::heard_line::HeardLine;
 use super::log_reader::LogReader;
 use super::{Link, LinkPhase, Peer, microseconds};
 use crate::bug::{self, Bug, is_planted};
@@ -28,8 +29,22 @@ impl Link {
         now: Duration,
         clock: Time,
     ) -> Result<Option<LinkEvent>, LinkEnd> {
+        self.receive_parsed(node, &HeardLine::parse(line), now, clock)
+    }
+
+    /// Does the same for a line that has been parsed.
+    ///
+    /// # Errors
+    /// Fails as [`receive`](Self::receive) does.
+    pub fn receive_parsed(
+        &mut self,
+        node: &mut Node,
+        heard: &HeardLine<'_>,
+        now: Duration,
+        clock: Time,
+    ) -> Result<Option<LinkEvent>, LinkEnd> {
         self.heard = now;
-        let parsed = LinkLine::parse(line).ok_or_else(|| unexpected(line))?;
+        let parsed = heard.parsed.ok_or_else(|| unexpected(heard.line))?;
         match (&self.phase, parsed) {
             (_, LinkLine::Bye(reason)) => Err(end_by_neighbour(reason)),
             (LinkPhase::AwaitingHello, LinkLine::Hello { version, name, epoch, incarnation }) => {
@@ -42,29 +57,28 @@ impl Link {
             (LinkPhase::AwaitingCursor(peer), LinkLine::Cursor { epoch, sequence }) => {
                 self.complete(node, *peer, Cursor { epoch, sequence }, now).map(Some)
             }
-            (LinkPhase::Complete(..), parsed) => self.take_line(node, parsed, line, now, clock),
-            _ => Err(unexpected(line)),
+            (LinkPhase::Complete(..), parsed) => self.take_line(node, parsed, heard, now, clock),
+            _ => Err(unexpected(heard.line)),
         }
     }
 
-    /// Processes a line on a complete link; `parsed` is the meaning of `line`.
+    /// Processes a line on a complete link; `parsed` is the meaning of the line.
     fn take_line(
         &mut self,
         node: &mut Node,
         parsed: LinkLine<'_>,
-        line: &[u8],
+        heard: &HeardLine<'_>,
         now: Duration,
         clock: Time,
     ) -> Result<Option<LinkEvent>, LinkEnd> {
+        let line = heard.line;
         let LinkPhase::Complete(peer, reader) = &mut self.phase else { return Err(unexpected(line)) };
         let peer = *peer;
         if !node.neighbours[peer.neighbour].is_current(self.id) {
             return Err(LinkEnd::Duplicate);
         }
         match parsed {
-            LinkLine::Update(line) => {
-                Ok(Some(take_update(node, peer.neighbour, line, reader.theirs(), clock)))
-            }
+            LinkLine::Update(_) => Ok(Some(take_update(node, peer.neighbour, heard, reader.theirs(), clock))),
             LinkLine::UpTo(sequence) => Ok(self.take_mark(node, peer, sequence)),
             LinkLine::Sums { seed, group: None, sums } => {
                 self.bulk = Some(BulkReceiver::of(seed, sums));
@@ -105,10 +119,9 @@ impl Link {
 
     /// Returns whether a line from the neighbour is an update of a client that the node has no
     /// record of.
-    pub fn would_add_client(&self, node: &Node, line: &[u8]) -> bool {
-        let Some(LinkLine::Update(line)) = LinkLine::parse(line) else { return false };
+    pub fn would_add_client(&self, node: &Node, heard: &HeardLine<'_>) -> bool {
         let is_new = |update: Update<'_>| node.table.get_even_removed(update.client).is_none();
-        self.is_complete() && Update::parse(line).is_some_and(is_new)
+        self.is_complete() && heard.update.is_some_and(is_new)
     }
 
     /// Checks a hello, and returns its content.
@@ -223,16 +236,18 @@ fn unexpected(line: &[u8]) -> LinkEnd {
 fn take_update(
     node: &mut Node,
     neighbour: NeighbourId,
-    line: &[u8],
+    heard: &HeardLine<'_>,
     source: Source,
     clock: Time,
 ) -> LinkEvent {
-    let line = &*bug::reprinted(line);
-    let Some(update) = Update::parse(line) else {
+    let line = &*bug::reprinted(heard.line);
+    let update = if is_planted(Bug::SkewReprinted) { Update::parse(line) } else { heard.update };
+    let Some(update) = update else {
         node.neighbours[neighbour].counters.unacceptable += 1;
         return LinkEvent::Unacceptable;
     };
-    let outcome = node.table.apply_update(&update, source);
+    let place = heard.place().copied().unwrap_or_else(|| node.table.locate(update.client));
+    let outcome = node.table.apply_update_at(place, &update, source);
     let counters = &mut node.neighbours[neighbour].counters;
     match outcome {
         Outcome::Fresh => {

@@ -88,23 +88,19 @@ impl Table {
 
     /// Stores an update if it wins over the client's record. Every update comes in this way.
     pub fn apply_update(&mut self, update: &Update<'_>, source: Source) -> Outcome {
-        self.apply_update_as(update, source, self.log.head() + 1)
+        self.apply_update_at(self.locate(update.client), update, source)
+    }
+
+    /// Stores an update of the client at `place`, if it wins over the client's record.
+    pub(super) fn apply_update_at(&mut self, place: Place, update: &Update<'_>, source: Source) -> Outcome {
+        let known = self.find(update.client, place);
+        self.store_update(known, place.hash, update, source, self.log.head() + 1)
     }
 
     /// Stores an update that already has a sequence, because it comes from a journal. The sequence
     /// must be later than all others.
     pub(super) fn apply_update_as(&mut self, update: &Update<'_>, source: Source, sequence: u64) -> Outcome {
-        self.apply_update_at(self.locate(update.client), update, source, sequence)
-    }
-
-    /// Stores an update of the client at `place`.
-    fn apply_update_at(
-        &mut self,
-        place: Place,
-        update: &Update<'_>,
-        source: Source,
-        sequence: u64,
-    ) -> Outcome {
+        let place = self.locate(update.client);
         let known = self.find(update.client, place);
         self.store_update(known, place.hash, update, source, sequence)
     }
