@@ -9,6 +9,7 @@ use tokio::task::yield_now;
 use tokio::time::{sleep_until, timeout};
 use tracing::{Level, debug, enabled, error, info, warn};
 
+use super::keeper::Keeper;
 use super::linger::linger;
 use super::link_log::{log_event, log_heard, log_said, name};
 use super::seats::{Lost, Seat};
@@ -255,8 +256,9 @@ impl LinkTask {
                 }
             }
         }
+        let head = store.node.table().head();
         drop(store);
-        self.shared.keeper.wake();
+        Keeper::wake_for(&self.shared, head);
         if up {
             self.shared.announce_link_change();
         } else if grown {

@@ -86,10 +86,10 @@ impl Client<'_> {
         }
         batch.end(&store.node, &mut self.answers);
         let taken = admitted - store.node.new_ids_left();
-        let has_grown = store.node.table().head() != head;
+        let grown = Some(store.node.table().head()).filter(|now| *now != head);
         drop(store);
-        if has_grown {
-            self.shared.note_growth(settled);
+        if let Some(head) = grown {
+            self.shared.note_growth(settled, head);
         }
         self.note_new_ids(taken);
         Ok(true)
