@@ -23,6 +23,7 @@
 mod disk;
 mod folder;
 mod line;
+mod progress;
 mod replay;
 mod snapshot;
 mod tail;
@@ -30,6 +31,7 @@ mod tail;
 pub use disk::{Disk, Log};
 pub use folder::{Folder, LogFile, boot_id};
 pub use line::{FORMAT, Line, OLDEST};
+pub use progress::Progress;
 pub use replay::{Damage, Fault, ReplayError, Replayed, replay};
 pub use snapshot::Snapshot;
 pub use tail::Size;

@@ -17,6 +17,10 @@ impl Client<'_> {
     pub(super) fn answer_lines(&mut self) -> Result<(), Refused> {
         let was_owed = !self.answers.sendable().is_empty();
         let answered = self.answer_under_lock()?;
+        if !answered && !self.lines.is_begun() {
+            self.begun = None;
+            return Ok(());
+        }
         let now = Instant::now();
         self.note_answered(now);
         if answered || !self.lines.is_begun() {
