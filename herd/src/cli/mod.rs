@@ -12,6 +12,7 @@ mod places_args;
 mod places_check;
 mod plan;
 mod print;
+mod replay_progress;
 mod resources;
 mod service_manager;
 mod stop;

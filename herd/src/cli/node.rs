@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
+use herd::journal::Progress;
 use herd::node::{Lives, Node};
 use herd::places::Places;
 use herd::server::{Addresses, Server, Store};
@@ -16,6 +17,7 @@ use super::flags::Cli;
 use super::given::Given;
 use super::plan::{Plan, Storage};
 use super::print::print;
+use super::replay_progress::report_progress;
 use super::resources::{forbid_core_dumps, raise_open_files, random};
 use super::service_manager::ServiceManager;
 use super::stop::{stop_on_signals, stop_with_stdin};
@@ -54,7 +56,10 @@ pub(super) async fn run(cli: &Cli) -> anyhow::Result<()> {
     let places = Places::new(plan.provider, &limits);
     let lives = Lives { epoch: random()?.max(1), incarnation: random()?, hash_seed: random()? };
     let node = Node::new(&plan.member.name, &plan.member.neighbours, limits, lives);
-    let Some(store) = open_store(node, plan.storage, &stop, &cli.given).await? else { return Ok(()) };
+    let manager = ServiceManager::of_environment();
+    let Some(store) = open_store(node, plan.storage, &stop, manager, &cli.given).await? else {
+        return Ok(());
+    };
     let disk_patience = plan.herd.limits.disk_patience;
     let server = Server::bind(
         &plan.member,
@@ -71,7 +76,6 @@ pub(super) async fn run(cli: &Cli) -> anyhow::Result<()> {
     let ready =
         serde_json::json!({ "name": plan.member.name, "client": client, "link": link, "admin": admin });
     print(std::io::stdout(), format!("{ready}\n"));
-    let manager = ServiceManager::of_environment();
     manager.ready(format!("listening for clients on {client}, for neighbours on {link}")).await;
     tokio::spawn(upkeep::run(hangups, log.file(), encryption, disk_patience, manager));
     tokio::spawn(manager.watch(server.pulse()));
@@ -105,6 +109,7 @@ async fn open_store(
     node: Node,
     storage: Option<Storage>,
     stop: &CancellationToken,
+    manager: ServiceManager,
     given: &Given,
 ) -> anyhow::Result<Option<Store>> {
     let Some(Storage { folder, durability, strict }) = storage else {
@@ -112,9 +117,11 @@ async fn open_store(
     };
     let fresh_epoch = || getrandom::u64().expect("the system gave random numbers before");
     let path = folder.clone();
+    let progress = Arc::new(Progress::default());
+    let shown = Arc::clone(&progress);
     // In a thread, so that a node whose disk hangs can be stopped.
     let opening =
-        tokio::task::spawn_blocking(move || Store::open(node, &path, durability, strict, fresh_epoch));
+        tokio::task::spawn_blocking(move || Store::open(node, &path, durability, strict, shown, fresh_epoch));
     let hangs = async {
         stop.cancelled().await;
         tokio::time::sleep(OPENING).await;
@@ -122,6 +129,7 @@ async fn open_store(
     let opened = tokio::select! {
         opened = opening => opened,
         () = hangs => return Ok(None),
+        opened = report_progress(&progress, &folder, manager) => opened,
     };
     let store = opened?.with_context(|| format!("cannot use the data folder {}", folder.display()));
     given.blame(&["data_dir"], store).map(Some)

@@ -8,7 +8,9 @@ use std::io;
 use std::time::Duration;
 
 use herd::server::Pulse;
-use sd_notify::NotifyState::{MonotonicUsec, Ready, Reloading, Status, Stopping, Watchdog};
+use sd_notify::NotifyState::{
+    ExtendTimeoutUsec, MonotonicUsec, Ready, Reloading, Status, Stopping, Watchdog,
+};
 use sd_notify::{NotifyState, notify, watchdog_enabled};
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -29,6 +31,12 @@ impl ServiceManager {
     /// The service manager that the environment names.
     pub(super) fn of_environment() -> ServiceManager {
         ServiceManager { listens: env::var_os("NOTIFY_SOCKET").is_some_and(|socket| !socket.is_empty()) }
+    }
+
+    /// Reports that the node is still starting, and asks for this much more time.
+    pub(super) async fn starting(self, extension: Duration) {
+        let microseconds = u32::try_from(extension.as_micros()).unwrap_or(u32::MAX);
+        self.notify("starting", move || notify(&[ExtendTimeoutUsec(microseconds)])).await;
     }
 
     /// Reports that the node serves. `status` is shown to operators.

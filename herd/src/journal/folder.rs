@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::disk::{Disk, Log};
+use super::progress::{Counted, Progress};
 
 /// A node's data folder, which stays locked until this is dropped.
 ///
@@ -15,6 +16,7 @@ use super::disk::{Disk, Log};
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
+    progress: Arc<Progress>,
     _lock: File,
 }
 
@@ -43,12 +45,18 @@ impl Folder {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
         let lock = private().create(true).truncate(false).write(true).open(path.join(LOCK))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Folder { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Folder { path: path.to_owned(), progress: Arc::default(), _lock: lock }),
             Err(TryLockError::WouldBlock) => {
                 Err(io::Error::other("another process uses it: give each node its own data folder"))
             }
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+
+    /// Shows in `progress` how much of the journal has been read.
+    #[must_use]
+    pub fn with_progress(self, progress: Arc<Progress>) -> Folder {
+        Folder { progress, ..self }
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -68,7 +76,10 @@ impl Disk for Folder {
 
     fn read(&mut self) -> io::Result<Option<Box<dyn BufRead + '_>>> {
         match File::open(self.file(JOURNAL)) {
-            Ok(file) => Ok(Some(Box::new(BufReader::with_capacity(READ, file)))),
+            Ok(file) => {
+                let counted = Counted::new(file, Arc::clone(&self.progress))?;
+                Ok(Some(Box::new(BufReader::with_capacity(READ, counted))))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -172,6 +183,20 @@ mod tests {
     }
 
     #[test]
+    fn progress_is_the_part_that_has_been_read() {
+        let path = std::env::temp_dir().join(format!("herd-progress-{}", std::process::id()));
+        let progress = Arc::new(Progress::default());
+        let mut folder = Folder::open(&path).unwrap().with_progress(Arc::clone(&progress));
+        fs::write(path.join(JOURNAL), vec![b'x'; 4 * READ]).unwrap();
+        assert_eq!((progress.bytes(), progress.percent()), (0, 0));
+        let mut file = folder.read().unwrap().unwrap();
+        assert_eq!(file.fill_buf().unwrap().len(), READ);
+        assert_eq!((progress.bytes(), progress.percent()), (READ as u64, 25));
+        drop(file);
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
     fn the_boot_of_the_machine_has_an_id_of_one_word() {
         let id = boot_id().unwrap();
         assert_eq!((id.len(), id.matches('-').count()), (36, 4), "{id}");
@@ -181,7 +206,7 @@ mod tests {
     #[test]
     fn a_sync_of_names_reaches_the_system() {
         let lock = File::open(NOT_TO_BE_SYNCED).unwrap();
-        let mut folder = Folder { path: PathBuf::from("/proc"), _lock: lock };
+        let mut folder = Folder { path: PathBuf::from("/proc"), progress: Arc::default(), _lock: lock };
         assert_eq!(folder.sync_names().unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 }

@@ -75,25 +75,8 @@ impl<'a> Line<'a> {
     /// assert_eq!(Line::parse(&line[1..]), None);
     /// ```
     pub fn parse(line: &'a [u8]) -> Option<(Option<u64>, Self)> {
-        let (tag, text) = line.split_at_checked(TAG)?;
-        if tag != checksum(text) && !is_planted(Bug::TornLineApplied) {
-            return None;
-        }
-        let Some((first, rest)) = number(text) else {
-            return Self::parse_words(text).map(|line| (None, line));
-        };
-        if Update::is_like(rest) {
-            return Self::update(first, rest).map(|line| (None, line));
-        }
-        let line = match number(rest) {
-            Some((sequence, at)) => Self::update(sequence, at)?,
-            None => Self::parse_words(rest)?,
-        };
-        Some((Some(first), line))
-    }
-
-    fn update(sequence: u64, at: &'a [u8]) -> Option<Self> {
-        Update::parse(at).map(|_| Line::Update { sequence, at })
+        let Parsed { number, line, .. } = Parsed::of(line)?;
+        Some((number, line))
     }
 
     fn parse_words(text: &'a [u8]) -> Option<Self> {
@@ -143,6 +126,39 @@ impl<'a> Line<'a> {
     }
 }
 
+/// A line of a journal as it was read.
+pub(super) struct Parsed<'a> {
+    /// Its number, if it has one.
+    pub(super) number: Option<u64>,
+    pub(super) line: Line<'a>,
+    /// The update of a [`Line::Update`].
+    pub(super) update: Option<Update<'a>>,
+}
+
+impl<'a> Parsed<'a> {
+    /// Parses a line without its line end; `None` if it is damaged.
+    pub(super) fn of(line: &'a [u8]) -> Option<Self> {
+        let (tag, text) = line.split_at_checked(TAG)?;
+        if tag != checksum(text) && !is_planted(Bug::TornLineApplied) {
+            return None;
+        }
+        let words = |number, text| Some(Parsed { number, line: Line::parse_words(text)?, update: None });
+        let Some((first, rest)) = number(text) else { return words(None, text) };
+        if Update::is_like(rest) {
+            return Self::of_update(None, first, rest);
+        }
+        match number(rest) {
+            Some((sequence, at)) => Self::of_update(Some(first), sequence, at),
+            None => words(Some(first), rest),
+        }
+    }
+
+    fn of_update(number: Option<u64>, sequence: u64, at: &'a [u8]) -> Option<Self> {
+        let update = Some(Update::parse(at)?);
+        Some(Parsed { number, line: Line::Update { sequence, at }, update })
+    }
+}
+
 /// Returns the checksum of a line, and a space.
 fn checksum(text: &[u8]) -> [u8; TAG] {
     let sum = crc32fast::hash(text);
@@ -161,7 +177,9 @@ fn number(text: &[u8]) -> Option<(u64, &[u8])> {
 }
 
 fn decimal(text: &[u8]) -> Option<u64> {
-    std::str::from_utf8(text).ok()?.parse().ok()
+    let digit = |byte: &u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
+    let add = |number: u64, byte: &u8| number.checked_mul(10)?.checked_add(digit(byte)?);
+    if text.is_empty() { None } else { text.iter().try_fold(0, add) }
 }
 
 fn hexadecimal(text: &str) -> Option<u64> {

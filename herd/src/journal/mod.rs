@@ -23,6 +23,7 @@
 mod disk;
 mod folder;
 mod line;
+mod progress;
 mod replay;
 mod snapshot;
 mod tail;
@@ -30,6 +31,7 @@ mod tail;
 pub use disk::{Disk, Log};
 pub use folder::{Folder, LogFile, boot_id};
 pub use line::{FORMAT, Line, OLDEST};
+pub use progress::Progress;
 pub use replay::{Damage, Fault, ReplayError, Replayed, replay};
 pub use snapshot::Snapshot;
 pub use tail::Size;
@@ -38,7 +40,7 @@ use std::fmt;
 use std::io;
 
 use crate::bug::{Bug, is_planted};
-use crate::node::Node;
+use crate::node::{Cursor, Node, RecentLines};
 use tail::Tail;
 
 /// A node's journal, open for appending.
@@ -55,8 +57,11 @@ pub struct Journal<D: Disk> {
     written: u64,
     /// The disk's error, after it has failed.
     failure: Option<String>,
-    /// What has been collected and not yet appended.
+    /// What has been collected and not yet appended: lines of the file, then recent updates and
+    /// cursors that are not lines yet.
     buffer: Vec<u8>,
+    recent: RecentLines,
+    cursors: Vec<(String, Cursor)>,
 }
 
 /// Returns a new epoch: a random number that has never been one, and is not 0.
@@ -112,7 +117,10 @@ impl<D: Disk> Journal<D> {
             written: node.table().head(),
             failure: None,
             buffer: Vec::new(),
+            recent: RecentLines::default(),
+            cursors: Vec::new(),
         };
+        node.keep_recent(node.limits().journal_batch_bytes);
         // An error from here on can also happen later, and is handled in the same way.
         let prepared = if replayed.is_unfit_to_go_on() {
             journal.begin_file(&replayed, node)
@@ -126,14 +134,43 @@ impl<D: Disk> Journal<D> {
     }
 
     /// Collects what has changed since the last call, up to about `most` bytes, to be
-    /// [appended](Self::append). Returns whether there is more.
-    pub fn collect(&mut self, node: &Node, most: usize) -> bool {
-        self.failure.is_none() && self.tail.collect(node, most, &mut self.buffer)
+    /// [appended](Self::append) before the next call. Returns whether there is more.
+    ///
+    /// A journal that keeps up takes the lines of recent changes, which costs the node nothing. One
+    /// that is behind reads the change log.
+    pub fn collect(&mut self, node: &mut Node, most: usize) -> bool {
+        if self.failure.is_some() {
+            return false;
+        }
+        if node.take_recent(self.tail.sequence, &mut self.recent) {
+            self.tail.collect_cursors(node, |name, cursor| self.cursors.push((name.to_owned(), cursor)));
+            return false;
+        }
+        self.tail.collect(node, most, &mut self.buffer)
     }
 
     /// Returns whether something is waiting to be appended.
     pub fn has_collected(&self) -> bool {
-        !self.buffer.is_empty()
+        !self.buffer.is_empty() || !self.recent.is_empty() || !self.cursors.is_empty()
+    }
+
+    /// Makes lines of what has been collected.
+    fn write_lines(&mut self) {
+        for (sequence, at) in self.recent.after(self.tail.sequence) {
+            self.tail.write(Line::Update { sequence, at }, &mut self.buffer);
+            self.tail.sequence = sequence;
+        }
+        for (neighbour, cursor) in self.cursors.drain(..) {
+            self.tail.write(Line::Cursor { neighbour: &neighbour, cursor }, &mut self.buffer);
+        }
+        self.recent.clear();
+    }
+
+    /// Drops what has been collected.
+    fn drop_collected(&mut self) {
+        self.buffer.clear();
+        self.recent.clear();
+        self.cursors.clear();
     }
 
     /// Appends what has been collected.
@@ -141,6 +178,7 @@ impl<D: Disk> Journal<D> {
     /// # Errors
     /// Fails if the disk does. Call [`fail`](Self::fail) before anything else then.
     pub fn append(&mut self) -> io::Result<()> {
+        self.write_lines();
         let result = match &mut self.log {
             Some(log) if !self.buffer.is_empty() => log.append(&self.buffer),
             _ => Ok(()),
@@ -179,7 +217,7 @@ impl<D: Disk> Journal<D> {
     /// neighbours will receive.
     pub fn fail(&mut self, node: &mut Node, error: &io::Error) {
         self.failure = Some(error.to_string());
-        self.buffer.clear();
+        self.drop_collected();
         node.begin_epoch((self.epochs)());
     }
 
@@ -204,10 +242,10 @@ impl<D: Disk> Journal<D> {
     }
 
     /// Returns whether compaction is due: the disk has failed, or the file is longer than `least`
-    /// bytes and more than half of it is obsolete.
-    pub fn wants_snapshot(&self, node: &Node, least: u64) -> bool {
+    /// bytes and more than half of it is obsolete. `records` is the number of the node's records.
+    pub fn wants_snapshot(&self, records: usize, least: u64) -> bool {
         let size = self.tail.size;
-        self.failure.is_some() || size.bytes > least && size.bytes > 2 * size.live_bytes(node)
+        self.failure.is_some() || size.bytes > least && size.bytes > 2 * size.live_bytes(records)
     }
 
     /// Begins a compaction for the node called `name`.
@@ -231,7 +269,7 @@ impl<D: Disk> Journal<D> {
         self.written = snapshot.tail.sequence;
         self.tail = snapshot.tail;
         // Anything collected for the old file is in the snapshot too.
-        self.buffer.clear();
+        self.drop_collected();
         self.failure = None;
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, BufRead};
 
-use super::line::{FORMAT, Line, OLDEST};
+use super::line::{FORMAT, Line, OLDEST, Parsed};
 use super::tail::Size;
 use crate::bug::{Bug, is_planted};
 use crate::message::Update;
@@ -156,21 +156,21 @@ impl JournalReader<'_> {
     /// Processes the next line, given with its line end.
     fn read_line(&mut self, line: &[u8], at: Damage) -> Result<(), ReplayError> {
         let torn = is_planted(Bug::TornLineApplied).then_some(line);
-        let Some((number, parsed)) = line.strip_suffix(b"\n").or(torn).and_then(Line::parse) else {
+        let Some(parsed) = line.strip_suffix(b"\n").or(torn).and_then(Parsed::of) else {
             self.unreadable += 1;
             self.note_fault(at, Fault::Unreadable);
             return Ok(());
         };
-        if let Line::Journal { format, node } = parsed {
+        if let Line::Journal { format, node } = parsed.line {
             self.check_header(format, node)?;
         }
-        let is_in_place = self.is_in_place(number, &parsed, at);
+        let is_in_place = self.is_in_place(parsed.number, &parsed.line, at);
         // A good line follows a bad one, so the middle of the file is damaged.
         self.replayed.is_damaged |= self.unreadable > 0;
         self.unreadable = 0;
         if self.apply_line(&parsed, is_in_place) {
             self.replayed.size.bytes = at.offset + line.len() as u64;
-            if let Line::Update { .. } = parsed {
+            if parsed.update.is_some() {
                 self.replayed.size.note_update(line.len());
             }
         } else {
@@ -222,12 +222,12 @@ impl JournalReader<'_> {
     }
 
     /// Applies a line. Returns whether it is valid in this place.
-    fn apply_line(&mut self, line: &Line<'_>, is_in_place: bool) -> bool {
-        self.replayed.closed = is_in_place && *line == Line::Closed;
-        match line {
+    fn apply_line(&mut self, parsed: &Parsed<'_>, is_in_place: bool) -> bool {
+        self.replayed.closed = is_in_place && parsed.line == Line::Closed;
+        match &parsed.line {
             Line::Update { sequence, at } => {
-                let is_restored = is_in_place
-                    && Update::parse(at).is_some_and(|update| self.node.restore(&update, *sequence));
+                let is_restored =
+                    is_in_place && parsed.update.is_some_and(|update| self.node.restore(&update, *sequence));
                 if !is_restored {
                     self.misplaced.push(at.to_vec());
                 }

@@ -52,16 +52,26 @@ impl Tail {
             self.write(Line::Update { sequence, at: &line }, out);
             self.sequence = sequence;
         }
+        let mut changed = Vec::new();
+        self.collect_cursors(node, |neighbour, cursor| changed.push((neighbour, cursor)));
+        for (neighbour, cursor) in changed {
+            self.write(Line::Cursor { neighbour, cursor }, out);
+        }
+        false
+    }
+
+    /// Collects the cursors that have changed. Their lines must be written after everything that
+    /// they cover.
+    pub(super) fn collect_cursors<'n>(&mut self, node: &'n Node, mut changed: impl FnMut(&'n str, Cursor)) {
         for (index, (neighbour, cursor)) in node.cursors().enumerate() {
             if self.cursors.get(index).copied().unwrap_or_default() != cursor {
-                self.write(Line::Cursor { neighbour, cursor }, out);
+                changed(neighbour, cursor);
             }
             match self.cursors.get_mut(index) {
                 Some(known) => *known = cursor,
                 None => self.cursors.push(cursor),
             }
         }
-        false
     }
 }
 
@@ -71,9 +81,9 @@ impl Size {
         self.update_bytes += bytes as u64;
     }
 
-    /// Estimates the length of the node's records in bytes, from the average length of the updates
+    /// Estimates the length of a number of records in bytes, from the average length of the updates
     /// in the file.
-    pub(super) fn live_bytes(&self, node: &Node) -> u64 {
-        self.update_bytes / self.updates.max(1) * node.table().all() as u64
+    pub(super) fn live_bytes(&self, records: usize) -> u64 {
+        self.update_bytes / self.updates.max(1) * records as u64
     }
 }

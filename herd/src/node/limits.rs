@@ -204,7 +204,8 @@ pub struct Limits {
     /// The size in bytes up to which a journal is never compacted. A larger one is compacted when
     /// more than half of it is obsolete.
     pub journal_bytes: u64,
-    /// About how many bytes of updates are written to the journal at once.
+    /// About how many bytes of updates are written to the journal at once, and how many bytes of
+    /// recent updates the table keeps for it.
     #[serde(deserialize_with = "positive")]
     pub journal_batch_bytes: usize,
     /// How long one operation of the disk may take before the node reports it in its log, in its

@@ -23,7 +23,7 @@ pub use limits::{Limits, READ_AS_LINES, parse_duration_or_off};
 pub use link::{HeardLine, Link, LinkEnd, LinkEvent};
 pub use neighbours::{Cursor, LinkId, LinkState, NeighbourId, Side};
 pub use samples::Sample;
-pub use table::{Outcome, Place, Record, Source, Table};
+pub use table::{Outcome, Place, RecentLines, Record, Source, Table};
 
 use std::time::Duration;
 
@@ -198,6 +198,16 @@ impl Node {
     /// Returns the node's records.
     pub fn table(&self) -> &Table {
         &self.table
+    }
+
+    /// Keeps the lines of recent changes, as [`Table::keep_recent`] does.
+    pub fn keep_recent(&mut self, most: usize) {
+        self.table.keep_recent(most);
+    }
+
+    /// Takes the lines of recent changes, as [`Table::take_recent`] does.
+    pub fn take_recent(&mut self, sequence: u64, out: &mut RecentLines) -> bool {
+        self.table.take_recent(sequence, out)
     }
 
     /// Returns the counters of updates on all links together.

@@ -64,12 +64,12 @@ async fn remove(
 
 /// Removes a client, and wakes the journal and the links. Returns the number of removals of this
 /// client so far, and the sequence of this one.
-fn remove_and_wake(shared: &Shared, client: ClientId<'_>) -> Result<(u32, u64), RemovalError> {
+fn remove_and_wake(shared: &Arc<Shared>, client: ClientId<'_>) -> Result<(u32, u64), RemovalError> {
     let mut store = lock(shared);
     let removals = store.node.remove(client)?;
     let sequence = store.node.table().head();
     let settled = store.settled();
     drop(store);
-    shared.note_growth(settled);
+    shared.note_growth(settled, sequence);
     Ok((removals, sequence))
 }

@@ -98,10 +98,10 @@ impl Shared {
         settled.wait_for(|now| now.refuses || now.upto >= sequence).await.is_ok_and(|now| !now.refuses)
     }
 
-    /// Records that clients have changed the table, when this was `settled`. Links send the changes
-    /// once they no longer wait for the disk.
-    pub(super) fn note_growth(&self, settled: Settled) {
-        self.keeper.wake();
+    /// Records that clients have changed the table up to the sequence `head`, when this was
+    /// `settled`. Links send the changes once they no longer wait for the disk.
+    pub(super) fn note_growth(self: &Arc<Self>, settled: Settled, head: u64) {
+        Keeper::wake_for(self, head);
         if settled.upto == u64::MAX {
             self.announce_growth();
         }

@@ -2,13 +2,14 @@
 //! so a task that holds the store's lock never waits for the disk.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use clap::ValueEnum;
 use strum::{EnumString, VariantNames};
 use tracing::{error, info, warn};
 
 use super::keeper::{Keep, Keeping};
-use crate::journal::{Disk, Epochs, Folder, Journal, OpenError, Replayed, boot_id};
+use crate::journal::{Disk, Epochs, Folder, Journal, OpenError, Progress, Replayed, boot_id};
 use crate::node::Node;
 
 /// When an update is written to disk.
@@ -69,7 +70,8 @@ impl Store {
     }
 
     /// A store on disk. Replays the journal in `folder` into `node`, which must be empty. With
-    /// `strict`, clients are not answered while the disk fails.
+    /// `strict`, clients are not answered while the disk fails. Another thread can look at the
+    /// `progress` of the replay.
     ///
     /// # Errors
     /// The folder belongs to another node, is in use by another process, has another format, or
@@ -79,11 +81,18 @@ impl Store {
         folder: &Path,
         durability: Durability,
         strict: bool,
+        progress: Arc<Progress>,
         mut fresh_epoch: impl FnMut() -> u64 + Send + 'static,
     ) -> Result<Store, OpenError> {
         let epochs = Box::new(move || fresh_epoch().max(1));
-        let (store, replayed) =
-            Store::open_on(Folder::open(folder)?, node, durability, strict, boot_id().as_deref(), epochs)?;
+        let (store, replayed) = Store::open_on(
+            Folder::open(folder)?.with_progress(progress),
+            node,
+            durability,
+            strict,
+            boot_id().as_deref(),
+            epochs,
+        )?;
         let clients = store.node.table().len();
         info!(folder = %folder.display(), clients, records = replayed.size.updates, "journal replayed");
         if let Some(first) = replayed.damage.first() {

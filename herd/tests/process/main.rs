@@ -11,6 +11,7 @@ mod dribble;
 mod durations;
 mod events;
 mod figures;
+mod former_journal;
 mod grafana;
 mod hangups;
 mod journal;

@@ -1,15 +1,17 @@
 //! The notifications of a node to its service manager.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
+use std::thread;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::stat::Mode;
+use nix::unistd::{Pid, mkfifo};
 
-use crate::support::{DEADLINE, IAMAT, Node, herd, log_of, scratch};
+use crate::support::{DEADLINE, IAMAT, Node, herd, log_of, scratch, wait_for_log};
 
 /// A service manager that records notifications.
 struct Manager {
@@ -81,6 +83,43 @@ fn a_node_says_when_it_is_ready_reloads_and_stops() {
     assert_eq!(manager.hear(), "STOPPING=1\n");
     assert!(node.wait().success());
     assert_eq!(manager.rest(), [""; 0]);
+}
+
+#[test]
+fn a_long_replay_is_in_the_log_and_asks_for_more_time() {
+    let test = "notify-replay";
+    let folder = scratch(test).join("data");
+    drop(Node::start_with(test, "", |command| command.arg("--data-dir").arg(&folder)));
+    let (journal, whole) = (folder.join("journal"), folder.join("whole"));
+    fs::rename(&journal, &whole).unwrap();
+    mkfifo(&journal, Mode::S_IRWXU).unwrap();
+    let manager = Manager::listen(test);
+    let log = log_of(test);
+    let feeder = thread::spawn({
+        let log = log.clone();
+        move || {
+            // Opened once the node reads, which then waits for the rest.
+            let mut pipe = OpenOptions::new().write(true).open(&journal).unwrap();
+            let text = fs::read(&whole).unwrap();
+            pipe.write_all(&text[..10]).unwrap();
+            wait_for_log(&log, "replaying the journal", 1);
+            pipe.write_all(&text[10..]).unwrap();
+            // The node appends to what has this name.
+            fs::rename(&whole, &journal).unwrap();
+        }
+    });
+    let mut node = Node::start_with(test, "", |command| {
+        command.args(["--log-file", &log]).arg("--data-dir").arg(&folder).env("NOTIFY_SOCKET", &manager.path)
+    });
+    feeder.join().unwrap();
+    assert_eq!(manager.hear(), "EXTEND_TIMEOUT_USEC=30000000\n");
+    let mut next = manager.hear();
+    while next.starts_with("EXTEND_TIMEOUT_USEC=") {
+        next = manager.hear();
+    }
+    assert!(next.starts_with("READY=1\n"), "{next}");
+    signal(&node, Signal::SIGTERM);
+    assert!(node.wait().success());
 }
 
 #[test]

@@ -75,7 +75,9 @@ impl Host {
         let node = Node::new(&self.name, &self.neighbours, self.limits.clone(), lives);
         let store = match self.durability {
             server::Durability::Off => Store::in_memory(node),
-            durability => Store::open(node, &self.folder, durability, false, || fastrand::u64(..))?,
+            durability => {
+                Store::open(node, &self.folder, durability, false, Arc::default(), || fastrand::u64(..))?
+            }
         };
         let at = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
         let member = Member {

@@ -42,7 +42,10 @@ fn compaction_keeps_the_records_in_a_shorter_file() {
     }
     node.restore_cursor("Parker", HEARD);
     journal.write(&mut node).unwrap();
-    assert!(journal.wants_snapshot(&node, 1000) && !journal.wants_snapshot(&node, 1 << 20));
+    assert!(
+        journal.wants_snapshot(node.table().all(), 1000)
+            && !journal.wants_snapshot(node.table().all(), 1 << 20)
+    );
     let long = disk.journal().len();
     let mut snapshot = journal.begin_snapshot("Alford").unwrap();
     assert!(!snapshot.collect(&node));
@@ -55,7 +58,7 @@ fn compaction_keeps_the_records_in_a_shorter_file() {
     snapshot.seal().unwrap();
     journal.install(snapshot).unwrap();
     assert!(disk.journal().len() * 20 < long, "{} of {long}", disk.journal().len());
-    assert!(!journal.wants_snapshot(&node, 0));
+    assert!(!journal.wants_snapshot(node.table().all(), 0));
     assert_eq!(journal.size().bytes, disk.journal().len() as u64);
     report(&mut node, "later +1+1 1");
     journal.write(&mut node).unwrap();

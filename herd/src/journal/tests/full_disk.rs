@@ -15,7 +15,7 @@ fn a_full_disk_stops_nothing_and_the_journal_is_whole_again_when_there_is_room()
     assert_eq!(node.epoch(), 1001);
     report(&mut node, "fig +1+1 1");
     journal.write(&mut node).unwrap();
-    assert!(journal.failure().is_some() && journal.wants_snapshot(&node, u64::MAX));
+    assert!(journal.failure().is_some() && journal.wants_snapshot(node.table().all(), u64::MAX));
     assert!(journal.begin_snapshot("Alford").is_err());
     let (killed, ..) = start(&disk, 2);
     assert_eq!(known(&killed).len(), 1);

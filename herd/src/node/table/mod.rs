@@ -5,6 +5,7 @@ mod change_log;
 mod digits;
 mod index;
 mod names;
+mod recent;
 mod record;
 mod records;
 mod slab;
@@ -12,6 +13,7 @@ mod slot;
 mod stamp;
 mod texts;
 
+pub use recent::RecentLines;
 pub use record::{Record, Source};
 
 use std::ops::Range;
@@ -48,6 +50,7 @@ pub struct Table {
     /// collide. Nothing depends on the order of the index.
     hasher: ahash::RandomState,
     log: ChangeLog,
+    recent: RecentLines,
     sum: u128,
     /// The number of removed clients, and of those that have reported again.
     removed: usize,
@@ -80,6 +83,7 @@ impl Table {
             index: Index::default(),
             hasher,
             log: ChangeLog::default(),
+            recent: RecentLines::default(),
             sum: 0,
             removed: 0,
             back: 0,
@@ -152,6 +156,7 @@ impl Table {
         self.removed += usize::from(update.report.is_none());
         self.back += usize::from(update.report.is_some() && update.removals > 0);
         self.log.note_change(record, sequence);
+        self.recent.note(sequence, update.line);
         Outcome::Fresh
     }
 
@@ -232,6 +237,19 @@ impl Table {
     /// in that order.
     pub fn changes_after(&self, sequence: u64) -> impl Iterator<Item = (u64, Record<'_>)> {
         self.log.after(sequence).map(|(sequence, record)| (sequence, self.records.get(record)))
+    }
+
+    /// Keeps the lines of changes from here on, up to about `most` bytes, for a reader that
+    /// [takes](Self::take_recent) them.
+    pub fn keep_recent(&mut self, most: usize) {
+        self.recent.keep(most);
+    }
+
+    /// Moves the lines of all changes after `sequence` to `out`, whose own lines are dropped.
+    /// Returns `false`, and moves nothing, if not all of them are kept. The changes can be
+    /// [read](Self::changes_after) then.
+    pub fn take_recent(&mut self, sequence: u64, out: &mut RecentLines) -> bool {
+        self.recent.take(sequence, out)
     }
 
     /// Returns some of the records with their sequences, by their numbers from 0 to

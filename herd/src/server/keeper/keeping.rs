@@ -24,6 +24,8 @@ pub(in crate::server) struct Keeping<D: Disk> {
     durability: Durability,
     /// The last sequence on disk.
     synced: u64,
+    /// The number of the node's records when changes were last collected.
+    records: usize,
     /// Whether a sync of the journal runs in the background.
     is_syncing: bool,
     /// The time of the next sync of `everysec`.
@@ -77,6 +79,7 @@ impl<D: Disk> Keeping<D> {
             journal,
             durability,
             synced,
+            records: 0,
             is_syncing: false,
             next_sync: now,
             compaction: None,
@@ -118,7 +121,7 @@ where
 {
     /// Appends new changes and, with `always`, syncs them. Returns whether there are more.
     fn write_changes(&mut self, shared: &Shared) -> bool {
-        let more = self.journal.collect(&lock(shared).node, shared.limits.journal_batch_bytes);
+        let more = self.collect_changes(shared);
         if !self.journal.has_collected() {
             return false;
         }
@@ -131,6 +134,16 @@ where
             }
         }
         self.publish_standing(shared, result);
+        more
+    }
+
+    /// Collects new changes. Returns whether there are more.
+    fn collect_changes(&mut self, shared: &Shared) -> bool {
+        let mut store = lock(shared);
+        let more = self.journal.collect(&mut store.node, shared.limits.journal_batch_bytes);
+        let table = store.node.table();
+        self.records = table.all();
+        shared.keeper.note_collected(table.head());
         more
     }
 
@@ -173,7 +186,7 @@ where
     fn begin_compaction(&mut self, shared: &Shared) -> io::Result<Option<Compaction<D::Log>>> {
         let may = self.not_before <= Instant::now();
         let least = shared.limits.journal_bytes;
-        if !may || self.is_syncing || !self.journal.wants_snapshot(&lock(shared).node, least) {
+        if !may || self.is_syncing || !self.journal.wants_snapshot(self.records, least) {
             return Ok(None);
         }
         let name = lock(shared).node.name().to_owned();
@@ -224,7 +237,7 @@ where
         let mut store = lock(shared);
         store.note_standing(Standing { closed: true, ..self.standing() });
         let settled = store.settled();
-        self.journal.collect(&store.node, usize::MAX);
+        self.journal.collect(&mut store.node, usize::MAX);
         drop(store);
         shared.settle(settled);
         let closed = shared.disk_waits.during(Waiter::Journal, "close", || {

@@ -15,7 +15,7 @@ use std::fmt::Debug;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 #[cfg(not(feature = "turmoil"))]
 use std::thread;
@@ -30,6 +30,10 @@ use super::shared::Shared;
 /// disk that has failed.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// The number of changes for which the thread is woken at once. Fewer cost more in wakes of threads
+/// and writes than they gain; more leave the thread idle while clients wait for it.
+const MANY: u64 = 256;
+
 /// Wakes the threads of the journal.
 #[derive(Debug)]
 pub(super) struct Keeper {
@@ -39,6 +43,10 @@ pub(super) struct Keeper {
     /// Whether the journal's thread has been woken and has not yet run. Always true if there is no
     /// thread.
     is_woken: AtomicBool,
+    /// Whether a task is about to wake the thread.
+    is_wake_due: AtomicBool,
+    /// The last sequence that the thread has collected.
+    collected: AtomicU64,
 }
 
 /// The receiving ends, for the threads.
@@ -77,11 +85,36 @@ impl Keeper {
     /// A keeper whose threads have not been [started](start).
     pub(super) fn new() -> (Keeper, Ears) {
         let ((wakes, woken), (jobs, to_do)) = (channel(), channel());
-        (Keeper { wakes, jobs, is_woken: AtomicBool::new(true) }, Ears { wakes: woken, jobs: to_do })
+        let keeper = Keeper {
+            wakes,
+            jobs,
+            is_woken: AtomicBool::new(true),
+            is_wake_due: AtomicBool::new(false),
+            collected: AtomicU64::new(0),
+        };
+        (keeper, Ears { wakes: woken, jobs: to_do })
     }
 
-    /// Wakes the thread to write new changes. Nearly free for a node in memory.
-    pub(super) fn wake(&self) {
+    /// Wakes the thread to write the changes up to the sequence `head`: at once if they are many,
+    /// or else when the tasks that are ready now have run, so that their changes are written
+    /// together. Nearly free for a node in memory.
+    pub(super) fn wake_for(shared: &Arc<Shared>, head: u64) {
+        let keeper = &shared.keeper;
+        if keeper.is_woken.load(Ordering::SeqCst) {
+            return;
+        }
+        if head.saturating_sub(keeper.collected.load(Ordering::Relaxed)) >= MANY {
+            keeper.wake();
+        } else if !keeper.is_wake_due.swap(true, Ordering::SeqCst) {
+            let shared = Arc::clone(shared);
+            tokio::spawn(async move {
+                shared.keeper.is_wake_due.store(false, Ordering::SeqCst);
+                shared.keeper.wake();
+            });
+        }
+    }
+
+    fn wake(&self) {
         if !self.is_woken.load(Ordering::SeqCst) && !self.is_woken.swap(true, Ordering::SeqCst) {
             self.send_wake(Wake::Changed);
         }
@@ -97,6 +130,11 @@ impl Keeper {
     fn send_wake(&self, wake: Wake) {
         // The error is ignored: without a thread there is no journal.
         let _ = self.wakes.send(wake);
+    }
+
+    /// Records that the thread has collected everything up to `sequence`.
+    fn note_collected(&self, sequence: u64) {
+        self.collected.store(sequence, Ordering::Relaxed);
     }
 
     /// Records that the thread is about to read new changes.

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use super::LinkTask;
 use crate::message::Piece;
 use crate::node::{HeardLine, LinkEnd, LinkEvent, Outcome};
+use crate::server::keeper::Keeper;
 use crate::server::link_log::{log_event, log_heard, name};
 use crate::server::shared::{clock, lock};
 use crate::telemetry::LogLines;
@@ -24,7 +25,7 @@ impl LinkTask {
                 Err(end) => break Err(end),
             }
         };
-        self.shared.keeper.wake();
+        Keeper::wake_for(&self.shared, changes.head);
         if changes.up {
             self.handshake = None;
             self.shared.announce_link_change();
@@ -85,6 +86,7 @@ impl LinkTask {
                 log_event(shared, node, link.neighbour(), event, heard.line());
             }
         }
+        changes.head = node.table().head();
         drop(store);
         drop(ahead);
         lines.take_up_to(next);
@@ -99,6 +101,8 @@ struct Changes {
     grown: bool,
     /// The link is complete.
     up: bool,
+    /// The last sequence of the change log.
+    head: u64,
 }
 
 impl Changes {

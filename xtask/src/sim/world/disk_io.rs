@@ -26,7 +26,7 @@ impl World<'_> {
     pub(super) fn write_journal(&mut self, machine: usize) {
         let process = self.process(machine);
         let Some(journal) = process.journal.as_mut().filter(|_| !process.is_writing) else { return };
-        journal.collect(&process.node, usize::MAX);
+        journal.collect(&mut process.node, usize::MAX);
         if journal.has_collected() {
             process.is_writing = true;
             let life = self.machines[machine].lives;
@@ -61,7 +61,7 @@ impl World<'_> {
         self.sync_journal(machine);
         let process = self.process(machine);
         let Some(journal) = &mut process.journal else { return };
-        if process.snapshot.is_none() && journal.wants_snapshot(&process.node, JOURNAL) {
+        if process.snapshot.is_none() && journal.wants_snapshot(process.node.table().all(), JOURNAL) {
             process.snapshot = begin_snapshot(journal, &process.node).ok();
             if process.snapshot.is_some() {
                 let after = SNAPSHOT.mul_f64(self.rng.f64());

@@ -30,10 +30,14 @@ impl Client<'_> {
                 Err(Refused) => break Err(Refused),
             }
         };
-        if let Some(settled) = grown {
-            self.shared.note_growth(settled);
+        if let Some((settled, head)) = grown {
+            self.shared.note_growth(settled, head);
         }
         refused?;
+        if !answered && !self.lines.is_begun() {
+            self.begun = None;
+            return Ok(());
+        }
         let now = Instant::now();
         self.note_answered(now);
         if answered || !self.lines.is_begun() {
@@ -49,8 +53,8 @@ impl Client<'_> {
     }
 
     /// Answers some lines under one lock of the store. Returns whether there were any. If they have
-    /// changed the table, sets `grown` to what was settled before.
-    fn answer_some(&mut self, grown: &mut Option<Settled>) -> Result<bool, Refused> {
+    /// changed the table, sets `grown` to what was settled before, and the head.
+    fn answer_some(&mut self, grown: &mut Option<(Settled, u64)>) -> Result<bool, Refused> {
         let admitted = self.new_ids_left();
         if self.is_held_up() || self.turn.is_over(&self.shared.limits) {
             return Ok(false);
@@ -91,7 +95,7 @@ impl Client<'_> {
         let log = batch.end(node, answers);
         let new_ids = admitted - node.new_ids_left();
         if node.table().head() != head {
-            grown.get_or_insert(settled);
+            *grown = Some((grown.map_or(settled, |(settled, _)| settled), node.table().head()));
         }
         drop(store);
         drop(log);
