@@ -255,7 +255,7 @@ impl LinkTask {
                     }
                     // The lines so far precede what the log shows of this one.
                     if let Some(log) = log.as_mut().filter(|_| !matches!(event, LinkEvent::Update { .. })) {
-                        log.push();
+                        log.end();
                     }
                     log_event(&self.shared, node, self.link.neighbour(), event, line);
                 }

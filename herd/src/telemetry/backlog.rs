@@ -1,5 +1,5 @@
-//! The backlog of log lines. A separate thread formats and writes them, so a log that blocks, such as
-//! a file on a hung disk or a pipe that is not read, delays nothing else.
+//! The backlog of log lines. A separate thread formats and writes them, so a log that blocks, such
+//! as a file on a hung disk or a pipe that is not read, delays nothing else.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -93,8 +93,8 @@ impl Backlog {
         }
     }
 
-    /// The bytes of entries that the writer takes without waiting for more. A larger batch is likely
-    /// to be dropped as a whole.
+    /// The bytes of entries that the writer takes without waiting for more. A larger batch is
+    /// likely to be dropped as a whole.
     pub(super) fn many(&self) -> usize {
         self.most_bytes / 4
     }
