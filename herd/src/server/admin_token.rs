@@ -51,20 +51,18 @@ impl AdminToken {
 }
 
 impl Shared {
-    /// Checks that a request carries the token of this node.
-    ///
-    /// # Errors
-    /// The answer to a request that does not. `what` is what the request asks for.
-    pub(super) fn authorise(&self, headers: &HeaderMap, what: &str) -> Result<(), Response> {
+    /// Returns the answer to a request that does not carry the token of this node; `None` if the
+    /// request carries it. `what` is what the request asks for.
+    pub(super) fn refusal(&self, headers: &HeaderMap, what: &str) -> Option<Response> {
         let Some(token) = &self.admin_token else {
             let how = format!("this node does not allow {what}: start it with --admin-token-file\n");
-            return Err((StatusCode::FORBIDDEN, how).into_response());
+            return Some((StatusCode::FORBIDDEN, how).into_response());
         };
         if token.is_in(headers) {
-            return Ok(());
+            return None;
         }
         let how = "expected the header `Authorization: Bearer TOKEN` with this node's admin token\n";
-        Err((StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], how).into_response())
+        Some((StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], how).into_response())
     }
 }
 

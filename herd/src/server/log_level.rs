@@ -24,7 +24,7 @@ async fn show() -> String {
 /// Needs the admin token: at debug, the log contains locations.
 async fn change(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
     let what = "requests that change its log level (SIGUSR1 changes it without a token)";
-    if let Err(refusal) = shared.authorise(&headers, what) {
+    if let Some(refusal) = shared.refusal(&headers, what) {
         return refusal;
     }
     let given = String::from_utf8_lossy(&body);

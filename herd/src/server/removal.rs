@@ -28,7 +28,7 @@ async fn remove(
     extract::Path(client): extract::Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    if let Err(refusal) = shared.authorise(&headers, "the removal of clients") {
+    if let Some(refusal) = shared.refusal(&headers, "the removal of clients") {
         return refusal;
     }
     let removed = match ClientId::parse(client.as_bytes()) {
