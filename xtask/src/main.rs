@@ -44,13 +44,7 @@ enum Command {
         nodes: Vec<String>,
     },
     /// Print the logs of all nodes, merged by time
-    HerdLogs {
-        /// The node whose log to print [default: all nodes, each line with its node's name]
-        node: Option<String>,
-        /// Follow the logs as they grow
-        #[arg(short, long)]
-        follow: bool,
-    },
+    HerdLogs(logs::LogsArgs),
     /// Send lines to a node and print its answers
     Say {
         /// The node to talk to
@@ -135,7 +129,7 @@ fn main() -> ExitCode {
         Command::HerdStatus(args) => control::show_status(args),
         Command::HerdRestart { nodes } => control::restart_nodes(&nodes),
         Command::HerdKill { nodes } => control::kill_nodes(&nodes),
-        Command::HerdLogs { node, follow } => logs::show_logs(node.as_deref(), follow),
+        Command::HerdLogs(args) => logs::show_logs(&args),
         Command::Say { node, lines } => say::say_lines(&node, &lines),
         Command::Tap { node } => tap::tap_links(&node),
         Command::Dashboard(args) => dashboard::show_dashboard(&args),

@@ -17,13 +17,14 @@ export class NodeLog {
     this.filter = element("input", { id: "log-filter", type: "search", class: "mono", autocomplete: "off", spellcheck: "false",
       oninput: () => this.#soon() });
     this.json = element("a", { class: "json", target: "_blank", rel: "noopener", "aria-label": "Log as JSON" }, "JSON");
+    this.note = element("p", { class: "quiet", hidden: true });
     this.lines = element("pre", { class: "log", tabindex: 0, role: "region", "aria-label": "Log lines" });
     this.body = element("details", { class: "log-room", ontoggle: () => this.#soon() },
       element("summary", {}, "Log"),
       element("div", { class: "row" },
         element("div", { class: "field" }, element("label", { for: this.filter.id }, "Lines that contain"), this.filter),
         element("button", { type: "button", onclick: () => this.#load() }, "Refresh"), this.json),
-      this.lines);
+      this.note, this.lines);
   }
 
   /** @param {string} node */
@@ -31,6 +32,13 @@ export class NodeLog {
     this.#node = node;
     this.lines.textContent = "";
     this.#soon();
+  }
+
+  /** Says so if the lines of clients and links are not in the log. @param {string | null | undefined} level */
+  setLevel(level) {
+    this.note.hidden = level == null || level === "debug" || level === "trace";
+    this.note.textContent = `${this.#node} logs at ${level}, without the lines of clients and links.`
+      + ` \u201ccargo xtask herd-logs ${this.#node} --lines on\u201d adds them.`;
   }
 
   #soon() {

@@ -62,6 +62,7 @@ export class NodePanel {
     if (!node) return;
     this.#drawState(node);
     const status = node.status;
+    this.log?.setLevel(status?.log_level);
     const open = this.numbers.querySelector("details")?.open ?? false;
     this.numbers.replaceChildren(...(status ? [
       facts(node, status), neighbours(status), durations(status), counters(status, open),

@@ -66,6 +66,7 @@ export interface Status {
   connections: number;
   connections_refused: number;
   links_refused: number;
+  log_level: string | null;
   log_lines_dropped: number;
   lines: Record<string, number>;
   places_questions: Record<string, number>;

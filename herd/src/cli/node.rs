@@ -46,6 +46,7 @@ pub(super) async fn run(cli: &Cli) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone()).context("cannot listen for signals")?;
     let hangups = upkeep::hangups().context("cannot listen for signals")?;
+    upkeep::toggle_log_level().context("cannot listen for signals")?;
     if cli.node.stop_with_stdin {
         stop_with_stdin(stop.clone());
     }

@@ -1,9 +1,10 @@
-//! Reloads files on SIGHUP, and warns about certificates that expire.
+//! Reloads files on SIGHUP, changes the log's level on SIGUSR1, and warns about certificates that
+//! expire.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use herd::telemetry::LogFile;
+use herd::telemetry::{LogFile, toggle_debug};
 use herd::tls::{EXPIRES_SOON, Encryption, Reloadable};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
@@ -20,6 +21,21 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The signal handler cannot be installed.
 pub(super) fn hangups() -> std::io::Result<Signal> {
     signal(SignalKind::hangup())
+}
+
+/// Changes the level of the log at each SIGUSR1, which would otherwise end the process: to debug,
+/// and back. Call it after the log has been started.
+///
+/// # Errors
+/// The signal handler cannot be installed.
+pub(super) fn toggle_log_level() -> std::io::Result<()> {
+    let mut requests = signal(SignalKind::user_defined1())?;
+    tokio::spawn(async move {
+        while requests.recv().await.is_some() {
+            toggle_debug();
+        }
+    });
+    Ok(())
 }
 
 /// Reopens the log file and reloads certificates on SIGHUP. Links that are up stay, unless the new

@@ -9,6 +9,7 @@
 //! | `/events` | what happens, as it happens: see [`events`] |
 //! | `/clients` | the clients that the node knows, in pages: see [`search`] |
 //! | `DELETE /clients/<client-id>` | see [`removal`] |
+//! | `/log-level` | the level of the log; PUT changes it: see [`log_level`] |
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use super::metrics::Format;
 use super::port::Port;
 use super::shared::Shared;
 use super::status::{Readiness, Status};
-use super::{events, metrics, removal, search};
+use super::{events, log_level, metrics, removal, search};
 use crate::net::{Listener, serve_http};
 
 /// Serves until the node stops.
@@ -41,6 +42,7 @@ pub(super) async fn serve(shared: Arc<Shared>, listener: Listener) {
         .route("/events", get(events::stream))
         .route("/clients", get(search::clients))
         .merge(removal::routes())
+        .merge(log_level::routes())
         .layer(from_fn_with_state(Arc::clone(&shared), check_host))
         .with_state(Arc::clone(&shared));
     let patience = shared.limits.admin_patience;

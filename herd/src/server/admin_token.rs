@@ -3,13 +3,15 @@
 use std::fmt;
 use std::path::Path;
 
-use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
+use super::shared::Shared;
 use crate::secret_file;
 
-/// The secret that allows a request to remove clients. It cannot be printed.
+/// The secret that allows a request to change the node. It cannot be printed.
 #[derive(Clone)]
 pub struct AdminToken(String);
 
@@ -41,10 +43,26 @@ impl AdminToken {
 
     /// Whether a request carries the token. The comparison takes constant time, so that a wrong
     /// token reveals nothing about the right one.
-    pub(super) fn is_in(&self, headers: &HeaderMap) -> bool {
+    fn is_in(&self, headers: &HeaderMap) -> bool {
         let value = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
         let given = value.and_then(|value| value.strip_prefix(b"Bearer "));
         given.is_some_and(|given| given.ct_eq(self.0.as_bytes()).into())
+    }
+}
+
+impl Shared {
+    /// Returns the answer to a request that does not carry the token of this node; `None` if the
+    /// request carries it. `what` is what the request asks for.
+    pub(super) fn refusal(&self, headers: &HeaderMap, what: &str) -> Option<Response> {
+        let Some(token) = &self.admin_token else {
+            let how = format!("this node does not allow {what}: start it with --admin-token-file\n");
+            return Some((StatusCode::FORBIDDEN, how).into_response());
+        };
+        if token.is_in(headers) {
+            return None;
+        }
+        let how = "expected the header `Authorization: Bearer TOKEN` with this node's admin token\n";
+        Some((StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], how).into_response())
     }
 }
 

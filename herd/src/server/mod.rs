@@ -21,6 +21,7 @@ mod keeper;
 mod linger;
 mod link;
 mod link_log;
+mod log_level;
 mod memory;
 mod metrics;
 mod new_ids;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{self, State};
-use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::delete;
@@ -19,7 +18,7 @@ use crate::message::ClientId;
 use crate::node::RemovalError;
 use crate::printable;
 
-/// The only route that changes the node's state.
+/// The only route that changes the node's records.
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new().route("/clients/{client}", delete(remove))
 }
@@ -29,13 +28,8 @@ async fn remove(
     extract::Path(client): extract::Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let Some(token) = &shared.admin_token else {
-        let how = "this node does not allow the removal of clients: start it with --admin-token-file\n";
-        return (StatusCode::FORBIDDEN, how).into_response();
-    };
-    if !token.is_in(&headers) {
-        let how = "expected the header `Authorization: Bearer TOKEN` with this node's admin token\n";
-        return (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], how).into_response();
+    if let Some(refusal) = shared.refusal(&headers, "the removal of clients") {
+        return refusal;
     }
     let removed = match ClientId::parse(client.as_bytes()) {
         Some(id) => remove_and_wake(&shared, id),

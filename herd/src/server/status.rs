@@ -14,7 +14,7 @@ use super::shared::{Shared, lock};
 use super::store::Store;
 use crate::histogram::Distribution;
 use crate::node::{ClientCounters, ClockDifference, LinkCounters, LinkState, NeighbourId, Node};
-use crate::telemetry;
+use crate::telemetry::{self, Level};
 
 /// The state of a node at one moment. Counters start at 0 when the node starts.
 #[derive(Clone, Debug, Serialize)]
@@ -76,6 +76,8 @@ pub(super) struct Status {
     pub(super) places_refused: u64,
     pub(super) places_breaker: &'static str,
     /// The number of log lines dropped because the log could not be written, or not fast enough.
+    /// The level of the log; `None` if this process has none.
+    pub(super) log_level: Option<&'static str>,
     pub(super) log_lines_dropped: u64,
 }
 
@@ -229,6 +231,7 @@ impl Status {
             places_left: budget.left.into_iter().collect(),
             places_refused: budget.refused,
             places_breaker,
+            log_level: Level::current().map(Level::name),
             log_lines_dropped: telemetry::dropped_lines(),
         }
     }

@@ -28,6 +28,8 @@ struct Template {
 pub(super) struct Formatter {
     format: Format,
     templates: Vec<Template>,
+    /// What events of each kind begin with in the current batch; empty if not known yet.
+    prefixes: Vec<Vec<u8>>,
     /// The time of the current batch.
     time: String,
     /// The client or neighbour of the current batch, as the log shows it.
@@ -38,7 +40,8 @@ impl Formatter {
     /// Creates a formatter for a format, and for a terminal with or without colours.
     pub(super) fn new(format: Format, coloured: bool) -> Formatter {
         let templates = Kind::VARIANTS.iter().map(|kind| template(*kind, format, coloured)).collect();
-        Formatter { format, templates, time: String::new(), peer: String::new() }
+        let prefixes = vec![Vec::new(); Kind::VARIANTS.len()];
+        Formatter { format, templates, prefixes, time: String::new(), peer: String::new() }
     }
 
     /// Formats entries until `out` has at least `enough` bytes or no entries are left.
@@ -56,6 +59,7 @@ impl Formatter {
 
     fn begin_batch(&mut self, kind: Kind, text: &[u8]) {
         let (time, peer) = batch_start(text);
+        self.prefixes.iter_mut().for_each(Vec::clear);
         self.time.clear();
         // Writing to a string does not fail.
         let _ = write!(self.time, "{}", humantime::format_rfc3339_micros(time));
@@ -69,28 +73,32 @@ impl Formatter {
         self.peer += &printable::line(shown.as_bytes());
     }
 
-    fn write_line(&self, kind: Kind, line: &[u8], out: &mut Vec<u8>) {
+    fn write_line(&mut self, kind: Kind, line: &[u8], out: &mut Vec<u8>) {
         let template = &self.templates[kind as usize];
-        for part in [&template.start, &self.time, &template.message, &self.peer, template.line] {
-            out.extend_from_slice(part.as_bytes());
+        let prefix = &mut self.prefixes[kind as usize];
+        if prefix.is_empty() {
+            for part in [&template.start, &self.time, &template.message, &self.peer, template.line] {
+                prefix.extend_from_slice(part.as_bytes());
+            }
         }
+        out.extend_from_slice(prefix);
         // Nearly always the line needs no escape.
         if line.iter().fold(true, |plain, byte| plain & is_plain(*byte)) {
             out.extend_from_slice(line);
         } else {
-            self.write_escaped(line, out);
+            write_escaped(line, self.format, out);
         }
         out.extend_from_slice(template.end.as_bytes());
     }
+}
 
-    /// Writes a line with escapes. In JSON, the escapes are escaped as well.
-    fn write_escaped(&self, line: &[u8], out: &mut Vec<u8>) {
-        for byte in line.escape_ascii() {
-            if matches!(self.format, Format::Json) && matches!(byte, b'\\' | b'"') {
-                out.push(b'\\');
-            }
-            out.push(byte);
+/// Writes a line with escapes. In JSON, the escapes are escaped as well.
+fn write_escaped(line: &[u8], format: Format, out: &mut Vec<u8>) {
+    for byte in line.escape_ascii() {
+        if matches!(format, Format::Json) && matches!(byte, b'\\' | b'"') {
+            out.push(b'\\');
         }
+        out.push(byte);
     }
 }
 
@@ -168,7 +176,8 @@ mod tests {
 
     impl std::io::Write for Lines {
         fn write(&mut self, event: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().write(event)
+            self.0.lock().unwrap().extend_from_slice(event);
+            Ok(event.len())
         }
 
         fn flush(&mut self) -> std::io::Result<()> {

@@ -82,10 +82,11 @@ pub(super) fn batch_start(text: &[u8]) -> (SystemTime, &[u8]) {
 /// is dropped.
 pub(crate) struct LogLines {
     backlog: &'static Backlog,
-    /// The time, as in an entry.
-    time: [u8; TIME],
+    kind: Kind,
+    /// The address or the name of whom these lines are from or to.
+    peer: String,
     entries: Vec<u8>,
-    /// The length of the first entry, which says whose lines these are.
+    /// The length of the first entry, which has the time and the peer.
     start: usize,
     /// The number of lines in `entries`.
     lines: u64,
@@ -109,31 +110,22 @@ impl LogLines {
             return None;
         }
         let backlog = &RUNNING.get()?.backlog;
-        let since_1970 = ambient::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let time = u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX).to_le_bytes();
-        let mut lines = LogLines { backlog, time, entries: Vec::new(), start: 0, lines: 0 };
-        lines.set_peer(kind, peer);
-        Some(lines)
+        Some(LogLines { backlog, kind, peer: peer.to_string(), entries: Vec::new(), start: 0, lines: 0 })
     }
 
-    /// Sets whose lines follow.
-    fn set_peer(&mut self, kind: Kind, peer: &dyn Display) {
-        self.push();
-        self.entries.clear();
-        let start = [&self.time[..], peer.to_string().as_bytes()].concat();
-        add_entry(&mut self.entries, kind, &start);
-        self.start = self.entries.len();
-    }
-
-    /// Sets the name of the neighbour whose lines follow, once its HELLO has told it.
+    /// Sets the name of the neighbour whose lines follow, which its HELLO has told.
     pub(crate) fn set_neighbour(&mut self, name: &str) {
-        self.set_peer(Kind::Neighbour, &name);
+        self.end();
+        name.clone_into(&mut self.peer);
     }
 
     /// Adds a line without its line end, unless it is a heartbeat and these are not logged.
     pub(crate) fn add(&mut self, kind: Kind, line: &[u8]) {
         if kind.is_heartbeat() && LevelFilter::current() < LevelFilter::TRACE {
             return;
+        }
+        if self.entries.is_empty() {
+            self.add_start();
         }
         add_entry(&mut self.entries, kind, line);
         self.lines += 1;
@@ -142,8 +134,23 @@ impl LogLines {
         }
     }
 
-    /// Gives the lines to the backlog, so that they precede events that are logged from now on.
-    pub(crate) fn push(&mut self) {
+    /// Adds the first entry, with the time.
+    fn add_start(&mut self) {
+        let since_1970 = ambient::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let time = u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX).to_le_bytes();
+        add_entry(&mut self.entries, self.kind, &[&time[..], self.peer.as_bytes()].concat());
+        self.start = self.entries.len();
+    }
+
+    /// Ends the batch, so that its lines precede events that are logged from now on. Further lines
+    /// have a later time.
+    pub(crate) fn end(&mut self) {
+        self.push();
+        self.entries.clear();
+    }
+
+    /// Gives the lines to the backlog.
+    fn push(&mut self) {
         if self.lines > 0 {
             self.backlog.push(&self.entries, self.lines);
             self.entries.truncate(self.start);

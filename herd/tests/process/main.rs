@@ -23,6 +23,7 @@ mod lives;
 mod log;
 mod log_backlog;
 mod log_injection;
+mod log_level;
 mod metrics;
 mod node;
 mod own_authority;

@@ -7,10 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::admin::{get, request};
 use crate::support::{Node, herd, scratch, wait_until};
 
-const TOKEN: &str = "correct-horse-battery-staple";
+pub(crate) const TOKEN: &str = "correct-horse-battery-staple";
 
 /// Writes a file with a token and a mode.
-fn token_file(test: &str, token: &str, mode: u32) -> String {
+pub(crate) fn token_file(test: &str, token: &str, mode: u32) -> String {
     let file = scratch(test).join("token").display().to_string();
     let _ = fs::remove_file(&file);
     fs::write(&file, format!("{token}\n")).unwrap();
@@ -24,7 +24,7 @@ fn remove(node: &Node, client: &str, header: &str) -> (u16, String) {
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body)
 }
 
-fn bearer(token: &str) -> String {
+pub(crate) fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }
 

@@ -214,6 +214,28 @@ fn silent_connections_to_the_control_port_do_not_delay_commands() {
 }
 
 #[test]
+fn the_lines_in_the_logs_are_switched_off_and_on() {
+    let checkout = Checkout::new("log-lines-switch");
+    checkout.up(&["--nodes", "2"]);
+    let logged = |client: &str| {
+        checkout.run(&["say", "Node1", &format!("IAMAT {client} +1+1 1")]);
+        let log = checkout.run(&["herd-logs", "Node1"]);
+        log.contains(" DEBUG received peer=") && log.contains(&format!("line=IAMAT {client} "))
+    };
+    assert!(logged("kiwi"));
+    checkout.run(&["herd-logs", "--lines", "off"]);
+    assert!(!logged("plum"));
+    let note = String::from_utf8(checkout.xtask(&["herd-logs"]).stderr).unwrap();
+    assert!(note.contains("no lines of clients and links in the log of Node1, Node2"), "{note}");
+    let error = checkout.fail(&["tap", "Node1"]);
+    assert!(error.contains("`cargo xtask herd-logs Node1 --lines on`"), "{error}");
+    checkout.run(&["herd-logs", "Node1", "--lines", "on"]);
+    assert!(logged("fig"));
+    let note = String::from_utf8(checkout.xtask(&["herd-logs"]).stderr).unwrap();
+    assert!(note.contains("in the log of Node2:"), "{note}");
+}
+
+#[test]
 fn logs_of_all_nodes_are_merged_by_time_and_followed() {
     let checkout = Checkout::new("logs");
     checkout.up(&["--nodes", "3"]);

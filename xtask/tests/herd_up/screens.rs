@@ -48,6 +48,7 @@ fn screens_fit_80_columns_and_show_more_on_160() {
                          telnet localhost PORT, with a PORT from the ADDRESS column
         Look at a node:  curl 127.0.0.1:PORT/status, with a PORT from the ADMIN column
         See also:        cargo xtask herd-status | herd-logs -f | herd-restart | herd-kill
+        Lines logged:    on (level debug); off with `cargo xtask herd-logs --lines off`
         Stop it with `cargo xtask herd-down`.
         ");
         insta::assert_snapshot!(screen(&checkout, "80", &["herd-status"]), @r"
@@ -73,6 +74,7 @@ fn screens_fit_80_columns_and_show_more_on_160() {
                          telnet localhost PORT, with a PORT from the ADDRESS column
         Look at a node:  curl 127.0.0.1:PORT/status, with a PORT from the ADMIN column
         See also:        cargo xtask herd-status | herd-logs -f | herd-restart | herd-kill
+        Lines logged:    on (level debug); off with `cargo xtask herd-logs --lines off`
         Stop it with `cargo xtask herd-down`.
         ");
         insta::assert_snapshot!(screen(&checkout, "160", &["herd-status"]), @r"

@@ -81,7 +81,7 @@ impl LinkTask {
                 changes.note(&event);
                 // The lines so far precede what the log shows of this one.
                 if let Some(log) = log.as_mut().filter(|_| !matches!(event, LinkEvent::Update { .. })) {
-                    log.push();
+                    log.end();
                 }
                 log_event(shared, node, link.neighbour(), event, heard.line());
             }

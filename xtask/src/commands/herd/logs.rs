@@ -7,27 +7,52 @@ use std::env;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::time::SystemTime;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use clap::Args;
 use serde_json::Value;
 use terminal_size::{Width, terminal_size_of};
 
+use super::log_lines::{LogLines, note_lines_off, switch_lines};
 use crate::cluster::log_file::LOG_POLL;
 use crate::cluster::supervisor::{HerdAction, request_action};
+use crate::commands::arguments::variant_of;
 use format::{PlainLines, TerminalLines};
 use merge::{LogLine, MergedLogs, timestamp};
 
+/// Which logs to print, and how.
+#[derive(Clone, Debug, Args)]
+pub struct LogsArgs {
+    /// The node whose log to print [default: all nodes, each line with its node's name]
+    node: Option<String>,
+
+    /// Follow the logs as they grow
+    #[arg(short, long)]
+    follow: bool,
+
+    /// Switch the lines of clients and links in these logs on or off, instead of printing the logs
+    #[arg(long, value_name = "SWITCH", conflicts_with = "follow", value_parser = variant_of::<LogLines>())]
+    lines: Option<LogLines>,
+}
+
 /// Prints the log of one node, or the logs of all nodes merged by time, each line with its node's
-/// name. With `follow`, prints new lines too, until standard output is closed.
+/// name. With `follow`, prints new lines too, until standard output is closed. With `lines`,
+/// changes what the nodes log instead.
 ///
 /// # Errors
-/// No herd is running, there is no such node, or a log cannot be read.
-pub fn show_logs(node: Option<&str>, follow: bool) -> Result<()> {
-    let logs = log_paths()?;
-    if let Some(node) = node {
-        find_log(&logs, node)?;
+/// No herd is running, there is no such node, a log cannot be read, or a node that should change
+/// does not answer.
+pub fn show_logs(args: &LogsArgs) -> Result<()> {
+    let (node, follow) = (args.node.as_deref(), args.follow);
+    let nodes = match node {
+        Some(node) => vec![running_node(node)?],
+        None => running_nodes()?,
+    };
+    if let Some(lines) = args.lines {
+        return switch_lines(&nodes, lines);
     }
+    note_lines_off(&nodes);
     let logs: Vec<(String, String)> =
-        logs.into_iter().filter(|(name, _)| node.is_none_or(|node| node == name)).collect();
+        nodes.iter().map(|node| (text(&node["name"]), text(&node["log"]))).collect();
     let mut format_line = line_format(&logs, node.is_some());
     let mut merged = MergedLogs::open(&logs)?;
     let mut out = io::stdout().lock();
@@ -78,26 +103,26 @@ fn print_lines(
     out.flush()
 }
 
-/// Returns the path of the log of a node of the running herd.
+/// Returns the state of a node of the running herd.
 ///
 /// # Errors
 /// No herd is running, or there is no such node.
-pub(super) fn log_path(node: &str) -> Result<String> {
-    find_log(&log_paths()?, node).map(str::to_owned)
+pub(super) fn running_node(name: &str) -> Result<Value> {
+    let nodes = running_nodes()?;
+    let names = || nodes.iter().map(|node| text(&node["name"])).collect::<Vec<_>>().join(", ");
+    let found = nodes.iter().find(|node| node["name"] == name);
+    found.cloned().with_context(|| format!("no node is called {name}: the nodes are {}", names()))
 }
 
-/// Returns the names of the nodes of the running herd and the paths of their logs.
-fn log_paths() -> Result<Vec<(String, String)>> {
-    let status = request_action(HerdAction::Status, &[])?;
-    let nodes = status["nodes"].as_array().context("the supervisor's answer lists no nodes")?;
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    Ok(nodes.iter().map(|node| (text(&node["name"]), text(&node["log"]))).collect())
+/// Returns the states of the nodes of the running herd.
+fn running_nodes() -> Result<Vec<Value>> {
+    let mut status = request_action(HerdAction::Status, &[])?;
+    match status["nodes"].take() {
+        Value::Array(nodes) => Ok(nodes),
+        _ => bail!("the supervisor's answer lists no nodes"),
+    }
 }
 
-fn find_log<'a>(logs: &'a [(String, String)], node: &str) -> Result<&'a str> {
-    let found = logs.iter().find(|(name, _)| name == node);
-    let names = || logs.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
-    found
-        .map(|(_, log)| log.as_str())
-        .with_context(|| format!("no node is called {node}: the nodes are {}", names()))
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }

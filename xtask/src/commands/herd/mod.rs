@@ -3,6 +3,7 @@
 mod browser;
 pub mod control;
 pub mod dashboard;
+pub mod log_lines;
 pub mod logs;
 pub mod say;
 mod status_table;

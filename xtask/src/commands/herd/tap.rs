@@ -2,17 +2,14 @@
 //! since links are encrypted.
 
 use std::io::{self, ErrorKind, Write};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use herd::message::Update;
 use serde_json::Value;
 
-use super::logs::log_path;
+use super::log_lines::{LogLines, level_of};
+use super::logs::running_node;
 use crate::cluster::log_file::{LOG_POLL, LogFile};
-
-/// How long to wait for the first line of a link in a log that has none yet. Links come up sooner.
-const FIRST_LINE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A line that a link carried.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,21 +24,24 @@ struct LinkLine {
 /// output is closed.
 ///
 /// # Errors
-/// No herd is running, there is no such node, its log cannot be read, or the log has no lines of
-/// links.
+/// No herd is running, there is no such node, its log cannot be read, or the node does not log the
+/// lines of its links.
 pub fn tap_links(node: &str) -> Result<()> {
-    let path = log_path(node)?;
+    let state = running_node(node)?;
+    if let Some(level) = level_of(&state).filter(|level| LogLines::of_level(level) == LogLines::Off) {
+        bail!(
+            "{node} logs at {level}, without the lines of its links: \
+             `cargo xtask herd-logs {node} --lines on` adds them"
+        );
+    }
+    let path = state["log"].as_str().unwrap_or_default();
     let cannot_read = || format!("cannot read {path}");
-    let mut log = LogFile::open(&path)?;
-    // An idle link logs nothing at debug, but every link has logged its hello.
-    let logs_links = has_link_line(&mut log).with_context(cannot_read)?;
+    let mut log = LogFile::open(path)?;
     log.skip_to_end()?;
-    let mut silent_since = (!logs_links).then(Instant::now);
     let mut out = io::stdout().lock();
     loop {
         while let Some(line) = log.next_line().with_context(cannot_read)? {
             let Some(carried) = link_line(&String::from_utf8_lossy(line)) else { continue };
-            silent_since = None;
             if Update::is_like(carried.line.as_bytes()) {
                 let text = format!("{:4} {} {}\n", carried.direction, carried.neighbour, carried.line);
                 match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -50,24 +50,8 @@ pub fn tap_links(node: &str) -> Result<()> {
                 }
             }
         }
-        if silent_since.is_some_and(|since| since.elapsed() > FIRST_LINE_TIMEOUT) {
-            bail!(
-                "the log of {node} has no lines of links: the node has no links, or does not log at debug; \
-                 start the herd with `HERD_LOG_LEVEL=debug cargo xtask herd-up`"
-            );
-        }
         std::thread::sleep(LOG_POLL);
     }
-}
-
-/// Returns whether the rest of a log has a line of a link.
-fn has_link_line(log: &mut LogFile) -> io::Result<bool> {
-    while let Some(line) = log.next_line()? {
-        if link_line(&String::from_utf8_lossy(line)).is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// Parses a line of a log, which is text or JSON. Returns `None` if it is not about a line on a

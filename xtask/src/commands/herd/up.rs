@@ -15,6 +15,7 @@ use strum::{EnumMessage, EnumString, IntoStaticStr, VariantArray};
 
 use super::browser::open_in_browser;
 use super::dashboard::{KEEP_SECRET, bind_dashboard};
+use super::log_lines::describe_level;
 use super::status_table::{StatusColumns, status_table};
 use crate::cluster::demo_places;
 use crate::cluster::graphs::Graph;
@@ -67,7 +68,7 @@ pub struct HerdUpArgs {
     #[arg(long)]
     insecure_links: bool,
 
-    /// Build the nodes with optimizations
+    /// Build the nodes with optimizations, and do not log the lines of clients and links
     #[arg(long)]
     release: bool,
 
@@ -116,6 +117,7 @@ Talk to a node:  cargo xtask say Alford 'IAMAT kiwi +34.0689-118.4451 1520023934
                  telnet localhost PORT, with a PORT from the ADDRESS column
 Look at a node:  curl 127.0.0.1:PORT/status, with a PORT from the ADMIN column
 See also:        cargo xtask herd-status | herd-logs -f | herd-restart | herd-kill
+Lines logged:    LEVEL
 ";
 
 impl HerdUpArgs {
@@ -179,7 +181,8 @@ impl HerdUpArgs {
             dashboard.map(|dashboard| runtime.spawn(dashboard.serve()));
             let name = status["herd"].as_str().unwrap_or_default();
             let table = status_table(status, StatusColumns::Fitted(output_width()));
-            let how_to = HOW_TO.replace("Alford", &first);
+            let level = describe_level(&self.log_level());
+            let how_to = HOW_TO.replace("Alford", &first).replace("LEVEL", &level);
             let seen = url.as_ref().map(|url| format!("Dashboard:       {url}\n{KEEP_SECRET}\n"));
             announce(format!("herd {name}\n\n{table}{how_to}{}", seen.unwrap_or_default()), url.as_deref())
         };
@@ -202,16 +205,19 @@ impl HerdUpArgs {
             environment: Environment::Inherited,
             ..Setup::clean(file, program.to_owned(), folder)
         };
-        // At debug the log shows every line of clients and links, which users of a herd mostly want
-        // to see. For speed, HERD_LOG_LEVEL turns it off.
-        if env::var_os("HERD_LOG_LEVEL").is_none_or(|level| level.is_empty()) {
-            setup.variables.push(("HERD_LOG_LEVEL", Some("debug".into())));
-        }
+        setup.variables.push(("HERD_LOG_LEVEL", Some(self.log_level().into())));
         if self.insecure_links {
             setup.args.push(INSECURE_LINKS.into());
         }
         self.add_places(&mut setup).await?;
         Ok(setup)
+    }
+
+    /// Returns the level of the nodes' logs. At debug they show every line of clients and links,
+    /// which those who try out or debug a herd want to see, and those who measure one do not.
+    fn log_level(&self) -> String {
+        let chosen = env::var("HERD_LOG_LEVEL").ok().filter(|level| !level.is_empty());
+        chosen.unwrap_or_else(|| if self.release { "info" } else { "debug" }.to_owned())
     }
 
     /// Returns the chosen or generated herd file, at the chosen ports.
