@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::sleep;
@@ -53,7 +54,7 @@ struct Relaying {
 }
 
 struct Connection {
-    stream: TcpStream,
+    writer: OwnedWriteHalf,
     is_link: bool,
     unsent: RefCell<Vec<u8>>,
     /// Whether a task sends what is unsent.
@@ -109,28 +110,19 @@ impl Relaying {
     fn begin(self: &Rc<Self>, stream: TcpStream, is_link: bool) {
         let _ = stream.set_nodelay(true);
         let (unsent, is_blocked) = Default::default();
-        let connection = Rc::new(Connection { stream, is_link, unsent, is_blocked });
+        let (mut reader, writer) = stream.into_split();
+        let connection = Rc::new(Connection { writer, is_link, unsent, is_blocked });
         if is_link {
             self.links.borrow_mut().push(Rc::clone(&connection));
         }
         let relaying = Rc::clone(self);
         spawn_local(async move {
-            let _ = relaying.serve(&connection).await;
+            let mut input = Vec::with_capacity(64 * 1024);
+            while reader.read_buf(&mut input).await.is_ok_and(|length| length > 0) {
+                relaying.pass_on(&connection, &mut input);
+            }
             relaying.links.borrow_mut().retain(|link| !Rc::ptr_eq(link, &connection));
         });
-    }
-
-    async fn serve(&self, connection: &Rc<Connection>) -> io::Result<()> {
-        let mut input = Vec::with_capacity(64 * 1024);
-        loop {
-            connection.stream.readable().await?;
-            match connection.stream.try_read_buf(&mut input) {
-                Ok(0) => return Ok(()),
-                Ok(_) => self.pass_on(connection, &mut input),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
-        }
     }
 
     /// Passes all complete lines of an input on with one write for each link. A report becomes an
@@ -171,7 +163,7 @@ impl Connection {
             self.is_blocked.set(true);
             let connection = Rc::clone(self);
             spawn_local(async move {
-                while connection.stream.writable().await.is_ok() && !connection.try_send() {}
+                while connection.writer.writable().await.is_ok() && !connection.try_send() {}
                 connection.is_blocked.set(false);
             });
         }
@@ -181,7 +173,7 @@ impl Connection {
     fn try_send(&self) -> bool {
         let mut unsent = self.unsent.borrow_mut();
         while !unsent.is_empty() {
-            match self.stream.try_write(&unsent) {
+            match self.writer.try_write(&unsent) {
                 Ok(length) => drop(unsent.drain(..length)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
                 Err(_) => unsent.clear(),
