@@ -66,7 +66,7 @@ fn wrong_arguments_are_usage_errors() {
 #[test]
 fn the_error_for_an_unknown_row_lists_the_rows() {
     let stderr = stderr_of_failure(&["compare", "speed"], 1);
-    assert!(stderr.contains("no row `speed`") && stderr.contains("one-node, flooding"), "{stderr}");
+    assert!(stderr.contains("no row `speed`") && stderr.contains("one-node, million"), "{stderr}");
 }
 
 #[test]
