@@ -242,7 +242,7 @@ impl Table {
     /// Keeps the lines of changes from here on, up to about `most` bytes, for a reader that
     /// [takes](Self::take_recent) them.
     pub fn keep_recent(&mut self, most: usize) {
-        self.recent.keep(most);
+        self.recent.keep(most, self.log.head());
     }
 
     /// Moves the lines of all changes after `sequence` to `out`, whose own lines are dropped.

@@ -56,9 +56,9 @@ impl RecentLines {
         self.after = self.last;
     }
 
-    /// Sets the number of bytes of lines to keep.
-    pub(super) fn keep(&mut self, most: usize) {
-        self.most = most;
+    /// Sets the number of bytes of lines to keep, of the changes after `sequence`.
+    pub(super) fn keep(&mut self, most: usize, sequence: u64) {
+        *self = RecentLines { after: sequence, last: sequence, most, ..RecentLines::default() };
     }
 
     /// Keeps the line of a change. Drops the earlier ones if they are not the changes right before
@@ -126,6 +126,16 @@ mod tests {
         assert!(recent.lines.len() <= 20, "{}", recent.lines.len());
         assert_eq!(taken(&mut recent, 0), None);
         assert_eq!(taken(&mut recent, 98), Some(vec![(99, "a line".to_owned())]));
+    }
+
+    #[test]
+    fn a_reader_that_begins_behind_gets_nothing() {
+        let mut recent = RecentLines::default();
+        recent.keep(100, 7);
+        assert_eq!(taken(&mut recent, 6), None, "7 was here before");
+        assert_eq!(taken(&mut recent, 7), Some(vec![]));
+        recent.note(8, b"line 8");
+        assert_eq!(taken(&mut recent, 7), Some(vec![(8, "line 8".to_owned())]));
     }
 
     #[test]
