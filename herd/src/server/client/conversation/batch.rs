@@ -61,7 +61,9 @@ impl Client<'_> {
         }
         let Client { shared, answers, buffers, lines, turn, .. } = self;
         // Parsed before the lock is taken, so that other threads wait less.
-        let mut ahead: SmallVec<[_; TOGETHER]> = lines.ahead().take(TOGETHER).map(Parsed::from).collect();
+        // Filled in place: a collected vector is moved, with room for all lines.
+        let mut ahead: SmallVec<[_; TOGETHER]> = SmallVec::new();
+        ahead.extend(lines.ahead().take(TOGETHER).map(Parsed::from));
         if ahead.is_empty() {
             return Ok(false);
         }
