@@ -161,8 +161,8 @@ impl Backlog {
     }
 }
 
-/// Writes whole lines until a write fails. Returns how many were lost. `is_torn` says whether the
-/// last line in the file was written only in part, and so the next must not continue it.
+/// Writes lines until a write fails, and returns the number of lost lines. `is_torn` is true while
+/// the last line in the file is incomplete; the next line then begins with a line end.
 fn write_lines(file: &File, text: &[u8], is_torn: &mut bool) -> u64 {
     let begun = if *is_torn { (&*file).write_all(b"\n") } else { Ok(()) };
     let written = begun.map_or(0, |()| write_most(file, text));

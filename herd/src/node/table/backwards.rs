@@ -5,7 +5,7 @@
 pub(super) const COPY: usize = 32;
 
 /// The largest number of bytes in a line: an AT line with the longest name, skew, client id,
-/// location and time has 444.
+/// location and time has 445.
 const MOST: usize = 448;
 
 /// A text in a buffer, to which texts are added in front. So bytes that a copy puts in front of its

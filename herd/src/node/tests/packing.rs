@@ -84,6 +84,20 @@ proptest! {
 }
 
 #[test]
+fn the_longest_line_comes_back_as_it_was() {
+    let [server, client, decimals] =
+        [("s", 64), ("c", 255), ("9", 32)].map(|(text, count)| text.repeat(count));
+    let line = format!(
+        "AT {server} -253402300798.999999999 {client} +089.{decimals}-179.{decimals} 253402300798.999999999"
+    );
+    assert_eq!(line.len(), 445);
+    let mut table = Table::new(0);
+    assert_eq!(table.apply_update(&parsed(&line), Source::Client), Outcome::Fresh);
+    assert_eq!(table.get(parsed(&line).client).unwrap().line(), line.as_bytes());
+    assert_eq!(table.apply_update(&parsed(&line), Source::Client), Outcome::Stale);
+}
+
+#[test]
 fn reports_of_more_servers_than_are_numbered_are_kept_all_the_same() {
     let mut table = Table::new(0);
     let line = |server: u32, time: u32| format!("AT node-{server} +0.000000001 client-{server} +1-1 {time}");

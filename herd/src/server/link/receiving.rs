@@ -37,9 +37,6 @@ impl LinkTask {
 
     /// Applies some lines under one lock of the node. Returns whether there were any.
     fn receive_some(&mut self, changes: &mut Changes) -> Result<bool, LinkEnd> {
-        let now = self.shared.now();
-        let clock = clock();
-        let memory_is_full = self.shared.memory.is_full();
         let LinkTask { shared, link, lines, .. } = self;
         // Parsed before the lock is taken, so that other threads wait less.
         let mut ahead: SmallVec<[_; TOGETHER]> = SmallVec::new();
@@ -57,6 +54,9 @@ impl LinkTask {
             let end = LinkEnd::Framing("a line too long for a link".to_owned());
             return if is_too_long { Err(end) } else { Ok(false) };
         }
+        let now = shared.now();
+        let clock = clock();
+        let memory_is_full = shared.memory.is_full();
         // Dropped after the lock, like everything that was made before it.
         let mut log;
         let mut store = lock(shared);
