@@ -20,6 +20,7 @@
 //! The module does no I/O except through the traits [`Disk`] and [`Log`]. [`Folder`] is the real
 //! disk.
 
+mod batch;
 mod disk;
 mod folder;
 mod line;

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, BufRead};
 
+use super::batch::{Batch, ReadLine};
 use super::line::{FORMAT, Line, OLDEST, Parsed};
 use super::tail::Size;
-use crate::bug::{Bug, is_planted};
 use crate::message::Update;
-use crate::node::{Cursor, Node};
+use crate::node::{Cursor, Node, Place};
 
 /// The result of a replay.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -124,17 +124,17 @@ impl Replayed {
 pub fn replay(mut file: impl BufRead, node: &mut Node, owner: Option<&str>) -> Result<Replayed, ReplayError> {
     let mut reader =
         JournalReader { node, owner, replayed: Replayed::default(), unreadable: 0, misplaced: Vec::new() };
-    let mut line = Vec::new();
+    let mut batch = Batch::default();
     let mut at = Damage { line: 0, offset: 0, fault: Fault::Empty };
-    loop {
-        line.clear();
-        let length = file.read_until(b'\n', &mut line)?;
-        if length == 0 {
-            break;
+    while batch.fill(&mut file)? {
+        let mut lines = batch.parse();
+        lines.iter_mut().for_each(|line| line.locate(reader.node));
+        reader.node.preload(lines.iter().filter_map(|line| line.place.as_ref()));
+        for line in &lines {
+            at.line += 1;
+            reader.read_line(line, at)?;
+            at.offset += line.line.len() as u64;
         }
-        at.line += 1;
-        reader.read_line(&line, at)?;
-        at.offset += length as u64;
     }
     if at.line == 0 {
         reader.note_fault(at, Fault::Empty);
@@ -153,10 +153,10 @@ struct JournalReader<'a> {
 }
 
 impl JournalReader<'_> {
-    /// Processes the next line, given with its line end.
-    fn read_line(&mut self, line: &[u8], at: Damage) -> Result<(), ReplayError> {
-        let torn = is_planted(Bug::TornLineApplied).then_some(line);
-        let Some(parsed) = line.strip_suffix(b"\n").or(torn).and_then(Parsed::of) else {
+    /// Processes the next line.
+    fn read_line(&mut self, read: &ReadLine<'_>, at: Damage) -> Result<(), ReplayError> {
+        let ReadLine { line, place, .. } = *read;
+        let Some(parsed) = &read.parsed else {
             self.unreadable += 1;
             self.note_fault(at, Fault::Unreadable);
             return Ok(());
@@ -168,7 +168,7 @@ impl JournalReader<'_> {
         // A good line follows a bad one, so the middle of the file is damaged.
         self.replayed.is_damaged |= self.unreadable > 0;
         self.unreadable = 0;
-        if self.apply_line(&parsed, is_in_place) {
+        if self.apply_line(parsed, place, is_in_place) {
             self.replayed.size.bytes = at.offset + line.len() as u64;
             if parsed.update.is_some() {
                 self.replayed.size.note_update(line.len());
@@ -222,12 +222,14 @@ impl JournalReader<'_> {
     }
 
     /// Applies a line. Returns whether it is valid in this place.
-    fn apply_line(&mut self, parsed: &Parsed<'_>, is_in_place: bool) -> bool {
+    fn apply_line(&mut self, parsed: &Parsed<'_>, place: Option<Place>, is_in_place: bool) -> bool {
         self.replayed.closed = is_in_place && parsed.line == Line::Closed;
         match &parsed.line {
             Line::Update { sequence, at } => {
-                let is_restored =
-                    is_in_place && parsed.update.is_some_and(|update| self.node.restore(&update, *sequence));
+                let is_restored = is_in_place
+                    && place
+                        .zip(parsed.update)
+                        .is_some_and(|(place, update)| self.node.restore(place, &update, *sequence));
                 if !is_restored {
                     self.misplaced.push(at.to_vec());
                 }

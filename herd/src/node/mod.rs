@@ -135,13 +135,14 @@ impl Node {
         self.neighbours.iter_mut().for_each(Neighbour::forget_heard);
     }
 
-    /// Applies an update from a journal under the sequence that it had. Call it in the order of
-    /// sequences, in the epoch that they belong to. Returns `false`, and changes nothing, if the
-    /// sequence is out of order or impossibly large, or if the update loses to the node's record.
-    pub fn restore(&mut self, update: &Update<'_>, sequence: u64) -> bool {
+    /// Applies an update from a journal under the sequence that it had. Its client has been
+    /// [located](Self::locate) at `place`. Call it in the order of sequences, in the epoch that they
+    /// belong to. Returns `false`, and changes nothing, if the sequence is out of order or
+    /// impossibly large, or if the update loses to the node's record.
+    pub fn restore(&mut self, place: Place, update: &Update<'_>, sequence: u64) -> bool {
         let sequence = if is_planted(Bug::RenumberedOnReplay) { self.table.head() + 1 } else { sequence };
         let follows = sequence > self.table.head() && sequence <= LAST_SEQUENCE;
-        follows && self.table.apply_update_as(update, Source::Journal, sequence) == Outcome::Fresh
+        follows && self.table.apply_update_as(place, update, sequence) == Outcome::Fresh
     }
 
     /// Applies an update from a journal under a new sequence, unless it loses to the node's record.

@@ -3,12 +3,14 @@
 use hashbrown::HashTable;
 
 use super::change_log::RecordId;
+use super::records::Records;
 
 /// Finds records by the hashes of their clients' ids.
 ///
 /// The index consists of many small hash tables. Each grows alone, so a table of ten million
 /// clients grows without a pause, and without a copy of the whole index. An entry is only the
-/// number of a record: growing reads the records again for their hashes.
+/// number of a record: growing reads the records again for their hashes, after they have been
+/// loaded together.
 #[derive(Debug)]
 pub(super) struct Index(Vec<HashTable<RecordId>>);
 
@@ -17,9 +19,20 @@ pub(super) struct Index(Vec<HashTable<RecordId>>);
 const PARTS: usize = 1024;
 
 impl Index {
-    /// Adds a record that is not in the index. `hash_of` returns the hash of a record's client.
-    pub(super) fn insert(&mut self, hash: u64, record: RecordId, hash_of: impl Fn(RecordId) -> u64) {
-        self.0[part(hash)].insert_unique(hash, record, |record| hash_of(*record));
+    /// Adds a record that is not in the index. `records` are needed if a part grows, and `hash_of`
+    /// returns the hash of a record's client.
+    pub(super) fn insert(
+        &mut self,
+        hash: u64,
+        record: RecordId,
+        records: &Records,
+        hash_of: impl Fn(RecordId) -> u64,
+    ) {
+        let part = &mut self.0[part(hash)];
+        if part.len() == part.capacity() {
+            records.preload(part.iter().copied());
+        }
+        part.insert_unique(hash, record, |record| hash_of(*record));
     }
 
     /// Returns the record for which `is_it` holds, out of those whose hashes may be equal.

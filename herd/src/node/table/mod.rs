@@ -101,12 +101,11 @@ impl Table {
         self.store_update(known, place.hash, update, source, self.log.head() + 1)
     }
 
-    /// Stores an update that already has a sequence, because it comes from a journal. The sequence
-    /// must be later than all others.
-    pub(super) fn apply_update_as(&mut self, update: &Update<'_>, source: Source, sequence: u64) -> Outcome {
-        let place = self.locate(update.client);
+    /// Stores an update of the client at `place` that already has a sequence, because it comes from
+    /// a journal. The sequence must be later than all others.
+    pub(super) fn apply_update_as(&mut self, place: Place, update: &Update<'_>, sequence: u64) -> Outcome {
         let known = self.find(update.client, place);
-        self.store_update(known, place.hash, update, source, sequence)
+        self.store_update(known, place.hash, update, Source::Journal, sequence)
     }
 
     /// Stores a report of a client of this node, which is at `place`. It counts as later than all
@@ -148,7 +147,7 @@ impl Table {
             None => {
                 let record = self.records.push(update, source);
                 let hash_of = |record| self.hasher.hash_one(self.records.get(record).client());
-                self.index.insert(hash, record, hash_of);
+                self.index.insert(hash, record, &self.records, hash_of);
                 record
             }
         };

@@ -55,6 +55,14 @@ impl Records {
         Record::new(self.slots.get(record), self)
     }
 
+    /// Loads records into the processor's cache. The loads do not depend on each other, so they
+    /// overlap.
+    pub(super) fn preload(&self, records: impl Iterator<Item = RecordId>) {
+        let sum = records.fold(0, |sum, record| sum ^ u8::from(self.get(record).is_removal()));
+        // The compiler must not skip the loads.
+        std::hint::black_box(sum);
+    }
+
     pub(super) fn texts(&self) -> &Texts {
         &self.texts
     }
