@@ -7,18 +7,14 @@ use smallvec::SmallVec;
 
 use super::line::Parsed;
 use crate::bug::{Bug, is_planted};
-use crate::node::{Node, Place};
+use crate::node::{Node, PRELOADED, Place};
 
-/// The largest number of lines that are parsed before the first of them is applied. The records of
-/// their clients are loaded together, and processors cannot overlap more loads than that.
-const TOGETHER: usize = 64;
-
-/// Lines of a file, with their line ends.
+/// Lines of a file, at most [`PRELOADED`] of them, with their line ends.
 #[derive(Default)]
 pub(super) struct Batch {
     text: Vec<u8>,
     /// The lengths of the lines.
-    lengths: SmallVec<[usize; TOGETHER]>,
+    lengths: SmallVec<[usize; PRELOADED]>,
 }
 
 impl Batch {
@@ -26,7 +22,7 @@ impl Batch {
     pub(super) fn fill(&mut self, file: &mut impl BufRead) -> io::Result<bool> {
         self.text.clear();
         self.lengths.clear();
-        while self.lengths.len() < TOGETHER {
+        while self.lengths.len() < PRELOADED {
             match file.read_until(b'\n', &mut self.text)? {
                 0 => break,
                 length => self.lengths.push(length),
@@ -36,7 +32,7 @@ impl Batch {
     }
 
     /// Parses the lines.
-    pub(super) fn parse(&self) -> SmallVec<[ReadLine<'_>; TOGETHER]> {
+    pub(super) fn parse(&self) -> SmallVec<[ReadLine<'_>; PRELOADED]> {
         let mut rest = self.text.as_slice();
         let mut lines = SmallVec::new();
         lines.extend(self.lengths.iter().map(|length| {

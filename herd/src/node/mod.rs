@@ -88,6 +88,10 @@ pub struct Lives {
 /// second take 292,000 years.
 const LAST_SEQUENCE: u64 = u64::MAX / 2;
 
+/// The largest number of lines whose records are [loaded together](Node::preload), and that are
+/// then applied under one lock of the node. Processors cannot overlap more loads than that.
+pub const PRELOADED: usize = 64;
+
 impl Node {
     /// Returns a node without records. `neighbours` are the names of the nodes that it keeps links
     /// with.

@@ -19,8 +19,8 @@ pub(super) struct Index(Vec<HashTable<RecordId>>);
 const PARTS: usize = 1024;
 
 impl Index {
-    /// Adds a record that is not in the index. `records` are needed if a part grows, and `hash_of`
-    /// returns the hash of a record's client.
+    /// Adds a record that is not in the index. A part that has to grow for it first loads those of
+    /// the `records` that are in it. `hash_of` returns the hash of a record's client.
     pub(super) fn insert(
         &mut self,
         hash: u64,

@@ -165,14 +165,13 @@ impl Table {
         Place { hash, guess: self.index.guess(hash) }
     }
 
-    /// Loads the records at these places into the processor's cache. The loads do not depend on
-    /// each other, so they overlap; when updates are applied, each waits for the one before.
+    /// Loads the records at these places into the processor's cache, with their sequences.
     pub(super) fn preload<'a>(&self, places: impl Iterator<Item = &'a Place>) {
-        let sum = places.filter_map(|place| place.guess).fold(0, |sum, guess| {
-            sum ^ u64::from(self.records.get(guess).is_removal()) ^ self.log.latest(guess)
-        });
+        let mut latest = 0;
+        let guesses = places.filter_map(|place| place.guess);
+        self.records.preload(guesses.inspect(|guess| latest ^= self.log.latest(*guess)));
         // The compiler must not skip the loads.
-        std::hint::black_box(sum);
+        std::hint::black_box(latest);
     }
 
     /// Returns a client's record; `None` if there is none, or the client is removed.

@@ -56,7 +56,7 @@ impl Records {
     }
 
     /// Loads records into the processor's cache. The loads do not depend on each other, so they
-    /// overlap.
+    /// overlap; when records are used one after another, each waits for the one before.
     pub(super) fn preload(&self, records: impl Iterator<Item = RecordId>) {
         let sum = records.fold(0, |sum, record| sum ^ u8::from(self.get(record).is_removal()));
         // The compiler must not skip the loads.

@@ -4,15 +4,11 @@ use smallvec::SmallVec;
 
 use super::LinkTask;
 use crate::message::Piece;
-use crate::node::{HeardLine, LinkEnd, LinkEvent, Outcome};
+use crate::node::{HeardLine, LinkEnd, LinkEvent, Outcome, PRELOADED};
 use crate::server::keeper::Keeper;
 use crate::server::link_log::{log_event, log_heard, name};
 use crate::server::shared::{clock, lock};
 use crate::telemetry::LogLines;
-
-/// The largest number of lines that are applied under one lock of the store. Their records are
-/// loaded together, and processors cannot overlap more loads than that.
-const TOGETHER: usize = 64;
 
 impl LinkTask {
     /// Applies the lines that have arrived.
@@ -39,10 +35,10 @@ impl LinkTask {
     fn receive_some(&mut self, changes: &mut Changes) -> Result<bool, LinkEnd> {
         let LinkTask { shared, link, lines, .. } = self;
         // Parsed before the lock is taken, so that other threads wait less.
-        let mut ahead: SmallVec<[_; TOGETHER]> = SmallVec::new();
+        let mut ahead: SmallVec<[_; PRELOADED]> = SmallVec::new();
         let mut next = 0;
         let mut is_too_long = false;
-        for (piece, end) in lines.ahead().take(TOGETHER) {
+        for (piece, end) in lines.ahead().take(PRELOADED) {
             let Piece::Line(line) = piece else {
                 is_too_long = true;
                 break;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{Client, Input};
 use crate::message::{Command, Piece, Time, begins_http};
-use crate::node::{Node, Place, write_invalid};
+use crate::node::{Node, PRELOADED, Place, write_invalid};
 use crate::server::answers::{Answered, Answers, Refused};
 use crate::server::buffers::Buffers;
 use crate::server::client::answer_line::{Batch, answer_line};
@@ -62,8 +62,8 @@ impl Client<'_> {
         let Client { shared, answers, buffers, lines, turn, .. } = self;
         // Parsed before the lock is taken, so that other threads wait less.
         // Filled in place: a collected vector is moved, with room for all lines.
-        let mut ahead: SmallVec<[_; TOGETHER]> = SmallVec::new();
-        ahead.extend(lines.ahead().take(TOGETHER).map(Parsed::from));
+        let mut ahead: SmallVec<[_; PRELOADED]> = SmallVec::new();
+        ahead.extend(lines.ahead().take(PRELOADED).map(Parsed::from));
         if ahead.is_empty() {
             return Ok(false);
         }
@@ -155,10 +155,6 @@ struct Parsed<'a> {
     /// The offset behind the line.
     next: usize,
 }
-
-/// The largest number of lines that are answered under one lock of the store. Their records are
-/// loaded together, and processors cannot overlap more loads than that.
-const TOGETHER: usize = 64;
 
 impl<'a> From<(Piece<'a>, usize)> for Parsed<'a> {
     fn from((piece, next): (Piece<'a>, usize)) -> Parsed<'a> {
