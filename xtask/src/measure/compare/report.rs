@@ -20,10 +20,13 @@ const SHOWN: &str = "one node, C64 P16, 100000 clients";
 /// The row whose figures `one-node-all.svg` shows.
 const SHOWN_ROW: &str = "one-node";
 
+/// The number of rows in one line of load averages.
+const LOADS_IN_LINE: usize = 6;
+
 /// The Markdown table of all figures, followed by the systems that were not measured.
 pub(super) fn table(run: &ComparisonRun) -> String {
     let mut text = format!(
-        "{}; medians (lower to upper quartile) of {} interleaved rounds of {} s{}\n\n",
+        "{};\nmedians (lower to upper quartile) of {} interleaved rounds of {} s{}\n\n",
         run.machine,
         run.rounds,
         run.round_seconds,
@@ -57,7 +60,8 @@ pub(super) fn table(run: &ComparisonRun) -> String {
         text += &format!("\nNot measured: {missing}\n");
     }
     let loads: Vec<String> = run.load_averages.iter().map(|(row, load)| format!("{row} {load:.1}")).collect();
-    text + &format!("\nLoad average of the machine before each row: {}.\n", loads.join(", "))
+    let lines: Vec<String> = loads.chunks(LOADS_IN_LINE).map(|loads| loads.join(", ")).collect();
+    text + &format!("\nLoad average of the machine before each row:\n{}.\n", lines.join(",\n"))
 }
 
 fn missing(run: &ComparisonRun) -> Vec<&String> {
