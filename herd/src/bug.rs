@@ -45,6 +45,14 @@ pub enum Bug {
     RemovedComesBack,
     /// A report from after a removal is treated as one from before it.
     RemovalForgotten,
+    /// A node confirms every announcement, although it may lack some of the updates.
+    AnnouncementBelieved,
+    /// A node that prunes a neighbour takes itself to be pruned as well, and announces nothing.
+    PrunedBothWays,
+    /// A node that wants an origin's updates again does not say so.
+    GraftLost,
+    /// Sums of windows are compared in one bit only.
+    SumTooNarrow,
 }
 
 /// Returns whether the nodes of this thread make this mistake.

@@ -94,6 +94,11 @@ fn words_of_link_lines(line: &LinkLine<'_>) -> &'static [&'static str] {
         LinkLine::Alive { .. } => &["ALIVE"],
         LinkLine::Sums { .. } => &["SUMS"],
         LinkLine::Differ { .. } => &["DIFFER"],
+        LinkLine::Prune(_) => &["PRUNE"],
+        LinkLine::Graft(_) => &["GRAFT"],
+        LinkLine::Have { .. } => &["HAVE"],
+        LinkLine::Want { .. } => &["WANT"],
+        LinkLine::Gave { .. } => &["GAVE"],
         LinkLine::Bye(_) => &["BYE"],
     }
 }

@@ -12,20 +12,31 @@
 //! | `ALIVE <sum> <head> <heard> <sent> <echo> <clock>` | a heartbeat: the sum of the digests of all records of the speaker, the last sequence of its log, and the sequence up to which it has heard the other's log; when it was sent, what the other's timer should show now, and the speaker's wall clock |
 //! | `SUMS <seed> [<group>] <256 sums>` | in a bulk sync: the sums of the groups of buckets, or of the buckets of a group |
 //! | `DIFFER [<group>] <256 bits>` | answers `SUMS`: which of the sums differ from the speaker's |
+//! | `PRUNE <origin>` | the other need not send what clients report to that node: the speaker gets it sooner from elsewhere |
+//! | `GRAFT <origin>` | the opposite of `PRUNE`, which is how a link begins |
+//! | `HAVE <sequence> [<window> <sum>]...` | a mark that also covers updates that were not sent: they are in these [windows](super::Skew::window), or in earlier lines' |
+//! | `WANT <sequence> <window>...` | the speaker lacks updates of these windows: send those after that sequence of the log |
+//! | `GAVE [<window> <sum>]...` | answers `WANT`: the updates of these windows have been sent |
 //! | `BYE <reason>` | the speaker closes the link, and why |
 //!
 //! `<sent>` and `<echo>` are in microseconds since any fixed moment; the time by which the other's
 //! timer is ahead of `<echo>` is the round trip. `<clock>` is in microseconds since 1970. Epochs,
-//! incarnations, seeds and sums of buckets have 16 hexadecimal digits, the sum of all records 32,
-//! groups 2, bits 64. Sequences are decimal.
+//! incarnations, seeds and sums of buckets and windows have 16 hexadecimal digits, the sum of all
+//! records 32, groups 2, bits 64. Sequences and windows are decimal.
+//!
+//! Version 5 of the language has no `PRUNE`, `GRAFT`, `HAVE`, `WANT` and `GAVE`.
 
 use std::fmt;
 
 use super::decimal::Digits;
+use super::windows::are_windows;
 use super::{Update, is_node_name};
 
 /// The version of the link language.
-pub const VERSION: u64 = 5;
+pub const VERSION: u64 = 6;
+
+/// The oldest version that nodes still speak with a neighbour.
+pub const OLDEST_VERSION: u64 = 5;
 
 /// A parsed line from a neighbour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +98,30 @@ pub enum LinkLine<'a> {
         /// One bit for each sum in four words of 16 hexadecimal digits, the first one lowest.
         differ: &'a str,
     },
+    /// The other need not send updates of this origin: the node whose name they have.
+    Prune(&'a str),
+    /// The other is to send updates of this origin.
+    Graft(&'a str),
+    /// A mark: everything up to this sequence has been sent, or is in windows that this line or an
+    /// earlier one lists.
+    Have {
+        /// The sequence.
+        sequence: u64,
+        /// Windows with the speaker's sums: see [`windows`](super::windows).
+        windows: &'a str,
+    },
+    /// The speaker lacks something in these windows.
+    Want {
+        /// Only updates after this sequence are to be sent.
+        sequence: u64,
+        /// Numbers of windows: see [`numbers`](super::numbers).
+        windows: &'a str,
+    },
+    /// The updates of these windows have been sent.
+    Gave {
+        /// Windows with the sums that they had when sending began: see [`windows`](super::windows).
+        windows: &'a str,
+    },
     /// The speaker closes the link, for this reason.
     Bye(&'a str),
 }
@@ -115,7 +150,7 @@ impl<'a> LinkLine<'a> {
         let operands: Vec<&str> = rest.split(' ').collect();
         match (word, operands.as_slice()) {
             // Only the number can be relied on if the version is a different one.
-            ("HELLO", [version, ..]) if decimal(version)? != VERSION => {
+            ("HELLO", [version, ..]) if !(OLDEST_VERSION..=VERSION).contains(&decimal(version)?) => {
                 Some(LinkLine::Hello { version: decimal(version)?, name: "", epoch: 0, incarnation: 0 })
             }
             ("HELLO", [version, name, epoch, incarnation]) if is_node_name(name.as_bytes()) => {
@@ -152,6 +187,16 @@ impl<'a> LinkLine<'a> {
             ("DIFFER", [group, differ]) => {
                 Some(LinkLine::Differ { group: Some(byte(group)?), differ: of_words(differ, SUMS / 64)? })
             }
+            ("PRUNE", [origin]) if is_node_name(origin.as_bytes()) => Some(LinkLine::Prune(origin)),
+            ("GRAFT", [origin]) if is_node_name(origin.as_bytes()) => Some(LinkLine::Graft(origin)),
+            ("HAVE", [sequence, windows @ ..]) if are_windows(windows) => {
+                Some(LinkLine::Have { sequence: decimal(sequence)?, windows: after_word(rest) })
+            }
+            ("WANT", [sequence, windows @ ..]) if windows.iter().all(|window| decimal(window).is_some()) => {
+                Some(LinkLine::Want { sequence: decimal(sequence)?, windows: after_word(rest) })
+            }
+            ("GAVE", [""]) => Some(LinkLine::Gave { windows: "" }),
+            ("GAVE", windows) if are_windows(windows) => Some(LinkLine::Gave { windows: rest }),
             ("BYE", _) => Some(LinkLine::Bye(rest)),
             _ => None,
         }
@@ -186,6 +231,13 @@ impl fmt::Display for LinkLine<'_> {
             }
             LinkLine::Differ { group: None, differ } => write!(f, "DIFFER {differ}"),
             LinkLine::Differ { group: Some(group), differ } => write!(f, "DIFFER {group:02x} {differ}"),
+            LinkLine::Prune(origin) => write!(f, "PRUNE {origin}"),
+            LinkLine::Graft(origin) => write!(f, "GRAFT {origin}"),
+            LinkLine::Have { sequence, windows: "" } => write!(f, "HAVE {sequence}"),
+            LinkLine::Have { sequence, windows } => write!(f, "HAVE {sequence} {windows}"),
+            LinkLine::Want { sequence, windows } => write!(f, "WANT {sequence} {windows}"),
+            LinkLine::Gave { windows: "" } => f.write_str("GAVE"),
+            LinkLine::Gave { windows } => write!(f, "GAVE {windows}"),
             LinkLine::Bye(reason) => write!(f, "BYE {reason}"),
         }
     }
@@ -208,6 +260,11 @@ pub fn hex(words: &[u64]) -> String {
     words.iter().map(|word| format!("{word:016x}")).collect()
 }
 
+/// Returns what follows the first word.
+fn after_word(text: &str) -> &str {
+    text.split_once(' ').map_or("", |(_, rest)| rest)
+}
+
 /// Returns a text if it consists of `words` words.
 fn of_words(text: &str, words: usize) -> Option<&str> {
     of_digits(text, words * WORD)
@@ -217,11 +274,11 @@ fn byte(text: &str) -> Option<u8> {
     of_digits(text, 2).and_then(|text| u8::from_str_radix(text, 16).ok())
 }
 
-fn decimal(text: &str) -> Option<u64> {
+pub(super) fn decimal(text: &str) -> Option<u64> {
     Digits::parse(text.as_bytes(), 19).map(|digits| digits.value)
 }
 
-fn hexadecimal(text: &str) -> Option<u64> {
+pub(super) fn hexadecimal(text: &str) -> Option<u64> {
     of_digits(text, WORD).and_then(|text| u64::from_str_radix(text, 16).ok())
 }
 

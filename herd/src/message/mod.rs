@@ -24,6 +24,7 @@ mod location;
 mod time;
 mod update;
 mod whatsat;
+mod windows;
 
 pub use at::{At, is_node_name};
 pub use client_id::{ClientId, LONGEST_CLIENT_ID};
@@ -31,11 +32,12 @@ pub(crate) use decimal::sixteen_digits;
 pub use http::begins_http;
 pub use iamat::Iamat;
 pub use lines::{Lines, Piece};
-pub use link_line::{LinkLine, VERSION, hex, words};
+pub use link_line::{LinkLine, OLDEST_VERSION, VERSION, hex, words};
 pub use location::Location;
 pub use time::{Skew, Stamp, Time};
 pub use update::{MOST_REMOVALS, Update};
 pub use whatsat::Whatsat;
+pub use windows::{list_windows, numbers, windows};
 
 /// The first word of a client's line, even if the rest is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

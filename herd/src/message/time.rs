@@ -6,6 +6,9 @@ use super::decimal::{Decimal, sixteen_digits};
 
 const NANOSECONDS: i128 = 1_000_000_000;
 
+/// The length of a window in nanoseconds is 2 to the power of this. All nodes must use the same.
+const WINDOW: u32 = 26;
+
 /// The last second of the year 9999.
 const LAST_SECOND: u64 = 253_402_300_799;
 
@@ -128,6 +131,14 @@ impl Skew {
         let received = time.nanoseconds_since_epoch() + self.0;
         let age = now.nanoseconds_since_epoch() - received;
         Duration::from_nanos(age.max(0).try_into().unwrap_or(u64::MAX))
+    }
+
+    /// Returns the window of a report with this skew and the time `time`. Windows divide the time
+    /// at which nodes receive reports, by their clocks, into pieces of 67 ms (2^26 ns). Every node
+    /// can tell a report's window from its line, so two neighbours can compare what they know of
+    /// one.
+    pub fn window(self, time: Time) -> u64 {
+        ((time.nanoseconds_since_epoch() + self.0) >> WINDOW) as u64
     }
 
     /// Appends the skew to `out`.

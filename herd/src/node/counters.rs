@@ -16,6 +16,8 @@ pub struct LinkCounters {
     pub stale: u64,
     /// Updates from neighbours whose fields this node does not accept.
     pub unacceptable: u64,
+    /// Requests to neighbours for updates that this node lacked, with an answer that had some.
+    pub repairs: u64,
 }
 
 impl LinkCounters {
@@ -30,6 +32,7 @@ impl LinkCounters {
         self.fresh += other.fresh;
         self.stale += other.stale;
         self.unacceptable += other.unacceptable;
+        self.repairs += other.repairs;
     }
 }
 

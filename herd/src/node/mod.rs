@@ -12,9 +12,11 @@ mod counters;
 mod limits;
 mod link;
 mod neighbours;
+mod origins;
 mod rivals;
 mod samples;
 mod table;
+mod trees;
 
 pub use clients::{Answer, INVALID, PlacesQuery, RemovalError, places_answer, write_invalid};
 pub use clock::ClockDifference;
@@ -31,6 +33,7 @@ use crate::bug::{Bug, is_planted};
 use crate::message::{ClientId, Update};
 use neighbours::{Neighbour, Neighbours};
 use samples::Samples;
+use trees::Trees;
 
 /// The state of one node.
 ///
@@ -68,6 +71,11 @@ pub struct Node {
     withheld_after: u64,
     /// The bulk sync that is being received, if any: its link and its sender.
     bulk: Option<(LinkId, NeighbourId)>,
+    /// Which neighbour sends each origin's updates first.
+    trees: Trees,
+    /// The link that has been asked for what this node lacks, and when. One link is asked at a
+    /// time, because all neighbours probably have the same.
+    repair: Option<(LinkId, Duration)>,
     /// Updates that were news, while somebody watches.
     samples: Samples,
 }
@@ -108,6 +116,8 @@ impl Node {
             incarnation: lives.incarnation,
             withheld_after: u64::MAX,
             bulk: None,
+            trees: Trees::default(),
+            repair: None,
             samples: Samples::default(),
         }
     }
@@ -140,8 +150,8 @@ impl Node {
     }
 
     /// Applies an update from a journal under the sequence that it had. Its client has been
-    /// [located](Self::locate) at `place`. Call it in the order of sequences, in the epoch that they
-    /// belong to. Returns `false`, and changes nothing, if the sequence is out of order or
+    /// [located](Self::locate) at `place`. Call it in the order of sequences, in the epoch that
+    /// they belong to. Returns `false`, and changes nothing, if the sequence is out of order or
     /// impossibly large, or if the update loses to the node's record.
     pub fn restore(&mut self, place: Place, update: &Update<'_>, sequence: u64) -> bool {
         let sequence = if is_planted(Bug::RenumberedOnReplay) { self.table.head() + 1 } else { sequence };
@@ -265,6 +275,16 @@ impl Node {
     /// Returns the latest round trip to a neighbour, measured with heartbeats.
     pub fn round_trip(&self, neighbour: NeighbourId) -> Option<Duration> {
         self.neighbours[neighbour].round_trip
+    }
+
+    /// Returns how long an update stays unannounced on a link that leaves it out: twice the round
+    /// trip, so that it arrives elsewhere first, within bounds. Shorter ones would cost more
+    /// announcements than they save time; longer ones would leave a broken tree unnoticed.
+    fn announcement_delay(&self, neighbour: NeighbourId) -> Duration {
+        const SHORTEST: Duration = Duration::from_millis(40);
+        const LONGEST: Duration = Duration::from_millis(800);
+        let round_trip = self.neighbours[neighbour].round_trip;
+        round_trip.map_or(LONGEST, |round_trip| (2 * round_trip).clamp(SHORTEST, LONGEST))
     }
 
     /// Returns how far a neighbour's wall clock is ahead of this node's, by its latest heartbeat.

@@ -8,11 +8,20 @@ use serde::Serialize;
 use super::backoff::Backoff;
 use super::clock::ClockDifference;
 use super::counters::LinkCounters;
+use super::origins::OriginSet;
 use super::rivals::Rivals;
+use crate::message::VERSION;
 
 /// A neighbour: an index into the node's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NeighbourId(pub(super) u16);
+
+impl NeighbourId {
+    /// Returns the place of the neighbour in the node's list.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
 
 /// The number of a link, unique in its process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,6 +95,16 @@ pub(super) struct Neighbour {
     pub(super) clock: Option<ClockDifference>,
     /// Whether that is too far; this stays until a heartbeat proves the opposite.
     pub(super) clocks_differ: bool,
+    /// The origins whose updates the neighbour need not send on the current link, and those of
+    /// which it has been told.
+    pub(super) pruned: OriginSet,
+    pub(super) told: OriginSet,
+    /// The origins whose updates it has asked this node not to send.
+    pub(super) lazy: OriginSet,
+    /// Whether the link has nothing to do until the table changes.
+    pub(super) is_idle: bool,
+    /// The version of the link language to dial it with.
+    pub(super) version: u64,
     /// The one link that counts.
     current: Option<Current>,
     pub(super) backoff: Backoff,
@@ -123,8 +142,16 @@ impl Neighbour {
         });
         if wins {
             self.current = Some(new);
+            self.begin_eager();
         }
         wins
+    }
+
+    /// Lets both sides send all origins' updates, as a link begins.
+    fn begin_eager(&mut self) {
+        for origins in [&mut self.pruned, &mut self.told, &mut self.lazy] {
+            *origins = OriginSet::default();
+        }
     }
 
     /// Returns whether there is a link, and whether there ever was one.
@@ -155,12 +182,15 @@ impl Neighbour {
         self.heard = self.heard.map(|_| 0);
     }
 
-    /// Forgets the link if it is the one that counts.
-    pub(super) fn unlink(&mut self, link: LinkId) {
-        if self.current.take_if(|current| current.link == link).is_some() {
+    /// Forgets the link if it is the one that counts. Returns whether it was.
+    pub(super) fn unlink(&mut self, link: LinkId) -> bool {
+        let counts = self.current.take_if(|current| current.link == link).is_some();
+        if counts {
             self.round_trip = None;
             self.clock = None;
+            self.begin_eager();
         }
+        counts
     }
 
     /// Notes how far the neighbour's wall clock is ahead of this node's. Returns whether it is too
@@ -210,6 +240,11 @@ impl Neighbours {
             round_trip: None,
             clock: None,
             clocks_differ: false,
+            pruned: OriginSet::default(),
+            told: OriginSet::default(),
+            lazy: OriginSet::default(),
+            is_idle: true,
+            version: VERSION,
             current: None,
             backoff: Backoff::new(redial_first, redial_longest),
             rivals: Rivals::default(),
@@ -227,6 +262,11 @@ impl Neighbours {
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Neighbour> {
         self.0.iter_mut()
+    }
+
+    /// Returns the neighbours with their ids.
+    pub(super) fn iter_with_ids_mut(&mut self) -> impl Iterator<Item = (NeighbourId, &mut Neighbour)> {
+        self.0.iter_mut().enumerate().map(|(index, neighbour)| (NeighbourId(index as u16), neighbour))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (NeighbourId, &str)> {

@@ -101,7 +101,7 @@ pub(super) async fn serve(
                 task.warn_of_rivalry();
             }
         }
-        LinkEnd::Duplicate | LinkEnd::Rival => {
+        LinkEnd::Duplicate | LinkEnd::Rival | LinkEnd::OlderVersion(_) => {
             debug!(neighbour, peer, reason = end.to_string(), "link closed");
         }
         end => {
@@ -160,10 +160,19 @@ impl LinkTask {
         let connection = |error: std::io::Error| LinkEnd::Connection(net::reason(&error));
         let shared = Arc::clone(&self.shared);
         let stop = self.shared.stop_links.clone();
-        let mut growth = pin!(shared.log_growth.notified());
+        let mut neighbour = None;
+        let mut work = pin!(shared.link_work.woken(neighbour));
         loop {
+            if neighbour != self.link.neighbour() {
+                neighbour = self.link.neighbour();
+                work.set(shared.link_work.woken(neighbour));
+            }
+            let is_stopping = stop.is_cancelled();
+            if is_stopping {
+                self.link.send_all();
+            }
             // Subscribed before reading, so that no growth of the change log is missed.
-            growth.as_mut().enable();
+            work.as_mut().enable();
             let deadline = self.transmit()?;
             let is_writing = self.sent < self.out.len();
             let is_busy = deadline <= self.shared.now();
@@ -171,7 +180,6 @@ impl LinkTask {
                 // More work is left than fits into one round.
                 yield_now().await;
             }
-            let is_stopping = stop.is_cancelled();
             // Other nodes should have the records of answered reports before this node exits.
             if is_stopping && !is_writing && !is_busy {
                 return Err(LinkEnd::Stopping);
@@ -190,7 +198,7 @@ impl LinkTask {
                         None => {}
                     }
                 }
-                () = growth.as_mut(), if !is_writing => growth.set(shared.log_growth.notified()),
+                () = work.as_mut(), if !is_writing => work.set(shared.link_work.woken(neighbour)),
                 () = sleep_until(self.shared.started + deadline) => {}
             }
         }

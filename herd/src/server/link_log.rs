@@ -1,6 +1,6 @@
 //! Logs the lines and events of links.
 
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::shared::Shared;
 use crate::message::LinkLine;
@@ -54,6 +54,7 @@ pub(super) fn log_event(
             let line = line.escape_ascii().to_string();
             shared.warn("update skipped", Some(name(node, neighbour)), &line, "");
         }
+        LinkEvent::Repaired => debug!(neighbour = name(node, neighbour), "missing updates received"),
         LinkEvent::Synced => info!(neighbour = name(node, neighbour), "link in sync"),
         LinkEvent::Up { neighbour, from } => {
             info!(neighbour = name(node, Some(neighbour)), from, "link up");

@@ -79,13 +79,21 @@ fn about_links(metrics: &mut Metrics, status: &Status) {
     let sent = neighbours().map(|of| label("neighbour", &of.name, of.updates.said));
     metrics.counters("herd_link_updates_sent", "Updates sent to a neighbour", sent);
     let received = neighbours().flat_map(|of| {
-        let LinkCounters { said: _, fresh, stale, unacceptable } = of.updates;
+        let LinkCounters { said: _, fresh, stale, unacceptable, repairs: _ } = of.updates;
         let outcomes = [("fresh", fresh), ("stale", stale), ("unacceptable", unacceptable)];
         outcomes.map(|(outcome, count)| {
             ([("neighbour", of.name.clone()), ("outcome", outcome.to_owned())], count)
         })
     });
     metrics.counters("herd_link_updates_received", "Updates received from a neighbour", received);
+    let pruned = neighbours().flat_map(|of| {
+        let sides = [("neighbour", of.origins_left_out_by_neighbour), ("this", of.origins_left_out)];
+        sides.map(|(by, count)| ([("neighbour", of.name.clone()), ("by", by.to_owned())], count as u64))
+    });
+    let help = "Origins whose updates a side of a link announces instead of sending";
+    metrics.gauges("herd_link_origins_left_out", help, pruned);
+    let repairs = neighbours().map(|of| label("neighbour", &of.name, of.updates.repairs));
+    metrics.counters("herd_link_repairs", "Requests that brought missing updates", repairs);
     let seconds = |value: fn(&Neighbour) -> Option<f64>| {
         neighbours().filter_map(move |of| Some(label("neighbour", &of.name, value(of)?)))
     };

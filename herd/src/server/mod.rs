@@ -21,6 +21,7 @@ mod keeper;
 mod linger;
 mod link;
 mod link_log;
+mod link_work;
 mod log_level;
 mod memory;
 mod metrics;
@@ -50,7 +51,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -65,6 +66,7 @@ use dial_errors::DialErrors;
 use durations::Durations;
 use events::Events;
 use keeper::Keeper;
+use link_work::LinkWork;
 use memory::Memory;
 use new_ids::NewIdsByAddress;
 use shared::{Shared, lock};
@@ -185,8 +187,8 @@ impl Server {
         let shared = Arc::new(Shared {
             durations: Box::new(Durations::new(admin.is_some(), &store.node)),
             settled: watch::Sender::new(store.settled()),
+            link_work: LinkWork::new(store.node.neighbours().count()),
             store: Mutex::new(store),
-            log_growth: Notify::new(),
             keeper,
             disk_waits: Arc::default(),
             link_change: watch::Sender::new(()),

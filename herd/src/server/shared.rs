@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,6 +16,7 @@ use super::disk_wait::DiskWaits;
 use super::durations::Durations;
 use super::events::Events;
 use super::keeper::Keeper;
+use super::link_work::LinkWork;
 use super::memory::Memory;
 use super::new_ids::NewIdsByAddress;
 use super::port::Port;
@@ -34,8 +35,8 @@ use crate::tls::Encryption;
 pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) store: Mutex<Store>,
-    /// Wakes the links when the change log has grown. Nearly free if no link waits.
-    pub(super) log_growth: Notify,
+    /// Wakes links when they have something to do.
+    pub(super) link_work: LinkWork,
     /// Wakes the thread of the journal.
     pub(super) keeper: Keeper,
     pub(super) disk_waits: Arc<DiskWaits>,
@@ -103,14 +104,14 @@ impl Shared {
     pub(super) fn note_growth(self: &Arc<Self>, settled: Settled, head: u64) {
         Keeper::wake_for(self, head);
         if settled.upto == u64::MAX {
-            self.announce_growth();
+            self.wake_links();
         }
     }
 
     /// Publishes to clients and links what no longer waits for the disk.
     pub(super) fn settle(&self, settled: Settled) {
         self.settled.send_if_modified(|known| std::mem::replace(known, settled) != settled);
-        self.announce_growth();
+        self.wake_links();
     }
 
     /// Records the size of an answer of the Places service. The effect of a single large answer
@@ -137,16 +138,19 @@ impl Shared {
         self.started.elapsed()
     }
 
-    /// Wakes the links: the change log has grown.
-    pub(super) fn announce_growth(&self) {
-        self.log_growth.notify_waiters();
+    /// Wakes the links that have something to do since the table has changed.
+    fn wake_links(&self) {
+        if self.link_work.has_neighbours() {
+            let neighbours = lock(self).node.take_growth();
+            neighbours.into_iter().for_each(|neighbour| self.link_work.wake(neighbour));
+        }
     }
 
     /// Wakes the dialling tasks, since a link has come up or gone down, and the links, which may
-    /// have been replaced.
+    /// have been replaced, and which may have to send what another one sent before.
     pub(super) fn announce_link_change(&self) {
         self.link_change.send_replace(());
-        self.log_growth.notify_waiters();
+        self.link_work.wake_all();
     }
 
     pub(super) fn new_link_id(&self) -> LinkId {

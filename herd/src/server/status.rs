@@ -98,6 +98,12 @@ pub(super) struct Neighbour {
     pub(super) updates: LinkCounters,
     pub(super) updates_sent: u64,
     pub(super) updates_received: u64,
+    /// The number of origins whose updates this node, or the neighbour, announces on the link
+    /// instead of sending them.
+    pub(super) origins_left_out: usize,
+    pub(super) origins_left_out_by_neighbour: usize,
+    /// The number of requests to the neighbour that brought updates this node lacked.
+    pub(super) repairs: u64,
     /// The number of times that the two nodes found that their records differ.
     pub(super) divergences: u64,
     /// The round trip of heartbeats; `None` before the second heartbeat.
@@ -170,6 +176,9 @@ impl Neighbour {
             updates,
             updates_sent: updates.said,
             updates_received: updates.received(),
+            origins_left_out: node.origins_left_out(id),
+            origins_left_out_by_neighbour: node.origins_left_out_by(id),
+            repairs: updates.repairs,
             divergences: node.divergences(id),
             round_trip_seconds: node.round_trip(id).map(|time| time.as_secs_f64()),
             round_trips: shared.durations.round_trips(id),

@@ -57,7 +57,7 @@ impl Shared {
         {
             tracing::info!(outcome, questions, "places asked for");
         }
-        let LinkCounters { said, fresh, stale, unacceptable } = lock(self).node.counters();
+        let LinkCounters { said, fresh, stale, unacceptable, repairs: _ } = lock(self).node.counters();
         tracing::info!(sent = said, fresh, stale, unacceptable, "updates flooded");
     }
 }

@@ -167,10 +167,7 @@ fn a_forged_update_on_either_port_changes_nothing() {
     .unwrap();
     let mut said = String::new();
     link.read_to_string(&mut said).unwrap();
-    assert!(
-        said.starts_with("HELLO 5 Alford ") && said.contains("BYE Mallory is not a neighbour of Alford"),
-        "{said}"
-    );
+    assert_eq!(said, "BYE Mallory is not a neighbour of Alford\n");
     assert_eq!(node.ask(b"WHATSAT kiwi 1 0"), "? WHATSAT kiwi 1 0\n");
 }
 

@@ -218,6 +218,7 @@ impl Chaos {
             source: Source::Processes,
             patience: PATIENCE,
             memory: MEMORY,
+            calm: None,
             command: self.command.clone(),
         })
     }

@@ -158,6 +158,7 @@ impl<'a> Facts<'a> {
                 | EventKind::Converged { .. }
                 | EventKind::Usage { .. }
                 | EventKind::SequenceReused { .. }
+                | EventKind::Repaired { .. }
                 | EventKind::Panic { .. } => {}
             }
         }

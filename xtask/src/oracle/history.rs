@@ -40,6 +40,10 @@ pub struct Setting {
     pub patience: u64,
     /// The most memory that each node may use, in the unit of [`Ending::memory`].
     pub memory: u64,
+    /// The time from which the trees must be whole, in microseconds; `None` if the run does not
+    /// check that.
+    #[serde(default)]
+    pub calm: Option<u64>,
     /// The command that repeats the run.
     #[serde(default, rename = "again")]
     pub command: String,
@@ -195,6 +199,14 @@ pub enum EventKind {
         /// The time at which the node had learned the update, in microseconds.
         since: u64,
     },
+    /// A node lacked updates that a neighbour had announced, and got them by asking for them. Only
+    /// simulations record it.
+    Repaired {
+        /// The node that lacked them.
+        node: usize,
+        /// The node that sent them.
+        neighbour: usize,
+    },
     /// All nodes know what had been acknowledged at any node before `since`. Checked after each
     /// fault.
     Converged {
@@ -244,6 +256,9 @@ pub struct Ending {
     /// The number of updates that the node sent on its links, in all of its incarnations.
     #[serde(rename = "said")]
     pub sent: u64,
+    /// The number of updates that the node sent since [`Setting::calm`].
+    #[serde(default)]
+    pub sent_when_calm: u64,
     /// The number of updates that the node received and knew already, in all of its incarnations.
     pub stale: u64,
     /// The number of updates that the node sent after the herd had had its time to settle.

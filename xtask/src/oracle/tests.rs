@@ -14,6 +14,7 @@ fn right() -> History {
         source: Source::Simulation,
         patience: 1_000,
         memory: 100,
+        calm: None,
         command: String::new(),
     };
     let mut history = History::new(setting);

@@ -34,6 +34,9 @@ pub struct Plan {
     pub ops: Vec<Op>,
     /// The time at which all faults and lines are over.
     pub end: Duration,
+    /// The time after the last fault from which the trees must be whole, if clients still send
+    /// lines then.
+    pub calm: Option<Duration>,
 }
 
 /// A fault, and when it begins and ends.
@@ -102,6 +105,10 @@ const BUSY: Duration = Duration::from_millis(3_000);
 /// The constant that makes the seed of the removals from the seed of the plan.
 const REMOVALS: u64 = 0x5EED_0FF0;
 
+/// The same for the lines after the last fault, and the time in which they are sent.
+const CALM: u64 = 0x5EED_CA11;
+const CALM_TIME: Duration = Duration::from_secs(8);
+
 /// The seconds by which a report from the future is ahead: less than the limit of the nodes.
 const FUTURE: u64 = 20 * 60 * 60;
 
@@ -137,6 +144,7 @@ impl Plan {
             faults: Vec::new(),
             ops: Vec::new(),
             end: BUSY,
+            calm: None,
         };
         plan.draw_faults(&mut rng);
         plan.draw_ops(&mut rng);
@@ -145,6 +153,7 @@ impl Plan {
             plan.bulk_sync = rng.usize(..8);
         }
         plan.draw_removals(&mut Rng::with_seed(seed ^ REMOVALS));
+        plan.draw_calm_ops(&mut Rng::with_seed(seed ^ CALM));
         plan
     }
 
@@ -237,6 +246,24 @@ impl Plan {
             }
         }
         self.ops.sort_by_key(|op| op.at);
+    }
+
+    /// Lets clients of some runs go on after the last fault, so that trees have to be whole again.
+    /// Like removals, this changes no other part of the plan.
+    fn draw_calm_ops(&mut self, rng: &mut Rng) {
+        if rng.u8(..4) > 0 {
+            return;
+        }
+        let mut at = self.end;
+        self.calm = Some(self.end + CALM_TIME / 2);
+        self.end += CALM_TIME;
+        while at < self.end {
+            let millis = EPOCH * 1000 + at.as_millis() as u64;
+            let stamp = format!("{}.{:03}", millis / 1000, millis % 1000);
+            let line = format!("IAMAT calm-{} {} {stamp}", rng.u8(..4), place(rng));
+            self.ops.push(Op { at, node: rng.usize(..self.nodes), line });
+            at += Duration::from_millis(rng.u64(..300));
+        }
     }
 
     fn draw_ops(&mut self, rng: &mut Rng) {

@@ -84,6 +84,7 @@ impl<'a> World<'a> {
             source: Source::Processes,
             patience: PATIENCE.as_micros() as u64,
             memory: u64::MAX,
+            calm: None,
             command: command.to_owned(),
         })));
         let hosts: Vec<Rc<Host>> =

@@ -56,6 +56,13 @@ fn link_lines_survive_a_round_trip() {
         LinkLine::Sums { seed: 0, group: Some(0xf), sums: &sums },
         LinkLine::Differ { group: None, differ: &differ },
         LinkLine::Differ { group: Some(255), differ: &differ },
+        LinkLine::Prune("Alford"),
+        LinkLine::Graft("Alford"),
+        LinkLine::Have { sequence: 9, windows: "" },
+        LinkLine::Have { sequence: 9, windows: "7 0000000000000abc 8 ffffffffffffffff" },
+        LinkLine::Want { sequence: 9, windows: "7 8" },
+        LinkLine::Gave { windows: "" },
+        LinkLine::Gave { windows: "7 0000000000000abc" },
         LinkLine::Bye("nothing heard for 2.5s"),
     ] {
         let mut out = Vec::new();
@@ -85,6 +92,14 @@ fn lines_outside_the_link_language_are_rejected() {
         "SUMS 0000000000000001 00",
         "DIFFER 00",
         "CURSOR 1 1",
+        "PRUNE",
+        "GRAFT Al/ford",
+        "HAVE",
+        "HAVE 1 7",
+        "HAVE 1 7 abc",
+        "HAVE 1 7 0000000000000abc 8",
+        "WANT 1 x",
+        "GAVE 7",
         "GET / HTTP/1.1",
     ] {
         assert_eq!(LinkLine::parse(line.as_bytes()), None, "{line}");
@@ -132,8 +147,12 @@ fn updates_of_removed_clients_have_one_form_each() {
 
 #[test]
 fn only_the_number_of_another_version_is_parsed() {
-    let hello = LinkLine::parse(b"HELLO 6 whatever else");
-    assert!(matches!(hello, Some(LinkLine::Hello { version: 6, .. })));
+    for version in [OLDEST_VERSION - 1, VERSION + 1] {
+        let line = format!("HELLO {version} whatever else");
+        let hello = LinkLine::parse(line.as_bytes());
+        assert!(matches!(hello, Some(LinkLine::Hello { version: parsed, .. }) if parsed == version));
+    }
+    assert_eq!(LinkLine::parse(b"HELLO 5 whatever else"), None);
 }
 
 #[test]

@@ -32,6 +32,9 @@ pub enum LinkEnd {
     /// The neighbour speaks this version of the link language.
     #[error("speaks version {0} of the link language, this node speaks {VERSION}")]
     Version(u64),
+    /// The neighbour that was dialled speaks this older version, so it is dialled again with that.
+    #[error("speaks version {0} of the link language, which the next dial will use")]
+    OlderVersion(u64),
     /// A node that is not a neighbour (the first name) of this node (the second).
     #[error("{0} is not a neighbour of {1}")]
     Stranger(String, String),

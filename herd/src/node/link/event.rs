@@ -28,6 +28,9 @@ pub enum LinkEvent {
         /// `None` for a removal.
         age: Option<Duration>,
     },
+    /// The neighbour has sent updates that this node lacked, and that another neighbour should have
+    /// sent.
+    Repaired,
     /// The neighbour's wall clock now differs too much from this node's.
     ClocksDiffer(ClockDifference),
     /// The neighbour's wall clock differed too much, and no longer does.

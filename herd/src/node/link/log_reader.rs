@@ -4,14 +4,20 @@
 //! before the gap, and a bulk sync closes it by sending only what the neighbour lacks. There is a
 //! gap at the start of a link if the neighbour may lack many updates, and while another neighbour
 //! sends this node a bulk sync, because this neighbour probably has the same updates.
+//!
+//! A reader leaves out updates of origins that the neighbour has pruned. It announces them later.
 
 use super::bucket_sums::{Differences, seed};
+use std::time::Duration;
+
+use super::announcer::Announcer;
 use super::bulk_sync::{BulkSender, PIECE, Progress};
+use super::resender::Resender;
 use crate::bug::{self, Bug, is_planted};
 use crate::message::LinkLine;
 use crate::node::Node;
 use crate::node::neighbours::{LinkId, NeighbourId};
-use crate::node::table::Source;
+use crate::node::table::{Record, Source};
 
 /// The reader of this node's change log for one neighbour.
 #[derive(Debug)]
@@ -32,6 +38,10 @@ pub(super) struct LogReader {
     marked: u64,
     /// Whether the end of the log has been reached once.
     synced: bool,
+    /// Announces what has been left out.
+    announcer: Announcer,
+    /// Sends what the neighbour has asked for.
+    resender: Option<Resender>,
 }
 
 impl LogReader {
@@ -54,6 +64,8 @@ impl LogReader {
             bulks: 0,
             marked: from,
             synced: false,
+            announcer: Announcer::default(),
+            resender: None,
         };
         let may_lack_much = node.table.backlog(from) > node.limits.bulk_sync;
         if may_lack_much {
@@ -78,15 +90,34 @@ impl LogReader {
         self.bulk.as_mut().is_some_and(|bulk| bulk.take_answer(group, differ))
     }
 
+    /// Takes the neighbour's request for updates of these windows after `sequence`.
+    pub(super) fn take_want(&mut self, node: &Node, sequence: u64, windows: impl Iterator<Item = u64>) {
+        self.resender = Some(Resender::begin(node, sequence, self.sent_up_to(), windows));
+    }
+
+    /// Leaves out nothing any more, and sends what was left out and not announced.
+    pub(super) fn send_all(&mut self) {
+        self.announcer.stop();
+    }
+
+    /// Returns when there may be something to announce; `None` if nothing has been left out.
+    pub(super) fn announces_at(&self) -> Option<Duration> {
+        self.announcer.looks_at()
+    }
+
     /// Appends changes that the neighbour has not heard, and marks how far that got. Returns the
     /// number of updates written, and whether more work can be done at once.
     pub(super) fn write_changes(
         &mut self,
         node: &Node,
+        now: Duration,
         heartbeat_due: bool,
         out: &mut Vec<u8>,
     ) -> (u64, bool) {
         let batch = node.limits.link_batch_bytes;
+        if let Some(from) = self.announcer.take_overdue(node) {
+            self.read = self.read.min(from);
+        }
         let full = out.len() + batch;
         if is_planted(Bug::MarkBeforeLines) && self.read < node.table.head() {
             LinkLine::UpTo(node.table.head()).write(out);
@@ -96,9 +127,10 @@ impl LogReader {
         // Reserve room, so a steady stream of updates cannot starve the bulk sync.
         let full = out.len() + batch / 2;
         let (missed, bulk) = self.continue_bulk_sync(node, full, out);
-        let said = news + missed;
+        let (resent, is_resending) = self.resend(node, full, out);
+        let said = news + missed + resent;
         let newly_synced = at_end && !self.synced && self.gap.is_none();
-        let mark = self.sent_up_to();
+        let mark = self.announcer.bound(self.sent_up_to());
         let may_mark = self.bulk.is_none() && self.marked < mark && (said > 0 || heartbeat_due);
         if newly_synced || may_mark || bulk == Progress::Done {
             LinkLine::UpTo(mark).write(out);
@@ -110,7 +142,10 @@ impl LogReader {
             LinkLine::Synced.write(out);
             self.synced = true;
         }
-        (said, !at_end || bulk == Progress::Busy)
+        if let Some(mark) = self.announcer.announce(node, self.neighbour, self.sent_up_to(), now, out) {
+            self.marked = self.marked.max(mark);
+        }
+        (said, !at_end || bulk == Progress::Busy || is_resending)
     }
 
     /// Appends what has changed since the last call. Returns the number of updates written, and
@@ -123,6 +158,7 @@ impl LogReader {
         let bulk_sender =
             bulk_sender.filter(|bulk_sender| *bulk_sender != self.neighbour && self.bulk.is_none());
         let mut said = 0;
+        let lazy = &node.neighbours[self.neighbour].lazy;
         let mut changes = node.changes_to_say(self.read);
         for (sequence, record) in changes.by_ref().take(PIECE) {
             let source = record.source();
@@ -134,7 +170,11 @@ impl LogReader {
             let is_later = self.gap.is_some() && self.bulk.is_none() && source != Source::Client;
             if is_bulk || is_later {
                 self.gap.get_or_insert(self.read);
-            } else if !is_theirs {
+            } else if is_theirs || is_pruned_too(node, self.neighbour, record) {
+                // They have it.
+            } else if self.gap.is_none() && self.announcer.may_leave_out(node, sequence, record, lazy) {
+                self.announcer.leave_out(sequence);
+            } else {
                 record.write_line(out);
                 out.push(b'\n');
                 said += 1;
@@ -167,6 +207,17 @@ impl LogReader {
         self.bulk = Some(Box::new(BulkSender::begin(node, from, self.read, seed)));
     }
 
+    /// Continues to send what the neighbour has asked for. Returns the number of updates written,
+    /// and whether there is more.
+    fn resend(&mut self, node: &Node, full: usize, out: &mut Vec<u8>) -> (u64, bool) {
+        let Some(resender) = &mut self.resender else { return (0, false) };
+        let (said, is_done) = resender.write_updates(node, self.theirs, full, out);
+        if is_done {
+            self.resender = None;
+        }
+        (said, !is_done)
+    }
+
     /// Continues the bulk sync, if there is one. Returns the number of updates written.
     fn continue_bulk_sync(&mut self, node: &Node, full: usize, out: &mut Vec<u8>) -> (u64, Progress) {
         let Some(bulk) = &mut self.bulk else { return (0, Progress::Waiting) };
@@ -177,4 +228,10 @@ impl LogReader {
         }
         (said, progress)
     }
+}
+
+/// For [`Bug::PrunedBothWays`]: returns whether this node has pruned the record's origin itself.
+fn is_pruned_too(node: &Node, neighbour: NeighbourId, record: Record<'_>) -> bool {
+    let pruned = &node.neighbours[neighbour].pruned;
+    is_planted(Bug::PrunedBothWays) && record.origin().is_some_and(|origin| pruned.contains(origin))
 }

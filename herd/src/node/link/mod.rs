@@ -1,18 +1,23 @@
 //! One connection with a neighbour, from the hello to the end.
 //!
-//! Both sides send a hello at once, and answer the other's hello with their cursor. A side that has
-//! read such an answer considers the link complete. From then on it reads its own change log from
+//! The side that dialled sends its hello at once, and the other side answers with its own, in the
+//! lower of the two versions. Both answer the other's hello with their cursor. A side that has read
+//! such an answer considers the link complete. From then on it reads its own change log from
 //! that cursor, sends what it finds, and marks how far it got. The other side applies the updates
 //! and moves its cursor at each mark. A slow neighbour is merely behind: nothing is queued for it,
 //! and updates that are superseded before they are sent are never sent.
 
+mod announcer;
 pub(super) mod bucket_sums;
 pub(super) mod bulk_sync;
 mod end;
 mod event;
 mod heard_line;
 mod log_reader;
+mod missing;
 mod receive;
+mod repair;
+mod resender;
 mod transmit;
 
 pub use end::LinkEnd;
@@ -23,9 +28,10 @@ use std::time::Duration;
 
 use super::Node;
 use super::neighbours::{LinkId, NeighbourId, Side};
-use crate::message::LinkLine;
+use crate::message::{LinkLine, VERSION};
 use bulk_sync::BulkReceiver;
 use log_reader::LogReader;
+use missing::Missing;
 
 /// One end of a connection with a neighbour, as a state machine. Times are durations since any
 /// fixed moment.
@@ -46,7 +52,7 @@ use log_reader::LogReader;
 /// let mut link = Link::dialled(LinkId(1), parker, Duration::ZERO);
 /// let mut out = Vec::new();
 /// link.transmit(&mut node, Duration::ZERO, Time::default(), &mut out).unwrap();
-/// assert_eq!(out, b"HELLO 5 Alford 0000000000000001 0000000000000002\n");
+/// assert_eq!(out, b"HELLO 6 Alford 0000000000000001 0000000000000002\n");
 /// ```
 #[derive(Debug)]
 pub struct Link {
@@ -59,12 +65,14 @@ pub struct Link {
     /// The names in the other side's certificate; `None` if the link is plain TCP.
     certified: Option<Vec<String>>,
     phase: LinkPhase,
-    /// Whether this node's hello is to be sent.
+    /// The version of the link language in this node's hello.
+    version: u64,
+    /// Whether this node's hello is to be sent. The side that accepted waits for the other's.
     hello_due: bool,
     /// Whether the answer to the neighbour's hello is to be sent.
     cursor_due: bool,
-    /// The epoch in this node's hello.
-    epoch: u64,
+    /// The epoch in this node's hello, if it has been sent.
+    epoch: Option<u64>,
     /// When the last line of the neighbour arrived.
     heard: Duration,
     /// When the next heartbeat is due.
@@ -73,6 +81,12 @@ pub struct Link {
     timer: Option<(u64, Duration)>,
     /// The neighbour's bulk sync, from its sums to its next mark.
     bulk: Option<BulkReceiver>,
+    /// Whether the neighbour has sent everything that it knew when the link began.
+    is_synced: bool,
+    /// What the neighbour has announced, and this node may lack.
+    missing: Missing,
+    /// When there is something to announce or to ask for.
+    work_at: Option<Duration>,
     /// When a call last left work that can be done at once.
     busy: Option<Duration>,
 }
@@ -96,7 +110,7 @@ struct Peer {
 impl Link {
     /// Returns a link on a connection that this node opened to `neighbour`.
     pub fn dialled(id: LinkId, neighbour: NeighbourId, now: Duration) -> Link {
-        Link { side: Side::Dialled, neighbour: Some(neighbour), ..Link::accepted(id, now) }
+        Link { side: Side::Dialled, neighbour: Some(neighbour), hello_due: true, ..Link::accepted(id, now) }
     }
 
     /// Returns a link on a connection that this node accepted.
@@ -108,13 +122,17 @@ impl Link {
             address: String::new(),
             certified: None,
             phase: LinkPhase::AwaitingHello,
-            hello_due: true,
+            version: VERSION,
+            hello_due: false,
             cursor_due: false,
-            epoch: 0,
+            epoch: None,
             heard: now,
             heartbeat: now,
             timer: None,
             bulk: None,
+            is_synced: false,
+            missing: Missing::default(),
+            work_at: None,
             busy: None,
         }
     }
@@ -153,6 +171,14 @@ impl Link {
         self.side
     }
 
+    /// Lets the next calls of [`transmit`](Self::transmit) send everything that the neighbour may
+    /// lack, also what it probably has. Call it when the node stops.
+    pub fn send_all(&mut self) {
+        if let LinkPhase::Complete(_, reader) = &mut self.phase {
+            reader.send_all();
+        }
+    }
+
     /// Returns whether the link is complete.
     pub fn is_complete(&self) -> bool {
         matches!(self.phase, LinkPhase::Complete(..))
@@ -171,7 +197,8 @@ impl Link {
     /// is still being written, [`transmit`](Self::transmit) again.
     pub fn deadline(&self, node: &Node, is_writing: bool) -> Duration {
         let silence = self.heard + self.patience(node);
-        if is_writing { silence } else { self.busy.unwrap_or(self.heartbeat).min(silence) }
+        let next = self.work_at.map_or(self.heartbeat, |at| at.min(self.heartbeat));
+        if is_writing { silence } else { self.busy.unwrap_or(next).min(silence) }
     }
 
     /// Returns how long the other side may be silent. The bound is shorter before its hello.
@@ -185,10 +212,13 @@ impl Link {
     /// Removes the link from the node, and appends to `out` a last line for the neighbour, if there
     /// is one.
     pub fn close(&self, node: &mut Node, end: &LinkEnd, out: &mut Vec<u8>) {
-        if let Some(neighbour) = self.neighbour {
-            node.neighbours[neighbour].unlink(self.id);
+        if let Some(neighbour) = self.neighbour
+            && node.neighbours[neighbour].unlink(self.id)
+        {
+            node.lose_parent(neighbour);
         }
         node.bulk.take_if(|(link, _)| *link == self.id);
+        node.repair.take_if(|(link, _)| *link == self.id);
         if *end == LinkEnd::Rival
             && let Some(neighbour) = self.neighbour
         {
@@ -200,6 +230,9 @@ impl Link {
             let neighbour = &mut node.neighbours[peer.neighbour];
             neighbour.divergences += 1;
             neighbour.forget();
+        }
+        if let LinkEnd::Version(_) = end {
+            self.write_refused_hello(node, out);
         }
         match end {
             LinkEnd::Bye(_) | LinkEnd::Connection(_) => {}

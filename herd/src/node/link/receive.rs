@@ -8,12 +8,13 @@ use super::end::{DIVERGED, DUPLICATE, LinkEnd, RIVAL};
 use super::event::LinkEvent;
 use super::heard_line::HeardLine;
 use super::log_reader::LogReader;
+use super::repair::TREES;
 use super::{Link, LinkPhase, Peer, microseconds};
 use crate::bug::{self, Bug, is_planted};
-use crate::message::{LinkLine, Time, Update, VERSION, words};
+use crate::message::{LinkLine, OLDEST_VERSION, Time, Update, VERSION, numbers, windows, words};
 use crate::node::Node;
 use crate::node::clock::ClockDifference;
-use crate::node::neighbours::{Current, Cursor, NeighbourId};
+use crate::node::neighbours::{Current, Cursor, NeighbourId, Side};
 use crate::node::table::{Outcome, Source};
 
 impl Link {
@@ -49,6 +50,10 @@ impl Link {
             (_, LinkLine::Bye(reason)) => Err(end_by_neighbour(reason)),
             (LinkPhase::AwaitingHello, LinkLine::Hello { version, name, epoch, incarnation }) => {
                 let peer = self.check_hello(node, version, name, epoch, incarnation)?;
+                if self.side == Side::Accepted {
+                    self.version = version;
+                    self.hello_due = true;
+                }
                 self.neighbour = Some(peer.neighbour);
                 self.phase = LinkPhase::AwaitingCursor(peer);
                 self.cursor_due = true;
@@ -78,8 +83,12 @@ impl Link {
             return Err(LinkEnd::Duplicate);
         }
         match parsed {
-            LinkLine::Update(_) => Ok(Some(take_update(node, peer.neighbour, heard, reader.theirs(), clock))),
-            LinkLine::UpTo(sequence) => Ok(self.take_mark(node, peer, sequence)),
+            LinkLine::Update(_) => {
+                let event = take_update(node, peer.neighbour, heard, reader.theirs(), clock);
+                self.learn_tree(node, peer.neighbour, heard, &event);
+                Ok(Some(event))
+            }
+            LinkLine::UpTo(sequence) => self.take_mark(node, peer, sequence, "", now),
             LinkLine::Sums { seed, group: None, sums } => {
                 self.bulk = Some(BulkReceiver::of(seed, sums));
                 Ok(None)
@@ -97,7 +106,22 @@ impl Link {
                 let is_expected = reader.take_answer(group, differences);
                 if is_expected { Ok(None) } else { Err(unexpected(line)) }
             }
+            LinkLine::Prune(origin) | LinkLine::Graft(origin) if self.version >= TREES => {
+                node.take_prune(peer.neighbour, origin, matches!(parsed, LinkLine::Prune(_)));
+                Ok(None)
+            }
+            LinkLine::Have { sequence, windows } if self.version >= TREES => {
+                self.take_mark(node, peer, sequence, windows, now)
+            }
+            LinkLine::Want { sequence, windows } if self.version >= TREES => {
+                reader.take_want(node, sequence, numbers(windows));
+                Ok(None)
+            }
+            LinkLine::Gave { windows: sent } if self.version >= TREES => {
+                self.take_answer(node, peer, windows(sent), now)
+            }
             LinkLine::Synced => {
+                self.is_synced = true;
                 node.neighbours[peer.neighbour].backoff.reset();
                 Ok(Some(LinkEvent::Synced))
             }
@@ -106,15 +130,8 @@ impl Link {
                 hear_heartbeat(node, peer, sum, head, heard)?;
                 Ok(note_times(node, peer.neighbour, now, echo, clock, theirs))
             }
-            LinkLine::Hello { .. } | LinkLine::Cursor { .. } | LinkLine::Bye(_) => Err(unexpected(line)),
+            _ => Err(unexpected(line)),
         }
-    }
-
-    /// Moves the cursor to a mark, which also ends the neighbour's bulk sync if there is one.
-    fn take_mark(&mut self, node: &mut Node, peer: Peer, sequence: u64) -> Option<LinkEvent> {
-        node.neighbours[peer.neighbour].cursor = Cursor { epoch: peer.epoch, sequence };
-        node.bulk.take_if(|(link, _)| *link == self.id);
-        self.bulk.take().map(|_| LinkEvent::BulkOver)
     }
 
     /// Returns whether a line from the neighbour is an update of a client that the node has no
@@ -127,14 +144,21 @@ impl Link {
     /// Checks a hello, and returns its content.
     fn check_hello(
         &self,
-        node: &Node,
+        node: &mut Node,
         version: u64,
         name: &str,
         epoch: u64,
         incarnation: u64,
     ) -> Result<Peer, LinkEnd> {
-        if version != VERSION {
-            return Err(LinkEnd::Version(version));
+        let is_spoken = match self.side {
+            Side::Accepted => (OLDEST_VERSION..=VERSION).contains(&version),
+            Side::Dialled => version == self.version,
+        };
+        if !is_spoken {
+            let dialled = self.neighbour.filter(|_| (OLDEST_VERSION..VERSION).contains(&version));
+            let Some(dialled) = dialled else { return Err(LinkEnd::Version(version)) };
+            node.neighbours[dialled].version = version;
+            return Err(LinkEnd::OlderVersion(version));
         }
         if let Some(names) = self.certified.as_ref().filter(|names| !names.iter().any(|known| known == name))
         {
@@ -166,6 +190,8 @@ impl Link {
         }
         neighbour.rivals.note_process(peer.incarnation, &self.address, now, &node.limits);
         neighbour.note_epoch(peer.epoch);
+        // The next dial tries the latest version: the neighbour may be a newer one then.
+        neighbour.version = VERSION;
         // A cursor of another epoch, or beyond the end, says nothing about this log.
         let known = heard.epoch == node.epoch && heard.sequence <= node.table.head();
         let from = match known {

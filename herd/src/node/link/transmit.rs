@@ -7,11 +7,19 @@ use super::bulk_sync::Progress;
 use super::end::LinkEnd;
 use super::{Link, LinkPhase, Peer, microseconds};
 use crate::bug::{Bug, is_planted};
-use crate::message::{LinkLine, Time, VERSION};
+use crate::message::{LinkLine, Time};
 use crate::node::Node;
-use crate::node::neighbours::Cursor;
+use crate::node::neighbours::{Cursor, NeighbourId, Side};
 
 impl Link {
+    /// Appends this node's hello to `out` for a node that speaks another version of the language,
+    /// unless it has been sent: the node learns which version to speak instead.
+    pub(super) fn write_refused_hello(&self, node: &Node, out: &mut Vec<u8>) {
+        if self.epoch.is_none() {
+            write_hello(node, self.version, out);
+        }
+    }
+
     /// Appends to `out` what is due at `now`, when the wall clock shows `clock`: the hello, the
     /// cursor, a heartbeat, or about [`link_batch_bytes`](crate::node::Limits::link_batch_bytes) of
     /// the log. Call it when everything written before has been sent, when the table has changed,
@@ -31,11 +39,11 @@ impl Link {
             self.heartbeat = now + node.limits.heartbeat;
         }
         if mem::take(&mut self.hello_due) {
-            let name = node.name.as_str();
-            let epoch = node.epoch;
-            let incarnation = node.incarnation;
-            self.epoch = epoch;
-            LinkLine::Hello { version: VERSION, name, epoch, incarnation }.write(out);
+            if let Some(neighbour) = self.neighbour.filter(|_| self.side == Side::Dialled) {
+                self.version = node.neighbours[neighbour].version;
+            }
+            self.epoch = Some(node.epoch);
+            write_hello(node, self.version, out);
         }
         if let Some(neighbour) = self.neighbour
             && mem::take(&mut self.cursor_due)
@@ -43,7 +51,7 @@ impl Link {
             let Cursor { epoch, sequence } = node.neighbours[neighbour].cursor;
             LinkLine::Cursor { epoch, sequence }.write(out);
         }
-        if self.epoch != node.epoch {
+        if self.epoch.is_some_and(|epoch| epoch != node.epoch) {
             return Err(LinkEnd::NewEpoch);
         }
         if let LinkPhase::Complete(peer, reader) = &mut self.phase {
@@ -53,10 +61,16 @@ impl Link {
             if heartbeat_due && !is_planted(Bug::NoHeartbeat) {
                 write_heartbeat(node, *peer, self.timer, now, clock, out);
             }
-            let (said, mut is_busy) = reader.write_changes(node, heartbeat_due, out);
+            write_prunes(node, peer.neighbour, out);
+            let (said, mut is_busy) = reader.write_changes(node, now, heartbeat_due, out);
+            let announces_at = reader.announces_at();
             let neighbour = &mut node.neighbours[peer.neighbour];
             neighbour.counters.said += said;
             neighbour.sent = reader.sent_up_to();
+            neighbour.is_idle = announces_at.is_none();
+            let cursor = neighbour.cursor;
+            self.missing.ask(node, self.id, cursor, now, out);
+            self.work_at = [announces_at, self.missing.due(now)].into_iter().flatten().min();
             if let Some(bulk) = &mut self.bulk
                 && node.bulk.get_or_insert((self.id, peer.neighbour)).0 == self.id
             {
@@ -66,6 +80,31 @@ impl Link {
         }
         Ok(())
     }
+}
+
+/// Appends the hello of this node to `out`.
+fn write_hello(node: &Node, version: u64, out: &mut Vec<u8>) {
+    let Node { name, epoch, incarnation, .. } = node;
+    LinkLine::Hello { version, name, epoch: *epoch, incarnation: *incarnation }.write(out);
+}
+
+/// Tells the neighbour which origins' updates it need not send any more, and which again.
+fn write_prunes(node: &mut Node, neighbour: NeighbourId, out: &mut Vec<u8>) {
+    let Node { neighbours, table, .. } = node;
+    let neighbour = &mut neighbours[neighbour];
+    if neighbour.pruned == neighbour.told {
+        return;
+    }
+    for origin in neighbour.pruned.differences(&neighbour.told).iter() {
+        let name = table.origin_name(origin);
+        let is_pruned = neighbour.pruned.contains(origin);
+        match is_pruned {
+            true => LinkLine::Prune(name).write(out),
+            false if is_planted(Bug::GraftLost) => {}
+            false => LinkLine::Graft(name).write(out),
+        }
+    }
+    neighbour.told = neighbour.pruned.clone();
 }
 
 /// Appends a heartbeat to `out`. `timer` is the neighbour's timer in its last heartbeat, and the

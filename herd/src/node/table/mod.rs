@@ -12,6 +12,7 @@ mod slab;
 mod slot;
 mod stamp;
 mod texts;
+mod windows;
 
 pub use recent::RecentLines;
 pub use record::{Record, Source};
@@ -22,9 +23,11 @@ use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128};
 
 use crate::bug::{Bug, is_planted};
 use crate::message::{At, ClientId, Update};
+use crate::node::origins::Growth;
 use change_log::{ChangeLog, RecordId};
 use index::Index;
 use records::Records;
+use windows::Windows;
 
 /// The latest update of each client, including removals, and the order in which this node learned
 /// them.
@@ -51,6 +54,8 @@ pub struct Table {
     hasher: ahash::RandomState,
     log: ChangeLog,
     recent: RecentLines,
+    windows: Windows,
+    growth: Growth,
     sum: u128,
     /// The number of removed clients, and of those that have reported again.
     removed: usize,
@@ -84,6 +89,8 @@ impl Table {
             hasher,
             log: ChangeLog::default(),
             recent: RecentLines::default(),
+            windows: Windows::new(),
+            growth: Growth::default(),
             sum: 0,
             removed: 0,
             back: 0,
@@ -151,11 +158,18 @@ impl Table {
                 record
             }
         };
-        self.sum = self.sum.wrapping_add(digest(update.line));
+        let digest = digest(update.line);
+        self.sum = self.sum.wrapping_add(digest);
         self.removed += usize::from(update.report.is_none());
         self.back += usize::from(update.report.is_some() && update.removals > 0);
         self.log.note_change(record, sequence);
         self.recent.note(sequence, update.line);
+        self.growth.note(self.records.get(record).origin());
+        match &update.report {
+            _ if source == Source::Journal => self.windows.forget_up_to(sequence),
+            Some(at) => self.windows.note(at.skew.window(at.iamat.stamp.time()), digest, sequence),
+            None => {}
+        }
         Outcome::Fresh
     }
 
@@ -248,6 +262,38 @@ impl Table {
     /// [read](Self::changes_after) then.
     pub fn take_recent(&mut self, sequence: u64, out: &mut RecentLines) -> bool {
         self.recent.take(sequence, out)
+    }
+
+    /// Returns the sums of what was learned lately.
+    pub(super) fn windows(&self) -> &Windows {
+        &self.windows
+    }
+
+    /// Notes that a neighbour whose sum of a window is this has sent everything that it has of it.
+    pub(super) fn accept_window(&mut self, number: u64, sum: u64) {
+        self.windows.accept(number, sum);
+    }
+
+    /// Returns the number of an origin: the node whose name is in AT lines, because it received the
+    /// reports from clients. Returns `None` if no record has had that name.
+    pub(super) fn origin(&self, name: &[u8]) -> Option<u16> {
+        self.records.servers().find(name)
+    }
+
+    /// Returns the name of an origin.
+    pub(super) fn origin_name(&self, origin: u16) -> &str {
+        // Names of nodes are ASCII.
+        std::str::from_utf8(self.records.servers().get(origin)).unwrap_or_default()
+    }
+
+    /// Returns what has been learned since [`reset_growth`](Self::reset_growth).
+    pub(super) fn growth(&self) -> &Growth {
+        &self.growth
+    }
+
+    /// Forgets what [`growth`](Self::growth) returns.
+    pub(super) fn reset_growth(&mut self) {
+        self.growth = Growth::default();
     }
 
     /// Returns some of the records with their sequences, by their numbers from 0 to

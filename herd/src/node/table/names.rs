@@ -69,6 +69,14 @@ impl Names {
         Some(number)
     }
 
+    /// Returns the number of a name that is known.
+    pub(super) fn find(&self, name: &[u8]) -> Option<u16> {
+        if self.names.get(usize::from(self.last)).is_some_and(|last| last.as_bytes() == name) {
+            return Some(self.last);
+        }
+        self.numbers.find(self.hasher.hash_one(name), |number| self.get(*number) == name).copied()
+    }
+
     fn add(&mut self, name: &[u8], hash: u64) -> u16 {
         let number = self.names.len() as u16;
         self.names.push(Name::new(name));

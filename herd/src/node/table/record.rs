@@ -91,6 +91,11 @@ impl<'a> Record<'a> {
         self.slot.source()
     }
 
+    /// Returns the number of the update's [origin](super::Table::origin). A few updates have none.
+    pub(in crate::node) fn origin(&self) -> Option<u16> {
+        matches!(self.slot.kind, Kind::Here | Kind::Elsewhere).then_some(self.slot.server)
+    }
+
     /// Returns the client id.
     pub fn client(&self) -> &'a [u8] {
         let text = self.text();

@@ -59,6 +59,7 @@ fn a_new_link_begins_where_the_neighbour_says_it_has_heard() {
     let mut wire = Wire::between(&reborn, &alford, 2, START);
     // Parker's hello and cursor reach Alford, which has sent nothing of its log yet.
     wire.transmit(0, &mut reborn, START);
+    wire.deliver(1, &mut alford, START);
     wire.transmit(1, &mut alford, START);
     wire.deliver(0, &mut reborn, START);
     wire.transmit(0, &mut reborn, START);

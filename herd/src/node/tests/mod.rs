@@ -14,6 +14,8 @@ mod packing;
 mod removal;
 mod rivals;
 mod samples;
+mod trees;
+mod versions;
 
 use std::time::Duration;
 

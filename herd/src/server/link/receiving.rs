@@ -5,9 +5,9 @@ use smallvec::SmallVec;
 use super::LinkTask;
 use crate::message::Piece;
 use crate::node::{HeardLine, LinkEnd, LinkEvent, Outcome, PRELOADED};
-use crate::server::keeper::Keeper;
 use crate::server::link_log::{log_event, log_heard, name};
 use crate::server::shared::{clock, lock};
+use crate::server::store::Settled;
 use crate::telemetry::LogLines;
 
 impl LinkTask {
@@ -21,12 +21,14 @@ impl LinkTask {
                 Err(end) => break Err(end),
             }
         };
-        Keeper::wake_for(&self.shared, changes.head);
+        if let Some((settled, head)) = changes.grown {
+            self.shared.note_growth(settled, head);
+        }
         if changes.up {
             self.handshake = None;
             self.shared.announce_link_change();
-        } else if changes.grown {
-            self.shared.announce_growth();
+        } else if changes.bulk_over {
+            self.shared.link_work.wake_all();
         }
         result
     }
@@ -56,6 +58,7 @@ impl LinkTask {
         // Dropped after the lock, like everything that was made before it.
         let mut log;
         let mut store = lock(shared);
+        let settled = store.settled();
         let node = &mut store.node;
         log = LogLines::of_neighbour(name(node, link.neighbour()));
         ahead.iter_mut().for_each(|heard| heard.locate(node));
@@ -74,7 +77,7 @@ impl LinkTask {
             }
             shared.durations.note_line(node, link.neighbour(), heard.line(), &event);
             if let Some(event) = event? {
-                changes.note(&event);
+                changes.note(&event, settled, node.table().head());
                 // The lines so far precede what the log shows of this one.
                 if let Some(log) = log.as_mut().filter(|_| !matches!(event, LinkEvent::Update { .. })) {
                     log.end();
@@ -82,7 +85,6 @@ impl LinkTask {
                 log_event(shared, node, link.neighbour(), event, heard.line());
             }
         }
-        changes.head = node.table().head();
         drop(store);
         drop(ahead);
         lines.take_up_to(next);
@@ -93,18 +95,22 @@ impl LinkTask {
 /// What received lines have changed.
 #[derive(Default)]
 struct Changes {
-    /// The change log has grown, or a bulk sync with another neighbour may start.
-    grown: bool,
+    /// What no longer waited for the disk, and the last sequence of the change log, if that has
+    /// grown.
+    grown: Option<(Settled, u64)>,
     /// The link is complete.
     up: bool,
-    /// The last sequence of the change log.
-    head: u64,
+    /// A bulk sync with another neighbour may start.
+    bulk_over: bool,
 }
 
 impl Changes {
-    fn note(&mut self, event: &LinkEvent) {
+    fn note(&mut self, event: &LinkEvent, settled: Settled, head: u64) {
         match event {
-            LinkEvent::Update { outcome: Outcome::Fresh, .. } | LinkEvent::BulkOver => self.grown = true,
+            LinkEvent::Update { outcome: Outcome::Fresh, .. } => {
+                self.grown = Some((self.grown.map_or(settled, |(settled, _)| settled), head));
+            }
+            LinkEvent::BulkOver => self.bulk_over = true,
             LinkEvent::Up { .. } => self.up = true,
             _ => {}
         }

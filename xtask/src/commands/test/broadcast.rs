@@ -107,6 +107,7 @@ fn plan_of(graph: Graph) -> Plan {
         bulk_sync: Limits::default().bulk_sync,
         faults: Vec::new(),
         end: Duration::from_secs(2) + SENDING,
+        calm: None,
         ops,
     }
 }

@@ -50,7 +50,7 @@ pub fn plant_bugs() -> Result<()> {
 
 /// The number of seeds to try for each bug.
 #[cfg(feature = "planted-bugs")]
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 500;
 
 /// Tries seeds until one violates an invariant. Returns the violated invariants, the seed, and the
 /// start of the evidence.

@@ -1,28 +1,61 @@
 //! I7: without faults an update is sent at most 2E-(N-1) times: once on each link of a spanning
-//! tree, and in both directions at once on every other link.
+//! tree, and in both directions at once on every other link. Once each origin has its tree, at most
+//! 1.1 times N-1 lines are sent for each update.
 
 use std::collections::BTreeSet;
 
-use crate::oracle::facts::Facts;
+use crate::oracle::facts::{Facts, Op};
 
 pub(super) fn excess_lines(facts: &Facts<'_>) -> Vec<String> {
     let broken = !facts.faults.is_empty() || facts.ends.iter().any(|ends| !ends.is_empty());
     if broken {
         return Vec::new();
     }
+    let sent: u64 = facts.history.endings.iter().map(|ending| ending.sent).sum();
+    let updates = updates_since(facts, 0);
+    let most = flood_of(facts) * updates;
+    let mut found = Vec::new();
+    if sent > most {
+        found.push(format!("{sent} lines for {updates} updates: more than {most}"));
+    }
+    found.extend(excess_calm_lines(facts));
+    found
+}
+
+/// Checks the lines after the trees had time to form. An origin whose first update came later costs
+/// a whole flood.
+fn excess_calm_lines(facts: &Facts<'_>) -> Option<String> {
+    let calm = facts.history.setting.calm?;
+    let sent: u64 = facts.history.endings.iter().map(|ending| ending.sent_when_calm).sum();
+    // Lines of updates before the calm may still be sent after it.
+    let since = calm.saturating_sub(TRANSIT);
+    let reported = |op: &&Op<'_>| op.report().is_some();
+    let first_reports = (0..facts.history.setting.nodes.len())
+        .filter_map(|node| facts.ops.iter().filter(reported).find(|op| op.node == node));
+    let new_origins = first_reports.filter(|op| op.invoked >= since).count() as u64;
+    let updates = updates_since(facts, since);
+    let tree = (facts.history.setting.nodes.len() - 1) as u64;
+    let most = (11 * tree * updates).div_ceil(10) + new_origins * flood_of(facts);
+    (sent > most).then(|| format!("{sent} lines for {updates} updates on trees: more than {most}"))
+}
+
+/// The longest time for which an update is on its way, in microseconds.
+const TRANSIT: u64 = 1_000_000;
+
+/// The most lines that the flood of one update takes.
+fn flood_of(facts: &Facts<'_>) -> u64 {
     let setting = &facts.history.setting;
-    let most = (2 * setting.edges).saturating_sub(setting.nodes.len() - 1) as u64;
+    (2 * setting.edges).saturating_sub(setting.nodes.len() - 1) as u64
+}
+
+/// The most updates that operations since a time can have caused.
+fn updates_since(facts: &Facts<'_>, since: u64) -> u64 {
+    let ops = || facts.ops.iter().filter(|op| op.invoked >= since);
     // Two removals at the same time are one update that starts at two nodes, so each removal
     // counts. A report without an answer counts because it may have become an update.
-    let reports = facts.acknowledged().filter(|(op, ..)| op.report().is_some());
+    let reports = facts.acknowledged().filter(|(op, ..)| op.invoked >= since && op.report().is_some());
     let answers: BTreeSet<&str> = reports.map(|(_, _, update)| update.line).collect();
-    let removals = facts.ops.iter().filter(|op| op.removal().is_some()).count();
-    let unanswered = facts.ops.iter().filter(|op| op.report().is_some() && op.answer.is_none()).count();
-    let updates = (answers.len() + removals + unanswered) as u64;
-    let sent: u64 = facts.history.endings.iter().map(|ending| ending.sent).sum();
-    if sent > most * updates {
-        vec![format!("{sent} lines for {updates} updates: more than {most} for each")]
-    } else {
-        Vec::new()
-    }
+    let removals = ops().filter(|op| op.removal().is_some()).count();
+    let unanswered = ops().filter(|op| op.report().is_some() && op.answer.is_none()).count();
+    (answers.len() + removals + unanswered) as u64
 }

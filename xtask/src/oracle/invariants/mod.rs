@@ -14,6 +14,7 @@
 //! | I10 | memory is bounded | `memory` |
 //! | I11 | nothing panics | `panics` |
 //! | I12 | a sequence is used once in an epoch (simulation only) | `sequences` |
+//! | I13 | without faults, no node asks again and again for updates that were left out (simulation only) | `repairs` |
 
 mod answered;
 mod backwards;
@@ -26,6 +27,7 @@ mod memory;
 mod own_reads;
 mod panics;
 mod phantom;
+mod repairs;
 mod sequences;
 
 use super::facts::Facts;
@@ -56,7 +58,7 @@ const fn simulated(
     Invariant { number, statement, find_violations, of_processes: false }
 }
 
-pub(super) const INVARIANTS: [Invariant; 12] = [
+pub(super) const INVARIANTS: [Invariant; 13] = [
     anywhere("I1", "no acknowledged update is lost", lost::lost_updates),
     anywhere("I2", "all nodes end up with the same records", identical::different_nodes),
     anywhere("I3", "no node goes back in time for a client", backwards::older_answers),
@@ -69,4 +71,5 @@ pub(super) const INVARIANTS: [Invariant; 12] = [
     anywhere("I10", "memory is bounded", memory::excess_memory),
     anywhere("I11", "nothing panics", panics::panics),
     simulated("I12", "a sequence is used once in an epoch", sequences::reused_sequences),
+    simulated("I13", "without faults, no node asks again and again", repairs::needless_repairs),
 ];

@@ -96,6 +96,7 @@ impl<'a> Lanes<'a> {
                 | EventKind::Usage { .. }
                 | EventKind::SequenceReused { .. }
                 | EventKind::LastCopyLost { .. }
+                | EventKind::Repaired { .. }
                 | EventKind::Panic { .. } => {}
             }
         }

@@ -73,6 +73,7 @@ mod tests {
             source: Source::Processes,
             patience: 1,
             memory: 1,
+            calm: None,
             command: "cargo xtask chaos --seed 1 <&>".to_owned(),
         });
         let line = "IAMAT kiwi +1+1 1".to_owned();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Event, World, micros};
 use crate::oracle::{EventKind, Update};
-use crate::sim::process::{Promised, line_of};
+use crate::sim::process::{End, Promised, line_of};
 
 /// The time after which a client sends its line to another node, once.
 const RETRY: Duration = Duration::from_millis(200);
@@ -52,10 +52,29 @@ impl World<'_> {
         self.add_reused_sequences(machine);
         self.write_journal(machine);
         if grown {
-            let life = self.machines[machine].lives;
-            let wires: Vec<u64> = self.process(machine).ends.keys().copied().collect();
-            wires.into_iter().for_each(|wire| self.schedule_now(Event::Wake { machine, life, wire }));
+            self.wake_links(machine);
         }
+    }
+
+    /// Wakes the links that have something to do since the table has changed.
+    pub(super) fn wake_links(&mut self, machine: usize) {
+        let process = self.process(machine);
+        let neighbours = process.node.take_growth();
+        let has_work = |end: &End| end.link.neighbour().is_some_and(|id| neighbours.contains(&id));
+        let ends = process.ends.iter();
+        let wires: Vec<u64> = ends.filter(|(_, end)| has_work(end)).map(|(wire, _)| *wire).collect();
+        self.wake_wires(machine, wires);
+    }
+
+    /// Wakes all links of a machine.
+    pub(super) fn wake_all_links(&mut self, machine: usize) {
+        let wires = self.process(machine).ends.keys().copied().collect();
+        self.wake_wires(machine, wires);
+    }
+
+    fn wake_wires(&mut self, machine: usize, wires: Vec<u64>) {
+        let life = self.machines[machine].lives;
+        wires.into_iter().for_each(|wire| self.schedule_now(Event::Wake { machine, life, wire }));
     }
 
     /// Adds an event for each update that a restarted machine forgot and no other machine knows.

@@ -187,20 +187,22 @@ impl World<'_> {
         let Some(end) = process.ends.get_mut(&wire) else { return };
         end.lines.room().extend_from_slice(bytes);
         let mut result = Ok(());
-        let mut up = false;
+        let mut wakes_all = false;
+        let mut repaired = None;
         while let Some(piece) = end.lines.next_line() {
             let Piece::Line(line) = piece else {
                 result = Err(LinkEnd::Framing("a line too long for a link".to_owned()));
                 break;
             };
             match end.link.receive(&mut process.node, line, now, clock) {
-                Ok(Some(LinkEvent::Up { .. })) => up = true,
+                Ok(Some(LinkEvent::Repaired)) => repaired = end.link.neighbour(),
+                // The link may have replaced another one, or a bulk sync may begin.
+                Ok(Some(LinkEvent::Up { .. } | LinkEvent::BulkOver)) => wakes_all = true,
                 Ok(
                     None
                     | Some(
                         LinkEvent::Update { .. }
                         | LinkEvent::Synced
-                        | LinkEvent::BulkOver
                         | LinkEvent::ClocksDiffer(_)
                         | LinkEvent::ClocksAgree(_)
                         | LinkEvent::Unacceptable,
@@ -213,14 +215,15 @@ impl World<'_> {
             }
         }
         self.changed(machine, head);
+        if let Some(neighbour) = repaired {
+            let place = self.process(machine).neighbour(neighbour);
+            let neighbour = self.machines[machine].neighbours[place];
+            self.add_event(EventKind::Repaired { node: machine, neighbour });
+        }
         let life = self.machines[machine].lives;
         match result {
             Err(reason) => self.close(machine, wire, &reason),
-            Ok(()) if up => {
-                // This link may have replaced another one of the machine.
-                let wires: Vec<u64> = self.process(machine).ends.keys().copied().collect();
-                wires.into_iter().for_each(|wire| self.schedule_now(Event::Wake { machine, life, wire }));
-            }
+            Ok(()) if wakes_all => self.wake_all_links(machine),
             Ok(()) => self.schedule_now(Event::Wake { machine, life, wire }),
         }
     }
@@ -254,6 +257,8 @@ impl World<'_> {
             times.into_iter().for_each(|at| self.schedule(at, Event::Arrive { wire, side: to }));
         }
         self.send_end(wire, to);
+        // The other links may have to bring what this one brought.
+        self.wake_all_links(machine);
         unlinked.into_iter().for_each(|place| self.schedule_now(Event::Dial { machine, life, place }));
         if let Some(place) = end.dialled {
             self.dial_again(machine, place, Duration::ZERO);

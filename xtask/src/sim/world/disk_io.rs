@@ -131,17 +131,15 @@ impl World<'_> {
 
     /// Sends the answers and updates that do not have to wait for the disk any more.
     pub(super) fn settle(&mut self, machine: usize) {
-        let life = self.machines[machine].lives;
         self.add_reused_sequences(machine);
         let process = self.process(machine);
         let settled = process.settled();
         let count = process.promised.partition_point(|promised| promised.sequence <= settled);
         let kept: Vec<Promised> = process.promised.drain(..count).collect();
         process.node.withhold_after(settled);
-        let wires: Vec<u64> = process.ends.keys().copied().collect();
         kept.into_iter()
             .for_each(|promised| self.add_event(EventKind::Ok { op: promised.op, answer: promised.answer }));
-        wires.into_iter().for_each(|wire| self.schedule_now(Event::Wake { machine, life, wire }));
+        self.wake_links(machine);
     }
 }
 

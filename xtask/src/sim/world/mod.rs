@@ -100,6 +100,8 @@ enum Event {
     FaultEnds(usize),
     /// It is checked whether all nodes agree.
     CheckConvergence,
+    /// The trees must be whole from now on.
+    Calm,
     /// The herd must be at rest from now on.
     Rest,
 }
@@ -122,7 +124,9 @@ pub(super) struct World<'a> {
     history: History,
     trace: DefaultHasher,
     settled: Option<Duration>,
-    /// The number of updates that each machine had sent when it had to be at rest.
+    /// The number of updates that each machine had sent when the trees had to be whole, and when it
+    /// had to be at rest.
+    sent_before_calm: Vec<u64>,
     sent_before_rest: Vec<u64>,
     messages: u64,
     learned: Learned<'a>,
@@ -170,6 +174,7 @@ impl<'a> World<'a> {
             source: Source::Simulation,
             patience: micros(PATIENCE),
             memory: 2 * limits.link_batch_bytes as u64,
+            calm: plan.calm.map(micros),
             command: plan.command(),
         };
         World {
@@ -189,6 +194,7 @@ impl<'a> World<'a> {
             history: History::new(setting),
             trace: DefaultHasher::new(),
             settled: None,
+            sent_before_calm: Vec::new(),
             sent_before_rest: Vec::new(),
             messages: 0,
             learned,
@@ -210,6 +216,9 @@ impl<'a> World<'a> {
         let end = self.plan.end + self.plan.time_to_settle(&self.limits, DISK) + REST;
         self.schedule(self.plan.end, Event::CheckConvergence);
         self.schedule(end - REST, Event::Rest);
+        if let Some(calm) = self.plan.calm {
+            self.schedule(calm, Event::Calm);
+        }
         while let Some(((at, _), event)) = self.queue.pop_first() {
             if at > end || self.events > MOST_EVENTS {
                 break;
@@ -226,11 +235,13 @@ impl<'a> World<'a> {
             let (sent, stale) = machine.totals();
             // A run that was ended early has never been at rest.
             let restless = u64::from(self.events > MOST_EVENTS);
+            let sent_before_calm = self.sent_before_calm.get(node).copied().unwrap_or_default();
             let sent_before_rest = self.sent_before_rest.get(node).copied().unwrap_or_default();
             self.history.endings.push(Ending {
                 lines: machine.known(),
                 not_on_disk: machine.not_on_disk(),
                 sent,
+                sent_when_calm: sent - sent_before_calm,
                 stale,
                 sent_at_rest: restless + sent - sent_before_rest,
                 memory: machine.memory as u64,
@@ -288,10 +299,14 @@ impl<'a> World<'a> {
             Event::FaultBegins(fault) => self.begin_fault(fault),
             Event::FaultEnds(fault) => self.end_fault(fault),
             Event::CheckConvergence => self.check_convergence(),
-            Event::Rest => {
-                self.sent_before_rest = self.machines.iter().map(|machine| machine.totals().0).collect();
-            }
+            Event::Calm => self.sent_before_calm = self.sent(),
+            Event::Rest => self.sent_before_rest = self.sent(),
         }
+    }
+
+    /// The number of updates that each machine has sent.
+    fn sent(&self) -> Vec<u64> {
+        self.machines.iter().map(|machine| machine.totals().0).collect()
     }
 
     /// The machine that an event concerns; `None` for events of the world itself.
@@ -307,7 +322,11 @@ impl<'a> World<'a> {
             | Event::FinishSnapshot { machine, .. }
             | Event::Install { machine, .. } => Some(*machine),
             Event::ClientLine { node, .. } => Some(*node),
-            Event::FaultBegins(_) | Event::FaultEnds(_) | Event::CheckConvergence | Event::Rest => None,
+            Event::FaultBegins(_)
+            | Event::FaultEnds(_)
+            | Event::CheckConvergence
+            | Event::Calm
+            | Event::Rest => None,
         }
     }
 

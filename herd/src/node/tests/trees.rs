@@ -1,0 +1,235 @@
+//! Floods on trees: pruning, announcements, and repairs.
+
+use super::*;
+
+/// Nodes with a link between any two of them.
+struct Mesh {
+    nodes: Vec<Node>,
+    wires: Vec<(usize, usize, Wire)>,
+    /// A direction in which everything disappears.
+    hole: Option<(usize, usize)>,
+    now: Duration,
+}
+
+/// The interval at which links are given the time. Links are busy at other times too, in a real
+/// node.
+const TICK: Duration = Duration::from_millis(10);
+
+const NAMES: [&str; 4] = ["Alford", "Bolden", "Hamilton", "Parker"];
+
+impl Mesh {
+    fn new(size: usize) -> Mesh {
+        let names = &NAMES[..size];
+        let others = |name: &str| names.iter().copied().filter(|other| *other != name).collect::<Vec<_>>();
+        let mut mesh = Mesh {
+            nodes: names.iter().map(|name| node(name, &others(name))).collect(),
+            wires: Vec::new(),
+            hole: None,
+            now: START,
+        };
+        for high in 1..size {
+            for low in 0..high {
+                let id = (10 * high + low) as u64;
+                mesh.wires.push((low, high, Wire::between(&mesh.nodes[low], &mesh.nodes[high], id, START)));
+            }
+        }
+        mesh.settle();
+        mesh
+    }
+
+    /// Lets all links write and read until nothing is under way.
+    fn settle(&mut self) {
+        loop {
+            for (low, high, wire) in &mut self.wires {
+                wire.transmit(0, &mut self.nodes[*low], self.now);
+                wire.transmit(1, &mut self.nodes[*high], self.now);
+                match self.hole {
+                    Some(hole) if hole == (*low, *high) => wire.pipes[1].clear(),
+                    Some(hole) if hole == (*high, *low) => wire.pipes[0].clear(),
+                    _ => {}
+                }
+            }
+            if self.wires.iter().all(|(.., wire)| wire.pipes.iter().all(Vec::is_empty)) {
+                return;
+            }
+            for (low, high, wire) in &mut self.wires {
+                wire.deliver(0, &mut self.nodes[*low], self.now);
+                wire.deliver(1, &mut self.nodes[*high], self.now);
+            }
+        }
+    }
+
+    /// Lets some time pass.
+    fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            self.now += TICK;
+            self.settle();
+        }
+    }
+
+    /// Reports to a node, and returns the number of updates that this sends over links at once.
+    fn report(&mut self, node: usize, client: &str) -> usize {
+        let before = self.updates();
+        say_at(&mut self.nodes[node], &format!("IAMAT {client} +1+1 1"), NOW.plus(self.now));
+        self.settle();
+        self.updates() - before
+    }
+
+    fn updates(&self) -> usize {
+        self.wires.iter().map(|(.., wire)| wire.updates()).sum()
+    }
+
+    /// Returns how many lines that begin with `word` have been delivered.
+    fn lines(&self, word: &str) -> usize {
+        let said = self.wires.iter().flat_map(|(.., wire)| &wire.said);
+        said.filter(|line| line.split(' ').next() == Some(word)).count()
+    }
+
+    fn all_know(&self, client: &str) -> bool {
+        self.nodes.iter().all(|node| known(node, client).is_some())
+    }
+
+    /// Returns whether each node has a cursor at the end of each other's log.
+    fn all_is_heard(&self) -> bool {
+        self.nodes.iter().all(|node| {
+            node.cursors().all(|(name, cursor)| {
+                let sender = self.nodes.iter().find(|other| other.name == name).expect("a node");
+                cursor == Cursor { epoch: sender.epoch, sequence: sender.table.head() }
+            })
+        })
+    }
+}
+
+#[test]
+fn after_the_first_update_of_each_origin_an_update_takes_one_line_for_each_node() {
+    let mut mesh = Mesh::new(4);
+    for origin in 0..4 {
+        let first = mesh.report(origin, &format!("first-{origin}"));
+        assert!(first <= 9, "{first} lines: more than two for each link that is not needed");
+    }
+    for number in 0..40 {
+        assert_eq!(mesh.report(number % 4, &format!("c{number}")), 3);
+        assert!(mesh.all_know(&format!("c{number}")));
+    }
+}
+
+#[test]
+fn what_is_left_out_is_announced_and_confirmed_without_being_sent() {
+    let mut mesh = Mesh::new(4);
+    for origin in 0..4 {
+        mesh.report(origin, &format!("first-{origin}"));
+    }
+    mesh.pass(seconds(1.0));
+    let before = mesh.updates();
+    for number in 0..40 {
+        mesh.report(number % 4, &format!("c{number}"));
+        mesh.pass(TICK);
+    }
+    assert!(!mesh.all_is_heard());
+    mesh.pass(seconds(1.0));
+    assert_eq!(mesh.updates() - before, 40 * 3);
+    assert!(mesh.all_is_heard(), "{:?}", mesh.wires);
+    assert!(mesh.lines("HAVE") > 0);
+    assert_eq!(mesh.lines("WANT"), 0);
+    assert_eq!(mesh.nodes.iter().map(|node| node.counters().repairs).sum::<u64>(), 0);
+}
+
+#[test]
+fn an_update_that_the_tree_lost_comes_from_elsewhere_which_becomes_the_tree() {
+    let mut mesh = Mesh::new(3);
+    mesh.report(0, "first");
+    mesh.report(0, "second");
+    mesh.pass(seconds(1.0));
+    mesh.hole = Some((0, 2));
+    mesh.report(0, "lost");
+    assert_eq!(known(&mesh.nodes[2], "lost"), None);
+    let since = mesh.now;
+    while known(&mesh.nodes[2], "lost").is_none() {
+        mesh.pass(TICK);
+        assert!(mesh.now < since + seconds(0.25), "the update is still missing after 250 ms");
+    }
+    assert_eq!(mesh.nodes[2].counters().repairs, 1);
+    mesh.report(0, "next");
+    assert!(known(&mesh.nodes[2], "next").is_some(), "the new parent sends at once");
+}
+
+#[test]
+fn a_neighbour_whose_parent_is_gone_gets_everything_from_the_others_at_once() {
+    let mut mesh = Mesh::new(3);
+    mesh.report(0, "first");
+    mesh.report(0, "second");
+    let place = mesh.wires.iter().position(|(low, high, _)| (*low, *high) == (0, 2)).unwrap();
+    let (low, high, wire) = mesh.wires.remove(place);
+    let [a, b] = mesh.nodes.get_disjoint_mut([low, high]).unwrap();
+    wire.cut([a, b]);
+    mesh.settle();
+    mesh.report(0, "third");
+    assert!(mesh.all_know("third"));
+    assert_eq!(mesh.nodes[2].counters().repairs, 0);
+}
+
+#[test]
+fn a_node_that_stops_sends_what_it_has_left_out() {
+    let mut mesh = Mesh::new(3);
+    mesh.report(0, "first");
+    mesh.hole = Some((0, 2));
+    mesh.report(0, "lost");
+    mesh.hole = None;
+    for (low, high, wire) in &mut mesh.wires {
+        if (*low, *high) == (1, 2) {
+            wire.ends[0].send_all();
+        }
+    }
+    mesh.settle();
+    assert!(mesh.all_know("lost"));
+}
+
+#[test]
+fn only_links_that_have_something_to_do_are_woken() {
+    let mut mesh = Mesh::new(3);
+    mesh.report(0, "first");
+    mesh.report(0, "second");
+    mesh.pass(seconds(1.0));
+    mesh.nodes[1].take_growth();
+    mesh.settle();
+    let [(_, _, wire), ..] = &mut mesh.wires[..] else { panic!("no links") };
+    let bolden = &mut mesh.nodes[1];
+    let woken = |bolden: &mut Node| {
+        let woken = bolden.take_growth();
+        let woken = bolden.neighbours().filter(|(id, _)| woken.contains(id));
+        woken.map(|(_, name)| name.to_owned()).collect::<Vec<_>>()
+    };
+    let mut hear = |bolden: &mut Node, client: &str| {
+        let line = format!("AT Alford +0.000000000 {client} +1+1 1");
+        wire.ends[1].receive(bolden, line.as_bytes(), mesh.now, NOW).unwrap();
+    };
+    // Hamilton gets it from Alford. The link has something to announce, and then looks by itself.
+    hear(bolden, "third");
+    assert_eq!(woken(bolden), ["Hamilton"]);
+    hear(bolden, "fourth");
+    assert_eq!(woken(bolden), [""; 0]);
+    say(bolden, "IAMAT own +1+1 1");
+    assert_eq!(woken(bolden), ["Alford", "Hamilton"]);
+    assert_eq!(woken(bolden), [""; 0]);
+}
+
+#[test]
+fn a_neighbour_that_announces_or_answers_nonsense_loses_its_link() {
+    let windows = |count: u64| {
+        let windows: Vec<String> = (0..count).map(|number| format!("{number} {number:016x}")).collect();
+        format!("HAVE 0 {}", windows.join(" "))
+    };
+    let cases = [windows(600), "GAVE".to_owned(), "GAVE 7 0000000000000001".to_owned()];
+    for line in cases {
+        let mut mesh = Mesh::new(2);
+        let (_, _, wire) = &mut mesh.wires[0];
+        let heard = wire.ends[0].receive(&mut mesh.nodes[0], line.as_bytes(), START, NOW);
+        assert!(matches!(heard, Err(LinkEnd::Framing(_))), "{line}: {heard:?}");
+    }
+    let mut mesh = Mesh::new(2);
+    let (_, _, wire) = &mut mesh.wires[0];
+    for line in ["PRUNE Nobody", "GRAFT Nobody", "WANT 99 1 2 3", "HAVE 5"] {
+        assert_eq!(wire.ends[0].receive(&mut mesh.nodes[0], line.as_bytes(), START, NOW), Ok(None));
+    }
+}

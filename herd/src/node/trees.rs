@@ -1,0 +1,140 @@
+//! The trees along which updates are flooded: one for each origin, the node that received a report
+//! from a client.
+//!
+//! An update first goes over all links. A node takes the neighbour that brought it first as its
+//! parent for that origin, and asks those that brought it later not to send the origin's updates
+//! any more (`PRUNE`). What remains is a tree, over which an update takes one line for each node.
+//! This is what Plumtree does (Leitao, Pereira and Rodrigues, "Epidemic Broadcast Trees", 2007),
+//! with a tree for each origin, so that an update takes the shortest way from every node.
+//!
+//! A pruned direction of a link still announces what it leaves out, as sums of windows: see
+//! [`LogReader`](super::link). If the announcement shows that something is missing, the node asks
+//! for it, and takes that neighbour as its parent instead (`GRAFT`).
+
+use smallvec::SmallVec;
+
+use super::Node;
+use super::neighbours::NeighbourId;
+use super::table::Outcome;
+
+/// The parents of a node.
+#[derive(Debug, Default)]
+pub(super) struct Trees {
+    /// By the number of the origin.
+    branches: Vec<Branch>,
+}
+
+/// What a node knows of the tree of one origin.
+#[derive(Clone, Copy, Debug, Default)]
+struct Branch {
+    parent: Option<NeighbourId>,
+    /// The number of updates since all neighbours were last asked to send the origin's updates.
+    updates: u16,
+}
+
+/// The number of updates after which all neighbours are asked to send an origin's updates, so that
+/// the fastest one becomes the parent. That costs one line for each neighbour, once.
+const RACE: u16 = 4096;
+
+impl Trees {
+    pub(super) fn parent(&self, origin: u16) -> Option<NeighbourId> {
+        self.branches.get(usize::from(origin)).and_then(|branch| branch.parent)
+    }
+
+    fn branch(&mut self, origin: u16) -> &mut Branch {
+        let place = usize::from(origin);
+        if self.branches.len() <= place {
+            self.branches.resize(place + 1, Branch::default());
+        }
+        &mut self.branches[place]
+    }
+}
+
+impl Node {
+    /// Learns from an update of an origin which neighbour sends its updates first. `from` sent it,
+    /// in answer to a `WANT` if `is_repair`.
+    pub(super) fn note_sender(&mut self, from: NeighbourId, origin: u16, outcome: Outcome, is_repair: bool) {
+        let is_pruned = self.neighbours[from].pruned.contains(origin);
+        match outcome {
+            Outcome::Fresh if is_repair || !is_pruned => {
+                self.neighbours[from].pruned.remove(origin);
+                let branch = self.trees.branch(origin);
+                branch.parent = Some(from);
+                branch.updates += 1;
+                if branch.updates == RACE {
+                    branch.updates = 0;
+                    self.graft_all(origin);
+                }
+            }
+            Outcome::Stale if !is_repair && !is_pruned && self.has_other_parent(origin, from) => {
+                self.neighbours[from].pruned.insert(origin);
+            }
+            Outcome::Fresh | Outcome::Stale => {}
+        }
+    }
+
+    /// Returns whether the updates of an origin come from somewhere else than `neighbour`.
+    fn has_other_parent(&self, origin: u16, neighbour: NeighbourId) -> bool {
+        match self.trees.parent(origin) {
+            Some(parent) => parent != neighbour,
+            None => self.table.origin_name(origin) == self.name,
+        }
+    }
+
+    /// Asks all neighbours to send the updates of an origin.
+    fn graft_all(&mut self, origin: u16) {
+        self.neighbours.iter_mut().for_each(|neighbour| neighbour.pruned.remove(origin));
+    }
+
+    /// Forgets a neighbour whose link has ended: the other neighbours send the updates that came
+    /// from it.
+    pub(super) fn lose_parent(&mut self, neighbour: NeighbourId) {
+        for origin in 0..self.trees.branches.len() as u16 {
+            let branch = self.trees.branch(origin);
+            if branch.parent.take_if(|parent| *parent == neighbour).is_some() {
+                self.graft_all(origin);
+            }
+        }
+    }
+
+    /// Notes that a neighbour has pruned an origin, or wants its updates again.
+    pub(super) fn take_prune(&mut self, neighbour: NeighbourId, origin: &str, is_pruned: bool) {
+        // An origin that this node has no record of has nothing to be sent.
+        let Some(origin) = self.table.origin(origin.as_bytes()) else { return };
+        let lazy = &mut self.neighbours[neighbour].lazy;
+        if is_pruned { lazy.insert(origin) } else { lazy.remove(origin) }
+    }
+
+    /// Returns of how many origins this node announces updates to a neighbour instead of sending
+    /// them.
+    pub fn origins_left_out(&self, neighbour: NeighbourId) -> usize {
+        self.neighbours[neighbour].lazy.len()
+    }
+
+    /// Returns of how many origins a neighbour announces updates to this node instead of sending
+    /// them.
+    pub fn origins_left_out_by(&self, neighbour: NeighbourId) -> usize {
+        self.neighbours[neighbour].pruned.len()
+    }
+
+    /// Returns the neighbours whose links have something to do since the table has grown. Call it
+    /// when the table has changed, or when links may send more of it.
+    pub fn take_growth(&mut self) -> SmallVec<[NeighbourId; 8]> {
+        let Node { neighbours, table, trees, .. } = self;
+        let growth = table.growth();
+        let mut wakes = SmallVec::new();
+        for (id, neighbour) in neighbours.iter_with_ids_mut() {
+            let concerns = |origin| {
+                trees.parent(origin) != Some(id) && (neighbour.is_idle || !neighbour.lazy.contains(origin))
+            };
+            if growth.others || growth.origins.iter().any(concerns) {
+                neighbour.is_idle = false;
+                wakes.push(id);
+            }
+        }
+        if self.last_to_say() == self.table.head() {
+            self.table.reset_growth();
+        }
+        wakes
+    }
+}
