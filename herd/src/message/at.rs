@@ -15,6 +15,13 @@ pub struct At<'a> {
 }
 
 impl<'a> At<'a> {
+    /// Returns the window of the report. Windows divide the time at which nodes receive reports, by
+    /// their clocks, into pieces of 67 ms (2^26 ns). Every node can tell a report's window from its
+    /// line, so two neighbours can compare what they know of one.
+    pub fn window(&self) -> u64 {
+        self.skew.window(self.iamat.stamp.time())
+    }
+
     /// Parses a line without its line end. Returns `None` unless it is exactly what a node writes,
     /// with single spaces.
     ///

@@ -14,7 +14,7 @@
 //! | `DIFFER [<group>] <256 bits>` | answers `SUMS`: which of the sums differ from the speaker's |
 //! | `PRUNE <origin>` | the other need not send what clients report to that node: the speaker gets it sooner from elsewhere |
 //! | `GRAFT <origin>` | the opposite of `PRUNE`, which is how a link begins |
-//! | `HAVE <sequence> [<window> <sum>]...` | a mark that also covers updates that were not sent: they are in these [windows](super::Skew::window), or in earlier lines' |
+//! | `HAVE <sequence> [<window> <sum>]...` | a mark that also covers updates that were not sent: they are in these [windows](super::At::window), or in earlier lines' |
 //! | `WANT <sequence> <window>...` | the speaker lacks updates of these windows: send those after that sequence of the log |
 //! | `GAVE [<window> <sum>]...` | answers `WANT`: the updates of these windows have been sent |
 //! | `BYE <reason>` | the speaker closes the link, and why |

@@ -133,11 +133,8 @@ impl Skew {
         Duration::from_nanos(age.max(0).try_into().unwrap_or(u64::MAX))
     }
 
-    /// Returns the window of a report with this skew and the time `time`. Windows divide the time
-    /// at which nodes receive reports, by their clocks, into pieces of 67 ms (2^26 ns). Every node
-    /// can tell a report's window from its line, so two neighbours can compare what they know of
-    /// one.
-    pub fn window(self, time: Time) -> u64 {
+    /// Returns the [window](super::At::window) of a report with this skew and the time `time`.
+    pub(super) fn window(self, time: Time) -> u64 {
         ((time.nanoseconds_since_epoch() + self.0) >> WINDOW) as u64
     }
 

@@ -1,4 +1,4 @@
-//! Lists of [windows](super::Skew::window) in lines between nodes.
+//! Lists of [windows](super::At::window) in lines between nodes.
 
 use super::link_line::{decimal, hexadecimal};
 

@@ -2,6 +2,9 @@
 
 use smallvec::{SmallVec, smallvec};
 
+use super::neighbours::NeighbourId;
+use super::table::Source;
+
 /// A set of origins. A herd of up to 64 nodes needs one word.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct OriginSet(SmallVec<[u64; 1]>);
@@ -55,18 +58,38 @@ fn place(origin: u16) -> (usize, u64) {
 /// What a table has learned since the links were last woken.
 #[derive(Debug, Default)]
 pub(super) struct Growth {
-    /// The origins of the updates.
-    pub(super) origins: OriginSet,
+    /// The origins of the updates, by the neighbour that sent them; `None` for the updates of
+    /// clients and the journal.
+    origins: SmallVec<[(Option<NeighbourId>, OriginSet); 4]>,
     /// Whether there are updates without an origin.
-    pub(super) others: bool,
+    others: bool,
 }
 
 impl Growth {
-    pub(super) fn note(&mut self, origin: Option<u16>) {
-        match origin {
-            Some(origin) => self.origins.insert(origin),
-            None => self.others = true,
+    pub(super) fn note(&mut self, origin: Option<u16>, source: Source) {
+        let Some(origin) = origin else {
+            self.others = true;
+            return;
+        };
+        let from = match source {
+            Source::Neighbour(from, _) => Some(from),
+            Source::Client | Source::Journal => None,
+        };
+        match self.origins.iter_mut().find(|(known, _)| *known == from) {
+            Some((_, origins)) => origins.insert(origin),
+            None => {
+                let mut origins = OriginSet::default();
+                origins.insert(origin);
+                self.origins.push((from, origins));
+            }
         }
+    }
+
+    /// Returns whether there is an update that did not come from `neighbour`, and whose origin
+    /// passes a test or which has none.
+    pub(super) fn concerns(&self, neighbour: NeighbourId, test: impl Fn(u16) -> bool) -> bool {
+        let others = self.origins.iter().filter(|(from, _)| *from != Some(neighbour));
+        self.others || others.flat_map(|(_, origins)| origins.iter()).any(test)
     }
 }
 

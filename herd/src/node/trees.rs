@@ -120,14 +120,11 @@ impl Node {
     /// Returns the neighbours whose links have something to do since the table has grown. Call it
     /// when the table has changed, or when links may send more of it.
     pub fn take_growth(&mut self) -> SmallVec<[NeighbourId; 8]> {
-        let Node { neighbours, table, trees, .. } = self;
+        let Node { neighbours, table, .. } = self;
         let growth = table.growth();
         let mut wakes = SmallVec::new();
         for (id, neighbour) in neighbours.iter_with_ids_mut() {
-            let concerns = |origin| {
-                trees.parent(origin) != Some(id) && (neighbour.is_idle || !neighbour.lazy.contains(origin))
-            };
-            if growth.others || growth.origins.iter().any(concerns) {
+            if growth.concerns(id, |origin| neighbour.is_idle || !neighbour.lazy.contains(origin)) {
                 neighbour.is_idle = false;
                 wakes.push(id);
             }

@@ -292,3 +292,37 @@ fn a_history_is_read_as_it_was_written() {
     assert!(format!("{:#}", History::read(&path).unwrap_err()).contains(":1: expected a setting"));
     std::fs::remove_file(&path).unwrap();
 }
+
+#[test]
+fn a_node_that_asks_again_and_again_for_what_was_left_out_has_no_tree() {
+    let asked = |times: u64| {
+        let mut history = right();
+        (0..times).for_each(|at| history.add(4_000 + at, EventKind::Repaired { node: 1, neighbour: 0 }));
+        violated(&history)
+    };
+    // Once for each of the two origins.
+    assert_eq!(asked(2), [""; 0]);
+    assert_eq!(asked(3), ["I13"]);
+}
+
+#[test]
+fn once_the_trees_are_whole_an_update_takes_one_line_for_each_node() {
+    let sent = |lines: u64| {
+        let mut history = right();
+        history.setting.edges = 10;
+        history.setting.calm = Some(1_010_000);
+        for op in 20..30 {
+            let report = format!("IAMAT kiwi +1+1 {op}");
+            ask(&mut history, op, 0, &report, &format!("AT A +0.500000000 kiwi +1+1 {op}"));
+        }
+        let last = "AT A +0.500000000 kiwi +1+1 29".to_owned();
+        for ending in &mut history.endings {
+            ending.lines = vec![last.clone()];
+        }
+        history.endings[0].sent = lines + 1;
+        history.endings[0].sent_when_calm = lines;
+        violated(&history)
+    };
+    assert_eq!(sent(11), [""; 0]);
+    assert_eq!(sent(12), ["I7"]);
+}

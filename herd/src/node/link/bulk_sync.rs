@@ -11,9 +11,10 @@
 //! bulk sync ends, and the next one can begin.
 
 use super::bucket_sums::{BUCKETS, Differences, GROUPS, Sums, bucket, differences, indices};
+use super::selection::Selection;
 use crate::message::{LinkLine, hex, words};
 use crate::node::Node;
-use crate::node::table::Source;
+use crate::node::table::{Record, Source};
 
 /// The approximate length of an update, and of the sums of a group, in bytes.
 const UPDATE_BYTES: usize = 80;
@@ -189,23 +190,11 @@ impl BulkSender {
         full: usize,
         out: &mut Vec<u8>,
     ) -> (Progress, u64) {
-        let mut said = 0;
-        for (sequence, record) in node.changes_to_say(self.read).take(PIECE) {
-            if sequence > self.upto {
-                return (Progress::Done, said);
-            }
-            if record.source() != theirs && self.wanted[bucket(record)] {
-                record.write_line(out);
-                out.push(b'\n');
-                said += 1;
-            }
-            self.read = sequence;
-            if out.len() >= full {
-                break;
-            }
-        }
-        let is_over = self.read >= self.upto || node.changes_to_say(self.read).next().is_none();
-        (if is_over { Progress::Done } else { Progress::Busy }, said)
+        let mut selection = Selection { read: self.read, upto: self.upto };
+        let is_wanted = |record: Record<'_>| self.wanted[bucket(record)];
+        let (said, is_done) = selection.write_updates(node, theirs, full, out, is_wanted);
+        self.read = selection.read;
+        (if is_done { Progress::Done } else { Progress::Busy }, said)
     }
 }
 

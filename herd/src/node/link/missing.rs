@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::bug::{Bug, is_planted};
-use crate::message::LinkLine;
+use crate::message::{At, LinkLine};
 use crate::node::Node;
 use crate::node::neighbours::{Cursor, LinkId};
 
@@ -99,9 +99,10 @@ impl Missing {
         self.is_useful = false;
     }
 
-    /// Returns whether the neighbour has been asked for a window, and has not answered yet.
-    pub(super) fn is_asked_for(&self, window: u64) -> bool {
-        self.asked.as_ref().is_some_and(|asked| asked.contains_key(&window))
+    /// Returns whether the neighbour has been asked for the window of a report, and has not
+    /// answered yet.
+    pub(super) fn is_asked_for(&self, report: &At<'_>) -> bool {
+        self.asked.as_ref().is_some_and(|asked| asked.contains_key(&report.window()))
     }
 
     /// Notes that the answer contains something new.

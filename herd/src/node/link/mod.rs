@@ -18,6 +18,7 @@ mod missing;
 mod receive;
 mod repair;
 mod resender;
+mod selection;
 mod transmit;
 
 pub use end::LinkEnd;

@@ -72,7 +72,7 @@ impl Link {
         }
         let Some(report) = heard.update.and_then(|update| update.report) else { return };
         let Some(origin) = node.table.origin(report.server()) else { return };
-        let is_answer = self.missing.is_asked_for(report.skew.window(report.iamat.stamp.time()));
+        let is_answer = self.missing.is_asked_for(&report);
         if is_answer && outcome == Outcome::Fresh {
             self.missing.note_news();
         }

@@ -164,10 +164,10 @@ impl Table {
         self.back += usize::from(update.report.is_some() && update.removals > 0);
         self.log.note_change(record, sequence);
         self.recent.note(sequence, update.line);
-        self.growth.note(self.records.get(record).origin());
+        self.growth.note(self.records.get(record).origin(), source);
         match &update.report {
             _ if source == Source::Journal => self.windows.forget_up_to(sequence),
-            Some(at) => self.windows.note(at.skew.window(at.iamat.stamp.time()), digest, sequence),
+            Some(at) => self.windows.note(at.window(), digest, sequence),
             None => {}
         }
         Outcome::Fresh

@@ -3,7 +3,7 @@
 
 use crate::bug::{Bug, is_planted};
 
-/// Sums of the updates of recent [windows](crate::message::Skew::window).
+/// Sums of the updates of recent [windows](crate::message::At::window).
 ///
 /// A sum counts every update that was ever stored, also one that a later update of its client has
 /// replaced: two nodes that learn the same updates, in whatever order, have the same sums. If a

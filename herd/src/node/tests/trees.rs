@@ -37,6 +37,14 @@ impl Mesh {
         mesh
     }
 
+    /// Returns three nodes with a tree for Alford.
+    fn with_tree_of_alford() -> Mesh {
+        let mut mesh = Mesh::new(3);
+        mesh.report(0, "first");
+        mesh.report(0, "second");
+        mesh
+    }
+
     /// Lets all links write and read until nothing is under way.
     fn settle(&mut self) {
         loop {
@@ -137,9 +145,7 @@ fn what_is_left_out_is_announced_and_confirmed_without_being_sent() {
 
 #[test]
 fn an_update_that_the_tree_lost_comes_from_elsewhere_which_becomes_the_tree() {
-    let mut mesh = Mesh::new(3);
-    mesh.report(0, "first");
-    mesh.report(0, "second");
+    let mut mesh = Mesh::with_tree_of_alford();
     mesh.pass(seconds(1.0));
     mesh.hole = Some((0, 2));
     mesh.report(0, "lost");
@@ -156,9 +162,7 @@ fn an_update_that_the_tree_lost_comes_from_elsewhere_which_becomes_the_tree() {
 
 #[test]
 fn a_neighbour_whose_parent_is_gone_gets_everything_from_the_others_at_once() {
-    let mut mesh = Mesh::new(3);
-    mesh.report(0, "first");
-    mesh.report(0, "second");
+    let mut mesh = Mesh::with_tree_of_alford();
     let place = mesh.wires.iter().position(|(low, high, _)| (*low, *high) == (0, 2)).unwrap();
     let (low, high, wire) = mesh.wires.remove(place);
     let [a, b] = mesh.nodes.get_disjoint_mut([low, high]).unwrap();
@@ -187,9 +191,7 @@ fn a_node_that_stops_sends_what_it_has_left_out() {
 
 #[test]
 fn only_links_that_have_something_to_do_are_woken() {
-    let mut mesh = Mesh::new(3);
-    mesh.report(0, "first");
-    mesh.report(0, "second");
+    let mut mesh = Mesh::with_tree_of_alford();
     mesh.pass(seconds(1.0));
     mesh.nodes[1].take_growth();
     mesh.settle();
