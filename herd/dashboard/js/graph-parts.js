@@ -10,7 +10,7 @@
 
 import { drawing, setText } from "./dom.js";
 import { count, rate, reports } from "./format.js";
-import { describeLink } from "./herd-tables.js";
+import { describeLink, isSpare } from "./herd-tables.js";
 import { shapePath, tone } from "./shapes.js";
 
 /** The most nodes that are cards, and the most dots that all have a word. */
@@ -100,6 +100,7 @@ export function signLift([a, b], card, sign) {
 /** @param {SVGGElement} group @param {LinkNow} link @param {[Point, Point]} ends @param {Size} size */
 export function showLink(group, link, ends, size) {
   for (const name of ["up", "down", "cut", "never", "unknown"]) group.classList.toggle(name, link.state === name);
+  group.classList.toggle("spare", isSpare(link));
   group.setAttribute("aria-label", describeLink(link));
   const sign = /** @type {SVGTextElement | null} */ (group.querySelector(".sign"));
   const plate = group.querySelector(".plate");

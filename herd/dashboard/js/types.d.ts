@@ -40,7 +40,11 @@ export interface NodeNow {
   status: Status | null;
 }
 
-export interface Direction { lines_per_second: number | null; backlog: number | null }
+export interface Direction {
+  lines_per_second: number | null;
+  backlog: number | null;
+  origins_left_out: number | null;
+}
 
 export interface LinkNow {
   a: string;

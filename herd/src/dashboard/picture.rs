@@ -87,6 +87,8 @@ struct Direction {
     lines_per_second: Option<f64>,
     /// The number of sequences that the receiver lacks.
     backlog: Option<u64>,
+    /// The number of nodes whose updates it only announces, because they arrive sooner elsewhere.
+    origins_left_out: Option<u64>,
 }
 
 impl Look {
@@ -181,9 +183,11 @@ impl Window<'_> {
 
     fn direction(&self, from: &str, to: &str) -> Direction {
         let sent = |look: &Look| look.neighbour(from, to)?["updates_sent"].as_u64();
+        let count = |field: &str| self.now.neighbour(from, to)?[field].as_u64();
         Direction {
             lines_per_second: self.per_second(sent(self.before), sent(self.now)),
-            backlog: self.now.neighbour(from, to).and_then(|neighbour| neighbour["lag"].as_u64()),
+            backlog: count("lag"),
+            origins_left_out: count("origins_left_out"),
         }
     }
 

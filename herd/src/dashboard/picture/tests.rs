@@ -27,6 +27,7 @@ fn status(neighbour: &str, reports: u64, sent: u64) -> Value {
         "neighbours": [{
             "name": neighbour, "linked": true, "state": "up", "clock_differs": false,
             "updates_sent": sent, "lag": 4, "round_trip_seconds": 0.25,
+            "origins_left_out": 2,
         }],
     })
 }
@@ -58,8 +59,8 @@ fn rates_are_those_since_the_last_look_and_a_restarted_node_counts_from_0() {
     assert_eq!(picture["nodes"][1]["reports_per_second"], 4.0);
     let link = &picture["links"][0];
     assert_eq!((&link["a"], &link["b"], &link["state"]), (&"Alford".into(), &"Parker".into(), &"up".into()));
-    assert_eq!(link["a_to_b"], json!({ "lines_per_second": 5.0, "backlog": 4 }));
-    assert_eq!(link["b_to_a"], json!({ "lines_per_second": 1.0, "backlog": 4 }));
+    assert_eq!(link["a_to_b"], json!({ "lines_per_second": 5.0, "backlog": 4, "origins_left_out": 2 }));
+    assert_eq!(link["b_to_a"], json!({ "lines_per_second": 1.0, "backlog": 4, "origins_left_out": 2 }));
     assert_eq!(picture["nodes"][0]["answer_p50_seconds"], Value::Null);
 }
 
