@@ -14,9 +14,9 @@
 //! | `DIFFER [<group>] <256 bits>` | answers `SUMS`: which of the sums differ from the speaker's |
 //! | `PRUNE <origin>` | the other need not send what clients report to that node: the speaker gets it sooner from elsewhere |
 //! | `GRAFT <origin>` | the opposite of `PRUNE`, which is how a link begins |
-//! | `HAVE <sequence> [<window> <sum>]...` | a mark that also covers updates that were not sent: they are in these [windows](super::At::window), or in earlier lines' |
-//! | `WANT <sequence> <window>...` | the speaker lacks updates of these windows: send those after that sequence of the log |
-//! | `GAVE [<window> <sum>]...` | answers `WANT`: the updates of these windows have been sent |
+//! | `HAVE <sequence> [<origin> <window> <sum>]...` | a mark that also covers updates that were not sent: they are in these [windows](super::At::window), or in earlier lines' |
+//! | `WANT <sequence> [<origin> <window>]...` | the speaker lacks updates of these windows: send those after that sequence of the log |
+//! | `GAVE [<origin> <window> <sum>]...` | answers `WANT`: the updates of these windows have been sent |
 //! | `BYE <reason>` | the speaker closes the link, and why |
 //!
 //! `<sent>` and `<echo>` are in microseconds since any fixed moment; the time by which the other's
@@ -29,7 +29,7 @@
 use std::fmt;
 
 use super::decimal::Digits;
-use super::windows::are_windows;
+use super::windows::{are_sums, are_windows};
 use super::{Update, is_node_name};
 
 /// The version of the link language.
@@ -107,19 +107,20 @@ pub enum LinkLine<'a> {
     Have {
         /// The sequence.
         sequence: u64,
-        /// Windows with the speaker's sums: see [`windows`](super::windows).
+        /// Windows with the speaker's sums: see [`sums_of_windows`](super::sums_of_windows).
         windows: &'a str,
     },
     /// The speaker lacks something in these windows.
     Want {
         /// Only updates after this sequence are to be sent.
         sequence: u64,
-        /// Numbers of windows: see [`numbers`](super::numbers).
+        /// Windows without sums: see [`windows`](super::windows()).
         windows: &'a str,
     },
     /// The updates of these windows have been sent.
     Gave {
-        /// Windows with the sums that they had when sending began: see [`windows`](super::windows).
+        /// Windows with the sums that they had when sending began: see
+        /// [`sums_of_windows`](super::sums_of_windows).
         windows: &'a str,
     },
     /// The speaker closes the link, for this reason.
@@ -189,14 +190,14 @@ impl<'a> LinkLine<'a> {
             }
             ("PRUNE", [origin]) if is_node_name(origin.as_bytes()) => Some(LinkLine::Prune(origin)),
             ("GRAFT", [origin]) if is_node_name(origin.as_bytes()) => Some(LinkLine::Graft(origin)),
-            ("HAVE", [sequence, windows @ ..]) if are_windows(windows) => {
+            ("HAVE", [sequence, windows @ ..]) if are_sums(windows) => {
                 Some(LinkLine::Have { sequence: decimal(sequence)?, windows: after_word(rest) })
             }
-            ("WANT", [sequence, windows @ ..]) if windows.iter().all(|window| decimal(window).is_some()) => {
+            ("WANT", [sequence, windows @ ..]) if are_windows(windows) => {
                 Some(LinkLine::Want { sequence: decimal(sequence)?, windows: after_word(rest) })
             }
             ("GAVE", [""]) => Some(LinkLine::Gave { windows: "" }),
-            ("GAVE", windows) if are_windows(windows) => Some(LinkLine::Gave { windows: rest }),
+            ("GAVE", windows) if are_sums(windows) => Some(LinkLine::Gave { windows: rest }),
             ("BYE", _) => Some(LinkLine::Bye(rest)),
             _ => None,
         }

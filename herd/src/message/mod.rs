@@ -37,7 +37,7 @@ pub use location::Location;
 pub use time::{Skew, Stamp, Time};
 pub use update::{MOST_REMOVALS, Update};
 pub use whatsat::Whatsat;
-pub use windows::{list_windows, numbers, windows};
+pub use windows::{LISTED, OriginWindow, list_sums, list_windows, sums_of_windows, windows};
 
 /// The first word of a client's line, even if the rest is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,6 +10,10 @@ use crate::message::Verb;
 pub struct LinkCounters {
     /// Updates written to neighbours.
     pub said: u64,
+    /// Bytes written to neighbours, of all lines.
+    pub said_bytes: u64,
+    /// Bytes of those lines that say which updates are left out, announce them, or ask for them.
+    pub announcement_bytes: u64,
     /// Updates from neighbours that won over the node's record.
     pub fresh: u64,
     /// Updates from neighbours that did not.
@@ -29,6 +33,8 @@ impl LinkCounters {
     /// Adds other counters to these.
     pub(super) fn add(&mut self, other: LinkCounters) {
         self.said += other.said;
+        self.said_bytes += other.said_bytes;
+        self.announcement_bytes += other.announcement_bytes;
         self.fresh += other.fresh;
         self.stale += other.stale;
         self.unacceptable += other.unacceptable;

@@ -9,6 +9,7 @@ mod backoff;
 mod clients;
 mod clock;
 mod counters;
+mod lateness;
 mod limits;
 mod link;
 mod neighbours;
@@ -31,6 +32,7 @@ use std::time::Duration;
 
 use crate::bug::{Bug, is_planted};
 use crate::message::{ClientId, Update};
+use lateness::Lateness;
 use neighbours::{Neighbour, Neighbours};
 use samples::Samples;
 use trees::Trees;
@@ -76,6 +78,8 @@ pub struct Node {
     /// The link that has been asked for what this node lacks, and when. One link is asked at a
     /// time, because all neighbours probably have the same.
     repair: Option<(LinkId, Duration)>,
+    /// How late updates are, compared with their announcements.
+    lateness: Lateness,
     /// Updates that were news, while somebody watches.
     samples: Samples,
 }
@@ -118,6 +122,7 @@ impl Node {
             bulk: None,
             trees: Trees::default(),
             repair: None,
+            lateness: Lateness::default(),
             samples: Samples::default(),
         }
     }

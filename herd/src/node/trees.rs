@@ -11,6 +11,8 @@
 //! [`LogReader`](super::link). If the announcement shows that something is missing, the node asks
 //! for it, and takes that neighbour as its parent instead (`GRAFT`).
 
+use std::time::Duration;
+
 use smallvec::SmallVec;
 
 use super::Node;
@@ -28,17 +30,36 @@ pub(super) struct Trees {
 #[derive(Clone, Copy, Debug, Default)]
 struct Branch {
     parent: Option<NeighbourId>,
-    /// The number of updates since all neighbours were last asked to send the origin's updates.
-    updates: u16,
+    /// The neighbour that was last asked to send the origin's updates too, to see whether it is
+    /// faster than the parent, and when that was.
+    tried: (usize, Duration),
+    /// The number of updates since then.
+    updates: u32,
+    /// The window of the last update that came over the tree, and when it came.
+    progress: (u64, Duration),
 }
 
-/// The number of updates after which all neighbours are asked to send an origin's updates, so that
-/// the fastest one becomes the parent. That costs one line for each neighbour, once.
-const RACE: u16 = 4096;
+/// How many updates of an origin must have arrived, and how much time must have passed, before
+/// another neighbour is tried. A trial doubles the updates until the neighbour has heard `PRUNE`,
+/// so the first bound limits its cost in a herd with little to do, and the second in one with much.
+const TRIAL_UPDATES: u32 = 1000;
+const TRIAL_TIME: Duration = Duration::from_secs(5);
 
 impl Trees {
     pub(super) fn parent(&self, origin: u16) -> Option<NeighbourId> {
         self.branches.get(usize::from(origin)).and_then(|branch| branch.parent)
+    }
+
+    /// Notes that an update of an origin came over the tree.
+    pub(super) fn note_progress(&mut self, origin: u16, window: u64, now: Duration) {
+        self.branch(origin).progress = (window, now);
+    }
+
+    /// Returns whether the updates of an origin that came since `since` have not got further than
+    /// `window`. They come in their order, so what is missing in that window may still come.
+    pub(super) fn is_behind(&self, origin: u16, window: u64, since: Duration) -> bool {
+        let branch = self.branches.get(usize::from(origin));
+        branch.is_some_and(|branch| branch.progress.0 <= window && branch.progress.1 > since)
     }
 
     fn branch(&mut self, origin: u16) -> &mut Branch {
@@ -53,17 +74,24 @@ impl Trees {
 impl Node {
     /// Learns from an update of an origin which neighbour sends its updates first. `from` sent it,
     /// in answer to a `WANT` if `is_repair`.
-    pub(super) fn note_sender(&mut self, from: NeighbourId, origin: u16, outcome: Outcome, is_repair: bool) {
+    pub(super) fn note_sender(
+        &mut self,
+        from: NeighbourId,
+        origin: u16,
+        outcome: Outcome,
+        is_repair: bool,
+        now: Duration,
+    ) {
         let is_pruned = self.neighbours[from].pruned.contains(origin);
         match outcome {
-            Outcome::Fresh if is_repair || !is_pruned => {
-                self.neighbours[from].pruned.remove(origin);
+            // The parent may only be late. From now on both send, and the first one is the parent.
+            Outcome::Fresh if is_repair => self.neighbours[from].pruned.remove(origin),
+            Outcome::Fresh if !is_pruned => {
                 let branch = self.trees.branch(origin);
                 branch.parent = Some(from);
-                branch.updates += 1;
-                if branch.updates == RACE {
-                    branch.updates = 0;
-                    self.graft_all(origin);
+                branch.updates = branch.updates.saturating_add(1);
+                if branch.updates >= TRIAL_UPDATES && now >= branch.tried.1 + TRIAL_TIME {
+                    self.try_another(origin, now);
                 }
             }
             Outcome::Stale if !is_repair && !is_pruned && self.has_other_parent(origin, from) => {
@@ -78,6 +106,24 @@ impl Node {
         match self.trees.parent(origin) {
             Some(parent) => parent != neighbour,
             None => self.table.origin_name(origin) == self.name,
+        }
+    }
+
+    /// Asks the next neighbour that has been pruned to send the updates of an origin.
+    fn try_another(&mut self, origin: u16, now: Duration) {
+        let pruned: SmallVec<[NeighbourId; 8]> = self
+            .neighbours
+            .iter()
+            .map(|(id, _)| id)
+            .filter(|id| self.neighbours[*id].pruned.contains(origin))
+            .collect();
+        let branch = self.trees.branch(origin);
+        let (last, _) = branch.tried;
+        let next = pruned.iter().find(|id| id.index() > last).or(pruned.first());
+        branch.tried = (next.map_or(0, |id| id.index()), now);
+        branch.updates = 0;
+        if let Some(next) = next {
+            self.neighbours[*next].pruned.remove(origin);
         }
     }
 

@@ -78,8 +78,13 @@ fn about_links(metrics: &mut Metrics, status: &Status) {
     let neighbours = || status.neighbours.iter();
     let sent = neighbours().map(|of| label("neighbour", &of.name, of.updates.said));
     metrics.counters("herd_link_updates_sent", "Updates sent to a neighbour", sent);
+    let bytes = neighbours().map(|of| label("neighbour", &of.name, of.updates.said_bytes));
+    metrics.counters("herd_link_sent_bytes", "Bytes sent to a neighbour", bytes);
+    let bytes = neighbours().map(|of| label("neighbour", &of.name, of.updates.announcement_bytes));
+    let help = "Bytes sent to a neighbour about updates that are left out";
+    metrics.counters("herd_link_announcement_bytes", help, bytes);
     let received = neighbours().flat_map(|of| {
-        let LinkCounters { said: _, fresh, stale, unacceptable, repairs: _ } = of.updates;
+        let LinkCounters { fresh, stale, unacceptable, .. } = of.updates;
         let outcomes = [("fresh", fresh), ("stale", stale), ("unacceptable", unacceptable)];
         outcomes.map(|(outcome, count)| {
             ([("neighbour", of.name.clone()), ("outcome", outcome.to_owned())], count)

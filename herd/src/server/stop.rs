@@ -6,7 +6,6 @@ use tokio::time::{Instant, timeout_at};
 
 use super::shared::{Shared, lock};
 use super::store::Durability;
-use crate::node::LinkCounters;
 
 /// The time after the start of a stop when its first step ends: pending requests for places are
 /// dropped.
@@ -57,7 +56,15 @@ impl Shared {
         {
             tracing::info!(outcome, questions, "places asked for");
         }
-        let LinkCounters { said, fresh, stale, unacceptable, repairs: _ } = lock(self).node.counters();
-        tracing::info!(sent = said, fresh, stale, unacceptable, "updates flooded");
+        let updates = lock(self).node.counters();
+        tracing::info!(
+            sent = updates.said,
+            fresh = updates.fresh,
+            stale = updates.stale,
+            unacceptable = updates.unacceptable,
+            bytes = updates.said_bytes,
+            announcement_bytes = updates.announcement_bytes,
+            "updates flooded"
+        );
     }
 }

@@ -20,4 +20,6 @@ pub mod proxy;
 pub(crate) mod python_packages;
 pub mod supervisor;
 pub mod test_herd;
+#[cfg(test)]
+mod tree_hops;
 pub mod workspace;

@@ -59,10 +59,10 @@ fn link_lines_survive_a_round_trip() {
         LinkLine::Prune("Alford"),
         LinkLine::Graft("Alford"),
         LinkLine::Have { sequence: 9, windows: "" },
-        LinkLine::Have { sequence: 9, windows: "7 0000000000000abc 8 ffffffffffffffff" },
-        LinkLine::Want { sequence: 9, windows: "7 8" },
+        LinkLine::Have { sequence: 9, windows: "Alford 7 0000000000000abc Bolden 7 ffffffffffffffff" },
+        LinkLine::Want { sequence: 9, windows: "Alford 7 Alford 8" },
         LinkLine::Gave { windows: "" },
-        LinkLine::Gave { windows: "7 0000000000000abc" },
+        LinkLine::Gave { windows: "Alford 7 0000000000000abc" },
         LinkLine::Bye("nothing heard for 2.5s"),
     ] {
         let mut out = Vec::new();
@@ -95,11 +95,13 @@ fn lines_outside_the_link_language_are_rejected() {
         "PRUNE",
         "GRAFT Al/ford",
         "HAVE",
-        "HAVE 1 7",
-        "HAVE 1 7 abc",
-        "HAVE 1 7 0000000000000abc 8",
-        "WANT 1 x",
-        "GAVE 7",
+        "HAVE 1 Alford",
+        "HAVE 1 Alford 7 abc",
+        "HAVE 1 Al/ford 7 0000000000000abc",
+        "HAVE 1 Alford 7 0000000000000abc Bolden",
+        "WANT 1 Alford",
+        "WANT 1 Alford x",
+        "GAVE Alford 7",
         "GET / HTTP/1.1",
     ] {
         assert_eq!(LinkLine::parse(line.as_bytes()), None, "{line}");

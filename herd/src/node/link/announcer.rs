@@ -6,18 +6,20 @@
 
 use std::time::Duration;
 
-use crate::message::{LinkLine, list_windows};
+use crate::message::{LISTED, LinkLine, OriginWindow, list_sums};
 use crate::node::Node;
 use crate::node::neighbours::NeighbourId;
 use crate::node::origins::OriginSet;
-use crate::node::table::Record;
+use crate::node::table::{Record, WindowSum};
 
 /// What has been left out on a link, and is to be announced.
 #[derive(Debug, Default)]
 pub(super) struct Announcer {
     /// The sequences of the first and last update that was left out since the last mark.
     left_out: Option<(u64, u64)>,
-    /// The sequence up to which all changes of windows have been announced, or sent.
+    /// The origins of what has been left out since then.
+    origins: OriginSet,
+    /// The sequence up to which all changes of these origins have been announced, or sent.
     announced: u64,
     /// When to look which windows have not changed since the last look, and how far the log went
     /// then.
@@ -26,26 +28,24 @@ pub(super) struct Announcer {
     is_stopped: bool,
 }
 
-/// The largest number of windows in one line, so that it is shorter than the longest line.
-const WINDOWS: usize = 100;
-
 impl Announcer {
-    /// Returns whether an update may be left out. `lazy` are the origins that the neighbour has
-    /// pruned.
+    /// Returns the origin of an update that may be left out. `lazy` are the origins that the
+    /// neighbour has pruned.
     pub(super) fn may_leave_out(
         &self,
         node: &Node,
         sequence: u64,
         record: Record<'_>,
         lazy: &OriginSet,
-    ) -> bool {
-        !self.is_stopped
-            && record.origin().is_some_and(|origin| lazy.contains(origin))
-            && sequence > node.table.windows().forgotten()
+    ) -> Option<u16> {
+        let origin = record.origin().filter(|origin| lazy.contains(*origin))?;
+        let may = !self.is_stopped && sequence > node.table.windows().forgotten();
+        may.then_some(origin)
     }
 
-    /// Notes that an update was left out.
-    pub(super) fn leave_out(&mut self, sequence: u64) {
+    /// Notes that an update of an origin was left out.
+    pub(super) fn leave_out(&mut self, sequence: u64, origin: u16) {
+        self.origins.insert(origin);
         let (first, _) = self.left_out.unwrap_or((sequence, sequence));
         self.left_out = Some((first, sequence));
     }
@@ -86,6 +86,7 @@ impl Announcer {
     ) -> Option<u64> {
         let Some((first, last)) = self.left_out else {
             self.announced = self.announced.max(read);
+            self.origins = OriginSet::default();
             self.look = None;
             return None;
         };
@@ -95,10 +96,10 @@ impl Announcer {
             return None;
         }
         let windows = node.table.windows();
-        let mark = windows.unchanged_up_to(upto);
-        let changed: Vec<(u64, u64)> = windows.changed(self.announced, upto).collect();
+        let mark = windows.unchanged_up_to(&self.origins, upto);
+        let changed: Vec<WindowSum> = windows.changed(&self.origins, self.announced, upto).collect();
         if mark >= first || !changed.is_empty() {
-            write_announcement(mark.max(first - 1), &changed, out);
+            write_announcement(node, mark.max(first - 1), &changed, out);
         }
         self.announced = upto;
         self.left_out = (mark < last).then_some((first.max(mark + 1), last));
@@ -109,14 +110,17 @@ impl Announcer {
 
 /// Appends lines that announce windows. Only the last one has the mark: the others are for windows
 /// that do not fit into it.
-fn write_announcement(mark: u64, changed: &[(u64, u64)], out: &mut Vec<u8>) {
-    let mut pieces = changed.chunks(WINDOWS).peekable();
+fn write_announcement(node: &Node, mark: u64, changed: &[WindowSum], out: &mut Vec<u8>) {
+    let mut pieces = changed.chunks(LISTED).peekable();
     if pieces.peek().is_none() {
         LinkLine::UpTo(mark).write(out);
     }
     while let Some(piece) = pieces.next() {
         let sequence = if pieces.peek().is_none() { mark } else { 0 };
-        let windows = list_windows(piece.iter().copied());
-        LinkLine::Have { sequence, windows: &windows }.write(out);
+        let windows = piece.iter().map(|window| {
+            let origin = node.table.origin_name(window.origin);
+            (OriginWindow { origin, number: window.number }, window.sum)
+        });
+        LinkLine::Have { sequence, windows: &list_sums(windows) }.write(out);
     }
 }

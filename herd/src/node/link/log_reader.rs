@@ -14,7 +14,7 @@ use super::announcer::Announcer;
 use super::bulk_sync::{BulkSender, PIECE, Progress};
 use super::resender::Resender;
 use crate::bug::{self, Bug, is_planted};
-use crate::message::LinkLine;
+use crate::message::{LinkLine, OriginWindow};
 use crate::node::Node;
 use crate::node::neighbours::{LinkId, NeighbourId};
 use crate::node::table::{Record, Source};
@@ -91,7 +91,12 @@ impl LogReader {
     }
 
     /// Takes the neighbour's request for updates of these windows after `sequence`.
-    pub(super) fn take_want(&mut self, node: &Node, sequence: u64, windows: impl Iterator<Item = u64>) {
+    pub(super) fn take_want<'a>(
+        &mut self,
+        node: &Node,
+        sequence: u64,
+        windows: impl Iterator<Item = OriginWindow<'a>>,
+    ) {
         self.resender = Some(Resender::begin(node, sequence, self.sent_up_to(), windows));
     }
 
@@ -106,14 +111,15 @@ impl LogReader {
     }
 
     /// Appends changes that the neighbour has not heard, and marks how far that got. Returns the
-    /// number of updates written, and whether more work can be done at once.
+    /// numbers of updates and of bytes of announcements written, and whether more work can be done
+    /// at once.
     pub(super) fn write_changes(
         &mut self,
         node: &Node,
         now: Duration,
         heartbeat_due: bool,
         out: &mut Vec<u8>,
-    ) -> (u64, bool) {
+    ) -> (u64, usize, bool) {
         let batch = node.limits.link_batch_bytes;
         if let Some(from) = self.announcer.take_overdue(node) {
             self.read = self.read.min(from);
@@ -142,10 +148,11 @@ impl LogReader {
             LinkLine::Synced.write(out);
             self.synced = true;
         }
+        let before = out.len();
         if let Some(mark) = self.announcer.announce(node, self.neighbour, self.sent_up_to(), now, out) {
             self.marked = self.marked.max(mark);
         }
-        (said, !at_end || bulk == Progress::Busy || is_resending)
+        (said, out.len() - before, !at_end || bulk == Progress::Busy || is_resending)
     }
 
     /// Appends what has changed since the last call. Returns the number of updates written, and
@@ -172,8 +179,10 @@ impl LogReader {
                 self.gap.get_or_insert(self.read);
             } else if is_theirs || is_pruned_too(node, self.neighbour, record) {
                 // They have it.
-            } else if self.gap.is_none() && self.announcer.may_leave_out(node, sequence, record, lazy) {
-                self.announcer.leave_out(sequence);
+            } else if self.gap.is_none()
+                && let Some(origin) = self.announcer.may_leave_out(node, sequence, record, lazy)
+            {
+                self.announcer.leave_out(sequence, origin);
             } else {
                 record.write_line(out);
                 out.push(b'\n');

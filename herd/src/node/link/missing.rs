@@ -4,76 +4,99 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::bug::{Bug, is_planted};
-use crate::message::{At, LinkLine};
+use crate::message::{At, LISTED, LinkLine, OriginWindow, list_windows};
 use crate::node::Node;
 use crate::node::neighbours::{Cursor, LinkId};
+use crate::node::table::Table;
 
 /// Windows whose sums at a neighbour differ from this node's.
 #[derive(Debug, Default)]
 pub(super) struct Missing {
-    /// The neighbour's sum of each.
-    windows: BTreeMap<u64, u64>,
+    windows: BTreeMap<Key, Announced>,
     /// The mark that counts once there is none.
     mark: u64,
-    /// When the first of them was announced.
-    since: Duration,
     /// The windows that the neighbour has been asked for, and has not answered yet.
-    asked: Option<BTreeMap<u64, u64>>,
-    /// Whether the answer contains something new so far.
-    is_useful: bool,
-    /// How often in a row an answer contained nothing new.
-    useless: u32,
+    asked: Option<Asked>,
 }
 
-/// How long to wait for the missing updates before the neighbour is asked for them, the first time
-/// and after many answers that contained nothing new. Updates that are only late must not be sent
-/// twice, least of all by a herd that has more to do than it can.
-const PATIENCE: Duration = Duration::from_millis(25);
-const LONGEST_PATIENCE: Duration = Duration::from_millis(1600);
+/// The name of an origin, and the number of a window.
+type Key = (String, u64);
+
+/// What a neighbour has announced of a window.
+#[derive(Clone, Copy, Debug)]
+struct Announced {
+    sum: u64,
+    /// When its sum was first found to differ from this node's.
+    since: Duration,
+}
+
+/// A question to the neighbour.
+#[derive(Debug)]
+struct Asked {
+    /// The windows, with the neighbour's sums.
+    windows: BTreeMap<Key, u64>,
+    /// How long the first of them had been missing.
+    waited: Duration,
+    /// Whether the answer contains something new so far.
+    is_useful: bool,
+}
 
 /// How long to wait for one neighbour's answer before another one is asked.
 const ANSWER: Duration = Duration::from_millis(100);
 
-/// The largest number of windows in one request, and of windows that can be missing. A neighbour
-/// keeps 256.
-const ASKED: usize = 100;
-const MOST: usize = 512;
+/// The time between two looks at what is missing.
+const AGAIN: Duration = Duration::from_millis(25);
+
+/// The largest number of windows that can be missing. A neighbour keeps 256 for each origin.
+const MOST: usize = 256 * 256;
 
 impl Missing {
     /// Takes a mark, and the windows that come with it. Returns `false` if the neighbour has
     /// announced more windows than it can have.
-    pub(super) fn take_mark(
+    pub(super) fn take_mark<'a>(
         &mut self,
         node: &Node,
         mark: u64,
-        windows: impl Iterator<Item = (u64, u64)>,
+        windows: impl Iterator<Item = (OriginWindow<'a>, u64)>,
         now: Duration,
     ) -> bool {
         self.mark = self.mark.max(mark);
         for (window, sum) in windows {
-            if node.table.windows().covers(window, sum) || is_planted(Bug::AnnouncementBelieved) {
-                self.windows.remove(&window);
+            let key = (window.origin.to_owned(), window.number);
+            if covers(&node.table, window, sum) || is_planted(Bug::AnnouncementBelieved) {
+                self.windows.remove(&key);
             } else {
-                if self.windows.is_empty() {
-                    self.since = now;
-                }
-                self.windows.insert(window, sum);
+                self.windows.entry(key).or_insert(Announced { sum, since: now }).sum = sum;
             }
         }
         self.windows.len() <= MOST
     }
 
-    /// Drops the windows of which nothing is missing any more. Returns the mark that counts now, if
-    /// nothing is missing at all.
-    pub(super) fn settle(&mut self, node: &Node) -> Option<u64> {
-        self.windows.retain(|window, sum| !node.table.windows().covers(*window, *sum));
+    /// Returns the mark that counts now, if nothing before it is missing.
+    pub(super) fn settle(&mut self, node: &mut Node, now: Duration) -> Option<u64> {
+        self.drop_covered(node, now);
         self.windows.is_empty().then_some(self.mark)
     }
 
+    /// Drops the windows of which nothing is missing any more.
+    fn drop_covered(&mut self, node: &mut Node, now: Duration) {
+        let Node { table, lateness, .. } = node;
+        self.windows.retain(|(origin, number), announced| {
+            let window = table.window_sum(OriginWindow { origin, number: *number }, announced.sum);
+            let Some(window) = window.filter(|window| table.windows().covers(*window)) else { return true };
+            // What another neighbour was asked for says nothing about the tree.
+            if !table.windows().is_repaired(window.origin, window.number) {
+                lateness.note(now.saturating_sub(announced.since), now);
+            }
+            false
+        });
+    }
+
     /// Returns when to check again whether something is missing; `None` if nothing is.
-    pub(super) fn due(&self, now: Duration) -> Option<Duration> {
-        let is_waiting = !self.windows.is_empty() && self.asked.is_none();
-        is_waiting.then(|| (self.since + self.patience()).max(now + PATIENCE))
+    pub(super) fn due(&self, node: &Node, now: Duration) -> Option<Duration> {
+        let first = self.windows.values().map(|announced| announced.since).min()?;
+        let patience = node.lateness.patience(now);
+        self.asked.is_none().then(|| (first + patience).max(now + AGAIN))
     }
 
     /// Asks the neighbour for what is missing, if it is time and no other neighbour is being asked.
@@ -85,54 +108,82 @@ impl Missing {
         now: Duration,
         out: &mut Vec<u8>,
     ) {
-        let is_due = !self.windows.is_empty() && self.asked.is_none() && now >= self.since + self.patience();
         let others_turn = node.repair.is_some_and(|(other, asked)| other != link && now < asked + ANSWER);
-        if !is_due || others_turn {
+        if self.asked.is_some() || others_turn {
             return;
         }
-        let asked: BTreeMap<u64, u64> =
-            self.windows.iter().take(ASKED).map(|(window, sum)| (*window, *sum)).collect();
-        let numbers: Vec<String> = asked.keys().map(u64::to_string).collect();
-        LinkLine::Want { sequence: cursor.sequence, windows: &numbers.join(" ") }.write(out);
+        let patience = node.lateness.patience(now);
+        if !self.windows.values().any(|announced| now >= announced.since + patience) {
+            return;
+        }
+        self.drop_covered(node, now);
+        let Node { table, trees, .. } = node;
+        let may_come = |origin: &str, number| {
+            let origin = table.origin(origin.as_bytes());
+            origin.is_some_and(|origin| trees.is_behind(origin, number, now.saturating_sub(patience)))
+        };
+        let due = self.windows.iter().filter(|((origin, number), announced)| {
+            now >= announced.since + patience && !may_come(origin, *number)
+        });
+        let due: Vec<(&Key, &Announced)> = due.take(LISTED).collect();
+        let Some(first) = due.iter().map(|(_, announced)| announced.since).min() else { return };
+        let listed = due.iter().map(|((origin, number), _)| OriginWindow { origin, number: *number });
+        LinkLine::Want { sequence: cursor.sequence, windows: &list_windows(listed) }.write(out);
         node.repair = Some((link, now));
-        self.asked = Some(asked);
-        self.is_useful = false;
+        let windows = due.into_iter().map(|(key, announced)| (key.clone(), announced.sum)).collect();
+        self.asked = Some(Asked { windows, waited: now.saturating_sub(first), is_useful: false });
     }
 
     /// Returns whether the neighbour has been asked for the window of a report, and has not
     /// answered yet.
     pub(super) fn is_asked_for(&self, report: &At<'_>) -> bool {
-        self.asked.as_ref().is_some_and(|asked| asked.contains_key(&report.window()))
+        self.asked.as_ref().is_some_and(|asked| {
+            let number = report.window();
+            let server = report.server();
+            asked.windows.keys().any(|(origin, asked)| *asked == number && origin.as_bytes() == server)
+        })
     }
 
     /// Notes that the answer contains something new.
     pub(super) fn note_news(&mut self) {
-        self.is_useful = true;
+        if let Some(asked) = &mut self.asked {
+            asked.is_useful = true;
+        }
     }
 
     /// Takes the end of the answer, with the windows that were sent. Returns `None` if nothing was
     /// asked, and otherwise whether the answer contained something new.
-    pub(super) fn take_answer(
+    pub(super) fn take_answer<'a>(
         &mut self,
         node: &mut Node,
-        windows: impl Iterator<Item = (u64, u64)>,
+        sent: impl Iterator<Item = (OriginWindow<'a>, u64)>,
         now: Duration,
     ) -> Option<bool> {
-        let asked = self.asked.take()?;
-        for (window, sum) in windows {
-            node.table.accept_window(window, sum);
+        let Asked { windows, waited, is_useful } = self.asked.take()?;
+        for (window, sum) in sent {
+            if let Some(window) = node.table.window_sum(window, sum) {
+                node.table.accept_window(window);
+            }
             // One that was announced again meanwhile may have changed after the answer began.
-            if self.windows.get(&window) == asked.get(&window) {
-                self.windows.remove(&window);
+            let key = (window.origin.to_owned(), window.number);
+            if self.windows.get(&key).map(|announced| announced.sum) == windows.get(&key).copied() {
+                self.windows.remove(&key);
             }
         }
-        self.since = now;
-        self.useless = if self.is_useful { 0 } else { self.useless + 1 };
+        for key in windows.keys() {
+            self.windows.entry(key.clone()).and_modify(|announced| announced.since = now);
+        }
+        if !is_useful {
+            // Nothing was lost. What differed was late, or had been replaced.
+            node.lateness.note(waited, now);
+        }
         node.repair = None;
-        Some(self.is_useful)
+        Some(is_useful)
     }
+}
 
-    fn patience(&self) -> Duration {
-        PATIENCE.saturating_mul(1 << self.useless.min(10)).min(LONGEST_PATIENCE)
-    }
+/// Returns whether a node knows all that a neighbour does of a window, if the neighbour's sum is
+/// this.
+fn covers(table: &Table, window: OriginWindow<'_>, sum: u64) -> bool {
+    table.window_sum(window, sum).is_some_and(|window| table.windows().covers(window))
 }

@@ -11,7 +11,7 @@ use super::log_reader::LogReader;
 use super::repair::TREES;
 use super::{Link, LinkPhase, Peer, microseconds};
 use crate::bug::{self, Bug, is_planted};
-use crate::message::{LinkLine, OLDEST_VERSION, Time, Update, VERSION, numbers, windows, words};
+use crate::message::{LinkLine, OLDEST_VERSION, Time, Update, VERSION, windows, words};
 use crate::node::Node;
 use crate::node::clock::ClockDifference;
 use crate::node::neighbours::{Current, Cursor, NeighbourId, Side};
@@ -85,7 +85,7 @@ impl Link {
         match parsed {
             LinkLine::Update(_) => {
                 let event = take_update(node, peer.neighbour, heard, reader.theirs(), clock);
-                self.learn_tree(node, peer.neighbour, heard, &event);
+                self.learn_tree(node, peer.neighbour, heard, &event, now);
                 Ok(Some(event))
             }
             LinkLine::UpTo(sequence) => self.take_mark(node, peer, sequence, "", now),
@@ -113,12 +113,12 @@ impl Link {
             LinkLine::Have { sequence, windows } if self.version >= TREES => {
                 self.take_mark(node, peer, sequence, windows, now)
             }
-            LinkLine::Want { sequence, windows } if self.version >= TREES => {
-                reader.take_want(node, sequence, numbers(windows));
+            LinkLine::Want { sequence, windows: wanted } if self.version >= TREES => {
+                reader.take_want(node, sequence, windows(wanted));
                 Ok(None)
             }
             LinkLine::Gave { windows: sent } if self.version >= TREES => {
-                self.take_answer(node, peer, windows(sent), now)
+                self.take_answer(node, peer, sent, now)
             }
             LinkLine::Synced => {
                 self.is_synced = true;

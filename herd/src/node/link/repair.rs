@@ -7,7 +7,7 @@ use super::end::LinkEnd;
 use super::event::LinkEvent;
 use super::heard_line::HeardLine;
 use super::{Link, Peer};
-use crate::message::windows;
+use crate::message::sums_of_windows;
 use crate::node::Node;
 use crate::node::neighbours::{Cursor, NeighbourId};
 use crate::node::table::Outcome;
@@ -26,10 +26,10 @@ impl Link {
         announced: &str,
         now: Duration,
     ) -> Result<Option<LinkEvent>, LinkEnd> {
-        if !self.missing.take_mark(node, sequence, windows(announced), now) {
+        if !self.missing.take_mark(node, sequence, sums_of_windows(announced), now) {
             return Err(LinkEnd::Framing("more announced windows than a node keeps".to_owned()));
         }
-        self.move_cursor(node, peer);
+        self.move_cursor(node, peer, now);
         node.bulk.take_if(|(link, _)| *link == self.id);
         Ok(self.bulk.take().map(|_| LinkEvent::BulkOver))
     }
@@ -39,20 +39,20 @@ impl Link {
         &mut self,
         node: &mut Node,
         peer: Peer,
-        sent: impl Iterator<Item = (u64, u64)>,
+        sent: &str,
         now: Duration,
     ) -> Result<Option<LinkEvent>, LinkEnd> {
-        let is_useful = self.missing.take_answer(node, sent, now);
+        let is_useful = self.missing.take_answer(node, sums_of_windows(sent), now);
         let is_useful = is_useful.ok_or_else(|| LinkEnd::Framing("an answer to no question".to_owned()))?;
-        self.move_cursor(node, peer);
+        self.move_cursor(node, peer, now);
         let repairs = &mut node.neighbours[peer.neighbour].counters.repairs;
         *repairs += u64::from(is_useful);
         Ok(is_useful.then_some(LinkEvent::Repaired))
     }
 
     /// Moves the cursor to the last mark, if nothing before it is missing.
-    fn move_cursor(&mut self, node: &mut Node, peer: Peer) {
-        if let Some(sequence) = self.missing.settle(node) {
+    fn move_cursor(&mut self, node: &mut Node, peer: Peer, now: Duration) {
+        if let Some(sequence) = self.missing.settle(node, now) {
             node.neighbours[peer.neighbour].cursor = Cursor { epoch: peer.epoch, sequence };
         }
     }
@@ -64,6 +64,7 @@ impl Link {
         neighbour: NeighbourId,
         heard: &HeardLine<'_>,
         event: &LinkEvent,
+        now: Duration,
     ) {
         let LinkEvent::Update { outcome, .. } = *event else { return };
         // What a neighbour sends at the start of a link, or in a bulk sync, says nothing.
@@ -75,7 +76,11 @@ impl Link {
         let is_answer = self.missing.is_asked_for(&report);
         if is_answer && outcome == Outcome::Fresh {
             self.missing.note_news();
+            node.table.note_repair(origin, report.window());
         }
-        node.note_sender(neighbour, origin, outcome, is_answer);
+        node.note_sender(neighbour, origin, outcome, is_answer, now);
+        if outcome == Outcome::Fresh && !is_answer {
+            node.trees.note_progress(origin, report.window(), now);
+        }
     }
 }

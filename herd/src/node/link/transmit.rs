@@ -34,6 +34,7 @@ impl Link {
         clock: Time,
         out: &mut Vec<u8>,
     ) -> Result<(), LinkEnd> {
+        let start = out.len();
         let heartbeat_due = now >= self.heartbeat;
         if heartbeat_due || is_planted(Bug::StarvedHeartbeat) {
             self.heartbeat = now + node.limits.heartbeat;
@@ -61,22 +62,29 @@ impl Link {
             if heartbeat_due && !is_planted(Bug::NoHeartbeat) {
                 write_heartbeat(node, *peer, self.timer, now, clock, out);
             }
+            let before_prunes = out.len();
             write_prunes(node, peer.neighbour, out);
-            let (said, mut is_busy) = reader.write_changes(node, now, heartbeat_due, out);
+            let prunes = out.len() - before_prunes;
+            let (said, announcements, mut is_busy) = reader.write_changes(node, now, heartbeat_due, out);
             let announces_at = reader.announces_at();
             let neighbour = &mut node.neighbours[peer.neighbour];
             neighbour.counters.said += said;
             neighbour.sent = reader.sent_up_to();
             neighbour.is_idle = announces_at.is_none();
             let cursor = neighbour.cursor;
+            let before_question = out.len();
             self.missing.ask(node, self.id, cursor, now, out);
-            self.work_at = [announces_at, self.missing.due(now)].into_iter().flatten().min();
+            let question = out.len() - before_question;
+            self.work_at = [announces_at, self.missing.due(node, now)].into_iter().flatten().min();
             if let Some(bulk) = &mut self.bulk
                 && node.bulk.get_or_insert((self.id, peer.neighbour)).0 == self.id
             {
                 is_busy |= bulk.advance(node, out) == Progress::Busy;
             }
             self.busy = is_busy.then_some(now);
+            let counters = &mut node.neighbours[peer.neighbour].counters;
+            counters.said_bytes += (out.len() - start) as u64;
+            counters.announcement_bytes += (prunes + announcements + question) as u64;
         }
         Ok(())
     }

@@ -16,13 +16,14 @@ mod windows;
 
 pub use recent::RecentLines;
 pub use record::{Record, Source};
+pub(super) use windows::WindowSum;
 
 use std::ops::Range;
 
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128};
 
 use crate::bug::{Bug, is_planted};
-use crate::message::{At, ClientId, Update};
+use crate::message::{At, ClientId, OriginWindow, Update};
 use crate::node::origins::Growth;
 use change_log::{ChangeLog, RecordId};
 use index::Index;
@@ -164,11 +165,13 @@ impl Table {
         self.back += usize::from(update.report.is_some() && update.removals > 0);
         self.log.note_change(record, sequence);
         self.recent.note(sequence, update.line);
-        self.growth.note(self.records.get(record).origin(), source);
-        match &update.report {
+        let origin = self.records.get(record).origin();
+        self.growth.note(origin, source);
+        match (origin, &update.report) {
             _ if source == Source::Journal => self.windows.forget_up_to(sequence),
-            Some(at) => self.windows.note(at.window(), digest, sequence),
-            None => {}
+            (Some(origin), Some(at)) => self.windows.note(origin, at.window(), digest, sequence),
+            // These are sent over every link.
+            _ => {}
         }
         Outcome::Fresh
     }
@@ -269,9 +272,20 @@ impl Table {
         &self.windows
     }
 
-    /// Notes that a neighbour whose sum of a window is this has sent everything that it has of it.
-    pub(super) fn accept_window(&mut self, number: u64, sum: u64) {
-        self.windows.accept(number, sum);
+    /// Notes that a neighbour with this sum of a window has sent everything that it has of it.
+    pub(super) fn accept_window(&mut self, window: WindowSum) {
+        self.windows.accept(window);
+    }
+
+    /// Notes that a neighbour has answered with an update of this window that this node lacked.
+    pub(super) fn note_repair(&mut self, origin: u16, number: u64) {
+        self.windows.note_repair(origin, number);
+    }
+
+    /// Returns a window with a neighbour's sum. Returns `None` if no record has had the origin.
+    pub(super) fn window_sum(&self, window: OriginWindow<'_>, sum: u64) -> Option<WindowSum> {
+        let origin = self.origin(window.origin.as_bytes())?;
+        Some(WindowSum { origin, number: window.number, sum })
     }
 
     /// Returns the number of an origin: the node whose name is in AT lines, because it received the

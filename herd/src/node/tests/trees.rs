@@ -1,6 +1,7 @@
 //! Floods on trees: pruning, announcements, and repairs.
 
 use super::*;
+use crate::message::At;
 
 /// Nodes with a link between any two of them.
 struct Mesh {
@@ -8,6 +9,8 @@ struct Mesh {
     wires: Vec<(usize, usize, Wire)>,
     /// A direction in which everything disappears.
     hole: Option<(usize, usize)>,
+    /// A direction in which everything arrives last.
+    slow: Option<(usize, usize)>,
     now: Duration,
 }
 
@@ -25,6 +28,7 @@ impl Mesh {
             nodes: names.iter().map(|name| node(name, &others(name))).collect(),
             wires: Vec::new(),
             hole: None,
+            slow: None,
             now: START,
         };
         for high in 1..size {
@@ -60,10 +64,27 @@ impl Mesh {
             if self.wires.iter().all(|(.., wire)| wire.pipes.iter().all(Vec::is_empty)) {
                 return;
             }
-            for (low, high, wire) in &mut self.wires {
-                wire.deliver(0, &mut self.nodes[*low], self.now);
-                wire.deliver(1, &mut self.nodes[*high], self.now);
+            self.deliver();
+        }
+    }
+
+    /// Delivers what is under way. What takes the slow direction waits until nothing else is.
+    fn deliver(&mut self) {
+        let mut others = false;
+        for (low, high, wire) in &mut self.wires {
+            for (end, node, other) in [(0, *low, *high), (1, *high, *low)] {
+                if self.slow != Some((other, node)) && !wire.pipes[end].is_empty() {
+                    wire.deliver(end, &mut self.nodes[node], self.now);
+                    others = true;
+                }
             }
+        }
+        if !others && let Some((from, to)) = self.slow {
+            let find =
+                |(low, high, _): &&mut (usize, usize, Wire)| [*low, *high] == [from.min(to), from.max(to)];
+            let (low, _, wire) = self.wires.iter_mut().find(find).expect("a link");
+            let end = usize::from(*low == from);
+            wire.deliver(end, &mut self.nodes[to], self.now);
         }
     }
 
@@ -161,6 +182,48 @@ fn an_update_that_the_tree_lost_comes_from_elsewhere_which_becomes_the_tree() {
 }
 
 #[test]
+fn now_and_then_another_neighbour_is_tried_and_stays_if_it_is_faster() {
+    let mut mesh = Mesh::with_tree_of_alford();
+    mesh.slow = Some((0, 2));
+    mesh.pass(seconds(6.0));
+    for number in 0..1_000 {
+        mesh.report(0, &format!("c{number}"));
+    }
+    mesh.report(0, "trial");
+    assert_eq!(mesh.lines("GRAFT"), 2, "Bolden and Hamilton try each other");
+    for number in 0..1_000 {
+        assert_eq!(mesh.report(0, &format!("d{number}")), 2);
+    }
+    assert_eq!(mesh.lines("GRAFT"), 2, "another trial comes after five seconds at the earliest");
+    mesh.hole = Some((0, 2));
+    mesh.report(0, "last");
+    assert!(mesh.all_know("last"), "Hamilton still has Alford as its parent, which is slower");
+}
+
+#[test]
+fn what_may_still_come_over_the_tree_is_not_asked_for() {
+    let mut mesh = Mesh::with_tree_of_alford();
+    let [_, (_, _, from_alford), (_, _, from_bolden)] = &mut mesh.wires[..] else { panic!("no links") };
+    let hamilton = &mut mesh.nodes[2];
+    let window = |line: &str| At::parse(line.as_bytes()).unwrap().window();
+    let line = |client: u64| format!("AT Alford +0.000000000 late-{client} +1+1 1000000000.{client:03}");
+    let announced = format!("HAVE 99 Alford {} 00000000000000ff", window(&line(999)));
+    let mut now = mesh.now;
+    from_bolden.ends[1].receive(hamilton, announced.as_bytes(), now, NOW).unwrap();
+    let mut asks = |hamilton: &mut Node, now| {
+        let mut out = Vec::new();
+        from_bolden.ends[1].transmit(hamilton, now, NOW, &mut out).unwrap();
+        String::from_utf8(out).unwrap().contains("WANT")
+    };
+    for client in 0..100 {
+        now += TICK;
+        from_alford.ends[1].receive(hamilton, line(client).as_bytes(), now, NOW).unwrap();
+        assert!(!asks(hamilton, now), "the tree has got to window {}", window(&line(client)));
+    }
+    assert!(asks(hamilton, now + seconds(0.1)), "nothing has come for 100 ms");
+}
+
+#[test]
 fn a_neighbour_whose_parent_is_gone_gets_everything_from_the_others_at_once() {
     let mut mesh = Mesh::with_tree_of_alford();
     let place = mesh.wires.iter().position(|(low, high, _)| (*low, *high) == (0, 2)).unwrap();
@@ -219,10 +282,11 @@ fn only_links_that_have_something_to_do_are_woken() {
 #[test]
 fn a_neighbour_that_announces_or_answers_nonsense_loses_its_link() {
     let windows = |count: u64| {
-        let windows: Vec<String> = (0..count).map(|number| format!("{number} {number:016x}")).collect();
+        let windows: Vec<String> =
+            (0..count).map(|number| format!("Alford {number} {number:016x}")).collect();
         format!("HAVE 0 {}", windows.join(" "))
     };
-    let cases = [windows(600), "GAVE".to_owned(), "GAVE 7 0000000000000001".to_owned()];
+    let cases = [windows(70_000), "GAVE".to_owned(), "GAVE Alford 7 0000000000000001".to_owned()];
     for line in cases {
         let mut mesh = Mesh::new(2);
         let (_, _, wire) = &mut mesh.wires[0];
@@ -231,7 +295,7 @@ fn a_neighbour_that_announces_or_answers_nonsense_loses_its_link() {
     }
     let mut mesh = Mesh::new(2);
     let (_, _, wire) = &mut mesh.wires[0];
-    for line in ["PRUNE Nobody", "GRAFT Nobody", "WANT 99 1 2 3", "HAVE 5"] {
+    for line in ["PRUNE Nobody", "GRAFT Nobody", "WANT 99 Alford 1 Nobody 2", "HAVE 5"] {
         assert_eq!(wire.ends[0].receive(&mut mesh.nodes[0], line.as_bytes(), START, NOW), Ok(None));
     }
 }
