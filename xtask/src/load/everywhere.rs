@@ -55,8 +55,9 @@ impl Everywhere {
         Ok(Spread { per_second: load.answers as f64 / seconds, seconds, load })
     }
 
-    /// Waits until a node has every update. A herd passes updates on in order, so a node that knows
-    /// the last client of a connection knows all its clients. Redis counts its keys.
+    /// Waits until a node has every update. The updates of one node take one way, in their order,
+    /// so a node that knows the last client of a connection knows all its clients. Redis counts its
+    /// keys.
     async fn wait_for(&self, node: SocketAddr, load: &Summary) -> Result<()> {
         let question = match self.load.protocol {
             Protocol::Iamat => load

@@ -159,8 +159,11 @@ impl Plan {
 
     /// The command that draws the same plan.
     pub fn command(&self) -> String {
-        let Plan { seed, nodes, durability, .. } = self;
-        format!("cargo xtask chaos sim --first {seed} --seeds 1 --nodes {nodes} --durability {durability}")
+        let Plan { seed, nodes, graph, durability, .. } = self;
+        format!(
+            "cargo xtask chaos sim --first {seed} --seeds 1 --nodes {nodes} --graph {graph} \
+             --durability {durability}"
+        )
     }
 
     fn draw_faults(&mut self, rng: &mut Rng) {

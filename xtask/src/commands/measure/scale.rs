@@ -1,6 +1,8 @@
 //! `scale`: measure herds of different sizes.
 
-use anyhow::Result;
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
 use clap::Args;
 
 use crate::cluster::graphs::Graph;
@@ -19,6 +21,14 @@ pub struct ScaleArgs {
     #[arg(long, default_value_t = Graph::Grid, value_parser = variant_of::<Graph>())]
     graph: Graph,
 
+    /// Measure this herd instead: a herd file, or the name of one in fixtures/herds
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["nodes", "graph"])]
+    herd: Option<String>,
+
+    /// Another herd program to measure in turn with this one, such as that of an earlier commit
+    #[arg(long, value_name = "PROGRAM")]
+    former: Option<PathBuf>,
+
     /// Measure fewer and shorter rounds, to try it out; do not quote the figures
     #[arg(long)]
     quick: bool,
@@ -33,6 +43,9 @@ pub struct ScaleArgs {
 /// # Errors
 /// A herd does not start, or an update does not reach every node.
 pub fn print_scales(args: ScaleArgs) -> Result<()> {
-    let ScaleArgs { nodes, graph, quick, keep } = args;
-    print(&measure_scale(&Scale { nodes, graph, quick, keep, progress: print_progress })?)
+    let ScaleArgs { nodes, graph, herd, former, quick, keep } = args;
+    if let Some(former) = &former {
+        ensure!(former.is_file(), "{} is not a file: expected a herd program", former.display());
+    }
+    print(&measure_scale(&Scale { nodes, graph, herd, former, quick, keep, progress: print_progress })?)
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
 use herd::message::{Lines, Piece};
-use herd::node::{Limits, Link, LinkEvent, LinkId, Lives, Node};
+use herd::node::{Limits, Link, LinkEnd, LinkEvent, LinkId, Lives, NeighbourId, Node};
 use herd::tls::{LinkFiles, LinkTls};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
@@ -123,32 +123,51 @@ impl Watcher {
     }
 
     fn link(name: &str, node: &str, address: SocketAddr, files: Option<&LinkFiles>) -> Result<Watcher> {
-        let limits = Limits::default();
         let lives = Lives { epoch: 1, incarnation: u64::from(std::process::id()), hash_seed: 0 };
+        let this = Node::new(name, &[node.to_owned()], Limits::default(), lives);
+        let neighbour = this.neighbour(node).context("the only neighbour")?;
+        let mut watcher = Watcher::dial(this, neighbour, address, files)?;
+        let synced = watcher.wait_for_sync();
+        let is_older =
+            |error: &anyhow::Error| matches!(error.downcast_ref::<LinkEnd>(), Some(LinkEnd::OlderVersion(_)));
+        let Some(WatcherLink { node: this, .. }) =
+            watcher.link.take_if(|_| synced.as_ref().is_err_and(is_older))
+        else {
+            return synced.map(|()| watcher);
+        };
+        // The watcher knows now which version the node speaks.
+        let mut watcher = Watcher::dial(this, neighbour, address, files)?;
+        watcher.wait_for_sync()?;
+        Ok(watcher)
+    }
+
+    /// Connects to a node as its neighbour, and speaks the version that it is known to speak.
+    fn dial(
+        this: Node,
+        neighbour: NeighbourId,
+        address: SocketAddr,
+        files: Option<&LinkFiles>,
+    ) -> Result<Watcher> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(limits.heartbeat / 2))?;
+        stream.set_read_timeout(Some(this.limits().heartbeat / 2))?;
         let stream: Box<dyn ByteStream> = match files {
             None => Box::new(stream),
             Some(files) => {
                 let session = ClientConnection::new(
-                    LinkTls::read(files, name)?.dialling,
+                    LinkTls::read(files, this.name())?.dialling,
                     ServerName::from(address.ip()),
                 )?;
                 Box::new(StreamOwned::new(session, stream))
             }
         };
-        let this = Node::new(name, &[node.to_owned()], limits.clone(), lives);
-        let neighbour = this.neighbour(node).context("the only neighbour")?;
         let link = Link::dialled(LinkId(0), neighbour, Duration::ZERO);
         let link = WatcherLink { node: this, link, started: Instant::now() };
-        let mut watcher = Watcher { stream, link: Some(link) };
-        watcher.wait_for_sync(limits.link_line_bytes)?;
-        Ok(watcher)
+        Ok(Watcher { stream, link: Some(link) })
     }
 
-    fn wait_for_sync(&mut self, longest: usize) -> Result<()> {
-        let mut lines = Lines::new(longest);
+    fn wait_for_sync(&mut self) -> Result<()> {
+        let mut lines = Lines::new(Limits::default().link_line_bytes);
         let deadline = Instant::now() + READY;
         loop {
             ensure!(Instant::now() < deadline, "the link was not in sync within {READY:?}");

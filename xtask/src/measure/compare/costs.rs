@@ -14,6 +14,7 @@ use crate::cluster::event_reader::EventReader;
 use crate::cluster::herd_file::is_observer;
 use crate::cluster::proc_usage::cpu_seconds;
 use crate::cluster::processes::{INSECURE_LINKS, Processes};
+use crate::cluster::test_herd::TestHerd;
 use crate::load::generator::Task;
 use crate::load::{Load, Order, Summary};
 
@@ -99,18 +100,26 @@ pub(super) fn one_node_by(
 }
 
 pub(super) fn lines(bench: &CompareBench) -> Result<Vec<Figure>> {
-    let mut idle = Figure::new("lines", "lines per fresh update, one at a time".to_owned(), "lines");
-    // A tree of five nodes needs four lines, and the first update of each origin a whole flood.
-    idle.goals = vec![Goal::of_herd(&[], GoalBound::AtMost(4.2))];
-    interleave(bench, &mut idle, &[HERD], |system| {
-        let running = system.start(bench, HerdLayout::Five)?;
-        let updates = everywhere(bench, &running, false, 1, 1)?.load.answers;
-        Ok((lines_sent(running)? / updates as f64, Vec::new()))
-    })?;
+    let mut figures = Vec::new();
+    for (layout, graph) in [
+        (HerdLayout::Five, "five edges"),
+        (HerdLayout::SixEdges, "six edges"),
+        (HerdLayout::Mesh, "a full mesh"),
+    ] {
+        let title = format!("lines per fresh update, one at a time, {graph}");
+        let mut figure = Figure::new("lines", title, "lines");
+        // A tree of five nodes needs four lines, and the first update of each origin a whole flood.
+        figure.goals = vec![Goal::of_herd(&[], GoalBound::AtMost(4.2))];
+        interleave(bench, &mut figure, &[HERD], |system| {
+            let running = system.start(bench, layout)?;
+            let updates = everywhere(bench, &running, false, 1, 1)?.load.answers;
+            Ok((lines_sent(running)? / updates as f64, Vec::new()))
+        })?;
+        figures.push(figure);
+    }
     let title = format!("lines per fresh update, C64 P16, {CLIENTS} clients");
     let mut loaded = Figure::new("lines", title, "lines");
-    // The default graph has 5 edges, so this is a flood over all links.
-    loaded.goals = vec![Goal::of_herd(&[], GoalBound::AtMost(2.0 * 5.0 - 4.0))];
+    loaded.goals = vec![Goal::of_herd(&[], GoalBound::AtMost(1.1 * 4.0))];
     interleave(bench, &mut loaded, &[HERD], |system| {
         let running = system.start(bench, HerdLayout::Five)?;
         let mut load = load(bench, &running, 64, 16);
@@ -118,27 +127,46 @@ pub(super) fn lines(bench: &CompareBench) -> Result<Vec<Figure>> {
         let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;
         Ok((lines_sent(running)? / summary.answers as f64, Vec::new()))
     })?;
-    Ok(vec![idle, loaded])
+    figures.push(loaded);
+    Ok(figures)
 }
+
+/// The time after which nodes have announced what they leave out. A node that stops sends the rest,
+/// which would count as lines.
+const ANNOUNCED: Duration = Duration::from_secs(2);
 
 /// Stops a herd, and returns the number of updates that its nodes have sent on links.
 fn lines_sent(mut running: RunningSystem) -> Result<f64> {
     let herd = running.herd.as_mut().context("only a herd counts the lines on its links")?;
-    herd.stop_all()?;
+    stop_settled(herd)?;
     updates_sent(herd)
+}
+
+/// Stops a herd whose nodes have nothing left to announce.
+pub(super) fn stop_settled(herd: &mut TestHerd) -> Result<()> {
+    thread::sleep(ANNOUNCED);
+    herd.stop_all()
 }
 
 /// Sums the numbers of sent updates in the logs of a herd's stopped nodes.
 pub(super) fn updates_sent(processes: &Processes) -> Result<f64> {
-    let mut sent = 0.0;
+    sum_of_floods(processes, "sent")?.context("the nodes have not logged how many updates they sent")
+}
+
+/// Sums a field of the line that each of a herd's nodes logs about its floods as it stops. Returns
+/// `None` if the nodes do not log that field.
+pub(super) fn sum_of_floods(processes: &Processes, field: &str) -> Result<Option<f64>> {
+    let mut sum = 0.0;
     for name in processes.names().iter().filter(|name| !is_observer(name)) {
         let log = fs::read_to_string(processes.log(name))?;
-        let line = log
+        let (_, fields) = log
             .lines()
-            .find_map(|line| line.split_once("updates flooded sent="))
+            .find_map(|line| line.split_once("updates flooded "))
             .with_context(|| format!("no line \"updates flooded\" in the log of {name}"))?;
-        let number = line.1.split(' ').next().unwrap_or_default();
-        sent += number.parse::<f64>().context("expected a number of updates in the log")?;
+        let value = fields.split(' ').find_map(|word| word.split_once('=').filter(|(key, _)| *key == field));
+        let Some((_, value)) = value else { return Ok(None) };
+        sum +=
+            value.parse::<f64>().with_context(|| format!("expected a number after {field}= in the log"))?;
     }
-    Ok(sent)
+    Ok(Some(sum))
 }

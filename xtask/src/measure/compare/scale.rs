@@ -1,11 +1,14 @@
 //! Measures herds of different sizes: latency by hops, lines and updates a second by nodes.
 
 use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
-use super::costs::updates_sent;
-use super::figure::Figure;
+use super::costs::{stop_settled, sum_of_floods, updates_sent};
+use super::figure::{Figure, Goal, GoalBound};
 use super::{CompareBench, ComparisonRun, report};
 use crate::cluster::graphs::Graph;
 use crate::cluster::herd_file::{HerdFile, observer_of};
@@ -24,6 +27,10 @@ pub struct Scale {
     pub nodes: Vec<u16>,
     /// The graph of all herds.
     pub graph: Graph,
+    /// The name of the only herd to measure, instead of generated ones.
+    pub herd: Option<String>,
+    /// Another herd program to measure in turn with this one.
+    pub former: Option<PathBuf>,
     /// Whether to measure fewer and shorter rounds.
     pub quick: bool,
     /// Whether to write the figures and their plots to `benches/results`.
@@ -32,11 +39,32 @@ pub struct Scale {
     pub progress: fn(&str),
 }
 
+/// A herd to measure.
+struct ScaledShape {
+    /// Its size, as in the report.
+    name: String,
+    file: HerdFile,
+    /// The names of its nodes.
+    nodes: Vec<String>,
+    /// The node that is farthest from the first, and the number of hops to it.
+    farthest: (usize, usize),
+}
+
 /// A herd of real processes. Each node may have an observer.
-struct ScaledHerd {
+struct ScaledHerd<'a> {
     processes: TestHerd,
-    graph: Graph,
-    nodes: u16,
+    shape: &'a ScaledShape,
+}
+
+/// The figures of all herds.
+struct ScaleFigures {
+    latency: Figure,
+    hops: Figure,
+    lines: Figure,
+    updates: Figure,
+    loaded_lines: Figure,
+    announcements: Figure,
+    speedup: Figure,
 }
 
 /// Measures one herd after another, writes the report to `target/scale`, and returns a summary.
@@ -47,30 +75,24 @@ pub fn measure_scale(scale: &Scale) -> Result<String> {
     let folder = target_dir()?.join("scale");
     let bench = CompareBench::prepare(folder.clone(), scale.quick, scale.progress)?;
     let mut run = ComparisonRun::new(&bench);
-    let figure = |title: &str, unit| Figure::new("scale", title.to_owned(), unit);
-    let mut latency = figure("one update until the farthest node has it, p50", "us");
-    let mut hops = figure("the same, for each hop", "us");
-    let mut lines = figure("lines per fresh update, one at a time", "lines");
-    let mut updates = figure("updates everywhere, C16 P16", "updates/s");
-    for nodes in &scale.nodes {
+    let shapes = match &scale.herd {
+        Some(name) => vec![ScaledShape::new(HerdFile::find(name)?)?],
+        None => scale.nodes.iter().map(|nodes| generated(scale.graph, *nodes)).collect::<Result<_>>()?,
+    };
+    let mut figures = ScaleFigures::new();
+    for shape in &shapes {
         run.add_load_average("scale");
+        figures.add_goals(shape);
         for round in 0..bench.rounds {
-            let (far, distance) = farthest(scale.graph, *nodes);
-            let name = format!("{nodes} nodes, {distance} hops");
-            let mut herd = ScaledHerd::start(&bench, scale.graph, *nodes)?;
-            let outcome = herd.flood(&bench, far)?;
-            let sent = herd.stop()?;
-            (scale.progress)(&format!("  {name} round {}: p50 {:.0} us", round + 1, outcome.latency.p50));
-            hops.add(&name, outcome.latency.p50 / distance as f64, Vec::new());
-            // The observer gets one line of each update, which does not count. The outcome does not
-            // count the first update.
-            lines.add(&name, sent / (outcome.updates + 1) as f64 - 1.0, Vec::new());
-            latency.add(&name, outcome.latency.p50, outcome.latency.points());
-            let spread = ScaledHerd::start(&bench, scale.graph, *nodes)?.everywhere(&bench)?;
-            updates.add(&name, spread.per_second, Vec::new());
+            (scale.progress)(&format!("  {} round {}", shape.name, round + 1));
+            let now = figures.measure(&bench, shape, &bench.herd, &shape.name)?;
+            if let Some(former) = &scale.former {
+                let before = figures.measure(&bench, shape, former, &format!("{}, former", shape.name))?;
+                figures.speedup.add(&shape.name, now / before, Vec::new());
+            }
         }
     }
-    run.figures = vec![latency, hops, lines, updates];
+    run.figures = figures.all();
     let mut written = report::write(&run, &folder)?;
     if scale.keep {
         written += &report::keep_scale(&run)?;
@@ -78,25 +100,36 @@ pub fn measure_scale(scale: &Scale) -> Result<String> {
     Ok(format!("{}\n{written}", report::table(&run)))
 }
 
-/// The node that is farthest from the first, and the number of hops to it.
-fn farthest(graph: Graph, nodes: u16) -> (usize, usize) {
-    let edges = graph.edges(usize::from(nodes));
-    let mut distances = vec![None; usize::from(nodes)];
-    distances[0] = Some(0);
+fn generated(graph: Graph, nodes: u16) -> Result<ScaledShape> {
+    ScaledShape::new(HerdFile::parse(&graph.herd_file(nodes, 1), "a generated herd")?)
+}
+
+impl ScaledShape {
+    fn new(file: HerdFile) -> Result<ScaledShape> {
+        let members = &file.herd().members;
+        let nodes: Vec<String> = members.iter().map(|member| member.name.clone()).collect();
+        let neighbours = |node: usize| {
+            let names = &members[node].neighbours;
+            names.iter().filter_map(|name| nodes.iter().position(|other| other == name)).collect()
+        };
+        ensure!(nodes.len() > 1, "a herd of one node has no floods to measure");
+        let farthest = farthest(nodes.len(), neighbours);
+        let name = format!("{} nodes, {} hops", nodes.len(), farthest.1);
+        let file = file.with_observers()?.with_limits("distinct_clients = 1000000000")?;
+        Ok(ScaledShape { name, nodes, farthest, file })
+    }
+}
+
+/// Returns the node that is farthest from the first, and the number of hops to it.
+fn farthest(nodes: usize, neighbours: impl Fn(usize) -> Vec<usize>) -> (usize, usize) {
+    let mut is_known = vec![false; nodes];
+    is_known[0] = true;
     let mut frontier = VecDeque::from([(0, 0)]);
     let mut last = (0, 0);
     while let Some((node, distance)) = frontier.pop_front() {
         last = (node, distance);
-        for &(low, high) in &edges {
-            let other = if low == node {
-                high
-            } else if high == node {
-                low
-            } else {
-                continue;
-            };
-            if distances[other].is_none() {
-                distances[other] = Some(distance + 1);
+        for other in neighbours(node) {
+            if !std::mem::replace(&mut is_known[other], true) {
                 frontier.push_back((other, distance + 1));
             }
         }
@@ -104,30 +137,113 @@ fn farthest(graph: Graph, nodes: u16) -> (usize, usize) {
     last
 }
 
-impl ScaledHerd {
-    fn start(bench: &CompareBench, graph: Graph, nodes: u16) -> Result<ScaledHerd> {
-        let file = HerdFile::parse(&graph.herd_file(nodes, 1), "a generated herd")?.with_observers()?;
-        let file = file.with_limits("distinct_clients = 1000000000")?;
-        let setup = |file| Setup::clean(file, bench.herd.clone(), bench.folder.join("herd"));
-        let mut processes = TestHerd::new(&file, |file, _| Processes::new(setup(file)))?;
-        processes.start(&(1..=nodes).map(|node| format!("Node{node}")).collect::<Vec<_>>())?;
-        Ok(ScaledHerd { processes, graph, nodes })
+impl ScaleFigures {
+    fn new() -> ScaleFigures {
+        let figure = |title: &str, unit| Figure::new("scale", title.to_owned(), unit);
+        ScaleFigures {
+            latency: figure("one update until the farthest node has it, p50", "us"),
+            hops: figure("the same, for each hop", "us"),
+            lines: figure("lines per fresh update, one at a time", "lines"),
+            updates: figure("updates everywhere, C16 P16", "updates/s"),
+            loaded_lines: figure("lines per fresh update, C16 P16", "lines"),
+            announcements: figure(
+                "bytes of announcements for each byte of the other lines, C16 P16",
+                "bytes",
+            ),
+            speedup: figure("updates everywhere, against the former program", "times"),
+        }
+    }
+
+    fn all(self) -> Vec<Figure> {
+        let ScaleFigures { latency, hops, lines, updates, loaded_lines, announcements, speedup } = self;
+        let mut figures = vec![latency, hops, lines, updates, loaded_lines, announcements];
+        figures.extend(Some(speedup).filter(|figure| !figure.series.is_empty()));
+        figures
+    }
+
+    /// Adds the goals of a herd: an update takes one line for each node but the first.
+    fn add_goals(&mut self, shape: &ScaledShape) {
+        let goal = |bound| Goal { system: shape.name.clone(), against: Vec::new(), bound };
+        let tree = (shape.nodes.len() - 1) as f64;
+        self.lines.goals.push(goal(GoalBound::AtMost(1.05 * tree)));
+        self.announcements.goals.push(goal(GoalBound::AtMost(0.25)));
+        self.speedup.goals.push(goal(GoalBound::AtLeast(1.15)));
+    }
+
+    /// Measures one round of a herd that runs `program`, and adds the values under `name`. Returns
+    /// the updates everywhere a second.
+    fn measure(
+        &mut self,
+        bench: &CompareBench,
+        shape: &ScaledShape,
+        program: &Path,
+        name: &str,
+    ) -> Result<f64> {
+        let (_, distance) = shape.farthest;
+        let mut herd = ScaledHerd::start(bench, shape, program)?;
+        let outcome = herd.flood(bench)?;
+        stop_settled(&mut herd.processes)?;
+        self.hops.add(name, outcome.latency.p50 / distance as f64, Vec::new());
+        // The observer gets one line of each update, which does not count. The outcome does not
+        // count the first update.
+        let sent = updates_sent(&herd.processes)? / (outcome.updates + 1) as f64;
+        self.lines.add(name, sent - 1.0, Vec::new());
+        self.latency.add(name, outcome.latency.p50, outcome.latency.points());
+
+        let mut herd = ScaledHerd::start(bench, shape, program)?;
+        let settled = herd.settle()?;
+        let spread = herd.everywhere(bench)?;
+        stop_settled(&mut herd.processes)?;
+        let fresh = (spread.load.answers + settled) as f64;
+        self.loaded_lines.add(name, updates_sent(&herd.processes)? / fresh, Vec::new());
+        let bytes = |field| sum_of_floods(&herd.processes, field);
+        // A former program may not count them.
+        if let (Some(announcements), Some(all)) = (bytes("announcement_bytes")?, bytes("bytes")?) {
+            self.announcements.add(name, announcements / (all - announcements), Vec::new());
+        }
+        self.updates.add(name, spread.per_second, Vec::new());
+        Ok(spread.per_second)
+    }
+}
+
+impl ScaledHerd<'_> {
+    fn start<'a>(bench: &CompareBench, shape: &'a ScaledShape, program: &Path) -> Result<ScaledHerd<'a>> {
+        let setup = |file| Setup::clean(file, program.to_owned(), bench.folder.join("herd"));
+        let mut processes = TestHerd::new(&shape.file, |file, _| Processes::new(setup(file)))?;
+        processes.start(&shape.nodes)?;
+        Ok(ScaledHerd { processes, shape })
     }
 
     /// Measures updates at the first node, one after another, with a watcher of another node.
-    fn flood(&mut self, bench: &CompareBench, far: usize) -> Result<FloodOutcome> {
-        let node = format!("Node{}", far + 1);
+    fn flood(&mut self, bench: &CompareBench) -> Result<FloodOutcome> {
+        let [first, far] = [0, self.shape.farthest.0].map(|node| &self.shape.nodes[node]);
         let flood = Flood {
-            sender: Sender::Iamat(self.processes.member("Node1")?.client),
-            watchers: vec![Watch::link_of(&self.processes, &node, &observer_of(&node))?],
+            sender: Sender::Iamat(self.processes.member(first)?.client),
+            watchers: vec![Watch::link_of(&self.processes, far, &observer_of(far))?],
             rate: None,
             duration: bench.round,
         };
         bench.generator.perform(&Task::Flood(flood))
     }
 
+    /// Sends a few reports to each node, as a herd that is in use has had them, so that every node
+    /// has its tree. Returns their number.
+    fn settle(&self) -> Result<u64> {
+        const REPORTS: u64 = 3;
+        for report in 0..REPORTS {
+            for node in &self.shape.nodes {
+                let mut stream = TcpStream::connect(self.processes.member(node)?.client)?;
+                stream.write_all(format!("IAMAT settle-{report}-{node} +0+0 1\n").as_bytes())?;
+                let mut answer = String::new();
+                BufReader::new(stream).read_line(&mut answer)?;
+                ensure!(answer.starts_with("AT "), "expected an AT line from {node}, not {answer:?}");
+            }
+        }
+        Ok(REPORTS * self.shape.nodes.len() as u64)
+    }
+
     fn everywhere(&mut self, bench: &CompareBench) -> Result<Spread> {
-        let clients = (1..=self.nodes).map(|node| Ok(self.processes.member(&format!("Node{node}"))?.client));
+        let clients = self.shape.nodes.iter().map(|node| Ok(self.processes.member(node)?.client));
         let nodes = clients.collect::<Result<Vec<_>>>()?;
         let load = Load {
             protocol: Protocol::Iamat,
@@ -140,14 +256,7 @@ impl ScaledHerd {
             duration: bench.round,
         };
         let spread = bench.generator.perform(&Task::Everywhere(Everywhere { load, nodes }));
-        spread.with_context(|| format!("a herd of {} on a {:?}", self.nodes, self.graph))
-    }
-
-    /// Stops the herd, and returns the number of updates that its nodes have sent, including those
-    /// to the observer.
-    fn stop(mut self) -> Result<f64> {
-        self.processes.stop_all()?;
-        updates_sent(&self.processes)
+        spread.with_context(|| format!("a herd of {}", self.shape.name))
     }
 }
 
@@ -157,9 +266,10 @@ mod tests {
 
     #[test]
     fn the_farthest_node_is_as_far_as_the_graph_is_wide() {
-        assert_eq!(farthest(Graph::Line, 5), (4, 4));
-        assert_eq!(farthest(Graph::Ring, 6), (3, 3));
-        assert_eq!(farthest(Graph::Grid, 25), (24, 8));
-        assert_eq!(farthest(Graph::Mesh, 5).1, 1);
+        let shape = |graph, nodes| generated(graph, nodes).unwrap().farthest;
+        assert_eq!(shape(Graph::Line, 5), (4, 4));
+        assert_eq!(shape(Graph::Ring, 6), (3, 3));
+        assert_eq!(shape(Graph::Grid, 25), (24, 8));
+        assert_eq!(shape(Graph::Mesh, 5).1, 1);
     }
 }

@@ -12,6 +12,7 @@
 //!   hanging. The tests of the server's keeper run real nodes, with sockets and an admin port, on a
 //!   disk that can delay every operation.
 
+mod hole;
 mod join;
 mod kill;
 mod partition;
@@ -33,10 +34,11 @@ use crate::load::generator::Generator;
 use crate::measure::checks::{Bound, Check, Finding, Findings, choose_checks, run_checks};
 use crate::oracle::Persistence;
 
-const CHECKS: [Check<ResilienceBench>; 7] = [
+const CHECKS: [Check<ResilienceBench>; 8] = [
     ("kill", kill::check_kill),
     ("pause", pause::check_pause),
     ("partition", partition::check_partition),
+    ("hole", hole::check_hole),
     ("join", join::check_join),
     ("rolling", rolling::check_rolling),
     ("torn", torn::check_torn),

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use clap::Args;
 
+use crate::cluster::graphs::Graph;
 use crate::cluster::workspace::target_dir;
 use crate::commands::arguments::variant_of;
 use crate::commands::print::{overwrite_progress, print};
 use crate::oracle::timeline;
 use crate::oracle::{Persistence, Verdict};
-use crate::sim::plan::Plan;
+use crate::sim::plan::{FixedParts, Plan};
 use crate::sim::{judge, shrink};
 
 /// Which seeds to run.
@@ -32,6 +33,10 @@ pub(super) struct SimArgs {
     /// The number of nodes of each herd
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=100))]
     nodes: u16,
+
+    /// The graph of the herds [default: drawn by each seed]
+    #[arg(long, value_parser = variant_of::<Graph>())]
+    graph: Option<Graph>,
 
     /// When records are on disk [default: drawn by each seed]
     #[arg(long, value_name = "WHEN", value_parser = variant_of::<Persistence>())]
@@ -50,7 +55,7 @@ struct SimSeeds {
     first: u64,
     count: u64,
     nodes: usize,
-    durability: Option<Persistence>,
+    fixed: FixedParts,
 }
 
 /// The results of the seeds that have run.
@@ -72,7 +77,7 @@ pub(super) fn run_sim_seeds(args: &SimArgs) -> Result<()> {
         first: args.first,
         count: args.seeds,
         nodes: usize::from(args.nodes),
-        durability: args.durability,
+        fixed: FixedParts { graph: args.graph, durability: args.durability, latency: None },
     };
     if let Some(file) = &args.history {
         let (Some(ran), _) = judge(&seeds.plan(seeds.first)) else {
@@ -165,7 +170,7 @@ fn report_failure(seeds: &SimSeeds, seed: u64, verdict: &Verdict) -> Result<()> 
 
 impl SimSeeds {
     fn plan(&self, seed: u64) -> Plan {
-        Plan::of_seed(seed, self.nodes, self.durability)
+        Plan::draw(seed, self.nodes, self.fixed)
     }
 }
 

@@ -72,7 +72,10 @@ pub(super) fn graph(layout: HerdLayout) -> Result<HerdFile> {
         HerdLayout::Lone => HerdFile::parse(&Graph::Star.herd_file(1, 1), "a node alone"),
         HerdLayout::Hub => HerdFile::parse(&Graph::Star.herd_file(5, 1), "a node with four neighbours"),
         HerdLayout::Five | HerdLayout::FiveWatched => HerdFile::find("2015-winter"),
-        HerdLayout::MeshWatched => HerdFile::parse(&Graph::Mesh.herd_file(5, 1), "a full mesh of five"),
+        HerdLayout::SixEdges => HerdFile::find("2023-winter"),
+        HerdLayout::Mesh | HerdLayout::MeshWatched => {
+            HerdFile::parse(&Graph::Mesh.herd_file(5, 1), "a full mesh of five")
+        }
     }
 }
 
@@ -86,15 +89,13 @@ fn start_nodes(
     let members = herd.herd().members.clone();
     let count = match layout {
         HerdLayout::Hub => 1,
-        HerdLayout::Lone | HerdLayout::Five | HerdLayout::FiveWatched | HerdLayout::MeshWatched => {
-            members.len().min(5)
-        }
+        _ => members.len().min(5),
     };
     let names: Vec<String> = members[..count].iter().map(|member| member.name.clone()).collect();
     herd.start(&names)?;
     let mut watchers = Vec::new();
     match layout {
-        HerdLayout::Lone | HerdLayout::Five => {}
+        HerdLayout::Lone | HerdLayout::Five | HerdLayout::SixEdges | HerdLayout::Mesh => {}
         HerdLayout::Hub => {
             for sink in &members[1..] {
                 watchers.push(watch(&herd, sink, &members[0])?);

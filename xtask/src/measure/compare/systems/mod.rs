@@ -52,7 +52,12 @@ pub(crate) enum HerdLayout {
     /// Five nodes on the default graph. Redis has a primary with four replicas, NATS a cluster of
     /// five.
     Five,
-    /// Five nodes as above, with a watcher of each node but the first, which gets the updates.
+    /// Five nodes on a classroom's graph with six edges.
+    SixEdges,
+    /// Five nodes on a full mesh.
+    Mesh,
+    /// Five nodes on the default graph, with a watcher of each node but the first, which gets the
+    /// updates.
     FiveWatched,
     /// Five nodes on a full mesh, watched in the same way.
     MeshWatched,
