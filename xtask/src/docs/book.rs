@@ -52,7 +52,8 @@ fn mdbook(target: &Path, note: &dyn Fn(&str) -> Result<()>) -> Result<PathBuf> {
     }
     note(&format!("mdbook {MDBOOK} is not in {}: installing it with cargo, once\n", tools.display()))?;
     let status = cargo()
-        .args(["install", "mdbook", "--version", &format!("={MDBOOK}"), "--locked"])
+        // A debug build takes half the time, and the book is small.
+        .args(["install", "mdbook", "--version", &format!("={MDBOOK}"), "--locked", "--debug"])
         .args(["--no-default-features", "--features", "search", "--root"])
         .arg(&tools)
         .status()
