@@ -10,7 +10,7 @@ use crate::message::Verb;
 pub struct LinkCounters {
     /// Updates written to neighbours.
     pub said: u64,
-    /// Bytes written to neighbours, of all lines.
+    /// Bytes written to neighbours once their links were complete, of all lines.
     pub said_bytes: u64,
     /// Bytes of those lines that say which updates are left out, announce them, or ask for them.
     pub announcement_bytes: u64,

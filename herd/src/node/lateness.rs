@@ -39,3 +39,24 @@ impl Lateness {
         self.longest.checked_div(1 << halves.min(16)).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_waits_for_twice_the_latest_lateness_within_bounds_and_forgets_it() {
+        let at = Duration::from_millis;
+        let mut lateness = Lateness::default();
+        assert_eq!(lateness.patience(at(0)), SHORTEST);
+        lateness.note(at(300), at(1_000));
+        lateness.note(at(100), at(1_100));
+        assert_eq!(lateness.patience(at(1_100)), at(600));
+        assert_eq!(lateness.patience(at(2_000)), at(300));
+        lateness.note(at(200), at(2_000));
+        assert_eq!(lateness.patience(at(2_000)), at(400));
+        assert_eq!(lateness.patience(Duration::from_secs(3_600)), SHORTEST);
+        lateness.note(at(60_000), at(90_000));
+        assert_eq!(lateness.patience(at(90_000)), LONGEST);
+    }
+}

@@ -32,11 +32,13 @@ struct Branch {
     parent: Option<NeighbourId>,
     /// The neighbour that was last asked to send the origin's updates too, to see whether it is
     /// faster than the parent, and when that was.
-    tried: (usize, Duration),
+    tried: Option<NeighbourId>,
+    tried_at: Duration,
     /// The number of updates since then.
     updates: u32,
     /// The window of the last update that came over the tree, and when it came.
-    progress: (u64, Duration),
+    window: u64,
+    came_at: Duration,
 }
 
 /// How many updates of an origin must have arrived, and how much time must have passed, before
@@ -52,14 +54,16 @@ impl Trees {
 
     /// Notes that an update of an origin came over the tree.
     pub(super) fn note_progress(&mut self, origin: u16, window: u64, now: Duration) {
-        self.branch(origin).progress = (window, now);
+        let branch = self.branch(origin);
+        branch.window = window;
+        branch.came_at = now;
     }
 
     /// Returns whether the updates of an origin that came since `since` have not got further than
     /// `window`. They come in their order, so what is missing in that window may still come.
     pub(super) fn is_behind(&self, origin: u16, window: u64, since: Duration) -> bool {
         let branch = self.branches.get(usize::from(origin));
-        branch.is_some_and(|branch| branch.progress.0 <= window && branch.progress.1 > since)
+        branch.is_some_and(|branch| branch.window <= window && branch.came_at > since)
     }
 
     fn branch(&mut self, origin: u16) -> &mut Branch {
@@ -90,7 +94,7 @@ impl Node {
                 let branch = self.trees.branch(origin);
                 branch.parent = Some(from);
                 branch.updates = branch.updates.saturating_add(1);
-                if branch.updates >= TRIAL_UPDATES && now >= branch.tried.1 + TRIAL_TIME {
+                if branch.updates >= TRIAL_UPDATES && now >= branch.tried_at + TRIAL_TIME {
                     self.try_another(origin, now);
                 }
             }
@@ -111,19 +115,16 @@ impl Node {
 
     /// Asks the next neighbour that has been pruned to send the updates of an origin.
     fn try_another(&mut self, origin: u16, now: Duration) {
-        let pruned: SmallVec<[NeighbourId; 8]> = self
-            .neighbours
-            .iter()
-            .map(|(id, _)| id)
-            .filter(|id| self.neighbours[*id].pruned.contains(origin))
-            .collect();
-        let branch = self.trees.branch(origin);
-        let (last, _) = branch.tried;
-        let next = pruned.iter().find(|id| id.index() > last).or(pruned.first());
-        branch.tried = (next.map_or(0, |id| id.index()), now);
+        let Node { neighbours, trees, .. } = self;
+        let branch = trees.branch(origin);
+        let pruned =
+            || neighbours.iter().map(|(id, _)| id).filter(|id| neighbours[*id].pruned.contains(origin));
+        let next = pruned().find(|id| Some(*id) > branch.tried).or_else(|| pruned().next());
+        branch.tried = next;
+        branch.tried_at = now;
         branch.updates = 0;
         if let Some(next) = next {
-            self.neighbours[*next].pruned.remove(origin);
+            neighbours[next].pruned.remove(origin);
         }
     }
 

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
+use crate::cluster::line_client::{ask, connect};
 use crate::oracle::{Ending, EventKind, History, Keeps};
 
 /// The state that all clients share.
@@ -36,9 +37,6 @@ const EACH: u32 = 2;
 
 /// One of this many operations is a WHATSAT.
 const QUESTION: u64 = 10;
-
-/// The timeout of an answer: longer than any node is paused.
-const ANSWER: Duration = Duration::from_secs(8);
 
 /// The time between two checks whether a report has reached every node.
 const POLL: Duration = Duration::from_millis(5);
@@ -244,32 +242,6 @@ fn client_id(who: u64, id: u64) -> String {
 fn now() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("{}.{:09}", now.as_secs(), now.subsec_nanos())
-}
-
-fn connect(address: SocketAddr) -> Result<BufReader<TcpStream>> {
-    let stream = TcpStream::connect(address)?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(ANSWER))?;
-    stream.set_write_timeout(Some(ANSWER))?;
-    Ok(BufReader::new(stream))
-}
-
-/// Sends a line and returns the first line of the answer. Reads the rest of a WHATSAT's answer,
-/// too.
-fn ask(stream: &mut BufReader<TcpStream>, line: &str) -> Result<String> {
-    stream.get_mut().write_all(format!("{line}\n").as_bytes())?;
-    let answer = read_line(stream)?;
-    if line.starts_with("WHATSAT") && answer.starts_with("AT ") {
-        while !read_line(stream)?.is_empty() {}
-    }
-    Ok(answer)
-}
-
-fn read_line(stream: &mut BufReader<TcpStream>) -> Result<String> {
-    let mut line = String::new();
-    stream.read_line(&mut line)?;
-    let line = line.strip_suffix('\n').context("the connection was closed")?;
-    Ok(line.to_owned())
 }
 
 /// Asks a node about these clients. Returns the AT lines, sorted.

@@ -1,6 +1,10 @@
 //! Generated herds: any number of nodes, linked as a graph of a known shape.
 
+use std::mem;
+
 use strum::{Display, EnumMessage, EnumString, IntoStaticStr, VariantArray};
+
+use super::herd_file::HerdFile;
 
 /// The shape of a generated herd.
 #[derive(
@@ -46,8 +50,9 @@ impl Graph {
 
     /// Returns the number of links on the longest of all shortest paths among `nodes` nodes.
     pub fn diameter(self, nodes: usize) -> usize {
-        let edges = self.edges(nodes);
-        (0..nodes).map(|start| rounds_to_all(&edges, nodes, start)).max().unwrap_or_default()
+        let neighbours = Neighbours::of_edges(nodes, self.edges(nodes));
+        let farthest = |start| neighbours.hops_from(start).last().map_or(0, |(_, hops)| *hops);
+        (0..nodes).map(farthest).max().unwrap_or_default()
     }
 
     /// Returns the number of neighbours of the node that has most.
@@ -84,22 +89,50 @@ impl Graph {
     }
 }
 
-/// Returns the number of rounds in which a flood from `start` reaches all nodes, if one round
-/// crosses one link.
-fn rounds_to_all(edges: &[(usize, usize)], nodes: usize, start: usize) -> usize {
-    let mut known = vec![false; nodes];
-    known[start] = true;
-    let mut rounds = 0;
-    while known.contains(&false) {
-        let before = known.clone();
-        for &(low, high) in edges {
-            known[low] |= before[high];
-            known[high] |= before[low];
+/// The neighbours of each node of a graph.
+#[derive(Clone, Debug)]
+pub(crate) struct Neighbours(Vec<Vec<usize>>);
+
+impl Neighbours {
+    /// Returns the graph with these edges.
+    pub(crate) fn of_edges(nodes: usize, edges: impl IntoIterator<Item = (usize, usize)>) -> Neighbours {
+        let mut neighbours = vec![Vec::new(); nodes];
+        for (a, b) in edges {
+            neighbours[a].push(b);
+            neighbours[b].push(a);
         }
-        rounds += 1;
+        Neighbours(neighbours)
     }
-    rounds
+
+    /// Returns each node that can be reached from a node, and the number of links on the shortest
+    /// way to it, the nearest one first. The first one is the node itself.
+    pub(crate) fn hops_from(&self, from: usize) -> Vec<(usize, usize)> {
+        let mut is_known = vec![false; self.0.len()];
+        is_known[from] = true;
+        let mut found = vec![(from, 0)];
+        let mut next = 0;
+        while let Some(&(node, hops)) = found.get(next) {
+            next += 1;
+            for &other in &self.0[node] {
+                if !mem::replace(&mut is_known[other], true) {
+                    found.push((other, hops + 1));
+                }
+            }
+        }
+        found
+    }
 }
+
+/// Returns the graph of a herd file.
+pub(crate) fn neighbours_in(file: &HerdFile) -> Neighbours {
+    let members = &file.herd().members;
+    let place = |name: &String| members.iter().position(|member| member.name == *name);
+    let neighbours = members.iter().map(|member| member.neighbours.iter().filter_map(place).collect());
+    Neighbours(neighbours.collect())
+}
+
+#[cfg(test)]
+mod tree_hops;
 
 #[cfg(test)]
 mod tests {

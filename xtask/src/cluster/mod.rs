@@ -9,6 +9,7 @@ pub mod graphs;
 pub mod guest_program;
 pub(crate) mod health;
 pub mod herd_file;
+pub(crate) mod line_client;
 pub(crate) mod log_file;
 pub(crate) mod log_tail;
 mod own_program;
@@ -20,6 +21,4 @@ pub mod proxy;
 pub(crate) mod python_packages;
 pub mod supervisor;
 pub mod test_herd;
-#[cfg(test)]
-mod tree_hops;
 pub mod workspace;

@@ -62,8 +62,12 @@ impl Missing {
     ) -> bool {
         self.mark = self.mark.max(mark);
         for (window, sum) in windows {
+            let is_covered = covers(&node.table, window, sum) || is_planted(Bug::AnnouncementBelieved);
+            if is_covered && self.windows.is_empty() {
+                continue;
+            }
             let key = (window.origin.to_owned(), window.number);
-            if covers(&node.table, window, sum) || is_planted(Bug::AnnouncementBelieved) {
+            if is_covered {
                 self.windows.remove(&key);
             } else {
                 self.windows.entry(key).or_insert(Announced { sum, since: now }).sum = sum;
@@ -162,7 +166,7 @@ impl Missing {
         let Asked { windows, waited, is_useful } = self.asked.take()?;
         for (window, sum) in sent {
             if let Some(window) = node.table.window_sum(window, sum) {
-                node.table.accept_window(window);
+                node.table.windows_mut().accept(window);
             }
             // One that was announced again meanwhile may have changed after the answer began.
             let key = (window.origin.to_owned(), window.number);

@@ -76,7 +76,7 @@ impl Link {
         let is_answer = self.missing.is_asked_for(&report);
         if is_answer && outcome == Outcome::Fresh {
             self.missing.note_news();
-            node.table.note_repair(origin, report.window());
+            node.table.windows_mut().note_repair(origin, report.window());
         }
         node.note_sender(neighbour, origin, outcome, is_answer, now);
         if outcome == Outcome::Fresh && !is_answer {

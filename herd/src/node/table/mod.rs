@@ -272,14 +272,9 @@ impl Table {
         &self.windows
     }
 
-    /// Notes that a neighbour with this sum of a window has sent everything that it has of it.
-    pub(super) fn accept_window(&mut self, window: WindowSum) {
-        self.windows.accept(window);
-    }
-
-    /// Notes that a neighbour has answered with an update of this window that this node lacked.
-    pub(super) fn note_repair(&mut self, origin: u16, number: u64) {
-        self.windows.note_repair(origin, number);
+    /// Returns the same, to note what neighbours have said of it.
+    pub(super) fn windows_mut(&mut self) -> &mut Windows {
+        &mut self.windows
     }
 
     /// Returns a window with a neighbour's sum. Returns `None` if no record has had the origin.

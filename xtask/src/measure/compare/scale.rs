@@ -1,8 +1,5 @@
 //! Measures herds of different sizes: latency by hops, lines and updates a second by nodes.
 
-use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -10,8 +7,9 @@ use anyhow::{Context, Result, ensure};
 use super::costs::{stop_settled, sum_of_floods, updates_sent};
 use super::figure::{Figure, Goal, GoalBound};
 use super::{CompareBench, ComparisonRun, report};
-use crate::cluster::graphs::Graph;
+use crate::cluster::graphs::{Graph, neighbours_in};
 use crate::cluster::herd_file::{HerdFile, observer_of};
+use crate::cluster::line_client;
 use crate::cluster::processes::{Processes, Setup};
 use crate::cluster::test_herd::TestHerd;
 use crate::cluster::workspace::target_dir;
@@ -108,33 +106,12 @@ impl ScaledShape {
     fn new(file: HerdFile) -> Result<ScaledShape> {
         let members = &file.herd().members;
         let nodes: Vec<String> = members.iter().map(|member| member.name.clone()).collect();
-        let neighbours = |node: usize| {
-            let names = &members[node].neighbours;
-            names.iter().filter_map(|name| nodes.iter().position(|other| other == name)).collect()
-        };
         ensure!(nodes.len() > 1, "a herd of one node has no floods to measure");
-        let farthest = farthest(nodes.len(), neighbours);
+        let farthest = neighbours_in(&file).hops_from(0).last().copied().unwrap_or_default();
         let name = format!("{} nodes, {} hops", nodes.len(), farthest.1);
         let file = file.with_observers()?.with_limits("distinct_clients = 1000000000")?;
         Ok(ScaledShape { name, nodes, farthest, file })
     }
-}
-
-/// Returns the node that is farthest from the first, and the number of hops to it.
-fn farthest(nodes: usize, neighbours: impl Fn(usize) -> Vec<usize>) -> (usize, usize) {
-    let mut is_known = vec![false; nodes];
-    is_known[0] = true;
-    let mut frontier = VecDeque::from([(0, 0)]);
-    let mut last = (0, 0);
-    while let Some((node, distance)) = frontier.pop_front() {
-        last = (node, distance);
-        for other in neighbours(node) {
-            if !std::mem::replace(&mut is_known[other], true) {
-                frontier.push_back((other, distance + 1));
-            }
-        }
-    }
-    last
 }
 
 impl ScaleFigures {
@@ -232,10 +209,8 @@ impl ScaledHerd<'_> {
         const REPORTS: u64 = 3;
         for report in 0..REPORTS {
             for node in &self.shape.nodes {
-                let mut stream = TcpStream::connect(self.processes.member(node)?.client)?;
-                stream.write_all(format!("IAMAT settle-{report}-{node} +0+0 1\n").as_bytes())?;
-                let mut answer = String::new();
-                BufReader::new(stream).read_line(&mut answer)?;
+                let mut stream = line_client::connect(self.processes.member(node)?.client)?;
+                let answer = line_client::ask(&mut stream, &format!("IAMAT settle-{report}-{node} +0+0 1"))?;
                 ensure!(answer.starts_with("AT "), "expected an AT line from {node}, not {answer:?}");
             }
         }

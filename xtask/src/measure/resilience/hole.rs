@@ -1,7 +1,7 @@
 //! Swallows what a node sends on a link of its tree, without an error. The other node gets the
 //! updates from elsewhere, long before it gives the link up.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::BufReader;
 use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use super::{Bound, Finding, ResilienceBench};
 use crate::cluster::admin_client;
 use crate::cluster::graphs::Graph;
 use crate::cluster::herd_file::HerdFile;
+use crate::cluster::line_client::{self, ask};
 use crate::cluster::proxy::Conditions;
 
 /// The node that gets the reports, and the one that hears nothing from it. In a full mesh, the link
@@ -27,6 +28,9 @@ const LASTS: Duration = Duration::from_secs(2);
 
 /// The time between two reports. Each report is of a new client.
 const EVERY: Duration = Duration::from_millis(5);
+
+/// The timeout until all reports have arrived.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The time between two questions about a report that has not arrived.
 const POLL: Duration = Duration::from_millis(1);
@@ -59,10 +63,7 @@ pub(super) fn check_hole(bench: &ResilienceBench) -> Result<Vec<Finding>> {
 }
 
 fn connect(herd: &ProxiedHerd, node: &str) -> Result<BufReader<TcpStream>> {
-    let stream = TcpStream::connect(herd.nodes.member(node)?.client)?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-    Ok(BufReader::new(stream))
+    line_client::connect(herd.nodes.member(node)?.client)
 }
 
 /// Reports new clients to one node, and notes the time until another one knows each, in
@@ -78,12 +79,13 @@ fn report(
     let mut sent = Vec::new();
     let mut seen = 0;
     while seen < reports {
+        ensure!(began.elapsed() < PATIENCE, "{DEAF} does not know {name}-{seen} after {PATIENCE:?}");
         let number = sent.len() as u32;
         if number < reports && began.elapsed() >= EVERY * number {
             let answer = ask(origin, &format!("IAMAT {name}-{number} +34.068930-118.445127 1"))?;
             ensure!(answer.starts_with("AT "), "expected an AT line, not {answer:?}");
             sent.push(Instant::now());
-        } else if seen < number && knows(other, &format!("{name}-{seen}"))? {
+        } else if seen < number && ask(other, &format!("WHATSAT {name}-{seen} 0 0"))?.starts_with("AT ") {
             times.record(sent[seen as usize].elapsed().as_micros() as u64)?;
             seen += 1;
         } else {
@@ -91,27 +93,6 @@ fn report(
         }
     }
     Ok(())
-}
-
-fn knows(node: &mut BufReader<TcpStream>, client: &str) -> Result<bool> {
-    let mut line = ask(node, &format!("WHATSAT {client} 0 0"))?;
-    if line.starts_with('?') {
-        return Ok(false);
-    }
-    // Skip the answer without places that follows the AT line, up to its empty line.
-    while line != "\n" {
-        line.clear();
-        ensure!(node.read_line(&mut line)? > 0, "{DEAF} closed the connection");
-    }
-    Ok(true)
-}
-
-/// Sends a line, and returns the first line of the answer.
-fn ask(node: &mut BufReader<TcpStream>, line: &str) -> Result<String> {
-    node.get_mut().write_all(format!("{line}\n").as_bytes())?;
-    let mut answer = String::new();
-    node.read_line(&mut answer).with_context(|| format!("no answer to {line:?}"))?;
-    Ok(answer)
 }
 
 /// Returns how often the deaf node got missing updates by asking for them.
