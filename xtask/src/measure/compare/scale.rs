@@ -141,8 +141,9 @@ impl ScaleFigures {
     /// Adds the goals of a herd: an update takes one line for each node but the first.
     fn add_goals(&mut self, shape: &ScaledShape) {
         let goal = |bound| Goal { system: shape.name.clone(), against: Vec::new(), bound };
-        let tree = (shape.nodes.len() - 1) as f64;
-        self.lines.goals.push(goal(GoalBound::AtMost(1.05 * tree)));
+        // Five percent more, for the first update, which is flooded over all links.
+        let lines = (105 * (shape.nodes.len() - 1)) as f64 / 100.0;
+        self.lines.goals.push(goal(GoalBound::AtMost(lines)));
         self.announcements.goals.push(goal(GoalBound::AtMost(0.25)));
         self.speedup.goals.push(goal(GoalBound::AtLeast(1.15)));
     }
