@@ -12,10 +12,10 @@
 //!
 //! The other modules serve these: [`journal`] keeps a node's records on disk, [`config`] reads herd
 //! files, [`places`] asks a Places service what is near, [`net`] names the socket types, [`tls`]
-//! handles certificates, [`telemetry`] sets up the log, [`ambient`] provides the wall clock and
-//! random numbers, [`dashboard`] shows a herd in a browser, [`printable`] escapes text from
-//! outside, and [`nearest`] corrects misspelt names. [`bug`] plants bugs on purpose, to test the
-//! tests.
+//! handles certificates, [`backbone`] joins herds, [`telemetry`] sets up the log, [`ambient`]
+//! provides the wall clock and random numbers, [`dashboard`] shows a herd in a browser,
+//! [`printable`] escapes text from outside, and [`nearest`] corrects misspelt names. [`bug`] plants
+//! bugs on purpose, to test the tests.
 //!
 //! # Use
 //!
@@ -83,6 +83,7 @@
 //!   together.
 
 pub mod ambient;
+pub mod backbone;
 pub mod bug;
 pub mod config;
 pub mod dashboard;

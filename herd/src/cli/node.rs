@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
+use herd::backbone;
 use herd::journal::Progress;
 use herd::node::{Lives, Node};
 use herd::places::Places;
@@ -34,7 +35,9 @@ const OPENING: Duration = Duration::from_secs(1);
 /// could not start.
 pub(super) async fn run(cli: &Cli) -> anyhow::Result<()> {
     let plan = cli.plan()?;
-    if plan.provider.holds_key() || plan.encryption.links.is_some() || plan.encryption.clients.is_some() {
+    let encrypts = plan.encryption.links.is_some() || plan.encryption.clients.is_some();
+    let has_credentials = plan.backbone.as_ref().is_some_and(|backbone| backbone.creds.is_some());
+    if plan.provider.holds_key() || encrypts || has_credentials {
         forbid_core_dumps()?;
     }
     let log = plan.log_file.as_deref();
@@ -56,7 +59,10 @@ pub(super) async fn run(cli: &Cli) -> anyhow::Result<()> {
     limits.client_connections = limits.client_connections.min(files.saturating_sub(limits.spare_files));
     let places = Places::new(plan.provider, &limits);
     let lives = Lives { epoch: random()?.max(1), incarnation: random()?, hash_seed: random()? };
-    let node = Node::new(&plan.member.name, &plan.member.neighbours, limits, lives);
+    let mut node = Node::new(&plan.member.name, &plan.member.neighbours, limits, lives);
+    if let Some(backbone) = plan.backbone.as_ref().filter(|backbone| backbone.reads) {
+        node.read_stream(&backbone.stream);
+    }
     let manager = ServiceManager::of_environment();
     let Some(store) = open_store(node, plan.storage, &stop, manager, &cli.given).await? else {
         return Ok(());
@@ -85,6 +91,9 @@ pub(super) async fn run(cli: &Cli) -> anyhow::Result<()> {
         manager.stopping().await;
     });
 
+    if let Some(settings) = plan.backbone {
+        backbone::join(settings, &server.table_access());
+    }
     let neighbours = plan.member.neighbours.iter().filter_map(|name| plan.herd.member(name));
     server.run(neighbours.map(|member| (member.name.clone(), member.dialled()))).await;
     let _ = stopping.await;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use herd::backbone;
 use herd::config::{Herd, Member};
 use herd::places::Provider;
 use herd::server::{Admin, AdminToken, Durability};
@@ -35,6 +36,7 @@ pub(super) struct Plan {
     pub(super) log_file: Option<PathBuf>,
     pub(super) log_level: Level,
     pub(super) log_format: Format,
+    pub(super) backbone: Option<backbone::Settings>,
 }
 
 impl Cli {
@@ -59,6 +61,7 @@ impl Cli {
             provider: args.places.provider(&herd, given)?,
             encryption: args.tls.encryption(&herd, &member, given)?,
             admin: args.admin(given, &herd, &member)?,
+            backbone: backbone::Settings::of(&herd, &member).map_err(Usage)?,
             member,
             herd,
             log_file: args.log_file.clone(),

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use super::problems::Problems;
-use super::{Herd, LinksTable};
+use super::{BackboneTable, Herd, LinksTable};
 use crate::places::Key;
+use crate::secret_file;
 use crate::tls::{ClientFiles, ClientTls, LinkFiles, LinkTls};
 
 /// The placeholder for a node's name in the path of a file.
@@ -21,9 +22,10 @@ pub fn file_for(named: &Path, node: &str) -> PathBuf {
 impl Herd {
     /// Makes relative paths relative to `folder`.
     pub(super) fn name_files_from(&mut self, folder: &Path) {
-        let Herd { places, links: LinksTable { ca, cert, key }, clients, .. } = self;
+        let Herd { places, links: LinksTable { ca, cert, key }, clients, backbone, .. } = self;
         let files = [&mut places.key_file, ca, cert, key, &mut clients.cert, &mut clients.key];
-        for named in files.into_iter().flatten() {
+        let of_backbone = backbone.iter_mut().flat_map(|backbone| [&mut backbone.creds, &mut backbone.ca]);
+        for named in files.into_iter().chain(of_backbone).flatten() {
             *named = folder.join(&*named);
         }
     }
@@ -32,11 +34,19 @@ impl Herd {
 impl Problems<'_> {
     /// Checks that the files of the nodes `names` exist and can be used.
     pub(super) fn check_files(&mut self, herd: &Herd, names: &[&str]) {
-        let Herd { places, links, clients, .. } = herd;
+        let Herd { places, links, clients, backbone, .. } = herd;
         if let Some(file) = &places.key_file
             && let Err(reason) = Key::read(file)
         {
             self.at_key("places", "key_file", reason);
+        }
+        if let Some(BackboneTable { creds, ca, .. }) = backbone {
+            if let Some(file) = creds
+                && let Err(reason) = secret_file::read(file, "credentials file", |_| Ok(()))
+            {
+                self.at_key("backbone", "creds", reason);
+            }
+            self.readable("backbone", ("ca", ca), "");
         }
         for name in names {
             let files = [("ca", &links.ca), ("cert", &links.cert), ("key", &links.key)];
@@ -69,7 +79,7 @@ impl Problems<'_> {
     }
 
     /// Adds a problem at the value of a key of a table, or at the table if the key is misspelt.
-    fn at_key(&mut self, table: &str, key: &str, message: String) {
+    pub(super) fn at_key(&mut self, table: &str, key: &str, message: String) {
         let document = DeTable::parse(self.text).ok();
         let table = document.as_ref().and_then(|document| document.get_ref().get(table));
         let value = table.and_then(|table| table.get_ref().get(key)).or(table);

@@ -22,10 +22,11 @@
 //! `admin = "127.0.0.1:12680"` opens the admin port.
 //!
 //! Optional tables are `[limits]` ([`Limits`]), `[places]` ([`PlacesTable`]), `[links]`
-//! ([`LinksTable`]), `[clients]` ([`ClientsTable`]) and `[admin]` ([`AdminTable`]). Paths in them
-//! are relative to the herd file.
+//! ([`LinksTable`]), `[clients]` ([`ClientsTable`]), `[admin]` ([`AdminTable`]) and `[backbone]`
+//! ([`BackboneTable`]). Paths in them are relative to the herd file.
 
 mod addresses;
+mod backbone;
 mod checks;
 mod files;
 mod problems;
@@ -36,7 +37,7 @@ mod tests;
 
 pub use files::file_for;
 pub use problems::{ConfigError, Problem};
-pub use tables::{AdminTable, ClientsTable, LinksTable, PlacesTable};
+pub use tables::{AdminTable, BackboneTable, ClientsTable, LinksTable, PlacesTable};
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -69,6 +70,8 @@ pub struct Herd {
     pub clients: ClientsTable,
     /// The settings of the admin port.
     pub admin: AdminTable,
+    /// The log that joins this herd with others, if the file names one.
+    pub backbone: Option<BackboneTable>,
 }
 
 /// One node of a herd.
@@ -92,13 +95,16 @@ impl Problems<'_> {
     /// Reads the herd, and leaves out what is wrong. The result is valid only if no problem was
     /// found.
     fn herd(&mut self) -> Herd {
-        let HerdFile { name, node, limits, places, links, clients, admin } = self.read().unwrap_or_default();
+        let HerdFile { name, node, limits, places, links, clients, admin, backbone } =
+            self.read().unwrap_or_default();
         let members: Vec<Member> = node.iter().map(|node| self.member(node)).collect();
         self.check_names(&node);
         self.check_addresses(&node, &members);
         self.check_advertised(&node, &members);
         self.check_edges(&node);
-        Herd { name, members, limits, places, links, clients, admin }
+        let herd = Herd { name, members, limits, places, links, clients, admin, backbone };
+        self.check_backbone(&herd);
+        herd
     }
 }
 

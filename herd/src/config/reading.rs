@@ -19,7 +19,7 @@ use crate::nearest::nearest;
 const NO_NODES: &str = "a herd needs at least one [[node]] table";
 
 /// The most keys of a table that a message lists.
-const KEYS_TO_LIST: usize = 8;
+const KEYS_TO_LIST: usize = 9;
 
 impl Problems<'_> {
     /// Reads the text. Returns `None` if it is not TOML.
@@ -50,6 +50,7 @@ impl Problems<'_> {
                 "places" => file.places = self.table(value, "[places]").0,
                 "links" => file.links = self.table(value, "[links]").0,
                 "clients" => file.clients = self.table(value, "[clients]").0,
+                "backbone" => file.backbone = Some(self.table(value, "[backbone]").0),
                 _ => file.admin = self.table(value, "[admin]").0,
             }
         }

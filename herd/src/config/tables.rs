@@ -1,15 +1,17 @@
 //! The tables of a herd file, before checks.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use crate::node::Limits;
+use crate::node::{Limits, parse_duration};
 use crate::places::{Fields, Layout, ProviderName};
 
 /// The top-level keys and tables of a herd file.
-pub(super) const TOP: [&str; 7] = ["admin", "clients", "limits", "links", "name", "node", "places"];
+pub(super) const TOP: [&str; 8] =
+    ["admin", "backbone", "clients", "limits", "links", "name", "node", "places"];
 
 /// A herd file after parsing. A missing or wrong value has its default, and has been reported.
 #[derive(Default)]
@@ -21,6 +23,7 @@ pub(super) struct HerdFile {
     pub(super) links: LinksTable,
     pub(super) clients: ClientsTable,
     pub(super) admin: AdminTable,
+    pub(super) backbone: Option<BackboneTable>,
 }
 
 /// A `[[node]]` table.
@@ -89,4 +92,52 @@ pub struct AdminTable {
     /// Accepted host names in requests to the admin port, besides IP addresses and `localhost`. A
     /// request for another host is answered with status 421.
     pub hosts: Vec<String>,
+}
+
+/// The `[backbone]` table: the log that joins this herd with those of other regions.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BackboneTable {
+    /// The URLs of the NATS servers: `nats://` on loopback, `tls://` elsewhere.
+    pub nats: Vec<String>,
+    /// The file with the credentials of the nodes, which servers beyond loopback need.
+    pub creds: Option<PathBuf>,
+    /// The certificate of the authority that signed the servers' certificates, in PEM. Without it,
+    /// the authorities of the system count.
+    pub ca: Option<PathBuf>,
+    /// The name of this herd's region. Without it, it is the herd's name.
+    pub region: Option<String>,
+    /// The name of the stream.
+    pub stream: String,
+    /// How many servers keep the stream, if the nodes create it.
+    pub replicas: usize,
+    /// The nodes that read what other regions have received, and flood it. Without it, they are the
+    /// first two of the file.
+    pub reads: Option<Vec<String>>,
+    /// How long updates may wait for others, to be published together.
+    #[serde(deserialize_with = "duration")]
+    pub linger: Duration,
+    /// How long the stream keeps messages, if the nodes create it.
+    #[serde(deserialize_with = "duration")]
+    pub retention: Duration,
+}
+
+impl Default for BackboneTable {
+    fn default() -> BackboneTable {
+        BackboneTable {
+            nats: Vec::new(),
+            creds: None,
+            ca: None,
+            region: None,
+            stream: "herd".to_owned(),
+            replicas: 3,
+            reads: None,
+            linger: Duration::from_millis(5),
+            retention: Duration::from_hours(24),
+        }
+    }
+}
+
+fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    parse_duration(&String::deserialize(from)?).map_err(serde::de::Error::custom)
 }

@@ -5,7 +5,7 @@ mod parsing;
 #[cfg(test)]
 mod tests;
 
-pub use parsing::parse_duration_or_off;
+pub use parsing::{parse_duration, parse_duration_or_off};
 
 use std::time::Duration;
 

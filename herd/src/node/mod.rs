@@ -5,6 +5,7 @@
 //! client, a neighbour or a journal. There is no queue for a neighbour: flooding means reading the
 //! table's change log from the neighbour's cursor, see [`Link`].
 
+mod backbone;
 mod backoff;
 mod clients;
 mod clock;
@@ -19,10 +20,11 @@ mod samples;
 mod table;
 mod trees;
 
+pub use backbone::Selection;
 pub use clients::{Answer, INVALID, PlacesQuery, RemovalError, places_answer, write_invalid};
 pub use clock::ClockDifference;
 pub use counters::{ClientCounters, LinkCounters};
-pub use limits::{Limits, READ_AS_LINES, parse_duration_or_off};
+pub use limits::{Limits, READ_AS_LINES, parse_duration, parse_duration_or_off};
 pub use link::{HeardLine, Link, LinkEnd, LinkEvent};
 pub use neighbours::{Cursor, LinkId, LinkState, NeighbourId, Side};
 pub use samples::Sample;
@@ -32,6 +34,7 @@ use std::time::Duration;
 
 use crate::bug::{Bug, is_planted};
 use crate::message::{ClientId, Update};
+use backbone::Stream;
 use lateness::Lateness;
 use neighbours::{Neighbour, Neighbours};
 use samples::Samples;
@@ -82,6 +85,8 @@ pub struct Node {
     lateness: Lateness,
     /// Updates that were news, while somebody watches.
     samples: Samples,
+    /// The log of other herds' updates that this node reads, if it reads one.
+    stream: Option<Stream>,
 }
 
 /// The random numbers of a node. An epoch is never 0, which means "none yet".
@@ -124,6 +129,7 @@ impl Node {
             repair: None,
             lateness: Lateness::default(),
             samples: Samples::default(),
+            stream: None,
         }
     }
 
@@ -169,22 +175,30 @@ impl Node {
         self.table.apply_update(update, Source::Journal);
     }
 
-    /// Returns the name of each neighbour, and how far this node has heard its change log.
+    /// Returns the name of each neighbour, and how far this node has heard its change log. If the
+    /// node reads a stream of the backbone, that comes last.
     pub fn cursors(&self) -> impl Iterator<Item = (&str, Cursor)> {
-        self.neighbours.iter().map(|(id, name)| (name, self.neighbours[id].cursor))
+        let neighbours = self.neighbours.iter().map(|(id, name)| (name, self.neighbours[id].cursor));
+        neighbours.chain(self.stream.iter().map(Stream::named_cursor))
     }
 
-    /// Restores a cursor from a journal. One for a node that is not a neighbour is ignored.
-    pub fn restore_cursor(&mut self, neighbour: &str, cursor: Cursor) {
-        if let Some(id) = self.neighbours.find(neighbour) {
+    /// Restores a cursor from a journal. One for a node that is not a neighbour is ignored, and so
+    /// is one for a stream that the node does not read.
+    pub fn restore_cursor(&mut self, name: &str, cursor: Cursor) {
+        if let Some(id) = self.neighbours.find(name) {
             self.neighbours[id].cursor = cursor;
+        } else if let Some(stream) = self.stream.as_mut().filter(|stream| stream.named_cursor().0 == name) {
+            stream.cursor = cursor;
         }
     }
 
     /// Forgets how far neighbours have been heard, in both directions, so that they send everything
-    /// again.
+    /// again, and how far a stream of the backbone has been read.
     pub fn forget_cursors(&mut self) {
         self.neighbours.forget_all();
+        if let Some(stream) = &mut self.stream {
+            stream.cursor = Cursor::default();
+        }
     }
 
     /// Sets the last sequence that is on disk. Links do not send later changes. `u64::MAX` means

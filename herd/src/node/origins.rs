@@ -58,8 +58,8 @@ fn place(origin: u16) -> (usize, u64) {
 /// What a table has learned since the links were last woken.
 #[derive(Debug, Default)]
 pub(super) struct Growth {
-    /// The origins of the updates, by the neighbour that sent them; `None` for the updates of
-    /// clients and the journal.
+    /// The origins of the updates, by the neighbour that sent them; `None` for those that no
+    /// neighbour sent.
     origins: SmallVec<[(Option<NeighbourId>, OriginSet); 4]>,
     /// Whether there are updates without an origin.
     others: bool,
@@ -73,7 +73,7 @@ impl Growth {
         };
         let from = match source {
             Source::Neighbour(from, _) => Some(from),
-            Source::Client | Source::Journal => None,
+            Source::Client | Source::Journal | Source::Backbone => None,
         };
         match self.origins.iter_mut().find(|(known, _)| *known == from) {
             Some((_, origins)) => origins.insert(origin),

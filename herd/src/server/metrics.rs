@@ -18,6 +18,7 @@ pub(super) fn text(status: &Status, format: Format) -> String {
     about_node(&mut metrics, status);
     about_clients(&mut metrics, status);
     about_links(&mut metrics, status);
+    about_backbone(&mut metrics, status);
     about_disk(&mut metrics, status);
     about_places(&mut metrics, status);
     about_process(&mut metrics, status);
@@ -122,6 +123,33 @@ fn about_links(metrics: &mut Metrics, status: &Status) {
     let divergences = neighbours().map(|of| label("neighbour", &of.name, of.divergences));
     let help = "Times that records differed although both change logs were read to the end";
     metrics.counters("herd_link_divergences", help, divergences);
+}
+
+/// A node that is on no backbone has none of these.
+fn about_backbone(metrics: &mut Metrics, status: &Status) {
+    let backbone = || status.backbone.iter();
+    let up = backbone().map(|of| label("region", &of.region, u64::from(of.connected)));
+    metrics.gauges("herd_backbone_up", "Whether the backbone stores what this node publishes", up);
+    let lag = backbone().map(|of| label("region", &of.region, of.lag_seconds));
+    let help = "Time for which the oldest update that is not stored by the backbone has waited";
+    metrics.labelled_seconds("herd_backbone_lag_seconds", help, lag);
+    let messages = backbone().flat_map(|of| {
+        let counts =
+            [("published", of.messages_published), ("read", of.messages_read), ("lost", of.messages_lost)];
+        counts.map(|(outcome, count)| label("outcome", outcome, count))
+    });
+    metrics.counters("herd_backbone_messages", "Messages of the backbone by outcome", messages);
+    let bytes = backbone().map(|of| label("region", &of.region, of.bytes_published));
+    metrics.counters("herd_backbone_published_bytes", "Bytes published to the backbone", bytes);
+    let updates = backbone().flat_map(|of| {
+        let counts = [
+            ("fresh", of.updates_fresh),
+            ("stale", of.updates_stale),
+            ("unacceptable", of.updates_unacceptable),
+        ];
+        counts.map(|(outcome, count)| label("outcome", outcome, count))
+    });
+    metrics.counters("herd_backbone_updates_read", "Updates of other regions by outcome", updates);
 }
 
 fn about_disk(metrics: &mut Metrics, status: &Status) {

@@ -9,6 +9,7 @@ mod accept;
 mod admin;
 mod admin_token;
 mod answers;
+mod backbone_state;
 mod buffers;
 mod build;
 mod client;
@@ -36,20 +37,23 @@ mod shared;
 mod status;
 mod stop;
 mod store;
+mod table_access;
 mod tick;
 mod turns;
 mod workers;
 
 pub(crate) use admin::is_for_this_machine;
 pub use admin_token::AdminToken;
+pub(crate) use backbone_state::BackboneState;
 pub use pulse::Pulse;
 pub(crate) use seats::{Seats, WhenFull};
 pub use store::{Durability, Store};
+pub use table_access::TableAccess;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
@@ -172,8 +176,7 @@ impl Server {
             None => (None, Vec::new()),
         };
         let limits = store.node.limits();
-        let send = limits.client_send_buffer;
-        let receive = limits.client_receive_buffer;
+        let (send, receive) = (limits.client_send_buffer, limits.client_receive_buffer);
         let held = Held { send, receive, stall: limits.unread_stall };
         let held_for_admins = Held { send: limits.admin_send_buffer, ..held };
         let clients = listen("clients", member.client, Some(held)).await?;
@@ -218,6 +221,7 @@ impl Server {
             stop_links: CancellationToken::new(),
             conversations: TaskTracker::new(),
             tasks: TaskTracker::new(),
+            backbone: OnceLock::new(),
             limits,
         });
         let journal = lock(&shared).take_journal();
@@ -237,6 +241,11 @@ impl Server {
             link: self.links.local_addr()?,
             admin: self.admin.as_ref().map(Listener::local_addr).transpose()?,
         })
+    }
+
+    /// Returns access to the node's table.
+    pub fn table_access(&self) -> TableAccess {
+        TableAccess::of(&self.shared)
     }
 
     /// Serves until the stop is requested. Then answers the lines received, floods their updates

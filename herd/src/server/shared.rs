@@ -1,7 +1,7 @@
 //! The state that all tasks of a node share.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::admin_token::AdminToken;
+use super::backbone_state::BackboneState;
 use super::buffers::LargeBuffers;
 use super::dial_errors::DialErrors;
 use super::disk_wait::DiskWaits;
@@ -88,6 +89,8 @@ pub(super) struct Shared {
     pub(super) conversations: TaskTracker,
     /// All other tasks.
     pub(super) tasks: TaskTracker,
+    /// What is known of the backbone, if this node is on one.
+    pub(super) backbone: OnceLock<Arc<BackboneState>>,
 }
 
 impl Shared {
@@ -138,8 +141,11 @@ impl Shared {
         self.started.elapsed()
     }
 
-    /// Wakes the links that have something to do since the table has changed.
+    /// Wakes the links that have something to do since the table has changed, and the backbone.
     fn wake_links(&self) {
+        if let Some(backbone) = self.backbone.get() {
+            backbone.note_growth();
+        }
         if self.link_work.has_neighbours() {
             let neighbours = lock(self).node.take_growth();
             neighbours.into_iter().for_each(|neighbour| self.link_work.wake(neighbour));

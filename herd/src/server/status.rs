@@ -6,6 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Serialize;
 
+use super::backbone_state::BackboneStatus;
 use super::build::Build;
 use super::durations::StatusDurations;
 use super::port::Port;
@@ -79,6 +80,8 @@ pub(super) struct Status {
     /// The level of the log; `None` if this process has none.
     pub(super) log_level: Option<&'static str>,
     pub(super) log_lines_dropped: u64,
+    /// The state of the backbone; `None` if the node is on none.
+    pub(super) backbone: Option<BackboneStatus>,
 }
 
 /// The state of a neighbour, as the node sees it.
@@ -242,6 +245,7 @@ impl Status {
             places_breaker,
             log_level: Level::current().map(Level::name),
             log_lines_dropped: telemetry::dropped_lines(),
+            backbone: shared.backbone.get().map(|backbone| backbone.status()),
         }
     }
 }

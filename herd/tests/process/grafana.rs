@@ -96,7 +96,7 @@ fn it_has_the_rows_and_variables_that_an_operator_expects() {
     let dashboard = dashboard();
     let rows = panels(&dashboard).iter().filter(|panel| panel["type"] == "row");
     let rows: Vec<&str> = rows.map(|row| row["title"].as_str().unwrap()).collect();
-    assert_eq!(rows, ["Herd", "Clients", "Links", "Disk", "Places", "Process"]);
+    assert_eq!(rows, ["Herd", "Clients", "Links", "Disk", "Places", "Process", "Backbone"]);
     let variables = dashboard["templating"]["list"].as_array().unwrap();
     let variables: Vec<&str> = variables.iter().map(|variable| variable["name"].as_str().unwrap()).collect();
     assert_eq!(variables, ["datasource", "job", "instance"]);

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod admin;
+mod backbone;
 mod bad_input;
 mod certificates;
 mod clients_query;

@@ -52,13 +52,14 @@ pub(crate) fn exposed(text: &str) -> BTreeMap<String, Shape> {
     metrics
 }
 
-/// The metrics of a node with all features: a linked neighbour, a journal, and a service with rate
-/// limits.
+/// The metrics of a node with all features: a linked neighbour, a journal, a service with rate
+/// limits, and a backbone.
 pub(crate) fn of_a_busy_node(test: &str) -> String {
     let data = fixtures::checkout::scratch(test).join("data").display().to_string();
     let args = ["--admin-address", "127.0.0.1:0"];
     let alford = Node::start_awaiting_with("Alford", "Parker", test, &args);
-    let parker = Node::start_beside("Parker", ("Alford", &alford), test, |command| {
+    let backbone = "[backbone]\nnats = [\"nats://127.0.0.1:1\"]\n";
+    let parker = Node::start_beside_with("Parker", ("Alford", &alford), test, backbone, |command| {
         let service = ["--places", "google", "--places-url", "http://127.0.0.1:1"];
         command.args(args).args(service).args(["--data-dir", &data]).env("HERD_PLACES_KEY", "key")
     });

@@ -37,17 +37,23 @@ fn a_process_that_holds_a_key_leaves_no_core_dump() {
     let allowing = ["sh", "-c", "ulimit -S -c unlimited; exec \"$@\"", "sh"];
     let alone =
         "name = \"one\"\n[[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:0\"\n";
-    let cores = |test: &str, args: &[&str]| {
-        let node = Node::run_by(&allowing, "Alford", test, alone, |command| {
+    let cores_of = |herd: &str, test: &str, args: &[&str]| {
+        let node = Node::run_by(&allowing, "Alford", test, herd, |command| {
             command.args(args).env("HERD_PLACES_KEY", "a-key-of-this-test")
         });
         let limits = fs::read_to_string(format!("/proc/{}/limits", node.process.id())).unwrap();
         let line = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap().to_owned();
         line.split_whitespace().rev().skip(1).take(2).map(str::to_owned).collect::<Vec<_>>()
     };
+    let cores = |test: &str, args: &[&str]| cores_of(alone, test, args);
     assert_eq!(cores("core-places", &["--insecure-links", "--places", "google"]), ["0", "0"]);
     assert_eq!(cores("core-legacy", &["--insecure-links", "--places", "google-legacy"]), ["0", "0"]);
     assert_eq!(cores("core-links", &["--places", "offline"]), ["0", "0"]);
+    let creds = scratch("core-creds").join("creds");
+    fs::write(&creds, "credentials").unwrap();
+    fs::set_permissions(&creds, Permissions::from_mode(0o600)).unwrap();
+    let joined = format!("{alone}[backbone]\nnats = [\"nats://127.0.0.1:1\"]\ncreds = {creds:?}\n");
+    assert_eq!(cores_of(&joined, "core-creds", &["--insecure-links", "--places", "offline"]), ["0", "0"]);
     // Without a key, a core dump helps to find a fault.
     assert_ne!(cores("core-none", &["--insecure-links", "--places", "offline"]), ["0", "0"]);
 }

@@ -108,23 +108,32 @@ impl Node {
         test: &str,
         more: impl FnOnce(&mut Command) -> &mut Command,
     ) -> Node {
-        let (other, running) = neighbour;
-        let this = node_table(name, UNUSED, Some(other));
-        let that = node_table(other, &running.link.to_string(), Some(name));
-        Node::run(name, test, &format!("name = \"pair\"\n{this}{that}"), more)
+        Node::start_beside_with(name, neighbour, test, "", more)
     }
 
     /// The same, with text appended to the herd file, such as a `[limits]` table.
     pub(crate) fn start_beside_with_limits(
         name: &str,
-        (other, running): (&str, &Node),
+        neighbour: (&str, &Node),
         test: &str,
         limits: &str,
     ) -> Node {
+        Node::start_beside_with(name, neighbour, test, limits, |command| {
+            command.args(["--admin-address", "127.0.0.1:0"])
+        })
+    }
+
+    /// The same, with changes to the command line or the environment.
+    pub(crate) fn start_beside_with(
+        name: &str,
+        (other, running): (&str, &Node),
+        test: &str,
+        tables: &str,
+        more: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Node {
         let this = node_table(name, UNUSED, Some(other));
         let that = node_table(other, &running.link.to_string(), Some(name));
-        let herd = format!("name = \"pair\"\n{this}{that}{limits}");
-        Node::run(name, test, &herd, |command| command.args(["--admin-address", "127.0.0.1:0"]))
+        Node::run(name, test, &format!("name = \"pair\"\n{this}{that}{tables}"), more)
     }
 
     /// Starts `name`, whose only neighbour will dial it.

@@ -37,7 +37,11 @@ pub(crate) async fn fetch_status(address: SocketAddr) -> Result<Value> {
     serde_json::from_str(&body).with_context(|| format!("http://{address}/status did not answer with JSON"))
 }
 
-async fn fetch_body(address: SocketAddr, path: &str) -> Result<String> {
+/// Returns the body that a node serves at `path`. Callers can await several nodes at once.
+///
+/// # Errors
+/// Those of [`get`].
+pub(crate) async fn fetch_body(address: SocketAddr, path: &str) -> Result<String> {
     let url = format!("http://{address}{path}");
     let fetched = async {
         let answer = plain_http_client().map_err(Error::msg)?.get(&url).send().await?;

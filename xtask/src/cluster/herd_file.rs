@@ -9,7 +9,9 @@ use herd::config::{Herd, LinksTable};
 use toml::{Table, Value};
 
 /// The tables and keys of a herd file that name files.
-const FILE_KEYS: [(&str, &str); 6] = [
+const FILE_KEYS: [(&str, &str); 8] = [
+    ("backbone", "ca"),
+    ("backbone", "creds"),
     ("places", "key_file"),
     ("links", "ca"),
     ("links", "cert"),
@@ -202,6 +204,11 @@ impl HerdFile {
     /// Returns whether the file names certificates for links.
     pub fn has_certificates(&self) -> bool {
         self.herd.links != LinksTable::default()
+    }
+
+    /// Returns the table of the file.
+    pub fn table(&self) -> &Table {
+        &self.table
     }
 
     /// Returns the text of the file.

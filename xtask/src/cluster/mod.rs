@@ -2,6 +2,7 @@
 //! be observed of them from outside.
 
 pub(crate) mod admin_client;
+pub mod backbone;
 pub mod bundled_guests;
 pub mod demo_places;
 pub(crate) mod event_reader;

@@ -1,14 +1,17 @@
 //! Plays the sessions of `fixtures/sessions` against real nodes, and compares the transcripts with
 //! their snapshots.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
 use libtest_mimic::{Failed, Trial};
 
+use crate::cluster::backbone::{Backbone, NatsServers, halves, nats_server};
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::processes::{Processes, Setup};
 use crate::cluster::test_herd::TestHerd;
@@ -17,19 +20,42 @@ use crate::session::places_stub::PlacesStub;
 use crate::session::roles::Roles;
 use crate::session::{self, Session, Transcript};
 
-/// Returns a test for each session file, and one that finds snapshots without a session.
+/// How many servers of the backbone keep the stream of a session.
+const SERVERS: u16 = 3;
+
+/// What joins the nodes of the herd that sessions are played against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinedBy {
+    /// The links of the herd file.
+    Links,
+    /// The herd is cut in two. Links join the nodes of a half, and the backbone the halves.
+    Backbone,
+}
+
+/// Returns a test for each session file, and one that finds snapshots without a session. `progress`
+/// gets a line before something that takes long.
 ///
 /// # Errors
-/// The node program does not build, or `herd` is not a herd file's name.
-pub fn trials(herd: &str) -> Result<Vec<Trial>> {
+/// The node program does not build, `herd` is not a herd file's name, or the servers of the
+/// backbone cannot be started.
+pub fn trials(herd: &str, joined_by: JoinedBy, progress: &dyn Fn(&str)) -> Result<Vec<Trial>> {
+    let folder = target_dir()?.join("e2e");
+    let servers = match joined_by {
+        JoinedBy::Links => None,
+        JoinedBy::Backbone => Some(NatsServers::start(nats_server(progress)?, folder.join("nats"), SERVERS)?),
+    };
     let run = Arc::new(SnapshotRun {
         herd: HerdFile::find(herd)?,
         program: herd_binary(Profile::Debug)?,
-        folder: target_dir()?.join("e2e"),
+        folder,
+        servers,
+        streams: AtomicU64::new(0),
     });
     let mut trials = vec![Trial::test("every-snapshot-has-its-session", check_snapshots)];
     for (name, session) in sessions()? {
-        let elsewhere = session.needs.as_ref().is_some_and(|needs| *needs != run.herd.herd().name);
+        // A herd that the backbone joins has other links than its file.
+        let fits = |needs: &String| *needs == run.herd.herd().name && run.servers.is_none();
+        let elsewhere = session.needs.as_ref().is_some_and(|needs| !fits(needs));
         let (run, played) = (Arc::clone(&run), name.clone());
         let play = move || {
             play_and_compare(&run, &session, &played).map_err(|error| Failed::from(format!("{error:#}")))
@@ -44,6 +70,10 @@ struct SnapshotRun {
     herd: HerdFile,
     program: PathBuf,
     folder: PathBuf,
+    /// The servers of the backbone, if it joins the herd.
+    servers: Option<NatsServers>,
+    /// The number of streams so far. Every session has its own.
+    streams: AtomicU64,
 }
 
 /// Plays a session against a new herd and compares the transcript with its snapshot.
@@ -76,7 +106,18 @@ fn play_session(run: &SnapshotRun, session: &Session, name: &str) -> Result<Tran
     let herd = TestHerd::new(&run.herd, |file, port| {
         // The port makes the folder unique, because another run may be playing the same session.
         let folder = run.folder.join(format!("{name}-{port}"));
-        let setup = Setup::clean(file.with_limits(&session.limits)?, run.program.clone(), folder);
+        let file = file.with_limits(&session.limits)?;
+        let (file, views) = match &run.servers {
+            None => (file, BTreeMap::new()),
+            Some(servers) => {
+                let halves = halves(&file)?;
+                let stream = format!("session-{port}-{}", run.streams.fetch_add(1, Ordering::Relaxed));
+                let backbone = Backbone { stream, all_read: true, ..servers.backbone() };
+                let views = halves.views(&BTreeMap::new(), &backbone)?;
+                (halves.file, views)
+            }
+        };
+        let setup = Setup { views, ..Setup::clean(file, run.program.clone(), folder) };
         Processes::new(with_needs(setup, session, &places.url()))
     })?;
     let mut roles = Roles::new(herd)?;

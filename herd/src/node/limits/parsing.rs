@@ -15,7 +15,11 @@ pub fn parse_duration_or_off(text: &str) -> Result<Option<Duration>, String> {
 /// The longest duration: long enough to mean "never", short enough to be added to any clock.
 pub(super) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+/// Parses a duration like `"30s"` or `"2s 500ms"`, of at most 100 years.
+///
+/// # Errors
+/// Returns a message with the text and what was expected.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let parsed = humantime::parse_duration(text)
         .map_err(|error| format!("`{text}` is not a duration like \"30s\" or \"2s 500ms\": {error}"))?;
     if parsed > LONGEST {

@@ -295,6 +295,12 @@ impl Table {
         std::str::from_utf8(self.records.servers().get(origin)).unwrap_or_default()
     }
 
+    /// Returns the names of all origins.
+    pub(super) fn origins(&self) -> impl Iterator<Item = &str> {
+        // Names of nodes are ASCII.
+        self.records.servers().iter().map(|name| std::str::from_utf8(name).unwrap_or_default())
+    }
+
     /// Returns what has been learned since [`reset_growth`](Self::reset_growth).
     pub(super) fn growth(&self) -> &Growth {
         &self.growth

@@ -29,6 +29,8 @@ pub enum Source {
     Client,
     /// This node's journal.
     Journal,
+    /// A node of another herd, over the backbone.
+    Backbone,
     /// A neighbour, in one of its epochs (counted from this node's view). In the next epoch it may
     /// have lost the update.
     Neighbour(NeighbourId, u32),

@@ -57,6 +57,7 @@ pub(super) enum Kind {
 /// needs a port for every link.
 const CLIENT: u16 = u16::MAX;
 const JOURNAL: u16 = u16::MAX - 1;
+const BACKBONE: u16 = u16::MAX - 2;
 
 impl Slot {
     /// Returns a slot without a text.
@@ -64,6 +65,7 @@ impl Slot {
         let (neighbour, generation) = match source {
             Source::Client => (CLIENT, 0),
             Source::Journal => (JOURNAL, 0),
+            Source::Backbone => (BACKBONE, 0),
             Source::Neighbour(NeighbourId(id), generation) => (id, generation),
         };
         let client = client.len() as u8;
@@ -104,6 +106,7 @@ impl Slot {
         match self.neighbour {
             CLIENT => Source::Client,
             JOURNAL => Source::Journal,
+            BACKBONE => Source::Backbone,
             neighbour => Source::Neighbour(NeighbourId(neighbour), self.generation),
         }
     }
@@ -123,6 +126,7 @@ mod tests {
         let sources = [
             Source::Client,
             Source::Journal,
+            Source::Backbone,
             Source::Neighbour(NeighbourId(0), u32::MAX),
             Source::Neighbour(NeighbourId(700), 0),
         ];

@@ -26,11 +26,12 @@ pub use environment::Environment;
 pub(crate) use environment::clean_environment;
 pub(crate) use launch::{Launch, NodeFiles, ReadyNode};
 pub use setup::{AdminPorts, INSECURE_LINKS, Setup};
+pub(crate) use signals::kill_group;
 
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::own_program::HerdProgram;
 use setup::certify_nodes;
-use signals::{kill_group, wait_or_kill};
+use signals::wait_or_kill;
 
 /// The time limit for nodes to get ready, and what each node adds to it if several start at once.
 const READY_TIMEOUT: Duration = Duration::from_secs(10);

@@ -94,8 +94,8 @@ impl Processes {
     }
 }
 
-/// Kills a node and every process that it has started.
-pub(super) fn kill_group(process: &Child) {
+/// Kills the processes of a process group whose first process this is.
+pub(crate) fn kill_group(process: &Child) {
     // This fails only if they have exited already.
     let _ = killpg(Pid::from_raw(process.id() as i32), Signal::SIGKILL);
 }

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 
 use super::HerdAction;
 use super::known::KnownHerd;
+use crate::cluster::backbone::NatsServers;
 use crate::cluster::processes::Processes;
 use crate::cluster::proxy::{Conditions, Proxy};
 
@@ -77,6 +78,8 @@ pub struct SupervisedHerd {
     pub records: Records,
     /// The proxy that all links go through; `None` if links cannot be cut.
     pub proxy: Option<Proxy>,
+    /// The servers of the backbone; `None` if the herd is on none.
+    pub servers: Option<NatsServers>,
 }
 
 /// Performs actions one after the other, and publishes what is known of the herd after each step.
@@ -97,6 +100,7 @@ impl Actor<'_> {
             nodes: herd.processes.known_nodes()?,
             cuts_links: herd.proxy.is_some(),
             cut: Vec::new(),
+            servers: herd.servers.as_mut().map(NatsServers::known).unwrap_or_default(),
         };
         Ok(Actor { herd, cut: BTreeSet::new(), known: watch::Sender::new(known) })
     }
@@ -112,8 +116,10 @@ impl Actor<'_> {
     /// A process cannot be polled.
     pub(super) fn publish(&mut self) -> Result<()> {
         let nodes = self.herd.processes.known_nodes()?;
+        let servers = self.herd.servers.as_mut().map(NatsServers::known).unwrap_or_default();
         self.known.send_modify(|known| {
             known.nodes = nodes;
+            known.servers = servers;
             known.cut = self.cut.iter().cloned().collect();
         });
         Ok(())
@@ -129,7 +135,16 @@ impl Actor<'_> {
         self.publish().and(done)
     }
 
-    async fn perform_steps(&mut self, action: HerdAction, nodes: Vec<String>) -> Result<()> {
+    async fn perform_steps(&mut self, action: HerdAction, names: Vec<String>) -> Result<()> {
+        let known = self.herd.servers.as_ref().map(NatsServers::names).unwrap_or_default();
+        let (servers, nodes): (Vec<String>, Vec<String>) =
+            names.into_iter().partition(|name| known.contains(name));
+        if !servers.is_empty() {
+            self.perform_on_servers(action, &servers)?;
+            if nodes.is_empty() {
+                return Ok(());
+            }
+        }
         let processes = &mut self.herd.processes;
         match action {
             HerdAction::Status | HerdAction::Processes => Ok(()),
@@ -147,6 +162,20 @@ impl Actor<'_> {
                 self.start(&nodes).await
             }
             HerdAction::Empty => self.empty().await,
+        }
+    }
+
+    /// Performs an action on servers of the backbone.
+    fn perform_on_servers(&mut self, action: HerdAction, names: &[String]) -> Result<()> {
+        let Some(servers) = &mut self.herd.servers else { return Ok(()) };
+        match action {
+            HerdAction::Kill | HerdAction::Stop => servers.kill(names),
+            HerdAction::Start => servers.start_servers(names),
+            HerdAction::Restart => {
+                servers.kill(names)?;
+                servers.start_servers(names)
+            }
+            _ => bail!("{} cannot be paused or cut off: it is a server of the backbone", names.join(", ")),
         }
     }
 

@@ -6,6 +6,7 @@ use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
+use crate::cluster::backbone::KnownServer;
 use crate::cluster::health::{Health, fetch_health};
 use crate::cluster::processes::KnownNode;
 
@@ -21,6 +22,8 @@ pub(super) struct KnownHerd {
     pub(super) cuts_links: bool,
     /// The links that are cut, each with the smaller name first.
     pub(super) cut: Vec<(String, String)>,
+    /// The servers of the backbone.
+    pub(super) servers: Vec<KnownServer>,
 }
 
 impl KnownHerd {
@@ -36,7 +39,9 @@ impl KnownHerd {
             };
             entry(node, state, &[])
         });
-        self.with_nodes(nodes.collect())
+        let state = |server: &KnownServer| if server.pid.is_some() { "running" } else { "down" };
+        let servers = self.servers.iter().map(|server| server_entry(server, state(server), None));
+        self.with_nodes(nodes.collect(), servers.collect())
     }
 
     /// Asks each node for its state, and returns what [`processes`](Self::processes) returns with
@@ -51,7 +56,13 @@ impl KnownHerd {
             entry["status"] = status;
             entry
         });
-        self.with_nodes(nodes.collect())
+        let nodes = nodes.collect();
+        let mut servers = Vec::new();
+        for server in &self.servers {
+            let (state, reason) = server.health().await;
+            servers.push(server_entry(server, state, reason));
+        }
+        self.with_nodes(nodes, servers)
     }
 
     /// Returns whether one of the named nodes may still get ready by itself.
@@ -67,15 +78,28 @@ impl KnownHerd {
         }
     }
 
-    fn with_nodes(&self, nodes: Vec<Value>) -> Value {
+    fn with_nodes(&self, nodes: Vec<Value>, servers: Vec<Value>) -> Value {
         json!({
             "herd": self.name,
             "file": self.file,
             "cuts_links": self.cuts_links,
             "cut": self.cut,
             "nodes": nodes,
+            "servers": servers,
         })
     }
+}
+
+fn server_entry(server: &KnownServer, state: &str, reason: Option<String>) -> Value {
+    json!({
+        "name": server.name,
+        "client": server.client,
+        "admin": server.state,
+        "pid": server.pid,
+        "log": server.log,
+        "state": state,
+        "reasons": Vec::from_iter(reason),
+    })
 }
 
 fn entry(node: &KnownNode, state: &str, reasons: &[String]) -> Value {

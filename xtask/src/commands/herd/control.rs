@@ -70,9 +70,10 @@ fn print_status(status: &Value) -> Result<()> {
 
 /// Fails if one of the named nodes, or of all nodes if none is named, is not ready.
 fn check_ready(status: &Value, names: &[String]) -> Result<()> {
-    let nodes: Vec<(&str, &str)> = status["nodes"]
-        .as_array()
+    let lists = [&status["nodes"], &status["servers"]];
+    let nodes: Vec<(&str, &str)> = lists
         .into_iter()
+        .filter_map(Value::as_array)
         .flatten()
         .filter_map(|node| Some((node["name"].as_str()?, node["state"].as_str()?)))
         .filter(|(name, _)| names.is_empty() || names.iter().any(|named| named == name))

@@ -40,10 +40,11 @@ pub(super) enum StatusColumns {
     Fitted(Option<usize>),
 }
 
-/// Returns a table with a row for each node, and below it the reasons why nodes are not ready or do
-/// not answer.
+/// Returns a table with a row for each node and each server of the backbone, and below it the
+/// reasons why nodes are not ready or do not answer.
 pub(super) fn status_table(status: &Value, columns: StatusColumns) -> String {
-    let nodes: Vec<&Value> = status["nodes"].as_array().into_iter().flatten().collect();
+    let lists = [&status["nodes"], &status["servers"]];
+    let nodes: Vec<&Value> = lists.into_iter().filter_map(Value::as_array).flatten().collect();
     let mut rows = vec![COLUMNS.map(|(header, _)| header.to_owned())];
     rows.extend(nodes.iter().map(|node| COLUMNS.map(|(_, cell)| cell(node))));
     let mut table = match columns {

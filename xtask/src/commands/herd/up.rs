@@ -17,6 +17,7 @@ use super::browser::open_in_browser;
 use super::dashboard::{KEEP_SECRET, bind_dashboard};
 use super::log_lines::describe_level;
 use super::status_table::{StatusColumns, status_table};
+use crate::cluster::backbone::{JoinedHerds, NatsServers, copies, nats_server};
 use crate::cluster::demo_places;
 use crate::cluster::graphs::Graph;
 use crate::cluster::herd_file::HerdFile;
@@ -26,7 +27,7 @@ use crate::cluster::proxy::Proxy;
 use crate::cluster::supervisor::{HerdLock, Records, SupervisedHerd, supervise};
 use crate::cluster::workspace::{Profile, herd_binary, run_dir};
 use crate::commands::arguments::variant_of;
-use crate::commands::print::{output_width, print};
+use crate::commands::print::{output_width, print, print_progress};
 
 /// Which herd to start, and how.
 #[derive(Clone, Debug, Args)]
@@ -76,6 +77,14 @@ pub struct HerdUpArgs {
     #[arg(long)]
     detach: bool,
 
+    /// Start a copy of the herd in each of several regions, and three NATS servers that join them
+    #[arg(long)]
+    backbone: bool,
+
+    /// The number of regions
+    #[arg(long, value_name = "N", requires = "backbone", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=9))]
+    regions: u16,
+
     /// Serve a live page of the herd, and run its links through proxies, so that the page can cut
     /// them
     #[arg(long)]
@@ -108,6 +117,9 @@ enum PlacesChoice {
 /// The first port of generated herds: that of the classroom herds.
 const GENERATED_FROM: u16 = 12_480;
 
+/// The number of servers of the backbone.
+const SERVERS: u16 = 3;
+
 /// The start of the last line that a detached supervisor prints before it serves. The address of
 /// the dashboard follows, if there is one.
 const READY_LINE: &str = "ready ";
@@ -138,7 +150,10 @@ impl HerdUpArgs {
         }
         // Fail before the build, which takes long. The supervisor takes the lock again.
         drop(HerdLock::take()?);
-        self.herd_file()?;
+        self.herds()?;
+        if self.backbone {
+            nats_server(&print_progress)?;
+        }
         let program = herd_binary(if self.release { Profile::Release } else { Profile::Debug })?;
         if self.detach {
             return detach(&program, self.open);
@@ -159,7 +174,7 @@ impl HerdUpArgs {
         // Locals are dropped in reverse order: the lock must not become free before the nodes have
         // exited.
         let lock = HerdLock::take()?;
-        let file = self.herd_file()?;
+        let (file, joined) = self.herds()?;
         check_ports(&file)?;
         let folder = lock.folder_of(&file.herd().name)?;
         let records = self.records(&folder);
@@ -171,10 +186,17 @@ impl HerdUpArgs {
         let dashboard =
             self.dashboard.then(|| bind_dashboard(&runtime, file.herd(), true, None)).transpose()?;
         let url = dashboard.as_ref().map(Dashboard::url);
-        let views = proxy.as_ref().map(|proxy| proxy.views(&file)).transpose()?.unwrap_or_default();
+        let mut views = proxy.as_ref().map(|proxy| proxy.views(&file)).transpose()?.unwrap_or_default();
+        let servers = joined
+            .as_ref()
+            .map(|_| NatsServers::start(nats_server(&print_progress)?, folder.join("nats"), SERVERS));
+        let servers = servers.transpose()?;
+        if let (Some(joined), Some(servers)) = (&joined, &servers) {
+            views = joined.views(&views, &servers.backbone())?;
+        }
         let setup = runtime.block_on(self.setup(file, program, folder, &records))?;
         let processes = Processes::new(Setup { views, ..setup })?;
-        let mut herd = SupervisedHerd { processes, records, proxy };
+        let mut herd = SupervisedHerd { processes, records, proxy, servers };
         herd.processes.start_all()?;
         let first = herd.processes.names().into_iter().next().unwrap_or_default();
         let on_ready = |status: &Value| {
@@ -184,7 +206,9 @@ impl HerdUpArgs {
             let level = describe_level(&self.log_level());
             let how_to = HOW_TO.replace("Alford", &first).replace("LEVEL", &level);
             let seen = url.as_ref().map(|url| format!("Dashboard:       {url}\n{KEEP_SECRET}\n"));
-            announce(format!("herd {name}\n\n{table}{how_to}{}", seen.unwrap_or_default()), url.as_deref())
+            let regions = joined.as_ref().map(describe_regions).unwrap_or_default();
+            let seen = seen.unwrap_or_default();
+            announce(format!("herd {name}\n\n{table}{regions}{how_to}{seen}"), url.as_deref())
         };
         let result = runtime.block_on(supervise(&lock, &mut herd, on_ready));
         // The dashboard may be waiting for an action of the supervisor, which has ended.
@@ -231,6 +255,17 @@ impl HerdUpArgs {
         self.base_port.map_or_else(|| Ok(file.clone()), |port| file.at_ports(port))?.with_admin_ports()
     }
 
+    /// Returns the herd file of all nodes and, with a backbone, the regions.
+    fn herds(&self) -> Result<(HerdFile, Option<JoinedHerds>)> {
+        let file = self.herd_file()?;
+        if !self.backbone {
+            return Ok((file, None));
+        }
+        let mut joined = copies(&file, self.regions, self.base_port.unwrap_or(GENERATED_FROM))?;
+        joined.file = joined.file.with_admin_ports()?;
+        Ok((joined.file.clone(), Some(joined)))
+    }
+
     /// Returns where the nodes keep their records.
     fn records(&self, folder: &Path) -> Records {
         match &self.data_dir {
@@ -260,6 +295,12 @@ impl HerdUpArgs {
         }
         Ok(())
     }
+}
+
+/// Returns a line about each region.
+fn describe_regions(joined: &JoinedHerds) -> String {
+    let lines = joined.regions.iter().map(|(region, nodes)| format!("{region}: {}\n", nodes.join(", ")));
+    format!("\n{}", lines.collect::<String>())
 }
 
 /// Starts this command again as a supervisor that keeps none of the caller's files open, and prints

@@ -10,8 +10,10 @@ use super::page::{Chromium, TypeChecker};
 use super::words::Checkers;
 use crate::alerts;
 use crate::alerts::prometheus::Tools;
+use crate::cluster::backbone::nats_server;
 use crate::cluster::workspace::cargo;
-use crate::commands::print::print;
+use crate::commands::print::{print, print_progress};
+use crate::commands::test::e2e::play_on_backbone;
 
 /// Which steps to run.
 #[derive(Clone, Debug, Args)]
@@ -57,7 +59,7 @@ enum ToolCheck {
 }
 
 /// The steps in their order. All use debug builds: every other configuration takes minutes more.
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     Step {
         name: "fmt",
         about: "Check the format of the code",
@@ -92,6 +94,11 @@ const STEPS: [Step; 13] = [
         task: StepTask::Cargo(&["test", "--locked", "--workspace"]),
     },
     Step { name: "e2e", about: "Play the client sessions", task: StepTask::Cargo(&["xtask", "e2e"]) },
+    Step {
+        name: "backbone",
+        about: "Play some sessions on herds joined by NATS, if pip can install that",
+        task: StepTask::Tools { command: "e2e --backbone node", check: check_backbone },
+    },
     Step {
         name: "words",
         about: "Check spelling and wording, if Python can install the checkers",
@@ -213,6 +220,11 @@ fn run_cargo(step: &Step, variables: &[Variable], args: &[&str]) -> Result<()> {
 fn check_alerts() -> Result<ToolCheck> {
     let tools = alerts::folder().and_then(|folder| Tools::get(&folder));
     check_with(tools, |tools| alerts::check_rules(&tools))
+}
+
+/// Plays some sessions on herds that the backbone joins, if its servers are available.
+fn check_backbone() -> Result<ToolCheck> {
+    check_with(nats_server(&print_progress), |_| play_on_backbone("node"))
 }
 
 /// Checks spelling and wording if the checkers are available.

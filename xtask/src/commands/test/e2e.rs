@@ -8,8 +8,9 @@ use clap::Args;
 use clap::builder::UnknownArgumentValueParser;
 use libtest_mimic::{Arguments, Trial};
 
+use crate::commands::print::print_progress;
 use crate::session::roles::SESSIONS_HERD;
-use crate::session::snapshots::trials;
+use crate::session::snapshots::{JoinedBy, trials};
 
 /// The tip for the flag that played sessions against a guest.
 const PLAY_AGAINST_GUESTS: &str =
@@ -29,6 +30,10 @@ pub struct E2eArgs {
     /// roles of 2015-winter's in order
     #[arg(long, value_name = "NAME|FILE", default_value = SESSIONS_HERD)]
     herd: String,
+
+    /// Cut the herd in two, and join the halves by NATS servers alone
+    #[arg(long)]
+    backbone: bool,
 
     /// Not an option any more: its error names the command that took its place.
     #[arg(long, hide = true, value_name = "COMMAND", value_parser = UnknownArgumentValueParser::suggest(PLAY_AGAINST_GUESTS))]
@@ -50,7 +55,8 @@ pub fn play_sessions(args: &E2eArgs) -> Result<()> {
             .status();
         return if again?.success() { Ok(()) } else { bail!("some sessions failed, and are not blessed") };
     }
-    let trials = trials(&args.herd)?;
+    let joined_by = if args.backbone { JoinedBy::Backbone } else { JoinedBy::Links };
+    let trials = trials(&args.herd, joined_by, &print_progress)?;
     check_filter(args, trials.iter().map(Trial::name))?;
     let arguments = Arguments { filter: args.filter.clone(), ..Arguments::default() };
     if libtest_mimic::run(&arguments, trials).has_failed() {
@@ -59,6 +65,20 @@ pub fn play_sessions(args: &E2eArgs) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Plays the sessions whose names contain `filter` on herds that the backbone joins.
+///
+/// # Errors
+/// A session fails, or the servers of the backbone cannot be started.
+pub(crate) fn play_on_backbone(filter: &str) -> Result<()> {
+    play_sessions(&E2eArgs {
+        filter: Some(filter.to_owned()),
+        bless: false,
+        herd: SESSIONS_HERD.to_owned(),
+        backbone: true,
+        against: None,
+    })
 }
 
 /// Fails if the filter selects no name.

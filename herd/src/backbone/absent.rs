@@ -1,0 +1,58 @@
+//! Neighbours that were there, and may have left something unpublished.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::node::{LinkState, Node};
+
+/// How long a link must have been down before its neighbour counts as absent.
+const ABSENCE: Duration = Duration::from_secs(5);
+
+/// The neighbours whose links are down.
+#[derive(Debug, Default)]
+pub(super) struct Absent {
+    /// Since when, and whether the neighbour has been reported.
+    down: BTreeMap<String, (Instant, bool)>,
+}
+
+impl Absent {
+    /// Notes which links are down. Returns the neighbours that are absent since the last call.
+    pub(super) fn note_links(&mut self, node: &Node, now: Instant) -> Vec<String> {
+        let down = node.neighbours().filter(|(id, _)| node.link_state(*id) == LinkState::Down);
+        self.note_down(&down.map(|(_, name)| name).collect::<Vec<_>>(), now)
+    }
+
+    fn note_down(&mut self, down: &[&str], now: Instant) -> Vec<String> {
+        self.down.retain(|name, _| down.contains(&name.as_str()));
+        let mut absent = Vec::new();
+        for name in down {
+            let (since, is_reported) = self.down.entry((*name).to_owned()).or_insert((now, false));
+            if !*is_reported && now >= *since + ABSENCE {
+                *is_reported = true;
+                absent.push((*name).to_owned());
+            }
+        }
+        absent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_neighbour_is_reported_once_for_each_absence() {
+        let mut absent = Absent::default();
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert!(absent.note_down(&["Alford"], at(0)).is_empty());
+        assert!(absent.note_down(&["Alford", "Bolden"], at(4)).is_empty());
+        assert_eq!(absent.note_down(&["Alford", "Bolden"], at(5)), ["Alford"]);
+        assert_eq!(absent.note_down(&["Alford", "Bolden"], at(9)), ["Bolden"]);
+        assert!(absent.note_down(&["Bolden"], at(20)).is_empty());
+        assert!(absent.note_down(&["Alford", "Bolden"], at(21)).is_empty(), "it was back");
+        assert_eq!(absent.note_down(&["Alford", "Bolden"], at(26)), ["Alford"]);
+    }
+}

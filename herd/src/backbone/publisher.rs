@@ -1,0 +1,127 @@
+//! Publishing, pure: which updates a node puts into the next message, and what it knows to be
+//! stored.
+
+use std::collections::VecDeque;
+
+use super::message::Header;
+use crate::node::{Cursor, Node, Selection};
+
+/// The size at which a message is full, in bytes. Lines of updates are short, so no message is much
+/// longer.
+pub const MESSAGE_BYTES: usize = 48 * 1024;
+
+/// A reader of a node's change log that publishes what the node received itself. It has the same
+/// duties as a link: it sends nothing that may be lost, and a superseded update is never sent.
+#[derive(Debug)]
+pub struct Publisher {
+    /// Everything up to this sequence is stored, or is not this node's to publish.
+    stored: u64,
+    /// Everything up to this sequence is in messages.
+    read: u64,
+    /// The messages that have been sent and may not be stored, the oldest first.
+    in_flight: VecDeque<InFlight>,
+    /// What is published besides, because somebody may lack it.
+    again: Vec<Again>,
+}
+
+/// A message that may not be stored.
+#[derive(Clone, Copy, Debug)]
+struct InFlight {
+    /// The sequence up to which everything is stored once this message is.
+    upto: u64,
+    /// The window of its first update.
+    window: Option<u64>,
+    /// The number of jobs that are over once this message is stored.
+    jobs_over: usize,
+}
+
+/// Updates that are published again.
+#[derive(Clone, Debug)]
+struct Again {
+    selection: Selection,
+    /// The sequence up to which the log has been read for it.
+    read: u64,
+    /// The sequence at which it ends.
+    until: u64,
+}
+
+impl Publisher {
+    /// Begins to publish. `last` is the cursor in the last message of this node that is stored.
+    pub fn begin(node: &Node, last: Option<Cursor>) -> Publisher {
+        // A cursor of another epoch, or beyond the end, says nothing about this log.
+        let known = last.filter(|last| last.epoch == node.epoch() && last.sequence <= node.table().head());
+        let stored = known.map_or(0, |last| last.sequence);
+        Publisher { stored, read: stored, in_flight: VecDeque::new(), again: Vec::new() }
+    }
+
+    /// Publishes the selected updates again, beside the new ones.
+    pub fn publish_again(&mut self, node: &Node, selection: Selection) {
+        self.again.push(Again { selection, read: 0, until: node.table().head() });
+    }
+
+    /// Returns the selections that have not been published again as a whole.
+    pub fn unfinished(&self) -> impl Iterator<Item = &Selection> {
+        self.again.iter().map(|again| &again.selection)
+    }
+
+    /// Returns whether [`write_message`](Self::write_message) may find something.
+    pub fn has_more(&self, node: &Node) -> bool {
+        self.read < node.last_to_say() || self.again.iter().any(|again| again.read < again.until)
+    }
+
+    /// Appends the lines of the next message to `out`. Returns its header; `None` if there was
+    /// nothing to publish among the changes that it has looked at.
+    ///
+    /// The header has the cursor up to which everything is stored now. It never covers the message
+    /// itself or one that is under way: a later message can be stored and an earlier one lost.
+    pub fn write_message(&mut self, node: &Node, out: &mut Vec<u8>) -> Option<Header> {
+        let (upto, window) = node.write_selected(&Selection::Own, self.read, MESSAGE_BYTES, out);
+        self.read = upto;
+        let mut jobs_over = 0;
+        if out.is_empty()
+            && let Some(again) = self.again.iter_mut().find(|again| again.read < again.until)
+        {
+            (again.read, _) = node.write_selected(&again.selection, again.read, MESSAGE_BYTES, out);
+            jobs_over = usize::from(again.read >= again.until);
+        }
+        if out.is_empty() {
+            match self.in_flight.back_mut() {
+                Some(last) => {
+                    last.upto = upto;
+                    last.jobs_over += jobs_over;
+                }
+                None => {
+                    self.stored = upto;
+                    self.end_jobs(jobs_over);
+                }
+            }
+            return None;
+        }
+        let cursor = Cursor { epoch: node.epoch(), sequence: self.stored };
+        self.in_flight.push_back(InFlight { upto, window, jobs_over });
+        let window = self.in_flight.iter().find_map(|message| message.window);
+        Some(Header { cursor, window: window.unwrap_or_default() })
+    }
+
+    /// Notes that the oldest message under way is stored.
+    pub fn note_stored(&mut self) {
+        if let Some(message) = self.in_flight.pop_front() {
+            self.stored = message.upto;
+            self.end_jobs(message.jobs_over);
+        }
+    }
+
+    /// Returns the number of messages that may not be stored.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// Returns the sequence up to which everything that this node received is stored.
+    pub fn stored(&self) -> u64 {
+        self.stored
+    }
+
+    fn end_jobs(&mut self, count: usize) {
+        self.again.drain(..count);
+    }
+}

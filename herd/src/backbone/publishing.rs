@@ -1,0 +1,290 @@
+//! The task that publishes what a node received.
+
+use std::collections::VecDeque;
+use std::mem::{Discriminant, discriminant};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_nats::Subscriber;
+use async_nats::jetstream::context::PublishError;
+use async_nats::jetstream::publish::PublishAck;
+use async_nats::jetstream::stream::Stream;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesOrdered;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, sleep_until, timeout};
+use tracing::{error, info, warn};
+
+use super::absent::Absent;
+use super::engine::Engine;
+use super::failure::Failure;
+use super::publisher::{MESSAGE_BYTES, Publisher};
+use super::requests::AgainRequest;
+use super::settings::Settings;
+use crate::node::Selection;
+use crate::server::{BackboneState, TableAccess};
+
+/// The most messages under way.
+const IN_FLIGHT: usize = 32;
+
+/// The pause before another attempt, and the longest one. Pauses double.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The interval of looks at the stream and at the neighbours.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How many windows earlier than necessary a node publishes what an absent neighbour received,
+/// about a second: the clock of the neighbour may have been set back a little.
+const MARGIN: u64 = 15;
+
+/// How long a node that stops publishes what is left.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+
+/// A message that is being stored.
+type Ack = Pin<Box<dyn Future<Output = Result<PublishAck, PublishError>> + Send>>;
+
+/// Publishes until the node stops.
+pub(super) async fn run(engine: Arc<Engine>, state: Arc<BackboneState>, access: TableAccess) {
+    let closing = access.closing();
+    let mut task = Publishing::new(engine, state, access);
+    let mut pause = FIRST_PAUSE;
+    while let Err(failure) = task.publish().await {
+        pause = if task.note_failure(&failure) { FIRST_PAUSE } else { (2 * pause).min(LONGEST_PAUSE) };
+        if closing.run_until_cancelled(sleep(pause)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// What outlives a failure.
+struct Publishing {
+    engine: Arc<Engine>,
+    state: Arc<BackboneState>,
+    access: TableAccess,
+    /// What has not been published again as a whole.
+    unfinished: Vec<Selection>,
+    /// The neighbours that may have left something unpublished.
+    absent: Absent,
+    /// The sequence up to which everything is stored.
+    stored: u64,
+    /// The failure that has been logged and still lasts.
+    logged: Option<Discriminant<Failure>>,
+}
+
+/// One attempt, until it fails.
+struct Attempt {
+    stream: Stream,
+    epoch: u64,
+    publisher: Publisher,
+    acks: FuturesOrdered<Ack>,
+    /// When the messages under way were sent, the oldest first.
+    sent: VecDeque<Instant>,
+    /// The sequence of the last message that was stored.
+    last: u64,
+    /// Whether there may be something to publish, and since when.
+    grown: Option<Instant>,
+    /// When the next messages may be sent.
+    next: Instant,
+    looks: Interval,
+    requests: Option<Subscriber>,
+}
+
+impl Publishing {
+    fn new(engine: Arc<Engine>, state: Arc<BackboneState>, access: TableAccess) -> Publishing {
+        Publishing {
+            engine,
+            state,
+            access,
+            unfinished: Vec::new(),
+            absent: Absent::default(),
+            stored: 0,
+            logged: None,
+        }
+    }
+
+    /// Publishes until the node stops.
+    ///
+    /// # Errors
+    /// Fails when the backbone does. The next call goes on from what the stream has.
+    async fn publish(&mut self) -> Result<(), Failure> {
+        let mut attempt = self.begin().await?;
+        self.note_success();
+        let result = self.publish_on(&mut attempt).await;
+        self.unfinished = attempt.publisher.unfinished().cloned().collect();
+        self.stored = attempt.publisher.stored();
+        result
+    }
+
+    async fn begin(&mut self) -> Result<Attempt, Failure> {
+        let (stream, known) = self.engine.stream().await?;
+        self.engine.check_name(&stream).await?;
+        let last = self.engine.last_header(&stream, &self.engine.settings.node).await?;
+        let requests = match self.engine.settings.reads {
+            true => Some(self.engine.requests().await?),
+            false => None,
+        };
+        let publisher = self.access.look(|node| {
+            let mut publisher = Publisher::begin(node, last.map(|header| header.cursor));
+            self.unfinished.drain(..).for_each(|selection| publisher.publish_again(node, selection));
+            publisher
+        });
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let now = Instant::now();
+        Ok(Attempt {
+            stream,
+            epoch: known.epoch,
+            publisher,
+            acks: FuturesOrdered::new(),
+            sent: VecDeque::new(),
+            last: 0,
+            grown: Some(now),
+            next: now,
+            looks,
+            requests,
+        })
+    }
+
+    async fn publish_on(&mut self, attempt: &mut Attempt) -> Result<(), Failure> {
+        let closing = self.access.closing();
+        loop {
+            self.state.note_waiting(attempt.sent.front().copied().or(attempt.grown));
+            let has_room = attempt.acks.len() < IN_FLIGHT;
+            tokio::select! {
+                Some(stored) = attempt.acks.next() => attempt.note_stored(stored)?,
+                () = self.state.grows(), if attempt.grown.is_none() => attempt.grown = Some(Instant::now()),
+                () = sleep_until(attempt.next), if attempt.grown.is_some() && has_room => self.send(attempt).await?,
+                _ = attempt.looks.tick() => self.look(attempt).await?,
+                request = next_request(&mut attempt.requests) => self.take_request(attempt, &request),
+                () = closing.cancelled() => {
+                    let _ = timeout(LAST_WORDS, self.send_rest(attempt)).await;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Sends what there is, as far as there is room.
+    async fn send(&self, attempt: &mut Attempt) -> Result<(), Failure> {
+        attempt.grown = None;
+        attempt.next = Instant::now() + self.engine.settings.linger;
+        while attempt.acks.len() < IN_FLIGHT {
+            let mut lines = Vec::with_capacity(MESSAGE_BYTES + MESSAGE_BYTES / 8);
+            let publisher = &mut attempt.publisher;
+            let (header, has_more) = self.access.look(|node| {
+                let header = publisher.write_message(node, &mut lines);
+                (header, publisher.has_more(node))
+            });
+            if let Some(header) = header {
+                self.state.messages_published.fetch_add(1, Ordering::Relaxed);
+                self.state.bytes_published.fetch_add(lines.len() as u64, Ordering::Relaxed);
+                let ack = self.engine.publish(&header, lines).await?;
+                attempt.acks.push_back(Box::pin(ack.into_future()));
+                attempt.sent.push_back(Instant::now());
+            }
+            if !has_more {
+                return Ok(());
+            }
+        }
+        // The rest follows when there is room again, without lingering.
+        attempt.grown = Some(Instant::now());
+        attempt.next = Instant::now();
+        Ok(())
+    }
+
+    /// Sends everything that is left, and waits until it is stored.
+    async fn send_rest(&self, attempt: &mut Attempt) -> Result<(), Failure> {
+        loop {
+            self.send(attempt).await?;
+            match attempt.acks.next().await {
+                Some(stored) => attempt.note_stored(stored)?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Checks that the stream is still the same one, and publishes for neighbours that are absent.
+    async fn look(&mut self, attempt: &mut Attempt) -> Result<(), Failure> {
+        if self.engine.stream_state().await?.epoch != attempt.epoch {
+            return Err(Failure::NewStream);
+        }
+        let now = Instant::now();
+        for name in self.access.look(|node| self.absent.note_links(node, now)) {
+            let header = self.engine.last_header(&attempt.stream, &name).await?;
+            let since = header.map_or(0, |header| header.window.saturating_sub(MARGIN));
+            info!(neighbour = name, "a neighbour is absent; what it received last is published for it");
+            self.publish_again(attempt, Selection::Origin { name, since });
+        }
+        Ok(())
+    }
+
+    fn take_request(&self, attempt: &mut Attempt, request: &[u8]) {
+        let request = std::str::from_utf8(request).ok().and_then(|text| text.parse::<AgainRequest>().ok());
+        let Some(AgainRequest { region, since }) = request else { return };
+        if region != self.engine.settings.region {
+            info!(region, "another region asks for what it may lack; it is published again");
+            self.publish_again(attempt, Selection::Herd { since });
+        }
+    }
+
+    fn publish_again(&self, attempt: &mut Attempt, selection: Selection) {
+        self.access.look(|node| attempt.publisher.publish_again(node, selection));
+        attempt.grown = Some(Instant::now());
+    }
+
+    fn note_success(&mut self) {
+        self.logged = None;
+        if self.state.note_connected(true) {
+            let Settings { region, stream, .. } = &self.engine.settings;
+            info!(region, stream, "updates are published to other regions");
+        }
+    }
+
+    /// Logs a failure, unless it lasts. Returns whether publishing has worked before it.
+    fn note_failure(&mut self, failure: &Failure) -> bool {
+        let has_worked = self.state.note_connected(false);
+        let head = self.access.look(|node| node.table().head());
+        if head > self.stored {
+            self.state.note_waiting_at_least(Instant::now());
+        }
+        if self.logged.replace(discriminant(failure)) == Some(discriminant(failure)) {
+            return has_worked;
+        }
+        match failure {
+            Failure::NewStream => info!("the stream was created again; all records are published into it"),
+            Failure::NameTaken(_) => error!(reason = %failure, "nothing is published to other regions"),
+            _ => {
+                warn!(reason = %failure, "nothing is published to other regions; clients are served as always");
+            }
+        }
+        self.access.warn(&format!("nothing is published to other regions: {failure}"));
+        has_worked
+    }
+}
+
+impl Attempt {
+    /// Notes that the oldest message under way is stored.
+    fn note_stored(&mut self, stored: Result<PublishAck, PublishError>) -> Result<(), Failure> {
+        let ack = stored.map_err(Failure::of("publish"))?;
+        // The sequences of one stream grow.
+        if ack.sequence <= self.last {
+            return Err(Failure::NewStream);
+        }
+        self.last = ack.sequence;
+        self.publisher.note_stored();
+        self.sent.pop_front();
+        Ok(())
+    }
+}
+
+/// Waits for the next request of another region; forever if this node does not take any.
+async fn next_request(requests: &mut Option<Subscriber>) -> Vec<u8> {
+    let Some(requests) = requests else { return std::future::pending().await };
+    match requests.next().await {
+        Some(message) => message.payload.to_vec(),
+        // The connection is closed, which others notice.
+        None => std::future::pending().await,
+    }
+}

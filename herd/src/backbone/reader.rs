@@ -1,0 +1,94 @@
+//! Reading, pure: which message of a stream comes next, and whether one is missing.
+
+use crate::node::{Cursor, Node};
+
+/// What is known of a stream when a node begins to read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamState {
+    /// One number for each life of the stream: sequences of another life mean nothing. It is never
+    /// 0.
+    pub epoch: u64,
+    /// The sequences of the first and the last message that it has. If it has none, `first` is
+    /// that of the next message.
+    pub first: u64,
+    /// The sequence of the last message.
+    pub last: u64,
+}
+
+/// Where a node begins to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// After the last message that it has read.
+    Resumed,
+    /// At the first message of a stream that it has not read before.
+    Fresh,
+    /// At the first message that is left. Earlier ones that it has not read are gone.
+    Behind,
+}
+
+/// What to do with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Apply it.
+    Apply,
+    /// Drop it: it has been read before.
+    Known,
+    /// Begin to read again, since messages before it are missing.
+    Hole,
+}
+
+/// How often a node begins to read again at a hole before it goes on behind it. Another replica of
+/// the stream may have what is missing here.
+pub const ATTEMPTS: u32 = 5;
+
+/// A reader of a stream, whose sequences have no gaps. A message that is missing was therefore
+/// lost.
+#[derive(Debug, Default)]
+pub struct Reader {
+    /// The sequence before the latest hole, and how often reading has begun again there.
+    hole: u64,
+    attempts: u32,
+}
+
+impl Reader {
+    /// Begins to read a stream, at the sequence that is returned.
+    pub fn begin(&mut self, node: &mut Node, stream: StreamState) -> (u64, Start) {
+        let known = node.stream_cursor().unwrap_or_default();
+        let next = known.sequence + 1;
+        // A cursor of another life, or beyond the end, says nothing about this stream.
+        let is_known = known.epoch == stream.epoch && known.sequence <= stream.last;
+        let (from, start) = match is_known {
+            true if next >= stream.first => (next, Start::Resumed),
+            true => (stream.first, Start::Behind),
+            false => (stream.first, Start::Fresh),
+        };
+        node.set_stream_cursor(Cursor { epoch: stream.epoch, sequence: from - 1 });
+        (from, start)
+    }
+
+    /// Decides what to do with the message `sequence`. After a hole, [`begin`](Self::begin) must be
+    /// called again. The [`ATTEMPTS`]th time it is skipped instead, and `Ok` has the number of
+    /// messages that are lost.
+    pub fn check(&mut self, node: &Node, sequence: u64) -> (Next, u64) {
+        let read = node.stream_cursor().unwrap_or_default().sequence;
+        if sequence <= read {
+            return (Next::Known, 0);
+        }
+        let missing = sequence - read - 1;
+        if missing == 0 {
+            return (Next::Apply, 0);
+        }
+        if self.hole != read {
+            self.hole = read;
+            self.attempts = 0;
+        }
+        self.attempts += 1;
+        if self.attempts > ATTEMPTS { (Next::Apply, missing) } else { (Next::Hole, 0) }
+    }
+
+    /// Notes that the message `sequence` has been applied as a whole.
+    pub fn note_applied(&self, node: &mut Node, sequence: u64) {
+        let cursor = node.stream_cursor().unwrap_or_default();
+        node.set_stream_cursor(Cursor { sequence, ..cursor });
+    }
+}

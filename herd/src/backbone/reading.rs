@@ -1,0 +1,162 @@
+//! The task that reads what other regions have received.
+
+use std::collections::BTreeMap;
+use std::mem::{Discriminant, discriminant};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_nats::jetstream::Message;
+use futures_util::StreamExt;
+use tokio::time::{Instant, sleep};
+use tracing::{info, warn};
+
+use super::engine::Engine;
+use super::failure::Failure;
+use super::message::{CURSOR, Header, node_of};
+use super::reader::{Next, Reader, Start};
+use super::requests::AgainRequest;
+use super::settings::Settings;
+use crate::message::Update;
+use crate::node::PRELOADED;
+use crate::server::{BackboneState, TableAccess};
+
+/// The pause before another attempt. The servers are not asked more often than that.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// How long a node that has not read the stream before waits for what its neighbours know.
+const FOR_NEIGHBOURS: Duration = Duration::from_secs(2);
+
+/// Reads until the node stops.
+pub(super) async fn run(engine: Arc<Engine>, state: Arc<BackboneState>, access: TableAccess) {
+    let closing = access.closing();
+    let mut task =
+        Reading { engine, state, access, reader: Reader::default(), windows: BTreeMap::new(), logged: None };
+    let read = async {
+        loop {
+            let Err(failure) = task.read().await else { continue };
+            task.note_failure(&failure);
+            sleep(PAUSE).await;
+        }
+    };
+    closing.run_until_cancelled(read).await;
+}
+
+struct Reading {
+    engine: Arc<Engine>,
+    state: Arc<BackboneState>,
+    access: TableAccess,
+    reader: Reader,
+    /// The windows in the latest headers, by the names of the nodes. What was lost later was
+    /// received in them or later.
+    windows: BTreeMap<String, u64>,
+    /// The failure that has been logged and still lasts.
+    logged: Option<Discriminant<Failure>>,
+}
+
+impl Reading {
+    /// Reads until the backbone fails.
+    async fn read(&mut self) -> Result<(), Failure> {
+        let (stream, known) = self.engine.stream().await?;
+        let reader = &mut self.reader;
+        let (from, start) = self.access.change(|node| reader.begin(node, known));
+        let mut messages = self.engine.messages(&stream, from).await?;
+        let may_lack = match start {
+            Start::Resumed => false,
+            Start::Fresh => known.first > 1 && !self.learns_from_neighbours().await,
+            Start::Behind => true,
+        };
+        info!(stream = self.engine.settings.stream, from, "updates of other regions are read");
+        if may_lack {
+            warn!("the stream no longer has everything; other regions are asked to publish it again");
+            self.ask_again(BTreeMap::new()).await?;
+        }
+        while let Some(message) = messages.next().await {
+            let message = message.map_err(Failure::of("read"))?;
+            self.take(&message).await?;
+            self.logged = None;
+        }
+        Ok(())
+    }
+
+    /// Waits a little for updates of other regions that neighbours have. Returns whether there are
+    /// any: then the herd has read the stream before, and only this node has not.
+    async fn learns_from_neighbours(&self) -> bool {
+        let herd = &self.engine.settings.herd;
+        let deadline = Instant::now() + FOR_NEIGHBOURS;
+        loop {
+            let is_other = |origin: &str| !herd.iter().any(|member| member == origin);
+            if self.access.look(|node| node.origins().any(is_other)) {
+                return true;
+            }
+            if Instant::now() >= deadline {
+                return false;
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Takes a message.
+    async fn take(&mut self, message: &Message) -> Result<(), Failure> {
+        let info = message.info().map_err(Failure::of("read"))?;
+        let sequence = info.stream_sequence;
+        let reader = &mut self.reader;
+        let (next, lost) = self.access.look(|node| reader.check(node, sequence));
+        match next {
+            Next::Known => return Ok(()),
+            Next::Hole => return Err(Failure::Hole { after: sequence - 1 }),
+            Next::Apply => {}
+        }
+        if lost > 0 {
+            warn!(lost, before = sequence, "messages of other regions are lost; asking the regions for them");
+            self.state.messages_lost.fetch_add(lost, Ordering::Relaxed);
+            self.ask_again(self.windows.clone()).await?;
+        }
+        let Settings { stream, region, .. } = &self.engine.settings;
+        if let Some((_, node)) = node_of(stream, &message.subject).filter(|(of, _)| of != region) {
+            self.apply(&message.payload)?;
+            self.state.messages_read.fetch_add(1, Ordering::Relaxed);
+            let header = message.headers.as_ref().and_then(|headers| headers.get(CURSOR));
+            if let Some(Header { window, .. }) = header.and_then(|header| header.as_str().parse().ok()) {
+                self.windows.insert(node, window);
+            }
+        }
+        self.access.change(|node| self.reader.note_applied(node, sequence));
+        Ok(())
+    }
+
+    /// Applies the updates of a message.
+    fn apply(&self, lines: &[u8]) -> Result<(), Failure> {
+        let lines: Vec<&[u8]> = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
+        for lines in lines.chunks(PRELOADED) {
+            let updates: Vec<Update<'_>> = lines.iter().filter_map(|line| Update::parse(line)).collect();
+            let is_full = self.access.is_memory_full();
+            if is_full && updates.iter().any(|update| self.access.would_add_client(update)) {
+                return Err(Failure::MemoryFull);
+            }
+            let clock = self.access.clock();
+            let fresh = self.access.change(|node| node.apply_from_backbone(&updates, clock));
+            let count = |counter: &std::sync::atomic::AtomicU64, by: usize| {
+                counter.fetch_add(by as u64, Ordering::Relaxed);
+            };
+            count(&self.state.updates_fresh, fresh);
+            count(&self.state.updates_stale, updates.len() - fresh);
+            count(&self.state.updates_unacceptable, lines.len() - updates.len());
+        }
+        Ok(())
+    }
+
+    /// Asks other regions to publish again what this one may lack.
+    async fn ask_again(&self, since: BTreeMap<String, u64>) -> Result<(), Failure> {
+        let region = self.engine.settings.region.clone();
+        self.engine.request(AgainRequest { region, since }.to_string()).await
+    }
+
+    /// Logs a failure, unless it lasts.
+    fn note_failure(&mut self, failure: &Failure) {
+        if self.logged.replace(discriminant(failure)) != Some(discriminant(failure)) {
+            warn!(reason = %failure, "nothing is read from other regions");
+            self.access.warn(&format!("nothing is read from other regions: {failure}"));
+        }
+    }
+}

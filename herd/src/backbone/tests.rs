@@ -1,0 +1,184 @@
+//! Two nodes in different regions, and a stream in memory between them.
+
+use std::collections::BTreeMap;
+
+use super::{ATTEMPTS, Header, Next, Publisher, Reader, Start, StreamState};
+use crate::message::{ClientId, Time, Update};
+use crate::node::{Cursor, Limits, Lives, Node, Selection};
+
+fn node(name: &str) -> Node {
+    let mut node = Node::new(name, &[], Limits::default(), Lives { epoch: 7, incarnation: 1, hash_seed: 0 });
+    node.read_stream("herd");
+    node
+}
+
+fn at(seconds: u64) -> Time {
+    Time { seconds, nanoseconds: 0 }
+}
+
+/// Lets a client report to a node.
+fn report(node: &mut Node, client: &str, seconds: u64) {
+    let line = format!("IAMAT {client} +1+1 {seconds}");
+    node.answer(line.as_bytes(), at(seconds), &mut Vec::new());
+}
+
+fn write(publisher: &mut Publisher, node: &Node) -> Option<(Header, String)> {
+    let mut lines = Vec::new();
+    let header = publisher.write_message(node, &mut lines)?;
+    Some((header, String::from_utf8(lines).unwrap()))
+}
+
+fn apply(node: &mut Node, lines: &str) -> usize {
+    let updates: Vec<_> = lines.lines().filter_map(|line| Update::parse(line.as_bytes())).collect();
+    node.apply_from_backbone(&updates, at(1))
+}
+
+fn clients(lines: &str) -> Vec<&str> {
+    lines.lines().filter_map(|line| line.split(' ').nth(3)).collect()
+}
+
+#[test]
+fn a_node_publishes_what_it_received_itself_and_nothing_twice() {
+    let mut alford = node("Alford");
+    report(&mut alford, "kiwi", 10);
+    report(&mut alford, "kiwi", 11);
+    apply(&mut alford, "AT Bolden +0.000000000 plum +1+1 12\n");
+    let mut publisher = Publisher::begin(&alford, None);
+    let (header, lines) = write(&mut publisher, &alford).unwrap();
+    assert_eq!(lines, "AT Alford +0.000000000 kiwi +1+1 11\n");
+    assert_eq!(header.cursor, Cursor { epoch: 7, sequence: 0 });
+    assert!(write(&mut publisher, &alford).is_none());
+    publisher.note_stored();
+    assert_eq!(publisher.stored(), 3);
+    assert!(!publisher.has_more(&alford));
+}
+
+#[test]
+fn a_header_never_covers_what_may_not_be_stored() {
+    let mut alford = node("Alford");
+    let mut publisher = Publisher::begin(&alford, None);
+    report(&mut alford, "kiwi", 10);
+    let (first, _) = write(&mut publisher, &alford).unwrap();
+    report(&mut alford, "plum", 11);
+    let (second, _) = write(&mut publisher, &alford).unwrap();
+    assert_eq!((first.cursor.sequence, second.cursor.sequence), (0, 0), "the first is under way");
+    assert_eq!(second.window, first.window);
+    publisher.note_stored();
+    report(&mut alford, "lime", 12);
+    let (third, _) = write(&mut publisher, &alford).unwrap();
+    assert_eq!(third.cursor.sequence, 1);
+    // The second was lost and the third was stored: a node that starts again publishes both.
+    let mut again = Publisher::begin(&alford, Some(third.cursor));
+    assert_eq!(clients(&write(&mut again, &alford).unwrap().1), ["plum", "lime"]);
+}
+
+#[test]
+fn a_cursor_of_another_epoch_or_beyond_the_end_is_ignored() {
+    let mut alford = node("Alford");
+    report(&mut alford, "kiwi", 10);
+    for cursor in [Cursor { epoch: 8, sequence: 1 }, Cursor { epoch: 7, sequence: 2 }] {
+        let mut publisher = Publisher::begin(&alford, Some(cursor));
+        assert_eq!(clients(&write(&mut publisher, &alford).unwrap().1), ["kiwi"]);
+    }
+    let mut publisher = Publisher::begin(&alford, Some(Cursor { epoch: 7, sequence: 1 }));
+    assert!(write(&mut publisher, &alford).is_none());
+}
+
+#[test]
+fn a_removal_is_published_by_the_node_that_received_it() {
+    let mut alford = node("Alford");
+    report(&mut alford, "kiwi", 10);
+    alford.remove(ClientId::parse(b"kiwi").unwrap()).unwrap();
+    let (_, lines) = write(&mut Publisher::begin(&alford, None), &alford).unwrap();
+    assert_eq!(lines, "REMOVED 1 kiwi\n");
+    let mut bolden = node("Bolden");
+    assert_eq!(apply(&mut bolden, &lines), 1);
+    assert!(write(&mut Publisher::begin(&bolden, None), &bolden).is_none());
+    report(&mut alford, "kiwi", 9);
+    let (_, lines) = write(&mut Publisher::begin(&alford, None), &alford).unwrap();
+    assert_eq!(lines, "AFTER 1 AT Alford +0.000000000 kiwi +1+1 9\n");
+}
+
+#[test]
+fn a_node_publishes_again_what_another_one_may_have_left_unpublished() {
+    let mut alford = node("Alford");
+    apply(&mut alford, "AT Ceres +0.000000000 fig +1+1 90\n");
+    report(&mut alford, "kiwi", 10);
+    let early = "AT Bolden +0.000000000 plum +1+1 10";
+    let late = "AT Bolden +0.000000000 lime +1+1 20";
+    for line in [early, late] {
+        alford.restore_out_of_order(&Update::parse(line.as_bytes()).unwrap());
+    }
+    let window = Update::parse(late.as_bytes()).unwrap().report.unwrap().window();
+    let published = |selection| {
+        let mut publisher = Publisher::begin(&alford, Some(Cursor { epoch: 7, sequence: 4 }));
+        publisher.publish_again(&alford, selection);
+        let (_, lines) = write(&mut publisher, &alford).unwrap();
+        assert_eq!(publisher.unfinished().count(), 1);
+        publisher.note_stored();
+        assert_eq!(publisher.unfinished().count(), 0);
+        clients(&lines).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let origin = |since| Selection::Origin { name: "Bolden".to_owned(), since };
+    assert_eq!(published(origin(0)), ["plum", "lime"]);
+    assert_eq!(published(origin(window)), ["lime"]);
+    assert_eq!(published(Selection::Herd { since: BTreeMap::new() }), ["kiwi", "plum", "lime"]);
+    let since = BTreeMap::from([("Bolden".to_owned(), window)]);
+    assert_eq!(published(Selection::Herd { since }), ["kiwi", "lime"]);
+}
+
+#[test]
+fn nothing_is_published_before_links_may_send_it() {
+    let mut alford = node("Alford");
+    alford.withhold_after(0);
+    report(&mut alford, "kiwi", 10);
+    let mut publisher = Publisher::begin(&alford, None);
+    assert!(write(&mut publisher, &alford).is_none());
+    assert!(!publisher.has_more(&alford));
+    alford.withhold_after(1);
+    assert_eq!(clients(&write(&mut publisher, &alford).unwrap().1), ["kiwi"]);
+}
+
+#[test]
+fn a_full_message_is_followed_by_another() {
+    let mut alford = node("Alford");
+    (0..3000).for_each(|client| report(&mut alford, &format!("client-{client:04}"), 10));
+    let mut publisher = Publisher::begin(&alford, None);
+    let mut count = 0;
+    while publisher.has_more(&alford) {
+        let Some((_, lines)) = write(&mut publisher, &alford) else { continue };
+        assert!(lines.len() < super::MESSAGE_BYTES + 200);
+        count += lines.lines().count();
+    }
+    assert_eq!(count, 3000);
+}
+
+#[test]
+fn a_reader_goes_on_where_it_was_in_the_same_stream_only() {
+    let mut bolden = node("Bolden");
+    let mut reader = Reader::default();
+    let stream = StreamState { epoch: 3, first: 1, last: 9 };
+    assert_eq!(reader.begin(&mut bolden, stream), (1, Start::Fresh));
+    assert_eq!(reader.check(&bolden, 1), (Next::Apply, 0));
+    reader.note_applied(&mut bolden, 1);
+    assert_eq!(reader.check(&bolden, 1), (Next::Known, 0));
+    assert_eq!(reader.begin(&mut bolden, stream), (2, Start::Resumed));
+    assert_eq!(reader.begin(&mut bolden, StreamState { first: 5, ..stream }), (5, Start::Behind));
+    assert_eq!(reader.begin(&mut bolden, StreamState { epoch: 4, ..stream }), (1, Start::Fresh));
+    let emptied = StreamState { epoch: 4, first: 1, last: 0 };
+    assert_eq!(reader.begin(&mut bolden, emptied), (1, Start::Resumed));
+}
+
+#[test]
+fn a_hole_ends_the_read_a_few_times_and_then_counts_as_lost() {
+    let mut bolden = node("Bolden");
+    let mut reader = Reader::default();
+    reader.begin(&mut bolden, StreamState { epoch: 3, first: 1, last: 9 });
+    reader.note_applied(&mut bolden, 1);
+    for _ in 0..ATTEMPTS {
+        assert_eq!(reader.check(&bolden, 4), (Next::Hole, 0));
+    }
+    assert_eq!(reader.check(&bolden, 4), (Next::Apply, 2));
+    reader.note_applied(&mut bolden, 4);
+    assert_eq!(reader.check(&bolden, 6), (Next::Hole, 0), "another hole");
+}

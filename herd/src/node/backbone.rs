@@ -1,0 +1,165 @@
+//! What a node does for the backbone, the log of updates that joins several herds: it says which of
+//! its updates others cannot know without it, and it applies what other herds have received.
+
+use std::collections::BTreeMap;
+
+use super::neighbours::Cursor;
+use super::table::{Outcome, Record, Source};
+use super::{Node, PRELOADED};
+use crate::message::{At, Time, Update};
+
+/// The most changes that are looked at under one lock of the node.
+const PIECE: usize = 1000;
+
+/// A stream of the backbone, which this node reads.
+#[derive(Debug)]
+pub(super) struct Stream {
+    /// Its name in journals, which cannot be the name of a node.
+    name: String,
+    pub(super) cursor: Cursor,
+}
+
+impl Stream {
+    /// Returns the name in journals, and how far the stream has been read.
+    pub(super) fn named_cursor(&self) -> (&str, Cursor) {
+        (&self.name, self.cursor)
+    }
+}
+
+/// Which of a node's updates are published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// Those that the node received from clients or operators itself.
+    Own,
+    /// Those that another node of the herd received, in this [window](crate::message::At::window)
+    /// or later.
+    Origin {
+        /// The node's name.
+        name: String,
+        /// The first window.
+        since: u64,
+    },
+    /// Those that any node of the herd received.
+    Herd {
+        /// The first window of a node's updates, by its name. All updates of the other nodes are
+        /// selected.
+        since: BTreeMap<String, u64>,
+    },
+}
+
+impl Node {
+    /// Makes the node read a stream of the backbone. Call it before a journal is replayed, which
+    /// may have the cursor.
+    pub fn read_stream(&mut self, name: &str) {
+        self.stream = Some(Stream { name: format!("stream:{name}"), cursor: Cursor::default() });
+    }
+
+    /// Returns how far the stream has been read; `None` if the node reads none.
+    pub fn stream_cursor(&self) -> Option<Cursor> {
+        self.stream.as_ref().map(|stream| stream.cursor)
+    }
+
+    /// Sets how far the stream has been read. Everything up to there must have been
+    /// [applied](Self::apply_from_backbone).
+    pub fn set_stream_cursor(&mut self, cursor: Cursor) {
+        if let Some(stream) = &mut self.stream {
+            stream.cursor = cursor;
+        }
+    }
+
+    /// Returns the names of the nodes that received the updates that this node has, and of some
+    /// that it had.
+    pub fn origins(&self) -> impl Iterator<Item = &str> {
+        self.table.origins()
+    }
+
+    /// Applies updates of other herds, at most [`PRELOADED`]. They arrived when the wall clock
+    /// showed `clock`. Returns how many were news.
+    pub fn apply_from_backbone(&mut self, updates: &[Update<'_>], clock: Time) -> usize {
+        debug_assert!(updates.len() <= PRELOADED);
+        let places: Vec<_> = updates.iter().map(|update| self.locate(update.client)).collect();
+        self.preload(places.iter());
+        let mut fresh = 0;
+        for (update, place) in updates.iter().zip(places) {
+            if self.table.apply_update_at(place, update, Source::Backbone) == Outcome::Fresh {
+                self.samples.note(update.line, Source::Backbone, Some(clock));
+                fresh += 1;
+            }
+        }
+        fresh
+    }
+
+    /// Appends to `out` the selected updates after `sequence` that links may send, each with its
+    /// line end, until `out` holds `most` bytes or enough changes have been looked at. Returns the
+    /// sequence up to which it has looked, and the window of the first update written.
+    pub fn write_selected(
+        &self,
+        selection: &Selection,
+        sequence: u64,
+        most: usize,
+        out: &mut Vec<u8>,
+    ) -> (u64, Option<u64>) {
+        let selected = Selected::of(self, selection);
+        let mut first = None;
+        let mut looked = sequence;
+        let mut changes = self.changes_to_say(sequence).take(PIECE);
+        while out.len() < most {
+            let Some((at, record)) = changes.next() else {
+                // Superseded changes have left the log, so its end may be later than its last one.
+                let is_end = self.changes_to_say(looked).next().is_none();
+                return (if is_end { looked.max(self.last_to_say()) } else { looked }, first);
+            };
+            looked = at;
+            if selected.has(record) {
+                if first.is_none() {
+                    first = window_of(record);
+                }
+                record.write_line(out);
+                out.push(b'\n');
+            }
+        }
+        (looked, first)
+    }
+}
+
+/// A selection, with what takes time to look up.
+struct Selected<'a> {
+    selection: &'a Selection,
+    node: &'a str,
+    /// The number of this node as an origin, if a record has it.
+    number: Option<u16>,
+}
+
+impl<'a> Selected<'a> {
+    fn of(node: &'a Node, selection: &'a Selection) -> Selected<'a> {
+        Selected { selection, node: node.name(), number: node.table.origin(node.name().as_bytes()) }
+    }
+
+    fn has(&self, record: Record<'_>) -> bool {
+        let source = record.source();
+        if let (Selection::Own, Some(origin)) = (self.selection, record.origin()) {
+            return self.number == Some(origin);
+        }
+        let line = record.at();
+        let Some(at) = line.as_deref().and_then(At::parse) else {
+            // A removal does not say which node received it.
+            return match self.selection {
+                Selection::Own => matches!(source, Source::Client | Source::Journal),
+                Selection::Origin { .. } | Selection::Herd { .. } => source != Source::Backbone,
+            };
+        };
+        match self.selection {
+            Selection::Own => at.server() == self.node.as_bytes(),
+            Selection::Origin { name, since } => at.server() == name.as_bytes() && at.window() >= *since,
+            Selection::Herd { since } => {
+                let since = std::str::from_utf8(at.server()).ok().and_then(|server| since.get(server));
+                source != Source::Backbone && since.is_none_or(|since| at.window() >= *since)
+            }
+        }
+    }
+}
+
+fn window_of(record: Record<'_>) -> Option<u64> {
+    let line = record.at()?;
+    At::parse(&line).map(|at| at.window())
+}

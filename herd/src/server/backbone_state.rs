@@ -1,0 +1,115 @@
+//! What a node knows of the backbone, for operators. The tasks that use the backbone keep it.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// The state of the backbone as one node sees it.
+#[derive(Debug)]
+pub(crate) struct BackboneState {
+    region: String,
+    reads: bool,
+    /// Notified when the table has grown.
+    growth: Notify,
+    is_connected: AtomicBool,
+    /// When the oldest update that is not stored was noticed.
+    waiting_since: Mutex<Option<Instant>>,
+    pub(crate) messages_published: AtomicU64,
+    pub(crate) bytes_published: AtomicU64,
+    pub(crate) messages_read: AtomicU64,
+    pub(crate) updates_fresh: AtomicU64,
+    pub(crate) updates_stale: AtomicU64,
+    pub(crate) updates_unacceptable: AtomicU64,
+    pub(crate) messages_lost: AtomicU64,
+}
+
+/// The same at one moment.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct BackboneStatus {
+    /// The region of the node's herd.
+    pub(crate) region: String,
+    /// Whether this node reads what other regions have received.
+    pub(crate) reads: bool,
+    /// Whether the backbone stores what this node publishes.
+    pub(crate) connected: bool,
+    /// For how long the oldest update that is not stored has waited; 0 if there is none.
+    pub(crate) lag_seconds: f64,
+    pub(crate) messages_published: u64,
+    pub(crate) bytes_published: u64,
+    pub(crate) messages_read: u64,
+    /// The updates in messages of other regions, by whether they were news.
+    pub(crate) updates_fresh: u64,
+    pub(crate) updates_stale: u64,
+    pub(crate) updates_unacceptable: u64,
+    /// Messages that no server could deliver.
+    pub(crate) messages_lost: u64,
+}
+
+impl BackboneState {
+    pub(crate) fn new(region: &str, reads: bool) -> BackboneState {
+        BackboneState {
+            region: region.to_owned(),
+            reads,
+            growth: Notify::new(),
+            is_connected: AtomicBool::new(false),
+            waiting_since: Mutex::new(None),
+            messages_published: AtomicU64::new(0),
+            bytes_published: AtomicU64::new(0),
+            messages_read: AtomicU64::new(0),
+            updates_fresh: AtomicU64::new(0),
+            updates_stale: AtomicU64::new(0),
+            updates_unacceptable: AtomicU64::new(0),
+            messages_lost: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn note_growth(&self) {
+        self.growth.notify_one();
+    }
+
+    /// Waits until the table has grown since the last call.
+    pub(crate) async fn grows(&self) {
+        self.growth.notified().await;
+    }
+
+    /// Notes whether the backbone stores what this node publishes. Returns whether that is news.
+    pub(crate) fn note_connected(&self, is_connected: bool) -> bool {
+        self.is_connected.swap(is_connected, Ordering::Relaxed) != is_connected
+    }
+
+    /// Notes since when the oldest update that is not stored waits; `None` if there is none.
+    pub(crate) fn note_waiting(&self, since: Option<Instant>) {
+        *self.waiting_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    /// Notes that an update that is not stored waits since `since`, unless an older one does.
+    pub(crate) fn note_waiting_at_least(&self, since: Instant) {
+        self.waiting_since.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(since);
+    }
+
+    fn lag(&self) -> Duration {
+        let since = *self.waiting_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    pub(super) fn status(&self) -> BackboneStatus {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        BackboneStatus {
+            region: self.region.clone(),
+            reads: self.reads,
+            connected: self.is_connected.load(Ordering::Relaxed),
+            lag_seconds: self.lag().as_secs_f64(),
+            messages_published: load(&self.messages_published),
+            bytes_published: load(&self.bytes_published),
+            messages_read: load(&self.messages_read),
+            updates_fresh: load(&self.updates_fresh),
+            updates_stale: load(&self.updates_stale),
+            updates_unacceptable: load(&self.updates_unacceptable),
+            messages_lost: load(&self.messages_lost),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Access to the table of a running node, for a reader of its change log and writer of updates that
+//! is not a link.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::backbone_state::BackboneState;
+use super::shared::{Shared, clock, lock};
+use crate::message::{Time, Update};
+use crate::node::Node;
+
+/// Access to the table of a running node. All copies are for the same node.
+#[derive(Clone, Debug)]
+pub struct TableAccess {
+    shared: Arc<Shared>,
+}
+
+impl TableAccess {
+    pub(super) fn of(shared: &Arc<Shared>) -> TableAccess {
+        TableAccess { shared: Arc::clone(shared) }
+    }
+
+    /// Calls `look` with the node, which is locked meanwhile: `look` must be quick.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Node) -> T) -> T {
+        look(&lock(&self.shared).node)
+    }
+
+    /// Calls `change` with the node, which is locked meanwhile, and wakes the links and the journal
+    /// if the table has grown.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Node) -> T) -> T {
+        let mut store = lock(&self.shared);
+        let settled = store.settled();
+        let before = store.node.table().head();
+        let result = change(&mut store.node);
+        let head = store.node.table().head();
+        drop(store);
+        if head > before {
+            self.shared.note_growth(settled, head);
+        }
+        result
+    }
+
+    /// Returns whether the node may not add clients, because its memory limit is reached.
+    pub(crate) fn is_memory_full(&self) -> bool {
+        self.shared.memory.is_full()
+    }
+
+    /// Returns whether an update is of a client that the node has no record of.
+    pub(crate) fn would_add_client(&self, update: &Update<'_>) -> bool {
+        self.look(|node| node.table().get_even_removed(update.client).is_none())
+    }
+
+    /// Returns the wall clock.
+    pub(crate) fn clock(&self) -> Time {
+        clock()
+    }
+
+    /// Returns the token that is cancelled when the table no longer changes, because the node
+    /// stops. What is spawned has some time then to send what is left.
+    pub(crate) fn closing(&self) -> CancellationToken {
+        self.shared.stop_links.clone()
+    }
+
+    /// Runs a task that the node waits for when it stops, within the bounds of a stop.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.shared.tasks.spawn(task);
+    }
+
+    /// Shows the state of the backbone to operators, and tells it when the table has grown.
+    pub(crate) fn show_backbone(&self, state: Arc<BackboneState>) {
+        // A node is on one backbone, which is shown once.
+        let _ = self.shared.backbone.set(state);
+    }
+
+    /// Shows a warning on the live page.
+    pub(crate) fn warn(&self, text: &str) {
+        self.shared.events.warn("backbone", text);
+    }
+}

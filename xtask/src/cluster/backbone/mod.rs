@@ -1,0 +1,8 @@
+//! Herds that are joined by the backbone: the servers of its engine, and herds cut into regions.
+
+mod regions;
+mod servers;
+
+pub use regions::{Backbone, JoinedHerds, copies, halves};
+pub(crate) use servers::KnownServer;
+pub use servers::{NatsServers, nats_server};

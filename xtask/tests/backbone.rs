@@ -1,0 +1,176 @@
+//! Herds that real servers of the backbone join. Where the servers cannot be had, these tests say
+//! so and pass.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fixtures::checkout::scratch;
+use xtask::cluster::backbone::{Backbone, NatsServers, halves, nats_server};
+use xtask::cluster::herd_file::HerdFile;
+use xtask::cluster::processes::{Processes, Setup};
+use xtask::cluster::test_herd::TestHerd;
+use xtask::cluster::workspace::{Profile, herd_binary};
+
+/// The time limit for whatever a test waits for. An election of the servers takes up to ten
+/// seconds.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The time between two looks.
+const POLL: Duration = Duration::from_millis(20);
+
+/// The classroom herd, cut into Alford and Powell in the west, and Bolden, Hamilton and Parker in
+/// the east.
+struct Joined {
+    herd: TestHerd,
+    servers: NatsServers,
+    next_report: u64,
+}
+
+impl Joined {
+    /// Starts the herd and `count` servers. Returns `None` if the servers cannot be had.
+    fn start(test: &str, count: u16, all_read: bool) -> Option<Joined> {
+        let program = match nats_server(&print_line) {
+            Ok(program) => program,
+            Err(error) => {
+                print_line(&format!("not tested: the servers of the backbone cannot be had: {error:#}"));
+                return None;
+            }
+        };
+        let folder = scratch(test);
+        let servers = NatsServers::start(program, folder.join("nats"), count).unwrap();
+        let herd = TestHerd::new(&HerdFile::find("2015-winter").unwrap(), |file, _| {
+            let halves = halves(&file)?;
+            let backbone = Backbone { all_read, ..servers.backbone() };
+            let views = halves.views(&BTreeMap::new(), &backbone)?;
+            let program = herd_binary(Profile::Debug)?;
+            Processes::new(Setup { views, ..Setup::clean(halves.file, program, folder.join("herd")) })
+        });
+        let mut joined = Joined { herd: herd.unwrap(), servers, next_report: 1_500_000_000 };
+        joined.herd.start_all().unwrap();
+        Some(joined)
+    }
+
+    fn ask(&self, node: &str, line: &str) -> String {
+        let address = self.herd.herd().member(node).unwrap().client;
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.write_all(format!("{line}\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer).unwrap();
+        answer
+    }
+
+    /// Lets a client report to a node, and returns the answer.
+    fn report(&mut self, node: &str, client: &str) -> String {
+        self.next_report += 1;
+        let answer = self.ask(node, &format!("IAMAT {client} +34.0-118.4 {}", self.next_report));
+        assert!(answer.starts_with(&format!("AT {node} ")), "{answer}");
+        answer
+    }
+
+    /// Waits until nodes know a report.
+    fn wait_for(&self, nodes: &[&str], report: &str) {
+        let client = report.split(' ').nth(3).unwrap();
+        let question = format!("WHATSAT {client} 0 0");
+        for node in nodes {
+            wait_until(|| {
+                let answer = self.ask(node, &question);
+                if answer == report { Ok(()) } else { Err(format!("{node} answers {answer:?}")) }
+            });
+        }
+    }
+
+    fn kill(&mut self, nodes: &[&str]) {
+        self.herd.kill(&nodes.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
+    }
+
+    fn start_nodes(&mut self, nodes: &[&str]) {
+        self.herd.start(&nodes.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
+    }
+
+    /// The text of a node's log.
+    fn log(&self, node: &str) -> String {
+        fs::read_to_string(self.herd.log(node)).unwrap()
+    }
+}
+
+fn print_line(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+fn wait_until(mut is_done: impl FnMut() -> Result<(), String>) {
+    let deadline = Instant::now() + DEADLINE;
+    while let Err(state) = is_done() {
+        assert!(Instant::now() < deadline, "after {DEADLINE:?}: {state}");
+        thread::sleep(POLL);
+    }
+}
+
+const WEST: [&str; 2] = ["Alford", "Powell"];
+const EAST: [&str; 3] = ["Bolden", "Hamilton", "Parker"];
+
+#[test]
+fn a_report_in_one_region_becomes_known_in_all() {
+    let Some(mut joined) = Joined::start("backbone-both-ways", 3, false) else { return };
+    // Parker does not read the backbone itself.
+    let kiwi = joined.report("Powell", "kiwi");
+    joined.wait_for(&["Alford", "Powell", "Parker", "Bolden", "Hamilton"], &kiwi);
+    let kiwi = joined.report("Parker", "kiwi");
+    joined.wait_for(&WEST, &kiwi);
+    joined.wait_for(&EAST, &kiwi);
+    let plum = joined.report("Alford", "plum");
+    joined.wait_for(&EAST, &plum);
+}
+
+#[test]
+fn clients_notice_no_outage_of_the_servers_and_nothing_is_lost() {
+    let Some(mut joined) = Joined::start("backbone-outage", 1, false) else { return };
+    let before = joined.report("Alford", "before");
+    joined.wait_for(&EAST, &before);
+    let servers = joined.servers.names();
+    joined.servers.kill(&servers).unwrap();
+    let reports: Vec<String> =
+        (0..20).map(|client| joined.report(WEST[client % 2], &format!("client-{client}"))).collect();
+    // A node does not notice an outage that is over before a request has timed out.
+    wait_until(|| {
+        let log = joined.log("Alford");
+        if log.contains("nothing is published") { Ok(()) } else { Err(log) }
+    });
+    joined.servers.start_servers(&servers).unwrap();
+    reports.iter().for_each(|report| joined.wait_for(&EAST, report));
+    let log = joined.log("Alford");
+    assert_eq!(log.matches("nothing is published to other regions").count(), 1, "{log}");
+    assert_eq!(log.matches("updates are published to other regions").count(), 2, "{log}");
+}
+
+#[test]
+fn a_region_and_a_stream_that_were_wiped_get_everything_again() {
+    let Some(mut joined) = Joined::start("backbone-wiped", 1, false) else { return };
+    let reports: Vec<String> = WEST.iter().map(|node| joined.report(node, &format!("of-{node}"))).collect();
+    reports.iter().for_each(|report| joined.wait_for(&EAST, report));
+    // These nodes have no journals.
+    joined.kill(&EAST);
+    let servers = joined.servers.names();
+    joined.servers.wipe(&servers).unwrap();
+    joined.servers.start_servers(&servers).unwrap();
+    joined.start_nodes(&EAST);
+    reports.iter().for_each(|report| joined.wait_for(&EAST, report));
+}
+
+#[test]
+fn what_a_dead_node_left_unpublished_is_published_by_its_neighbour() {
+    let Some(mut joined) = Joined::start("backbone-dead-node", 1, false) else { return };
+    let first = joined.report("Powell", "first");
+    joined.wait_for(&EAST, &first);
+    let servers = joined.servers.names();
+    joined.servers.kill(&servers).unwrap();
+    let last = joined.report("Powell", "last");
+    joined.wait_for(&["Alford"], &last);
+    joined.kill(&["Powell"]);
+    joined.servers.start_servers(&servers).unwrap();
+    joined.wait_for(&EAST, &last);
+}
