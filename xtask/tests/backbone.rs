@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fixtures::checkout::scratch;
+use assert_cmd::Command;
+use fixtures::checkout::{program, scratch};
 use xtask::cluster::backbone::{Backbone, NatsServers, halves, nats_server};
 use xtask::cluster::herd_file::HerdFile;
 use xtask::cluster::processes::{Processes, Setup};
@@ -33,13 +35,7 @@ struct Joined {
 impl Joined {
     /// Starts the herd and `count` servers. Returns `None` if the servers cannot be had.
     fn start(test: &str, count: u16, all_read: bool) -> Option<Joined> {
-        let program = match nats_server(&print_line) {
-            Ok(program) => program,
-            Err(error) => {
-                print_line(&format!("not tested: the servers of the backbone cannot be had: {error:#}"));
-                return None;
-            }
-        };
+        let program = server()?;
         let folder = scratch(test);
         let servers = NatsServers::start(program, folder.join("nats"), count).unwrap();
         let herd = TestHerd::new(&HerdFile::find("2015-winter").unwrap(), |file, _| {
@@ -96,6 +92,15 @@ impl Joined {
     fn log(&self, node: &str) -> String {
         fs::read_to_string(self.herd.log(node)).unwrap()
     }
+}
+
+/// The server program; `None` if it cannot be had.
+fn server() -> Option<PathBuf> {
+    let found = nats_server(&print_line);
+    if let Err(error) = &found {
+        print_line(&format!("not tested: the servers of the backbone cannot be had: {error:#}"));
+    }
+    found.ok()
 }
 
 fn print_line(line: &str) {
@@ -173,4 +178,45 @@ fn what_a_dead_node_left_unpublished_is_published_by_its_neighbour() {
     joined.kill(&["Powell"]);
     joined.servers.start_servers(&servers).unwrap();
     joined.wait_for(&EAST, &last);
+}
+
+#[test]
+fn a_node_whose_name_is_taken_in_another_region_publishes_nothing() {
+    let Some(mut joined) = Joined::start("backbone-names", 1, false) else { return };
+    let kiwi = joined.report("Alford", "kiwi");
+    joined.wait_for(&EAST, &kiwi);
+    let south =
+        "name = \"south\"\n[[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:1\"\nlink = \"127.0.0.1:2\"\n";
+    let south = format!("{south}[backbone]\nnats = {:?}\n", joined.servers.backbone().urls);
+    let south = HerdFile::parse(&south, "the south").unwrap();
+    let mut herd = TestHerd::new(&south, |file, _| {
+        let folder = scratch("backbone-names-south");
+        Processes::new(Setup::clean(file, herd_binary(Profile::Debug)?, folder))
+    })
+    .unwrap();
+    herd.start_all().unwrap();
+    wait_until(|| {
+        let log = fs::read_to_string(herd.log("Alford")).unwrap();
+        let told = "ERROR nothing is published to other regions reason=the region west has a node with this";
+        if log.contains(told) { Ok(()) } else { Err(log) }
+    });
+}
+
+#[test]
+fn servers_that_are_killed_and_wiped_under_load_lose_nothing() {
+    if server().is_none() {
+        return;
+    }
+    let output = Command::new(program("xtask"))
+        .args(["chaos", "--backbone", "--seed", "1023", "--rounds", "2", "--rate", "500"])
+        .args(["--faults", "servers-kill,servers-wipe"])
+        .timeout(Duration::from_secs(300))
+        .output()
+        .unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{stdout}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(stdout.contains("none lost, 0 excused"), "{stdout}");
+    for done in ["killed, away", "wiped, away"] {
+        assert!(stdout.contains(done), "choose a seed that draws both faults: {stdout}");
+    }
 }

@@ -18,10 +18,12 @@ pub(super) enum Failure {
     #[error("the stream was created again")]
     NewStream,
     /// Messages are missing.
-    #[error("a server lacks messages after {after}; trying another one")]
+    #[error("a server lacks the messages {from} to {to}; trying another one")]
     Hole {
-        /// The sequence of the last message before them.
-        after: u64,
+        /// The sequence of the first of them.
+        from: u64,
+        /// The sequence of the last one.
+        to: u64,
     },
     /// The memory limit of the node is reached.
     #[error("the memory limit of this node is reached, so updates of new clients are not read")]

@@ -13,6 +13,7 @@ use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::stream::Stream;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
+use tokio::task::yield_now;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 use tracing::{error, info, warn};
 
@@ -109,7 +110,9 @@ impl Publishing {
     /// # Errors
     /// Fails when the backbone does. The next call goes on from what the stream has.
     async fn publish(&mut self) -> Result<(), Failure> {
-        let mut attempt = self.begin().await?;
+        let closing = self.access.closing();
+        let Some(begun) = closing.run_until_cancelled(self.begin()).await else { return Ok(()) };
+        let mut attempt = begun?;
         self.note_success();
         let result = self.publish_on(&mut attempt).await;
         self.unfinished = attempt.publisher.unfinished().cloned().collect();
@@ -187,6 +190,8 @@ impl Publishing {
             if !has_more {
                 return Ok(());
             }
+            // Others have their turns, since there may be a million records to look at.
+            yield_now().await;
         }
         // The rest follows when there is room again, without lingering.
         attempt.grown = Some(Instant::now());

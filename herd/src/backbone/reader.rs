@@ -33,8 +33,8 @@ pub enum Next {
     Apply,
     /// Drop it: it has been read before.
     Known,
-    /// Begin to read again, since messages before it are missing.
-    Hole,
+    /// Begin to read again, since this number of messages before it are missing.
+    Hole(u64),
 }
 
 /// How often a node begins to read again at a hole before it goes on behind it. Another replica of
@@ -83,7 +83,7 @@ impl Reader {
             self.attempts = 0;
         }
         self.attempts += 1;
-        if self.attempts > ATTEMPTS { (Next::Apply, missing) } else { (Next::Hole, 0) }
+        if self.attempts > ATTEMPTS { (Next::Apply, missing) } else { (Next::Hole(missing), 0) }
     }
 
     /// Notes that the message `sequence` has been applied as a whole.

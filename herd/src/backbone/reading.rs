@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::Message;
 use futures_util::StreamExt;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
@@ -104,7 +105,9 @@ impl Reading {
         let (next, lost) = self.access.look(|node| reader.check(node, sequence));
         match next {
             Next::Known => return Ok(()),
-            Next::Hole => return Err(Failure::Hole { after: sequence - 1 }),
+            Next::Hole(missing) => {
+                return Err(Failure::Hole { from: sequence - missing, to: sequence - 1 });
+            }
             Next::Apply => {}
         }
         if lost > 0 {
@@ -114,7 +117,7 @@ impl Reading {
         }
         let Settings { stream, region, .. } = &self.engine.settings;
         if let Some((_, node)) = node_of(stream, &message.subject).filter(|(of, _)| of != region) {
-            self.apply(&message.payload)?;
+            self.apply(&message.payload).await?;
             self.state.messages_read.fetch_add(1, Ordering::Relaxed);
             let header = message.headers.as_ref().and_then(|headers| headers.get(CURSOR));
             if let Some(Header { window, .. }) = header.and_then(|header| header.as_str().parse().ok()) {
@@ -125,8 +128,8 @@ impl Reading {
         Ok(())
     }
 
-    /// Applies the updates of a message.
-    fn apply(&self, lines: &[u8]) -> Result<(), Failure> {
+    /// Applies the updates of a message, in pieces, so that others have their turns.
+    async fn apply(&self, lines: &[u8]) -> Result<(), Failure> {
         let lines: Vec<&[u8]> = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
         for lines in lines.chunks(PRELOADED) {
             let updates: Vec<Update<'_>> = lines.iter().filter_map(|line| Update::parse(line)).collect();
@@ -142,6 +145,7 @@ impl Reading {
             count(&self.state.updates_fresh, fresh);
             count(&self.state.updates_stale, updates.len() - fresh);
             count(&self.state.updates_unacceptable, lines.len() - updates.len());
+            yield_now().await;
         }
         Ok(())
     }

@@ -176,9 +176,9 @@ fn a_hole_ends_the_read_a_few_times_and_then_counts_as_lost() {
     reader.begin(&mut bolden, StreamState { epoch: 3, first: 1, last: 9 });
     reader.note_applied(&mut bolden, 1);
     for _ in 0..ATTEMPTS {
-        assert_eq!(reader.check(&bolden, 4), (Next::Hole, 0));
+        assert_eq!(reader.check(&bolden, 4), (Next::Hole(2), 0));
     }
     assert_eq!(reader.check(&bolden, 4), (Next::Apply, 2));
     reader.note_applied(&mut bolden, 4);
-    assert_eq!(reader.check(&bolden, 6), (Next::Hole, 0), "another hole");
+    assert_eq!(reader.check(&bolden, 6), (Next::Hole(1), 0), "another hole");
 }

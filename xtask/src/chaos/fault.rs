@@ -41,6 +41,12 @@ pub enum FaultName {
     NoFiles,
     /// Make a node's log file fail all writes.
     LogFull,
+    /// Kill a server of the backbone.
+    ServerKill,
+    /// Kill all servers of the backbone.
+    ServersKill,
+    /// Kill all servers of the backbone, and delete their files.
+    ServersWipe,
 }
 
 /// The nodes and links of a herd, which faults are drawn for.
@@ -49,6 +55,8 @@ pub(super) struct HerdShape {
     pub(super) nodes: usize,
     /// The pairs of neighbours, each pair once.
     pub(super) edges: Vec<(usize, usize)>,
+    /// The number of servers of the backbone.
+    pub(super) servers: usize,
 }
 
 /// A fault that has been drawn.
@@ -67,6 +75,9 @@ pub(super) enum FaultAction {
     Restart(Vec<usize>),
     /// Takes something from a node for a time: its processor, disk, files or log.
     Deprive { node: usize, lasts: Duration },
+    /// Kills servers of the backbone, deletes their files if `wipes`, and starts them again after a
+    /// time.
+    Servers { servers: Vec<usize>, wipes: bool, away: Duration },
     /// Changes the conditions of directions from one node to another for a time.
     Links { directions: Vec<(usize, usize, Conditions)>, lasts: Duration },
 }
@@ -88,10 +99,21 @@ impl FaultName {
         matches!(self, Delay | BlackHole | Reset | Slices | Bandwidth | Partition)
     }
 
+    /// Returns whether the fault concerns servers of the backbone.
+    pub(super) fn is_of_servers(self) -> bool {
+        matches!(self, FaultName::ServerKill | FaultName::ServersKill | FaultName::ServersWipe)
+    }
+
     /// Returns what this machine or this herd lacks for the fault, and what to do; `None` if the
     /// fault is possible.
-    pub(super) fn unmet_need(self, has_links: bool, durability: Persistence) -> Option<&'static str> {
+    pub(super) fn unmet_need(
+        self,
+        has_links: bool,
+        has_servers: bool,
+        durability: Persistence,
+    ) -> Option<&'static str> {
         match self {
+            name if name.is_of_servers() && !has_servers => Some("--backbone"),
             FaultName::DiskFull if durability == Persistence::Memory => {
                 Some("nodes with a disk: choose another durability")
             }
@@ -134,6 +156,14 @@ impl Fault {
             FaultName::DiskFull | FaultName::NoFiles | FaultName::LogFull => {
                 FaultAction::Deprive { node: nodes[0], lasts }
             }
+            FaultName::ServerKill | FaultName::ServersKill | FaultName::ServersWipe => {
+                let mut servers: Vec<usize> = (0..shape.servers).collect();
+                if name == FaultName::ServerKill {
+                    servers = vec![rng.usize(..shape.servers)];
+                }
+                let wipes = name == FaultName::ServersWipe;
+                FaultAction::Servers { servers, wipes, away: lasts }
+            }
             FaultName::Partition => {
                 nodes.truncate(rng.usize(1..shape.nodes.max(2)));
                 FaultAction::Links { directions: cut_off(&nodes, shape), lasts }
@@ -160,6 +190,7 @@ impl Fault {
         let mut nodes = match &self.action {
             FaultAction::Kill { nodes, .. } | FaultAction::Restart(nodes) => nodes.clone(),
             FaultAction::Deprive { node, .. } => vec![*node],
+            FaultAction::Servers { .. } => Vec::new(),
             FaultAction::Links { directions, .. } => {
                 directions.iter().flat_map(|(from, to, _)| [*from, *to]).collect()
             }
@@ -175,6 +206,11 @@ impl Fault {
             |nodes: &[usize]| nodes.iter().map(|node| names[*node].as_str()).collect::<Vec<_>>().join(", ");
         match &self.action {
             FaultAction::Kill { nodes, away } => format!("{} killed, away for {away:?}", list(nodes)),
+            FaultAction::Servers { servers, wipes, away } => {
+                let servers = servers.iter().map(|server| format!("nats-{}", server + 1));
+                let done = if *wipes { "wiped" } else { "killed" };
+                format!("{} {done}, away for {away:?}", servers.collect::<Vec<_>>().join(", "))
+            }
             FaultAction::Restart(nodes) => format!("{} restarted in turn", list(nodes)),
             FaultAction::Deprive { node, lasts } => {
                 format!("{} {} for {lasts:?}", names[*node], self.name.state())
@@ -223,7 +259,7 @@ mod tests {
 
     #[test]
     fn equal_seeds_draw_equal_faults_and_every_fault_is_drawn() {
-        let shape = HerdShape { nodes: 5, edges: vec![(0, 1), (1, 2), (2, 3), (3, 4)] };
+        let shape = HerdShape { nodes: 5, edges: vec![(0, 1), (1, 2), (2, 3), (3, 4)], servers: 3 };
         let draw = |seed| {
             let mut rng = Rng::with_seed(seed);
             (0..500).map(|_| Fault::draw(FaultName::VARIANTS, &shape, &mut rng)).collect::<Vec<_>>()
@@ -263,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_partition_cuts_every_link_between_its_sides_both_directions_and_no_other() {
-        let shape = HerdShape { nodes: 4, edges: vec![(0, 1), (1, 2), (2, 3), (0, 3)] };
+        let shape = HerdShape { nodes: 4, edges: vec![(0, 1), (1, 2), (2, 3), (0, 3)], servers: 0 };
         let directions: Vec<(usize, usize)> =
             cut_off(&[0, 1], &shape).iter().map(|(from, to, _)| (*from, *to)).collect();
         assert_eq!(directions, [(1, 2), (2, 1), (0, 3), (3, 0)]);

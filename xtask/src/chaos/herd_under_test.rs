@@ -17,6 +17,7 @@ use super::fault::{Fault, FaultAction, FaultName};
 use super::open_files;
 use super::small_disks::SmallDisks;
 use crate::cluster::admin_client;
+use crate::cluster::backbone::NatsServers;
 use crate::cluster::proc_usage::{open_files, resident_bytes};
 use crate::cluster::proxy::{Conditions, Proxy};
 use crate::cluster::test_herd::TestHerd;
@@ -30,6 +31,8 @@ pub(super) struct HerdUnderTest {
     pub(super) proxy: Option<Proxy>,
     /// The disks of the nodes; `None` if no fault fills disks.
     pub(super) disks: Option<SmallDisks>,
+    /// The servers of the backbone; `None` if links alone join the nodes.
+    pub(super) servers: Option<NatsServers>,
     pub(super) names: Vec<String>,
 }
 
@@ -53,6 +56,7 @@ impl HerdUnderTest {
         match &fault.action {
             FaultAction::Kill { nodes, away } => self.kill(nodes, *away)?,
             FaultAction::Restart(_) => {}
+            FaultAction::Servers { servers, wipes, away } => self.end_servers(servers, *wipes, *away)?,
             FaultAction::Deprive { node, lasts } => match fault.name {
                 FaultName::DiskFull => self.fill_disk(*node, *lasts)?,
                 FaultName::NoFiles => self.take_files(*node, *lasts)?,
@@ -137,6 +141,19 @@ impl HerdUnderTest {
         nodes.iter().for_each(|node| self.clients.add_down(*node, Keeps::Disk));
         thread::sleep(away);
         self.start(nodes)
+    }
+
+    fn end_servers(&mut self, servers: &[usize], wipes: bool, away: Duration) -> Result<()> {
+        let all = self.servers.as_mut().context("a fault of servers needs a backbone")?;
+        let names = all.names();
+        let names: Vec<String> = servers.iter().map(|server| names[*server].clone()).collect();
+        if wipes {
+            all.wipe(&names)?
+        } else {
+            all.kill(&names)?
+        }
+        thread::sleep(away);
+        all.start_servers(&names)
     }
 
     fn restart(&mut self, node: usize) -> Result<()> {

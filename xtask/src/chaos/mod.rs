@@ -14,6 +14,7 @@ pub(crate) mod small_disks;
 
 pub use fault::FaultName;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -24,6 +25,7 @@ use fastrand::Rng;
 use herd::config::Herd;
 use strum::VariantArray;
 
+use crate::cluster::backbone::{JoinedHerds, NatsServers, nats_server};
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::proc_usage::peak_bytes;
 use crate::cluster::processes::{INSECURE_LINKS, Processes, Setup};
@@ -47,6 +49,8 @@ pub struct Chaos {
     pub rate: u32,
     /// The herd.
     pub file: HerdFile,
+    /// The names of the nodes of each region, if servers of the backbone join the herd.
+    pub regions: Option<BTreeMap<String, Vec<String>>>,
     /// The node program.
     pub program: PathBuf,
     /// Whether and when a node's records are on disk.
@@ -73,11 +77,17 @@ pub enum Length {
 /// The time after a fault, and at the end, within which all nodes must agree.
 pub(crate) const SETTLES: Duration = Duration::from_secs(10);
 
+/// The same for a herd that the backbone joins. Its servers take up to ten seconds for an election.
+const JOINED_SETTLES: Duration = Duration::from_secs(30);
+
 /// The time in which a live node must answer on a busy machine, in microseconds.
 const PATIENCE: u64 = 5_000_000;
 
 /// The most memory that a node may use, in bytes: more than one with some hundred clients needs.
 const MEMORY: u64 = 256 * 1024 * 1024;
+
+/// The number of servers of the backbone.
+const SERVERS: u16 = 3;
 
 /// The shortest time between two faults, in milliseconds. The longest time is twice that.
 const CALM: u64 = 500;
@@ -109,6 +119,8 @@ pub struct ChaosOutcome {
     pub converged: Vec<Option<Duration>>,
     /// The time from the last operation until all nodes agreed; `None` if they never did.
     pub settled: Option<Duration>,
+    /// The time within which they had to agree.
+    pub settles: Duration,
     /// The number of connections between nodes that the proxy reset.
     pub resets: u64,
     /// The files of the history, for `check-history`, and of the timeline.
@@ -129,17 +141,33 @@ impl Chaos {
             .may_happen(FaultName::DiskFull)
             .then(|| SmallDisks::mount(&self.folder.join("data"), &names))
             .transpose()?;
+        let servers = self.start_servers(progress)?;
         let mut proxy = None;
         let processes = TestHerd::new(&self.file, |file, _| {
             if self.faults.iter().any(|fault| fault.is_of_links()) {
                 proxy = Some(Proxy::start(&file)?);
             }
-            Processes::new(self.setup(file, proxy.as_ref())?)
+            Processes::new(self.setup(file, proxy.as_ref(), servers.as_ref())?)
         })?;
         let clients = Clients::new(self.history(&names));
-        let mut herd = HerdUnderTest { processes, clients, proxy, disks, names };
+        let mut herd = HerdUnderTest { processes, clients, proxy, disks, servers, names };
         let converged = self.inject_faults(&mut herd, progress)?;
         self.finish(herd, converged)
+    }
+
+    /// Starts the servers of the backbone, if the herd is on one.
+    fn start_servers(&self, progress: Progress) -> Result<Option<NatsServers>> {
+        if self.regions.is_none() {
+            return Ok(None);
+        }
+        // A line that cannot be shown does not matter.
+        let program = nats_server(&|line| drop((progress.text)(&format!("{line}\n"))))?;
+        NatsServers::start(program, self.folder.join("nats"), SERVERS).map(Some)
+    }
+
+    /// The time after a fault, and at the end, within which all nodes must agree.
+    fn settles(&self) -> Duration {
+        if self.regions.is_some() { JOINED_SETTLES } else { SETTLES }
     }
 
     fn may_happen(&self, fault: FaultName) -> bool {
@@ -170,9 +198,9 @@ impl Chaos {
                 fault.describe(&herd.names)
             ))?;
             herd.inject(&fault)?;
-            let took = herd.clients.converge(&addresses, SETTLES);
+            let took = herd.clients.converge(&addresses, self.settles());
             (progress.text)(&took.map_or_else(
-                || format!("NOT CONVERGED within {SETTLES:?}\n"),
+                || format!("NOT CONVERGED within {:?}\n", self.settles()),
                 |took| format!("converged after {took:.0?}\n"),
             ))?;
             converged.push(took);
@@ -192,11 +220,16 @@ impl Chaos {
         let pairs = members.iter().enumerate().flat_map(|(one, member)| {
             member.neighbours.iter().filter_map(place).map(move |other| (one, other))
         });
-        HerdShape { nodes: members.len(), edges: pairs.filter(|(one, other)| one < other).collect() }
+        let servers = self.regions.as_ref().map_or(0, |_| usize::from(SERVERS));
+        HerdShape { nodes: members.len(), edges: pairs.filter(|(one, other)| one < other).collect(), servers }
     }
 
-    fn setup(&self, file: HerdFile, proxy: Option<&Proxy>) -> Result<Setup> {
-        let views = proxy.map(|proxy| proxy.views(&file)).transpose()?.unwrap_or_default();
+    fn setup(&self, file: HerdFile, proxy: Option<&Proxy>, servers: Option<&NatsServers>) -> Result<Setup> {
+        let mut views = proxy.map(|proxy| proxy.views(&file)).transpose()?.unwrap_or_default();
+        if let (Some(regions), Some(servers)) = (&self.regions, servers) {
+            let joined = JoinedHerds { file: file.clone(), regions: regions.clone() };
+            views = joined.views(&views, &servers.backbone())?;
+        }
         let mut setup = Setup::clean(file, self.program.clone(), self.folder.join("herd"));
         setup.views = views;
         setup.args.extend(["--log-format", "json"].map(Into::into));
@@ -225,7 +258,7 @@ impl Chaos {
 
     /// Waits until the herd has settled, stops it, and has the oracle check the history.
     fn finish(&self, mut herd: HerdUnderTest, converged: Vec<Option<Duration>>) -> Result<ChaosOutcome> {
-        let (known, settled) = wait_until_settled(&herd)?;
+        let (known, settled) = wait_until_settled(&herd, self.settles())?;
         let sent_before = herd.sent_updates()?;
         thread::sleep(REST);
         let sent_after = herd.sent_updates()?;
@@ -247,7 +280,7 @@ impl Chaos {
         history.write(&files[0])?;
         timeline::write(&history, &verdict, &files[1])?;
         let resets = herd.proxy.as_ref().map_or(0, Proxy::resets);
-        Ok(ChaosOutcome { history, verdict, converged, settled, resets, files })
+        Ok(ChaosOutcome { history, verdict, converged, settled, settles: self.settles(), resets, files })
     }
 }
 
@@ -262,14 +295,17 @@ impl Length {
 
 /// Waits until all nodes agree. Returns what each node knows then, and how long that took; `None`
 /// if they do not agree in time.
-fn wait_until_settled(herd: &HerdUnderTest) -> Result<(Vec<Vec<String>>, Option<Duration>)> {
+fn wait_until_settled(
+    herd: &HerdUnderTest,
+    settles: Duration,
+) -> Result<(Vec<Vec<String>>, Option<Duration>)> {
     let began = Instant::now();
     let addresses = herd.addresses();
     let ids = herd.clients.ids();
     loop {
         let known = addresses.iter().map(|address| ask_about(*address, &ids)).collect::<Result<Vec<_>>>()?;
         let same = known.windows(2).all(|pair| pair[0] == pair[1]);
-        if same || began.elapsed() > SETTLES {
+        if same || began.elapsed() > settles {
             return Ok((known, same.then(|| began.elapsed())));
         }
         thread::sleep(POLL);
@@ -284,13 +320,14 @@ fn wait_until_settled(herd: &HerdUnderTest) -> Result<(Vec<Vec<String>>, Option<
 pub fn possible_faults(
     asked: &[FaultName],
     herd: &Herd,
+    has_servers: bool,
     durability: Persistence,
 ) -> Result<(Vec<FaultName>, Vec<String>)> {
     let has_links = herd.members.iter().any(|member| !member.neighbours.is_empty());
     let mut possible = Vec::new();
     let mut left_out = Vec::new();
     for name in FaultName::VARIANTS {
-        let Some(need) = name.unmet_need(has_links, durability) else {
+        let Some(need) = name.unmet_need(has_links, has_servers, durability) else {
             possible.push(*name);
             continue;
         };

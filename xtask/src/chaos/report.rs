@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ChaosOutcome, SETTLES};
+use super::ChaosOutcome;
 
 impl ChaosOutcome {
     /// Returns the verdict on each invariant, the times of convergence, and the paths of the files.
@@ -14,7 +14,7 @@ impl ChaosOutcome {
             self.verdict,
             convergence(&self.converged),
             self.settled.map_or_else(
-                || format!("the nodes did not agree within {SETTLES:?} after the last report"),
+                || format!("the nodes did not agree within {:?} after the last report", self.settles),
                 |after| format!("all nodes agreed {after:.1?} after the last report"),
             ),
         )

@@ -3,6 +3,6 @@
 mod regions;
 mod servers;
 
-pub use regions::{Backbone, JoinedHerds, copies, halves};
+pub use regions::{Backbone, JoinedHerds, copies, cut, halves};
 pub(crate) use servers::KnownServer;
 pub use servers::{NatsServers, nats_server};

@@ -114,16 +114,27 @@ pub fn halves(file: &HerdFile) -> Result<JoinedHerds> {
     }
     let names = members.iter().map(|member| member.name.clone());
     let (west, east): (Vec<String>, Vec<String>) = names.partition(|name| west.contains(name));
+    cut(file, BTreeMap::from([("west".to_owned(), west), ("east".to_owned(), east)]))
+}
+
+/// Returns a herd without the links between regions.
+///
+/// # Errors
+/// The herd file has no nodes.
+pub fn cut(file: &HerdFile, regions: BTreeMap<String, Vec<String>>) -> Result<JoinedHerds> {
     let mut table = file.table().clone();
     for node in table.get_mut("node").and_then(Value::as_array_mut).into_iter().flatten() {
-        let is_west = west.iter().any(|name| node["name"].as_str() == Some(name));
-        let half = if is_west { &west } else { &east };
+        let is_in = |names: &&Vec<String>| names.iter().any(|name| node["name"].as_str() == Some(name));
+        let region = regions.values().find(is_in);
         if let Some(neighbours) = node.get_mut("neighbours").and_then(Value::as_array_mut) {
-            neighbours.retain(|other| half.iter().any(|name| other.as_str() == Some(name)));
+            let is_here = |other: &Value| {
+                region.is_some_and(|names| names.iter().any(|name| other.as_str() == Some(name)))
+            };
+            neighbours.retain(is_here);
         }
     }
-    let file = HerdFile::parse(&table.to_string(), "the herd that is cut in two")?;
-    Ok(JoinedHerds { file, regions: BTreeMap::from([("west".to_owned(), west), ("east".to_owned(), east)]) })
+    let file = HerdFile::parse(&table.to_string(), "the herd that is cut into regions")?;
+    Ok(JoinedHerds { file, regions })
 }
 
 /// Returns the herd file of a region: its nodes, and the backbone.

@@ -52,6 +52,25 @@ pub(super) fn mesh(bench: &CompareBench) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
+/// On a herd that is cut in two, whose halves the backbone joins. At 100/s, updates are further
+/// apart than a node lets them linger.
+pub(super) fn backbone(bench: &CompareBench) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    for (rate, goals) in [(100.0, [2_000.0, 8_000.0]), (10_000.0, [8_000.0, 15_000.0])] {
+        let rate = Some(rate);
+        let [mut p50, mut p99] =
+            ["p50", "p99"].map(|name| figure("backbone", "flood latency between regions", rate, name));
+        for (figure, most) in [&mut p50, &mut p99].into_iter().zip(goals) {
+            let (system, bound) = (System::HerdOnBackbone.name().to_owned(), GoalBound::AtMost(most));
+            figure.goals = vec![Goal { system, against: Vec::new(), bound }];
+        }
+        let systems = [HERD, System::HerdOnBackbone];
+        measure(bench, HerdLayout::FiveWatched, &systems, rate, &mut p50, &mut p99)?;
+        figures.extend([p50, p99]);
+    }
+    Ok(figures)
+}
+
 fn figure(row: &'static str, what: &str, rate: Option<f64>, percentile: &str) -> Figure {
     let pace = rate.map_or("one at a time".to_owned(), |rate| format!("at {rate:.0}/s"));
     Figure::new(row, format!("{what} {pace}, {percentile}"), "us")

@@ -39,7 +39,7 @@ struct Row {
     measure: fn(&CompareBench) -> Result<Vec<Figure>>,
 }
 
-const ROWS: [Row; 18] = [
+const ROWS: [Row; 19] = [
     Row {
         name: "one-node",
         about: "reports a second at one node alone, compared with Redis and an echo server",
@@ -69,6 +69,11 @@ const ROWS: [Row; 18] = [
         name: "one-hop",
         about: "the same on a full mesh, compared with Redis publish/subscribe and NATS",
         measure: flood_latency::mesh,
+    },
+    Row {
+        name: "backbone",
+        about: "the same on a herd that is cut in two, and joined by NATS servers with three replicas",
+        measure: flood_latency::backbone,
     },
     Row {
         name: "whatsat",

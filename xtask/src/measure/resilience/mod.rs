@@ -88,6 +88,7 @@ impl ResilienceBench {
             length,
             rate: 1_000,
             file: HerdFile::find("2015-winter")?,
+            regions: None,
             program: self.herd.clone(),
             durability: Persistence::Everysec,
             faults: Vec::new(),

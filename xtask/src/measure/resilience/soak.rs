@@ -11,7 +11,7 @@ const RATE: u32 = 500;
 
 pub(super) fn check_soak(bench: &ResilienceBench) -> Result<Vec<Finding>> {
     let chaos = bench.chaos("soak", Length::Time(bench.soak))?;
-    let (faults, _) = possible_faults(&[], chaos.file.herd(), chaos.durability)?;
+    let (faults, _) = possible_faults(&[], chaos.file.herd(), false, chaos.durability)?;
     let chaos = Chaos { faults, rate: RATE, ..chaos };
     let outcome = chaos.break_herd(bench.progress)?;
     let minutes = bench.soak.as_secs() / 60;

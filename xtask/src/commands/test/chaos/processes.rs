@@ -7,6 +7,7 @@ use clap::Args;
 use strum::VariantArray;
 
 use crate::chaos::{self, Chaos, FaultName, Length, Progress};
+use crate::cluster::backbone::halves;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::workspace::{Profile, herd_binary, target_dir};
 use crate::commands::arguments::variant_of;
@@ -40,6 +41,10 @@ pub(super) struct ProcessesArgs {
     #[arg(long, value_name = "NAME|FILE", default_value = "2015-winter")]
     herd: String,
 
+    /// Cut the herd in two, and join the halves by three NATS servers alone
+    #[arg(long)]
+    backbone: bool,
+
     /// When records are on disk [default: everysec]
     #[arg(long, value_name = "WHEN", value_parser = variant_of::<Persistence>())]
     durability: Option<Persistence>,
@@ -58,14 +63,20 @@ impl ProcessesArgs {
     pub(super) fn break_nodes(&self) -> Result<()> {
         let seed = self.seed.map_or_else(getrandom::u64, Ok)?;
         let when = self.durability.unwrap_or(Persistence::Everysec);
-        let file = HerdFile::find(&self.herd)?;
-        let (faults, left_out) = chaos::possible_faults(&self.faults, file.herd(), when)?;
+        let mut file = HerdFile::find(&self.herd)?;
+        let halves = self.backbone.then(|| halves(&file)).transpose()?;
+        let regions = halves.map(|halves| {
+            file = halves.file;
+            halves.regions
+        });
+        let (faults, left_out) = chaos::possible_faults(&self.faults, file.herd(), self.backbone, when)?;
         let again = self.command(seed, &faults);
         let chaos = Chaos {
             seed,
             length: self.length(),
             rate: self.rate,
             file,
+            regions,
             program: herd_binary(Profile::Debug)?,
             durability: when,
             faults,
@@ -104,6 +115,7 @@ impl ProcessesArgs {
             let names: Vec<String> = faults.iter().map(ToString::to_string).collect();
             command += &format!(" --faults {}", names.join(","));
         }
+        command += if self.backbone { " --backbone" } else { "" };
         command += if self.insecure_links { " --insecure-links" } else { "" };
         command + &self.durability.map(|when| format!(" --durability {when}")).unwrap_or_default()
     }

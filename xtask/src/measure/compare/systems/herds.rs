@@ -1,5 +1,6 @@
 //! Starts herds: this one, and guests.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 
@@ -7,14 +8,18 @@ use anyhow::{Context, Result};
 use herd::config::Member;
 
 use super::{HerdLayout, RunningSystem};
+use crate::cluster::backbone::{NatsServers, cut, halves, nats_server};
 use crate::cluster::bundled_guests::BundledGuest;
 use crate::cluster::graphs::Graph;
-use crate::cluster::herd_file::HerdFile;
-use crate::cluster::processes::{AdminPorts, Processes, Setup};
+use crate::cluster::herd_file::{HerdFile, observer_of};
+use crate::cluster::processes::{AdminPorts, INSECURE_LINKS, Processes, Setup};
 use crate::cluster::test_herd::TestHerd;
 use crate::load::Protocol;
 use crate::load::flood::{Sender, Watch};
 use crate::measure::compare::CompareBench;
+
+/// The number of servers of the backbone.
+const SERVERS: u16 = 3;
 
 /// More clients and places than any round needs.
 const LIMITS: &str = "distinct_clients = 1000000000\nplaces_total = \"10m\"";
@@ -47,6 +52,28 @@ pub(super) fn start_own_herd(
         })
     })?;
     start_nodes(herd, layout, |herd, observer, node| Watch::link_of(herd, &node.name, &observer.name))
+}
+
+/// Starts this herd in two halves, with three servers of the backbone between them.
+pub(super) fn start_joined_herd(bench: &CompareBench, layout: HerdLayout) -> Result<RunningSystem> {
+    let folder = bench.folder.join("joined");
+    let mut regions = halves(&graph(layout)?)?.regions;
+    if layout.is_watched() {
+        for nodes in regions.values_mut() {
+            nodes.extend(nodes.iter().map(|node| observer_of(node)).collect::<Vec<_>>());
+        }
+    }
+    let program = nats_server(&bench.progress)?;
+    let servers = NatsServers::start(program, folder.join("nats"), SERVERS)?;
+    let herd = TestHerd::new(&herd_file(layout)?, |file, _| {
+        let joined = cut(&file, regions)?;
+        let views = joined.views(&BTreeMap::new(), &servers.backbone())?;
+        let args = vec![INSECURE_LINKS.into()];
+        Processes::new(Setup { views, args, ..Setup::clean(joined.file, bench.herd.clone(), folder) })
+    })?;
+    let watch =
+        |herd: &Processes, observer: &Member, node: &Member| Watch::link_of(herd, &node.name, &observer.name);
+    Ok(RunningSystem { _servers: Some(servers), ..start_nodes(herd, layout, watch)? })
 }
 
 /// Starts a guest's herd. Its nodes dial their observers.
@@ -121,6 +148,7 @@ fn start_nodes(
         watchers,
         pids,
         herd: Some(herd),
+        _servers: None,
         _programs: Vec::new(),
         _ports: None,
     })

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result};
 
 use super::CompareBench;
+use crate::cluster::backbone::NatsServers;
 use crate::cluster::bundled_guests::BundledGuest;
 use crate::cluster::ports::PortBlock;
 use crate::cluster::processes::{AdminPorts, INSECURE_LINKS};
@@ -24,6 +25,8 @@ use redis_nats_echo::Program;
 pub(crate) enum System {
     /// This herd, with a name for reports and arguments for its nodes.
     Herd(&'static str, &'static [&'static str]),
+    /// This herd, cut in two, whose halves the backbone joins.
+    HerdOnBackbone,
     /// This herd, without admin ports.
     HerdWithoutAdmin,
     /// This herd, with a Places service at a URL.
@@ -79,6 +82,8 @@ pub(crate) struct RunningSystem {
     pub(crate) pids: Vec<u32>,
     /// The herd; `None` for other systems.
     pub(crate) herd: Option<TestHerd>,
+    /// The servers of the backbone; `None` for other systems.
+    _servers: Option<NatsServers>,
     _programs: Vec<Program>,
     _ports: Option<PortBlock>,
 }
@@ -95,6 +100,7 @@ impl System {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             System::Herd(name, _) => name,
+            System::HerdOnBackbone => "herd-on-backbone",
             System::HerdWithoutAdmin => "no-admin-port",
             System::HerdWithPlaces(_) => "herd",
             System::Guest(guest) => guest.name,
@@ -114,6 +120,7 @@ impl System {
     pub(crate) fn start(&self, bench: &CompareBench, layout: HerdLayout) -> Result<RunningSystem> {
         let started = match self {
             System::Herd(_, args) => herds::start_own_herd(bench, layout, args, AdminPorts::Free),
+            System::HerdOnBackbone => herds::start_joined_herd(bench, layout),
             System::HerdWithoutAdmin => {
                 herds::start_own_herd(bench, layout, &[INSECURE_LINKS], AdminPorts::Absent)
             }
