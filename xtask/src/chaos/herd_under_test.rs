@@ -147,11 +147,8 @@ impl HerdUnderTest {
         let all = self.servers.as_mut().context("a fault of servers needs a backbone")?;
         let names = all.names();
         let names: Vec<String> = servers.iter().map(|server| names[*server].clone()).collect();
-        if wipes {
-            all.wipe(&names)?
-        } else {
-            all.kill(&names)?
-        }
+        let ended = if wipes { all.wipe(&names) } else { all.kill(&names) };
+        ended?;
         thread::sleep(away);
         all.start_servers(&names)
     }
