@@ -236,6 +236,7 @@ impl fmt::Display for LinkLine<'_> {
             LinkLine::Graft(origin) => write!(f, "GRAFT {origin}"),
             LinkLine::Have { sequence, windows: "" } => write!(f, "HAVE {sequence}"),
             LinkLine::Have { sequence, windows } => write!(f, "HAVE {sequence} {windows}"),
+            LinkLine::Want { sequence, windows: "" } => write!(f, "WANT {sequence}"),
             LinkLine::Want { sequence, windows } => write!(f, "WANT {sequence} {windows}"),
             LinkLine::Gave { windows: "" } => f.write_str("GAVE"),
             LinkLine::Gave { windows } => write!(f, "GAVE {windows}"),

@@ -58,6 +58,7 @@ fn link_lines_survive_a_round_trip() {
         LinkLine::Differ { group: Some(255), differ: &differ },
         LinkLine::Prune("Alford"),
         LinkLine::Graft("Alford"),
+        LinkLine::Want { sequence: 42_676, windows: "" },
         LinkLine::Have { sequence: 9, windows: "" },
         LinkLine::Have { sequence: 9, windows: "Alford 7 0000000000000abc Bolden 7 ffffffffffffffff" },
         LinkLine::Want { sequence: 9, windows: "Alford 7 Alford 8" },
