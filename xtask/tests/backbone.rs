@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 use fixtures::checkout::{program, scratch};
+use serde_json::Value;
 use xtask::cluster::backbone::{Backbone, NatsServers, halves, nats_server};
 use xtask::cluster::herd_file::HerdFile;
 use xtask::cluster::processes::{Processes, Setup};
@@ -178,6 +179,38 @@ fn what_a_dead_node_left_unpublished_is_published_by_its_neighbour() {
     joined.kill(&["Powell"]);
     joined.servers.start_servers(&servers).unwrap();
     joined.wait_for(&EAST, &last);
+}
+
+/// Sends a request to the first server, and returns the JSON of the answer.
+fn request(joined: &Joined, subject: &str, body: &str) -> Value {
+    let url = joined.servers.backbone().urls[0].clone();
+    let mut stream = TcpStream::connect(url.trim_start_matches("nats://")).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    let length = body.len();
+    let lines =
+        format!("CONNECT {{\"verbose\":false}}\r\nSUB reply 1\r\nPUB {subject} reply {length}\r\n{body}\r\n");
+    stream.write_all(lines.as_bytes()).unwrap();
+    let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
+    lines.find(|line| line.starts_with("MSG reply ")).unwrap();
+    serde_json::from_str(&lines.next().unwrap()).unwrap()
+}
+
+#[test]
+fn a_region_that_finds_only_the_end_of_the_stream_gets_everything_from_the_others() {
+    let Some(mut joined) = Joined::start("backbone-cut-stream", 1, false) else { return };
+    let reports: Vec<String> =
+        (0..5).map(|client| joined.report(WEST[client % 2], &format!("client-{client}"))).collect();
+    reports.iter().for_each(|report| joined.wait_for(&EAST, report));
+    // These nodes have no journals, and the stream keeps its last message only.
+    joined.kill(&EAST);
+    let mut config = request(&joined, "$JS.API.STREAM.INFO.herd", "")["config"].clone();
+    config["max_msgs"] = 1.into();
+    let answer = request(&joined, "$JS.API.STREAM.UPDATE.herd", &config.to_string());
+    assert_eq!(answer["state"]["messages"], 1, "{answer}");
+    joined.start_nodes(&EAST);
+    reports.iter().for_each(|report| joined.wait_for(&EAST, report));
+    let log = joined.log("Alford");
+    assert!(log.contains("another region asks for what it may lack"), "{log}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use async_nats::jetstream::consumer::pull::{self, Stream as Messages};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy};
 use async_nats::jetstream::context::{Context, ContextBuilder, GetStreamErrorKind, PublishAckFuture};
 use async_nats::jetstream::stream::{Config, Info, LastRawMessageErrorKind, StorageType, Stream};
-use async_nats::{Client, ConnectOptions, HeaderMap, Subscriber};
+use async_nats::{Client, ConnectOptions, HeaderMap, Message, Subscriber};
 use futures_util::TryStreamExt;
 use tokio::sync::OnceCell;
 use xxhash_rust::xxh3::xxh3_64;
@@ -169,9 +169,20 @@ impl Engine {
     }
 
     /// Sends such a request.
+    ///
+    /// # Errors
+    /// No node of another region takes it.
     pub(super) async fn request(&self, text: String) -> Result<(), Failure> {
         let (client, _) = self.connection().await?;
-        client.publish(self.request_subject(), text.into()).await.map_err(Failure::of("ask other regions"))
+        let taken = client.request(self.request_subject(), text.into()).await;
+        taken.map(drop).map_err(Failure::of("ask other regions"))
+    }
+
+    /// Answers that this node takes a request.
+    pub(super) async fn take_request(&self, request: &Message) -> Result<(), Failure> {
+        let Some(reply) = request.reply.clone() else { return Ok(()) };
+        let (client, _) = self.connection().await?;
+        client.publish(reply, Default::default()).await.map_err(Failure::of("answer another region"))
     }
 
     /// The subject of requests, which is not part of the stream.

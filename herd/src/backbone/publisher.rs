@@ -54,9 +54,12 @@ impl Publisher {
         Publisher { stored, read: stored, in_flight: VecDeque::new(), again: Vec::new() }
     }
 
-    /// Publishes the selected updates again, beside the new ones.
+    /// Publishes the selected updates again, beside the new ones. Has no effect while equal ones
+    /// are being published, since a region that asks for them reads what is already published, too.
     pub fn publish_again(&mut self, node: &Node, selection: Selection) {
-        self.again.push(Again { selection, read: 0, until: node.table().head() });
+        if self.unfinished().all(|known| *known != selection) {
+            self.again.push(Again { selection, read: 0, until: node.table().head() });
+        }
     }
 
     /// Returns the selections that have not been published again as a whole.
@@ -66,7 +69,10 @@ impl Publisher {
 
     /// Returns whether [`write_message`](Self::write_message) may find something.
     pub fn has_more(&self, node: &Node) -> bool {
-        self.read < node.last_to_say() || self.again.iter().any(|again| again.read < again.until)
+        let last = node.last_to_say();
+        // One job at a time, and only as far as links may send.
+        let job = self.again.iter().find(|again| again.read < again.until);
+        self.read < last || job.is_some_and(|again| again.read < last)
     }
 
     /// Appends the lines of the next message to `out`. Returns its header; `None` if there was
@@ -80,6 +86,7 @@ impl Publisher {
         let mut jobs_over = 0;
         if out.is_empty()
             && let Some(again) = self.again.iter_mut().find(|again| again.read < again.until)
+            && again.read < node.last_to_say()
         {
             (again.read, _) = node.write_selected(&again.selection, again.read, MESSAGE_BYTES, out);
             jobs_over = usize::from(again.read >= again.until);

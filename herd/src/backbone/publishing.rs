@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_nats::Subscriber;
 use async_nats::jetstream::context::PublishError;
 use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::stream::Stream;
+use async_nats::{Message, Subscriber};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use tokio::task::yield_now;
@@ -160,7 +160,7 @@ impl Publishing {
                 () = self.state.grows(), if attempt.grown.is_none() => attempt.grown = Some(Instant::now()),
                 () = sleep_until(attempt.next), if attempt.grown.is_some() && has_room => self.send(attempt).await?,
                 _ = attempt.looks.tick() => self.look(attempt).await?,
-                request = next_request(&mut attempt.requests) => self.take_request(attempt, &request),
+                request = next_request(&mut attempt.requests) => self.take_request(attempt, &request).await?,
                 () = closing.cancelled() => {
                     let _ = timeout(LAST_WORDS, self.send_rest(attempt)).await;
                     return Ok(());
@@ -225,13 +225,14 @@ impl Publishing {
         Ok(())
     }
 
-    fn take_request(&self, attempt: &mut Attempt, request: &[u8]) {
-        let request = std::str::from_utf8(request).ok().and_then(|text| text.parse::<AgainRequest>().ok());
-        let Some(AgainRequest { region, since }) = request else { return };
-        if region != self.engine.settings.region {
-            info!(region, "another region asks for what it may lack; it is published again");
-            self.publish_again(attempt, Selection::Herd { since });
-        }
+    async fn take_request(&self, attempt: &mut Attempt, request: &Message) -> Result<(), Failure> {
+        let text = std::str::from_utf8(&request.payload).ok();
+        let asked = text.and_then(|text| text.parse::<AgainRequest>().ok());
+        let other = asked.filter(|asked| asked.region != self.engine.settings.region);
+        let Some(AgainRequest { region, since }) = other else { return Ok(()) };
+        info!(region, "another region asks for what it may lack; it is published again");
+        self.publish_again(attempt, Selection::Herd { since });
+        self.engine.take_request(request).await
     }
 
     fn publish_again(&self, attempt: &mut Attempt, selection: Selection) {
@@ -285,10 +286,10 @@ impl Attempt {
 }
 
 /// Waits for the next request of another region; forever if this node does not take any.
-async fn next_request(requests: &mut Option<Subscriber>) -> Vec<u8> {
+async fn next_request(requests: &mut Option<Subscriber>) -> Message {
     let Some(requests) = requests else { return std::future::pending().await };
     match requests.next().await {
-        Some(message) => message.payload.to_vec(),
+        Some(message) => message,
         // The connection is closed, which others notice.
         None => std::future::pending().await,
     }

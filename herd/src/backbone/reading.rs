@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream::Message;
 use futures_util::StreamExt;
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep};
-use tracing::{info, warn};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tracing::{debug, info, warn};
 
 use super::engine::Engine;
 use super::failure::Failure;
@@ -25,14 +25,24 @@ use crate::server::{BackboneState, TableAccess};
 /// The pause before another attempt. The servers are not asked more often than that.
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// The interval at which other regions are asked, until one of them takes the request.
+const ASK: Duration = Duration::from_secs(5);
+
 /// How long a node that has not read the stream before waits for what its neighbours know.
 const FOR_NEIGHBOURS: Duration = Duration::from_secs(2);
 
 /// Reads until the node stops.
 pub(super) async fn run(engine: Arc<Engine>, state: Arc<BackboneState>, access: TableAccess) {
     let closing = access.closing();
-    let mut task =
-        Reading { engine, state, access, reader: Reader::default(), windows: BTreeMap::new(), logged: None };
+    let mut task = Reading {
+        engine,
+        state,
+        access,
+        reader: Reader::default(),
+        windows: BTreeMap::new(),
+        lacks: None,
+        logged: None,
+    };
     let read = async {
         loop {
             let Err(failure) = task.read().await else { continue };
@@ -51,6 +61,8 @@ struct Reading {
     /// The windows in the latest headers, by the names of the nodes. What was lost later was
     /// received in them or later.
     windows: BTreeMap<String, u64>,
+    /// What this node may lack, as other regions have to be asked for it; `None` if nothing.
+    lacks: Option<BTreeMap<String, u64>>,
     /// The failure that has been logged and still lasts.
     logged: Option<Discriminant<Failure>>,
 }
@@ -61,23 +73,27 @@ impl Reading {
         let (stream, known) = self.engine.stream().await?;
         let reader = &mut self.reader;
         let (from, start) = self.access.change(|node| reader.begin(node, known));
+        // Noted at once: the next attempt begins where this one did, and would not know it.
+        if start == Start::Behind || start == Start::Fresh && known.first > 1 {
+            self.lacks = Some(BTreeMap::new());
+        }
         let mut messages = self.engine.messages(&stream, from).await?;
-        let may_lack = match start {
-            Start::Resumed => false,
-            Start::Fresh => known.first > 1 && !self.learns_from_neighbours().await,
-            Start::Behind => true,
-        };
+        if start == Start::Fresh && self.lacks.is_some() && self.learns_from_neighbours().await {
+            self.lacks = None;
+        }
         info!(stream = self.engine.settings.stream, from, "updates of other regions are read");
-        if may_lack {
-            warn!("the stream no longer has everything; other regions are asked to publish it again");
-            self.ask_again(BTreeMap::new()).await?;
+        let mut asks = interval(ASK);
+        asks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                message = messages.next() => {
+                    let Some(message) = message else { return Ok(()) };
+                    self.take(&message.map_err(Failure::of("read"))?).await?;
+                    self.logged = None;
+                }
+                _ = asks.tick(), if self.lacks.is_some() => self.ask_again().await,
+            }
         }
-        while let Some(message) = messages.next().await {
-            let message = message.map_err(Failure::of("read"))?;
-            self.take(&message).await?;
-            self.logged = None;
-        }
-        Ok(())
     }
 
     /// Waits a little for updates of other regions that neighbours have. Returns whether there are
@@ -111,9 +127,10 @@ impl Reading {
             Next::Apply => {}
         }
         if lost > 0 {
-            warn!(lost, before = sequence, "messages of other regions are lost; asking the regions for them");
+            warn!(lost, before = sequence, "messages of other regions are lost");
             self.state.messages_lost.fetch_add(lost, Ordering::Relaxed);
-            self.ask_again(self.windows.clone()).await?;
+            // What has to be asked for already is as much or more.
+            self.lacks.get_or_insert_with(|| self.windows.clone());
         }
         let Settings { stream, region, .. } = &self.engine.settings;
         if let Some((_, node)) = node_of(stream, &message.subject).filter(|(of, _)| of != region) {
@@ -139,7 +156,7 @@ impl Reading {
             }
             let clock = self.access.clock();
             let fresh = self.access.change(|node| node.apply_from_backbone(&updates, clock));
-            let count = |counter: &std::sync::atomic::AtomicU64, by: usize| {
+            let count = |counter: &AtomicU64, by: usize| {
                 counter.fetch_add(by as u64, Ordering::Relaxed);
             };
             count(&self.state.updates_fresh, fresh);
@@ -150,10 +167,18 @@ impl Reading {
         Ok(())
     }
 
-    /// Asks other regions to publish again what this one may lack.
-    async fn ask_again(&self, since: BTreeMap<String, u64>) -> Result<(), Failure> {
+    /// Asks other regions to publish again what this one may lack. If no node takes the request, it
+    /// is sent again later.
+    async fn ask_again(&mut self) {
+        let Some(since) = self.lacks.clone() else { return };
         let region = self.engine.settings.region.clone();
-        self.engine.request(AgainRequest { region, since }.to_string()).await
+        match self.engine.request(AgainRequest { region, since }.to_string()).await {
+            Ok(()) => {
+                self.lacks = None;
+                info!("other regions publish again what this one may lack");
+            }
+            Err(failure) => debug!(reason = %failure, "other regions are asked again later"),
+        }
     }
 
     /// Logs a failure, unless it lasts.

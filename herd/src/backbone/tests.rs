@@ -110,8 +110,9 @@ fn a_node_publishes_again_what_another_one_may_have_left_unpublished() {
         alford.restore_out_of_order(&Update::parse(line.as_bytes()).unwrap());
     }
     let window = Update::parse(late.as_bytes()).unwrap().report.unwrap().window();
-    let published = |selection| {
+    let published = |selection: Selection| {
         let mut publisher = Publisher::begin(&alford, Some(Cursor { epoch: 7, sequence: 4 }));
+        publisher.publish_again(&alford, selection.clone());
         publisher.publish_again(&alford, selection);
         let (_, lines) = write(&mut publisher, &alford).unwrap();
         assert_eq!(publisher.unfinished().count(), 1);
@@ -135,7 +136,12 @@ fn nothing_is_published_before_links_may_send_it() {
     let mut publisher = Publisher::begin(&alford, None);
     assert!(write(&mut publisher, &alford).is_none());
     assert!(!publisher.has_more(&alford));
+    publisher.publish_again(&alford, Selection::Herd { since: BTreeMap::new() });
+    assert!(write(&mut publisher, &alford).is_none());
+    assert!(!publisher.has_more(&alford), "the publisher would be asked again and again");
+    assert_eq!(publisher.unfinished().count(), 1);
     alford.withhold_after(1);
+    assert!(publisher.has_more(&alford));
     assert_eq!(clients(&write(&mut publisher, &alford).unwrap().1), ["kiwi"]);
 }
 

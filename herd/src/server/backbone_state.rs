@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// The state of the backbone as one node sees it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct BackboneState {
     region: String,
     reads: bool,
@@ -51,20 +51,7 @@ pub(crate) struct BackboneStatus {
 
 impl BackboneState {
     pub(crate) fn new(region: &str, reads: bool) -> BackboneState {
-        BackboneState {
-            region: region.to_owned(),
-            reads,
-            growth: Notify::new(),
-            is_connected: AtomicBool::new(false),
-            waiting_since: Mutex::new(None),
-            messages_published: AtomicU64::new(0),
-            bytes_published: AtomicU64::new(0),
-            messages_read: AtomicU64::new(0),
-            updates_fresh: AtomicU64::new(0),
-            updates_stale: AtomicU64::new(0),
-            updates_unacceptable: AtomicU64::new(0),
-            messages_lost: AtomicU64::new(0),
-        }
+        BackboneState { region: region.to_owned(), reads, ..BackboneState::default() }
     }
 
     pub(super) fn note_growth(&self) {

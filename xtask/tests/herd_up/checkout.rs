@@ -68,7 +68,8 @@ impl Checkout {
         let output = self.xtask(&["herd-status", "--json"]);
         let status: Value = serde_json::from_slice(&output.stdout).expect("a status");
         let nodes = status["nodes"].as_array().unwrap().clone();
-        assert_eq!(output.status.success(), nodes.iter().all(|node| node["state"] == "ready"));
+        let mut all = nodes.iter().chain(status["servers"].as_array().unwrap());
+        assert_eq!(output.status.success(), all.all(|node| node["state"] == "ready"));
         nodes
     }
 

@@ -36,7 +36,7 @@ const READY: Duration = Duration::from_secs(30);
 /// The time between two checks whether a server is ready.
 const POLL: Duration = Duration::from_millis(50);
 
-/// The path at which a server says whether it is ready.
+/// The path of a server's health check.
 const HEALTH: &str = "/healthz";
 
 /// The ports of a server: for clients, for other servers, and for its state.

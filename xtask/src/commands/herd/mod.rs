@@ -3,6 +3,7 @@
 mod browser;
 pub mod control;
 pub mod dashboard;
+mod detach;
 pub mod log_lines;
 pub mod logs;
 pub mod say;

@@ -1,20 +1,18 @@
 //! `herd-up`: start every node of a herd, in the foreground or detached.
 
 use std::env;
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Write, stdout};
+use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use herd::dashboard::Dashboard;
-use herd::telemetry::open_log;
 use serde_json::Value;
 use strum::{EnumMessage, EnumString, IntoStaticStr, VariantArray};
 
 use super::browser::open_in_browser;
 use super::dashboard::{KEEP_SECRET, bind_dashboard};
+use super::detach::{READY_LINE, detach};
 use super::log_lines::describe_level;
 use super::status_table::{StatusColumns, status_table};
 use crate::cluster::backbone::{JoinedHerds, NatsServers, copies, nats_server};
@@ -25,7 +23,7 @@ use crate::cluster::ports::is_free;
 use crate::cluster::processes::{Environment, INSECURE_LINKS, Processes, Setup};
 use crate::cluster::proxy::Proxy;
 use crate::cluster::supervisor::{HerdLock, Records, SupervisedHerd, supervise};
-use crate::cluster::workspace::{Profile, herd_binary, run_dir};
+use crate::cluster::workspace::{Profile, herd_binary};
 use crate::commands::arguments::variant_of;
 use crate::commands::print::{output_width, print, print_progress};
 
@@ -119,10 +117,6 @@ const GENERATED_FROM: u16 = 12_480;
 
 /// The number of servers of the backbone.
 const SERVERS: u16 = 3;
-
-/// The start of the last line that a detached supervisor prints before it serves. The address of
-/// the dashboard follows, if there is one.
-const READY_LINE: &str = "ready ";
 
 const HOW_TO: &str = "
 Talk to a node:  cargo xtask say Alford 'IAMAT kiwi +34.0689-118.4451 1520023934.9'
@@ -301,47 +295,6 @@ impl HerdUpArgs {
 fn describe_regions(joined: &JoinedHerds) -> String {
     let lines = joined.regions.iter().map(|(region, nodes)| format!("{region}: {}\n", nodes.join(", ")));
     format!("\n{}", lines.collect::<String>())
-}
-
-/// Starts this command again as a supervisor that keeps none of the caller's files open, and prints
-/// its output when it is ready.
-fn detach(program: &Path, open: bool) -> Result<()> {
-    let folder = run_dir();
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let log = folder.join("supervisor.log");
-    let stderr = open_log(&log).with_context(|| format!("cannot write {}", log.display()))?;
-    stderr.set_len(0).with_context(|| format!("cannot empty {}", log.display()))?;
-    let mut command = Command::new(env::current_exe().context("cannot find this program")?);
-    // The supervisor writes to a pipe, but this terminal shows its table.
-    if let Some(width) = output_width() {
-        command.env("COLUMNS", width.to_string());
-    }
-    let mut supervisor = command
-        .args(env::args_os().skip(1).filter(|argument| argument != "--detach"))
-        .arg("--supervise")
-        .arg(program)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(stderr)
-        .spawn()
-        .context("cannot start the supervisor")?;
-    let stdout = supervisor.stdout.take().context("the supervisor's output is not piped")?;
-    let mut output = String::new();
-    for line in BufReader::new(stdout).lines() {
-        let line = line.context("cannot read the supervisor's output")?;
-        if let Some(dashboard) = line.strip_prefix(READY_LINE) {
-            print(&format!("{output}Stop it with `cargo xtask herd-down`.\n"))?;
-            return if open { open_in_browser(dashboard) } else { Ok(()) };
-        }
-        output += &format!("{line}\n");
-    }
-    let status = supervisor.wait().context("cannot wait for the supervisor")?;
-    let mut reason = String::new();
-    File::open(&log)?.read_to_string(&mut reason)?;
-    if reason.trim().is_empty() {
-        bail!("the supervisor exited before the herd was ready ({status})");
-    }
-    bail!("{}", reason.trim().trim_start_matches("error: "))
 }
 
 /// Fails if a port is in use, before any node starts, so that the message can name the node that
