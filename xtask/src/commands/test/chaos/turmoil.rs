@@ -81,15 +81,11 @@ pub(super) fn run_turmoil_seeds(args: &TurmoilArgs) -> Result<()> {
     print(&summary(&reports, began.elapsed()))
 }
 
-/// Builds the program that runs one seed, with the compiler flag that the seeded runtime needs. It
-/// has its own target folder, so that other builds are not rebuilt because of the flag.
+/// Builds the program that runs one seed.
 fn build_simulator() -> Result<PathBuf> {
     let mut build = cargo();
     build.args(["build", "--locked", "--package", "xtask", "--features", "turmoil", "--bin", "turmoil"]);
-    build
-        .args(["--message-format=json-render-diagnostics", "--target-dir"])
-        .arg(target_dir()?.join("turmoil"));
-    build.env("RUSTFLAGS", "--cfg tokio_unstable").stderr(Stdio::inherit());
+    build.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
     let output = build.output().context("cannot run cargo build")?;
     ensure!(output.status.success(), "cargo cannot build the simulator: see its errors above");
     let printed = String::from_utf8_lossy(&output.stdout);
