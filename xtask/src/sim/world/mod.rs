@@ -34,9 +34,10 @@ const REST: Duration = Duration::from_millis(900);
 /// The time between two checks whether all nodes agree, after the last fault.
 const CONVERGENCE_CHECK: Duration = Duration::from_millis(20);
 
-/// The number of events after which a run is ended, because it must be flooding forever. A run of a
-/// healthy herd has some thousands of events.
+/// The numbers of events, and of events for each link and second, after which a run is ended,
+/// because it must be flooding forever. The links of a healthy herd have some 120 events a second.
 const MOST_EVENTS: u64 = 500_000;
+const MOST_LINK_EVENTS: u64 = 1_000;
 
 /// The largest difference between two clocks, in nanoseconds.
 const CLOCKS: u64 = 200_000_000;
@@ -220,7 +221,7 @@ impl<'a> World<'a> {
             self.schedule(calm, Event::Calm);
         }
         while let Some(((at, _), event)) = self.queue.pop_first() {
-            if at > end || self.events > MOST_EVENTS {
+            if at > end || self.is_flooding_forever() {
                 break;
             }
             self.now = at;
@@ -230,11 +231,17 @@ impl<'a> World<'a> {
         self.finish()
     }
 
+    fn is_flooding_forever(&self) -> bool {
+        let links = self.history.setting.edges as u64;
+        self.events > MOST_EVENTS.max(MOST_LINK_EVENTS * links * self.now.as_secs())
+    }
+
     fn finish(mut self) -> SimulatedRun {
+        let restless = self.is_flooding_forever();
         for (node, machine) in self.machines.iter().enumerate() {
             let (sent, stale) = machine.totals();
             // A run that was ended early has never been at rest.
-            let restless = u64::from(self.events > MOST_EVENTS);
+            let restless = u64::from(restless);
             let sent_before_calm = self.sent_before_calm.get(node).copied().unwrap_or_default();
             let sent_before_rest = self.sent_before_rest.get(node).copied().unwrap_or_default();
             self.history.endings.push(Ending {
