@@ -35,13 +35,18 @@ struct Joined {
 
 impl Joined {
     /// Starts the herd and `count` servers. Returns `None` if the servers cannot be had.
-    fn start(test: &str, count: u16, all_read: bool) -> Option<Joined> {
+    fn start(test: &str, count: u16) -> Option<Joined> {
+        Joined::start_with(test, count, "")
+    }
+
+    /// The same, with further keys in the `[backbone]` table.
+    fn start_with(test: &str, count: u16, keys: &str) -> Option<Joined> {
         let program = server()?;
         let folder = scratch(test);
         let servers = NatsServers::start(program, folder.join("nats"), count).unwrap();
         let herd = TestHerd::new(&HerdFile::find("2015-winter").unwrap(), |file, _| {
             let halves = halves(&file)?;
-            let backbone = Backbone { all_read, ..servers.backbone() };
+            let backbone = Backbone { keys: keys.parse()?, ..servers.backbone() };
             let views = halves.views(&BTreeMap::new(), &backbone)?;
             let program = herd_binary(Profile::Debug)?;
             Processes::new(Setup { views, ..Setup::clean(halves.file, program, folder.join("herd")) })
@@ -121,7 +126,7 @@ const EAST: [&str; 3] = ["Bolden", "Hamilton", "Parker"];
 
 #[test]
 fn a_report_in_one_region_becomes_known_in_all() {
-    let Some(mut joined) = Joined::start("backbone-both-ways", 3, false) else { return };
+    let Some(mut joined) = Joined::start("backbone-both-ways", 3) else { return };
     // Parker does not read the backbone itself.
     let kiwi = joined.report("Powell", "kiwi");
     joined.wait_for(&["Alford", "Powell", "Parker", "Bolden", "Hamilton"], &kiwi);
@@ -134,7 +139,7 @@ fn a_report_in_one_region_becomes_known_in_all() {
 
 #[test]
 fn clients_notice_no_outage_of_the_servers_and_nothing_is_lost() {
-    let Some(mut joined) = Joined::start("backbone-outage", 1, false) else { return };
+    let Some(mut joined) = Joined::start("backbone-outage", 1) else { return };
     let before = joined.report("Alford", "before");
     joined.wait_for(&EAST, &before);
     let servers = joined.servers.names();
@@ -155,7 +160,7 @@ fn clients_notice_no_outage_of_the_servers_and_nothing_is_lost() {
 
 #[test]
 fn a_region_and_a_stream_that_were_wiped_get_everything_again() {
-    let Some(mut joined) = Joined::start("backbone-wiped", 1, false) else { return };
+    let Some(mut joined) = Joined::start("backbone-wiped", 1) else { return };
     let reports: Vec<String> = WEST.iter().map(|node| joined.report(node, &format!("of-{node}"))).collect();
     reports.iter().for_each(|report| joined.wait_for(&EAST, report));
     // These nodes have no journals.
@@ -169,7 +174,7 @@ fn a_region_and_a_stream_that_were_wiped_get_everything_again() {
 
 #[test]
 fn what_a_dead_node_left_unpublished_is_published_by_its_neighbour() {
-    let Some(mut joined) = Joined::start("backbone-dead-node", 1, false) else { return };
+    let Some(mut joined) = Joined::start("backbone-dead-node", 1) else { return };
     let first = joined.report("Powell", "first");
     joined.wait_for(&EAST, &first);
     let servers = joined.servers.names();
@@ -197,7 +202,7 @@ fn request(joined: &Joined, subject: &str, body: &str) -> Value {
 
 #[test]
 fn a_region_that_finds_only_the_end_of_the_stream_gets_everything_from_the_others() {
-    let Some(mut joined) = Joined::start("backbone-cut-stream", 1, false) else { return };
+    let Some(mut joined) = Joined::start("backbone-cut-stream", 1) else { return };
     let reports: Vec<String> =
         (0..5).map(|client| joined.report(WEST[client % 2], &format!("client-{client}"))).collect();
     reports.iter().for_each(|report| joined.wait_for(&EAST, report));
@@ -214,8 +219,44 @@ fn a_region_that_finds_only_the_end_of_the_stream_gets_everything_from_the_other
 }
 
 #[test]
+fn answers_wait_for_the_servers_while_these_work() {
+    let Some(mut joined) = Joined::start_with("backbone-answers", 1, "answer = \"backbone\"") else { return };
+    joined.report("Alford", "kiwi");
+    let stored = request(&joined, "$JS.API.STREAM.INFO.herd", "")["state"]["messages"].clone();
+    assert_eq!(stored, 1, "it was answered before it was stored");
+    let servers = joined.servers.names();
+    joined.servers.kill(&servers).unwrap();
+    let plum = joined.report("Alford", "plum");
+    let log = joined.log("Alford");
+    assert!(log.contains("ERROR the backbone stores nothing; answers do not wait for it"), "{log}");
+    joined.servers.start_servers(&servers).unwrap();
+    joined.wait_for(&EAST, &plum);
+    wait_until(|| {
+        let log = joined.log("Alford");
+        if log.contains("the backbone works again; answers wait for it") { Ok(()) } else { Err(log) }
+    });
+    let pear = joined.report("Alford", "pear");
+    joined.wait_for(&EAST, &pear);
+}
+
+#[test]
+fn what_one_region_lacks_without_a_trace_is_found_by_sums() {
+    let Some(mut joined) = Joined::start_with("backbone-sums", 1, "compare = \"1s\"") else { return };
+    let kiwi = joined.report("Alford", "kiwi");
+    joined.wait_for(&EAST, &kiwi);
+    // The west does not read what is published in its name, so only the east has this report.
+    let ghost = "AT Alford +0.500000000 ghost +34.0-118.4 1500000000\n";
+    let stored = request(&joined, "herd.west.Ghost", ghost);
+    assert!(stored["seq"].as_u64() > Some(1), "{stored}");
+    joined.wait_for(&EAST, ghost);
+    joined.wait_for(&WEST, ghost);
+    let log = joined.log("Bolden") + &joined.log("Hamilton");
+    assert!(log.contains("another region differs; what both have is published again"), "{log}");
+}
+
+#[test]
 fn a_node_whose_name_is_taken_in_another_region_publishes_nothing() {
-    let Some(mut joined) = Joined::start("backbone-names", 1, false) else { return };
+    let Some(mut joined) = Joined::start("backbone-names", 1) else { return };
     let kiwi = joined.report("Alford", "kiwi");
     joined.wait_for(&EAST, &kiwi);
     let south =

@@ -32,6 +32,17 @@ const FORGOTTEN: Duration = Duration::from_secs(10);
 /// How long one request for messages lasts.
 const PULL: Duration = Duration::from_secs(30);
 
+/// The subjects beside the stream, on which nodes speak with each other.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Subject<'a> {
+    /// Requests to publish again, which nodes that read take.
+    Again,
+    /// Sums of what nodes have.
+    Sums,
+    /// Requests for the sums of the buckets of one node.
+    Buckets { region: &'a str, node: &'a str },
+}
+
 /// The servers, as one node uses them.
 #[derive(Debug)]
 pub(super) struct Engine {
@@ -162,32 +173,44 @@ impl Engine {
         messages.messages().await.map_err(Failure::of("begin to read"))
     }
 
-    /// The requests of other regions to publish again.
-    pub(super) async fn requests(&self) -> Result<Subscriber, Failure> {
+    /// Listens to what nodes say beside the stream.
+    pub(super) async fn listen(&self, subject: Subject<'_>) -> Result<Subscriber, Failure> {
         let (client, _) = self.connection().await?;
-        client.subscribe(self.request_subject()).await.map_err(Failure::of("listen for requests"))
+        client.subscribe(self.text_of(subject)).await.map_err(Failure::of("listen to other regions"))
     }
 
-    /// Sends such a request.
+    /// Says something to all nodes that listen.
+    pub(super) async fn say(&self, subject: Subject<'_>, text: String) -> Result<(), Failure> {
+        let (client, _) = self.connection().await?;
+        let said = client.publish(self.text_of(subject), text.into()).await;
+        said.map_err(Failure::of("say something to other regions"))
+    }
+
+    /// Asks a node, and returns the first answer.
     ///
     /// # Errors
-    /// No node of another region takes it.
-    pub(super) async fn request(&self, text: String) -> Result<(), Failure> {
+    /// No node answers.
+    pub(super) async fn ask(&self, subject: Subject<'_>, text: String) -> Result<Message, Failure> {
         let (client, _) = self.connection().await?;
-        let taken = client.request(self.request_subject(), text.into()).await;
-        taken.map(drop).map_err(Failure::of("ask other regions"))
+        client.request(self.text_of(subject), text.into()).await.map_err(Failure::of("ask other regions"))
     }
 
-    /// Answers that this node takes a request.
-    pub(super) async fn take_request(&self, request: &Message) -> Result<(), Failure> {
+    /// Answers a request.
+    pub(super) async fn answer(&self, request: &Message, answer: Vec<u8>) -> Result<(), Failure> {
         let Some(reply) = request.reply.clone() else { return Ok(()) };
         let (client, _) = self.connection().await?;
-        client.publish(reply, Default::default()).await.map_err(Failure::of("answer another region"))
+        client.publish(reply, answer.into()).await.map_err(Failure::of("answer another region"))
     }
 
-    /// The subject of requests, which is not part of the stream.
-    fn request_subject(&self) -> String {
-        format!("{}-again", self.settings.stream)
+    fn text_of(&self, subject: Subject<'_>) -> String {
+        let stream = &self.settings.stream;
+        match subject {
+            Subject::Again => format!("{stream}-again"),
+            Subject::Sums => format!("{stream}-sums"),
+            Subject::Buckets { region, node } => {
+                format!("{stream}-buckets.{}.{}", token(region), token(node))
+            }
+        }
     }
 }
 

@@ -17,6 +17,9 @@ pub(super) enum Failure {
     /// The stream has been made again.
     #[error("the stream was created again")]
     NewStream,
+    /// A node answered with something else than sums.
+    #[error("a node of another region answered with something else than sums")]
+    NoSums,
     /// Messages are missing.
     #[error("a server lacks the messages {from} to {to}; trying another one")]
     Hole {

@@ -9,15 +9,21 @@
 //!   reach the other nodes over links.
 //!
 //! The order of updates decides what wins, so messages that are doubled, late or out of order do no
-//! harm. The stream is never the only copy: every node keeps its records. If the stream is lost,
+//! harm.
+//! - The same two nodes [compare](crate::node::RegionSums) sums with other regions once a minute,
+//!   and publish again what differs.
+//!
+//! The stream is never the only copy: every node keeps its records. If the stream is lost,
 //! each node publishes its own records into the next one.
 //!
 //! No other module knows what the backbone is made of.
 
 mod absent;
+mod comparing;
 mod engine;
 mod failure;
 mod message;
+mod patience;
 mod publisher;
 mod publishing;
 mod reader;
@@ -32,6 +38,9 @@ pub use settings::Settings;
 
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
+
+use crate::config::AnswerAfter;
 use crate::server::{BackboneState, TableAccess};
 use engine::Engine;
 
@@ -40,11 +49,19 @@ use engine::Engine;
 pub fn join(settings: Settings, access: &TableAccess) {
     let state = Arc::new(BackboneState::new(&settings.region, settings.reads));
     access.show_backbone(Arc::clone(&state));
-    let reads = settings.reads;
+    let Settings { reads, compare, answer, .. } = settings;
     let engine = Arc::new(Engine::new(settings));
-    access.spawn(publishing::run(Arc::clone(&engine), Arc::clone(&state), access.clone()));
+    let (again, published_again) = mpsc::channel(1);
+    access.spawn(publishing::run(Arc::clone(&engine), Arc::clone(&state), access.clone(), published_again));
+    if answer == AnswerAfter::Backbone {
+        access.wait_for_backbone();
+        access.spawn(patience::run(Arc::clone(&state), access.clone()));
+    }
     if reads {
-        access.spawn(reading::run(engine, state, access.clone()));
+        access.spawn(reading::run(Arc::clone(&engine), Arc::clone(&state), access.clone()));
+    }
+    if let (true, Some(every)) = (reads, compare) {
+        access.spawn(comparing::run(engine, state, access.clone(), every, again));
     }
 }
 

@@ -13,16 +13,18 @@ use async_nats::jetstream::stream::Stream;
 use async_nats::{Message, Subscriber};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
+use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 use tracing::{error, info, warn};
 
 use super::absent::Absent;
-use super::engine::Engine;
+use super::engine::{Engine, Subject};
 use super::failure::Failure;
 use super::publisher::{MESSAGE_BYTES, Publisher};
 use super::requests::AgainRequest;
 use super::settings::Settings;
+use crate::config::AnswerAfter;
 use crate::node::Selection;
 use crate::server::{BackboneState, TableAccess};
 
@@ -46,10 +48,15 @@ const LAST_WORDS: Duration = Duration::from_millis(300);
 /// A message that is being stored.
 type Ack = Pin<Box<dyn Future<Output = Result<PublishAck, PublishError>> + Send>>;
 
-/// Publishes until the node stops.
-pub(super) async fn run(engine: Arc<Engine>, state: Arc<BackboneState>, access: TableAccess) {
+/// Publishes until the node stops; what `again` brings, too.
+pub(super) async fn run(
+    engine: Arc<Engine>,
+    state: Arc<BackboneState>,
+    access: TableAccess,
+    again: mpsc::Receiver<Selection>,
+) {
     let closing = access.closing();
-    let mut task = Publishing::new(engine, state, access);
+    let mut task = Publishing::new(engine, state, access, again);
     let mut pause = FIRST_PAUSE;
     while let Err(failure) = task.publish().await {
         pause = if task.note_failure(&failure) { FIRST_PAUSE } else { (2 * pause).min(LONGEST_PAUSE) };
@@ -64,6 +71,8 @@ struct Publishing {
     engine: Arc<Engine>,
     state: Arc<BackboneState>,
     access: TableAccess,
+    /// What is to be published again, since regions differ.
+    again: mpsc::Receiver<Selection>,
     /// What has not been published again as a whole.
     unfinished: Vec<Selection>,
     /// The neighbours that may have left something unpublished.
@@ -93,11 +102,17 @@ struct Attempt {
 }
 
 impl Publishing {
-    fn new(engine: Arc<Engine>, state: Arc<BackboneState>, access: TableAccess) -> Publishing {
+    fn new(
+        engine: Arc<Engine>,
+        state: Arc<BackboneState>,
+        access: TableAccess,
+        again: mpsc::Receiver<Selection>,
+    ) -> Publishing {
         Publishing {
             engine,
             state,
             access,
+            again,
             unfinished: Vec::new(),
             absent: Absent::default(),
             stored: 0,
@@ -125,7 +140,7 @@ impl Publishing {
         self.engine.check_name(&stream).await?;
         let last = self.engine.last_header(&stream, &self.engine.settings.node).await?;
         let requests = match self.engine.settings.reads {
-            true => Some(self.engine.requests().await?),
+            true => Some(self.engine.listen(Subject::Again).await?),
             false => None,
         };
         let publisher = self.access.look(|node| {
@@ -154,6 +169,9 @@ impl Publishing {
         let closing = self.access.closing();
         loop {
             self.state.note_waiting(attempt.sent.front().copied().or(attempt.grown));
+            if self.engine.settings.answer == AnswerAfter::Backbone {
+                self.access.note_stored(attempt.publisher.stored());
+            }
             let has_room = attempt.acks.len() < IN_FLIGHT;
             tokio::select! {
                 Some(stored) = attempt.acks.next() => attempt.note_stored(stored)?,
@@ -161,6 +179,7 @@ impl Publishing {
                 () = sleep_until(attempt.next), if attempt.grown.is_some() && has_room => self.send(attempt).await?,
                 _ = attempt.looks.tick() => self.look(attempt).await?,
                 request = next_request(&mut attempt.requests) => self.take_request(attempt, &request).await?,
+                Some(selection) = self.again.recv() => self.publish_again(attempt, selection),
                 () = closing.cancelled() => {
                     let _ = timeout(LAST_WORDS, self.send_rest(attempt)).await;
                     return Ok(());
@@ -232,7 +251,7 @@ impl Publishing {
         let Some(AgainRequest { region, since }) = other else { return Ok(()) };
         info!(region, "another region asks for what it may lack; it is published again");
         self.publish_again(attempt, Selection::Herd { since });
-        self.engine.take_request(request).await
+        self.engine.answer(request, Vec::new()).await
     }
 
     fn publish_again(&self, attempt: &mut Attempt, selection: Selection) {

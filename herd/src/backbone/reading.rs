@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::{debug, info, warn};
 
-use super::engine::Engine;
+use super::engine::{Engine, Subject};
 use super::failure::Failure;
 use super::message::{CURSOR, Header, node_of};
 use super::reader::{Next, Reader, Start};
@@ -45,7 +45,9 @@ pub(super) async fn run(engine: Arc<Engine>, state: Arc<BackboneState>, access: 
     };
     let read = async {
         loop {
-            let Err(failure) = task.read().await else { continue };
+            let result = task.read().await;
+            task.state.note_reading(false);
+            let Err(failure) = result else { continue };
             task.note_failure(&failure);
             sleep(PAUSE).await;
         }
@@ -82,6 +84,8 @@ impl Reading {
             self.lacks = None;
         }
         info!(stream = self.engine.settings.stream, from, "updates of other regions are read");
+        self.state.note_unread(known.last.saturating_sub(from - 1));
+        self.state.note_reading(true);
         let mut asks = interval(ASK);
         asks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -117,6 +121,7 @@ impl Reading {
     async fn take(&mut self, message: &Message) -> Result<(), Failure> {
         let info = message.info().map_err(Failure::of("read"))?;
         let sequence = info.stream_sequence;
+        self.state.note_unread(info.pending);
         let reader = &mut self.reader;
         let (next, lost) = self.access.look(|node| reader.check(node, sequence));
         match next {
@@ -172,8 +177,8 @@ impl Reading {
     async fn ask_again(&mut self) {
         let Some(since) = self.lacks.clone() else { return };
         let region = self.engine.settings.region.clone();
-        match self.engine.request(AgainRequest { region, since }.to_string()).await {
-            Ok(()) => {
+        match self.engine.ask(Subject::Again, AgainRequest { region, since }.to_string()).await {
+            Ok(_) => {
                 self.lacks = None;
                 info!("other regions publish again what this one may lack");
             }

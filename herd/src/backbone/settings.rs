@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::{Herd, Member};
+use crate::config::{AnswerAfter, Herd, Member};
 use crate::secret_file;
 
 /// The settings of one node on the backbone.
@@ -31,6 +31,10 @@ pub struct Settings {
     pub linger: Duration,
     /// How long the stream keeps messages, if this node creates it.
     pub retention: Duration,
+    /// How often regions are compared; `None` for never.
+    pub compare: Option<Duration>,
+    /// When a report is answered.
+    pub answer: AnswerAfter,
 }
 
 impl Settings {
@@ -55,6 +59,8 @@ impl Settings {
             reads: table.is_reader(herd, &member.name),
             linger: table.linger,
             retention: table.retention,
+            compare: table.compare,
+            answer: table.answer,
         }))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{ATTEMPTS, Header, Next, Publisher, Reader, Start, StreamState};
 use crate::message::{ClientId, Time, Update};
-use crate::node::{Cursor, Limits, Lives, Node, Selection};
+use crate::node::{Cursor, Limits, Lives, Node, RegionSums, Selection};
 
 fn node(name: &str) -> Node {
     let mut node = Node::new(name, &[], Limits::default(), Lives { epoch: 7, incarnation: 1, hash_seed: 0 });
@@ -187,4 +187,36 @@ fn a_hole_ends_the_read_a_few_times_and_then_counts_as_lost() {
     assert_eq!(reader.check(&bolden, 4), (Next::Apply, 2));
     reader.note_applied(&mut bolden, 4);
     assert_eq!(reader.check(&bolden, 6), (Next::Hole(1), 0), "another hole");
+}
+
+/// The sums of a node, which two nodes can compare.
+fn sums(node: &Node) -> RegionSums {
+    let mut sums = RegionSums::begin(node, 3, at(1_000).window());
+    while !sums.add_piece(node) {}
+    sums
+}
+
+#[test]
+fn what_differs_between_regions_is_found_by_sums_and_published_again() {
+    let (mut alford, mut bolden) = (node("Alford"), node("Bolden"));
+    for client in 0..100 {
+        report(&mut alford, &format!("client-{client}"), 10);
+    }
+    let mut publisher = Publisher::begin(&alford, None);
+    let (_, lines) = write(&mut publisher, &alford).unwrap();
+    publisher.note_stored();
+    let (lost, arrived) = lines.split_once('\n').unwrap();
+    apply(&mut bolden, arrived);
+    // What was received lately may be under way, and does not count.
+    report(&mut alford, "new", 2_000);
+    write(&mut publisher, &alford).unwrap();
+    publisher.note_stored();
+    let differ = sums(&alford).differences(&sums(&bolden).to_bytes()).unwrap();
+    assert_eq!(differ.len(), 1);
+    publisher.publish_again(&alford, Selection::Clients(differ));
+    let (_, lines) = write(&mut publisher, &alford).unwrap();
+    assert_eq!(lines, format!("{lost}\n"));
+    apply(&mut bolden, &lines);
+    assert!(sums(&alford).differences(&sums(&bolden).to_bytes()).unwrap().is_empty());
+    assert_eq!(sums(&alford).differences(b"no sums"), None);
 }

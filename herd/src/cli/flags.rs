@@ -134,8 +134,8 @@ pub(super) struct NodeArgs {
     #[arg(long, help_heading = "Durability", env = "HERD_DURABILITY", value_name = "WHEN")]
     pub(super) durability: Option<Durability>,
 
-    /// Close client connections without an answer while the disk fails [default: keep serving, and
-    /// log the failure]
+    /// Close client connections without an answer while the disk fails, or the backbone if answers
+    /// wait for it [default: keep serving, and log the failure]
     #[arg(long, help_heading = "Durability", env = "HERD_STRICT_DURABILITY", value_parser = switch)]
     pub(super) strict_durability: bool,
 

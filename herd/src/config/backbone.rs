@@ -19,6 +19,9 @@ const LONGEST_LINGER: Duration = Duration::from_secs(1);
 /// The shortest retention. A node that restarts must find its place again.
 const SHORTEST_RETENTION: Duration = Duration::from_mins(1);
 
+/// The shortest time between two comparisons of regions. Each may read the whole table.
+const SHORTEST_COMPARE: Duration = Duration::from_secs(1);
+
 /// How many nodes read what other regions have received, unless the file names them.
 const READERS: usize = 2;
 
@@ -70,6 +73,9 @@ impl Problems<'_> {
         }
         if backbone.retention < SHORTEST_RETENTION {
             self.at_key(TABLE, "retention", "`retention` is too short: at least 1m".to_owned());
+        }
+        if backbone.compare.is_some_and(|every| every < SHORTEST_COMPARE) {
+            self.at_key(TABLE, "compare", "`compare` is too short: at least 1s, or \"off\"".to_owned());
         }
         self.check_readers(herd, backbone);
     }

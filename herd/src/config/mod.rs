@@ -37,7 +37,7 @@ mod tests;
 
 pub use files::file_for;
 pub use problems::{ConfigError, Problem};
-pub use tables::{AdminTable, BackboneTable, ClientsTable, LinksTable, PlacesTable};
+pub use tables::{AdminTable, AnswerAfter, BackboneTable, ClientsTable, LinksTable, PlacesTable};
 
 use std::collections::BTreeSet;
 use std::fmt;

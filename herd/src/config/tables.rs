@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use crate::node::{Limits, parse_duration};
+use crate::node::{Limits, parse_duration, parse_duration_or_off};
 use crate::places::{Fields, Layout, ProviderName};
 
 /// The top-level keys and tables of a herd file.
@@ -120,6 +120,22 @@ pub struct BackboneTable {
     /// How long the stream keeps messages, if the nodes create it.
     #[serde(deserialize_with = "duration")]
     pub retention: Duration,
+    /// How often regions compare sums of what they have; `None` for never.
+    #[serde(deserialize_with = "duration_or_off")]
+    pub compare: Option<Duration>,
+    /// When a report is answered.
+    pub answer: AnswerAfter,
+}
+
+/// When a report is answered by a node on the backbone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnswerAfter {
+    /// Once the node has it, as without a backbone.
+    #[default]
+    Local,
+    /// Once the backbone has stored it, too.
+    Backbone,
 }
 
 impl Default for BackboneTable {
@@ -134,10 +150,16 @@ impl Default for BackboneTable {
             reads: None,
             linger: Duration::from_millis(5),
             retention: Duration::from_hours(24),
+            compare: Some(Duration::from_mins(1)),
+            answer: AnswerAfter::default(),
         }
     }
 }
 
 fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     parse_duration(&String::deserialize(from)?).map_err(serde::de::Error::custom)
+}
+
+fn duration_or_off<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    parse_duration_or_off(&String::deserialize(from)?).map_err(serde::de::Error::custom)
 }

@@ -33,6 +33,11 @@ impl Time {
         }
     }
 
+    /// Returns the [window](super::At::window) of reports that are received at this time.
+    pub fn window(self) -> u64 {
+        Skew(0).window(self)
+    }
+
     /// Returns the microseconds since 1970-01-01 00:00:00 UTC.
     pub fn microseconds(self) -> u64 {
         self.seconds.saturating_mul(1_000_000).saturating_add(u64::from(self.nanoseconds / 1_000))

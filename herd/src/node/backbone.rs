@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use super::link::bucket_sums::bucket_of;
 use super::neighbours::Cursor;
+use super::region_sums::Buckets;
 use super::table::{Outcome, Record, Source};
 use super::{Node, PRELOADED};
 use crate::message::{At, Time, Update};
@@ -45,6 +47,8 @@ pub enum Selection {
         /// selected.
         since: BTreeMap<String, u64>,
     },
+    /// Those of the clients in these buckets, from any node.
+    Clients(Buckets),
 }
 
 impl Node {
@@ -137,29 +141,35 @@ impl<'a> Selected<'a> {
 
     fn has(&self, record: Record<'_>) -> bool {
         let source = record.source();
-        if let (Selection::Own, Some(origin)) = (self.selection, record.origin()) {
-            return self.number == Some(origin);
-        }
-        let line = record.at();
-        let Some(at) = line.as_deref().and_then(At::parse) else {
-            // A removal does not say which node received it.
-            return match self.selection {
-                Selection::Own => matches!(source, Source::Client | Source::Journal),
-                Selection::Origin { .. } | Selection::Herd { .. } => source != Source::Backbone,
-            };
-        };
         match self.selection {
-            Selection::Own => at.server() == self.node.as_bytes(),
-            Selection::Origin { name, since } => at.server() == name.as_bytes() && at.window() >= *since,
+            Selection::Own => match record.origin() {
+                Some(origin) => self.number == Some(origin),
+                // A removal does not say which node received it.
+                None => with_report(record, |report| match report {
+                    Some(at) => at.server() == self.node.as_bytes(),
+                    None => matches!(source, Source::Client | Source::Journal),
+                }),
+            },
+            Selection::Origin { name, since } => with_report(record, |report| match report {
+                Some(at) => at.server() == name.as_bytes() && at.window() >= *since,
+                None => source != Source::Backbone,
+            }),
             Selection::Herd { since } => {
-                let since = std::str::from_utf8(at.server()).ok().and_then(|server| since.get(server));
-                source != Source::Backbone && since.is_none_or(|since| at.window() >= *since)
+                let since = |at: At<'_>| since.get(std::str::from_utf8(at.server()).ok()?).copied();
+                let is_due = |at: At<'_>| since(at).is_none_or(|since| at.window() >= since);
+                source != Source::Backbone && with_report(record, |report| report.is_none_or(is_due))
             }
+            Selection::Clients(buckets) => buckets.contains(&bucket_of(record.client())),
         }
     }
 }
 
+/// Calls `look` with the report of a record; `None` if the client is removed.
+fn with_report<T>(record: Record<'_>, look: impl FnOnce(Option<At<'_>>) -> T) -> T {
+    let line = record.at();
+    look(line.as_deref().and_then(At::parse))
+}
+
 fn window_of(record: Record<'_>) -> Option<u64> {
-    let line = record.at()?;
-    At::parse(&line).map(|at| at.window())
+    with_report(record, |report| report.map(|at| at.window()))
 }

@@ -15,6 +15,7 @@ mod limits;
 mod link;
 mod neighbours;
 mod origins;
+mod region_sums;
 mod rivals;
 mod samples;
 mod table;
@@ -27,6 +28,7 @@ pub use counters::{ClientCounters, LinkCounters};
 pub use limits::{Limits, READ_AS_LINES, parse_duration, parse_duration_or_off};
 pub use link::{HeardLine, Link, LinkEnd, LinkEvent};
 pub use neighbours::{Cursor, LinkId, LinkState, NeighbourId, Side};
+pub use region_sums::{Buckets, RegionSums};
 pub use samples::Sample;
 pub use table::{Outcome, Place, RecentLines, Record, Source, Table};
 

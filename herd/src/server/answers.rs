@@ -12,8 +12,8 @@ use tokio_util::task::AbortOnDropHandle;
 use super::durations::AnswerCounts;
 use super::store::Settled;
 
-/// Answers in order: first those that can be sent, then those that wait for the Places service or
-/// for the disk. Each waiting answer is followed by the answers to later lines.
+/// Answers in order: first those that can be sent, then those that wait for the Places service, for
+/// the disk or for the backbone. Each waiting answer is followed by the answers to later lines.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     sendable: Vec<u8>,
@@ -47,13 +47,13 @@ enum Until {
     Fetching(AbortOnDropHandle<Vec<u8>>),
     /// An answer of the Places service that has arrived. It may have to wait for an earlier one.
     Fetched(Vec<u8>),
-    /// A sequence that is not yet on disk.
+    /// A sequence that clients may not learn of yet.
     Settled(u64, watch::Receiver<Settled>),
-    /// Nothing more: the sequence is on disk.
+    /// Nothing more: clients may learn of the sequence.
     Over,
 }
 
-/// The disk fails, and the node is strict: clients are not answered.
+/// The disk or the backbone fails, and the node is strict: clients are not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Refused;
 
@@ -65,7 +65,7 @@ impl Pending<'_> {
     /// future is cancellation safe.
     ///
     /// # Errors
-    /// The disk fails, and the node is strict.
+    /// The disk or the backbone fails, and the node is strict.
     pub(super) async fn any(self) -> Result<(), Refused> {
         let waiting = self.0.make_contiguous();
         let Some((first, rest)) = waiting.split_first_mut() else { return pending().await };
@@ -77,7 +77,7 @@ impl Pending<'_> {
         let refuses = tokio::select! {
             biased;
             // Cannot fail: the sender lives as long as the node.
-            now = settled.wait_for(|now| now.refuses || now.upto >= sequence) => now.is_ok_and(|now| now.refuses),
+            now = settled.wait_for(|now| now.refuses || now.answers >= sequence) => now.is_ok_and(|now| now.refuses),
             () = any_fetched(rest) => return Ok(()),
         };
         first.until = Until::Over;
@@ -136,7 +136,7 @@ impl Answers {
     }
 
     /// Makes the bytes of the [next](Self::next) answer from `start` on, and everything after them,
-    /// wait until `sequence` is on disk. Answers of one `batch` wait together.
+    /// wait until clients may learn of `sequence`. Answers of one `batch` wait together.
     pub(super) fn hold(
         &mut self,
         start: usize,

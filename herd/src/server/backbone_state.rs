@@ -8,6 +8,10 @@ use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+/// How many unread messages and how much lag do not mean that a node is behind: they are new.
+const FEW: u64 = 100;
+const SHORT: Duration = Duration::from_secs(1);
+
 /// The state of the backbone as one node sees it.
 #[derive(Debug, Default)]
 pub(crate) struct BackboneState {
@@ -16,6 +20,9 @@ pub(crate) struct BackboneState {
     /// Notified when the table has grown.
     growth: Notify,
     is_connected: AtomicBool,
+    is_reading: AtomicBool,
+    /// The messages of the stream that this node has not read.
+    unread: AtomicU64,
     /// When the oldest update that is not stored was noticed.
     waiting_since: Mutex<Option<Instant>>,
     pub(crate) messages_published: AtomicU64,
@@ -25,6 +32,7 @@ pub(crate) struct BackboneState {
     pub(crate) updates_stale: AtomicU64,
     pub(crate) updates_unacceptable: AtomicU64,
     pub(crate) messages_lost: AtomicU64,
+    pub(crate) differences: AtomicU64,
 }
 
 /// The same at one moment.
@@ -47,6 +55,11 @@ pub(crate) struct BackboneStatus {
     pub(crate) updates_unacceptable: u64,
     /// Messages that no server could deliver.
     pub(crate) messages_lost: u64,
+    /// Messages that this node has yet to read; 0 if it reads none.
+    pub(crate) messages_unread: u64,
+    /// Buckets of clients in which this region differed from another one, and which were published
+    /// again.
+    pub(crate) differences: u64,
 }
 
 impl BackboneState {
@@ -68,6 +81,25 @@ impl BackboneState {
         self.is_connected.swap(is_connected, Ordering::Relaxed) != is_connected
     }
 
+    /// Notes whether the node reads what other regions have received.
+    pub(crate) fn note_reading(&self, is_reading: bool) {
+        self.is_reading.store(is_reading, Ordering::Relaxed);
+    }
+
+    /// Notes how many messages of the stream the node has yet to read.
+    pub(crate) fn note_unread(&self, count: u64) {
+        self.unread.store(count, Ordering::Relaxed);
+    }
+
+    /// Returns whether the node has read and published all that it can, except what is new.
+    pub(crate) fn is_up_to_date(&self) -> bool {
+        let is_working = |works: &AtomicBool| works.load(Ordering::Relaxed);
+        is_working(&self.is_connected)
+            && is_working(&self.is_reading)
+            && self.unread.load(Ordering::Relaxed) <= FEW
+            && self.lag() < SHORT
+    }
+
     /// Notes since when the oldest update that is not stored waits; `None` if there is none.
     pub(crate) fn note_waiting(&self, since: Option<Instant>) {
         *self.waiting_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
@@ -78,7 +110,8 @@ impl BackboneState {
         self.waiting_since.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(since);
     }
 
-    fn lag(&self) -> Duration {
+    /// Returns for how long the oldest update that is not stored has waited.
+    pub(crate) fn lag(&self) -> Duration {
         let since = *self.waiting_since.lock().unwrap_or_else(PoisonError::into_inner);
         since.map_or(Duration::ZERO, |since| since.elapsed())
     }
@@ -97,6 +130,8 @@ impl BackboneState {
             updates_stale: load(&self.updates_stale),
             updates_unacceptable: load(&self.updates_unacceptable),
             messages_lost: load(&self.messages_lost),
+            messages_unread: load(&self.unread),
+            differences: load(&self.differences),
         }
     }
 }

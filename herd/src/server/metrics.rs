@@ -150,6 +150,11 @@ fn about_backbone(metrics: &mut Metrics, status: &Status) {
         counts.map(|(outcome, count)| label("outcome", outcome, count))
     });
     metrics.counters("herd_backbone_updates_read", "Updates of other regions by outcome", updates);
+    let unread = backbone().map(|of| label("region", &of.region, of.messages_unread));
+    metrics.gauges("herd_backbone_unread_messages", "Messages that this node has yet to read", unread);
+    let differences = backbone().map(|of| label("region", &of.region, of.differences));
+    let help = "Buckets of clients in which other regions differed, and which were published again";
+    metrics.counters("herd_backbone_differences", help, differences);
 }
 
 fn about_disk(metrics: &mut Metrics, status: &Status) {

@@ -43,7 +43,7 @@ pub(super) struct Shared {
     pub(super) disk_waits: Arc<DiskWaits>,
     /// Apart from the rest, since clients' threads write to it.
     pub(super) durations: Box<Durations>,
-    /// The answers and updates that no longer wait for the disk.
+    /// The answers and updates that no longer wait for the disk or the backbone.
     pub(super) settled: watch::Sender<Settled>,
     /// Changes when a link comes up or goes down.
     pub(super) link_change: watch::Sender<()>,
@@ -94,12 +94,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Waits until everything up to `sequence` is on disk. Returns `false` if the disk fails and
-    /// the node is strict.
+    /// Waits until clients may learn of everything up to `sequence`. Returns `false` if the disk or
+    /// the backbone fails and the node is strict.
     pub(super) async fn settles(&self, sequence: u64) -> bool {
         let mut settled = self.settled.subscribe();
         // The sender lives as long as the node.
-        settled.wait_for(|now| now.refuses || now.upto >= sequence).await.is_ok_and(|now| !now.refuses)
+        settled.wait_for(|now| now.refuses || now.answers >= sequence).await.is_ok_and(|now| !now.refuses)
     }
 
     /// Records that clients have changed the table up to the sequence `head`, when this was
@@ -113,8 +113,13 @@ impl Shared {
 
     /// Publishes to clients and links what no longer waits for the disk.
     pub(super) fn settle(&self, settled: Settled) {
-        self.settled.send_if_modified(|known| std::mem::replace(known, settled) != settled);
+        self.settle_answers(settled);
         self.wake_links();
+    }
+
+    /// Publishes to clients what no longer waits for the backbone.
+    pub(super) fn settle_answers(&self, settled: Settled) {
+        self.settled.send_if_modified(|known| std::mem::replace(known, settled) != settled);
     }
 
     /// Records the size of an answer of the Places service. The effect of a single large answer

@@ -149,6 +149,9 @@ impl Readiness {
         if node.neighbours().next().is_some() && !node.neighbours().any(|(id, _)| node.is_linked(id)) {
             reasons.push("no neighbour is linked".to_owned());
         }
+        if store.backbone_fails() {
+            reasons.push("the backbone stores nothing: answers do not wait for it".to_owned());
+        }
         if node.is_full() {
             let clients = node.table().len();
             reasons.push(format!("the table is full with {clients} clients: new client ids are rejected"));

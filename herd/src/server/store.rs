@@ -36,6 +36,17 @@ pub struct Store {
     /// Whether clients are not answered while the disk fails.
     strict: bool,
     standing: Standing,
+    /// What the backbone has stored, if answers wait for it.
+    backbone: Option<OnBackbone>,
+}
+
+/// What the backbone has stored of what this node received.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct OnBackbone {
+    /// The sequence up to which everything is stored.
+    stored: u64,
+    /// Whether it stores nothing, so that answers do not wait for it.
+    fails: bool,
 }
 
 /// The state of the journal, as last published by its keeper.
@@ -56,8 +67,10 @@ pub(super) struct Standing {
 /// The changes that clients and neighbours may learn of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Settled {
-    /// The last sequence that may be sent; `u64::MAX` if nothing waits for the disk.
+    /// The last sequence that links may send; `u64::MAX` if nothing waits for the disk.
     pub(super) upto: u64,
+    /// The last sequence that clients may learn of: it may have to be on the backbone, too.
+    pub(super) answers: u64,
     /// Whether clients are not answered at all.
     pub(super) refuses: bool,
 }
@@ -66,7 +79,7 @@ impl Store {
     /// A store in memory.
     pub fn in_memory(node: Node) -> Store {
         let standing = Standing::default();
-        Store { node, journal: None, durability: Durability::Off, strict: false, standing }
+        Store { node, journal: None, durability: Durability::Off, strict: false, standing, backbone: None }
     }
 
     /// A store on disk. Replays the journal in `folder` into `node`, which must be empty. With
@@ -126,7 +139,8 @@ impl Store {
         let (journal, replayed) = Journal::open(disk, &mut node, boot, epochs)?;
         let keeping = Keeping::new(journal, durability);
         let standing = keeping.standing();
-        let mut store = Store { node, journal: Some(Box::new(keeping)), durability, strict, standing };
+        let journal: Option<Box<dyn Keep>> = Some(Box::new(keeping));
+        let mut store = Store { node, journal, durability, strict, standing, backbone: None };
         if let Some(reason) = &store.standing.failure {
             report_failure(reason);
         }
@@ -154,7 +168,7 @@ impl Store {
         self.standing.bytes
     }
 
-    /// The changes that clients may learn of.
+    /// The changes that clients and neighbours may learn of.
     pub(super) fn settled(&self) -> Settled {
         let Standing { written, synced, failure, closed, .. } = &self.standing;
         let upto = match self.durability {
@@ -163,7 +177,33 @@ impl Store {
             Durability::Everysec => *written,
             Durability::Always => *synced,
         };
-        Settled { upto, refuses: *closed || self.strict && failure.is_some() }
+        let fails = failure.is_some() || self.backbone_fails();
+        let stored = self.backbone.filter(|backbone| !backbone.fails).map_or(u64::MAX, |known| known.stored);
+        Settled { upto, answers: upto.min(stored), refuses: *closed || self.strict && fails }
+    }
+
+    /// Makes answers wait until the backbone has what they are about. Returns whether that is news.
+    pub(super) fn wait_for_backbone(&mut self) -> bool {
+        self.backbone.replace(OnBackbone::default()).is_none()
+    }
+
+    /// Records the sequence up to which the backbone has what this node received. Returns whether
+    /// that is news.
+    pub(super) fn note_stored(&mut self, stored: u64) -> bool {
+        let news = |known: &mut OnBackbone| std::mem::replace(&mut known.stored, stored) != stored;
+        self.backbone.as_mut().is_some_and(news)
+    }
+
+    /// Whether answers would wait for the backbone, and it stores nothing.
+    pub(super) fn backbone_fails(&self) -> bool {
+        self.backbone.is_some_and(|known| known.fails)
+    }
+
+    /// Records whether the backbone stores nothing, so that answers do not wait for it. Returns
+    /// whether that is news.
+    pub(super) fn note_backbone_fails(&mut self, fails: bool) -> bool {
+        let news = |known: &mut OnBackbone| std::mem::replace(&mut known.fails, fails) != fails;
+        self.backbone.as_mut().is_some_and(news)
     }
 
     /// Records the state of the journal. Links may send the changes that clients may learn of,
@@ -224,6 +264,24 @@ mod tests {
         assert_eq!(told(&store(Durability::Everysec, false, None)), (5, 5));
         assert_eq!(told(&store(Durability::Always, false, None)), (3, 3));
         assert_eq!(told(&store(Durability::Always, true, Some("full"))), (u64::MAX, 9));
+    }
+
+    #[test]
+    fn answers_wait_for_the_backbone_while_it_works_and_links_do_not() {
+        let told = |store: &Store| (store.settled().answers, store.settled().upto, store.settled().refuses);
+        let mut store = store(Durability::Everysec, true, None);
+        assert!(!store.note_stored(4), "answers do not wait for it");
+        assert_eq!(told(&store), (5, 5, false));
+        store.wait_for_backbone();
+        assert_eq!(told(&store), (0, 5, false));
+        assert!(store.note_stored(4));
+        assert_eq!(told(&store), (4, 5, false));
+        assert!(store.note_stored(7));
+        assert_eq!(told(&store), (5, 5, false), "the disk has less");
+        assert!(store.note_backbone_fails(true));
+        assert_eq!(told(&store), (5, 5, true), "a strict node answers nobody");
+        store.strict = false;
+        assert_eq!(told(&store), (5, 5, false));
     }
 
     #[test]

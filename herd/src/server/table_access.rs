@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::backbone_state::BackboneState;
 use super::shared::{Shared, clock, lock};
+use super::store::Store;
 use crate::message::{Time, Update};
 use crate::node::Node;
 
@@ -39,6 +40,34 @@ impl TableAccess {
             self.shared.note_growth(settled, head);
         }
         result
+    }
+
+    /// Makes answers wait until the backbone has what they are about.
+    pub(crate) fn wait_for_backbone(&self) {
+        self.settle(Store::wait_for_backbone);
+    }
+
+    /// Notes the sequence up to which the backbone has what this node received, and releases the
+    /// answers that waited for it.
+    pub(crate) fn note_stored(&self, stored: u64) {
+        self.settle(|store| store.note_stored(stored));
+    }
+
+    /// Notes whether the backbone stores nothing, so that answers do not wait for it. Returns
+    /// whether that is news.
+    pub(crate) fn note_backbone_fails(&self, fails: bool) -> bool {
+        self.settle(|store| store.note_backbone_fails(fails))
+    }
+
+    fn settle(&self, note: impl FnOnce(&mut Store) -> bool) -> bool {
+        let mut store = lock(&self.shared);
+        let is_news = note(&mut store);
+        let settled = store.settled();
+        drop(store);
+        if is_news {
+            self.shared.settle_answers(settled);
+        }
+        is_news
     }
 
     /// Returns whether the node may not add clients, because its memory limit is reached.

@@ -18,7 +18,7 @@ use crate::node::table::{Record, Table};
 pub(in crate::node) const GROUPS: usize = 256;
 
 /// The number of all buckets.
-pub(super) const BUCKETS: usize = GROUPS * GROUPS;
+pub(in crate::node) const BUCKETS: usize = GROUPS * GROUPS;
 
 /// The number of records to hash before yielding: less than a millisecond of work.
 const PIECE: u32 = 4096;
@@ -44,7 +44,7 @@ pub(super) fn seed(secret: u64, circumstances: [u64; 3]) -> u64 {
 
 /// The sums of all buckets over the part of the table that was read so far.
 #[derive(Debug)]
-pub(super) struct Sums {
+pub(in crate::node) struct Sums {
     seed: u64,
     /// The next record to read, and the first one that was added too late.
     next: u32,
@@ -54,7 +54,7 @@ pub(super) struct Sums {
 
 impl Sums {
     /// Begins to read a table.
-    pub(super) fn begin(table: &Table, seed: u64) -> Sums {
+    pub(in crate::node) fn begin(table: &Table, seed: u64) -> Sums {
         Sums { seed, next: 0, end: table.all() as u32, buckets: vec![0; BUCKETS] }
     }
 
@@ -62,12 +62,13 @@ impl Sums {
         self.seed
     }
 
-    /// Reads another piece of the table, and calls `counted` with the bucket, sequence and content
-    /// of each record in it. Returns whether it was the last piece.
-    pub(super) fn add_piece(
+    /// Reads another piece of the table, and calls `counts` with the bucket, sequence, content and
+    /// line of each record in it. The record is part of the sum if `counts` returns `true`. Returns
+    /// whether it was the last piece.
+    pub(in crate::node) fn add_piece(
         &mut self,
         table: &Table,
-        mut counted: impl FnMut(usize, u64, Record<'_>),
+        mut counts: impl FnMut(usize, u64, Record<'_>, &[u8]) -> bool,
     ) -> bool {
         let until = self.end.min(self.next + PIECE);
         let mut line = Vec::new();
@@ -75,12 +76,18 @@ impl Sums {
             let bucket = bucket(record);
             line.clear();
             record.write_line(&mut line);
-            let hash = xxh3_64_with_seed(&line, self.seed);
-            self.buckets[bucket] = self.buckets[bucket].wrapping_add(hash);
-            counted(bucket, sequence, record);
+            if counts(bucket, sequence, record, &line) {
+                let hash = xxh3_64_with_seed(&line, self.seed);
+                self.buckets[bucket] = self.buckets[bucket].wrapping_add(hash);
+            }
         }
         self.next = until;
         until == self.end
+    }
+
+    /// Returns the sums of all buckets.
+    pub(in crate::node) fn buckets(&self) -> &[u64] {
+        &self.buckets
     }
 
     /// Returns the sums of the groups.

@@ -134,9 +134,10 @@ impl BulkSender {
 
     fn sum_piece(&mut self, node: &Node, theirs: Source, out: &mut Vec<u8>) -> Progress {
         let BulkSender { from, upto, changes, .. } = self;
-        let is_over = self.sums.add_piece(&node.table, |bucket, sequence, record| {
+        let is_over = self.sums.add_piece(&node.table, |bucket, sequence, record, _| {
             let is_due = sequence > *from && sequence <= *upto && record.source() != theirs;
             changes[bucket] += u32::from(is_due);
+            true
         });
         if !is_over {
             return Progress::Busy;
@@ -235,7 +236,7 @@ impl BulkReceiver {
     pub(super) fn advance(&mut self, node: &Node, out: &mut Vec<u8>) -> Progress {
         let sums = self.sums.get_or_insert_with(|| Sums::begin(&node.table, self.seed));
         if !self.is_summed {
-            if !sums.add_piece(&node.table, |_, _, _| {}) {
+            if !sums.add_piece(&node.table, |_, _, _, _| true) {
                 return Progress::Busy;
             }
             self.is_summed = true;

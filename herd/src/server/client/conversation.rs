@@ -31,8 +31,8 @@ pub(super) enum End {
     AtOnce(&'static str),
 }
 
-/// The reason for closing a client while the disk of a strict node fails.
-const REFUSED: &str = "its reports cannot be written to disk";
+/// The reason for closing a client while the disk or the backbone of a strict node fails.
+const REFUSED: &str = "its reports cannot be kept safely";
 
 /// The state of the client's input.
 #[derive(Clone, Copy, PartialEq, Eq)]

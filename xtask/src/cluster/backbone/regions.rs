@@ -22,6 +22,8 @@ pub struct Backbone {
     /// Whether all nodes read what other regions have received, and not only two of each region, so
     /// that any node can be killed.
     pub all_read: bool,
+    /// Further keys of the `[backbone]` table.
+    pub keys: Table,
 }
 
 /// Herds in several regions.
@@ -143,7 +145,7 @@ fn view_of(file: &HerdFile, region: &str, nodes: &[String], backbone: &Backbone)
     let is_here = |node: &Value| nodes.iter().any(|name| node["name"].as_str() == Some(name));
     let own: Vec<Value> = nodes_of(&table)?.into_iter().filter(is_here).collect();
     table.insert("node".to_owned(), Value::Array(own));
-    let mut settings = Table::new();
+    let mut settings = backbone.keys.clone();
     settings.insert("nats".to_owned(), Value::from(backbone.urls.clone()));
     settings.insert("region".to_owned(), Value::from(region));
     settings.insert("stream".to_owned(), Value::from(backbone.stream.as_str()));
@@ -166,7 +168,7 @@ mod tests {
 
     fn backbone() -> Backbone {
         let urls = vec!["nats://127.0.0.1:4222".to_owned()];
-        Backbone { urls, stream: "herd".to_owned(), replicas: 1, all_read: true }
+        Backbone { urls, stream: "herd".to_owned(), replicas: 1, all_read: true, keys: Table::new() }
     }
 
     #[test]

@@ -124,6 +124,11 @@ impl NatsServers {
         self.servers.iter().map(|server| server.name.clone()).collect()
     }
 
+    /// The process ids of the servers that were running when they were last looked at.
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        self.servers.iter().filter_map(|server| server.process.as_ref().map(Child::id)).collect()
+    }
+
     /// Returns the servers.
     pub(crate) fn known(&mut self) -> Vec<KnownServer> {
         let folder = &self.folder;
@@ -144,6 +149,7 @@ impl NatsServers {
             stream: "herd".to_owned(),
             replicas: self.servers.len(),
             all_read: false,
+            keys: toml::Table::new(),
         }
     }
 

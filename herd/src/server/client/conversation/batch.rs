@@ -80,7 +80,7 @@ impl Client<'_> {
         node.admit_new_ids(admitted);
         let head = node.table().head();
         let read = shared.durations.is_recording().then_some(self.read);
-        let mut batch = Batch::begin(node, settled.upto, read, self.peer);
+        let mut batch = Batch::begin(node, settled.answers, read, self.peer);
         let mut taken = 0;
         let mut closing = None;
         for parsed in &ahead {
