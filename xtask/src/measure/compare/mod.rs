@@ -9,6 +9,7 @@ mod journal;
 mod memory;
 mod one_node;
 mod plot;
+mod regions;
 mod report;
 pub mod scale;
 mod systems;
@@ -39,7 +40,7 @@ struct Row {
     measure: fn(&CompareBench) -> Result<Vec<Figure>>,
 }
 
-const ROWS: [Row; 19] = [
+const ROWS: [Row; 20] = [
     Row {
         name: "one-node",
         about: "reports a second at one node alone, compared with Redis and an echo server",
@@ -74,6 +75,11 @@ const ROWS: [Row; 19] = [
         name: "backbone",
         about: "the same on a herd that is cut in two, and joined by NATS servers with three replicas",
         measure: flood_latency::backbone,
+    },
+    Row {
+        name: "regions",
+        about: "latency and reports a second in one half of such a herd, and what the servers use",
+        measure: regions::regions,
     },
     Row {
         name: "whatsat",

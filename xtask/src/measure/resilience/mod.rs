@@ -12,12 +12,14 @@
 //!   hanging. The tests of the server's keeper run real nodes, with sockets and an admin port, on a
 //!   disk that can delay every operation.
 
+mod filled;
 mod hole;
 mod join;
 mod kill;
 mod partition;
 mod pause;
 mod proxied;
+mod region;
 mod rolling;
 mod soak;
 mod torn;
@@ -34,12 +36,13 @@ use crate::load::generator::Generator;
 use crate::measure::checks::{Bound, Check, Finding, Findings, choose_checks, run_checks};
 use crate::oracle::Persistence;
 
-const CHECKS: [Check<ResilienceBench>; 8] = [
+const CHECKS: [Check<ResilienceBench>; 9] = [
     ("kill", kill::check_kill),
     ("pause", pause::check_pause),
     ("partition", partition::check_partition),
     ("hole", hole::check_hole),
     ("join", join::check_join),
+    ("region", region::check_region),
     ("rolling", rolling::check_rolling),
     ("torn", torn::check_torn),
     ("soak", soak::check_soak),

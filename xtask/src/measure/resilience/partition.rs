@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use super::filled::wait_for;
 use super::proxied::ProxiedHerd;
 use super::{Bound, Finding, ResilienceBench};
 use crate::cluster::herd_file::HerdFile;
@@ -43,7 +44,7 @@ pub(super) fn check_partition(bench: &ResilienceBench) -> Result<Vec<Finding>> {
         herd.proxy.set_conditions(from, to, Conditions::default())?;
     }
     for name in herd.nodes.names() {
-        herd.wait_for(&name, clients, PATIENCE)?;
+        wait_for(&mut herd.nodes, &name, clients, PATIENCE)?;
     }
     let took = began.elapsed();
     let sent = herd.carried(directions)? - before;

@@ -73,7 +73,7 @@ pub(super) fn start_joined_herd(bench: &CompareBench, layout: HerdLayout) -> Res
     })?;
     let watch =
         |herd: &Processes, observer: &Member, node: &Member| Watch::link_of(herd, &node.name, &observer.name);
-    Ok(RunningSystem { _servers: Some(servers), ..start_nodes(herd, layout, watch)? })
+    Ok(RunningSystem { servers: Some(servers), ..start_nodes(herd, layout, watch)? })
 }
 
 /// Starts a guest's herd. Its nodes dial their observers.
@@ -148,7 +148,7 @@ fn start_nodes(
         watchers,
         pids,
         herd: Some(herd),
-        _servers: None,
+        servers: None,
         _programs: Vec::new(),
         _ports: None,
     })

@@ -83,7 +83,7 @@ pub(crate) struct RunningSystem {
     /// The herd; `None` for other systems.
     pub(crate) herd: Option<TestHerd>,
     /// The servers of the backbone; `None` for other systems.
-    _servers: Option<NatsServers>,
+    pub(crate) servers: Option<NatsServers>,
     _programs: Vec<Program>,
     _ports: Option<PortBlock>,
 }

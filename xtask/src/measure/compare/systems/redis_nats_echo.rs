@@ -70,7 +70,7 @@ pub(super) fn start_redis(
         pids: programs.iter().map(|program| program.0.id()).collect(),
         all: addresses,
         herd: None,
-        _servers: None,
+        servers: None,
         _programs: programs,
         _ports: Some(ports),
     })
@@ -102,7 +102,7 @@ pub(super) fn start_nats(bench: &CompareBench) -> Result<RunningSystem> {
         all: clients,
         pids: programs.iter().map(|program| program.0.id()).collect(),
         herd: None,
-        _servers: None,
+        servers: None,
         _programs: programs,
         _ports: Some(ports),
     })
@@ -122,7 +122,7 @@ pub(super) fn start_echo(bench: &CompareBench) -> Result<RunningSystem> {
         watchers: Vec::new(),
         pids: vec![program.0.id()],
         herd: None,
-        _servers: None,
+        servers: None,
         _programs: vec![program],
         _ports: Some(ports),
     })

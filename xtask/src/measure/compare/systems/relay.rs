@@ -33,7 +33,7 @@ pub(super) fn start_relays(bench: &CompareBench, layout: HerdLayout) -> Result<R
         nodes,
         pids: programs.iter().map(|program| program.0.id()).collect(),
         herd: None,
-        _servers: None,
+        servers: None,
         _programs: programs,
         _ports: Some(ports),
     })
