@@ -28,6 +28,9 @@ use crate::server::{BackboneState, TableAccess};
 /// The pause before another attempt.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How long the sums of a node may take: it reads a table of ten million clients in some seconds.
+const FOR_SUMS: Duration = Duration::from_secs(30);
+
 /// How many windows ago an update must have been received to be compared: about ten seconds, so
 /// that it has reached all regions.
 const RECENT: u64 = 150;
@@ -110,7 +113,7 @@ impl Comparing {
         let now = self.access.clock().window();
         let request = BucketsRequest { seed: ambient::random(), before: now.saturating_sub(RECENT) };
         let of = Subject::Buckets { region: &theirs.region, node: &theirs.node };
-        let answer = self.engine.ask(of, request.to_string()).await?;
+        let answer = self.engine.ask(of, request.to_string(), FOR_SUMS).await?;
         let ours = sums_of(&self.access, request).await;
         ours.differences(&answer.payload).ok_or(Failure::NoSums)
     }

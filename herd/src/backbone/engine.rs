@@ -7,7 +7,7 @@ use async_nats::jetstream::consumer::pull::{self, Stream as Messages};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy};
 use async_nats::jetstream::context::{Context, ContextBuilder, GetStreamErrorKind, PublishAckFuture};
 use async_nats::jetstream::stream::{Config, Info, LastRawMessageErrorKind, StorageType, Stream};
-use async_nats::{Client, ConnectOptions, HeaderMap, Message, Subscriber};
+use async_nats::{Client, ConnectOptions, HeaderMap, Message, Request, Subscriber};
 use futures_util::TryStreamExt;
 use tokio::sync::OnceCell;
 use xxhash_rust::xxh3::xxh3_64;
@@ -18,7 +18,7 @@ use super::reader::StreamState;
 use super::settings::Settings;
 
 /// How long a request may take. Without an answer the next server is tried.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The interval of heartbeats while nothing is to be read. Two that are missing end the read.
 const HEARTBEAT: Duration = Duration::from_millis(500);
@@ -189,10 +189,17 @@ impl Engine {
     /// Asks a node, and returns the first answer.
     ///
     /// # Errors
-    /// No node answers.
-    pub(super) async fn ask(&self, subject: Subject<'_>, text: String) -> Result<Message, Failure> {
+    /// No node answers within the time `patience`.
+    pub(super) async fn ask(
+        &self,
+        subject: Subject<'_>,
+        text: String,
+        patience: Duration,
+    ) -> Result<Message, Failure> {
         let (client, _) = self.connection().await?;
-        client.request(self.text_of(subject), text.into()).await.map_err(Failure::of("ask other regions"))
+        let request = Request::new().payload(text.into()).timeout(Some(patience));
+        let answered = client.send_request(self.text_of(subject), request).await;
+        answered.map_err(Failure::of("ask other regions"))
     }
 
     /// Answers a request.

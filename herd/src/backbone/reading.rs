@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::{debug, info, warn};
 
-use super::engine::{Engine, Subject};
+use super::engine::{Engine, PATIENCE, Subject};
 use super::failure::Failure;
 use super::message::{CURSOR, Header, node_of};
 use super::reader::{Next, Reader, Start};
@@ -177,7 +177,8 @@ impl Reading {
     async fn ask_again(&mut self) {
         let Some(since) = self.lacks.clone() else { return };
         let region = self.engine.settings.region.clone();
-        match self.engine.ask(Subject::Again, AgainRequest { region, since }.to_string()).await {
+        let request = AgainRequest { region, since }.to_string();
+        match self.engine.ask(Subject::Again, request, PATIENCE).await {
             Ok(_) => {
                 self.lacks = None;
                 info!("other regions publish again what this one may lack");
