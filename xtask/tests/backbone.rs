@@ -294,3 +294,30 @@ fn servers_that_are_killed_and_wiped_under_load_lose_nothing() {
         assert!(stdout.contains(done), "choose a seed that draws both faults: {stdout}");
     }
 }
+
+#[test]
+fn the_costs_of_more_clients_are_computed_from_figures_of_this_machine() {
+    if server().is_none() {
+        return;
+    }
+    let output = Command::new(program("xtask"))
+        .args(["scale", "--backbone", "--quick", "--debug", "--clients", "1e4,1e9"])
+        .args(["--rate-per-client", "0.00001"])
+        .timeout(Duration::from_secs(300))
+        .output()
+        .unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{stdout}{}", String::from_utf8_lossy(&output.stderr));
+    for text in
+        ["debug build, not to be quoted", "a quick run, not to be quoted", "Rows with shards are a model."]
+    {
+        assert!(stdout.contains(text), "{stdout}");
+    }
+    // A figure of 0 was not measured.
+    let measured = stdout.split("\n\n").nth(2).unwrap().lines().filter(|line| line.contains("  "));
+    let zeros: Vec<&str> = measured.filter(|line| line.contains("  0 ")).collect();
+    assert!(zeros.is_empty(), "{zeros:?} in {stdout}");
+    let row = |clients: &str| stdout.lines().find(|line| line.starts_with(clients)).unwrap();
+    assert!(row("1e4 ").contains("5 full nodes"), "{stdout}");
+    assert!(row("1e9 ").contains("64 x 2 shards") && row("1e9 ").contains("(model)"), "{stdout}");
+}

@@ -1,5 +1,7 @@
-//! Measurements: the herd compared with other systems, under attack, and after faults.
+//! Measurements: the herd compared with other systems, under attack, and after faults, and what it
+//! costs.
 
+pub mod backbone_cost;
 pub mod checks;
 pub mod compare;
 pub mod limits;

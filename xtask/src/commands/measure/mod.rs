@@ -1,6 +1,7 @@
 //! The group "Measure": throughput, latency, and how much of them remains under attack and after
 //! faults.
 
+mod client_counts;
 pub mod compare;
 pub mod limits;
 pub mod load;
