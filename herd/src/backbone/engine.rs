@@ -18,7 +18,7 @@ use super::reader::StreamState;
 use super::settings::Settings;
 
 /// How long a request may take. Without an answer the next server is tried.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+pub const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The interval of heartbeats while nothing is to be read. Two that are missing end the read.
 const HEARTBEAT: Duration = Duration::from_millis(500);

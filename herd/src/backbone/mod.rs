@@ -31,10 +31,19 @@ mod reading;
 mod requests;
 mod settings;
 
+pub use absent::{Absent, left_by};
 pub use message::{CURSOR, Header, UnknownHeader, node_of, subject};
 pub use publisher::{MESSAGE_BYTES, Publisher};
-pub use reader::{ATTEMPTS, Next, Reader, Start, StreamState};
+pub use reader::{ATTEMPTS, Next, Reader, Start, StreamState, knows_other_regions};
+pub use requests::{AgainRequest, UnknownRequest};
 pub use settings::Settings;
+
+/// The times and bounds of the tasks, for a program that takes their place.
+pub mod pace {
+    pub use super::engine::PATIENCE;
+    pub use super::publishing::{FIRST_PAUSE, IN_FLIGHT, LONGEST_PAUSE, LOOK};
+    pub use super::reading::{ASK, FOR_NEIGHBOURS, PAUSE};
+}
 
 use std::sync::Arc;
 

@@ -22,6 +22,8 @@ pub struct Publisher {
     in_flight: VecDeque<InFlight>,
     /// What is published besides, because somebody may lack it.
     again: Vec<Again>,
+    /// The sequence of the last message that was stored.
+    last: u64,
 }
 
 /// A message that may not be stored.
@@ -51,7 +53,7 @@ impl Publisher {
         // A cursor of another epoch, or beyond the end, says nothing about this log.
         let known = last.filter(|last| last.epoch == node.epoch() && last.sequence <= node.table().head());
         let stored = known.map_or(0, |last| last.sequence);
-        Publisher { stored, read: stored, in_flight: VecDeque::new(), again: Vec::new() }
+        Publisher { stored, read: stored, in_flight: VecDeque::new(), again: Vec::new(), last: 0 }
     }
 
     /// Publishes the selected updates again, beside the new ones. Has no effect while equal ones
@@ -110,12 +112,19 @@ impl Publisher {
         Some(Header { cursor, window: window.unwrap_or_default() })
     }
 
-    /// Notes that the oldest message under way is stored.
-    pub fn note_stored(&mut self) {
+    /// Notes that the oldest message under way is stored, as the message `sequence` of the stream.
+    /// Returns `false`, and notes nothing, if it is another stream: the sequences of one grow.
+    #[must_use]
+    pub fn note_stored(&mut self, sequence: u64) -> bool {
+        if sequence <= self.last {
+            return false;
+        }
+        self.last = sequence;
         if let Some(message) = self.in_flight.pop_front() {
             self.stored = message.upto;
             self.end_jobs(message.jobs_over);
         }
+        true
     }
 
     /// Returns the number of messages that may not be stored.

@@ -18,7 +18,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 use tracing::{error, info, warn};
 
-use super::absent::Absent;
+use super::absent::{Absent, left_by};
 use super::engine::{Engine, Subject};
 use super::failure::Failure;
 use super::publisher::{MESSAGE_BYTES, Publisher};
@@ -29,18 +29,15 @@ use crate::node::Selection;
 use crate::server::{BackboneState, TableAccess};
 
 /// The most messages under way.
-const IN_FLIGHT: usize = 32;
+pub const IN_FLIGHT: usize = 32;
 
-/// The pause before another attempt, and the longest one. Pauses double.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// The pause before another attempt. Pauses double.
+pub const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The longest one.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The interval of looks at the stream and at the neighbours.
-const LOOK: Duration = Duration::from_secs(1);
-
-/// How many windows earlier than necessary a node publishes what an absent neighbour received,
-/// about a second: the clock of the neighbour may have been set back a little.
-const MARGIN: u64 = 15;
+pub const LOOK: Duration = Duration::from_secs(1);
 
 /// How long a node that stops publishes what is left.
 const LAST_WORDS: Duration = Duration::from_millis(300);
@@ -77,6 +74,8 @@ struct Publishing {
     unfinished: Vec<Selection>,
     /// The neighbours that may have left something unpublished.
     absent: Absent,
+    /// When the task began.
+    began: Instant,
     /// The sequence up to which everything is stored.
     stored: u64,
     /// The failure that has been logged and still lasts.
@@ -91,8 +90,6 @@ struct Attempt {
     acks: FuturesOrdered<Ack>,
     /// When the messages under way were sent, the oldest first.
     sent: VecDeque<Instant>,
-    /// The sequence of the last message that was stored.
-    last: u64,
     /// Whether there may be something to publish, and since when.
     grown: Option<Instant>,
     /// When the next messages may be sent.
@@ -115,6 +112,7 @@ impl Publishing {
             again,
             unfinished: Vec::new(),
             absent: Absent::default(),
+            began: Instant::now(),
             stored: 0,
             logged: None,
         }
@@ -157,7 +155,6 @@ impl Publishing {
             publisher,
             acks: FuturesOrdered::new(),
             sent: VecDeque::new(),
-            last: 0,
             grown: Some(now),
             next: now,
             looks,
@@ -234,12 +231,11 @@ impl Publishing {
         if self.engine.stream_state().await?.epoch != attempt.epoch {
             return Err(Failure::NewStream);
         }
-        let now = Instant::now();
+        let now = self.began.elapsed();
         for name in self.access.look(|node| self.absent.note_links(node, now)) {
             let header = self.engine.last_header(&attempt.stream, &name).await?;
-            let since = header.map_or(0, |header| header.window.saturating_sub(MARGIN));
             info!(neighbour = name, "a neighbour is absent; what it received last is published for it");
-            self.publish_again(attempt, Selection::Origin { name, since });
+            self.publish_again(attempt, left_by(name, header));
         }
         Ok(())
     }
@@ -248,9 +244,9 @@ impl Publishing {
         let text = std::str::from_utf8(&request.payload).ok();
         let asked = text.and_then(|text| text.parse::<AgainRequest>().ok());
         let other = asked.filter(|asked| asked.region != self.engine.settings.region);
-        let Some(AgainRequest { region, since }) = other else { return Ok(()) };
-        info!(region, "another region asks for what it may lack; it is published again");
-        self.publish_again(attempt, Selection::Herd { since });
+        let Some(asked) = other else { return Ok(()) };
+        info!(region = asked.region, "another region asks for what it may lack; it is published again");
+        self.publish_again(attempt, asked.selection());
         self.engine.answer(request, Vec::new()).await
     }
 
@@ -293,12 +289,9 @@ impl Attempt {
     /// Notes that the oldest message under way is stored.
     fn note_stored(&mut self, stored: Result<PublishAck, PublishError>) -> Result<(), Failure> {
         let ack = stored.map_err(Failure::of("publish"))?;
-        // The sequences of one stream grow.
-        if ack.sequence <= self.last {
+        if !self.publisher.note_stored(ack.sequence) {
             return Err(Failure::NewStream);
         }
-        self.last = ack.sequence;
-        self.publisher.note_stored();
         self.sent.pop_front();
         Ok(())
     }

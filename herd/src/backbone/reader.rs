@@ -1,5 +1,9 @@
-//! Reading, pure: which message of a stream comes next, and whether one is missing.
+//! Reading, pure: which message of a stream comes next, whether one is missing, and what has to be
+//! asked for therefore.
 
+use std::collections::BTreeMap;
+
+use super::message::Header;
 use crate::node::{Cursor, Node};
 
 /// What is known of a stream when a node begins to read it.
@@ -48,6 +52,11 @@ pub struct Reader {
     /// The sequence before the latest hole, and how often reading has begun again there.
     hole: u64,
     attempts: u32,
+    /// The windows in the latest headers, by the names of the nodes. What was lost later was
+    /// received in them or later.
+    windows: BTreeMap<String, u64>,
+    /// What this node may lack, as other regions have to be asked for it; `None` if nothing.
+    lacks: Option<BTreeMap<String, u64>>,
 }
 
 impl Reader {
@@ -62,6 +71,9 @@ impl Reader {
             true => (stream.first, Start::Behind),
             false => (stream.first, Start::Fresh),
         };
+        if start == Start::Behind || start == Start::Fresh && stream.first > 1 {
+            self.lacks = Some(BTreeMap::new());
+        }
         node.set_stream_cursor(Cursor { epoch: stream.epoch, sequence: from - 1 });
         (from, start)
     }
@@ -83,7 +95,17 @@ impl Reader {
             self.attempts = 0;
         }
         self.attempts += 1;
-        if self.attempts > ATTEMPTS { (Next::Apply, missing) } else { (Next::Hole(missing), 0) }
+        if self.attempts <= ATTEMPTS {
+            return (Next::Hole(missing), 0);
+        }
+        // What has to be asked for already is as much or more.
+        self.lacks.get_or_insert_with(|| self.windows.clone());
+        (Next::Apply, missing)
+    }
+
+    /// Notes the header of a message of a node, which has been applied as a whole.
+    pub fn note_header(&mut self, node: String, header: Header) {
+        self.windows.insert(node, header.window);
     }
 
     /// Notes that the message `sequence` has been applied as a whole.
@@ -91,4 +113,23 @@ impl Reader {
         let cursor = node.stream_cursor().unwrap_or_default();
         node.set_stream_cursor(Cursor { sequence, ..cursor });
     }
+
+    /// Returns what other regions have to be asked for: the first window of each node's updates
+    /// that this one may lack, by the node's name, and all updates of the other nodes. Returns
+    /// `None` if it lacks nothing.
+    pub fn lacks(&self) -> Option<&BTreeMap<String, u64>> {
+        self.lacks.as_ref()
+    }
+
+    /// Notes that other regions publish what this one lacked, or that its herd has it.
+    pub fn note_found(&mut self) {
+        self.lacks = None;
+    }
+}
+
+/// Returns whether a node has updates of other regions, by the names of the nodes of its herd. A
+/// node that has not read the stream itself, and has them from its neighbours, probably lacks
+/// nothing.
+pub fn knows_other_regions(node: &Node, herd: &[String]) -> bool {
+    node.origins().any(|origin| !herd.iter().any(|member| member == origin))
 }

@@ -1,6 +1,5 @@
 //! The task that reads what other regions have received.
 
-use std::collections::BTreeMap;
 use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,35 +13,27 @@ use tracing::{debug, info, warn};
 
 use super::engine::{Engine, PATIENCE, Subject};
 use super::failure::Failure;
-use super::message::{CURSOR, Header, node_of};
-use super::reader::{Next, Reader, Start};
+use super::message::{CURSOR, node_of};
+use super::reader::{Next, Reader, Start, knows_other_regions};
 use super::requests::AgainRequest;
 use super::settings::Settings;
 use crate::message::Update;
-use crate::node::PRELOADED;
+use crate::node::{Node, PRELOADED};
 use crate::server::{BackboneState, TableAccess};
 
 /// The pause before another attempt. The servers are not asked more often than that.
-const PAUSE: Duration = Duration::from_millis(250);
+pub const PAUSE: Duration = Duration::from_millis(250);
 
 /// The interval at which other regions are asked, until one of them takes the request.
-const ASK: Duration = Duration::from_secs(5);
+pub const ASK: Duration = Duration::from_secs(5);
 
 /// How long a node that has not read the stream before waits for what its neighbours know.
-const FOR_NEIGHBOURS: Duration = Duration::from_secs(2);
+pub const FOR_NEIGHBOURS: Duration = Duration::from_secs(2);
 
 /// Reads until the node stops.
 pub(super) async fn run(engine: Arc<Engine>, state: Arc<BackboneState>, access: TableAccess) {
     let closing = access.closing();
-    let mut task = Reading {
-        engine,
-        state,
-        access,
-        reader: Reader::default(),
-        windows: BTreeMap::new(),
-        lacks: None,
-        logged: None,
-    };
+    let mut task = Reading { engine, state, access, reader: Reader::default(), logged: None };
     let read = async {
         loop {
             let result = task.read().await;
@@ -60,11 +51,6 @@ struct Reading {
     state: Arc<BackboneState>,
     access: TableAccess,
     reader: Reader,
-    /// The windows in the latest headers, by the names of the nodes. What was lost later was
-    /// received in them or later.
-    windows: BTreeMap<String, u64>,
-    /// What this node may lack, as other regions have to be asked for it; `None` if nothing.
-    lacks: Option<BTreeMap<String, u64>>,
     /// The failure that has been logged and still lasts.
     logged: Option<Discriminant<Failure>>,
 }
@@ -75,13 +61,10 @@ impl Reading {
         let (stream, known) = self.engine.stream().await?;
         let reader = &mut self.reader;
         let (from, start) = self.access.change(|node| reader.begin(node, known));
-        // Noted at once: the next attempt begins where this one did, and would not know it.
-        if start == Start::Behind || start == Start::Fresh && known.first > 1 {
-            self.lacks = Some(BTreeMap::new());
-        }
         let mut messages = self.engine.messages(&stream, from).await?;
-        if start == Start::Fresh && self.lacks.is_some() && self.learns_from_neighbours().await {
-            self.lacks = None;
+        let may_be_known = start == Start::Fresh && self.reader.lacks().is_some();
+        if may_be_known && self.learns_from_neighbours().await {
+            self.reader.note_found();
         }
         info!(stream = self.engine.settings.stream, from, "updates of other regions are read");
         self.state.note_unread(known.last.saturating_sub(from - 1));
@@ -95,7 +78,7 @@ impl Reading {
                     self.take(&message.map_err(Failure::of("read"))?).await?;
                     self.logged = None;
                 }
-                _ = asks.tick(), if self.lacks.is_some() => self.ask_again().await,
+                _ = asks.tick(), if self.reader.lacks().is_some() => self.ask_again().await,
             }
         }
     }
@@ -104,10 +87,10 @@ impl Reading {
     /// any: then the herd has read the stream before, and only this node has not.
     async fn learns_from_neighbours(&self) -> bool {
         let herd = &self.engine.settings.herd;
+        let is_known = |node: &Node| knows_other_regions(node, herd);
         let deadline = Instant::now() + FOR_NEIGHBOURS;
         loop {
-            let is_other = |origin: &str| !herd.iter().any(|member| member == origin);
-            if self.access.look(|node| node.origins().any(is_other)) {
+            if self.access.look(is_known) {
                 return true;
             }
             if Instant::now() >= deadline {
@@ -134,16 +117,14 @@ impl Reading {
         if lost > 0 {
             warn!(lost, before = sequence, "messages of other regions are lost");
             self.state.messages_lost.fetch_add(lost, Ordering::Relaxed);
-            // What has to be asked for already is as much or more.
-            self.lacks.get_or_insert_with(|| self.windows.clone());
         }
         let Settings { stream, region, .. } = &self.engine.settings;
         if let Some((_, node)) = node_of(stream, &message.subject).filter(|(of, _)| of != region) {
             self.apply(&message.payload).await?;
             self.state.messages_read.fetch_add(1, Ordering::Relaxed);
             let header = message.headers.as_ref().and_then(|headers| headers.get(CURSOR));
-            if let Some(Header { window, .. }) = header.and_then(|header| header.as_str().parse().ok()) {
-                self.windows.insert(node, window);
+            if let Some(header) = header.and_then(|header| header.as_str().parse().ok()) {
+                self.reader.note_header(node, header);
             }
         }
         self.access.change(|node| self.reader.note_applied(node, sequence));
@@ -175,12 +156,12 @@ impl Reading {
     /// Asks other regions to publish again what this one may lack. If no node takes the request, it
     /// is sent again later.
     async fn ask_again(&mut self) {
-        let Some(since) = self.lacks.clone() else { return };
+        let Some(since) = self.reader.lacks().cloned() else { return };
         let region = self.engine.settings.region.clone();
         let request = AgainRequest { region, since }.to_string();
         match self.engine.ask(Subject::Again, request, PATIENCE).await {
             Ok(_) => {
-                self.lacks = None;
+                self.reader.note_found();
                 info!("other regions publish again what this one may lack");
             }
             Err(failure) => debug!(reason = %failure, "other regions are asked again later"),

@@ -10,14 +10,23 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::node::Selection;
+
 /// A request of a region that the others publish again what it may lack.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct AgainRequest {
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AgainRequest {
     /// The region that asks.
-    pub(super) region: String,
+    pub region: String,
     /// The first window of a node's updates that it may lack, by the node's name. It may lack all
     /// updates of the other nodes.
-    pub(super) since: BTreeMap<String, u64>,
+    pub since: BTreeMap<String, u64>,
+}
+
+impl AgainRequest {
+    /// Returns what a node of another region publishes again.
+    pub fn selection(self) -> Selection {
+        Selection::Herd { since: self.since }
+    }
 }
 
 impl fmt::Display for AgainRequest {
@@ -29,7 +38,7 @@ impl fmt::Display for AgainRequest {
 
 /// The error of a text that no node writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct UnknownRequest;
+pub struct UnknownRequest;
 
 impl FromStr for AgainRequest {
     type Err = UnknownRequest;

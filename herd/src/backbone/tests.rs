@@ -48,7 +48,7 @@ fn a_node_publishes_what_it_received_itself_and_nothing_twice() {
     assert_eq!(lines, "AT Alford +0.000000000 kiwi +1+1 11\n");
     assert_eq!(header.cursor, Cursor { epoch: 7, sequence: 0 });
     assert!(write(&mut publisher, &alford).is_none());
-    publisher.note_stored();
+    assert!(publisher.note_stored(1));
     assert_eq!(publisher.stored(), 3);
     assert!(!publisher.has_more(&alford));
 }
@@ -63,7 +63,7 @@ fn a_header_never_covers_what_may_not_be_stored() {
     let (second, _) = write(&mut publisher, &alford).unwrap();
     assert_eq!((first.cursor.sequence, second.cursor.sequence), (0, 0), "the first is under way");
     assert_eq!(second.window, first.window);
-    publisher.note_stored();
+    assert!(publisher.note_stored(1));
     report(&mut alford, "lime", 12);
     let (third, _) = write(&mut publisher, &alford).unwrap();
     assert_eq!(third.cursor.sequence, 1);
@@ -116,7 +116,7 @@ fn a_node_publishes_again_what_another_one_may_have_left_unpublished() {
         publisher.publish_again(&alford, selection);
         let (_, lines) = write(&mut publisher, &alford).unwrap();
         assert_eq!(publisher.unfinished().count(), 1);
-        publisher.note_stored();
+        assert!(publisher.note_stored(1));
         assert_eq!(publisher.unfinished().count(), 0);
         clients(&lines).into_iter().map(str::to_owned).collect::<Vec<_>>()
     };
