@@ -247,6 +247,7 @@ impl Chaos {
         History::new(Setting {
             nodes: names.to_vec(),
             edges: self.shape().edges.len(),
+            entries: 0,
             durability: self.durability,
             source: Source::Processes,
             patience: PATIENCE,

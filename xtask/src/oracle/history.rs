@@ -32,6 +32,10 @@ pub struct Setting {
     pub nodes: Vec<String>,
     /// The number of links when all links are up.
     pub edges: usize,
+    /// The number of nodes at which an update enters besides the one that received it, because a
+    /// backbone brings it there.
+    #[serde(default)]
+    pub entries: usize,
     /// Whether and when a node's records are on disk.
     pub durability: Persistence,
     /// The kind of run.

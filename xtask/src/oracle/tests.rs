@@ -10,6 +10,7 @@ fn right() -> History {
     let setting = Setting {
         nodes: vec!["A".to_owned(), "B".to_owned()],
         edges: 1,
+        entries: 0,
         durability: Persistence::Everysec,
         source: Source::Simulation,
         patience: 1_000,

@@ -5,7 +5,7 @@
 //! # Running a seed again
 //!
 //! ```text
-//! cargo xtask chaos sim --first SEED --seeds 1 --nodes N --durability WHEN
+//! cargo xtask chaos sim --first SEED --seeds 1 --nodes N --regions N --durability WHEN
 //! ```
 //!
 //! A run that violates an invariant prints this command, and writes its history and a timeline.
@@ -20,10 +20,14 @@
 //!   clients' lines. Its generator has the seed itself.
 //! - Operators' removals have their own generator, whose seed is the seed XOR a constant. So they
 //!   change no other part of the plan.
+//! - The faults of the backbone have one, too, with the seed XOR a third constant.
 //! - `World` draws the delays of segments and of the disk, the cuts between segments, the jitter of
 //!   dials, the clocks, the epochs, the incarnations, and what a crash leaves on disk. Its
 //!   generator has the seed XOR another constant. Forks of this generator draw the delays of a
 //!   single write, and further epochs of a process.
+//! - What happens on the backbone while it runs has a generator with the seed XOR a fourth constant:
+//!   the delays, losses and order of its messages, the replicas that nodes read, and the epochs of
+//!   the stream.
 //!
 //! There is no other source: no clock but the virtual one, no second thread, and no loop over a map
 //! with random order. The hash of a node's table has a fixed seed here (`Lives::hash_seed`). So the
@@ -39,10 +43,13 @@
 //! - Disks are slow, lose bytes that were not synced, are damaged, reject writes, and fail to sync.
 //!   Journals are compacted at the same time.
 //! - Clients have wrong clocks, and operators remove clients.
+//! - With several regions, the log of a stream joins their herds. Messages are doubled, lost, late
+//!   and out of order, replicas lack some, old ones are dropped, and the stream is lost as a whole.
 //!
 //! The [oracle](crate::oracle) checks the history of each run.
 
 mod active_faults;
+pub mod backbone;
 mod disk;
 pub mod plan;
 mod process;

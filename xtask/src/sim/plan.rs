@@ -6,6 +6,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use herd::node::Limits;
 
+use super::backbone::BackboneFault;
 use crate::cluster::graphs::Graph;
 use crate::oracle::{Keeps, Persistence, REMOVE};
 
@@ -16,7 +17,9 @@ pub struct Plan {
     pub seed: u64,
     /// The number of nodes.
     pub nodes: usize,
-    /// The graph of the herd.
+    /// The number of regions. Each has its herd, and the backbone joins them.
+    pub regions: usize,
+    /// The graph of each herd.
     pub graph: Graph,
     /// Whether and when a node's records are on disk.
     pub durability: Persistence,
@@ -30,6 +33,8 @@ pub struct Plan {
     pub bulk_sync: usize,
     /// The faults.
     pub faults: Vec<Fault>,
+    /// The faults of the backbone.
+    pub backbone: Vec<BackboneFault>,
     /// The lines that clients and operators send.
     pub ops: Vec<Op>,
     /// The time at which all faults and lines are over.
@@ -85,6 +90,8 @@ pub struct Op {
 /// The parts of a plan that are fixed instead of drawn.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FixedParts {
+    /// The number of regions; one if it is `None`.
+    pub regions: Option<usize>,
     /// The graph of the herd.
     pub graph: Option<Graph>,
     /// The shortest time from the sending of a segment to its arrival.
@@ -104,6 +111,9 @@ const BUSY: Duration = Duration::from_millis(3_000);
 
 /// The constant that makes the seed of the removals from the seed of the plan.
 const REMOVALS: u64 = 0x5EED_0FF0;
+
+/// The same for the faults of the backbone.
+const BACKBONE: u64 = 0x5EED_BAC0;
 
 /// The same for the lines after the last fault, and the time in which they are sent.
 const CALM: u64 = 0x5EED_CA11;
@@ -134,6 +144,7 @@ impl Plan {
         let mut plan = Plan {
             seed,
             nodes,
+            regions: fixed.regions.unwrap_or(1),
             graph: fixed.graph.unwrap_or(shape),
             durability: fixed.durability.unwrap_or(drawn),
             latency,
@@ -142,6 +153,7 @@ impl Plan {
             window: if rng.u8(..4) == 0 { rng.usize(100..4_000) } else { WIDE },
             bulk_sync: Limits::default().bulk_sync,
             faults: Vec::new(),
+            backbone: Vec::new(),
             ops: Vec::new(),
             end: BUSY,
             calm: None,
@@ -154,14 +166,16 @@ impl Plan {
         }
         plan.draw_removals(&mut Rng::with_seed(seed ^ REMOVALS));
         plan.draw_calm_ops(&mut Rng::with_seed(seed ^ CALM));
+        plan.draw_backbone_faults(&mut Rng::with_seed(seed ^ BACKBONE));
         plan
     }
 
     /// The command that draws the same plan.
     pub fn command(&self) -> String {
         let Plan { seed, nodes, graph, durability, .. } = self;
+        let regions = if self.regions > 1 { format!(" --regions {}", self.regions) } else { String::new() };
         format!(
-            "cargo xtask chaos sim --first {seed} --seeds 1 --nodes {nodes} --graph {graph} \
+            "cargo xtask chaos sim --first {seed} --seeds 1 --nodes {nodes}{regions} --graph {graph} \
              --durability {durability}"
         )
     }
@@ -169,7 +183,7 @@ impl Plan {
     fn draw_faults(&mut self, rng: &mut Rng) {
         // In some runs all faults are damaged disks, so that neighbours can send what a disk lost.
         let damages = self.durability != Persistence::Memory && rng.u8(..8) == 0;
-        let edges = self.graph.edges(self.nodes);
+        let edges = self.edges();
         // Every tenth run has no faults.
         let faults = if rng.u8(..10) == 0 { 0 } else { rng.usize(1..=4 + self.nodes / 5) };
         for _ in 0..faults {

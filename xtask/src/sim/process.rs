@@ -9,9 +9,13 @@ use herd::journal::{Journal, Snapshot};
 use herd::message::{ClientId, Lines, Time};
 use herd::node::{Answer, Limits, Link, Lives, NeighbourId, Node, Record};
 
+use super::backbone::Member;
 use super::disk::{SimDisk, SimFile};
 use super::plan::EPOCH;
 use crate::oracle::{Persistence, REMOVE, Update};
+
+/// The name of the stream that joins regions.
+const STREAM: &str = "herd";
 
 /// A machine: the state that outlives processes, and the process that runs on it.
 #[derive(Debug)]
@@ -57,6 +61,8 @@ pub(super) struct Process {
     /// Whether the disk is busy.
     pub(super) is_writing: bool,
     durability: Persistence,
+    /// `None` if there is no backbone.
+    pub(super) member: Option<Member>,
 }
 
 /// One end of a connection.
@@ -97,12 +103,16 @@ impl SimMachine {
         names: &[String],
         durability: Persistence,
         limits: &Limits,
+        member: Option<Member>,
         rng: &mut Rng,
     ) {
         self.lives += 1;
         let neighbours: Vec<String> = self.neighbours.iter().map(|other| names[*other].clone()).collect();
         let lives = Lives { epoch: rng.u64(1..), incarnation: rng.u64(..), hash_seed: 0 };
         let mut node = Node::new(&self.name, &neighbours, limits.clone(), lives);
+        if member.as_ref().is_some_and(|member| member.reading.is_some()) {
+            node.read_stream(STREAM);
+        }
         let mut epochs = rng.fork();
         let journal = (durability != Persistence::Memory).then(|| {
             let boot = format!("boot-{}", self.boots);
@@ -122,6 +132,7 @@ impl SimMachine {
             synced,
             is_writing: false,
             durability,
+            member,
         };
         let process = self.process.insert(process);
         process.node.withhold_after(process.settled());

@@ -6,9 +6,11 @@
 
 use std::time::Duration;
 
+use herd::backbone::{ATTEMPTS, pace};
 use herd::node::Limits;
 
 use super::plan::Plan;
+use super::world::TRIP;
 
 /// The bytes of the line with the sums of all groups, which starts a bulk sync: 256 sums of 16
 /// digits, and the seed.
@@ -50,8 +52,25 @@ impl Plan {
         let (sums, answer) = if has_bulk_sync { (trips(SUMS), trips(ANSWER)) } else { Default::default() };
         let turn = answer + trips(clients * UPDATE + MARKS) + disk * DISK_OPERATIONS;
         let links = limits.link_silence + limits.redial_longest + trip * HANDSHAKE as u32;
-        let degree = self.graph.largest_degree(self.nodes) as u32;
-        links + (sums + turn * degree) * self.graph.diameter(self.nodes) as u32
+        let nodes = self.largest_region();
+        let degree = self.graph.largest_degree(nodes) as u32;
+        links + (sums + turn * degree) * self.graph.diameter(nodes) as u32 + self.time_of_backbone()
+    }
+
+    /// The time after the last fault within which what a region lacks is published again and read.
+    ///
+    /// The nodes that publish and read notice that the servers did not answer, pause, and begin
+    /// again. At each hole, a reader begins to read again a few times. It may then have asked just
+    /// before the other region could answer, so it asks again. What it gets passes over links.
+    fn time_of_backbone(&self) -> Duration {
+        if self.regions == 1 {
+            return Duration::ZERO;
+        }
+        let notices = pace::PATIENCE * 2 + pace::LONGEST_PAUSE + pace::PAUSE;
+        let holes = self.backbone.len() as u32 * (ATTEMPTS + 1) * (pace::PAUSE + TRIP);
+        let asks = pace::FOR_NEIGHBOURS + pace::ASK + pace::PATIENCE;
+        let messages = TRIP * self.ops.len() as u32;
+        notices + holes + asks + messages
     }
 
     /// The number of clients that the plan's lines name.

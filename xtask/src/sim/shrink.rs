@@ -12,19 +12,20 @@ pub fn shrink(plan: &Plan, invariant: &str) -> Plan {
         |plan: &Plan| judge(plan).1.violations.iter().any(|violation| violation.invariant == invariant);
     let mut best = plan.clone();
     let mut tries = 0;
-    let mut step = best.faults.len().max(best.ops.len()).div_ceil(2);
+    let mut step = longest(&best).div_ceil(2);
     while step > 0 {
         let mut start = 0;
-        while start < best.faults.len().max(best.ops.len()) {
-            for leave_out in [leave_out_faults, leave_out_ops] {
+        while start < longest(&best) {
+            for leave_out in [leave_out_faults, leave_out_backbone_faults, leave_out_ops] {
+                let smaller = leave_out(&best, start, step);
+                if size(&smaller) == size(&best) {
+                    continue;
+                }
                 tries += 1;
                 if tries > TRIES {
                     return best;
                 }
-                let smaller = leave_out(&best, start, step);
-                if smaller.faults.len() + smaller.ops.len() < best.faults.len() + best.ops.len()
-                    && fails(&smaller)
-                {
+                if fails(&smaller) {
                     best = smaller;
                 }
             }
@@ -35,16 +36,29 @@ pub fn shrink(plan: &Plan, invariant: &str) -> Plan {
     best
 }
 
+/// The number of parts of a plan that can be left out.
+fn size(plan: &Plan) -> usize {
+    plan.faults.len() + plan.backbone.len() + plan.ops.len()
+}
+
+/// The length of the longest list of such parts.
+fn longest(plan: &Plan) -> usize {
+    plan.faults.len().max(plan.backbone.len()).max(plan.ops.len())
+}
+
 fn leave_out_faults(plan: &Plan, start: usize, count: usize) -> Plan {
-    let mut smaller = plan.clone();
-    let end = (start + count).min(smaller.faults.len());
-    smaller.faults.drain(start.min(end)..end);
-    smaller
+    Plan { faults: without(&plan.faults, start, count), ..plan.clone() }
+}
+
+fn leave_out_backbone_faults(plan: &Plan, start: usize, count: usize) -> Plan {
+    Plan { backbone: without(&plan.backbone, start, count), ..plan.clone() }
 }
 
 fn leave_out_ops(plan: &Plan, start: usize, count: usize) -> Plan {
-    let mut smaller = plan.clone();
-    let end = (start + count).min(smaller.ops.len());
-    smaller.ops.drain(start.min(end)..end);
-    smaller
+    Plan { ops: without(&plan.ops, start, count), ..plan.clone() }
+}
+
+fn without<T: Clone>(parts: &[T], start: usize, count: usize) -> Vec<T> {
+    let end = (start + count).min(parts.len());
+    [&parts[..start.min(end)], &parts[end..]].concat()
 }

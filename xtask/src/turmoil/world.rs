@@ -80,6 +80,7 @@ impl<'a> World<'a> {
         let history = Rc::new(RefCell::new(History::new(Setting {
             nodes: names.clone(),
             edges: edges.len(),
+            entries: 0,
             durability: plan.durability,
             source: Source::Processes,
             patience: PATIENCE.as_micros() as u64,

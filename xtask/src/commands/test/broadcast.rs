@@ -99,6 +99,7 @@ fn plan_of(graph: Graph) -> Plan {
     Plan {
         seed: 0,
         nodes: NODES,
+        regions: 1,
         graph,
         durability: Persistence::Memory,
         latency: LATENCY,
@@ -106,6 +107,7 @@ fn plan_of(graph: Graph) -> Plan {
         window: WIDE,
         bulk_sync: Limits::default().bulk_sync,
         faults: Vec::new(),
+        backbone: Vec::new(),
         end: Duration::from_secs(2) + SENDING,
         calm: None,
         ops,

@@ -69,6 +69,7 @@ mod tests {
         let mut history = History::new(Setting {
             nodes: ["Alford", "Parker"].map(str::to_owned).to_vec(),
             edges: 1,
+            entries: 0,
             durability: Persistence::Everysec,
             source: Source::Processes,
             patience: 1,

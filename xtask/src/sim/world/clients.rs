@@ -53,6 +53,7 @@ impl World<'_> {
         self.write_journal(machine);
         if grown {
             self.wake_links(machine);
+            self.publish_soon(machine);
         }
     }
 

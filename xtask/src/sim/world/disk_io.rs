@@ -140,6 +140,7 @@ impl World<'_> {
         kept.into_iter()
             .for_each(|promised| self.add_event(EventKind::Ok { op: promised.op, answer: promised.answer }));
         self.wake_links(machine);
+        self.publish_soon(machine);
     }
 }
 

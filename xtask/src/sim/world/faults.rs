@@ -5,13 +5,15 @@ use herd::node::LinkEnd;
 use super::disk_io::SYNC;
 use super::{CONVERGENCE_CHECK, Event, World, micros};
 use crate::oracle::{EventKind, Keeps, Persistence};
+use crate::sim::backbone::Member;
 use crate::sim::disk::Fails;
 use crate::sim::plan::FaultKind;
 
 impl World<'_> {
     pub(super) fn start(&mut self, machine: usize) {
         let (durability, limits) = (self.plan.durability, self.limits.clone());
-        self.machines[machine].start(&self.names, durability, &limits, &mut self.rng);
+        let member = (self.plan.regions > 1).then(|| Member::new(self.plan.is_reader(machine)));
+        self.machines[machine].start(&self.names, durability, &limits, member, &mut self.rng);
         self.add_event(EventKind::Up { node: machine });
         self.machines[machine].keep_learned(0, micros(self.now));
         self.add_reused_sequences(machine);
@@ -23,10 +25,11 @@ impl World<'_> {
         if durability != Persistence::Memory {
             self.schedule(self.now + SYNC, Event::Tick { machine, life });
         }
+        self.join_backbone(machine);
     }
 
     /// Ends a process at once. If the machine keeps running, it closes the process's connections.
-    fn crash(&mut self, machine: usize, keeps: Keeps) {
+    pub(super) fn crash(&mut self, machine: usize, keeps: Keeps) {
         let (sent, stale) = self.machines[machine].totals();
         self.machines[machine].sent = sent;
         self.machines[machine].stale = stale;
@@ -67,6 +70,7 @@ impl World<'_> {
             self.sync_journal(machine);
             self.settle(machine);
         }
+        self.publish(machine);
         let wires: Vec<u64> = self.process(machine).ends.keys().copied().collect();
         for wire in wires {
             self.wake(machine, wire);

@@ -1,9 +1,11 @@
 //! The world around simulated nodes. Where `herd::server` has sockets, tasks, clocks and a disk,
 //! the world has a queue of events in virtual time.
 
+mod backbone;
 mod clients;
 mod connections;
 mod disk_io;
+mod event;
 mod faults;
 
 use std::collections::BTreeMap;
@@ -20,7 +22,10 @@ use super::plan::Plan;
 use super::process::{Process, SimMachine};
 use super::wire::Wire;
 use crate::oracle::{Ending, EventKind, History, Setting, Source};
+use backbone::Backbone;
+pub(super) use backbone::TRIP;
 use disk_io::{DISK, SYNC};
+use event::Event;
 
 /// The length at which journals are compacted, in bytes: so small that compaction happens in runs.
 const JOURNAL: u64 = 600;
@@ -41,71 +46,6 @@ const MOST_LINK_EVENTS: u64 = 1_000;
 
 /// The largest difference between two clocks, in nanoseconds.
 const CLOCKS: u64 = 200_000_000;
-
-/// An event of the world. Its hash is part of a run's trace.
-#[derive(Clone, Debug, Hash)]
-enum Event {
-    /// A segment may have arrived.
-    Arrive {
-        wire: u64,
-        side: usize,
-    },
-    /// A dialled connection reaches the other machine.
-    Accept {
-        wire: u64,
-    },
-    /// An end checks its link and sends what is due.
-    Wake {
-        machine: usize,
-        life: u64,
-        wire: u64,
-    },
-    /// A neighbour is dialled unless there is a link with it.
-    Dial {
-        machine: usize,
-        life: u64,
-        place: usize,
-    },
-    /// The journal is synced, and possibly compacted.
-    Tick {
-        machine: usize,
-        life: u64,
-    },
-    /// A write to the journal completes.
-    Written {
-        machine: usize,
-        life: u64,
-    },
-    /// A sync of the journal completes.
-    Synced {
-        machine: usize,
-        life: u64,
-    },
-    /// A snapshot is finished.
-    FinishSnapshot {
-        machine: usize,
-        life: u64,
-    },
-    /// A snapshot replaces the journal.
-    Install {
-        machine: usize,
-        life: u64,
-    },
-    /// A client or an operator sends a line.
-    ClientLine {
-        node: usize,
-        line: String,
-        retries: bool,
-    },
-    FaultBegins(usize),
-    FaultEnds(usize),
-    /// It is checked whether all nodes agree.
-    CheckConvergence,
-    /// The trees must be whole from now on.
-    Calm,
-    /// The herd must be at rest from now on.
-    Rest,
-}
 
 pub(super) struct World<'a> {
     plan: &'a Plan,
@@ -130,6 +70,7 @@ pub(super) struct World<'a> {
     sent_before_calm: Vec<u64>,
     sent_before_rest: Vec<u64>,
     messages: u64,
+    backbone: Backbone,
     learned: Learned<'a>,
 }
 
@@ -141,7 +82,7 @@ impl<'a> World<'a> {
     pub(super) fn new(plan: &'a Plan, learned: Learned<'a>) -> World<'a> {
         let mut rng = Rng::with_seed(plan.seed ^ 0x5EED);
         let names: Vec<String> = (0..plan.nodes).map(|node| format!("N{node:02}")).collect();
-        let edges = plan.graph.edges(plan.nodes);
+        let edges = plan.edges();
         let neighbours = |node: usize| {
             let other = |&(low, high): &(usize, usize)| match node {
                 _ if node == low => Some(high),
@@ -171,6 +112,7 @@ impl<'a> World<'a> {
         let setting = Setting {
             nodes: names.clone(),
             edges: edges.len(),
+            entries: plan.entries(),
             durability: plan.durability,
             source: Source::Simulation,
             patience: micros(PATIENCE),
@@ -198,6 +140,7 @@ impl<'a> World<'a> {
             sent_before_calm: Vec::new(),
             sent_before_rest: Vec::new(),
             messages: 0,
+            backbone: Backbone::new(plan),
             learned,
         }
     }
@@ -211,6 +154,7 @@ impl<'a> World<'a> {
             self.schedule(fault.from, Event::FaultBegins(index));
             self.schedule(fault.until, Event::FaultEnds(index));
         }
+        self.schedule_backbone_faults();
         for op in &self.plan.ops {
             self.schedule(op.at, Event::ClientLine { node: op.node, line: op.line.clone(), retries: true });
         }
@@ -308,33 +252,13 @@ impl<'a> World<'a> {
             Event::CheckConvergence => self.check_convergence(),
             Event::Calm => self.sent_before_calm = self.sent(),
             Event::Rest => self.sent_before_rest = self.sent(),
+            Event::Backbone(event) => self.handle_backbone(event),
         }
     }
 
     /// The number of updates that each machine has sent.
     fn sent(&self) -> Vec<u64> {
         self.machines.iter().map(|machine| machine.totals().0).collect()
-    }
-
-    /// The machine that an event concerns; `None` for events of the world itself.
-    fn concerned(&self, event: &Event) -> Option<usize> {
-        match event {
-            Event::Arrive { wire, side } => self.wires.get(wire).map(|wire| wire.machines[*side]),
-            Event::Accept { wire } => self.wires.get(wire).map(|wire| wire.machines[1]),
-            Event::Wake { machine, .. }
-            | Event::Dial { machine, .. }
-            | Event::Tick { machine, .. }
-            | Event::Written { machine, .. }
-            | Event::Synced { machine, .. }
-            | Event::FinishSnapshot { machine, .. }
-            | Event::Install { machine, .. } => Some(*machine),
-            Event::ClientLine { node, .. } => Some(*node),
-            Event::FaultBegins(_)
-            | Event::FaultEnds(_)
-            | Event::CheckConvergence
-            | Event::Calm
-            | Event::Rest => None,
-        }
     }
 
     /// Returns whether this process of a machine still runs.

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 
 use crate::cluster::graphs::Graph;
@@ -33,6 +33,11 @@ pub(super) struct SimArgs {
     /// The number of nodes of each herd
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=100))]
     nodes: u16,
+
+    /// The number of regions, joined by a simulated backbone. Each has a part of the nodes, at
+    /// least two
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=50))]
+    regions: u16,
 
     /// The graph of the herds [default: drawn by each seed]
     #[arg(long, value_parser = variant_of::<Graph>())]
@@ -73,11 +78,18 @@ struct Tally {
 /// # Errors
 /// A herd broke a promise. The message has the command that repeats the run.
 pub(super) fn run_sim_seeds(args: &SimArgs) -> Result<()> {
+    ensure!(
+        args.nodes >= 2 * args.regions,
+        "{} regions need at least {} nodes: raise --nodes or lower --regions",
+        args.regions,
+        2 * args.regions
+    );
+    let regions = Some(usize::from(args.regions));
     let seeds = &SimSeeds {
         first: args.first,
         count: args.seeds,
         nodes: usize::from(args.nodes),
-        fixed: FixedParts { graph: args.graph, durability: args.durability, latency: None },
+        fixed: FixedParts { regions, graph: args.graph, durability: args.durability, latency: None },
     };
     if let Some(file) = &args.history {
         let (Some(ran), _) = judge(&seeds.plan(seeds.first)) else {
@@ -144,12 +156,15 @@ fn report_failure(seeds: &SimSeeds, seed: u64, verdict: &Verdict) -> Result<()> 
         small.graph,
         small.nodes,
         small.durability,
-        small.faults.len(),
-        plan.faults.len(),
+        small.faults.len() + small.backbone.len(),
+        plan.faults.len() + plan.backbone.len(),
         small.ops.len(),
         plan.ops.len()
     );
     for fault in &small.faults {
+        text += &format!("  {:?} to {:?}: {:?}\n", fault.from, fault.until, fault.kind);
+    }
+    for fault in &small.backbone {
         text += &format!("  {:?} to {:?}: {:?}\n", fault.from, fault.until, fault.kind);
     }
     for op in small.ops.iter().take(20) {

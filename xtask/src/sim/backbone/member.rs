@@ -1,0 +1,81 @@
+//! What a process keeps for the backbone: the state of the tasks that publish and read.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use herd::backbone::pace::FIRST_PAUSE;
+use herd::backbone::{Absent, Publisher, Reader};
+use herd::node::Selection;
+
+/// The state of a process.
+#[derive(Debug)]
+pub(in crate::sim) struct Member {
+    /// The number of the latest attempt to publish.
+    pub(in crate::sim) attempts: u64,
+    /// The attempt, unless it has failed.
+    pub(in crate::sim) attempt: Option<Attempt>,
+    pub(in crate::sim) pause: Duration,
+    /// What has not been published again as a whole.
+    pub(in crate::sim) unfinished: Vec<Selection>,
+    pub(in crate::sim) absent: Absent,
+    /// `None` if the node does not read.
+    pub(in crate::sim) reading: Option<Reading>,
+}
+
+/// An attempt to publish, until it fails.
+#[derive(Debug)]
+pub(in crate::sim) struct Attempt {
+    /// The epoch of the stream.
+    pub(in crate::sim) epoch: u64,
+    pub(in crate::sim) publisher: Publisher,
+    /// The messages under way, the oldest first.
+    pub(in crate::sim) sent: VecDeque<Sent>,
+    /// When the next messages may be sent, and whether that is scheduled.
+    pub(in crate::sim) next: Duration,
+    pub(in crate::sim) is_due: bool,
+}
+
+/// A message under way.
+#[derive(Debug)]
+pub(in crate::sim) struct Sent {
+    pub(in crate::sim) number: u64,
+    /// The sequence in its acknowledgement.
+    pub(in crate::sim) stored: Option<u64>,
+}
+
+/// The state of the reader.
+#[derive(Debug, Default)]
+pub(in crate::sim) struct Reading {
+    /// The number of the latest attempt.
+    pub(in crate::sim) attempts: u64,
+    pub(in crate::sim) reader: Reader,
+    /// Where it reads, unless the attempt has failed.
+    pub(in crate::sim) consumer: Option<Consumer>,
+    /// The time until which it waits for an answer of another region.
+    pub(in crate::sim) asks_until: Duration,
+}
+
+/// A read of a replica.
+#[derive(Debug)]
+pub(in crate::sim) struct Consumer {
+    /// The epoch of the stream.
+    pub(in crate::sim) epoch: u64,
+    pub(in crate::sim) replica: usize,
+    /// The next sequence.
+    pub(in crate::sim) next: u64,
+    /// Whether a delivery is scheduled.
+    pub(in crate::sim) is_due: bool,
+}
+
+impl Member {
+    pub(in crate::sim) fn new(reads: bool) -> Member {
+        Member {
+            attempts: 0,
+            attempt: None,
+            pause: FIRST_PAUSE,
+            unfinished: Vec::new(),
+            absent: Absent::default(),
+            reading: reads.then(Reading::default),
+        }
+    }
+}
