@@ -1,6 +1,7 @@
 //! Small histories: correct ones, and ones with a single mistake that exactly one invariant finds.
 
 mod removals;
+mod trees;
 
 use super::*;
 
@@ -304,26 +305,4 @@ fn a_node_that_asks_again_and_again_for_what_was_left_out_has_no_tree() {
     // Once for each of the two origins.
     assert_eq!(asked(2), [""; 0]);
     assert_eq!(asked(3), ["I13"]);
-}
-
-#[test]
-fn once_the_trees_are_whole_an_update_takes_one_line_for_each_node() {
-    let sent = |lines: u64| {
-        let mut history = right();
-        history.setting.edges = 10;
-        history.setting.calm = Some(1_010_000);
-        for op in 20..30 {
-            let report = format!("IAMAT kiwi +1+1 {op}");
-            ask(&mut history, op, 0, &report, &format!("AT A +0.500000000 kiwi +1+1 {op}"));
-        }
-        let last = "AT A +0.500000000 kiwi +1+1 29".to_owned();
-        for ending in &mut history.endings {
-            ending.lines = vec![last.clone()];
-        }
-        history.endings[0].sent = lines + 1;
-        history.endings[0].sent_when_calm = lines;
-        violated(&history)
-    };
-    assert_eq!(sent(11), [""; 0]);
-    assert_eq!(sent(12), ["I7"]);
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::oracle::facts::{Facts, Op};
+use crate::oracle::update::Update;
 
 pub(super) fn excess_lines(facts: &Facts<'_>) -> Vec<String> {
     let broken = !facts.faults.is_empty() || facts.ends.iter().any(|ends| !ends.is_empty());
@@ -24,16 +25,20 @@ pub(super) fn excess_lines(facts: &Facts<'_>) -> Vec<String> {
 }
 
 /// Checks the lines after the trees had time to form. An origin whose first update came later costs
-/// a whole flood.
+/// a whole flood. A report that was outdated when it came is not flooded, and makes no tree.
 fn excess_calm_lines(facts: &Facts<'_>) -> Option<String> {
     let calm = facts.history.setting.calm?;
     let sent: u64 = facts.history.endings.iter().map(|ending| ending.sent_when_calm).sum();
     // Lines of updates before the calm may still be sent after it.
     let since = calm.saturating_sub(TRANSIT);
-    let reported = |op: &&Op<'_>| op.report().is_some();
-    let first_reports = (0..facts.history.setting.nodes.len())
-        .filter_map(|node| facts.ops.iter().filter(reported).find(|op| op.node == node));
-    let new_origins = first_reports.filter(|op| op.invoked >= since).count() as u64;
+    let had_tree = |node: usize| {
+        facts.acknowledged().any(|(op, at, update)| {
+            op.node == node && op.invoked < since && op.report().is_some() && was_news(facts, at, &update)
+        })
+    };
+    let reported = |op: &Op<'_>| op.invoked >= since && op.report().is_some();
+    let origins: BTreeSet<usize> = facts.ops.iter().filter(|op| reported(op)).map(|op| op.node).collect();
+    let new_origins = origins.into_iter().filter(|node| !had_tree(*node)).count() as u64;
     let updates = updates_since(facts, since);
     // Where two trees meet, an update goes both ways: nothing is left out for a node that has it
     // from the backbone.
@@ -45,6 +50,14 @@ fn excess_calm_lines(facts: &Facts<'_>) -> Option<String> {
 
 /// The longest time for which an update is on its way, in microseconds.
 const TRANSIT: u64 = 1_000_000;
+
+/// Returns whether an update that was acknowledged at the time `at` was news for any node then.
+fn was_news(facts: &Facts<'_>, at: u64, update: &Update<'_>) -> bool {
+    !facts.acknowledged().any(|(other, _, theirs)| {
+        let is_older = other.invoked < at && theirs.line != update.line;
+        is_older && theirs.client == update.client && update.is_superseded_by(&theirs)
+    })
+}
 
 /// The most lines that the flood of one update takes.
 fn flood_of(facts: &Facts<'_>) -> u64 {
