@@ -204,13 +204,13 @@ fn what_differs_between_regions_is_found_by_sums_and_published_again() {
     }
     let mut publisher = Publisher::begin(&alford, None);
     let (_, lines) = write(&mut publisher, &alford).unwrap();
-    publisher.note_stored();
+    assert!(publisher.note_stored(1));
     let (lost, arrived) = lines.split_once('\n').unwrap();
     apply(&mut bolden, arrived);
     // What was received lately may be under way, and does not count.
     report(&mut alford, "new", 2_000);
     write(&mut publisher, &alford).unwrap();
-    publisher.note_stored();
+    assert!(publisher.note_stored(2));
     let differ = sums(&alford).differences(&sums(&bolden).to_bytes()).unwrap();
     assert_eq!(differ.len(), 1);
     publisher.publish_again(&alford, Selection::Clients(differ));
