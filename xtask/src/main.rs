@@ -88,7 +88,7 @@ enum Command {
     Load(load::LoadArgs),
     /// Measure the herd beside Redis, NATS and other herds
     Compare(compare::CompareArgs),
-    /// Measure herds of 5 to 100 nodes
+    /// Measure herds of 5 to 100 nodes, or what more clients cost
     Scale(scale::ScaleArgs),
     /// Exhaust one resource of a node at a time
     Limits(limits::LimitsArgs),

@@ -47,6 +47,18 @@ pub enum FaultName {
     ServersKill,
     /// Kill all servers of the backbone, and delete their files.
     ServersWipe,
+    /// Kill the server that leads the stream of the backbone.
+    LeaderKill,
+    /// Kill all nodes of a region, and delete their journals.
+    RegionWipe,
+    /// Cut the nodes of a region off the servers of the backbone.
+    RegionCut,
+    /// Kill a node that reads the backbone.
+    ReaderKill,
+    /// Flip a bit in the messages of a server of the backbone, while it is down.
+    BitFlip,
+    /// Delete the older half of the messages of the backbone.
+    StreamTruncate,
 }
 
 /// The nodes and links of a herd, which faults are drawn for.
@@ -57,6 +69,8 @@ pub(super) struct HerdShape {
     pub(super) edges: Vec<(usize, usize)>,
     /// The number of servers of the backbone.
     pub(super) servers: usize,
+    /// The nodes of each region; empty without a backbone.
+    pub(super) regions: Vec<Vec<usize>>,
 }
 
 /// A fault that has been drawn.
@@ -69,8 +83,8 @@ pub(super) struct Fault {
 /// The action of a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum FaultAction {
-    /// Kills nodes, and starts them again after a time.
-    Kill { nodes: Vec<usize>, away: Duration },
+    /// Kills nodes, deletes their journals if `wipes`, and starts them again after a time.
+    Kill { nodes: Vec<usize>, wipes: bool, away: Duration },
     /// Stops nodes and starts them again, one after another.
     Restart(Vec<usize>),
     /// Takes something from a node for a time: its processor, disk, files or log.
@@ -78,12 +92,24 @@ pub(super) enum FaultAction {
     /// Kills servers of the backbone, deletes their files if `wipes`, and starts them again after a
     /// time.
     Servers { servers: Vec<usize>, wipes: bool, away: Duration },
+    /// Kills the server that leads the stream then, and starts it again after a time.
+    Leader { away: Duration },
+    /// Cuts the nodes of a region off the servers for a time.
+    CutOff { region: usize, nodes: Vec<usize>, lasts: Duration },
+    /// Kills a server, flips a bit of its messages, and starts it again after a time. `place` is
+    /// the bit, counted round and round over the bits of all messages.
+    FlipBit { server: usize, place: u64, away: Duration },
+    /// Deletes the older half of the messages.
+    Truncate,
     /// Changes the conditions of directions from one node to another for a time.
     Links { directions: Vec<(usize, usize, Conditions)>, lasts: Duration },
 }
 
 /// The time for which a node is paused: longer than its neighbours keep a silent link.
 const PAUSE: Duration = Duration::from_secs(5);
+
+/// The nodes that read the backbone: this many, the first of each region.
+const READERS: usize = 2;
 
 /// The longest time for which killed nodes are away, in milliseconds.
 const AWAY: u64 = 1_000;
@@ -99,9 +125,12 @@ impl FaultName {
         matches!(self, Delay | BlackHole | Reset | Slices | Bandwidth | Partition)
     }
 
-    /// Returns whether the fault concerns servers of the backbone.
-    pub(super) fn is_of_servers(self) -> bool {
-        matches!(self, FaultName::ServerKill | FaultName::ServersKill | FaultName::ServersWipe)
+    /// Returns whether the fault is one of herds that the backbone joins.
+    pub(super) fn is_of_backbone(self) -> bool {
+        use FaultName::{BitFlip, LeaderKill, ReaderKill, RegionCut, RegionWipe, StreamTruncate};
+        use FaultName::{ServerKill, ServersKill, ServersWipe};
+        matches!(self, ServerKill | ServersKill | ServersWipe | LeaderKill | RegionWipe)
+            || matches!(self, RegionCut | ReaderKill | BitFlip | StreamTruncate)
     }
 
     /// Returns what this machine or this herd lacks for the fault, and what to do; `None` if the
@@ -113,7 +142,7 @@ impl FaultName {
         durability: Persistence,
     ) -> Option<&'static str> {
         match self {
-            name if name.is_of_servers() && !has_servers => Some("--backbone"),
+            name if name.is_of_backbone() && !has_servers => Some("--backbone"),
             FaultName::DiskFull if durability == Persistence::Memory => {
                 Some("nodes with a disk: choose another durability")
             }
@@ -146,33 +175,24 @@ impl Fault {
         rng.shuffle(&mut nodes);
         let lasts = Duration::from_millis(rng.u64(LASTS));
         let action = match name {
+            name if name.is_of_backbone() => FaultAction::draw_of_backbone(name, shape, lasts, rng),
             FaultName::Kill => {
                 nodes.truncate(rng.usize(1..shape.nodes.max(2)));
-                FaultAction::Kill { nodes, away: Duration::from_millis(rng.u64(..AWAY)) }
+                FaultAction::Kill { nodes, wipes: false, away: Duration::from_millis(rng.u64(..AWAY)) }
             }
-            FaultName::KillAll => FaultAction::Kill { nodes, away: Duration::from_millis(rng.u64(..AWAY)) },
+            FaultName::KillAll => {
+                FaultAction::Kill { nodes, wipes: false, away: Duration::from_millis(rng.u64(..AWAY)) }
+            }
             FaultName::Rolling => FaultAction::Restart(nodes),
             FaultName::Pause => FaultAction::Deprive { node: nodes[0], lasts: PAUSE },
             FaultName::DiskFull | FaultName::NoFiles | FaultName::LogFull => {
                 FaultAction::Deprive { node: nodes[0], lasts }
             }
-            FaultName::ServerKill | FaultName::ServersKill | FaultName::ServersWipe => {
-                let mut servers: Vec<usize> = (0..shape.servers).collect();
-                if name == FaultName::ServerKill {
-                    servers = vec![rng.usize(..shape.servers)];
-                }
-                let wipes = name == FaultName::ServersWipe;
-                FaultAction::Servers { servers, wipes, away: lasts }
-            }
             FaultName::Partition => {
                 nodes.truncate(rng.usize(1..shape.nodes.max(2)));
                 FaultAction::Links { directions: cut_off(&nodes, shape), lasts }
             }
-            FaultName::Delay
-            | FaultName::BlackHole
-            | FaultName::Reset
-            | FaultName::Slices
-            | FaultName::Bandwidth => {
+            _ => {
                 let (low, high) = shape.edges[rng.usize(..shape.edges.len())];
                 let (one, other) = if rng.bool() { (low, high) } else { (high, low) };
                 let mut directions = vec![(one, other, conditions(name, rng))];
@@ -190,7 +210,11 @@ impl Fault {
         let mut nodes = match &self.action {
             FaultAction::Kill { nodes, .. } | FaultAction::Restart(nodes) => nodes.clone(),
             FaultAction::Deprive { node, .. } => vec![*node],
-            FaultAction::Servers { .. } => Vec::new(),
+            FaultAction::CutOff { nodes, .. } => nodes.clone(),
+            FaultAction::Servers { .. }
+            | FaultAction::Leader { .. }
+            | FaultAction::FlipBit { .. }
+            | FaultAction::Truncate => Vec::new(),
             FaultAction::Links { directions, .. } => {
                 directions.iter().flat_map(|(from, to, _)| [*from, *to]).collect()
             }
@@ -205,7 +229,20 @@ impl Fault {
         let list =
             |nodes: &[usize]| nodes.iter().map(|node| names[*node].as_str()).collect::<Vec<_>>().join(", ");
         match &self.action {
-            FaultAction::Kill { nodes, away } => format!("{} killed, away for {away:?}", list(nodes)),
+            FaultAction::Kill { nodes, wipes, away } => {
+                let done = if *wipes { "wiped" } else { "killed" };
+                format!("{} {done}, away for {away:?}", list(nodes))
+            }
+            FaultAction::Leader { away } => {
+                format!("the leader of the stream killed, away for {away:?}")
+            }
+            FaultAction::CutOff { nodes, lasts, .. } => {
+                format!("{} cut off the servers for {lasts:?}", list(nodes))
+            }
+            FaultAction::FlipBit { server, away, .. } => {
+                format!("a bit of nats-{} flipped, away for {away:?}", server + 1)
+            }
+            FaultAction::Truncate => "the older half of the stream deleted".to_owned(),
             FaultAction::Servers { servers, wipes, away } => {
                 let servers = servers.iter().map(|server| format!("nats-{}", server + 1));
                 let done = if *wipes { "wiped" } else { "killed" };
@@ -226,6 +263,36 @@ impl Fault {
                     .map(|(from, to, conditions)| format!("{} to {} {conditions}", names[*from], names[*to]));
                 format!("{} for {lasts:?}", directions.collect::<Vec<_>>().join(", "))
             }
+        }
+    }
+}
+
+impl FaultAction {
+    /// Draws the action of a fault of herds that the backbone joins.
+    fn draw_of_backbone(name: FaultName, shape: &HerdShape, lasts: Duration, rng: &mut Rng) -> FaultAction {
+        let away = lasts;
+        if matches!(name, FaultName::ServersKill | FaultName::ServersWipe) {
+            let wipes = name == FaultName::ServersWipe;
+            return FaultAction::Servers { servers: (0..shape.servers).collect(), wipes, away };
+        }
+        if matches!(name, FaultName::ServerKill | FaultName::BitFlip) {
+            let server = rng.usize(..shape.servers);
+            return match name {
+                FaultName::BitFlip => FaultAction::FlipBit { server, place: rng.u64(..), away },
+                _ => FaultAction::Servers { servers: vec![server], wipes: false, away },
+            };
+        }
+        let region = rng.usize(..shape.regions.len());
+        let nodes = shape.regions[region].clone();
+        match name {
+            FaultName::RegionWipe => FaultAction::Kill { nodes, wipes: true, away },
+            FaultName::RegionCut => FaultAction::CutOff { region, nodes, lasts },
+            FaultName::ReaderKill => {
+                let reader = nodes[rng.usize(..READERS.min(nodes.len()))];
+                FaultAction::Kill { nodes: vec![reader], wipes: false, away }
+            }
+            FaultName::LeaderKill => FaultAction::Leader { away },
+            _ => FaultAction::Truncate,
         }
     }
 }
@@ -254,54 +321,4 @@ fn cut_off(nodes: &[usize], shape: &HerdShape) -> Vec<(usize, usize, Conditions)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn equal_seeds_draw_equal_faults_and_every_fault_is_drawn() {
-        let shape = HerdShape { nodes: 5, edges: vec![(0, 1), (1, 2), (2, 3), (3, 4)], servers: 3 };
-        let draw = |seed| {
-            let mut rng = Rng::with_seed(seed);
-            (0..500).map(|_| Fault::draw(FaultName::VARIANTS, &shape, &mut rng)).collect::<Vec<_>>()
-        };
-        let faults = draw(7);
-        assert_eq!(faults, draw(7));
-        assert_ne!(faults, draw(8));
-        for name in FaultName::VARIANTS {
-            assert!(faults.iter().any(|fault| fault.name == *name), "{name:?}");
-        }
-    }
-
-    #[test]
-    fn faults_are_described_in_words() {
-        let names = ["Alford", "Parker"].map(str::to_owned);
-        let lasts = Duration::from_secs(2);
-        let full = FaultAction::Deprive { node: 1, lasts };
-        let cut = Conditions { cut: true, ..Conditions::default() };
-        let late = Conditions { delay: lasts, ..Conditions::default() };
-        let slow = Conditions { bandwidth: Some(9), ..Conditions::default() };
-        for (name, action, words) in [
-            (FaultName::DiskFull, full, "Parker with a full disk for 2s"),
-            (
-                FaultName::Partition,
-                FaultAction::Links { directions: vec![(0, 1, cut), (1, 0, cut)], lasts },
-                "Alford-Parker cut for 2s",
-            ),
-            (
-                FaultName::Delay,
-                FaultAction::Links { directions: vec![(0, 1, late), (1, 0, slow)], lasts },
-                "Alford to Parker delayed by 2s, Parker to Alford limited to 9 bytes a second for 2s",
-            ),
-        ] {
-            assert_eq!(Fault { name, action }.describe(&names), words);
-        }
-    }
-
-    #[test]
-    fn a_partition_cuts_every_link_between_its_sides_both_directions_and_no_other() {
-        let shape = HerdShape { nodes: 4, edges: vec![(0, 1), (1, 2), (2, 3), (0, 3)], servers: 0 };
-        let directions: Vec<(usize, usize)> =
-            cut_off(&[0, 1], &shape).iter().map(|(from, to, _)| (*from, *to)).collect();
-        assert_eq!(directions, [(1, 2), (2, 1), (0, 3), (3, 0)]);
-    }
-}
+mod tests;

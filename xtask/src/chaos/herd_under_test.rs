@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,10 +29,16 @@ pub(super) struct HerdUnderTest {
     pub(super) clients: Arc<Clients>,
     /// The proxy that links go through; `None` if no fault concerns links.
     pub(super) proxy: Option<Proxy>,
+    /// The proxy through which regions reach the servers; `None` if no fault cuts them off.
+    pub(super) servers_proxy: Option<Proxy>,
     /// The disks of the nodes; `None` if no fault fills disks.
     pub(super) disks: Option<SmallDisks>,
     /// The servers of the backbone; `None` if links alone join the nodes.
     pub(super) servers: Option<NatsServers>,
+    /// The folder with the data folders of the nodes; `None` if they keep nothing on disk.
+    pub(super) data: Option<PathBuf>,
+    /// The names of the regions; empty without a backbone.
+    pub(super) regions: Vec<String>,
     pub(super) names: Vec<String>,
 }
 
@@ -54,9 +60,14 @@ impl HerdUnderTest {
         let stops_answers = fault.name == FaultName::Pause;
         let number = self.clients.begin_fault(&fault.name.to_string(), fault.nodes(), stops_answers);
         match &fault.action {
-            FaultAction::Kill { nodes, away } => self.kill(nodes, *away)?,
+            FaultAction::Kill { nodes, wipes: false, away } => self.kill(nodes, *away)?,
+            FaultAction::Kill { nodes, wipes: true, away } => self.wipe(nodes, *away)?,
             FaultAction::Restart(_) => {}
             FaultAction::Servers { servers, wipes, away } => self.end_servers(servers, *wipes, *away)?,
+            FaultAction::Leader { away } => self.end_leader(*away)?,
+            FaultAction::CutOff { region, lasts, .. } => self.cut_off(*region, *lasts)?,
+            FaultAction::FlipBit { server, place, away } => self.flip_bit(*server, *place, *away)?,
+            FaultAction::Truncate => self.truncate_stream()?,
             FaultAction::Deprive { node, lasts } => match fault.name {
                 FaultName::DiskFull => self.fill_disk(*node, *lasts)?,
                 FaultName::NoFiles => self.take_files(*node, *lasts)?,
@@ -119,7 +130,7 @@ impl HerdUnderTest {
             .collect()
     }
 
-    fn names_of(&self, nodes: &[usize]) -> Vec<String> {
+    pub(super) fn names_of(&self, nodes: &[usize]) -> Vec<String> {
         nodes.iter().map(|node| self.names[*node].clone()).collect()
     }
 
@@ -128,7 +139,7 @@ impl HerdUnderTest {
         self.processes.pid(name)?.with_context(|| format!("{name} has ended by itself"))
     }
 
-    fn start(&mut self, nodes: &[usize]) -> Result<()> {
+    pub(super) fn start(&mut self, nodes: &[usize]) -> Result<()> {
         let names = self.names_of(nodes);
         self.processes.start(&names)?;
         nodes.iter().for_each(|node| self.clients.add_up(*node));
@@ -141,16 +152,6 @@ impl HerdUnderTest {
         nodes.iter().for_each(|node| self.clients.add_down(*node, Keeps::Disk));
         thread::sleep(away);
         self.start(nodes)
-    }
-
-    fn end_servers(&mut self, servers: &[usize], wipes: bool, away: Duration) -> Result<()> {
-        let all = self.servers.as_mut().context("a fault of servers needs a backbone")?;
-        let names = all.names();
-        let names: Vec<String> = servers.iter().map(|server| names[*server].clone()).collect();
-        let ended = if wipes { all.wipe(&names) } else { all.kill(&names) };
-        ended?;
-        thread::sleep(away);
-        all.start_servers(&names)
     }
 
     fn restart(&mut self, node: usize) -> Result<()> {

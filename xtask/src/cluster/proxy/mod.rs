@@ -2,7 +2,8 @@
 //!
 //! Each node's herd file has addresses of the proxy in place of its neighbours' addresses. There is
 //! an address for each node and each neighbour that it dials, so each direction of a link has its
-//! own conditions. The proxy is below TLS: it sees bytes, not lines.
+//! own conditions. The proxy is below TLS: it sees bytes, not lines. It can also relay connections
+//! between any other names, such as regions and servers of the backbone.
 
 mod carry;
 mod conditions;
@@ -22,7 +23,8 @@ use tokio::sync::watch;
 use crate::cluster::herd_file::HerdFile;
 use carry::relay;
 
-/// The proxy for all links of a herd. It closes all connections when it is dropped.
+/// A proxy, for all links of a herd or for other connections. It closes all connections when it is
+/// dropped.
 #[derive(Debug)]
 pub struct Proxy {
     /// The directions, by (from, to).
@@ -48,23 +50,42 @@ impl Proxy {
     /// # Errors
     /// The thread cannot be started, or no port is free.
     pub fn start(file: &HerdFile) -> Result<Proxy> {
+        let herd = file.herd();
+        let mut routes = Vec::new();
+        for member in &herd.members {
+            for neighbour in &member.neighbours {
+                let target = herd.member(neighbour).context("a neighbour is a member")?.link;
+                routes.push((member.name.clone(), neighbour.clone(), target));
+            }
+        }
+        Proxy::between(routes)
+    }
+
+    /// Starts to relay connections from one name to another, whose address is the target.
+    ///
+    /// # Errors
+    /// The thread cannot be started, or no port is free.
+    pub fn between(routes: Vec<(String, String, SocketAddr)>) -> Result<Proxy> {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.context("cannot start the thread of the proxy")?;
-        let herd = file.herd();
-        let pairs = herd.members.iter().flat_map(|member| {
-            member.neighbours.iter().map(|neighbour| (member.name.clone(), neighbour.clone()))
-        });
-        let directions: BTreeMap<_, _> = pairs.map(|pair| (pair, Arc::default())).collect();
+        let both = routes.iter().flat_map(|(from, to, _)| [(from, to), (to, from)]);
+        let directions: BTreeMap<_, _> =
+            both.map(|(from, to)| ((from.clone(), to.clone()), Arc::default())).collect();
         let mut proxy = Proxy { directions, addresses: BTreeMap::new(), runtime };
-        for (from, to) in proxy.directions.keys() {
-            let target = herd.member(to).context("a neighbour is a member")?.link;
+        for (from, to, target) in routes {
             let listen = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
             let listener = proxy.runtime.block_on(listen).context("no port is free for the proxy")?;
-            proxy.addresses.insert((from.clone(), to.clone()), listener.local_addr()?);
-            let directions = [proxy.direction(from, to)?, proxy.direction(to, from)?].map(Arc::clone);
+            let directions = [proxy.direction(&from, &to)?, proxy.direction(&to, &from)?].map(Arc::clone);
+            proxy.addresses.insert((from, to), listener.local_addr()?);
             proxy.runtime.spawn(serve(listener, target, directions));
         }
         Ok(proxy)
+    }
+
+    /// Returns the address at which one name reaches another; `None` if nothing is relayed between
+    /// them.
+    pub fn address(&self, from: &str, to: &str) -> Option<SocketAddr> {
+        self.addresses.get(&(from.to_owned(), to.to_owned())).copied()
     }
 
     /// Returns the herd file for each node, in which its neighbours have the proxy's addresses.

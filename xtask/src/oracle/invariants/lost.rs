@@ -93,19 +93,33 @@ impl Missing<'_> {
         ends.any(|(at, keeps)| {
             facts.may_have_forgotten(self.acknowledged_by, self.sent_at, *at)
                 && (at.saturating_sub(self.acknowledged_at) < PASSED_ON
-                    || self.was_hindered(facts, *at)
+                    || self.was_hindered(facts, *at, *keeps)
                     || *keeps == Keeps::Synced)
+                && !(*keeps == Keeps::Nothing && self.was_known_everywhere(facts, *at))
         })
     }
 
-    /// Returns whether there was a fault between the acknowledgement and the end of the node.
-    fn was_hindered(&self, facts: &Facts<'_>, end: u64) -> bool {
-        facts
-            .faults
-            .iter()
-            .any(|fault| fault.from <= end && fault.until.saturating_add(SETTLES) >= self.acknowledged_at)
-            || facts.away.iter().flatten().any(|(from, until)| {
-                *from <= end && until.saturating_add(SETTLES) >= self.acknowledged_at && *from != end
-            })
+    /// Returns whether a check before `end` found that all nodes knew the update. The nodes of
+    /// another region have not lost it then.
+    fn was_known_everywhere(&self, facts: &Facts<'_>, end: u64) -> bool {
+        facts.converged.iter().any(|(at, since)| *at <= end && self.acknowledged_at < *since)
+    }
+
+    /// Returns whether there was a fault between the acknowledgement and the end of the node. The
+    /// fault that lost the node's disk hinders nothing before it.
+    fn was_hindered(&self, facts: &Facts<'_>, end: u64, keeps: Keeps) -> bool {
+        let hinders =
+            |from: u64, until: u64| from <= end && until.saturating_add(SETTLES) >= self.acknowledged_at;
+        let own = facts.faults.iter().find(|fault| {
+            let concerns = fault.nodes.contains(&self.acknowledged_by);
+            keeps == Keeps::Nothing && concerns && (fault.from..=fault.until).contains(&end)
+        });
+        let is_own = |from: u64| own.is_some_and(|own| (own.from..=own.until).contains(&from));
+        facts.faults.iter().any(|fault| hinders(fault.from, fault.until) && !is_own(fault.from))
+            || facts
+                .away
+                .iter()
+                .flatten()
+                .any(|(from, until)| hinders(*from, *until) && *from != end && !is_own(*from))
     }
 }
