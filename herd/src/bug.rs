@@ -53,6 +53,12 @@ pub enum Bug {
     GraftLost,
     /// Sums of windows are compared in one bit only.
     SumTooNarrow,
+    /// A reader of the backbone goes on behind messages that are missing.
+    HoleNotNoticed,
+    /// A reader of the backbone goes on in a stream that was created again.
+    StreamNotRecognized,
+    /// The header of a message covers the message itself, which may not be stored.
+    HeaderAheadOfStored,
 }
 
 /// Returns whether the nodes of this thread make this mistake.

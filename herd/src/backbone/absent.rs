@@ -42,10 +42,10 @@ impl Absent {
     }
 }
 
-/// Returns what is published for an absent neighbour. `last` is the header of its last message that
-/// is stored.
-pub fn left_by(name: String, last: Option<Header>) -> Selection {
-    let since = last.map_or(0, |header| header.window.saturating_sub(MARGIN));
+/// Returns what is published for an absent neighbour into the stream with the epoch `stream`.
+/// `last` is the header of the neighbour's last message that it has.
+pub fn left_by(name: String, last: Option<Header>, stream: u64) -> Selection {
+    let since = last.map_or(0, |header| header.window_in(stream).saturating_sub(MARGIN));
     Selection::Origin { name, since }
 }
 

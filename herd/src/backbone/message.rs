@@ -3,7 +3,7 @@
 //! | part | content |
 //! |---|---|
 //! | subject | `<stream>.<region>.<node>`, with `~` for each `.` in a name |
-//! | header `Herd-Cursor` | `<epoch> <sequence> <window>`: the change log of the node up to which everything was stored when the message was sent, and the [window](crate::message::At::window) of the first update that was not |
+//! | header `Herd-Cursor` | `<epoch> <sequence> <window> <stream>`: the change log of the node up to which everything was stored when the message was sent, and the [window](crate::message::At::window) of the first update that was not; both for the life of the stream with that epoch |
 //! | body | [updates](crate::message::Update), each with a line end |
 
 use std::fmt;
@@ -22,12 +22,27 @@ pub struct Header {
     /// The window in which the node received the first update that was not stored then; 0 if it
     /// is not known.
     pub window: u64,
+    /// The [epoch](super::StreamState::epoch) of the stream that had stored it. In another life of
+    /// the stream, the header says nothing.
+    pub stream: u64,
+}
+
+impl Header {
+    /// Returns the cursor if it is about the stream with this epoch.
+    pub(super) fn cursor_in(&self, stream: u64) -> Option<Cursor> {
+        (self.stream == stream).then_some(self.cursor)
+    }
+
+    /// Returns the window if it is about the stream with this epoch, and 0 otherwise.
+    pub(super) fn window_in(&self, stream: u64) -> u64 {
+        if self.stream == stream { self.window } else { 0 }
+    }
 }
 
 impl fmt::Display for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Header { cursor: Cursor { epoch, sequence }, window } = self;
-        write!(f, "{epoch:016x} {sequence} {window}")
+        let Header { cursor: Cursor { epoch, sequence }, window, stream } = self;
+        write!(f, "{epoch:016x} {sequence} {window} {stream:016x}")
     }
 }
 
@@ -44,10 +59,11 @@ impl FromStr for Header {
         let epoch = u64::from_str_radix(next()?, 16).map_err(|_| UnknownHeader)?;
         let sequence = next()?.parse().map_err(|_| UnknownHeader)?;
         let window = next()?.parse().map_err(|_| UnknownHeader)?;
+        let stream = u64::from_str_radix(next()?, 16).map_err(|_| UnknownHeader)?;
         if words.next().is_some() {
             Err(UnknownHeader)
         } else {
-            Ok(Header { cursor: Cursor { epoch, sequence }, window })
+            Ok(Header { cursor: Cursor { epoch, sequence }, window, stream })
         }
     }
 }
@@ -83,14 +99,15 @@ mod tests {
 
     #[test]
     fn a_header_is_read_as_it_was_written() {
-        let header = Header { cursor: Cursor { epoch: u64::MAX, sequence: 17 }, window: 24_000_000_000 };
-        assert_eq!(header.to_string(), "ffffffffffffffff 17 24000000000");
+        let cursor = Cursor { epoch: u64::MAX, sequence: 17 };
+        let header = Header { cursor, window: 24_000_000_000, stream: 10 };
+        assert_eq!(header.to_string(), "ffffffffffffffff 17 24000000000 000000000000000a");
         assert_eq!(header.to_string().parse(), Ok(header));
     }
 
     #[test]
     fn a_header_that_no_node_writes_is_rejected() {
-        for text in ["", "1", "1 2", "1 2 3 4", "x 2 3", "1 -2 3", "1 2 x", "1  2 3"] {
+        for text in ["", "1", "1 2 3", "1 2 3 4 5", "x 2 3 4", "1 -2 3 4", "1 2 x 4", "1 2 3 x", "1  2 3"] {
             assert_eq!(text.parse::<Header>(), Err(UnknownHeader), "{text:?}");
         }
     }

@@ -5,8 +5,8 @@
 //!
 //! - Each node [publishes](Publisher) what it received from clients itself. There is no queue and
 //!   no election. What a later report has replaced is never published.
-//! - Two nodes of each herd [read](Reader) all messages, and apply those of other regions. They
-//!   reach the other nodes over links.
+//! - Two nodes of each herd [read](Reader) all messages, and apply them. They reach the other nodes
+//!   over links. A region also reads its own messages: what they have may be lost there since.
 //!
 //! The order of updates decides what wins, so messages that are doubled, late or out of order do no
 //! harm.

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use super::message::Header;
+use crate::bug::{Bug, is_planted};
 use crate::node::{Cursor, Node, Selection};
 
 /// The size at which a message is full, in bytes. Lines of updates are short, so no message is much
@@ -14,6 +15,8 @@ pub const MESSAGE_BYTES: usize = 48 * 1024;
 /// duties as a link: it sends nothing that may be lost, and a superseded update is never sent.
 #[derive(Debug)]
 pub struct Publisher {
+    /// The epoch of the stream.
+    stream: u64,
     /// Everything up to this sequence is stored, or is not this node's to publish.
     stored: u64,
     /// Everything up to this sequence is in messages.
@@ -48,19 +51,23 @@ struct Again {
 }
 
 impl Publisher {
-    /// Begins to publish. `last` is the cursor in the last message of this node that is stored.
-    pub fn begin(node: &Node, last: Option<Cursor>) -> Publisher {
+    /// Begins to publish into the stream with the epoch `stream`. `last` is the header of the last
+    /// message of this node that it has.
+    pub fn begin(node: &Node, stream: u64, last: Option<Header>) -> Publisher {
+        let last = last.and_then(|header| header.cursor_in(stream));
         // A cursor of another epoch, or beyond the end, says nothing about this log.
         let known = last.filter(|last| last.epoch == node.epoch() && last.sequence <= node.table().head());
         let stored = known.map_or(0, |last| last.sequence);
-        Publisher { stored, read: stored, in_flight: VecDeque::new(), again: Vec::new(), last: 0 }
+        Publisher { stream, stored, read: stored, in_flight: VecDeque::new(), again: Vec::new(), last: 0 }
     }
 
     /// Publishes the selected updates again, beside the new ones. Has no effect while equal ones
     /// are being published, since a region that asks for them reads what is already published, too.
     pub fn publish_again(&mut self, node: &Node, selection: Selection) {
-        if self.unfinished().all(|known| *known != selection) {
-            self.again.push(Again { selection, read: 0, until: node.table().head() });
+        let until = node.table().head();
+        // A job with nothing to read would never be over.
+        if until > 0 && self.unfinished().all(|known| *known != selection) {
+            self.again.push(Again { selection, read: 0, until });
         }
     }
 
@@ -106,10 +113,11 @@ impl Publisher {
             }
             return None;
         }
-        let cursor = Cursor { epoch: node.epoch(), sequence: self.stored };
+        let stored = if is_planted(Bug::HeaderAheadOfStored) { upto } else { self.stored };
+        let cursor = Cursor { epoch: node.epoch(), sequence: stored };
         self.in_flight.push_back(InFlight { upto, window, jobs_over });
         let window = self.in_flight.iter().find_map(|message| message.window);
-        Some(Header { cursor, window: window.unwrap_or_default() })
+        Some(Header { cursor, window: window.unwrap_or_default(), stream: self.stream })
     }
 
     /// Notes that the oldest message under way is stored, as the message `sequence` of the stream.

@@ -142,7 +142,7 @@ impl Publishing {
             false => None,
         };
         let publisher = self.access.look(|node| {
-            let mut publisher = Publisher::begin(node, last.map(|header| header.cursor));
+            let mut publisher = Publisher::begin(node, known.epoch, last);
             self.unfinished.drain(..).for_each(|selection| publisher.publish_again(node, selection));
             publisher
         });
@@ -235,7 +235,7 @@ impl Publishing {
         for name in self.access.look(|node| self.absent.note_links(node, now)) {
             let header = self.engine.last_header(&attempt.stream, &name).await?;
             info!(neighbour = name, "a neighbour is absent; what it received last is published for it");
-            self.publish_again(attempt, left_by(name, header));
+            self.publish_again(attempt, left_by(name, header, attempt.epoch));
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::message::Header;
+use crate::bug::{Bug, is_planted};
 use crate::node::{Cursor, Node};
 
 /// What is known of a stream when a node begins to read it.
@@ -24,8 +25,10 @@ pub struct StreamState {
 pub enum Start {
     /// After the last message that it has read.
     Resumed,
-    /// At the first message of a stream that it has not read before.
+    /// At the first message, since it has no place in any stream.
     Fresh,
+    /// At the first message of a stream that was created again since it read.
+    NewStream,
     /// At the first message that is left. Earlier ones that it has not read are gone.
     Behind,
 }
@@ -49,6 +52,9 @@ pub const ATTEMPTS: u32 = 5;
 /// lost.
 #[derive(Debug, Default)]
 pub struct Reader {
+    /// How far it has read. The cursor of the node stays behind while something is lacking, so that
+    /// a process that starts again asks for it again.
+    read: Cursor,
     /// The sequence before the latest hole, and how often reading has begun again there.
     hole: u64,
     attempts: u32,
@@ -57,37 +63,53 @@ pub struct Reader {
     windows: BTreeMap<String, u64>,
     /// What this node may lack, as other regions have to be asked for it; `None` if nothing.
     lacks: Option<BTreeMap<String, u64>>,
+    /// Whether others have published again what this node lacked. Such messages may have updates of
+    /// any window, and may be lost as well.
+    has_asked: bool,
 }
 
 impl Reader {
     /// Begins to read a stream, at the sequence that is returned.
     pub fn begin(&mut self, node: &mut Node, stream: StreamState) -> (u64, Start) {
-        let known = node.stream_cursor().unwrap_or_default();
+        let is_this = |cursor: Cursor| {
+            cursor.epoch == stream.epoch || is_planted(Bug::StreamNotRecognized) && cursor.epoch != 0
+        };
+        let known = if self.read.epoch != 0 { self.read } else { node.stream_cursor().unwrap_or_default() };
         let next = known.sequence + 1;
         // A cursor of another life, or beyond the end, says nothing about this stream.
-        let is_known = known.epoch == stream.epoch && known.sequence <= stream.last;
+        let is_known = is_this(known) && known.sequence <= stream.last;
         let (from, start) = match is_known {
             true if next >= stream.first => (next, Start::Resumed),
             true => (stream.first, Start::Behind),
-            false => (stream.first, Start::Fresh),
+            false if known.epoch == 0 => (stream.first, Start::Fresh),
+            false => (stream.first, Start::NewStream),
         };
-        if start == Start::Behind || start == Start::Fresh && stream.first > 1 {
+        // Even a whole stream may lack what another one had, and what only other regions still have.
+        if start != Start::Resumed {
             self.lacks = Some(BTreeMap::new());
         }
-        node.set_stream_cursor(Cursor { epoch: stream.epoch, sequence: from - 1 });
+        self.read = Cursor { epoch: stream.epoch, sequence: from - 1 };
+        self.keep_cursor(node);
         (from, start)
+    }
+
+    /// Lets the node know how far it has read, unless something is lacking.
+    fn keep_cursor(&self, node: &mut Node) {
+        if self.lacks.is_none() {
+            node.set_stream_cursor(self.read);
+        }
     }
 
     /// Decides what to do with the message `sequence`. After a hole, [`begin`](Self::begin) must be
     /// called again. The [`ATTEMPTS`]th time it is skipped instead, and `Ok` has the number of
     /// messages that are lost.
-    pub fn check(&mut self, node: &Node, sequence: u64) -> (Next, u64) {
-        let read = node.stream_cursor().unwrap_or_default().sequence;
+    pub fn check(&mut self, sequence: u64) -> (Next, u64) {
+        let read = self.read.sequence;
         if sequence <= read {
             return (Next::Known, 0);
         }
         let missing = sequence - read - 1;
-        if missing == 0 {
+        if missing == 0 || is_planted(Bug::HoleNotNoticed) {
             return (Next::Apply, 0);
         }
         if self.hole != read {
@@ -99,19 +121,20 @@ impl Reader {
             return (Next::Hole(missing), 0);
         }
         // What has to be asked for already is as much or more.
-        self.lacks.get_or_insert_with(|| self.windows.clone());
+        let lost = if self.has_asked { BTreeMap::new() } else { self.windows.clone() };
+        self.lacks.get_or_insert(lost);
         (Next::Apply, missing)
     }
 
     /// Notes the header of a message of a node, which has been applied as a whole.
     pub fn note_header(&mut self, node: String, header: Header) {
-        self.windows.insert(node, header.window);
+        self.windows.insert(node, header.window_in(self.read.epoch));
     }
 
     /// Notes that the message `sequence` has been applied as a whole.
-    pub fn note_applied(&self, node: &mut Node, sequence: u64) {
-        let cursor = node.stream_cursor().unwrap_or_default();
-        node.set_stream_cursor(Cursor { sequence, ..cursor });
+    pub fn note_applied(&mut self, node: &mut Node, sequence: u64) {
+        self.read.sequence = sequence;
+        self.keep_cursor(node);
     }
 
     /// Returns what other regions have to be asked for: the first window of each node's updates
@@ -121,9 +144,16 @@ impl Reader {
         self.lacks.as_ref()
     }
 
-    /// Notes that other regions publish what this one lacked, or that its herd has it.
-    pub fn note_found(&mut self) {
+    /// Notes that other regions publish what this one lacks.
+    pub fn note_answered(&mut self, node: &mut Node) {
+        self.has_asked = true;
+        self.note_known(node);
+    }
+
+    /// Notes that the herd has what this node lacks.
+    pub fn note_known(&mut self, node: &mut Node) {
         self.lacks = None;
+        self.keep_cursor(node);
     }
 }
 

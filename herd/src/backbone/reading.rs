@@ -1,4 +1,4 @@
-//! The task that reads what other regions have received.
+//! The task that reads what all regions have received.
 
 use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
@@ -16,7 +16,6 @@ use super::failure::Failure;
 use super::message::{CURSOR, node_of};
 use super::reader::{Next, Reader, Start, knows_other_regions};
 use super::requests::AgainRequest;
-use super::settings::Settings;
 use crate::message::Update;
 use crate::node::{Node, PRELOADED};
 use crate::server::{BackboneState, TableAccess};
@@ -62,9 +61,10 @@ impl Reading {
         let reader = &mut self.reader;
         let (from, start) = self.access.change(|node| reader.begin(node, known));
         let mut messages = self.engine.messages(&stream, from).await?;
-        let may_be_known = start == Start::Fresh && self.reader.lacks().is_some();
+        let may_be_known = start == Start::Fresh && known.first > 1;
         if may_be_known && self.learns_from_neighbours().await {
-            self.reader.note_found();
+            let reader = &mut self.reader;
+            self.access.change(|node| reader.note_known(node));
         }
         info!(stream = self.engine.settings.stream, from, "updates of other regions are read");
         self.state.note_unread(known.last.saturating_sub(from - 1));
@@ -106,7 +106,7 @@ impl Reading {
         let sequence = info.stream_sequence;
         self.state.note_unread(info.pending);
         let reader = &mut self.reader;
-        let (next, lost) = self.access.look(|node| reader.check(node, sequence));
+        let (next, lost) = reader.check(sequence);
         match next {
             Next::Known => return Ok(()),
             Next::Hole(missing) => {
@@ -118,8 +118,8 @@ impl Reading {
             warn!(lost, before = sequence, "messages of other regions are lost");
             self.state.messages_lost.fetch_add(lost, Ordering::Relaxed);
         }
-        let Settings { stream, region, .. } = &self.engine.settings;
-        if let Some((_, node)) = node_of(stream, &message.subject).filter(|(of, _)| of != region) {
+        // What a node of this region published may have reached no other node of it.
+        if let Some((_, node)) = node_of(&self.engine.settings.stream, &message.subject) {
             self.apply(&message.payload).await?;
             self.state.messages_read.fetch_add(1, Ordering::Relaxed);
             let header = message.headers.as_ref().and_then(|headers| headers.get(CURSOR));
@@ -127,7 +127,8 @@ impl Reading {
                 self.reader.note_header(node, header);
             }
         }
-        self.access.change(|node| self.reader.note_applied(node, sequence));
+        let reader = &mut self.reader;
+        self.access.change(|node| reader.note_applied(node, sequence));
         Ok(())
     }
 
@@ -161,7 +162,8 @@ impl Reading {
         let request = AgainRequest { region, since }.to_string();
         match self.engine.ask(Subject::Again, request, PATIENCE).await {
             Ok(_) => {
-                self.reader.note_found();
+                let reader = &mut self.reader;
+                self.access.change(|node| reader.note_answered(node));
                 info!("other regions publish again what this one may lack");
             }
             Err(failure) => debug!(reason = %failure, "other regions are asked again later"),

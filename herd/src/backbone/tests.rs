@@ -6,6 +6,14 @@ use super::{ATTEMPTS, Header, Next, Publisher, Reader, Start, StreamState};
 use crate::message::{ClientId, Time, Update};
 use crate::node::{Cursor, Limits, Lives, Node, RegionSums, Selection};
 
+/// The epoch of the stream.
+const STREAM: u64 = 3;
+
+/// A header that says that everything up to a cursor is stored.
+fn header(cursor: Cursor) -> Header {
+    Header { cursor, window: 0, stream: STREAM }
+}
+
 fn node(name: &str) -> Node {
     let mut node = Node::new(name, &[], Limits::default(), Lives { epoch: 7, incarnation: 1, hash_seed: 0 });
     node.read_stream("herd");
@@ -43,7 +51,7 @@ fn a_node_publishes_what_it_received_itself_and_nothing_twice() {
     report(&mut alford, "kiwi", 10);
     report(&mut alford, "kiwi", 11);
     apply(&mut alford, "AT Bolden +0.000000000 plum +1+1 12\n");
-    let mut publisher = Publisher::begin(&alford, None);
+    let mut publisher = Publisher::begin(&alford, STREAM, None);
     let (header, lines) = write(&mut publisher, &alford).unwrap();
     assert_eq!(lines, "AT Alford +0.000000000 kiwi +1+1 11\n");
     assert_eq!(header.cursor, Cursor { epoch: 7, sequence: 0 });
@@ -56,7 +64,7 @@ fn a_node_publishes_what_it_received_itself_and_nothing_twice() {
 #[test]
 fn a_header_never_covers_what_may_not_be_stored() {
     let mut alford = node("Alford");
-    let mut publisher = Publisher::begin(&alford, None);
+    let mut publisher = Publisher::begin(&alford, STREAM, None);
     report(&mut alford, "kiwi", 10);
     let (first, _) = write(&mut publisher, &alford).unwrap();
     report(&mut alford, "plum", 11);
@@ -68,7 +76,7 @@ fn a_header_never_covers_what_may_not_be_stored() {
     let (third, _) = write(&mut publisher, &alford).unwrap();
     assert_eq!(third.cursor.sequence, 1);
     // The second was lost and the third was stored: a node that starts again publishes both.
-    let mut again = Publisher::begin(&alford, Some(third.cursor));
+    let mut again = Publisher::begin(&alford, STREAM, Some(third));
     assert_eq!(clients(&write(&mut again, &alford).unwrap().1), ["plum", "lime"]);
 }
 
@@ -77,25 +85,32 @@ fn a_cursor_of_another_epoch_or_beyond_the_end_is_ignored() {
     let mut alford = node("Alford");
     report(&mut alford, "kiwi", 10);
     for cursor in [Cursor { epoch: 8, sequence: 1 }, Cursor { epoch: 7, sequence: 2 }] {
-        let mut publisher = Publisher::begin(&alford, Some(cursor));
+        let mut publisher = Publisher::begin(&alford, STREAM, Some(header(cursor)));
         assert_eq!(clients(&write(&mut publisher, &alford).unwrap().1), ["kiwi"]);
     }
-    let mut publisher = Publisher::begin(&alford, Some(Cursor { epoch: 7, sequence: 1 }));
-    assert!(write(&mut publisher, &alford).is_none());
+    let known = header(Cursor { epoch: 7, sequence: 1 });
+    assert!(write(&mut Publisher::begin(&alford, STREAM, Some(known)), &alford).is_none());
+    // It was stored in a stream that has been lost since.
+    let mut publisher = Publisher::begin(&alford, STREAM + 1, Some(known));
+    assert_eq!(clients(&write(&mut publisher, &alford).unwrap().1), ["kiwi"]);
 }
 
 #[test]
-fn a_removal_is_published_by_the_node_that_received_it() {
+fn a_removal_is_published_by_the_herd_that_received_it() {
     let mut alford = node("Alford");
     report(&mut alford, "kiwi", 10);
     alford.remove(ClientId::parse(b"kiwi").unwrap()).unwrap();
-    let (_, lines) = write(&mut Publisher::begin(&alford, None), &alford).unwrap();
+    let (_, lines) = write(&mut Publisher::begin(&alford, STREAM, None), &alford).unwrap();
     assert_eq!(lines, "REMOVED 1 kiwi\n");
     let mut bolden = node("Bolden");
     assert_eq!(apply(&mut bolden, &lines), 1);
-    assert!(write(&mut Publisher::begin(&bolden, None), &bolden).is_none());
+    assert!(write(&mut Publisher::begin(&bolden, STREAM, None), &bolden).is_none());
+    // The node that received it may have lost it since, so its neighbours publish it, too.
+    let mut ceres = node("Ceres");
+    ceres.restore_out_of_order(&Update::parse(b"REMOVED 1 kiwi").unwrap());
+    assert_eq!(write(&mut Publisher::begin(&ceres, STREAM, None), &ceres).unwrap().1, "REMOVED 1 kiwi\n");
     report(&mut alford, "kiwi", 9);
-    let (_, lines) = write(&mut Publisher::begin(&alford, None), &alford).unwrap();
+    let (_, lines) = write(&mut Publisher::begin(&alford, STREAM, None), &alford).unwrap();
     assert_eq!(lines, "AFTER 1 AT Alford +0.000000000 kiwi +1+1 9\n");
 }
 
@@ -111,7 +126,7 @@ fn a_node_publishes_again_what_another_one_may_have_left_unpublished() {
     }
     let window = Update::parse(late.as_bytes()).unwrap().report.unwrap().window();
     let published = |selection: Selection| {
-        let mut publisher = Publisher::begin(&alford, Some(Cursor { epoch: 7, sequence: 4 }));
+        let mut publisher = Publisher::begin(&alford, STREAM, Some(header(Cursor { epoch: 7, sequence: 4 })));
         publisher.publish_again(&alford, selection.clone());
         publisher.publish_again(&alford, selection);
         let (_, lines) = write(&mut publisher, &alford).unwrap();
@@ -123,9 +138,9 @@ fn a_node_publishes_again_what_another_one_may_have_left_unpublished() {
     let origin = |since| Selection::Origin { name: "Bolden".to_owned(), since };
     assert_eq!(published(origin(0)), ["plum", "lime"]);
     assert_eq!(published(origin(window)), ["lime"]);
-    assert_eq!(published(Selection::Herd { since: BTreeMap::new() }), ["kiwi", "plum", "lime"]);
+    assert_eq!(published(Selection::Herd { since: BTreeMap::new() }), ["fig", "kiwi", "plum", "lime"]);
     let since = BTreeMap::from([("Bolden".to_owned(), window)]);
-    assert_eq!(published(Selection::Herd { since }), ["kiwi", "lime"]);
+    assert_eq!(published(Selection::Herd { since }), ["fig", "kiwi", "lime"]);
 }
 
 #[test]
@@ -133,7 +148,7 @@ fn nothing_is_published_before_links_may_send_it() {
     let mut alford = node("Alford");
     alford.withhold_after(0);
     report(&mut alford, "kiwi", 10);
-    let mut publisher = Publisher::begin(&alford, None);
+    let mut publisher = Publisher::begin(&alford, STREAM, None);
     assert!(write(&mut publisher, &alford).is_none());
     assert!(!publisher.has_more(&alford));
     publisher.publish_again(&alford, Selection::Herd { since: BTreeMap::new() });
@@ -149,7 +164,7 @@ fn nothing_is_published_before_links_may_send_it() {
 fn a_full_message_is_followed_by_another() {
     let mut alford = node("Alford");
     (0..3000).for_each(|client| report(&mut alford, &format!("client-{client:04}"), 10));
-    let mut publisher = Publisher::begin(&alford, None);
+    let mut publisher = Publisher::begin(&alford, STREAM, None);
     let mut count = 0;
     while publisher.has_more(&alford) {
         let Some((_, lines)) = write(&mut publisher, &alford) else { continue };
@@ -165,12 +180,12 @@ fn a_reader_goes_on_where_it_was_in_the_same_stream_only() {
     let mut reader = Reader::default();
     let stream = StreamState { epoch: 3, first: 1, last: 9 };
     assert_eq!(reader.begin(&mut bolden, stream), (1, Start::Fresh));
-    assert_eq!(reader.check(&bolden, 1), (Next::Apply, 0));
+    assert_eq!(reader.check(1), (Next::Apply, 0));
     reader.note_applied(&mut bolden, 1);
-    assert_eq!(reader.check(&bolden, 1), (Next::Known, 0));
+    assert_eq!(reader.check(1), (Next::Known, 0));
     assert_eq!(reader.begin(&mut bolden, stream), (2, Start::Resumed));
     assert_eq!(reader.begin(&mut bolden, StreamState { first: 5, ..stream }), (5, Start::Behind));
-    assert_eq!(reader.begin(&mut bolden, StreamState { epoch: 4, ..stream }), (1, Start::Fresh));
+    assert_eq!(reader.begin(&mut bolden, StreamState { epoch: 4, ..stream }), (1, Start::NewStream));
     let emptied = StreamState { epoch: 4, first: 1, last: 0 };
     assert_eq!(reader.begin(&mut bolden, emptied), (1, Start::Resumed));
 }
@@ -182,11 +197,64 @@ fn a_hole_ends_the_read_a_few_times_and_then_counts_as_lost() {
     reader.begin(&mut bolden, StreamState { epoch: 3, first: 1, last: 9 });
     reader.note_applied(&mut bolden, 1);
     for _ in 0..ATTEMPTS {
-        assert_eq!(reader.check(&bolden, 4), (Next::Hole(2), 0));
+        assert_eq!(reader.check(4), (Next::Hole(2), 0));
     }
-    assert_eq!(reader.check(&bolden, 4), (Next::Apply, 2));
+    assert_eq!(reader.check(4), (Next::Apply, 2));
     reader.note_applied(&mut bolden, 4);
-    assert_eq!(reader.check(&bolden, 6), (Next::Hole(1), 0), "another hole");
+    assert_eq!(reader.check(6), (Next::Hole(1), 0), "another hole");
+}
+
+#[test]
+fn a_reader_keeps_its_cursor_until_it_has_asked_for_what_it_lacks() {
+    let mut bolden = node("Bolden");
+    let mut reader = Reader::default();
+    reader.begin(&mut bolden, StreamState { epoch: STREAM, first: 1, last: 1 });
+    reader.note_known(&mut bolden);
+    reader.note_applied(&mut bolden, 1);
+    let truncated = StreamState { epoch: STREAM, first: 5, last: 9 };
+    assert_eq!(reader.begin(&mut bolden, truncated), (5, Start::Behind));
+    reader.note_applied(&mut bolden, 5);
+    assert_eq!(bolden.stream_cursor(), Some(Cursor { epoch: STREAM, sequence: 1 }));
+    // The next attempt goes on, and another process does not.
+    assert_eq!(reader.begin(&mut bolden, truncated), (6, Start::Resumed));
+    let mut again = Reader::default();
+    assert_eq!(again.begin(&mut bolden, truncated), (5, Start::Behind));
+    assert_eq!(again.lacks(), Some(&BTreeMap::new()));
+    reader.note_answered(&mut bolden);
+    assert_eq!(reader.lacks(), None);
+    assert_eq!(bolden.stream_cursor(), Some(Cursor { epoch: STREAM, sequence: 5 }));
+}
+
+#[test]
+fn a_reader_asks_for_what_a_lost_message_may_have_had() {
+    let mut bolden = node("Bolden");
+    let mut reader = Reader::default();
+    reader.begin(&mut bolden, StreamState { epoch: STREAM, first: 1, last: 9 });
+    reader.note_known(&mut bolden);
+    let header = |window, stream| Header { window, stream, ..header(Cursor { epoch: 7, sequence: 1 }) };
+    reader.note_header("Alford".to_owned(), header(20, STREAM));
+    reader.note_header("Ceres".to_owned(), header(20, STREAM + 1));
+    (0..=ATTEMPTS).for_each(|_| drop(reader.check(2)));
+    let windows = BTreeMap::from([("Alford".to_owned(), 20), ("Ceres".to_owned(), 0)]);
+    assert_eq!(reader.lacks(), Some(&windows), "the header of Ceres is about another stream");
+    reader.note_applied(&mut bolden, 2);
+    reader.note_answered(&mut bolden);
+    // What is published again is older, so it may be lost whatever the headers say.
+    (0..=ATTEMPTS).for_each(|_| drop(reader.check(4)));
+    assert_eq!(reader.lacks(), Some(&BTreeMap::new()));
+}
+
+#[test]
+fn a_request_to_an_empty_node_does_not_hide_later_ones() {
+    let mut alford = node("Alford");
+    let all = || Selection::Herd { since: BTreeMap::new() };
+    let mut publisher = Publisher::begin(&alford, STREAM, None);
+    publisher.publish_again(&alford, all());
+    report(&mut alford, "kiwi", 10);
+    assert_eq!(clients(&write(&mut publisher, &alford).unwrap().1), ["kiwi"]);
+    assert!(publisher.note_stored(1));
+    publisher.publish_again(&alford, all());
+    assert_eq!(clients(&write(&mut publisher, &alford).unwrap().1), ["kiwi"]);
 }
 
 /// The sums of a node, which two nodes can compare.

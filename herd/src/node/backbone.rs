@@ -41,7 +41,8 @@ pub enum Selection {
         /// The first window.
         since: u64,
     },
-    /// Those that any node of the herd received.
+    /// All that the node has, whichever node received them: a region may have lost what its nodes
+    /// received, too.
     Herd {
         /// The first window of a node's updates, by its name. All updates of the other nodes are
         /// selected.
@@ -144,10 +145,11 @@ impl<'a> Selected<'a> {
         match self.selection {
             Selection::Own => match record.origin() {
                 Some(origin) => self.number == Some(origin),
-                // A removal does not say which node received it.
+                // A removal does not say which node received it, and that node may have lost it. So
+                // every node of the herd publishes it.
                 None => with_report(record, |report| match report {
                     Some(at) => at.server() == self.node.as_bytes(),
-                    None => matches!(source, Source::Client | Source::Journal),
+                    None => source != Source::Backbone,
                 }),
             },
             Selection::Origin { name, since } => with_report(record, |report| match report {
@@ -157,7 +159,7 @@ impl<'a> Selected<'a> {
             Selection::Herd { since } => {
                 let since = |at: At<'_>| since.get(std::str::from_utf8(at.server()).ok()?).copied();
                 let is_due = |at: At<'_>| since(at).is_none_or(|since| at.window() >= since);
-                source != Source::Backbone && with_report(record, |report| report.is_none_or(is_due))
+                with_report(record, |report| report.is_none_or(is_due))
             }
             Selection::Clients(buckets) => buckets.contains(&bucket_of(record.client())),
         }

@@ -106,7 +106,9 @@ impl SimDisk {
 impl Bytes {
     fn lose_unsynced(&mut self, rng: &mut Rng) {
         for range in std::mem::take(&mut self.dropped) {
-            self.written[range].fill(0);
+            // Damage may have made the file shorter since.
+            let end = range.end.min(self.written.len());
+            self.written[range.start.min(end)..end].fill(0);
         }
         let kept = if rng.bool() { self.synced } else { rng.usize(self.synced..=self.written.len()) };
         let rest = self.written.len() - kept;

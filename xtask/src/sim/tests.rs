@@ -1,15 +1,75 @@
-//! Runs fixed seeds. To run one again: `cargo xtask chaos sim --first SEED --seeds 1 --nodes N`.
+//! Runs fixed seeds. To run one again: `cargo xtask chaos sim --first SEED --seeds 1 --nodes N`, with
+//! `--regions N`.
 
 use super::*;
+use crate::sim::plan::FixedParts;
 
 fn assert_right(seeds: std::ops::Range<u64>, nodes: usize) {
+    assert_right_in_regions(seeds, nodes, 1);
+}
+
+fn assert_right_in_regions(seeds: std::ops::Range<u64>, nodes: usize, regions: usize) {
     for seed in seeds {
-        let (_, verdict) = judge(&Plan::of_seed(seed, nodes, None));
-        assert!(
-            verdict.violations.is_empty(),
-            "cargo xtask chaos sim --first {seed} --seeds 1 --nodes {nodes}\n{verdict}"
-        );
+        let plan = Plan::draw(seed, nodes, in_regions(regions));
+        let (_, verdict) = judge(&plan);
+        assert!(verdict.violations.is_empty(), "{}\n{verdict}", plan.command());
     }
+}
+
+fn in_regions(regions: usize) -> FixedParts {
+    FixedParts { regions: Some(regions), ..FixedParts::default() }
+}
+
+#[test]
+fn two_regions_keep_every_promise_500_seeds() {
+    assert_right_in_regions(0..500, 5, 2);
+}
+
+#[test]
+fn two_regions_keep_every_promise_500_more_seeds() {
+    assert_right_in_regions(500..1000, 5, 2);
+}
+
+/// Both nodes of a region lost what only the log and the other region had.
+#[test]
+fn a_region_gets_back_from_the_log_what_it_has_lost_itself() {
+    assert_right_in_regions(102..103, 5, 2);
+}
+
+/// A reader goes on in a stream that was created again and has dropped messages since. Its herd
+/// knows updates of the other region, but from the earlier stream.
+#[test]
+fn a_reader_of_a_new_stream_asks_for_what_it_has_dropped() {
+    assert_right_in_regions(527..528, 5, 2);
+}
+
+/// Both nodes of a region lost everything, and the stream was lost as well.
+#[test]
+fn a_region_gets_back_from_another_one_what_it_and_the_stream_have_lost() {
+    assert_right_in_regions(904..905, 5, 2);
+}
+
+/// All replicas lost a message, and the region that published it had been asked before, when it
+/// had no records yet.
+#[test]
+fn a_region_that_was_asked_too_early_publishes_again_what_is_lost_later() {
+    assert_right_in_regions(848..849, 5, 2);
+}
+
+/// A dropped sync covered bytes that damage had cut off since.
+#[test]
+fn a_disk_that_was_damaged_after_a_dropped_sync_can_crash() {
+    assert_right_in_regions(366..367, 5, 2);
+}
+
+#[test]
+fn regions_change_no_part_of_a_plan_but_its_links_and_their_faults() {
+    let [one, two] = [1, 2].map(|regions| Plan::draw(7, 5, in_regions(regions)));
+    assert_eq!((one.latency, one.window, one.bulk_sync), (two.latency, two.window, two.bulk_sync));
+    assert_eq!((one.edges().len(), one.backbone.len()), (one.graph.edges(5).len(), 0));
+    assert_eq!(two.edges().len(), two.graph.edges(2).len() + two.graph.edges(3).len());
+    assert!(!one.command().contains("--regions"));
+    assert!(two.command().contains("--nodes 5 --regions 2"));
 }
 
 #[test]
@@ -40,4 +100,8 @@ fn the_same_seed_leaves_the_same_trace() {
         assert_eq!((one.trace, &one.history), (other.trace, &other.history), "seed {seed}");
     }
     assert_ne!(run_plan(&Plan::of_seed(0, 5, None)).trace, run_plan(&Plan::of_seed(1, 5, None)).trace);
+    for seed in 0..20 {
+        let [one, other] = [(), ()].map(|()| run_plan(&Plan::draw(seed, 5, in_regions(2))));
+        assert_eq!((one.trace, &one.history), (other.trace, &other.history), "seed {seed}, two regions");
+    }
 }

@@ -1,7 +1,8 @@
 //! I7: without faults an update is sent at most 2E-(N-1) times: once on each link of a spanning
-//! tree, and in both directions at once on every other link. Where a backbone brings it to several
-//! nodes, there are as many trees. Once each origin has its tree, at most
-//! 1.1 times N-1 lines are sent for each update.
+//! tree, and in both directions at once on every other link. Once each origin has its tree, at most
+//! 1.1 times N-1 lines are sent for each update. A backbone brings an update to further nodes, each
+//! of which is the root of a tree, so the first bound is higher then and the second one is not
+//! checked.
 
 use std::collections::BTreeSet;
 
@@ -40,8 +41,8 @@ fn excess_calm_lines(facts: &Facts<'_>) -> Option<String> {
     let origins: BTreeSet<usize> = facts.ops.iter().filter(|op| reported(op)).map(|op| op.node).collect();
     let new_origins = origins.into_iter().filter(|node| !had_tree(*node)).count() as u64;
     let updates = updates_since(facts, since);
-    // Where two trees meet, an update goes both ways: nothing is left out for a node that has it
-    // from the backbone.
+    // Where two trees meet, an update goes both ways: a node that has it from the backbone asks no
+    // neighbour to leave it out.
     let setting = &facts.history.setting;
     let tree = if setting.entries > 0 { flood_of(facts) } else { setting.nodes.len() as u64 - 1 };
     let most = (11 * tree * updates).div_ceil(10) + new_origins * flood_of(facts);

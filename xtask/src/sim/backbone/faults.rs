@@ -41,7 +41,7 @@ pub enum BackboneFaultKind {
     Lacks(Option<usize>),
     /// All reads end, and begin again at another replica.
     Restarts,
-    /// The oldest messages are dropped, so many percent of them.
+    /// The oldest messages are dropped, this percentage of them, but never the last one.
     Truncate(u8),
     /// A node crashes and stays away, until its neighbours publish what it may have left.
     Away(usize, Keeps),

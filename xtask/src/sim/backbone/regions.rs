@@ -38,8 +38,9 @@ impl Plan {
         self.regions > 1 && node - self.members(self.region_of(node)).start < READERS
     }
 
-    /// The number of nodes at which an update enters besides the one that received it.
+    /// The number of nodes at which an update enters besides the one that received it. The backbone
+    /// may be quicker than a link even in the same region.
     pub(in crate::sim) fn entries(&self) -> usize {
-        READERS * (self.regions - 1)
+        if self.regions > 1 { READERS * self.regions } else { 0 }
     }
 }

@@ -39,7 +39,7 @@ impl World<'_> {
         let now = self.now;
         let Some(process) = &mut self.machines[machine].process else { return };
         let Some(member) = &mut process.member else { return };
-        let mut publisher = Publisher::begin(&process.node, last.map(|header| header.cursor));
+        let mut publisher = Publisher::begin(&process.node, epoch, last);
         for selection in member.unfinished.drain(..) {
             publisher.publish_again(&process.node, selection);
         }
@@ -139,7 +139,7 @@ impl World<'_> {
         let absent = member.absent.note_links(&process.node, now).into_iter().map(|name| {
             let node = self.names.iter().position(|other| *other == name).unwrap_or_default();
             let last = stream.last_header(self.backbone.rng.usize(..REPLICAS), node);
-            left_by(name, last)
+            left_by(name, last, attempt.epoch)
         });
         let left: Vec<Selection> = absent.collect();
         left.into_iter().for_each(|selection| self.publish_again(machine, selection));

@@ -29,7 +29,7 @@ impl World<'_> {
         let (from, start) = reading.reader.begin(&mut process.node, state);
         reading.consumer = Some(Consumer { epoch: state.epoch, replica, next: from, is_due: true });
         let attempt = reading.attempts;
-        if start == Start::Fresh && reading.reader.lacks().is_some() {
+        if start == Start::Fresh && state.first > 1 {
             let until = self.now + FOR_NEIGHBOURS;
             self.schedule_step(machine, Duration::ZERO, Step::Neighbours { attempt, until });
         } else {
@@ -54,7 +54,7 @@ impl World<'_> {
         };
         let attempt = reading.attempts;
         if knows_other_regions(&process.node, herd) {
-            reading.reader.note_found();
+            reading.reader.note_known(&mut process.node);
         } else if self.now < until {
             return self.schedule_step(machine, PAUSE, Step::Neighbours { attempt, until });
         }
@@ -133,7 +133,7 @@ impl World<'_> {
         let Some((sequence, message)) = next else { return };
         consumer.is_due = true;
         consumer.next = sequence + 1;
-        match reading.reader.check(&process.node, sequence) {
+        match reading.reader.check(sequence) {
             (Next::Known, _) => {}
             (Next::Hole(_), _) => return self.fail_to_read(machine),
             (Next::Apply, lost) => {
@@ -149,21 +149,18 @@ impl World<'_> {
 
     fn apply(&mut self, machine: usize, sequence: u64, message: &Message) {
         message.lines.hash(&mut self.trace);
-        let is_other = self.plan.region_of(message.node) != self.plan.region_of(machine);
         let clock = self.machines[machine].clock(self.now);
         let Some(process) = &mut self.machines[machine].process else { return };
         let Some(reading) = process.member.as_mut().and_then(|member| member.reading.as_mut()) else {
             return;
         };
         let head = process.node.table().head();
-        if is_other {
-            let lines: Vec<&[u8]> = message.lines.split(|byte| *byte == b'\n').collect();
-            for lines in lines.chunks(PRELOADED) {
-                let updates: Vec<Update<'_>> = lines.iter().filter_map(|line| Update::parse(line)).collect();
-                process.node.apply_from_backbone(&updates, clock);
-            }
-            reading.reader.note_header(self.names[message.node].clone(), message.header);
+        let lines: Vec<&[u8]> = message.lines.split(|byte| *byte == b'\n').collect();
+        for lines in lines.chunks(PRELOADED) {
+            let updates: Vec<Update<'_>> = lines.iter().filter_map(|line| Update::parse(line)).collect();
+            process.node.apply_from_backbone(&updates, clock);
         }
+        reading.reader.note_header(self.names[message.node].clone(), message.header);
         reading.reader.note_applied(&mut process.node, sequence);
         if process.node.table().head() > head {
             self.changed(machine, head);
@@ -202,8 +199,10 @@ impl World<'_> {
 
     pub(super) fn take_answer(&mut self, machine: usize) {
         let now = self.now;
-        if let Some(reading) = self.reading(machine).filter(|reading| now <= reading.asks_until) {
-            reading.reader.note_found();
+        let Some(process) = &mut self.machines[machine].process else { return };
+        let reading = process.member.as_mut().and_then(|member| member.reading.as_mut());
+        if let Some(reading) = reading.filter(|reading| now <= reading.asks_until) {
+            reading.reader.note_answered(&mut process.node);
             reading.asks_until = now;
         }
     }
