@@ -19,7 +19,7 @@ use crate::nearest::nearest;
 const NO_NODES: &str = "a herd needs at least one [[node]] table";
 
 /// The most keys of a table that a message lists.
-const KEYS_TO_LIST: usize = 9;
+const KEYS_TO_LIST: usize = 12;
 
 impl Problems<'_> {
     /// Reads the text. Returns `None` if it is not TOML.
