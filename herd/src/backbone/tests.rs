@@ -270,7 +270,7 @@ fn what_differs_between_regions_is_found_by_sums_and_published_again() {
     for client in 0..100 {
         report(&mut alford, &format!("client-{client}"), 10);
     }
-    let mut publisher = Publisher::begin(&alford, None);
+    let mut publisher = Publisher::begin(&alford, STREAM, None);
     let (_, lines) = write(&mut publisher, &alford).unwrap();
     assert!(publisher.note_stored(1));
     let (lost, arrived) = lines.split_once('\n').unwrap();
