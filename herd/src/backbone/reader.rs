@@ -84,7 +84,7 @@ impl Reader {
             false if known.epoch == 0 => (stream.first, Start::Fresh),
             false => (stream.first, Start::NewStream),
         };
-        // Even a whole stream may lack what another one had, and what only other regions still have.
+        // Even a whole stream may lack what an earlier one had and only other regions still have.
         if start != Start::Resumed {
             self.lacks = Some(BTreeMap::new());
         }

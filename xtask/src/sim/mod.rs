@@ -25,9 +25,9 @@
 //!   dials, the clocks, the epochs, the incarnations, and what a crash leaves on disk. Its
 //!   generator has the seed XOR another constant. Forks of this generator draw the delays of a
 //!   single write, and further epochs of a process.
-//! - What happens on the backbone while it runs has a generator with the seed XOR a fourth constant:
-//!   the delays, losses and order of its messages, the replicas that nodes read, and the epochs of
-//!   the stream.
+//! - What happens on the backbone while it runs has a generator with the seed XOR a fourth
+//!   constant: the delays, losses and order of its messages, the replicas that nodes read, and the
+//!   epochs of the stream.
 //!
 //! There is no other source: no clock but the virtual one, no second thread, and no loop over a map
 //! with random order. The hash of a node's table has a fixed seed here (`Lives::hash_seed`). So the

@@ -1,5 +1,4 @@
-//! Runs fixed seeds. To run one again: `cargo xtask chaos sim --first SEED --seeds 1 --nodes N`, with
-//! `--regions N`.
+//! Runs fixed seeds. A failure has the command that runs one again.
 
 use super::*;
 use crate::sim::plan::FixedParts;
