@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::thread;
@@ -92,6 +92,14 @@ impl Joined {
 
     fn start_nodes(&mut self, nodes: &[&str]) {
         self.herd.start(&nodes.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
+    }
+
+    /// Waits until a node's log has a text.
+    fn wait_for_log(&self, node: &str, text: &str) {
+        wait_until(|| {
+            let log = self.log(node);
+            if log.contains(text) { Ok(()) } else { Err(log) }
+        });
     }
 
     /// The text of a node's log.
@@ -227,31 +235,58 @@ fn answers_wait_for_the_servers_while_these_work() {
     let servers = joined.servers.names();
     joined.servers.kill(&servers).unwrap();
     let plum = joined.report("Alford", "plum");
-    let log = joined.log("Alford");
-    assert!(log.contains("ERROR the backbone stores nothing; answers do not wait for it"), "{log}");
+    joined.wait_for_log("Alford", "ERROR the backbone stores nothing; answers do not wait for it");
     joined.servers.start_servers(&servers).unwrap();
     joined.wait_for(&EAST, &plum);
-    wait_until(|| {
-        let log = joined.log("Alford");
-        if log.contains("the backbone works again; answers wait for it") { Ok(()) } else { Err(log) }
-    });
+    joined.wait_for_log("Alford", "the backbone works again; answers wait for it");
     let pear = joined.report("Alford", "pear");
     joined.wait_for(&EAST, &pear);
 }
 
+/// Says, as a node of a region that has nothing, a sum from time to time, and answers requests for
+/// the sums of its buckets, until `is_done`.
+fn differ(joined: &Joined, mut is_done: impl FnMut() -> bool) {
+    let url = joined.servers.backbone().urls[0].clone();
+    let mut stream = TcpStream::connect(url.trim_start_matches("nats://")).unwrap();
+    stream.set_read_timeout(Some(POLL)).unwrap();
+    stream.write_all(b"CONNECT {\"verbose\":false}\r\nSUB herd-buckets.south.Ghost 1\r\n").unwrap();
+    let sum = "SUM south Ghost 1";
+    let zeros = vec![0; 65_536 * 8];
+    let mut received = String::new();
+    let deadline = Instant::now() + DEADLINE;
+    while !is_done() {
+        assert!(Instant::now() < deadline, "nobody noticed a difference in {DEADLINE:?}");
+        stream.write_all(format!("PUB herd-sums {}\r\n{sum}\r\n", sum.len()).as_bytes()).unwrap();
+        let mut bytes = [0; 4096];
+        // Without an answer in time, the sum is said again.
+        let count = stream.read(&mut bytes).unwrap_or_default();
+        received.push_str(std::str::from_utf8(&bytes[..count]).unwrap());
+        while let Some((line, rest)) = received.split_once("\r\n") {
+            if let ["MSG", _, _, reply, _] = *line.split(' ').collect::<Vec<_>>() {
+                stream.write_all(format!("PUB {reply} {}\r\n", zeros.len()).as_bytes()).unwrap();
+                stream.write_all(&zeros).unwrap();
+                stream.write_all(b"\r\n").unwrap();
+            }
+            received = rest.to_owned();
+        }
+    }
+}
+
 #[test]
-fn what_one_region_lacks_without_a_trace_is_found_by_sums() {
+fn a_region_whose_sums_differ_twice_gets_everything_again() {
     let Some(mut joined) = Joined::start_with("backbone-sums", 1, "compare = \"1s\"") else { return };
     let kiwi = joined.report("Alford", "kiwi");
     joined.wait_for(&EAST, &kiwi);
-    // The west does not read what is published in its name, so only the east has this report.
-    let ghost = "AT Alford +0.500000000 ghost +34.0-118.4 1500000000\n";
-    let stored = request(&joined, "herd.west.Ghost", ghost);
-    assert!(stored["seq"].as_u64() > Some(1), "{stored}");
-    joined.wait_for(&EAST, ghost);
-    joined.wait_for(&WEST, ghost);
-    let log = joined.log("Bolden") + &joined.log("Hamilton");
-    assert!(log.contains("another region differs; what both have is published again"), "{log}");
+    let messages = |joined: &Joined| {
+        request(joined, "$JS.API.STREAM.INFO.herd", "")["state"]["messages"].as_u64().unwrap()
+    };
+    let before = messages(&joined);
+    let told = "another region differs; what both have is published again region=\"south\"";
+    differ(&joined, || joined.log("Alford").contains(told));
+    wait_until(|| match messages(&joined) {
+        count if count > before => Ok(()),
+        count => Err(format!("{count} messages")),
+    });
 }
 
 #[test]

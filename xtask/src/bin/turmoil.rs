@@ -58,7 +58,12 @@ fn main() -> ExitCode {
 
 fn run_seed(args: Args) -> Result<()> {
     let Args { seed, nodes, graph, latency, durability, again, folder } = args;
-    let fixed = FixedParts { graph, latency: latency.map(Duration::from_millis), durability };
+    let fixed = FixedParts {
+        graph,
+        latency: latency.map(Duration::from_millis),
+        durability,
+        ..FixedParts::default()
+    };
     let report = OneSeed { seed, nodes, fixed, command: again, folder }.run_seed()?;
     writeln!(std::io::stdout(), "{}", serde_json::to_string(&report)?).context("cannot write the report")
 }

@@ -20,13 +20,13 @@ fn in_regions(regions: usize) -> FixedParts {
 }
 
 #[test]
-fn two_regions_keep_every_promise_500_seeds() {
-    assert_right_in_regions(0..500, 5, 2);
+fn two_regions_keep_every_promise_350_seeds() {
+    assert_right_in_regions(0..350, 5, 2);
 }
 
 #[test]
-fn two_regions_keep_every_promise_500_more_seeds() {
-    assert_right_in_regions(500..1000, 5, 2);
+fn two_regions_keep_every_promise_350_more_seeds() {
+    assert_right_in_regions(350..700, 5, 2);
 }
 
 /// Both nodes of a region lost what only the log and the other region had.
