@@ -1,4 +1,4 @@
-//! A node on a backbone that cannot be reached. `xtask/tests/backbone.rs` has nodes on real
+//! A node on a backbone that cannot be reached. `xtask/tests/backbone` has nodes on real
 //! servers.
 
 use std::fs::{self, Permissions};

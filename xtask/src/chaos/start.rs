@@ -7,7 +7,7 @@ use super::fault::{FaultName, HerdShape};
 use super::herd_under_test::HerdUnderTest;
 use super::small_disks::SmallDisks;
 use super::{Chaos, Progress};
-use crate::cluster::backbone::{Backbone, JoinedHerds, NatsServers, nats_server};
+use crate::cluster::backbone::{Backbone, JoinedHerds, NatsServers, SERVERS, nats_server};
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::processes::{INSECURE_LINKS, Processes, Setup};
 use crate::cluster::proxy::Proxy;
@@ -19,9 +19,6 @@ const PATIENCE: u64 = 5_000_000;
 
 /// The most memory that a node may use, in bytes: more than one with some hundred clients needs.
 const MEMORY: u64 = 256 * 1024 * 1024;
-
-/// The number of servers of the backbone.
-const SERVERS: u16 = 3;
 
 impl Chaos {
     /// Starts the servers and the proxies that the faults need, and prepares the nodes.

@@ -1,7 +1,6 @@
 //! Plays the sessions of `fixtures/sessions` against real nodes, and compares the transcripts with
 //! their snapshots.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -11,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::{Context, Result};
 use libtest_mimic::{Failed, Trial};
 
-use crate::cluster::backbone::{Backbone, NatsServers, halves, nats_server};
+use crate::cluster::backbone::{Backbone, NatsServers, SERVERS, halves, nats_server};
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::processes::{Processes, Setup};
 use crate::cluster::test_herd::TestHerd;
@@ -19,9 +18,6 @@ use crate::cluster::workspace::{Profile, herd_binary, target_dir};
 use crate::session::places_stub::PlacesStub;
 use crate::session::roles::Roles;
 use crate::session::{self, Session, Transcript};
-
-/// How many servers of the backbone keep the stream of a session.
-const SERVERS: u16 = 3;
 
 /// What joins the nodes of the herd that sessions are played against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,17 +103,15 @@ fn play_session(run: &SnapshotRun, session: &Session, name: &str) -> Result<Tran
         // The port makes the folder unique, because another run may be playing the same session.
         let folder = run.folder.join(format!("{name}-{port}"));
         let file = file.with_limits(&session.limits)?;
-        let (file, views) = match &run.servers {
-            None => (file, BTreeMap::new()),
+        let program = run.program.clone();
+        let setup = match &run.servers {
+            None => Setup::clean(file, program, folder),
             Some(servers) => {
-                let halves = halves(&file)?;
                 let stream = format!("session-{port}-{}", run.streams.fetch_add(1, Ordering::Relaxed));
                 let backbone = Backbone { stream, all_read: true, ..servers.backbone() };
-                let views = halves.views(&BTreeMap::new(), &backbone)?;
-                (halves.file, views)
+                halves(&file)?.setup(&backbone, program, folder)?
             }
         };
-        let setup = Setup { views, ..Setup::clean(file, run.program.clone(), folder) };
         Processes::new(with_needs(setup, session, &places.url()))
     })?;
     let mut roles = Roles::new(herd)?;

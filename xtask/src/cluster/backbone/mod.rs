@@ -6,4 +6,4 @@ mod stream;
 
 pub use regions::{Backbone, JoinedHerds, copies, cut, halves};
 pub(crate) use servers::KnownServer;
-pub use servers::{NatsServers, nats_server};
+pub use servers::{NatsServers, SERVERS, nats_server};

