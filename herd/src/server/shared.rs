@@ -112,14 +112,19 @@ impl Shared {
     }
 
     /// Publishes to clients and links what no longer waits for the disk.
-    pub(super) fn settle(&self, settled: Settled) {
-        self.settle_answers(settled);
+    pub(super) fn settle(&self) {
+        self.settle_answers();
         self.wake_links();
     }
 
-    /// Publishes to clients what no longer waits for the backbone.
-    pub(super) fn settle_answers(&self, settled: Settled) {
-        self.settled.send_if_modified(|known| std::mem::replace(known, settled) != settled);
+    /// Publishes to clients what no longer waits for the disk or the backbone. The threads of both
+    /// call this, so it is looked up while no other thread publishes: an older value must not
+    /// replace a newer one. Nobody looks at the published value while the store is locked.
+    pub(super) fn settle_answers(&self) {
+        self.settled.send_if_modified(|known| {
+            let settled = lock(self).settled();
+            std::mem::replace(known, settled) != settled
+        });
     }
 
     /// Records the size of an answer of the Places service. The effect of a single large answer

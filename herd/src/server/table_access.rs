@@ -60,12 +60,9 @@ impl TableAccess {
     }
 
     fn settle(&self, note: impl FnOnce(&mut Store) -> bool) -> bool {
-        let mut store = lock(&self.shared);
-        let is_news = note(&mut store);
-        let settled = store.settled();
-        drop(store);
+        let is_news = note(&mut lock(&self.shared));
         if is_news {
-            self.shared.settle_answers(settled);
+            self.shared.settle_answers();
         }
         is_news
     }

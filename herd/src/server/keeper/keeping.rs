@@ -106,12 +106,11 @@ impl<D: Disk> Keeping<D> {
             self.not_before = Instant::now();
         }
         let news = store.note_standing(self.standing());
-        let settled = store.settled();
         drop(store);
         if let Some(news) = news {
             shared.events.warn("disk", &news);
         }
-        shared.settle(settled);
+        shared.settle();
     }
 }
 
@@ -236,10 +235,9 @@ where
         // From here on, the table does not change.
         let mut store = lock(shared);
         store.note_standing(Standing { closed: true, ..self.standing() });
-        let settled = store.settled();
         self.journal.collect(&mut store.node, usize::MAX);
         drop(store);
-        shared.settle(settled);
+        shared.settle();
         let closed = shared.disk_waits.during(Waiter::Journal, "close", || {
             self.journal.append()?;
             self.journal.close()
