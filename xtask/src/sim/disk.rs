@@ -99,6 +99,7 @@ impl SimDisk {
                 _ => lines.insert(other, lines[one]),
             }
             file.written = lines.concat();
+            file.synced = file.synced.min(file.written.len());
         }
     }
 }
