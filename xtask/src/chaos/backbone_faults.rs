@@ -64,6 +64,7 @@ impl HerdUnderTest {
     pub(super) fn flip_bit(&mut self, server: usize, place: u64, away: Duration) -> Result<()> {
         let servers = self.servers()?;
         let name = [servers.names()[server].clone()];
+        servers.wait_for_messages(&name[0])?;
         servers.kill(&name)?;
         servers.flip_bit(&name[0], place)?;
         thread::sleep(away);

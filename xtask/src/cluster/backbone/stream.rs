@@ -1,7 +1,7 @@
 //! The stream that the servers keep: the server that leads it, its files, and its messages.
 
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -38,24 +38,45 @@ impl NatsServers {
         }
     }
 
+    /// Waits until a server has written messages to its files.
+    ///
+    /// # Errors
+    /// It has written none in time.
+    pub fn wait_for_messages(&self, name: &str) -> Result<()> {
+        let deadline = Instant::now() + READY;
+        while self.message_files(name)?.is_empty() {
+            ensure!(Instant::now() < deadline, "{name} has written no messages after {READY:?}");
+            thread::sleep(POLL);
+        }
+        Ok(())
+    }
+
     /// Flips one bit of the messages in the files of a server, which must be down. `place` is the
     /// bit, counted round and round over the bits of all messages.
     ///
     /// # Errors
     /// The server has no messages, or a file cannot be changed.
     pub fn flip_bit(&self, name: &str, place: u64) -> Result<()> {
+        flip_bit_of(&self.message_files(name)?, place).with_context(|| format!("cannot flip a bit of {name}"))
+    }
+
+    /// Returns the files of a server that have messages, with their lengths in bytes.
+    fn message_files(&self, name: &str) -> Result<Vec<(PathBuf, u64)>> {
         let folder = self.folder.join(name).join("jetstream/$G/streams").join(STREAM).join("msgs");
-        let files = fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
+        let files = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            files => files.with_context(|| format!("cannot list {}", folder.display()))?,
+        };
         let mut blocks = Vec::new();
         for file in files {
             let file = file?;
-            let path = file.path();
-            if path.extension().is_some_and(|ending| ending == "blk") {
-                blocks.push((path, file.metadata()?.len()));
+            let (path, length) = (file.path(), file.metadata()?.len());
+            if length > 0 && path.extension().is_some_and(|ending| ending == "blk") {
+                blocks.push((path, length));
             }
         }
         blocks.sort();
-        flip_bit_of(&blocks, place).with_context(|| format!("cannot flip a bit of {name}"))
+        Ok(blocks)
     }
 
     /// Deletes the older half of the messages, as if they were older than the stream keeps them.
