@@ -67,7 +67,7 @@ pub fn join(settings: Settings, access: &TableAccess) {
         access.spawn(patience::run(Arc::clone(&state), access.clone()));
     }
     if reads {
-        access.spawn(reading::run(Arc::clone(&engine), Arc::clone(&state), access.clone()));
+        access.spawn(reading::run(Arc::clone(&engine), Arc::clone(&state), access.clone(), again.clone()));
     }
     if let (true, Some(every)) = (reads, compare) {
         access.spawn(comparing::run(engine, state, access.clone(), every, again));

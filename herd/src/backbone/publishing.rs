@@ -68,7 +68,7 @@ struct Publishing {
     engine: Arc<Engine>,
     state: Arc<BackboneState>,
     access: TableAccess,
-    /// What is to be published again, since regions differ.
+    /// What is to be published again, as the tasks that read and compare have found.
     again: mpsc::Receiver<Selection>,
     /// What has not been published again as a whole.
     unfinished: Vec<Selection>,

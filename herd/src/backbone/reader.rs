@@ -63,9 +63,9 @@ pub struct Reader {
     windows: BTreeMap<String, u64>,
     /// What this node may lack, as other regions have to be asked for it; `None` if nothing.
     lacks: Option<BTreeMap<String, u64>>,
-    /// Whether others have published again what this node lacked. Such messages may have updates of
-    /// any window, and may be lost as well.
-    has_asked: bool,
+    /// Whether a message may have updates of any window that this node lacks: it began without a
+    /// place in the stream, or others have published again what it lacked.
+    lacks_older: bool,
 }
 
 impl Reader {
@@ -84,10 +84,11 @@ impl Reader {
             false if known.epoch == 0 => (stream.first, Start::Fresh),
             false => (stream.first, Start::NewStream),
         };
-        // Even a whole stream may lack what an earlier one had and only other regions still have.
-        if start != Start::Resumed {
+        let has_beginning = start == Start::Fresh && stream.first <= 1;
+        if start != Start::Resumed && !has_beginning {
             self.lacks = Some(BTreeMap::new());
         }
+        self.lacks_older |= start != Start::Resumed;
         self.read = Cursor { epoch: stream.epoch, sequence: from - 1 };
         self.keep_cursor(node);
         (from, start)
@@ -121,7 +122,7 @@ impl Reader {
             return (Next::Hole(missing), 0);
         }
         // What has to be asked for already is as much or more.
-        let lost = if self.has_asked { BTreeMap::new() } else { self.windows.clone() };
+        let lost = if self.lacks_older { BTreeMap::new() } else { self.windows.clone() };
         self.lacks.get_or_insert(lost);
         (Next::Apply, missing)
     }
@@ -146,7 +147,7 @@ impl Reader {
 
     /// Notes that other regions publish what this one lacks.
     pub fn note_answered(&mut self, node: &mut Node) {
-        self.has_asked = true;
+        self.lacks_older = true;
         self.note_known(node);
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::Message;
 use futures_util::StreamExt;
+use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::{debug, info, warn};
@@ -17,7 +18,7 @@ use super::message::{CURSOR, node_of};
 use super::reader::{Next, Reader, Start, knows_other_regions};
 use super::requests::AgainRequest;
 use crate::message::Update;
-use crate::node::{Node, PRELOADED};
+use crate::node::{Node, PRELOADED, Selection};
 use crate::server::{BackboneState, TableAccess};
 
 /// The pause before another attempt. The servers are not asked more often than that.
@@ -29,10 +30,15 @@ pub const ASK: Duration = Duration::from_secs(5);
 /// How long a node that has not read the stream before waits for what its neighbours know.
 pub const FOR_NEIGHBOURS: Duration = Duration::from_secs(2);
 
-/// Reads until the node stops.
-pub(super) async fn run(engine: Arc<Engine>, state: Arc<BackboneState>, access: TableAccess) {
+/// Reads until the node stops. What is to be published again is sent to `again`.
+pub(super) async fn run(
+    engine: Arc<Engine>,
+    state: Arc<BackboneState>,
+    access: TableAccess,
+    again: mpsc::Sender<Selection>,
+) {
     let closing = access.closing();
-    let mut task = Reading { engine, state, access, reader: Reader::default(), logged: None };
+    let mut task = Reading { engine, state, access, again, reader: Reader::default(), logged: None };
     let read = async {
         loop {
             let result = task.read().await;
@@ -49,6 +55,7 @@ struct Reading {
     engine: Arc<Engine>,
     state: Arc<BackboneState>,
     access: TableAccess,
+    again: mpsc::Sender<Selection>,
     reader: Reader,
     /// The failure that has been logged and still lasts.
     logged: Option<Discriminant<Failure>>,
@@ -60,6 +67,11 @@ impl Reading {
         let (stream, known) = self.engine.stream().await?;
         let reader = &mut self.reader;
         let (from, start) = self.access.change(|node| reader.begin(node, known));
+        if start == Start::NewStream {
+            // A region that has lost everything as well finds it in the new stream. Fails if the
+            // node stops.
+            let _ = self.again.send(Selection::everything()).await;
+        }
         let mut messages = self.engine.messages(&stream, from).await?;
         let may_be_known = start == Start::Fresh && known.first > 1;
         if may_be_known && self.learns_from_neighbours().await {

@@ -180,6 +180,7 @@ fn a_reader_goes_on_where_it_was_in_the_same_stream_only() {
     let mut reader = Reader::default();
     let stream = StreamState { epoch: 3, first: 1, last: 9 };
     assert_eq!(reader.begin(&mut bolden, stream), (1, Start::Fresh));
+    assert_eq!(reader.lacks(), None, "the stream has its beginning");
     assert_eq!(reader.check(1), (Next::Apply, 0));
     reader.note_applied(&mut bolden, 1);
     assert_eq!(reader.check(1), (Next::Known, 0));
@@ -229,8 +230,9 @@ fn a_reader_keeps_its_cursor_until_it_has_asked_for_what_it_lacks() {
 fn a_reader_asks_for_what_a_lost_message_may_have_had() {
     let mut bolden = node("Bolden");
     let mut reader = Reader::default();
-    reader.begin(&mut bolden, StreamState { epoch: STREAM, first: 1, last: 9 });
-    reader.note_known(&mut bolden);
+    bolden.set_stream_cursor(Cursor { epoch: STREAM, sequence: 0 });
+    let stream = StreamState { epoch: STREAM, first: 1, last: 9 };
+    assert_eq!(reader.begin(&mut bolden, stream), (1, Start::Resumed));
     let header = |window, stream| Header { window, stream, ..header(Cursor { epoch: 7, sequence: 1 }) };
     reader.note_header("Alford".to_owned(), header(20, STREAM));
     reader.note_header("Ceres".to_owned(), header(20, STREAM + 1));
@@ -248,13 +250,12 @@ fn a_reader_asks_for_what_a_lost_message_may_have_had() {
 #[test]
 fn a_request_to_an_empty_node_does_not_hide_later_ones() {
     let mut alford = node("Alford");
-    let all = || Selection::Herd { since: BTreeMap::new() };
     let mut publisher = Publisher::begin(&alford, STREAM, None);
-    publisher.publish_again(&alford, all());
+    publisher.publish_again(&alford, Selection::everything());
     report(&mut alford, "kiwi", 10);
     assert_eq!(clients(&write(&mut publisher, &alford).unwrap().1), ["kiwi"]);
     assert!(publisher.note_stored(1));
-    publisher.publish_again(&alford, all());
+    publisher.publish_again(&alford, Selection::everything());
     assert_eq!(clients(&write(&mut publisher, &alford).unwrap().1), ["kiwi"]);
 }
 

@@ -127,6 +127,13 @@ impl Node {
     }
 }
 
+impl Selection {
+    /// Returns the selection of all that a node has.
+    pub fn everything() -> Selection {
+        Selection::Herd { since: BTreeMap::new() }
+    }
+}
+
 /// A selection, with what takes time to look up.
 struct Selected<'a> {
     selection: &'a Selection,

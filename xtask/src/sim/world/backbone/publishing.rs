@@ -159,11 +159,14 @@ impl World<'_> {
         }
     }
 
-    fn publish_again(&mut self, machine: usize, selection: Selection) {
+    /// Publishes the selected updates again, now or in the next attempt.
+    pub(super) fn publish_again(&mut self, machine: usize, selection: Selection) {
         let Some(process) = &mut self.machines[machine].process else { return };
-        if let Some(attempt) = process.member.as_mut().and_then(|member| member.attempt.as_mut()) {
-            attempt.publisher.publish_again(&process.node, selection);
-            self.publish_soon(machine);
+        let Some(member) = &mut process.member else { return };
+        match &mut member.attempt {
+            Some(attempt) => attempt.publisher.publish_again(&process.node, selection),
+            None => member.unfinished.push(selection),
         }
+        self.publish_soon(machine);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use herd::backbone::pace::{ASK, FOR_NEIGHBOURS, PATIENCE, PAUSE};
 use herd::backbone::{AgainRequest, Next, Start, knows_other_regions};
 use herd::message::Update;
-use herd::node::PRELOADED;
+use herd::node::{PRELOADED, Selection};
 
 use super::{LATE, World};
 use crate::sim::backbone::{Asker, BackboneFaultKind, Consumer, Message, REPLICAS, Reading, Step};
@@ -29,6 +29,9 @@ impl World<'_> {
         let (from, start) = reading.reader.begin(&mut process.node, state);
         reading.consumer = Some(Consumer { epoch: state.epoch, replica, next: from, is_due: true });
         let attempt = reading.attempts;
+        if start == Start::NewStream {
+            self.publish_again(machine, Selection::everything());
+        }
         if start == Start::Fresh && state.first > 1 {
             let until = self.now + FOR_NEIGHBOURS;
             self.schedule_step(machine, Duration::ZERO, Step::Neighbours { attempt, until });
