@@ -59,6 +59,8 @@ pub enum Bug {
     StreamNotRecognized,
     /// The header of a message covers the message itself, which may not be stored.
     HeaderAheadOfStored,
+    /// Each node forgets clients by its own clock, and tells nobody.
+    ForgottenByOwnClock,
 }
 
 /// Returns whether the nodes of this thread make this mistake.

@@ -91,7 +91,14 @@ impl Comparing {
             if theirs.region == self.engine.settings.region {
                 continue;
             }
-            if theirs.sum == self.access.look(|node| node.table().sum()) {
+            let clock = self.access.clock();
+            let (sum, is_comparable) = self.access.change(|node| {
+                node.hear_forgotten(theirs.forgotten, clock);
+                (node.table().sum(), node.has_forgotten(theirs.forgotten))
+            });
+            if !is_comparable {
+                // One of the two has not forgotten yet what the other one has: they agree later.
+            } else if theirs.sum == sum {
                 self.seen.remove(&theirs.region);
             } else if self.state.is_up_to_date() && self.is_due(&theirs.region) {
                 match self.differences(&theirs).await {
@@ -144,9 +151,12 @@ async fn say_sums(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if state.is_up_to_date() {
-            let sum = access.look(|node| node.table().sum());
-            let sum = Sum { region: region.clone(), node: node.clone(), sum };
+        let (sum, forgotten, is_comparable) = access.look(|node| {
+            let forgotten = node.told_horizon();
+            (node.table().sum(), forgotten, node.has_forgotten(forgotten))
+        });
+        if is_comparable && state.is_up_to_date() {
+            let sum = Sum { region: region.clone(), node: node.clone(), sum, forgotten };
             engine.say(Subject::Sums, sum.to_string()).await?;
         }
     }

@@ -3,7 +3,7 @@
 //! | part | content |
 //! |---|---|
 //! | subject | `<stream>.<region>.<node>`, with `~` for each `.` in a name |
-//! | header `Herd-Cursor` | `<epoch> <sequence> <window> <stream>`: the change log of the node up to which everything was stored when the message was sent, and the [window](crate::message::At::window) of the first update that was not; both for the life of the stream with that epoch |
+//! | header `Herd-Cursor` | `<epoch> <sequence> <window> <stream> <end> <forgotten>`: the change log of the node up to which everything was stored when the message was sent, and the [window](crate::message::At::window) of the first update that was not; both for the life of the stream with that epoch. Then the sequence of the last update in the message, and the window up to which the node has forgotten reports |
 //! | body | [updates](crate::message::Update), each with a line end |
 
 use std::fmt;
@@ -23,8 +23,13 @@ pub struct Header {
     /// is not known.
     pub window: u64,
     /// The [epoch](super::StreamState::epoch) of the stream that had stored it. In another life of
-    /// the stream, the header says nothing.
+    /// the stream, the header says nothing of what is stored.
     pub stream: u64,
+    /// The end of the message in the change log of the node, which is in the epoch of `cursor`: the
+    /// message has nothing that comes later. 0 if it is not part of that log.
+    pub end: u64,
+    /// The window up to which the node has forgotten reports; 0 if it has forgotten nothing.
+    pub forgotten: u64,
 }
 
 impl Header {
@@ -41,8 +46,8 @@ impl Header {
 
 impl fmt::Display for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Header { cursor: Cursor { epoch, sequence }, window, stream } = self;
-        write!(f, "{epoch:016x} {sequence} {window} {stream:016x}")
+        let Header { cursor: Cursor { epoch, sequence }, window, stream, end, forgotten } = self;
+        write!(f, "{epoch:016x} {sequence} {window} {stream:016x} {end} {forgotten}")
     }
 }
 
@@ -60,10 +65,12 @@ impl FromStr for Header {
         let sequence = next()?.parse().map_err(|_| UnknownHeader)?;
         let window = next()?.parse().map_err(|_| UnknownHeader)?;
         let stream = u64::from_str_radix(next()?, 16).map_err(|_| UnknownHeader)?;
+        let end = next()?.parse().map_err(|_| UnknownHeader)?;
+        let forgotten = next()?.parse().map_err(|_| UnknownHeader)?;
         if words.next().is_some() {
             Err(UnknownHeader)
         } else {
-            Ok(Header { cursor: Cursor { epoch, sequence }, window, stream })
+            Ok(Header { cursor: Cursor { epoch, sequence }, window, stream, end, forgotten })
         }
     }
 }
@@ -100,14 +107,17 @@ mod tests {
     #[test]
     fn a_header_is_read_as_it_was_written() {
         let cursor = Cursor { epoch: u64::MAX, sequence: 17 };
-        let header = Header { cursor, window: 24_000_000_000, stream: 10 };
-        assert_eq!(header.to_string(), "ffffffffffffffff 17 24000000000 000000000000000a");
+        let header = Header { cursor, window: 24_000_000_000, stream: 10, end: 4, forgotten: 3 };
+        assert_eq!(header.to_string(), "ffffffffffffffff 17 24000000000 000000000000000a 4 3");
         assert_eq!(header.to_string().parse(), Ok(header));
     }
 
     #[test]
     fn a_header_that_no_node_writes_is_rejected() {
-        for text in ["", "1", "1 2 3", "1 2 3 4 5", "x 2 3 4", "1 -2 3 4", "1 2 x 4", "1 2 3 x", "1  2 3"] {
+        let short = ["", "1", "1 2 3 4 5", "1 2 3 4 5 6 7", "1  2 3 4 5 6"];
+        let wrong =
+            ["x 2 3 4 5 6", "1 -2 3 4 5 6", "1 2 x 4 5 6", "1 2 3 x 5 6", "1 2 3 4 x 6", "1 2 3 4 5 x"];
+        for text in short.into_iter().chain(wrong) {
             assert_eq!(text.parse::<Header>(), Err(UnknownHeader), "{text:?}");
         }
     }

@@ -34,7 +34,7 @@ mod settings;
 pub use absent::{Absent, left_by};
 pub use message::{CURSOR, Header, UnknownHeader, node_of, subject};
 pub use publisher::{MESSAGE_BYTES, Publisher};
-pub use reader::{ATTEMPTS, Next, Reader, Start, StreamState, knows_other_regions};
+pub use reader::{ATTEMPTS, Next, Reader, Start, StreamState, is_heard};
 pub use requests::{AgainRequest, UnknownRequest};
 pub use settings::Settings;
 
@@ -42,7 +42,7 @@ pub use settings::Settings;
 pub mod pace {
     pub use super::engine::PATIENCE;
     pub use super::publishing::{FIRST_PAUSE, IN_FLIGHT, LONGEST_PAUSE, LOOK};
-    pub use super::reading::{ASK, FOR_NEIGHBOURS, PAUSE};
+    pub use super::reading::{ASK, PAUSE};
 }
 
 use std::sync::Arc;

@@ -92,6 +92,7 @@ impl Publisher {
     pub fn write_message(&mut self, node: &Node, out: &mut Vec<u8>) -> Option<Header> {
         let (upto, window) = node.write_selected(&Selection::Own, self.read, MESSAGE_BYTES, out);
         self.read = upto;
+        let end = if out.is_empty() { 0 } else { upto };
         let mut jobs_over = 0;
         if out.is_empty()
             && let Some(again) = self.again.iter_mut().find(|again| again.read < again.until)
@@ -117,7 +118,8 @@ impl Publisher {
         let cursor = Cursor { epoch: node.epoch(), sequence: stored };
         self.in_flight.push_back(InFlight { upto, window, jobs_over });
         let window = self.in_flight.iter().find_map(|message| message.window);
-        Some(Header { cursor, window: window.unwrap_or_default(), stream: self.stream })
+        let forgotten = node.table().forgotten();
+        Some(Header { cursor, window: window.unwrap_or_default(), stream: self.stream, end, forgotten })
     }
 
     /// Notes that the oldest message under way is stored, as the message `sequence` of the stream.

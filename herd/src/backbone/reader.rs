@@ -148,19 +148,14 @@ impl Reader {
     /// Notes that other regions publish what this one lacks.
     pub fn note_answered(&mut self, node: &mut Node) {
         self.lacks_older = true;
-        self.note_known(node);
-    }
-
-    /// Notes that the herd has what this node lacks.
-    pub fn note_known(&mut self, node: &mut Node) {
         self.lacks = None;
         self.keep_cursor(node);
     }
 }
 
-/// Returns whether a node has updates of other regions, by the names of the nodes of its herd. A
-/// node that has not read the stream itself, and has them from its neighbours, probably lacks
-/// nothing.
-pub fn knows_other_regions(node: &Node, herd: &[String]) -> bool {
-    node.origins().any(|origin| !herd.iter().any(|member| member == origin))
+/// Returns whether a node knows everything in a message that the node `publisher` has published, as
+/// a part of its change log that it has heard.
+pub fn is_heard(node: &Node, publisher: &str, header: &Header) -> bool {
+    let end = Cursor { epoch: header.cursor.epoch, sequence: header.end };
+    header.end > 0 && node.has_heard(publisher, end)
 }

@@ -9,13 +9,13 @@ use async_nats::jetstream::Message;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{debug, info, warn};
 
 use super::engine::{Engine, PATIENCE, Subject};
 use super::failure::Failure;
-use super::message::{CURSOR, node_of};
-use super::reader::{Next, Reader, Start, knows_other_regions};
+use super::message::{CURSOR, Header, node_of};
+use super::reader::{Next, Reader, Start, is_heard};
 use super::requests::AgainRequest;
 use crate::message::Update;
 use crate::node::{Node, PRELOADED, Selection};
@@ -26,9 +26,6 @@ pub const PAUSE: Duration = Duration::from_millis(250);
 
 /// The interval at which other regions are asked, until one of them takes the request.
 pub const ASK: Duration = Duration::from_secs(5);
-
-/// How long a node that has not read the stream before waits for what its neighbours know.
-pub const FOR_NEIGHBOURS: Duration = Duration::from_secs(2);
 
 /// Reads until the node stops. What is to be published again is sent to `again`.
 pub(super) async fn run(
@@ -70,14 +67,9 @@ impl Reading {
         if start == Start::NewStream {
             // A region that has lost everything as well finds it in the new stream. Fails if the
             // node stops.
-            let _ = self.again.send(Selection::everything()).await;
+            let _ = self.again.send(self.access.look(Node::left_to_publish)).await;
         }
         let mut messages = self.engine.messages(&stream, from).await?;
-        let may_be_known = start == Start::Fresh && known.first > 1;
-        if may_be_known && self.learns_from_neighbours().await {
-            let reader = &mut self.reader;
-            self.access.change(|node| reader.note_known(node));
-        }
         info!(stream = self.engine.settings.stream, from, "updates of other regions are read");
         self.state.note_unread(known.last.saturating_sub(from - 1));
         self.state.note_reading(true);
@@ -92,23 +84,6 @@ impl Reading {
                 }
                 _ = asks.tick(), if self.reader.lacks().is_some() => self.ask_again().await,
             }
-        }
-    }
-
-    /// Waits a little for updates of other regions that neighbours have. Returns whether there are
-    /// any: then the herd has read the stream before, and only this node has not.
-    async fn learns_from_neighbours(&self) -> bool {
-        let herd = &self.engine.settings.herd;
-        let is_known = |node: &Node| knows_other_regions(node, herd);
-        let deadline = Instant::now() + FOR_NEIGHBOURS;
-        loop {
-            if self.access.look(is_known) {
-                return true;
-            }
-            if Instant::now() >= deadline {
-                return false;
-            }
-            sleep(PAUSE).await;
         }
     }
 
@@ -130,12 +105,22 @@ impl Reading {
             warn!(lost, before = sequence, "messages of other regions are lost");
             self.state.messages_lost.fetch_add(lost, Ordering::Relaxed);
         }
-        // What a node of this region published may have reached no other node of it.
+        // What a node of this region published may have reached no other node of it, but as a rule
+        // it came over a link before.
         if let Some((_, node)) = node_of(&self.engine.settings.stream, &message.subject) {
-            self.apply(&message.payload).await?;
-            self.state.messages_read.fetch_add(1, Ordering::Relaxed);
             let header = message.headers.as_ref().and_then(|headers| headers.get(CURSOR));
-            if let Some(header) = header.and_then(|header| header.as_str().parse().ok()) {
+            let header = header.and_then(|header| header.as_str().parse::<Header>().ok());
+            let forgotten = header.map_or(0, |header| header.forgotten);
+            let clock = self.access.clock();
+            let is_known = self.access.change(|herd_node| {
+                herd_node.hear_forgotten(forgotten, clock);
+                header.is_some_and(|header| is_heard(herd_node, &node, &header))
+            });
+            if !is_known {
+                self.apply(&message.payload).await?;
+            }
+            self.state.messages_read.fetch_add(1, Ordering::Relaxed);
+            if let Some(header) = header {
                 self.reader.note_header(node, header);
             }
         }

@@ -3,7 +3,7 @@
 //! | text | meaning |
 //! |---|---|
 //! | `AGAIN <region> [<node> <window>]...` | the region may lack updates: publish them again |
-//! | `SUM <region> <node> <sum>` | the sum of all that the node has |
+//! | `SUM <region> <node> <sum> <forgotten>` | the sum of all that the node has, and the window up to which it has forgotten reports |
 //! | `BUCKETS <seed> <window>` | answer with the sums of all buckets of clients |
 
 use std::collections::BTreeMap;
@@ -62,12 +62,14 @@ pub(super) struct Sum {
     pub(super) node: String,
     /// The sum, as heartbeats have it.
     pub(super) sum: u128,
+    /// The window up to which the node has forgotten reports, as heartbeats have it.
+    pub(super) forgotten: u64,
 }
 
 impl fmt::Display for Sum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Sum { region, node, sum } = self;
-        write!(f, "SUM {region} {node} {sum:032x}")
+        let Sum { region, node, sum, forgotten } = self;
+        write!(f, "SUM {region} {node} {sum:032x} {forgotten}")
     }
 }
 
@@ -76,9 +78,10 @@ impl FromStr for Sum {
 
     fn from_str(text: &str) -> Result<Sum, UnknownRequest> {
         let words: Vec<&str> = text.split(' ').collect();
-        let ["SUM", region, node, sum] = *words else { return Err(UnknownRequest) };
+        let ["SUM", region, node, sum, forgotten] = *words else { return Err(UnknownRequest) };
         let sum = u128::from_str_radix(sum, 16).map_err(|_| UnknownRequest)?;
-        Ok(Sum { region: region.to_owned(), node: node.to_owned(), sum })
+        let forgotten = forgotten.parse().map_err(|_| UnknownRequest)?;
+        Ok(Sum { region: region.to_owned(), node: node.to_owned(), sum, forgotten })
     }
 }
 
@@ -127,13 +130,20 @@ mod tests {
 
     #[test]
     fn sums_and_requests_for_them_are_read_as_they_were_written() {
-        let sum = Sum { region: "west".to_owned(), node: "Alford".to_owned(), sum: 17 << 96 };
-        assert_eq!(sum.to_string(), "SUM west Alford 00000011000000000000000000000000");
+        let sum = Sum { region: "west".to_owned(), node: "Alford".to_owned(), sum: 17 << 96, forgotten: 5 };
+        assert_eq!(sum.to_string(), "SUM west Alford 00000011000000000000000000000000 5");
         assert_eq!(sum.to_string().parse(), Ok(sum));
         let request = BucketsRequest { seed: 255, before: 9 };
         assert_eq!(request.to_string(), "BUCKETS 00000000000000ff 9");
         assert_eq!(request.to_string().parse(), Ok(request));
-        for text in ["", "SUM", "SUM west Alford", "SUM west Alford x", "SUM west Alford 1 2"] {
+        for text in [
+            "",
+            "SUM",
+            "SUM west Alford 1",
+            "SUM west Alford x 1",
+            "SUM west Alford 1 x",
+            "SUM west Alford 1 2 3",
+        ] {
             assert_eq!(text.parse::<Sum>(), Err(UnknownRequest), "{text:?}");
         }
         for text in ["", "BUCKETS", "BUCKETS 1", "BUCKETS x 1", "BUCKETS 1 -1", "BUCKETS 1 2 3"] {

@@ -11,7 +11,7 @@ const STREAM: u64 = 3;
 
 /// A header that says that everything up to a cursor is stored.
 fn header(cursor: Cursor) -> Header {
-    Header { cursor, window: 0, stream: STREAM }
+    Header { cursor, window: 0, stream: STREAM, end: 0, forgotten: 0 }
 }
 
 fn node(name: &str) -> Node {
@@ -210,7 +210,6 @@ fn a_reader_keeps_its_cursor_until_it_has_asked_for_what_it_lacks() {
     let mut bolden = node("Bolden");
     let mut reader = Reader::default();
     reader.begin(&mut bolden, StreamState { epoch: STREAM, first: 1, last: 1 });
-    reader.note_known(&mut bolden);
     reader.note_applied(&mut bolden, 1);
     let truncated = StreamState { epoch: STREAM, first: 5, last: 9 };
     assert_eq!(reader.begin(&mut bolden, truncated), (5, Start::Behind));
@@ -251,11 +250,12 @@ fn a_reader_asks_for_what_a_lost_message_may_have_had() {
 fn a_request_to_an_empty_node_does_not_hide_later_ones() {
     let mut alford = node("Alford");
     let mut publisher = Publisher::begin(&alford, STREAM, None);
-    publisher.publish_again(&alford, Selection::everything());
+    let everything = || Selection::Herd { since: BTreeMap::new() };
+    publisher.publish_again(&alford, everything());
     report(&mut alford, "kiwi", 10);
     assert_eq!(clients(&write(&mut publisher, &alford).unwrap().1), ["kiwi"]);
     assert!(publisher.note_stored(1));
-    publisher.publish_again(&alford, Selection::everything());
+    publisher.publish_again(&alford, everything());
     assert_eq!(clients(&write(&mut publisher, &alford).unwrap().1), ["kiwi"]);
 }
 

@@ -9,7 +9,7 @@
 //! | `AFTER <removals> AT ...` | a report after `removals` removals of its client |
 //! | `UPTO <sequence>` | a mark: everything in the speaker's log up to that sequence has been sent |
 //! | `SYNCED` | the speaker has reached the end of its log for the first time on this link |
-//! | `ALIVE <sum> <head> <heard> <sent> <echo> <clock>` | a heartbeat: the sum of the digests of all records of the speaker, the last sequence of its log, and the sequence up to which it has heard the other's log; when it was sent, what the other's timer should show now, and the speaker's wall clock |
+//! | `ALIVE <sum> <head> <heard> <sent> <echo> <clock> <forgotten>` | a heartbeat: the sum of the digests of all records of the speaker, the last sequence of its log, and the sequence up to which it has heard the other's log; when it was sent, what the other's timer should show now, and the speaker's wall clock; the window up to which the speaker has forgotten reports, with a `-` while it has not dropped their records |
 //! | `SUMS <seed> [<group>] <256 sums>` | in a bulk sync: the sums of the groups of buckets, or of the buckets of a group |
 //! | `DIFFER [<group>] <256 bits>` | answers `SUMS`: which of the sums differ from the speaker's |
 //! | `PRUNE <origin>` | the other need not send what clients report to that node: the speaker gets it sooner from elsewhere |
@@ -24,16 +24,17 @@
 //! incarnations, seeds and sums of buckets and windows have 16 hexadecimal digits, the sum of all
 //! records 32, groups 2, bits 64. Sequences and windows are decimal.
 //!
-//! Version 5 of the language has no `PRUNE`, `GRAFT`, `HAVE`, `WANT` and `GAVE`.
+//! Version 6 of the language has no `<forgotten>`. Version 5 has no `PRUNE`, `GRAFT`, `HAVE`, `WANT`
+//! and `GAVE`, either.
 
 use std::fmt;
 
 use super::decimal::Digits;
 use super::windows::{are_sums, are_windows};
-use super::{Update, is_node_name};
+use super::{Forgotten, Update, is_node_name};
 
 /// The version of the link language.
-pub const VERSION: u64 = 6;
+pub const VERSION: u64 = 7;
 
 /// The oldest version that nodes still speak with a neighbour.
 pub const OLDEST_VERSION: u64 = 5;
@@ -81,6 +82,8 @@ pub enum LinkLine<'a> {
         echo: u64,
         /// The speaker's wall clock, in microseconds since 1970.
         clock: u64,
+        /// What the speaker has forgotten.
+        forgotten: Forgotten,
     },
     /// Sums of the speaker's records, to be compared in a bulk sync.
     Sums {
@@ -167,12 +170,19 @@ impl<'a> LinkLine<'a> {
             }
             ("UPTO", [sequence]) => Some(LinkLine::UpTo(decimal(sequence)?)),
             ("SYNCED", [""]) => Some(LinkLine::Synced),
-            ("ALIVE", [sum, head, heard, sent, echo, clock]) => {
+            ("ALIVE", [sum, head, heard, sent, echo, clock, forgotten @ ..]) if forgotten.len() <= 1 => {
                 let sum =
                     u128::from(hexadecimal(sum.get(..16)?)?) << 64 | u128::from(hexadecimal(sum.get(16..)?)?);
                 let [head, heard] = [decimal(head)?, decimal(heard)?];
                 let [sent, echo, clock] = [decimal(sent)?, decimal(echo)?, decimal(clock)?];
-                Some(LinkLine::Alive { sum, head, heard, sent, echo, clock })
+                let forgotten = match forgotten.first() {
+                    Some(window) => match window.strip_suffix('-') {
+                        Some(window) => Forgotten::Soon(decimal(window)?),
+                        None => Forgotten::UpTo(decimal(window)?),
+                    },
+                    None => Forgotten::Unsaid,
+                };
+                Some(LinkLine::Alive { sum, head, heard, sent, echo, clock, forgotten })
             }
             ("SUMS", [seed, sums]) => {
                 Some(LinkLine::Sums { seed: hexadecimal(seed)?, group: None, sums: of_words(sums, SUMS)? })
@@ -223,8 +233,8 @@ impl fmt::Display for LinkLine<'_> {
             LinkLine::Update(line) => write!(f, "{}", line.escape_ascii()),
             LinkLine::UpTo(sequence) => write!(f, "UPTO {sequence}"),
             LinkLine::Synced => f.write_str("SYNCED"),
-            LinkLine::Alive { sum, head, heard, sent, echo, clock } => {
-                write!(f, "ALIVE {sum:032x} {head} {heard} {sent} {echo} {clock}")
+            LinkLine::Alive { sum, head, heard, sent, echo, clock, forgotten } => {
+                write!(f, "ALIVE {sum:032x} {head} {heard} {sent} {echo} {clock}{forgotten}")
             }
             LinkLine::Sums { seed, group: None, sums } => write!(f, "SUMS {seed:016x} {sums}"),
             LinkLine::Sums { seed, group: Some(group), sums } => {

@@ -16,6 +16,7 @@
 mod at;
 mod client_id;
 mod decimal;
+mod forgotten;
 mod http;
 mod iamat;
 mod lines;
@@ -29,6 +30,7 @@ mod windows;
 pub use at::{At, is_node_name};
 pub use client_id::{ClientId, LONGEST_CLIENT_ID};
 pub(crate) use decimal::sixteen_digits;
+pub use forgotten::Forgotten;
 pub use http::begins_http;
 pub use iamat::Iamat;
 pub use lines::{Lines, Piece};

@@ -38,6 +38,21 @@ impl Time {
         Skew(0).window(self)
     }
 
+    /// Returns the number of windows that a duration takes, rounded down.
+    pub fn windows_in(duration: Duration) -> u64 {
+        u64::try_from(duration.as_nanos() >> WINDOW).unwrap_or(u64::MAX)
+    }
+
+    /// Returns the time at which a window begins.
+    pub fn of_window(window: u64) -> Time {
+        let nanoseconds = u128::from(window) << WINDOW;
+        let per_second = NANOSECONDS as u128;
+        Time {
+            seconds: u64::try_from(nanoseconds / per_second).unwrap_or(u64::MAX),
+            nanoseconds: (nanoseconds % per_second) as u32,
+        }
+    }
+
     /// Returns the microseconds since 1970-01-01 00:00:00 UTC.
     pub fn microseconds(self) -> u64 {
         self.seconds.saturating_mul(1_000_000).saturating_add(u64::from(self.nanoseconds / 1_000))

@@ -72,10 +72,22 @@ impl Node {
         }
     }
 
-    /// Returns the names of the nodes that received the updates that this node has, and of some
-    /// that it had.
-    pub fn origins(&self) -> impl Iterator<Item = &str> {
-        self.table.origins()
+    /// Returns whether the node knows everything in the change log of a node up to `end`, because
+    /// it is its own log, or it has heard that of a neighbour so far.
+    pub fn has_heard(&self, name: &str, end: Cursor) -> bool {
+        let neighbour = || self.neighbour(name).map(|id| self.neighbours[id].cursor);
+        let own = Cursor { epoch: self.epoch, sequence: self.table.head() };
+        let heard = if name == self.name { Some(own) } else { neighbour() };
+        heard.is_some_and(|heard| heard.epoch == end.epoch && heard.sequence >= end.sequence)
+    }
+
+    /// Returns what no node of this herd publishes unless this one does: everything but what this
+    /// node and its linked neighbours received. A neighbour that has lost that gets it over the
+    /// link, and publishes it then.
+    pub fn left_to_publish(&self) -> Selection {
+        let linked = self.neighbours.iter().filter(|(id, _)| self.neighbours[*id].is_linked());
+        let names = linked.map(|(_, name)| name).chain([&*self.name]);
+        Selection::Herd { since: names.map(|name| (name.to_owned(), u64::MAX)).collect() }
     }
 
     /// Applies updates of other herds, at most [`PRELOADED`]. They arrived when the wall clock
@@ -124,13 +136,6 @@ impl Node {
             }
         }
         (looked, first)
-    }
-}
-
-impl Selection {
-    /// Returns the selection of all that a node has.
-    pub fn everything() -> Selection {
-        Selection::Herd { since: BTreeMap::new() }
     }
 }
 

@@ -125,7 +125,9 @@ impl Node {
     /// if a limit of this node forbids the report.
     fn take_report(&mut self, iamat: &Iamat<'_>, place: Place, now: Time, out: &mut Vec<u8>) -> Option<u64> {
         let too_early = self.limits.max_future_skew.is_some_and(|most| iamat.stamp.time() > now.plus(most));
-        if too_early {
+        // This node's clock has gone so far back that the report would be forgotten at once.
+        let is_forgotten = self.table.forgets(now.window());
+        if too_early || is_forgotten {
             return None;
         }
         let refuses_new = self.is_full() || self.new_ids_left == 0;

@@ -1,5 +1,6 @@
 //! Every bound of a node, by name.
 
+mod contradictions;
 mod defaults;
 mod parsing;
 #[cfg(test)]
@@ -34,7 +35,7 @@ use parsing::{
 /// - Connections of clients: from [`idle_client`](Self::idle_client)
 ///   to [`linger_bytes`](Self::linger_bytes)
 /// - Reports and removals: from [`max_future_skew`](Self::max_future_skew)
-///   to [`removed_clients`](Self::removed_clients)
+///   to [`forget_after`](Self::forget_after)
 /// - Questions about places: from [`whatsat_per_connection`](Self::whatsat_per_connection)
 ///   to [`places_depth`](Self::places_depth)
 /// - The journal and its disk: from [`journal_bytes`](Self::journal_bytes)
@@ -145,6 +146,12 @@ pub struct Limits {
     /// includes clients that have reported again, because a removal is remembered forever. Removals
     /// from neighbours are never refused.
     pub removed_clients: usize,
+    /// How long after its last report a client is forgotten, by all nodes alike; `"off"` for never.
+    /// At least a minute. A forgotten client is one that never reported: a WHATSAT about it is an
+    /// invalid command, and its next report wins over whatever it reported before. It may be
+    /// remembered for a little longer, up to a sixty-fourth of this time and some seconds.
+    #[serde(deserialize_with = "duration_or_off")]
+    pub forget_after: Option<Duration>,
 
     // Questions about places.
     /// WHATSATs of one connection that wait for the Places service at once; its later lines wait.
@@ -317,20 +324,6 @@ impl Limits {
         let others = 2 * (send + receive) + receive + CONNECTION;
         (self.unread_answers.saturating_sub(others) / 2).max(1)
     }
-
-    /// Returns a message for each pair of bounds that contradict each other.
-    pub fn contradictions(&self) -> Vec<String> {
-        let line = format!("link_line_bytes must be at least {LONGEST_LINE}, or links end over a long line");
-        let checks = [
-            (
-                self.heartbeat >= self.link_silence,
-                "heartbeat must be shorter than link_silence, or every link ends for being silent",
-            ),
-            (self.link_line_bytes < LONGEST_LINE, &line),
-            (self.redial_first > self.redial_longest, "redial_first must not be longer than redial_longest"),
-        ];
-        checks.into_iter().filter(|(is_wrong, _)| *is_wrong).map(|(_, message)| message.to_owned()).collect()
-    }
 }
 
 /// The memory of a connection itself, in bytes.
@@ -339,7 +332,3 @@ const CONNECTION: usize = 4096;
 /// The number of lines that a read from a client counts as. A read costs about as much time as that
 /// many short lines, so a client that sends one line at a time uses up its turns too.
 pub const READ_AS_LINES: usize = 8;
-
-/// The longest line between nodes, in bytes: 256 sums of 16 digits, and the words before them. (An
-/// AT line has at most 445 bytes.)
-const LONGEST_LINE: usize = 4_200;

@@ -10,6 +10,8 @@ mod backoff;
 mod clients;
 mod clock;
 mod counters;
+mod cursors;
+mod forgetting;
 mod lateness;
 mod limits;
 mod link;
@@ -175,32 +177,6 @@ impl Node {
     /// Applies an update from a journal under a new sequence, unless it loses to the node's record.
     pub fn restore_out_of_order(&mut self, update: &Update<'_>) {
         self.table.apply_update(update, Source::Journal);
-    }
-
-    /// Returns the name of each neighbour, and how far this node has heard its change log. If the
-    /// node reads a stream of the backbone, that comes last.
-    pub fn cursors(&self) -> impl Iterator<Item = (&str, Cursor)> {
-        let neighbours = self.neighbours.iter().map(|(id, name)| (name, self.neighbours[id].cursor));
-        neighbours.chain(self.stream.iter().map(Stream::named_cursor))
-    }
-
-    /// Restores a cursor from a journal. One for a node that is not a neighbour is ignored, and so
-    /// is one for a stream that the node does not read.
-    pub fn restore_cursor(&mut self, name: &str, cursor: Cursor) {
-        if let Some(id) = self.neighbours.find(name) {
-            self.neighbours[id].cursor = cursor;
-        } else if let Some(stream) = self.stream.as_mut().filter(|stream| stream.named_cursor().0 == name) {
-            stream.cursor = cursor;
-        }
-    }
-
-    /// Forgets how far neighbours have been heard, in both directions, so that they send everything
-    /// again, and how far a stream of the backbone has been read.
-    pub fn forget_cursors(&mut self) {
-        self.neighbours.forget_all();
-        if let Some(stream) = &mut self.stream {
-            stream.cursor = Cursor::default();
-        }
     }
 
     /// Sets the last sequence that is on disk. Links do not send later changes. `u64::MAX` means

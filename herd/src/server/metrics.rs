@@ -54,6 +54,10 @@ fn about_clients(metrics: &mut Metrics, status: &Status) {
     metrics.gauge("herd_memory_bytes", "Resident memory of the process", status.memory_bytes);
     let limit = status.memory_limit_bytes;
     metrics.gauge("herd_memory_limit_bytes", "Memory above which new client ids are rejected", limit);
+    let forgotten = status.clients_forgotten;
+    metrics.counter("herd_clients_forgotten", "Clients forgotten because they did not report", forgotten);
+    let until = status.forgotten_until;
+    metrics.gauge("herd_forgotten_timestamp_seconds", "Reports up to this time are forgotten", until);
     metrics.gauge("herd_removed_clients", "Clients removed at least once", status.removed_clients as u64);
     let limit = status.removed_clients_limit as u64;
     metrics.gauge("herd_removed_clients_limit", "Most clients that can be removed", limit);

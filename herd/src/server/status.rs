@@ -14,6 +14,7 @@ use super::process::Process;
 use super::shared::{Shared, lock};
 use super::store::Store;
 use crate::histogram::Distribution;
+use crate::message::Time;
 use crate::node::{ClientCounters, ClockDifference, LinkCounters, LinkState, NeighbourId, Node};
 use crate::telemetry::{self, Level};
 
@@ -44,6 +45,9 @@ pub(super) struct Status {
     pub(super) memory_limit_bytes: u64,
     /// The number of clients removed at least once, whether or not they have reported since, and
     /// the number above which this node removes no more.
+    pub(super) clients_forgotten: u64,
+    /// The time up to which reports are forgotten, in seconds since 1970; 0 if nothing is.
+    pub(super) forgotten_until: u64,
     pub(super) removed_clients: usize,
     pub(super) removed_clients_limit: usize,
     pub(super) sequence: u64,
@@ -220,6 +224,8 @@ impl Status {
             new_ids_refused: node.ids_refused(),
             memory_bytes: process.resident_memory_bytes,
             memory_limit_bytes: shared.memory.bound().unwrap_or_default(),
+            clients_forgotten: node.table().clients_forgotten(),
+            forgotten_until: Time::of_window(node.table().forgotten()).seconds,
             removed_clients: node.table().ever_removed(),
             removed_clients_limit: node.limits().removed_clients,
             sequence: node.table().head(),

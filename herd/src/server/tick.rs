@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::yield_now;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
-use super::shared::{Shared, lock};
+use super::shared::{Shared, clock, lock};
 
 /// The interval between two rounds of checks.
 const EVERY: Duration = Duration::from_millis(250);
@@ -26,6 +27,10 @@ pub(super) async fn run(shared: Arc<Shared>) {
             shared.places.flush_log();
             shared.new_ids.forget_before(now);
             full.look(&shared, now);
+            while lock(&shared).node.forget_old(clock()) {
+                // Others have their turns.
+                yield_now().await;
+            }
         }
     })
     .await;

@@ -134,6 +134,7 @@ impl Chaos {
             patience: PATIENCE,
             memory: MEMORY,
             calm: None,
+            leap: None,
             command: self.command.clone(),
         })
     }

@@ -22,6 +22,8 @@ pub(super) struct Facts<'a> {
     pub(super) last_copies: Vec<LastCopy<'a>>,
     /// For each node: the records that it has in the end, by client.
     pub(super) known: Vec<BTreeMap<&'a str, Update<'a>>>,
+    /// The reports in answers that were to be forgotten by the end.
+    pub(super) forgotten: Vec<Update<'a>>,
 }
 
 /// An operation: a line that a client or an operator sent.
@@ -105,8 +107,12 @@ impl<'a> Facts<'a> {
             converged: Vec::new(),
             last_copies: Vec::new(),
             known: history.endings.iter().map(|ending| known(&ending.lines)).collect(),
+            forgotten: Vec::new(),
         };
         facts.collect_events();
+        let answered = facts.ops.iter().filter_map(Op::record);
+        let forgotten = answered.filter(|(_, update)| facts.is_forgotten(update, u64::MAX));
+        facts.forgotten = forgotten.map(|(_, update)| update).collect();
         facts
     }
 

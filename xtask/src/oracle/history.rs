@@ -9,6 +9,8 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumMessage, EnumString, IntoStaticStr, VariantArray};
 
+use super::leap::Leap;
+
 /// The start of an operator's line that removes a client. The client's id follows.
 pub const REMOVE: &str = "REMOVE ";
 
@@ -48,6 +50,9 @@ pub struct Setting {
     /// check that.
     #[serde(default)]
     pub calm: Option<u64>,
+    /// The moment at which everything before was to be forgotten, if there was one.
+    #[serde(default)]
+    pub leap: Option<Leap>,
     /// The command that repeats the run.
     #[serde(default, rename = "again")]
     pub command: String,

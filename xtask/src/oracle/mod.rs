@@ -7,6 +7,7 @@
 mod facts;
 mod history;
 mod invariants;
+mod leap;
 pub mod timeline;
 mod update;
 
@@ -14,6 +15,7 @@ mod update;
 mod tests;
 
 pub use history::{Ending, Event, EventKind, History, Keeps, Persistence, REMOVE, Setting, Source};
+pub use leap::Leap;
 pub use update::Update;
 
 use std::any::Any;

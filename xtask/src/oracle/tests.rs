@@ -18,6 +18,7 @@ fn right() -> History {
         patience: 1_000,
         memory: 100,
         calm: None,
+        leap: None,
         command: String::new(),
     };
     let mut history = History::new(setting);

@@ -27,6 +27,8 @@ pub struct Report<'a> {
     pub server: &'a str,
     /// The client, location and time, as they are in the line.
     pub fields: &'a str,
+    /// The window in which the server received the report.
+    pub(super) window: u64,
     skew: Skew,
     time: Time,
 }
@@ -70,6 +72,7 @@ impl<'a> Report<'a> {
         let (_, rest) = at.split_once(' ')?;
         let (server, rest) = rest.split_once(' ')?;
         let (_, fields) = rest.split_once(' ')?;
-        Some(Report { at, server, fields, skew: parsed.skew, time: parsed.iamat.stamp.time() })
+        let time = parsed.iamat.stamp.time();
+        Some(Report { at, server, fields, window: parsed.window(), skew: parsed.skew, time })
     }
 }

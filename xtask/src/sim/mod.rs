@@ -51,6 +51,7 @@
 mod active_faults;
 pub mod backbone;
 mod disk;
+mod leap;
 pub mod plan;
 mod process;
 mod settle_time;

@@ -42,6 +42,8 @@ pub struct Plan {
     /// The time after the last fault from which the trees must be whole, if clients still send
     /// lines then.
     pub calm: Option<Duration>,
+    /// The time at which all wall clocks leap so far that all earlier reports are to be forgotten.
+    pub leap: Option<Duration>,
 }
 
 /// A fault, and when it begins and ends.
@@ -157,6 +159,7 @@ impl Plan {
             ops: Vec::new(),
             end: BUSY,
             calm: None,
+            leap: None,
         };
         plan.draw_faults(&mut rng);
         plan.draw_ops(&mut rng);
@@ -167,6 +170,7 @@ impl Plan {
         plan.draw_removals(&mut Rng::with_seed(seed ^ REMOVALS));
         plan.draw_calm_ops(&mut Rng::with_seed(seed ^ CALM));
         plan.draw_backbone_faults(&mut Rng::with_seed(seed ^ BACKBONE));
+        plan.draw_leap();
         plan
     }
 

@@ -200,6 +200,7 @@ impl SimMachine {
         let mut next = Node::new(&self.name, &[], node.limits().clone(), lives);
         Journal::open(self.disk.clone(), &mut next, None, Box::new(|| 1))
             .expect("a simulated disk can be read");
+        while next.forget_old(Time::default()) {}
         let kept = lines_of(&next);
         lines_of(node).into_iter().filter(|line| kept.binary_search(line).is_err()).collect()
     }

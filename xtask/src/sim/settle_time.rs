@@ -54,7 +54,8 @@ impl Plan {
         let links = limits.link_silence + limits.redial_longest + trip * HANDSHAKE as u32;
         let nodes = self.largest_region();
         let degree = self.graph.largest_degree(nodes) as u32;
-        links + (sums + turn * degree) * self.graph.diameter(nodes) as u32 + self.time_of_backbone()
+        let diameter = self.graph.diameter(nodes) as u32;
+        links + (sums + turn * degree) * diameter + self.time_to_forget(limits) + self.time_of_backbone()
     }
 
     /// The time after the last fault within which what a region lacks is published again and read.
@@ -68,7 +69,7 @@ impl Plan {
         }
         let notices = pace::PATIENCE * 2 + pace::LONGEST_PAUSE + pace::PAUSE;
         let holes = self.backbone.len() as u32 * (ATTEMPTS + 1) * (pace::PAUSE + TRIP);
-        let asks = pace::FOR_NEIGHBOURS + pace::ASK + pace::PATIENCE;
+        let asks = pace::ASK + pace::PATIENCE;
         let messages = TRIP * self.ops.len() as u32;
         notices + holes + asks + messages
     }

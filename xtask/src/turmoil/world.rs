@@ -86,6 +86,7 @@ impl<'a> World<'a> {
             patience: PATIENCE.as_micros() as u64,
             memory: u64::MAX,
             calm: None,
+            leap: None,
             command: command.to_owned(),
         })));
         let hosts: Vec<Rc<Host>> =

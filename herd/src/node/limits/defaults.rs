@@ -30,6 +30,7 @@ impl Default for Limits {
             new_ids_per_address: None,
             memory_bytes: None,
             removed_clients: 10_000,
+            forget_after: None,
             whatsat_per_connection: 4,
             whatsat_upstream: 64,
             whatsat_waiting: 1024,

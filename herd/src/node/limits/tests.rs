@@ -1,5 +1,6 @@
 //! Tests of bounds that are derived from others or contradict each other.
 
+use super::contradictions::{LONGEST_LINE, SHORTEST_MEMORY};
 use super::parsing::{LONGEST, parse_duration};
 use super::*;
 
@@ -31,6 +32,10 @@ fn bounds_that_contradict_each_other_are_named_and_equal_ones_are_judged() {
     assert!(steady.contradictions().is_empty());
     let shrinking = Limits { redial_first: 2 * second, redial_longest: second, ..limits() };
     assert!(shrinking.contradictions()[0].starts_with("redial_first "));
+    let least = Limits { forget_after: Some(SHORTEST_MEMORY), ..limits() };
+    assert!(least.contradictions().is_empty());
+    let forgetful = Limits { forget_after: Some(SHORTEST_MEMORY - second), ..limits() };
+    assert!(forgetful.contradictions()[0].starts_with("forget_after "));
 }
 
 #[test]

@@ -55,7 +55,7 @@ pub(in crate::node) struct Sums {
 impl Sums {
     /// Begins to read a table.
     pub(in crate::node) fn begin(table: &Table, seed: u64) -> Sums {
-        Sums { seed, next: 0, end: table.all() as u32, buckets: vec![0; BUCKETS] }
+        Sums { seed, next: 0, end: table.end_of_records(), buckets: vec![0; BUCKETS] }
     }
 
     pub(super) fn seed(&self) -> u64 {
@@ -72,7 +72,7 @@ impl Sums {
     ) -> bool {
         let until = self.end.min(self.next + PIECE);
         let mut line = Vec::new();
-        for (sequence, record) in table.records(self.next..until) {
+        for (_, sequence, record) in table.records(self.next..until) {
             let bucket = bucket(record);
             line.clear();
             record.write_line(&mut line);

@@ -53,7 +53,7 @@ use missing::Missing;
 /// let mut link = Link::dialled(LinkId(1), parker, Duration::ZERO);
 /// let mut out = Vec::new();
 /// link.transmit(&mut node, Duration::ZERO, Time::default(), &mut out).unwrap();
-/// assert_eq!(out, b"HELLO 6 Alford 0000000000000001 0000000000000002\n");
+/// assert_eq!(out, b"HELLO 7 Alford 0000000000000001 0000000000000002\n");
 /// ```
 #[derive(Debug)]
 pub struct Link {
@@ -78,6 +78,8 @@ pub struct Link {
     heard: Duration,
     /// When the next heartbeat is due.
     heartbeat: Duration,
+    /// The horizon in the last heartbeat.
+    told_horizon: u64,
     /// The neighbour's timer in its last heartbeat, in microseconds, and when that arrived.
     timer: Option<(u64, Duration)>,
     /// The neighbour's bulk sync, from its sums to its next mark.
@@ -129,6 +131,7 @@ impl Link {
             epoch: None,
             heard: now,
             heartbeat: now,
+            told_horizon: 0,
             timer: None,
             bulk: None,
             is_synced: false,

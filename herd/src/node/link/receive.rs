@@ -11,11 +11,14 @@ use super::log_reader::LogReader;
 use super::repair::TREES;
 use super::{Link, LinkPhase, Peer, microseconds};
 use crate::bug::{self, Bug, is_planted};
-use crate::message::{LinkLine, OLDEST_VERSION, Time, Update, VERSION, windows, words};
+use crate::message::{Forgotten, LinkLine, OLDEST_VERSION, Time, Update, VERSION, windows, words};
 use crate::node::Node;
 use crate::node::clock::ClockDifference;
 use crate::node::neighbours::{Current, Cursor, NeighbourId, Side};
 use crate::node::table::{Outcome, Source};
+
+/// The first version of the language in which heartbeats say what has been forgotten.
+pub(super) const FORGETS: u64 = 7;
 
 impl Link {
     /// Processes a line from the neighbour, without its line end. It arrived at `now`, when the
@@ -125,9 +128,20 @@ impl Link {
                 node.neighbours[peer.neighbour].backoff.reset();
                 Ok(Some(LinkEvent::Synced))
             }
-            LinkLine::Alive { sum, head, heard, sent, echo, clock: theirs } => {
+            LinkLine::Alive { sum, head, heard, sent, echo, clock: theirs, forgotten }
+                if (forgotten == Forgotten::Unsaid) == (self.version < FORGETS) =>
+            {
                 self.timer = Some((sent, now));
-                hear_heartbeat(node, peer, sum, head, heard)?;
+                let (window, is_comparable) = match forgotten {
+                    Forgotten::UpTo(window) => (window, true),
+                    Forgotten::Soon(window) => (window, false),
+                    Forgotten::Unsaid => (0, true),
+                };
+                node.hear_forgotten(window, clock);
+                if is_comparable && node.has_forgotten(window) {
+                    compare_records(node, peer, sum, head, heard)?;
+                }
+                node.neighbours[peer.neighbour].note_heard(heard, node.table.head());
                 Ok(note_times(node, peer.neighbour, now, echo, clock, theirs))
             }
             _ => Err(unexpected(line)),
@@ -217,14 +231,13 @@ fn end_by_neighbour(reason: &str) -> LinkEnd {
     }
 }
 
-/// Notes that, by a heartbeat, the neighbour has heard this node's log up to `heard`. `sum` and
-/// `head` are those of the neighbour's table.
+/// Compares this node's records with those of a neighbour that has heard this node's log up to
+/// `heard`. `sum` and `head` are those of the neighbour's table.
 ///
 /// # Errors
 /// Fails with [`LinkEnd::Diverged`] if both have heard all of each other, and their records differ.
-fn hear_heartbeat(node: &mut Node, peer: Peer, sum: u128, head: u64, heard: u64) -> Result<(), LinkEnd> {
-    let neighbour = &mut node.neighbours[peer.neighbour];
-    neighbour.note_heard(heard, node.table.head());
+fn compare_records(node: &Node, peer: Peer, sum: u128, head: u64, heard: u64) -> Result<(), LinkEnd> {
+    let neighbour = &node.neighbours[peer.neighbour];
     let is_all_heard = neighbour.cursor == Cursor { epoch: peer.epoch, sequence: head };
     let is_all_said = heard == node.table.head();
     if is_all_heard && is_all_said && sum != node.table.sum() {

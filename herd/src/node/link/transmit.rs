@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::bulk_sync::Progress;
 use super::end::LinkEnd;
+use super::receive::FORGETS;
 use super::{Link, LinkPhase, Peer, microseconds};
 use crate::bug::{Bug, is_planted};
-use crate::message::{LinkLine, Time};
+use crate::message::{Forgotten, LinkLine, Time};
 use crate::node::Node;
 use crate::node::neighbours::{Cursor, NeighbourId, Side};
 
@@ -35,7 +36,8 @@ impl Link {
         out: &mut Vec<u8>,
     ) -> Result<(), LinkEnd> {
         let start = out.len();
-        let heartbeat_due = now >= self.heartbeat;
+        // The neighbour must hear of a horizon before it hears of updates that were news under it.
+        let heartbeat_due = now >= self.heartbeat || node.told_horizon() > self.told_horizon;
         if heartbeat_due || is_planted(Bug::StarvedHeartbeat) {
             self.heartbeat = now + node.limits.heartbeat;
         }
@@ -60,7 +62,8 @@ impl Link {
                 return Err(LinkEnd::Duplicate);
             }
             if heartbeat_due && !is_planted(Bug::NoHeartbeat) {
-                write_heartbeat(node, *peer, self.timer, now, clock, out);
+                write_heartbeat(node, *peer, self.version, self.timer, now, clock, out);
+                self.told_horizon = node.told_horizon();
             }
             let before_prunes = out.len();
             write_prunes(node, peer.neighbour, out);
@@ -120,6 +123,7 @@ fn write_prunes(node: &mut Node, neighbour: NeighbourId, out: &mut Vec<u8>) {
 fn write_heartbeat(
     node: &Node,
     peer: Peer,
+    version: u64,
     timer: Option<(u64, Duration)>,
     now: Duration,
     clock: Time,
@@ -135,6 +139,7 @@ fn write_heartbeat(
         sent: microseconds(now),
         echo,
         clock: clock.microseconds(),
+        forgotten: if version >= FORGETS { node.says_forgotten() } else { Forgotten::Unsaid },
     };
     heartbeat.write(out);
 }

@@ -21,7 +21,7 @@ pub(super) struct ChangeLog {
     rest: VecDeque<Chunk>,
     /// The number of entries in all chunks.
     entries: usize,
-    /// The sequence of each record's latest change.
+    /// The sequence of each record's latest change; 0 if there is no such record.
     latest: Slab<u64>,
     head: u64,
 }
@@ -49,17 +49,28 @@ const CHUNK: usize = 4096;
 const SLACK: usize = 1024;
 
 impl ChangeLog {
-    /// Notes a change of `record`. A new record has the number of those that exist. `sequence` is
-    /// later than all before.
+    /// Notes a change of `record`. A new record has the number that [`Slab::push`] gives to it.
+    /// `sequence` is later than all before.
     pub(super) fn note_change(&mut self, record: RecordId, sequence: u64) {
         self.head = sequence;
         append(&mut self.rest, sequence, record);
         self.entries += 1;
-        if (record as usize) < self.latest.len() {
+        if self.has(record) {
             *self.latest.get_mut(record) = sequence;
         } else {
-            self.latest.push(sequence);
+            let number = self.latest.push(sequence);
+            debug_assert_eq!(number, record);
         }
+        self.compact();
+    }
+
+    /// Forgets a record and its changes.
+    pub(super) fn forget(&mut self, record: RecordId) {
+        self.latest.remove(record, 0);
+    }
+
+    /// Compacts a chunk if there are too many stale entries.
+    pub(super) fn compact(&mut self) {
         let records = self.latest.len();
         if self.entries > records + records / 2 + SLACK {
             self.compact_one_chunk();
@@ -69,6 +80,16 @@ impl ChangeLog {
     /// Returns the sequence of the last change; 0 before the first.
     pub(super) fn head(&self) -> u64 {
         self.head
+    }
+
+    /// Returns whether there is such a record.
+    pub(super) fn has(&self, record: RecordId) -> bool {
+        self.latest.look(record).is_some_and(|latest| *latest > 0)
+    }
+
+    /// Returns a number that is greater than those of all records.
+    pub(super) fn end(&self) -> RecordId {
+        self.latest.end()
     }
 
     /// Returns the sequence of a record's latest change.
@@ -87,7 +108,11 @@ impl ChangeLog {
         let changes = self.chunks_after(sequence).flat_map(move |chunk| {
             chunk.after(sequence).iter().map(|entry| (chunk.sequence(*entry), entry.record))
         });
-        changes.filter(|(sequence, record)| self.latest(*record) == *sequence)
+        changes.filter(|(sequence, record)| self.is_latest(*record, *sequence))
+    }
+
+    fn is_latest(&self, record: RecordId, sequence: u64) -> bool {
+        self.latest.look(record) == Some(&sequence)
     }
 
     /// Returns the chunks with entries after `sequence`.
@@ -110,7 +135,7 @@ impl ChangeLog {
         self.entries -= chunk.entries.len();
         for entry in &chunk.entries {
             let sequence = chunk.sequence(*entry);
-            if *self.latest.get(entry.record) == sequence {
+            if self.is_latest(entry.record, sequence) {
                 append(&mut self.compacted, sequence, entry.record);
                 self.entries += 1;
             }

@@ -18,6 +18,9 @@ pub(super) struct Index(Vec<HashTable<RecordId>>);
 /// and growing one takes a few milliseconds.
 const PARTS: usize = 1024;
 
+/// The capacity below which a part is not worth shrinking.
+const SMALL: usize = 32;
+
 impl Index {
     /// Adds a record that is not in the index. A part that has to grow for it first loads those of
     /// the `records` that are in it. `hash_of` returns the hash of a record's client.
@@ -33,6 +36,17 @@ impl Index {
             records.preload(part.iter().copied());
         }
         part.insert_unique(hash, record, |record| hash_of(*record));
+    }
+
+    /// Removes a record that is in the index. `hash_of` returns the hash of a record's client.
+    pub(super) fn remove(&mut self, hash: u64, record: RecordId, hash_of: impl Fn(RecordId) -> u64) {
+        let part = &mut self.0[part(hash)];
+        if let Ok(entry) = part.find_entry(hash, |known| *known == record) {
+            entry.remove();
+        }
+        if part.capacity() > SMALL && part.len() < part.capacity() / 4 {
+            part.shrink_to(2 * part.len(), |record| hash_of(*record));
+        }
     }
 
     /// Returns the record for which `is_it` holds, out of those whose hashes may be equal.

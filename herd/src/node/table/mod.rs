@@ -3,7 +3,9 @@
 mod backwards;
 mod change_log;
 mod digits;
+mod forgetting;
 mod index;
+mod lookup;
 mod names;
 mod recent;
 mod record;
@@ -14,6 +16,7 @@ mod stamp;
 mod texts;
 mod windows;
 
+pub use lookup::Place;
 pub use recent::RecentLines;
 pub use record::{Record, Source};
 pub(super) use windows::WindowSum;
@@ -23,9 +26,10 @@ use std::ops::Range;
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128};
 
 use crate::bug::{Bug, is_planted};
-use crate::message::{At, ClientId, OriginWindow, Update};
+use crate::message::{At, OriginWindow, Update};
 use crate::node::origins::Growth;
 use change_log::{ChangeLog, RecordId};
+use forgetting::Forgetting;
 use index::Index;
 use records::Records;
 use windows::Windows;
@@ -57,17 +61,11 @@ pub struct Table {
     recent: RecentLines,
     windows: Windows,
     growth: Growth,
+    forgetting: Forgetting,
     sum: u128,
     /// The number of removed clients, and of those that have reported again.
     removed: usize,
     back: usize,
-}
-
-/// Where a client's record probably is.
-#[derive(Clone, Copy, Debug)]
-pub struct Place {
-    hash: u64,
-    guess: Option<RecordId>,
 }
 
 /// What an update did.
@@ -92,6 +90,7 @@ impl Table {
             recent: RecentLines::default(),
             windows: Windows::new(),
             growth: Growth::default(),
+            forgetting: Forgetting::default(),
             sum: 0,
             removed: 0,
             back: 0,
@@ -140,15 +139,17 @@ impl Table {
         source: Source,
         sequence: u64,
     ) -> Outcome {
+        if let Some(outcome) = self.take_forgotten(known, hash, update, source, sequence) {
+            return outcome;
+        }
+        let known =
+            if self.is_forgetting() { known.and_then(|known| self.drop_if_forgotten(known)) } else { known };
         let record = match known {
             Some(known) => {
-                let record = self.records.get(known);
-                if !record.loses_to(update) {
+                if !self.records.get(known).loses_to(update) {
                     return Outcome::Stale;
                 }
-                self.sum = self.sum.wrapping_sub(record.with_line(digest));
-                self.removed -= usize::from(record.is_removal());
-                self.back -= usize::from(record.was_removed() && !record.is_removal());
+                self.uncount(known);
                 self.records.replace(known, update, source);
                 known
             }
@@ -160,61 +161,35 @@ impl Table {
             }
         };
         let digest = digest(update.line);
-        self.sum = self.sum.wrapping_add(digest);
-        self.removed += usize::from(update.report.is_none());
-        self.back += usize::from(update.report.is_some() && update.removals > 0);
+        self.count(update, digest);
         self.log.note_change(record, sequence);
         self.recent.note(sequence, update.line);
         let origin = self.records.get(record).origin();
         self.growth.note(origin, source);
-        match (origin, &update.report) {
+        let window = update.report.map(|at| at.window());
+        window.into_iter().for_each(|window| self.forgetting.note(record, window));
+        match (origin, window) {
             _ if source == Source::Journal => self.windows.forget_up_to(sequence),
-            (Some(origin), Some(at)) => self.windows.note(origin, at.window(), digest, sequence),
+            (Some(origin), Some(window)) => self.windows.note(origin, window, digest, sequence),
             // These are sent over every link.
             _ => {}
         }
         Outcome::Fresh
     }
 
-    /// Returns where a client's record probably is, without reading it.
-    pub(super) fn locate(&self, client: ClientId<'_>) -> Place {
-        let hash = self.hasher.hash_one(client.as_bytes());
-        Place { hash, guess: self.index.guess(hash) }
+    /// Counts an update that becomes a record; `digest` is the one of its line.
+    fn count(&mut self, update: &Update<'_>, digest: u128) {
+        self.sum = self.sum.wrapping_add(digest);
+        self.removed += usize::from(update.report.is_none());
+        self.back += usize::from(update.report.is_some() && update.removals > 0);
     }
 
-    /// Loads the records at these places into the processor's cache, with their sequences.
-    pub(super) fn preload<'a>(&self, places: impl Iterator<Item = &'a Place>) {
-        let mut latest = 0;
-        let guesses = places.filter_map(|place| place.guess);
-        self.records.preload(guesses.inspect(|guess| latest ^= self.log.latest(*guess)));
-        // The compiler must not skip the loads.
-        std::hint::black_box(latest);
-    }
-
-    /// Returns a client's record; `None` if there is none, or the client is removed.
-    pub fn get(&self, client: ClientId<'_>) -> Option<Record<'_>> {
-        self.get_even_removed(client).filter(|record| !record.is_removal())
-    }
-
-    /// Returns a client's record, which may be its removal.
-    pub fn get_even_removed(&self, client: ClientId<'_>) -> Option<Record<'_>> {
-        self.find(client, self.locate(client)).map(|record| self.records.get(record))
-    }
-
-    /// Returns a client's record with its sequence; `None` if there is none, or the client is
-    /// removed.
-    pub fn get_with_sequence(&self, client: ClientId<'_>) -> Option<(u64, Record<'_>)> {
-        self.latest(client).filter(|(_, record)| !record.is_removal())
-    }
-
-    /// Returns the sequence of a client's removal, if the client is removed.
-    pub(super) fn removal_of(&self, client: ClientId<'_>) -> Option<u64> {
-        self.latest(client).filter(|(_, record)| record.is_removal()).map(|(sequence, _)| sequence)
-    }
-
-    fn latest(&self, client: ClientId<'_>) -> Option<(u64, Record<'_>)> {
-        let record = self.find(client, self.locate(client))?;
-        Some((self.log.latest(record), self.records.get(record)))
+    /// Reverses [`count`](Self::count) for a record that is dropped or replaced.
+    fn uncount(&mut self, record: RecordId) {
+        let record = self.records.get(record);
+        self.sum = self.sum.wrapping_sub(record.with_line(digest));
+        self.removed -= usize::from(record.is_removal());
+        self.back -= usize::from(record.was_removed() && !record.is_removal());
     }
 
     /// Returns the number of clients that are known, without removed ones.
@@ -295,12 +270,6 @@ impl Table {
         std::str::from_utf8(self.records.servers().get(origin)).unwrap_or_default()
     }
 
-    /// Returns the names of all origins.
-    pub(super) fn origins(&self) -> impl Iterator<Item = &str> {
-        // Names of nodes are ASCII.
-        self.records.servers().iter().map(|name| std::str::from_utf8(name).unwrap_or_default())
-    }
-
     /// Returns what has been learned since [`reset_growth`](Self::reset_growth).
     pub(super) fn growth(&self) -> &Growth {
         &self.growth
@@ -311,22 +280,22 @@ impl Table {
         self.growth = Growth::default();
     }
 
-    /// Returns some of the records with their sequences, by their numbers from 0 to
-    /// [`all`](Self::all). A record keeps its number, and new ones come last.
-    pub fn records(&self, numbers: Range<u32>) -> impl Iterator<Item = (u64, Record<'_>)> {
-        numbers.map(|record| (self.log.latest(record), self.records.get(record)))
+    /// Returns the records with these numbers that exist, each with its number and its sequence. A
+    /// record keeps its number. The number of a record that was dropped is used again.
+    pub fn records(&self, numbers: Range<u32>) -> impl Iterator<Item = (u32, u64, Record<'_>)> {
+        let records = numbers.filter(|record| self.log.has(*record));
+        records.map(|record| (record, self.log.latest(record), self.records.get(record)))
+    }
+
+    /// Returns a number that is greater than those of all records.
+    pub fn end_of_records(&self) -> u32 {
+        self.log.end()
     }
 
     /// Returns an upper bound of the number of records that changed after `sequence`, without
     /// reading them.
     pub(super) fn backlog(&self, sequence: u64) -> usize {
         self.log.entries_after(sequence).min(self.all())
-    }
-
-    fn find(&self, client: ClientId<'_>, place: Place) -> Option<RecordId> {
-        let id = client.as_bytes();
-        let is_it = |record: &RecordId| self.records.get(*record).client() == id;
-        place.guess.filter(is_it).or_else(|| self.index.find(place.hash, |record| is_it(&record)))
     }
 }
 

@@ -52,11 +52,6 @@ impl Names {
         Names { names: Vec::new(), numbers: HashTable::new(), hasher, last: 0, most: MOST }
     }
 
-    /// Returns all names.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.names.iter().map(Name::as_bytes)
-    }
-
     /// Returns the number of a name, which is added if it is new. Returns `None` if there are too
     /// many names.
     pub(super) fn number(&mut self, name: &[u8]) -> Option<u16> {

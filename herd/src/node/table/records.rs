@@ -50,15 +50,30 @@ impl Records {
         *self.slots.get_mut(record) = slot;
     }
 
+    /// Removes a record.
+    pub(super) fn remove(&mut self, record: RecordId) {
+        if let Err(text) = self.slots.get(record).text() {
+            self.texts.remove(text);
+        }
+        self.slots.remove(record, Slot::new(Kind::Here, b"", PackedStamp::default(), Source::Journal));
+    }
+
+    /// Returns the record with a number. If there is none, returns `None` or one without a client.
+    pub(super) fn look(&self, record: RecordId) -> Option<Record<'_>> {
+        self.slots.look(record).map(|slot| Record::new(slot, self))
+    }
+
     /// Returns the record with a number.
     pub(super) fn get(&self, record: RecordId) -> Record<'_> {
         Record::new(self.slots.get(record), self)
     }
 
-    /// Loads records into the processor's cache. The loads do not depend on each other, so they
-    /// overlap; when records are used one after another, each waits for the one before.
+    /// Loads records into the processor's cache, if they exist. The loads do not depend on each
+    /// other, so they overlap; when records are used one after another, each waits for the one
+    /// before.
     pub(super) fn preload(&self, records: impl Iterator<Item = RecordId>) {
-        let sum = records.fold(0, |sum, record| sum ^ u8::from(self.get(record).is_removal()));
+        let is_removal = |record| self.look(record).is_some_and(|record| record.is_removal());
+        let sum = records.fold(0, |sum, record| sum ^ u8::from(is_removal(record)));
         // The compiler must not skip the loads.
         std::hint::black_box(sum);
     }

@@ -4,18 +4,13 @@ use super::slab::Slab;
 
 /// Texts by number. The numbers of removed texts are used again.
 #[derive(Debug, Default)]
-pub(super) struct Texts {
-    texts: Slab<Box<[u8]>>,
-    unused: Vec<u32>,
-}
+pub(super) struct Texts(Slab<Box<[u8]>>);
 
 impl Texts {
     /// Stores a text, and returns its number. It replaces the text `known`, if there is one.
     pub(super) fn put(&mut self, known: Option<u32>, text: &[u8]) -> u32 {
-        let Some(number) = known.or_else(|| self.unused.pop()) else {
-            return self.texts.push(text.into());
-        };
-        let place = self.texts.get_mut(number);
+        let Some(number) = known else { return self.0.push(text.into()) };
+        let place = self.0.get_mut(number);
         // Most reports of one client have the same length.
         if place.len() == text.len() {
             place.copy_from_slice(text);
@@ -27,13 +22,12 @@ impl Texts {
 
     /// Returns the text with a number.
     pub(super) fn get(&self, number: u32) -> &[u8] {
-        self.texts.get(number)
+        self.0.get(number)
     }
 
     /// Removes a text.
     pub(super) fn remove(&mut self, number: u32) {
-        *self.texts.get_mut(number) = Box::default();
-        self.unused.push(number);
+        self.0.remove(number, Box::default());
     }
 }
 

@@ -138,7 +138,7 @@ fn a_node_that_is_not_a_neighbour_gets_no_link() {
         assert_eq!(link.receive(&mut alford, line.as_bytes(), START, NOW), Err(end));
     }
     let mut dialled = Link::dialled(LinkId(2), alford.neighbour("Parker").unwrap(), START);
-    let hello = b"HELLO 6 Bolden 0000000000000001 0000000000000001";
+    let hello = b"HELLO 7 Bolden 0000000000000001 0000000000000001";
     let end = LinkEnd::WrongName("Parker".to_owned(), "Bolden".to_owned());
     assert_eq!(dialled.receive(&mut alford, hello, START, NOW), Err(end));
     assert!(alford.table().is_empty());

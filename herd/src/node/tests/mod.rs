@@ -7,6 +7,7 @@ mod clocks;
 mod counts;
 mod divergence;
 mod duplicates;
+mod forgetting;
 mod heartbeats;
 mod lag;
 mod links;

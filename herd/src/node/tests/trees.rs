@@ -122,8 +122,9 @@ impl Mesh {
     /// Returns whether each node has a cursor at the end of each other's log.
     fn all_is_heard(&self) -> bool {
         self.nodes.iter().all(|node| {
-            node.cursors().all(|(name, cursor)| {
+            node.neighbours().all(|(id, name)| {
                 let sender = self.nodes.iter().find(|other| other.name == name).expect("a node");
+                let cursor = node.neighbours[id].cursor;
                 cursor == Cursor { epoch: sender.epoch, sequence: sender.table.head() }
             })
         })

@@ -53,24 +53,24 @@ fn a_node_that_answers_in_the_former_version_is_dialled_again_with_it() {
     };
     let hello = format!("HELLO 5 Parker {HELLO}");
     let (mut link, out) = dial(&mut alford, 1);
-    assert!(out.starts_with("HELLO 6 "), "{out}");
+    assert!(out.starts_with("HELLO 7 "), "{out}");
     assert_eq!(link.receive(&mut alford, hello.as_bytes(), START, NOW), Err(LinkEnd::OlderVersion(5)));
     let (mut link, out) = dial(&mut alford, 2);
     assert!(out.starts_with("HELLO 5 "), "{out}");
     converse(&mut alford, &mut link, &[&hello, "CURSOR 0000000000000000 0"]);
     assert!(link.is_complete());
     let (_, out) = dial(&mut alford, 3);
-    assert!(out.starts_with("HELLO 6 "), "the neighbour may have been upgraded: {out}");
+    assert!(out.starts_with("HELLO 7 "), "the neighbour may have been upgraded: {out}");
 }
 
 #[test]
 fn a_node_of_a_later_version_learns_which_version_to_speak() {
     let mut alford = node("Alford", &["Parker"]);
     let mut link = Link::accepted(LinkId(1), START);
-    let end = link.receive(&mut alford, b"HELLO 7 Parker and whatever follows", START, NOW).unwrap_err();
-    assert_eq!(end, LinkEnd::Version(7));
+    let end = link.receive(&mut alford, b"HELLO 8 Parker and whatever follows", START, NOW).unwrap_err();
+    assert_eq!(end, LinkEnd::Version(8));
     let mut out = Vec::new();
     link.close(&mut alford, &end, &mut out);
     let out = String::from_utf8(out).unwrap();
-    assert!(out.starts_with("HELLO 6 Alford ") && out.contains("BYE speaks version 7"), "{out}");
+    assert!(out.starts_with("HELLO 7 Alford ") && out.contains("BYE speaks version 8"), "{out}");
 }

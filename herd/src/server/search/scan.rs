@@ -44,15 +44,15 @@ pub(super) fn scan<F: Finder>(
         let table = store.node.table();
         let known = table.len();
         // A cursor from outside may be beyond the end.
-        let end = next.saturating_add(STEP).min(table.all() as u32).max(next);
-        for (number, record) in (next..end).zip(table.records(next..end).map(|(_, record)| record)) {
+        let end = next.saturating_add(STEP).min(table.end_of_records()).max(next);
+        for (number, _, record) in table.records(next..end) {
             if finder.may_take(record)
                 && let Some(at) = record.at()
             {
                 lines.push((number, at.into()));
             }
         }
-        let is_last = end as usize >= table.all();
+        let is_last = end >= table.end_of_records();
         drop(store);
         next = end;
         let is_complete = lines.drain(..).any(|(number, at)| finder.take(number, at));

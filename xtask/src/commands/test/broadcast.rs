@@ -110,6 +110,7 @@ fn plan_of(graph: Graph) -> Plan {
         backbone: Vec::new(),
         end: Duration::from_secs(2) + SENDING,
         calm: None,
+        leap: None,
         ops,
     }
 }

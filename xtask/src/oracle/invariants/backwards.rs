@@ -14,7 +14,8 @@ pub(super) fn older_answers(facts: &Facts<'_>) -> Vec<String> {
         let Some((answered, _)) = op.answer else { continue };
         let now = op.record();
         for (at, update) in before.iter().filter(|(at, _)| *at < op.invoked) {
-            let went_back = now.is_none_or(|(_, now)| !update.is_superseded_by(&now));
+            let Some(left) = facts.left_of(*update, answered) else { continue };
+            let went_back = now.is_none_or(|(_, now)| !left.is_superseded_by(&now));
             if went_back && !facts.may_have_forgotten(op.node, *at, answered) {
                 found.push(format!(
                     "{} answered {} and later {}",

@@ -15,6 +15,9 @@ pub(super) fn dropped_links(facts: &Facts<'_>) -> Vec<String> {
     let mut found = Vec::new();
     for event in &facts.history.events {
         let EventKind::LinkDown { node, neighbour, reason } = &event.kind else { continue };
+        if reason == "diverged" && facts.has_losers() {
+            continue;
+        }
         let concerns = |at: usize| at == *node || at == *neighbour;
         let of_fault = facts.faults.iter().any(|fault| {
             // A fault of two nodes concerns the link between them; any other, all links of its

@@ -50,7 +50,8 @@ struct Missing<'a> {
 }
 
 fn missing<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = Missing<'a>> {
-    facts.acknowledged().flat_map(|(op, at, update)| {
+    let left = |(op, at, update)| Some((op, at, facts.left_of(update, u64::MAX)?));
+    facts.acknowledged().filter_map(left).flat_map(|(op, at, update)| {
         facts.known.iter().enumerate().filter_map(move |(node, known)| {
             let is_there = known.get(update.client).is_some_and(|known| update.is_superseded_by(known));
             (!is_there).then_some(Missing {

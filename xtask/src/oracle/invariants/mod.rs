@@ -15,10 +15,12 @@
 //! | I11 | nothing panics | `panics` |
 //! | I12 | a sequence is used once in an epoch (simulation only) | `sequences` |
 //! | I13 | without faults, no node asks again and again for updates that were left out (simulation only) | `repairs` |
+//! | I14 | clients that have not reported for long are forgotten (simulation only) | `forgotten` |
 
 mod answered;
 mod backwards;
 mod flood_ends;
+mod forgotten;
 mod identical;
 mod lines;
 mod links;
@@ -58,7 +60,7 @@ const fn simulated(
     Invariant { number, statement, find_violations, of_processes: false }
 }
 
-pub(super) const INVARIANTS: [Invariant; 13] = [
+pub(super) const INVARIANTS: [Invariant; 14] = [
     anywhere("I1", "no acknowledged update is lost", lost::lost_updates),
     anywhere("I2", "all nodes end up with the same records", identical::different_nodes),
     anywhere("I3", "no node goes back in time for a client", backwards::older_answers),
@@ -72,4 +74,5 @@ pub(super) const INVARIANTS: [Invariant; 13] = [
     anywhere("I11", "nothing panics", panics::panics),
     simulated("I12", "a sequence is used once in an epoch", sequences::reused_sequences),
     simulated("I13", "without faults, no node asks again and again", repairs::needless_repairs),
+    simulated("I14", "clients that do not report are forgotten", forgotten::remembered_clients),
 ];

@@ -16,13 +16,15 @@ pub(super) fn missed_own_updates(facts: &Facts<'_>) -> Vec<String> {
         acknowledged.entry((op.node, update.client)).or_default().push((op.invoked, at, update));
     }
     let mut found = Vec::new();
-    for op in facts.ops.iter().filter(|op| op.answer.is_some()) {
+    for op in &facts.ops {
+        let Some((answered, _)) = op.answer else { continue };
         let Some(acknowledged) = client_of(op).and_then(|client| acknowledged.get(&(op.node, client))) else {
             continue;
         };
         let record = op.record();
         for (sent, _, update) in acknowledged.iter().filter(|(_, at, _)| *at < op.invoked) {
-            let is_read = record.is_some_and(|(_, record)| update.is_superseded_by(&record));
+            let Some(left) = facts.left_of(*update, answered) else { continue };
+            let is_read = record.is_some_and(|(_, record)| left.is_superseded_by(&record));
             // The node may have ended between the update and its acknowledgement.
             if !is_read && !facts.may_have_forgotten(op.node, *sent, op.invoked) {
                 found.push(format!(

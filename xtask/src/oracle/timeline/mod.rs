@@ -75,6 +75,7 @@ mod tests {
             patience: 1,
             memory: 1,
             calm: None,
+            leap: None,
             command: "cargo xtask chaos --seed 1 <&>".to_owned(),
         });
         let line = "IAMAT kiwi +1+1 1".to_owned();

@@ -1,7 +1,5 @@
 //! The events of the backbone.
 
-use std::time::Duration;
-
 use herd::backbone::AgainRequest;
 
 /// An event of the backbone. Its hash is part of a run's trace.
@@ -40,8 +38,6 @@ pub(in crate::sim) enum Step {
     Deliver { attempt: u64 },
     /// Heartbeats of the servers are due.
     Heartbeat { attempt: u64 },
-    /// It is looked whether neighbours know updates of other regions.
-    Neighbours { attempt: u64, until: Duration },
     /// Other regions are asked.
     Ask { attempt: u64 },
     /// A request of a region arrives at a node of another one.

@@ -19,7 +19,7 @@ const SNAPSHOT: Duration = Duration::from_millis(300);
 pub(super) const DISK: Duration = Duration::from_millis(5);
 
 /// The time between two syncs with `everysec`, and between two checks whether to compact.
-pub(super) const SYNC: Duration = Duration::from_secs(1);
+pub(in crate::sim) const SYNC: Duration = Duration::from_secs(1);
 
 impl World<'_> {
     /// Starts to write the latest changes, unless the disk is busy.

@@ -27,7 +27,7 @@ pub(super) enum Event {
         life: u64,
         place: usize,
     },
-    /// The journal is synced, and possibly compacted.
+    /// Clients are forgotten, and the journal is synced and possibly compacted.
     Tick {
         machine: usize,
         life: u64,
@@ -62,6 +62,8 @@ pub(super) enum Event {
     FaultEnds(usize),
     /// It is checked whether all nodes agree.
     CheckConvergence,
+    /// All wall clocks leap.
+    Leap,
     /// The trees must be whole from now on.
     Calm,
     /// The herd must be at rest from now on.
@@ -87,6 +89,7 @@ impl World<'_> {
             Event::FaultBegins(_)
             | Event::FaultEnds(_)
             | Event::CheckConvergence
+            | Event::Leap
             | Event::Calm
             | Event::Rest => None,
             Event::Backbone(event) => event.machine(),

@@ -22,7 +22,7 @@ impl World<'_> {
         for place in 0..self.machines[machine].neighbours.len() {
             self.schedule_now(Event::Dial { machine, life, place });
         }
-        if durability != Persistence::Memory {
+        if durability != Persistence::Memory || self.plan.leap.is_some() {
             self.schedule(self.now + SYNC, Event::Tick { machine, life });
         }
         self.join_backbone(machine);

@@ -18,13 +18,15 @@ use herd::node::Limits;
 use super::SimulatedRun;
 use super::active_faults::ActiveFaults;
 use super::disk::SimDisk;
+use super::leap::LEAP;
 use super::plan::Plan;
 use super::process::{Process, SimMachine};
 use super::wire::Wire;
 use crate::oracle::{Ending, EventKind, History, Setting, Source};
 use backbone::Backbone;
 pub(super) use backbone::TRIP;
-use disk_io::{DISK, SYNC};
+use disk_io::DISK;
+pub(super) use disk_io::SYNC;
 use event::Event;
 
 /// The length at which journals are compacted, in bytes: so small that compaction happens in runs.
@@ -108,7 +110,12 @@ impl<'a> World<'a> {
             last_known: Vec::new(),
         };
         let machines = names.iter().enumerate().map(machine).collect();
-        let limits = Limits { journal_bytes: JOURNAL, bulk_sync: plan.bulk_sync, ..Limits::default() };
+        let limits = Limits {
+            journal_bytes: JOURNAL,
+            bulk_sync: plan.bulk_sync,
+            forget_after: plan.forgets_after(),
+            ..Limits::default()
+        };
         let setting = Setting {
             nodes: names.clone(),
             edges: edges.len(),
@@ -118,6 +125,7 @@ impl<'a> World<'a> {
             patience: micros(PATIENCE),
             memory: 2 * limits.link_batch_bytes as u64,
             calm: plan.calm.map(micros),
+            leap: plan.leap_of_history(),
             command: plan.command(),
         };
         World {
@@ -161,6 +169,9 @@ impl<'a> World<'a> {
         let end = self.plan.end + self.plan.time_to_settle(&self.limits, DISK) + REST;
         self.schedule(self.plan.end, Event::CheckConvergence);
         self.schedule(end - REST, Event::Rest);
+        if let Some(leap) = self.plan.leap {
+            self.schedule(leap, Event::Leap);
+        }
         if let Some(calm) = self.plan.calm {
             self.schedule(calm, Event::Calm);
         }
@@ -233,6 +244,8 @@ impl<'a> World<'a> {
             Event::Synced { machine, life } if self.is_life(machine, life) => self.synced(machine),
             Event::Install { machine, life } if self.is_life(machine, life) => self.install_snapshot(machine),
             Event::Tick { machine, life } if self.is_life(machine, life) => {
+                let clock = self.machines[machine].clock(self.now);
+                while self.process(machine).node.forget_old(clock) {}
                 self.maintain_journal(machine);
                 self.schedule(self.now + SYNC, Event::Tick { machine, life });
             }
@@ -250,6 +263,9 @@ impl<'a> World<'a> {
             Event::FaultBegins(fault) => self.begin_fault(fault),
             Event::FaultEnds(fault) => self.end_fault(fault),
             Event::CheckConvergence => self.check_convergence(),
+            Event::Leap => {
+                self.machines.iter_mut().for_each(|machine| machine.clock += LEAP);
+            }
             Event::Calm => self.sent_before_calm = self.sent(),
             Event::Rest => self.sent_before_rest = self.sent(),
             Event::Backbone(event) => self.handle_backbone(event),

@@ -125,7 +125,6 @@ impl World<'_> {
             Step::BeginReading => self.begin_reading(machine),
             Step::Deliver { attempt } if attempt == reads => self.deliver(machine),
             Step::Heartbeat { attempt } if attempt == reads => self.check_heartbeat(machine),
-            Step::Neighbours { attempt, until } if attempt == reads => self.ask_neighbours(machine, until),
             Step::Ask { attempt } if attempt == reads => self.ask_regions(machine),
             Step::Answer { attempt } if attempt == reads => self.take_answer(machine),
             Step::Publish { .. }
@@ -135,7 +134,6 @@ impl World<'_> {
             | Step::Request { .. }
             | Step::Deliver { .. }
             | Step::Heartbeat { .. }
-            | Step::Neighbours { .. }
             | Step::Ask { .. }
             | Step::Answer { .. } => {}
         }

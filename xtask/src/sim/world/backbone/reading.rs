@@ -3,10 +3,10 @@
 use std::hash::Hash;
 use std::time::Duration;
 
-use herd::backbone::pace::{ASK, FOR_NEIGHBOURS, PATIENCE, PAUSE};
-use herd::backbone::{AgainRequest, Next, Start, knows_other_regions};
+use herd::backbone::pace::{ASK, PATIENCE, PAUSE};
+use herd::backbone::{AgainRequest, Next, Start, is_heard};
 use herd::message::Update;
-use herd::node::{PRELOADED, Selection};
+use herd::node::PRELOADED;
 
 use super::{LATE, World};
 use crate::sim::backbone::{Asker, BackboneFaultKind, Consumer, Message, REPLICAS, Reading, Step};
@@ -30,38 +30,11 @@ impl World<'_> {
         reading.consumer = Some(Consumer { epoch: state.epoch, replica, next: from, is_due: true });
         let attempt = reading.attempts;
         if start == Start::NewStream {
-            self.publish_again(machine, Selection::everything());
+            let left = process.node.left_to_publish();
+            self.publish_again(machine, left);
         }
-        if start == Start::Fresh && state.first > 1 {
-            let until = self.now + FOR_NEIGHBOURS;
-            self.schedule_step(machine, Duration::ZERO, Step::Neighbours { attempt, until });
-        } else {
-            self.read_on(machine);
-        }
-    }
-
-    /// Lets a reader that has begun take messages, and ask for what it lacks.
-    fn read_on(&mut self, machine: usize) {
-        let Some(reading) = self.reading(machine) else { return };
-        let attempt = reading.attempts;
         self.schedule_step(machine, Duration::ZERO, Step::Deliver { attempt });
         self.schedule_step(machine, Duration::ZERO, Step::Ask { attempt });
-    }
-
-    /// Waits a little for updates of other regions that neighbours have.
-    pub(super) fn ask_neighbours(&mut self, machine: usize, until: Duration) {
-        let herd = &self.names[self.plan.members(self.plan.region_of(machine))];
-        let Some(process) = &mut self.machines[machine].process else { return };
-        let Some(reading) = process.member.as_mut().and_then(|member| member.reading.as_mut()) else {
-            return;
-        };
-        let attempt = reading.attempts;
-        if knows_other_regions(&process.node, herd) {
-            reading.reader.note_known(&mut process.node);
-        } else if self.now < until {
-            return self.schedule_step(machine, PAUSE, Step::Neighbours { attempt, until });
-        }
-        self.read_on(machine);
     }
 
     fn fail_to_read(&mut self, machine: usize) {
@@ -158,8 +131,10 @@ impl World<'_> {
             return;
         };
         let head = process.node.table().head();
+        process.node.hear_forgotten(message.header.forgotten, clock);
         let lines: Vec<&[u8]> = message.lines.split(|byte| *byte == b'\n').collect();
-        for lines in lines.chunks(PRELOADED) {
+        let is_known = is_heard(&process.node, &self.names[message.node], &message.header);
+        for lines in lines.chunks(PRELOADED).filter(|_| !is_known) {
             let updates: Vec<Update<'_>> = lines.iter().filter_map(|line| Update::parse(line)).collect();
             process.node.apply_from_backbone(&updates, clock);
         }

@@ -1,0 +1,154 @@
+//! Forgetting: the table drops the records of clients that have not reported for long.
+//!
+//! A horizon says up to which window reports are forgotten. From then on such a report loses to
+//! everything, so nodes with the same horizon keep the same records, whatever the order in which
+//! reports and horizon arrive. A removal has no time and is never forgotten: of a forgotten report
+//! after a removal, the removal stays.
+//!
+//! The horizon counts at once. The records that it covers are dropped later, in pieces.
+
+use super::change_log::RecordId;
+use super::slab::CHUNK;
+use super::{Outcome, Record, Source, Table, digest};
+use crate::message::Update;
+
+/// The horizon, and the records that may be covered by it.
+#[derive(Debug, Default)]
+pub(super) struct Forgetting {
+    /// Reports that were received in this [window](crate::message::At::window) or before are
+    /// forgotten; 0 if nothing is.
+    horizon: u64,
+    /// For each chunk of records: a window before which none of its reports was received.
+    oldest: Vec<u64>,
+    /// The next chunk to look at; `None` if the horizon covers no record any more.
+    next: Option<usize>,
+    /// The number of records that were dropped.
+    dropped: u64,
+}
+
+impl Forgetting {
+    /// Notes the window of a report that a record has.
+    pub(super) fn note(&mut self, record: RecordId, window: u64) {
+        let chunk = (record / CHUNK) as usize;
+        if chunk >= self.oldest.len() {
+            self.oldest.resize(chunk + 1, u64::MAX);
+        }
+        self.oldest[chunk] = self.oldest[chunk].min(window);
+    }
+
+    fn forgets(&self, window: u64) -> bool {
+        self.horizon > 0 && window <= self.horizon
+    }
+
+    fn covers(&self, update: &Update<'_>) -> bool {
+        update.report.is_some_and(|at| self.forgets(at.window()))
+    }
+}
+
+impl Table {
+    /// Returns the window up to which reports are forgotten; 0 if nothing is.
+    pub fn forgotten(&self) -> u64 {
+        self.forgetting.horizon
+    }
+
+    /// Returns whether reports of this window are forgotten.
+    pub(in crate::node) fn forgets(&self, window: u64) -> bool {
+        self.forgetting.forgets(window)
+    }
+
+    /// Returns the number of clients whose records were dropped.
+    pub fn clients_forgotten(&self) -> u64 {
+        self.forgetting.dropped
+    }
+
+    /// Returns whether records may be left that are to be dropped.
+    pub(in crate::node) fn is_forgetting(&self) -> bool {
+        self.forgetting.next.is_some()
+    }
+
+    /// Forgets the reports that were received in this window or before. A horizon is never lowered.
+    pub(in crate::node) fn forget_up_to(&mut self, window: u64) {
+        if window > self.forgetting.horizon {
+            self.forgetting.horizon = window;
+            self.forgetting.next = Some(0);
+        }
+    }
+
+    /// Drops a piece of the records that the horizon covers, which takes less than a millisecond.
+    /// Returns whether more may be left.
+    pub(in crate::node) fn drop_forgotten(&mut self) -> bool {
+        let Forgetting { horizon, oldest, next, .. } = &mut self.forgetting;
+        let Some(first) = *next else { return false };
+        let found = (first..oldest.len()).find(|chunk| oldest[*chunk] <= *horizon);
+        *next = found.map(|chunk| chunk + 1);
+        let Some(chunk) = found else { return false };
+        oldest[chunk] = u64::MAX;
+        let start = chunk as RecordId * CHUNK;
+        for record in start..start + CHUNK {
+            if self.log.has(record) {
+                self.drop_if_forgotten(record);
+            }
+        }
+        self.log.compact();
+        true
+    }
+
+    /// Returns whether the horizon covers a record that has not been dropped yet.
+    pub(super) fn is_forgotten(&self, record: Record<'_>) -> bool {
+        let is_covered =
+            |line: &[u8]| Update::parse(line).is_some_and(|known| self.forgetting.covers(&known));
+        self.is_forgetting() && record.with_line(is_covered)
+    }
+
+    /// Drops a record, or replaces it by the removal of its client, if the horizon covers it. Returns
+    /// the record if there is one left.
+    pub(super) fn drop_if_forgotten(&mut self, record: RecordId) -> Option<RecordId> {
+        let known = self.records.get(record);
+        let (line, source) = (known.line(), known.source());
+        let Some(update @ Update { report: Some(at), .. }) = Update::parse(&line) else {
+            return Some(record);
+        };
+        if !self.forgetting.covers(&update) {
+            self.forgetting.note(record, at.window());
+            return Some(record);
+        }
+        self.uncount(record);
+        self.forgetting.dropped += 1;
+        if let Some(line) = removal_of(&update) {
+            let removal = Update { line: &line, report: None, ..update };
+            self.records.replace(record, &removal, source);
+            self.count(&removal, digest(&line));
+            return Some(record);
+        }
+        let hash_of = |record| self.hasher.hash_one(self.records.get(record).client());
+        self.index.remove(hash_of(record), record, hash_of);
+        self.records.remove(record);
+        self.log.forget(record);
+        None
+    }
+
+    /// Takes an update if the horizon covers it: only the removal that it comes after counts. Returns
+    /// `None` otherwise.
+    pub(super) fn take_forgotten(
+        &mut self,
+        known: Option<RecordId>,
+        hash: u64,
+        update: &Update<'_>,
+        source: Source,
+        sequence: u64,
+    ) -> Option<Outcome> {
+        if !self.forgetting.covers(update) {
+            return None;
+        }
+        let Some(line) = removal_of(update) else { return Some(Outcome::Stale) };
+        let removal = Update { line: &line, report: None, ..*update };
+        Some(self.store_update(known, hash, &removal, source, sequence))
+    }
+}
+
+/// Returns the line of the removal that a report comes after, if there is one.
+fn removal_of(update: &Update<'_>) -> Option<Vec<u8>> {
+    let mut line = Vec::new();
+    Update::write_removal(&mut line, update.removals, update.client);
+    (update.removals > 0).then_some(line)
+}
