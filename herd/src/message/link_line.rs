@@ -24,8 +24,8 @@
 //! incarnations, seeds and sums of buckets and windows have 16 hexadecimal digits, the sum of all
 //! records 32, groups 2, bits 64. Sequences and windows are decimal.
 //!
-//! Version 6 of the language has no `<forgotten>`. Version 5 has no `PRUNE`, `GRAFT`, `HAVE`, `WANT`
-//! and `GAVE`, either.
+//! Version 6 of the language has no `<forgotten>`. Version 5 has no `PRUNE`, `GRAFT`, `HAVE`,
+//! `WANT` and `GAVE`, either.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! When clients are forgotten that have not reported for long.
 //!
-//! No node forgets by its own clock alone, or nodes would differ. One of them raises the horizon up to
-//! which reports are forgotten, heartbeats and the backbone carry it to all others, and the highest
+//! No node forgets by its clock alone, or nodes would differ. One of them raises the horizon up to
+//! which reports are forgotten, heartbeats and the backbone carry it to all others, and the latest
 //! horizon counts. Any node may raise it, as all would raise it to the same.
 
 use std::time::Duration;
@@ -14,8 +14,9 @@ use crate::message::{Forgotten, Time};
 /// The number of steps in which the horizon moves over the time after which clients are forgotten.
 const STEPS: u32 = 64;
 
-/// The shortest time that a horizon must be ago: less than the shortest time after which clients are
-/// forgotten, even if clocks differ as far as they may. A later horizon is the work of a wrong clock.
+/// The shortest time that a horizon must be ago: less than the shortest time after which clients
+/// are forgotten, even if clocks differ as far as they may. A later horizon is the work of a wrong
+/// clock.
 const LEAST_AGE: Duration = Duration::from_secs(30);
 
 /// The name of the horizon in journals, which cannot be the name of a node.

@@ -12,6 +12,7 @@ mod dribble;
 mod durations;
 mod events;
 mod figures;
+mod forgetting;
 mod former_journal;
 mod grafana;
 mod hangups;

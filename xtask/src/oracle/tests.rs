@@ -1,5 +1,6 @@
 //! Small histories: correct ones, and ones with a single mistake that exactly one invariant finds.
 
+mod leaps;
 mod removals;
 mod trees;
 mod wiped;

@@ -132,13 +132,7 @@ impl Link {
                 if (forgotten == Forgotten::Unsaid) == (self.version < FORGETS) =>
             {
                 self.timer = Some((sent, now));
-                let (window, is_comparable) = match forgotten {
-                    Forgotten::UpTo(window) => (window, true),
-                    Forgotten::Soon(window) => (window, false),
-                    Forgotten::Unsaid => (0, true),
-                };
-                node.hear_forgotten(window, clock);
-                if is_comparable && node.has_forgotten(window) {
+                if take_forgotten(node, forgotten, clock) {
                     compare_records(node, peer, sum, head, heard)?;
                 }
                 node.neighbours[peer.neighbour].note_heard(heard, node.table.head());
@@ -228,6 +222,20 @@ fn end_by_neighbour(reason: &str) -> LinkEnd {
         DIVERGED => LinkEnd::Diverged,
         RIVAL => LinkEnd::Rival,
         reason => LinkEnd::Bye(reason.escape_default().to_string()),
+    }
+}
+
+/// Forgets what a neighbour has forgotten. Returns whether both have forgotten the same, and so can
+/// compare their records.
+fn take_forgotten(node: &mut Node, forgotten: Forgotten, clock: Time) -> bool {
+    match forgotten {
+        Forgotten::UpTo(window) | Forgotten::Soon(window) => node.hear_forgotten(window, clock),
+        Forgotten::Unsaid => {}
+    }
+    match forgotten {
+        Forgotten::UpTo(window) => node.has_forgotten(window),
+        Forgotten::Soon(_) => false,
+        Forgotten::Unsaid => node.has_forgotten(0),
     }
 }
 

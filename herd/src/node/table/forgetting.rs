@@ -8,9 +8,11 @@
 //! The horizon counts at once. The records that it covers are dropped later, in pieces.
 
 use super::change_log::RecordId;
-use super::slab::CHUNK;
 use super::{Outcome, Record, Source, Table, digest};
 use crate::message::Update;
+
+/// The number of records in a piece. Dropping them takes less than a millisecond.
+const PIECE: u32 = 512;
 
 /// The horizon, and the records that may be covered by it.
 #[derive(Debug, Default)]
@@ -18,9 +20,9 @@ pub(super) struct Forgetting {
     /// Reports that were received in this [window](crate::message::At::window) or before are
     /// forgotten; 0 if nothing is.
     horizon: u64,
-    /// For each chunk of records: a window before which none of its reports was received.
+    /// For each piece of the records: a window before which none of its reports was received.
     oldest: Vec<u64>,
-    /// The next chunk to look at; `None` if the horizon covers no record any more.
+    /// The next piece to look at; `None` if the horizon covers no record any more.
     next: Option<usize>,
     /// The number of records that were dropped.
     dropped: u64,
@@ -29,11 +31,11 @@ pub(super) struct Forgetting {
 impl Forgetting {
     /// Notes the window of a report that a record has.
     pub(super) fn note(&mut self, record: RecordId, window: u64) {
-        let chunk = (record / CHUNK) as usize;
-        if chunk >= self.oldest.len() {
-            self.oldest.resize(chunk + 1, u64::MAX);
+        let piece = (record / PIECE) as usize;
+        if piece >= self.oldest.len() {
+            self.oldest.resize(piece + 1, u64::MAX);
         }
-        self.oldest[chunk] = self.oldest[chunk].min(window);
+        self.oldest[piece] = self.oldest[piece].min(window);
     }
 
     fn forgets(&self, window: u64) -> bool {
@@ -79,12 +81,12 @@ impl Table {
     pub(in crate::node) fn drop_forgotten(&mut self) -> bool {
         let Forgetting { horizon, oldest, next, .. } = &mut self.forgetting;
         let Some(first) = *next else { return false };
-        let found = (first..oldest.len()).find(|chunk| oldest[*chunk] <= *horizon);
-        *next = found.map(|chunk| chunk + 1);
-        let Some(chunk) = found else { return false };
-        oldest[chunk] = u64::MAX;
-        let start = chunk as RecordId * CHUNK;
-        for record in start..start + CHUNK {
+        let found = (first..oldest.len()).find(|piece| oldest[*piece] <= *horizon);
+        *next = found.map(|piece| piece + 1);
+        let Some(piece) = found else { return false };
+        oldest[piece] = u64::MAX;
+        let start = piece as RecordId * PIECE;
+        for record in start..start + PIECE {
             if self.log.has(record) {
                 self.drop_if_forgotten(record);
             }
@@ -100,8 +102,8 @@ impl Table {
         self.is_forgetting() && record.with_line(is_covered)
     }
 
-    /// Drops a record, or replaces it by the removal of its client, if the horizon covers it. Returns
-    /// the record if there is one left.
+    /// Drops a record, or replaces it by the removal of its client, if the horizon covers it.
+    /// Returns the record if there is one left.
     pub(super) fn drop_if_forgotten(&mut self, record: RecordId) -> Option<RecordId> {
         let known = self.records.get(record);
         let (line, source) = (known.line(), known.source());
@@ -127,8 +129,8 @@ impl Table {
         None
     }
 
-    /// Takes an update if the horizon covers it: only the removal that it comes after counts. Returns
-    /// `None` otherwise.
+    /// Takes an update if the horizon covers it: only the removal that it comes after counts.
+    /// Returns `None` otherwise.
     pub(super) fn take_forgotten(
         &mut self,
         known: Option<RecordId>,

@@ -19,7 +19,7 @@ struct Chunk<T> {
 }
 
 /// The number of values in a chunk.
-pub(super) const CHUNK: u32 = 4096;
+const CHUNK: u32 = 4096;
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
@@ -28,8 +28,8 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
-    /// Adds a value, and returns its index. Slabs to which values were added and removed in the same
-    /// order have the same indices.
+    /// Adds a value, and returns its index. Slabs to which values were added and removed in the
+    /// same order have the same indices.
     pub(super) fn push(&mut self, value: T) -> u32 {
         let number = self.chunk_with_room();
         let chunk = &mut self.chunks[number as usize];

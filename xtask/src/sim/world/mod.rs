@@ -110,12 +110,7 @@ impl<'a> World<'a> {
             last_known: Vec::new(),
         };
         let machines = names.iter().enumerate().map(machine).collect();
-        let limits = Limits {
-            journal_bytes: JOURNAL,
-            bulk_sync: plan.bulk_sync,
-            forget_after: plan.forgets_after(),
-            ..Limits::default()
-        };
+        let limits = limits_of(plan);
         let setting = Setting {
             nodes: names.clone(),
             edges: edges.len(),
@@ -285,6 +280,15 @@ impl<'a> World<'a> {
 
     fn process(&mut self, machine: usize) -> &mut Process {
         self.machines[machine].process.as_mut().expect("an event of a process is handled only while it runs")
+    }
+}
+
+fn limits_of(plan: &Plan) -> Limits {
+    Limits {
+        journal_bytes: JOURNAL,
+        bulk_sync: plan.bulk_sync,
+        forget_after: plan.forgets_after(),
+        ..Limits::default()
     }
 }
 
