@@ -43,7 +43,7 @@ impl Forgetting {
     }
 
     fn covers(&self, update: &Update<'_>) -> bool {
-        update.report.is_some_and(|at| self.forgets(at.window()))
+        self.horizon > 0 && update.report.is_some_and(|at| self.forgets(at.window()))
     }
 }
 

@@ -131,6 +131,23 @@ fn neighbours_forget_the_same_and_do_not_diverge_meanwhile() {
 }
 
 #[test]
+fn a_neighbour_hears_of_the_horizon_before_it_hears_of_what_was_news_under_it() {
+    let (mut alford, mut parker) = (forgetful("Alford", &["Parker"]), forgetful("Parker", &["Alford"]));
+    // It has the time of the future, so later reports lose to it until it is forgotten.
+    say(&mut alford, "IAMAT pear +1+1 2000050000");
+    let mut wire = Wire::between(&alford, &parker, 1, START);
+    wire.settle([&mut alford, &mut parker], START);
+    assert!(known(&parker, "pear").is_some());
+    wire.clocks = [later(100); 2];
+    alford.hear_forgotten(later(1).window(), later(100));
+    say_at(&mut alford, "IAMAT pear +2+2 7", later(100));
+    // No heartbeat is due otherwise.
+    wire.settle([&mut alford, &mut parker], seconds(0.1));
+    assert!(known(&parker, "pear").unwrap().ends_with(" pear +2+2 7"));
+    assert_eq!(wire.ended, [None, None]);
+}
+
+#[test]
 fn a_node_without_a_witness_for_its_clock_forgets_nothing() {
     let (mut alford, mut parker) = (forgetful("Alford", &["Parker"]), forgetful("Parker", &["Alford"]));
     say(&mut alford, "IAMAT kiwi +1+1 1");
