@@ -149,6 +149,7 @@ function counters(status, open) {
     ["new ids refused", status.new_ids_refused],
     ["connections refused", status.connections_refused],
     ["links refused", status.links_refused],
+    ["forgotten clients", status.clients_forgotten],
     ["removed clients", `${count(status.removed_clients)} of ${count(status.removed_clients_limit)}`],
     ...Object.entries(status.places_questions).map(([name, value]) => /** @type {[string, number]} */ ([`places: ${name}`, value])),
     ["places refused", status.places_refused],

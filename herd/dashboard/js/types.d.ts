@@ -65,6 +65,7 @@ export interface Status {
   new_ids_refused: number;
   memory_bytes: number;
   memory_limit_bytes: number;
+  clients_forgotten: number;
   removed_clients: number;
   removed_clients_limit: number;
   connections: number;

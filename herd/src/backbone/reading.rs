@@ -107,26 +107,30 @@ impl Reading {
         }
         // What a node of this region published may have reached no other node of it, but as a rule
         // it came over a link before.
-        if let Some((_, node)) = node_of(&self.engine.settings.stream, &message.subject) {
+        if let Some((_, publisher)) = node_of(&self.engine.settings.stream, &message.subject) {
             let header = message.headers.as_ref().and_then(|headers| headers.get(CURSOR));
             let header = header.and_then(|header| header.as_str().parse::<Header>().ok());
-            let forgotten = header.map_or(0, |header| header.forgotten);
-            let clock = self.access.clock();
-            let is_known = self.access.change(|herd_node| {
-                herd_node.hear_forgotten(forgotten, clock);
-                header.is_some_and(|header| is_heard(herd_node, &node, &header))
-            });
-            if !is_known {
+            if !header.is_some_and(|header| self.take_header(&publisher, header)) {
                 self.apply(&message.payload).await?;
             }
             self.state.messages_read.fetch_add(1, Ordering::Relaxed);
             if let Some(header) = header {
-                self.reader.note_header(node, header);
+                self.reader.note_header(publisher, header);
             }
         }
         let reader = &mut self.reader;
         self.access.change(|node| reader.note_applied(node, sequence));
         Ok(())
+    }
+
+    /// Forgets what the publisher of a message has forgotten. Returns whether this node has heard
+    /// over links what the message says.
+    fn take_header(&self, publisher: &str, header: Header) -> bool {
+        let clock = self.access.clock();
+        self.access.change(|node| {
+            node.hear_forgotten(header.forgotten, clock);
+            is_heard(node, publisher, &header)
+        })
     }
 
     /// Applies the updates of a message, in pieces, so that others have their turns.
