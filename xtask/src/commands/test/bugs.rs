@@ -24,6 +24,7 @@ pub fn plant_bugs() -> Result<()> {
 /// A bug was not found.
 #[cfg(feature = "planted-bugs")]
 pub fn plant_bugs() -> Result<()> {
+    use crate::cluster::parallel::{in_parallel, processors};
     use crate::commands::print::{output_width, print};
     use crate::text::fitted_table;
     use anyhow::ensure;
@@ -32,20 +33,33 @@ pub fn plant_bugs() -> Result<()> {
 
     // A node that panics because of a bug has found it. The verdict has the panic's message.
     std::panic::set_hook(Box::new(|_| {}));
-    let mut rows = vec![["BUG", "FOUND BY", "AT SEED", "EVIDENCE"].map(str::to_owned)];
-    let mut missed = 0;
-    for bug in Bug::value_variants() {
+    // A bug is planted in the nodes of one thread only.
+    let search = |bug: &Bug| -> Result<[String; 4]> {
         plant(Some(*bug));
         let found = find_planted_bug(regions_for(*bug));
         plant(None);
-        missed += usize::from(found.is_none());
-        let [by, seed, evidence] = found.unwrap_or_else(|| ["-", "-", "not found"].map(str::to_owned));
-        let name = bug.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-        rows.push([name, by, seed, evidence]);
-    }
+        Ok(row_of(*bug, found))
+    };
+    let found = in_parallel(Bug::value_variants(), processors(), search)?;
+    let head = ["BUG", "FOUND BY", "AT SEED", "EVIDENCE"].map(str::to_owned);
+    let rows: Vec<_> = [head].into_iter().chain(found).collect();
     print(&fitted_table(&rows, &[3], output_width()))?;
+    let missed = rows.iter().filter(|row| row[1] == MISSED).count();
     ensure!(missed == 0, "{missed} bugs were not found within {SEEDS} seeds");
     Ok(())
+}
+
+/// What the table has for a bug that was not found.
+#[cfg(feature = "planted-bugs")]
+const MISSED: &str = "-";
+
+/// Returns the row of a bug: its name, and what found it.
+#[cfg(feature = "planted-bugs")]
+fn row_of(bug: herd::bug::Bug, found: Option<[String; 3]>) -> [String; 4] {
+    use clap::ValueEnum;
+    let name = bug.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+    let [by, seed, evidence] = found.unwrap_or_else(|| [MISSED, MISSED, "not found"].map(str::to_owned));
+    [name, by, seed, evidence]
 }
 
 /// The number of seeds to try for each bug.
