@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::yield_now;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::warn;
 
 use super::shared::{Shared, clock, lock};
 
 /// The interval between two rounds of checks.
 const EVERY: Duration = Duration::from_millis(250);
+
+/// The pause between two pieces of clients that are forgotten, so that clients and links get the
+/// lock for most of the time, also while a table of millions of clients is read.
+const REST: Duration = Duration::from_millis(1);
 
 /// Runs the checks until the node stops.
 pub(super) async fn run(shared: Arc<Shared>) {
@@ -28,8 +31,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
             shared.new_ids.forget_before(now);
             full.look(&shared, now);
             while lock(&shared).node.forget_old(clock()) {
-                // Others have their turns.
-                yield_now().await;
+                sleep(REST).await;
             }
         }
     })

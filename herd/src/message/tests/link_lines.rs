@@ -43,6 +43,15 @@ fn the_longest_at_line_has_445_bytes() {
 fn link_lines_survive_a_round_trip() {
     let (sums, differ) = (hex(&[u64::MAX; 256]), hex(&[1, 0, 0, 1 << 63]));
     assert_eq!(words(&differ).collect::<Vec<_>>(), [1, 0, 0, 1 << 63]);
+    let alive = |forgotten| LinkLine::Alive {
+        sum: u128::MAX - 1,
+        head: 7,
+        heard: 0,
+        sent: 1,
+        echo: 9,
+        clock: u64::MAX / 2,
+        forgotten,
+    };
     for line in [
         LinkLine::Hello { version: VERSION, name: "Alford", epoch: 1, incarnation: u64::MAX },
         LinkLine::Cursor { epoch: 0xabc, sequence: 17 },
@@ -51,33 +60,9 @@ fn link_lines_survive_a_round_trip() {
         LinkLine::Update(b"REMOVED 2 k"),
         LinkLine::UpTo(0),
         LinkLine::Synced,
-        LinkLine::Alive {
-            sum: u128::MAX - 1,
-            head: 7,
-            heard: 0,
-            sent: 1,
-            echo: 9,
-            clock: u64::MAX / 2,
-            forgotten: Forgotten::Unsaid,
-        },
-        LinkLine::Alive {
-            sum: 1,
-            head: 7,
-            heard: 0,
-            sent: 1,
-            echo: 9,
-            clock: 3,
-            forgotten: Forgotten::UpTo(5),
-        },
-        LinkLine::Alive {
-            sum: 1,
-            head: 7,
-            heard: 0,
-            sent: 1,
-            echo: 9,
-            clock: 3,
-            forgotten: Forgotten::Soon(5),
-        },
+        alive(Forgotten::Unsaid),
+        alive(Forgotten::UpTo(5)),
+        alive(Forgotten::Soon(5)),
         LinkLine::Sums { seed: 0xabc, group: None, sums: &sums },
         LinkLine::Sums { seed: 0, group: Some(0xf), sums: &sums },
         LinkLine::Differ { group: None, differ: &differ },

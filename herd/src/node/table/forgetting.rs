@@ -8,7 +8,7 @@
 //! The horizon counts at once. The records that it covers are dropped later, in pieces.
 
 use super::change_log::RecordId;
-use super::{Outcome, Record, Source, Table, digest};
+use super::{Record, Table, digest};
 use crate::message::Update;
 
 /// The number of records in a piece. Dropping them takes less than a millisecond.
@@ -129,22 +129,14 @@ impl Table {
         None
     }
 
-    /// Takes an update if the horizon covers it: only the removal that it comes after counts.
-    /// Returns `None` otherwise.
-    pub(super) fn take_forgotten(
-        &mut self,
-        known: Option<RecordId>,
-        hash: u64,
-        update: &Update<'_>,
-        source: Source,
-        sequence: u64,
-    ) -> Option<Outcome> {
+    /// Returns what counts of an update: of a report that the horizon covers, only the removal that
+    /// it comes after, whose line is put into `line`; `None` if there is none.
+    pub(super) fn left_of<'a>(&self, update: &Update<'a>, line: &'a mut Vec<u8>) -> Option<Update<'a>> {
         if !self.forgetting.covers(update) {
-            return None;
+            return Some(*update);
         }
-        let Some(line) = removal_of(update) else { return Some(Outcome::Stale) };
-        let removal = Update { line: &line, report: None, ..*update };
-        Some(self.store_update(known, hash, &removal, source, sequence))
+        *line = removal_of(update)?;
+        Some(Update { line, report: None, ..*update })
     }
 }
 

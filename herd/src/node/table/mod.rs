@@ -139,9 +139,8 @@ impl Table {
         source: Source,
         sequence: u64,
     ) -> Outcome {
-        if let Some(outcome) = self.take_forgotten(known, hash, update, source, sequence) {
-            return outcome;
-        }
+        let mut line = Vec::new();
+        let Some(update) = &self.left_of(update, &mut line) else { return Outcome::Stale };
         let known =
             if self.is_forgetting() { known.and_then(|known| self.drop_if_forgotten(known)) } else { known };
         let record = match known {
