@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_nats::{Message, Subscriber};
+use async_nats::Subscriber;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tracing::{debug, warn};
 
-use super::engine::{Engine, Subject};
+use super::engine::{Engine, Subject, parsed};
 use super::failure::Failure;
 use super::requests::{BucketsRequest, Sum};
 use super::settings::Settings;
@@ -185,8 +185,4 @@ async fn sums_of(access: &TableAccess, request: BucketsRequest) -> RegionSums {
         yield_now().await;
     }
     sums
-}
-
-fn parsed<T: std::str::FromStr>(message: &Message) -> Option<T> {
-    std::str::from_utf8(&message.payload).ok()?.parse().ok()
 }

@@ -1,5 +1,6 @@
 //! The connection to the servers, and the stream that they keep.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use async_nats::jetstream::ErrorCode;
@@ -219,6 +220,11 @@ impl Engine {
             }
         }
     }
+}
+
+/// Returns what a message says beside the stream; `None` if no node writes it.
+pub(super) fn parsed<T: FromStr>(message: &Message) -> Option<T> {
+    std::str::from_utf8(&message.payload).ok()?.parse().ok()
 }
 
 fn is_missing(error: &GetStreamErrorKind) -> bool {

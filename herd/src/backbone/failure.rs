@@ -20,6 +20,9 @@ pub(super) enum Failure {
     /// A node answered with something else than sums.
     #[error("a node of another region answered with something else than sums")]
     NoSums,
+    /// No region goes on to publish what was not read therefore.
+    #[error("no other region publishes what was not read; reading it")]
+    Unanswered,
     /// Messages are missing.
     #[error("a server lacks the messages {from} to {to}; trying another one")]
     Hole {

@@ -19,6 +19,7 @@
 //! No other module knows what the backbone is made of.
 
 mod absent;
+mod answers;
 mod comparing;
 mod engine;
 mod failure;
@@ -32,10 +33,11 @@ mod requests;
 mod settings;
 
 pub use absent::{Absent, left_by};
+pub use answers::Answers;
 pub use message::{CURSOR, Header, UnknownHeader, node_of, subject};
 pub use publisher::{MESSAGE_BYTES, Publisher};
-pub use reader::{ATTEMPTS, Next, Reader, Start, StreamState, is_heard};
-pub use requests::{AgainRequest, UnknownRequest};
+pub use reader::{ATTEMPTS, Lengths, Next, Reader, Start, StreamState, is_heard};
+pub use requests::{AgainAnswer, AgainRequest, UnknownRequest};
 pub use settings::Settings;
 
 /// The times and bounds of the tasks, for a program that takes their place.

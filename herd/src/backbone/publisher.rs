@@ -61,14 +61,22 @@ impl Publisher {
         Publisher { stream, stored, read: stored, in_flight: VecDeque::new(), again: Vec::new(), last: 0 }
     }
 
-    /// Publishes the selected updates again, beside the new ones. Has no effect while equal ones
-    /// are being published, since a region that asks for them reads what is already published, too.
+    /// Publishes the selected updates again, beside the new ones. If equal ones are being published
+    /// already, those that came since are added to them.
     pub fn publish_again(&mut self, node: &Node, selection: Selection) {
         let until = node.table().head();
-        // A job with nothing to read would never be over.
-        if until > 0 && self.unfinished().all(|known| *known != selection) {
+        let is_equal = |again: &&mut Again| again.read < again.until && again.selection == selection;
+        if let Some(again) = self.again.iter_mut().find(is_equal) {
+            again.until = until;
+        } else if until > 0 {
+            // A job with nothing to read would never be over.
             self.again.push(Again { selection, read: 0, until });
         }
+    }
+
+    /// Returns whether [`publish_again`](Self::publish_again) would add to equal updates.
+    pub fn is_publishing(&self, selection: &Selection) -> bool {
+        self.again.iter().any(|again| again.read < again.until && again.selection == *selection)
     }
 
     /// Returns the selections that have not been published again as a whole.

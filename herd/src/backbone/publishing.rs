@@ -19,7 +19,8 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, sleep_
 use tracing::{error, info, warn};
 
 use super::absent::{Absent, left_by};
-use super::engine::{Engine, Subject};
+use super::answers::Answers;
+use super::engine::{Engine, Subject, parsed};
 use super::failure::Failure;
 use super::publisher::{MESSAGE_BYTES, Publisher};
 use super::requests::AgainRequest;
@@ -72,6 +73,8 @@ struct Publishing {
     again: mpsc::Receiver<Selection>,
     /// What has not been published again as a whole.
     unfinished: Vec<Selection>,
+    /// The requests of other regions.
+    answers: Answers,
     /// The neighbours that may have left something unpublished.
     absent: Absent,
     /// When the task began.
@@ -111,6 +114,7 @@ impl Publishing {
             access,
             again,
             unfinished: Vec::new(),
+            answers: Answers::default(),
             absent: Absent::default(),
             began: Instant::now(),
             stored: 0,
@@ -240,14 +244,20 @@ impl Publishing {
         Ok(())
     }
 
-    async fn take_request(&self, attempt: &mut Attempt, request: &Message) -> Result<(), Failure> {
-        let text = std::str::from_utf8(&request.payload).ok();
-        let asked = text.and_then(|text| text.parse::<AgainRequest>().ok());
-        let other = asked.filter(|asked| asked.region != self.engine.settings.region);
-        let Some(asked) = other else { return Ok(()) };
-        info!(region = asked.region, "another region asks for what it may lack; it is published again");
-        self.publish_again(attempt, asked.selection());
-        self.engine.answer(request, Vec::new()).await
+    async fn take_request(&mut self, attempt: &mut Attempt, request: &Message) -> Result<(), Failure> {
+        let Some(asked) = parsed::<AgainRequest>(request) else { return Ok(()) };
+        if asked.region == self.engine.settings.region || asked.stream != attempt.epoch {
+            return Ok(());
+        }
+        let before = attempt.publisher.unfinished().count();
+        let answers = &mut self.answers;
+        let answer = self.access.look(|node| answers.take(node, &mut attempt.publisher, &asked));
+        let Some(answer) = answer else { return Ok(()) };
+        if attempt.publisher.unfinished().count() > before {
+            info!(region = asked.region, "another region may lack updates; they are published again");
+        }
+        attempt.grown = Some(Instant::now());
+        self.engine.answer(request, answer.to_string().into_bytes()).await
     }
 
     fn publish_again(&self, attempt: &mut Attempt, selection: Selection) {

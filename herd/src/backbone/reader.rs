@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::message::Header;
+use super::requests::{AgainAnswer, AgainRequest};
 use crate::bug::{Bug, is_planted};
 use crate::node::{Cursor, Node};
 
@@ -33,6 +34,15 @@ pub enum Start {
     Behind,
 }
 
+/// How many messages are read without asking whether another region saves the reading.
+#[derive(Clone, Copy, Debug)]
+pub struct Lengths {
+    /// If the node goes on after the last message that it has read.
+    pub resumed: u64,
+    /// If it begins at the first message.
+    pub first: u64,
+}
+
 /// What to do with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -50,8 +60,10 @@ pub const ATTEMPTS: u32 = 5;
 
 /// A reader of a stream, whose sequences have no gaps. A message that is missing was therefore
 /// lost.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Reader {
+    /// The region of the node.
+    region: String,
     /// How far it has read. The cursor of the node stays behind while something is lacking, so that
     /// a process that starts again asks for it again.
     read: Cursor,
@@ -61,16 +73,70 @@ pub struct Reader {
     /// The windows in the latest headers, by the names of the nodes. What was lost later was
     /// received in them or later.
     windows: BTreeMap<String, u64>,
-    /// What this node may lack, as other regions have to be asked for it; `None` if nothing.
-    lacks: Option<BTreeMap<String, u64>>,
-    /// Whether a message may have updates of any window that this node lacks: it began without a
-    /// place in the stream, or others have published again what it lacked.
+    /// What other regions have to be asked for; `None` if this node lacks nothing.
+    lacks: Option<AgainRequest>,
+    /// Whether a message may have updates of any window that this node lacks: it did not read on
+    /// where it was, or others have published again what it lacked.
     lacks_older: bool,
+    /// The number of the latest request.
+    number: u64,
 }
 
 impl Reader {
-    /// Begins to read a stream, at the sequence that is returned.
-    pub fn begin(&mut self, node: &mut Node, stream: StreamState) -> (u64, Start) {
+    /// Returns a reader in the region `region`, whose requests have the numbers after `number`.
+    pub fn new(region: &str, number: u64) -> Reader {
+        Reader {
+            region: region.to_owned(),
+            read: Cursor::default(),
+            hole: 0,
+            attempts: 0,
+            windows: BTreeMap::new(),
+            lacks: None,
+            lacks_older: false,
+            number,
+        }
+    }
+
+    /// Returns what to ask other regions before this node [begins](Self::begin), if it would have
+    /// to read more than `most`. A region that publishes all that it has says how much need not be
+    /// read.
+    pub fn asks_first(&mut self, node: &Node, stream: StreamState, most: Lengths) -> Option<AgainRequest> {
+        let (from, start) = self.place(node, stream);
+        let most = if start == Start::Resumed { most.resumed } else { most.first };
+        // A region that has not even read the first of them saves nothing.
+        (stream.last + 1 - from > most).then(|| self.next_request(stream.epoch, from))
+    }
+
+    /// Begins to read a stream, at the sequence that is returned. `answered` is what
+    /// [was asked first](Self::asks_first), and the answer.
+    pub fn begin(
+        &mut self,
+        node: &mut Node,
+        stream: StreamState,
+        answered: Option<(AgainRequest, AgainAnswer)>,
+    ) -> (u64, Start) {
+        let (mut from, start) = self.place(node, stream);
+        self.lacks_older |= start != Start::Resumed || answered.is_some();
+        let has_beginning = start == Start::Fresh && stream.first <= 1;
+        if let Some((request, AgainAnswer { read, .. })) = answered {
+            from = read + 1;
+            self.lacks = Some(AgainRequest { least: read, ..request });
+        } else if start != Start::Resumed && !has_beginning {
+            self.lacks = Some(self.next_request(stream.epoch, 0));
+        }
+        self.read = Cursor { epoch: stream.epoch, sequence: from - 1 };
+        self.keep_cursor(node);
+        (from, start)
+    }
+
+    fn next_request(&mut self, stream: u64, least: u64) -> AgainRequest {
+        self.number = self.number.wrapping_add(1);
+        let (region, number) = (self.region.clone(), self.number);
+        AgainRequest { region, number, stream, least, since: BTreeMap::new() }
+    }
+
+    /// Returns the first message that this node has not read, and where that is.
+    fn place(&self, node: &Node, stream: StreamState) -> (u64, Start) {
         let is_this = |cursor: Cursor| {
             cursor.epoch == stream.epoch || is_planted(Bug::StreamNotRecognized) && cursor.epoch != 0
         };
@@ -78,20 +144,12 @@ impl Reader {
         let next = known.sequence + 1;
         // A cursor of another life, or beyond the end, says nothing about this stream.
         let is_known = is_this(known) && known.sequence <= stream.last;
-        let (from, start) = match is_known {
+        match is_known {
             true if next >= stream.first => (next, Start::Resumed),
             true => (stream.first, Start::Behind),
             false if known.epoch == 0 => (stream.first, Start::Fresh),
             false => (stream.first, Start::NewStream),
-        };
-        let has_beginning = start == Start::Fresh && stream.first <= 1;
-        if start != Start::Resumed && !has_beginning {
-            self.lacks = Some(BTreeMap::new());
         }
-        self.lacks_older |= start != Start::Resumed;
-        self.read = Cursor { epoch: stream.epoch, sequence: from - 1 };
-        self.keep_cursor(node);
-        (from, start)
     }
 
     /// Lets the node know how far it has read, unless something is lacking.
@@ -121,9 +179,12 @@ impl Reader {
         if self.attempts <= ATTEMPTS {
             return (Next::Hole(missing), 0);
         }
-        // What has to be asked for already is as much or more.
-        let lost = if self.lacks_older { BTreeMap::new() } else { self.windows.clone() };
-        self.lacks.get_or_insert(lost);
+        let since = if self.lacks_older { BTreeMap::new() } else { self.windows.clone() };
+        let request = AgainRequest { since, ..self.next_request(self.read.epoch, 0) };
+        // What has to be asked for already is as much or more, but it may have been published
+        // before this was lost.
+        let number = request.number;
+        self.lacks.get_or_insert(request).number = number;
         (Next::Apply, missing)
     }
 
@@ -138,18 +199,30 @@ impl Reader {
         self.keep_cursor(node);
     }
 
-    /// Returns what other regions have to be asked for: the first window of each node's updates
-    /// that this one may lack, by the node's name, and all updates of the other nodes. Returns
-    /// `None` if it lacks nothing.
-    pub fn lacks(&self) -> Option<&BTreeMap<String, u64>> {
+    /// Returns what other regions have to be asked for; `None` if this node lacks nothing.
+    pub fn lacks(&self) -> Option<&AgainRequest> {
         self.lacks.as_ref()
     }
 
-    /// Notes that other regions publish what this one lacks.
-    pub fn note_answered(&mut self, node: &mut Node) {
-        self.lacks_older = true;
-        self.lacks = None;
-        self.keep_cursor(node);
+    /// Notes the answer to what this node lacks.
+    pub fn note_answer(&mut self, node: &mut Node, answer: AgainAnswer) {
+        if answer.is_published {
+            self.lacks_older = true;
+            self.lacks = None;
+            self.keep_cursor(node);
+        }
+    }
+
+    /// Notes that no node takes the request for what this node lacks. Returns whether reading must
+    /// begin again, since what other regions have promised to publish was not read.
+    #[must_use]
+    pub fn note_unanswered(&mut self) -> bool {
+        let has_skipped = self.lacks.as_ref().is_some_and(|request| request.least > 0);
+        if has_skipped {
+            self.read = Cursor::default();
+            self.lacks = None;
+        }
+        has_skipped
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! | text | meaning |
 //! |---|---|
-//! | `AGAIN <region> [<node> <window>]...` | the region may lack updates: publish them again |
+//! | `AGAIN <region> <number> <stream> <least> [<node> <window>]...` | the region may lack updates: publish them again |
+//! | `PUBLISHING <read>`, `PUBLISHED <read>` | the answer: whether everything is stored, and how much of the stream it covers |
 //! | `SUM <region> <node> <sum> <forgotten>` | the sum of all that the node has, and the window up to which it has forgotten reports |
 //! | `BUCKETS <seed> <window>` | answer with the sums of all buckets of clients |
 
@@ -17,6 +18,14 @@ use crate::node::Selection;
 pub struct AgainRequest {
     /// The region that asks.
     pub region: String,
+    /// The number of the request, which no other one has. A request is sent again until everything
+    /// is published.
+    pub number: u64,
+    /// The [epoch](super::StreamState::epoch) of the stream.
+    pub stream: u64,
+    /// The sequence up to which a node must have read the stream to take the request: the region
+    /// has not read that much itself.
+    pub least: u64,
     /// The first window of a node's updates that it may lack, by the node's name. It may lack all
     /// updates of the other nodes.
     pub since: BTreeMap<String, u64>,
@@ -24,15 +33,16 @@ pub struct AgainRequest {
 
 impl AgainRequest {
     /// Returns what a node of another region publishes again.
-    pub fn selection(self) -> Selection {
-        Selection::Herd { since: self.since }
+    pub fn selection(&self) -> Selection {
+        Selection::Herd { since: self.since.clone() }
     }
 }
 
 impl fmt::Display for AgainRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AGAIN {}", self.region)?;
-        self.since.iter().try_for_each(|(node, window)| write!(f, " {node} {window}"))
+        let AgainRequest { region, number, stream, least, since } = self;
+        write!(f, "AGAIN {region} {number:016x} {stream:016x} {least}")?;
+        since.iter().try_for_each(|(node, window)| write!(f, " {node} {window}"))
     }
 }
 
@@ -45,11 +55,49 @@ impl FromStr for AgainRequest {
 
     fn from_str(text: &str) -> Result<AgainRequest, UnknownRequest> {
         let words: Vec<&str> = text.split(' ').collect();
-        let ["AGAIN", region, ref nodes @ ..] = *words else { return Err(UnknownRequest) };
+        let ["AGAIN", region, number, stream, least, ref nodes @ ..] = *words else {
+            return Err(UnknownRequest);
+        };
         let (pairs, []) = nodes.as_chunks() else { return Err(UnknownRequest) };
         let pair = |[node, window]: &[&str; 2]| Some(((*node).to_owned(), window.parse().ok()?));
-        let since = pairs.iter().map(pair).collect::<Option<_>>().ok_or(UnknownRequest)?;
-        Ok(AgainRequest { region: region.to_owned(), since })
+        Ok(AgainRequest {
+            region: region.to_owned(),
+            number: u64::from_str_radix(number, 16).map_err(|_| UnknownRequest)?,
+            stream: u64::from_str_radix(stream, 16).map_err(|_| UnknownRequest)?,
+            least: least.parse().map_err(|_| UnknownRequest)?,
+            since: pairs.iter().map(pair).collect::<Option<_>>().ok_or(UnknownRequest)?,
+        })
+    }
+}
+
+/// The answer of a node that has taken an [`AgainRequest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AgainAnswer {
+    /// The sequence of the stream that the node had read when it began to publish: what earlier
+    /// messages say is published again, and need not be read.
+    pub read: u64,
+    /// Whether everything is published and stored.
+    pub is_published: bool,
+}
+
+impl fmt::Display for AgainAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = if self.is_published { "PUBLISHED" } else { "PUBLISHING" };
+        write!(f, "{verb} {}", self.read)
+    }
+}
+
+impl FromStr for AgainAnswer {
+    type Err = UnknownRequest;
+
+    fn from_str(text: &str) -> Result<AgainAnswer, UnknownRequest> {
+        let (verb, read) = text.split_once(' ').ok_or(UnknownRequest)?;
+        let is_published = match verb {
+            "PUBLISHED" => true,
+            "PUBLISHING" => false,
+            _ => return Err(UnknownRequest),
+        };
+        Ok(AgainAnswer { read: read.parse().map_err(|_| UnknownRequest)?, is_published })
     }
 }
 
@@ -116,15 +164,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_is_read_as_it_was_written() {
+    fn a_request_and_its_answer_are_read_as_they_were_written() {
         let since = [("Alford".to_owned(), 17), ("Bolden".to_owned(), 9)].into();
-        let request = AgainRequest { region: "west".to_owned(), since };
-        assert_eq!(request.to_string(), "AGAIN west Alford 17 Bolden 9");
-        assert_eq!(request.to_string().parse(), Ok(request));
-        let all = AgainRequest { region: "west".to_owned(), since: BTreeMap::new() };
-        assert_eq!(all.to_string().parse(), Ok(all));
-        for text in ["", "AGAIN", "AGAIN west Alford", "AGAIN west Alford x", "MORE west Alford 1"] {
+        let request = AgainRequest { region: "west".to_owned(), number: 10, stream: 11, least: 4, since };
+        let text = "AGAIN west 000000000000000a 000000000000000b 4 Alford 17 Bolden 9";
+        assert_eq!(request.to_string(), text);
+        let all = AgainRequest { since: BTreeMap::new(), ..request.clone() };
+        for request in [request, all] {
+            assert_eq!(request.to_string().parse(), Ok(request));
+        }
+        for (is_published, text) in [(false, "PUBLISHING 17"), (true, "PUBLISHED 17")] {
+            let answer = AgainAnswer { read: 17, is_published };
+            assert_eq!(answer.to_string(), text);
+            assert_eq!(text.parse(), Ok(answer));
+        }
+    }
+
+    #[test]
+    fn a_request_or_an_answer_that_no_node_writes_is_rejected() {
+        let wrong = ["AGAIN west 1 2 3 Alford", "AGAIN west 1 2 3 Alford x", "MORE west 1 2 3 Alford 1"];
+        let short = ["", "AGAIN", "AGAIN west", "AGAIN west x 2 3", "AGAIN west 1 x 3", "AGAIN west 1 2 x"];
+        for text in wrong.into_iter().chain(short) {
             assert_eq!(text.parse::<AgainRequest>(), Err(UnknownRequest), "{text:?}");
+        }
+        for text in ["", "PUBLISHED", "PUBLISHED x", "PUBLISHED 1 2", "PUBLISH 1"] {
+            assert_eq!(text.parse::<AgainAnswer>(), Err(UnknownRequest), "{text:?}");
         }
     }
 

@@ -1,8 +1,10 @@
 //! Two nodes in different regions, and a stream in memory between them.
 
+mod reading;
+
 use std::collections::BTreeMap;
 
-use super::{ATTEMPTS, Header, Next, Publisher, Reader, Start, StreamState};
+use super::{AgainAnswer, AgainRequest, Answers, Header, Publisher};
 use crate::message::{ClientId, Time, Update};
 use crate::node::{Cursor, Limits, Lives, Node, RegionSums, Selection};
 
@@ -175,75 +177,40 @@ fn a_full_message_is_followed_by_another() {
 }
 
 #[test]
-fn a_reader_goes_on_where_it_was_in_the_same_stream_only() {
-    let mut bolden = node("Bolden");
-    let mut reader = Reader::default();
-    let stream = StreamState { epoch: 3, first: 1, last: 9 };
-    assert_eq!(reader.begin(&mut bolden, stream), (1, Start::Fresh));
-    assert_eq!(reader.lacks(), None, "the stream has its beginning");
-    assert_eq!(reader.check(1), (Next::Apply, 0));
-    reader.note_applied(&mut bolden, 1);
-    assert_eq!(reader.check(1), (Next::Known, 0));
-    assert_eq!(reader.begin(&mut bolden, stream), (2, Start::Resumed));
-    assert_eq!(reader.begin(&mut bolden, StreamState { first: 5, ..stream }), (5, Start::Behind));
-    assert_eq!(reader.begin(&mut bolden, StreamState { epoch: 4, ..stream }), (1, Start::NewStream));
-    let emptied = StreamState { epoch: 4, first: 1, last: 0 };
-    assert_eq!(reader.begin(&mut bolden, emptied), (1, Start::Resumed));
-}
-
-#[test]
-fn a_hole_ends_the_read_a_few_times_and_then_counts_as_lost() {
-    let mut bolden = node("Bolden");
-    let mut reader = Reader::default();
-    reader.begin(&mut bolden, StreamState { epoch: 3, first: 1, last: 9 });
-    reader.note_applied(&mut bolden, 1);
-    for _ in 0..ATTEMPTS {
-        assert_eq!(reader.check(4), (Next::Hole(2), 0));
+fn a_node_that_answers_says_how_much_need_not_be_read_and_when_all_is_stored() {
+    let mut alford = node("Alford");
+    report(&mut alford, "kiwi", 10);
+    alford.set_stream_cursor(Cursor { epoch: STREAM, sequence: 80 });
+    let mut publisher = Publisher::begin(&alford, STREAM, Some(header(Cursor { epoch: 7, sequence: 1 })));
+    let mut answers = Answers::default();
+    let request = |number, least| AgainRequest {
+        region: "west".to_owned(),
+        number,
+        stream: STREAM,
+        least,
+        since: BTreeMap::new(),
+    };
+    let publishing = Some(AgainAnswer { read: 80, is_published: false });
+    let other = AgainRequest { stream: STREAM + 1, ..request(0, 1) };
+    assert_eq!(answers.take(&alford, &mut publisher, &other), None, "the node has not read that stream");
+    assert_eq!(answers.take(&alford, &mut publisher, &request(1, 81)), None);
+    assert_eq!(publisher.unfinished().count(), 0);
+    assert_eq!(answers.take(&alford, &mut publisher, &request(1, 80)), publishing);
+    // What is published now may be in messages that the node reads before it is asked again.
+    alford.set_stream_cursor(Cursor { epoch: STREAM, sequence: 85 });
+    report(&mut alford, "plum", 11);
+    assert_eq!(answers.take(&alford, &mut publisher, &request(2, 80)), publishing);
+    assert_eq!(answers.take(&alford, &mut publisher, &request(3, 81)), None);
+    assert_eq!(publisher.unfinished().count(), 1);
+    let mut published = Vec::new();
+    while let Some((_, lines)) = write(&mut publisher, &alford) {
+        published.extend(clients(&lines).into_iter().map(str::to_owned));
     }
-    assert_eq!(reader.check(4), (Next::Apply, 2));
-    reader.note_applied(&mut bolden, 4);
-    assert_eq!(reader.check(6), (Next::Hole(1), 0), "another hole");
-}
-
-#[test]
-fn a_reader_keeps_its_cursor_until_it_has_asked_for_what_it_lacks() {
-    let mut bolden = node("Bolden");
-    let mut reader = Reader::default();
-    reader.begin(&mut bolden, StreamState { epoch: STREAM, first: 1, last: 1 });
-    reader.note_applied(&mut bolden, 1);
-    let truncated = StreamState { epoch: STREAM, first: 5, last: 9 };
-    assert_eq!(reader.begin(&mut bolden, truncated), (5, Start::Behind));
-    reader.note_applied(&mut bolden, 5);
-    assert_eq!(bolden.stream_cursor(), Some(Cursor { epoch: STREAM, sequence: 1 }));
-    // The next attempt goes on, and another process does not.
-    assert_eq!(reader.begin(&mut bolden, truncated), (6, Start::Resumed));
-    let mut again = Reader::default();
-    assert_eq!(again.begin(&mut bolden, truncated), (5, Start::Behind));
-    assert_eq!(again.lacks(), Some(&BTreeMap::new()));
-    reader.note_answered(&mut bolden);
-    assert_eq!(reader.lacks(), None);
-    assert_eq!(bolden.stream_cursor(), Some(Cursor { epoch: STREAM, sequence: 5 }));
-}
-
-#[test]
-fn a_reader_asks_for_what_a_lost_message_may_have_had() {
-    let mut bolden = node("Bolden");
-    let mut reader = Reader::default();
-    bolden.set_stream_cursor(Cursor { epoch: STREAM, sequence: 0 });
-    let stream = StreamState { epoch: STREAM, first: 1, last: 9 };
-    assert_eq!(reader.begin(&mut bolden, stream), (1, Start::Resumed));
-    let header = |window, stream| Header { window, stream, ..header(Cursor { epoch: 7, sequence: 1 }) };
-    reader.note_header("Alford".to_owned(), header(20, STREAM));
-    reader.note_header("Ceres".to_owned(), header(20, STREAM + 1));
-    let checks: Vec<_> = (0..=ATTEMPTS).map(|_| reader.check(2).0).collect();
-    assert_eq!(checks[ATTEMPTS as usize], Next::Apply);
-    let windows = BTreeMap::from([("Alford".to_owned(), 20), ("Ceres".to_owned(), 0)]);
-    assert_eq!(reader.lacks(), Some(&windows), "the header of Ceres is about another stream");
-    reader.note_applied(&mut bolden, 2);
-    reader.note_answered(&mut bolden);
-    // What is published again is older, so it may be lost whatever the headers say.
-    (0..=ATTEMPTS).for_each(|_| assert_ne!(reader.check(4).0, Next::Known));
-    assert_eq!(reader.lacks(), Some(&BTreeMap::new()));
+    assert_eq!(published, ["plum", "kiwi", "plum"]);
+    assert_eq!(answers.take(&alford, &mut publisher, &request(1, 80)), publishing);
+    assert!(publisher.note_stored(86) && publisher.note_stored(87));
+    let published = Some(AgainAnswer { read: 80, is_published: true });
+    assert_eq!(answers.take(&alford, &mut publisher, &request(1, 80)), published);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The events of the backbone.
 
-use herd::backbone::AgainRequest;
+use herd::backbone::{AgainAnswer, AgainRequest};
 
 /// An event of the backbone. Its hash is part of a run's trace.
 #[derive(Clone, Debug, Hash)]
@@ -43,7 +43,9 @@ pub(in crate::sim) enum Step {
     /// A request of a region arrives at a node of another one.
     Request { attempt: u64, asker: Asker, request: AgainRequest },
     /// The answer to it arrives.
-    Answer { attempt: u64 },
+    Answer { attempt: u64, ask: u64, answer: AgainAnswer },
+    /// The answer is overdue.
+    Unanswered { attempt: u64, ask: u64 },
 }
 
 /// The process that has asked other regions.
@@ -53,6 +55,8 @@ pub(in crate::sim) struct Asker {
     pub(in crate::sim) life: u64,
     /// The number of its attempt to read.
     pub(in crate::sim) attempt: u64,
+    /// The number of the request.
+    pub(in crate::sim) ask: u64,
 }
 
 impl BackboneEvent {

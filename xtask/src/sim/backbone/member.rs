@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use herd::backbone::pace::FIRST_PAUSE;
-use herd::backbone::{Absent, Publisher, Reader};
+use herd::backbone::{Absent, AgainRequest, Answers, Publisher, Reader, StreamState};
 use herd::node::Selection;
 
 /// The state of a process.
@@ -17,6 +17,8 @@ pub(in crate::sim) struct Member {
     pub(in crate::sim) pause: Duration,
     /// What has not been published again as a whole.
     pub(in crate::sim) unfinished: Vec<Selection>,
+    /// The requests of other regions.
+    pub(in crate::sim) answers: Answers,
     pub(in crate::sim) absent: Absent,
     /// `None` if the node does not read.
     pub(in crate::sim) reading: Option<Reading>,
@@ -44,15 +46,20 @@ pub(in crate::sim) struct Sent {
 }
 
 /// The state of the reader.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::sim) struct Reading {
     /// The number of the latest attempt.
     pub(in crate::sim) attempts: u64,
     pub(in crate::sim) reader: Reader,
     /// Where it reads, unless the attempt has failed.
     pub(in crate::sim) consumer: Option<Consumer>,
-    /// The time until which it waits for an answer of another region.
-    pub(in crate::sim) asks_until: Duration,
+    /// What it asks before it begins to read a stream.
+    pub(in crate::sim) first: Option<(StreamState, AgainRequest)>,
+    /// How often it has asked other regions, and whether it waits for an answer.
+    pub(in crate::sim) asks: u64,
+    pub(in crate::sim) waits: bool,
+    /// When it asks them next.
+    pub(in crate::sim) ask_at: Duration,
 }
 
 /// A read of a replica.
@@ -68,14 +75,24 @@ pub(in crate::sim) struct Consumer {
 }
 
 impl Member {
-    pub(in crate::sim) fn new(reads: bool) -> Member {
+    /// Returns the state of a process that has begun. `reader` is its reader, if it reads.
+    pub(in crate::sim) fn new(reader: Option<Reader>) -> Member {
         Member {
             attempts: 0,
             attempt: None,
             pause: FIRST_PAUSE,
             unfinished: Vec::new(),
+            answers: Answers::default(),
             absent: Absent::default(),
-            reading: reads.then(Reading::default),
+            reading: reader.map(|reader| Reading {
+                attempts: 0,
+                reader,
+                consumer: None,
+                first: None,
+                asks: 0,
+                waits: false,
+                ask_at: Duration::ZERO,
+            }),
         }
     }
 }

@@ -5,14 +5,13 @@ use herd::node::LinkEnd;
 use super::disk_io::SYNC;
 use super::{CONVERGENCE_CHECK, Event, World, micros};
 use crate::oracle::{EventKind, Keeps, Persistence};
-use crate::sim::backbone::Member;
 use crate::sim::disk::Fails;
 use crate::sim::plan::FaultKind;
 
 impl World<'_> {
     pub(super) fn start(&mut self, machine: usize) {
         let (durability, limits) = (self.plan.durability, self.limits.clone());
-        let member = (self.plan.regions > 1).then(|| Member::new(self.plan.is_reader(machine)));
+        let member = (self.plan.regions > 1).then(|| self.new_member(machine));
         self.machines[machine].start(&self.names, durability, &limits, member, &mut self.rng);
         self.add_event(EventKind::Up { node: machine });
         self.machines[machine].keep_learned(0, micros(self.now));

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fastrand::Rng;
+use herd::backbone::Reader;
 use herd::backbone::pace::PATIENCE;
 
 use super::{Event, World};
@@ -120,13 +121,16 @@ impl World<'_> {
             Step::Overdue { attempt, number } if attempt == attempts => self.check_overdue(machine, number),
             Step::Look { attempt } if attempt == attempts => self.look(machine),
             Step::Request { attempt, asker, request } if attempt == attempts => {
-                self.take_request(machine, asker, request);
+                self.take_request(machine, asker, &request);
             }
             Step::BeginReading => self.begin_reading(machine),
             Step::Deliver { attempt } if attempt == reads => self.deliver(machine),
             Step::Heartbeat { attempt } if attempt == reads => self.check_heartbeat(machine),
             Step::Ask { attempt } if attempt == reads => self.ask_regions(machine),
-            Step::Answer { attempt } if attempt == reads => self.take_answer(machine),
+            Step::Answer { attempt, ask, answer } if attempt == reads => {
+                self.take_answer(machine, ask, Some(answer));
+            }
+            Step::Unanswered { attempt, ask } if attempt == reads => self.take_answer(machine, ask, None),
             Step::Publish { .. }
             | Step::Acknowledged { .. }
             | Step::Overdue { .. }
@@ -135,7 +139,8 @@ impl World<'_> {
             | Step::Deliver { .. }
             | Step::Heartbeat { .. }
             | Step::Ask { .. }
-            | Step::Answer { .. } => {}
+            | Step::Answer { .. }
+            | Step::Unanswered { .. } => {}
         }
     }
 
@@ -148,6 +153,13 @@ impl World<'_> {
                 self.schedule_step(machine, TRIP, Step::BeginReading);
             }
         }
+    }
+
+    /// The state of a process that starts.
+    pub(super) fn new_member(&mut self, machine: usize) -> Member {
+        let reads = self.plan.is_reader(machine);
+        let region = self.plan.region_of(machine).to_string();
+        Member::new(reads.then(|| Reader::new(&region, self.backbone.rng.u64(..))))
     }
 
     fn member(&mut self, machine: usize) -> Option<&mut Member> {

@@ -149,12 +149,20 @@ impl World<'_> {
     }
 
     /// Takes a request of another region, and answers it.
-    pub(super) fn take_request(&mut self, machine: usize, asker: Asker, request: AgainRequest) {
-        self.publish_again(machine, request.selection());
+    pub(super) fn take_request(&mut self, machine: usize, asker: Asker, request: &AgainRequest) {
+        let Some(process) = &mut self.machines[machine].process else { return };
+        let Some(member) = &mut process.member else { return };
+        let Some(attempt) = member.attempt.as_mut().filter(|attempt| attempt.epoch == request.stream) else {
+            return;
+        };
+        let answer = member.answers.take(&process.node, &mut attempt.publisher, request);
+        let Some(answer) = answer else { return };
+        self.publish_soon(machine);
         if self.reaches_servers(machine) && self.reaches_servers(asker.machine) {
-            let Asker { machine, life, attempt } = asker;
+            let Asker { machine, life, attempt, ask } = asker;
             let after = self.backbone.trip();
-            let event = BackboneEvent::Step { machine, life, step: Step::Answer { attempt } };
+            let step = Step::Answer { attempt, ask, answer };
+            let event = BackboneEvent::Step { machine, life, step };
             self.schedule(self.now + after, Event::Backbone(event));
         }
     }
