@@ -61,6 +61,8 @@ pub enum Bug {
     HeaderAheadOfStored,
     /// Each node forgets clients by its own clock, and tells nobody.
     ForgottenByOwnClock,
+    /// A node drops records of shards that others hold once they are stored, read or not.
+    DroppedUnread,
 }
 
 /// Returns whether the nodes of this thread make this mistake.

@@ -46,6 +46,7 @@ pub fn client_line(bytes: &[u8]) {
                 assert!(At::parse(&at).is_some());
                 assert!((1..=20).contains(&query.bound));
             }
+            Answer::Elsewhere(_) => panic!("the node holds all shards"),
         }
     }
 }

@@ -88,7 +88,8 @@ impl Comparing {
     async fn take_sums(&mut self, mut sums: Subscriber) -> Result<(), Failure> {
         while let Some(message) = sums.next().await {
             let Some(theirs) = parsed::<Sum>(&message) else { continue };
-            if theirs.region == self.engine.settings.region {
+            let Settings { region, shards, .. } = &self.engine.settings;
+            if theirs.region == *region || theirs.shards != *shards {
                 continue;
             }
             let clock = self.access.clock();
@@ -146,7 +147,7 @@ async fn say_sums(
     access: &TableAccess,
     every: Duration,
 ) -> Result<(), Failure> {
-    let Settings { region, node, .. } = &engine.settings;
+    let Settings { region, node, shards, .. } = &engine.settings;
     let mut ticks = interval_at(Instant::now() + every, every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -156,7 +157,7 @@ async fn say_sums(
             (node.table().sum(), forgotten, node.has_forgotten(forgotten))
         });
         if is_comparable && state.is_up_to_date() {
-            let sum = Sum { region: region.clone(), node: node.clone(), sum, forgotten };
+            let sum = Sum { region: region.clone(), node: node.clone(), sum, forgotten, shards: *shards };
             engine.say(Subject::Sums, sum.to_string()).await?;
         }
     }

@@ -1,5 +1,6 @@
 //! The connection to the servers, and the stream that they keep.
 
+use std::collections::HashMap;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -30,6 +31,9 @@ const AHEAD: usize = 64;
 /// How long a server keeps a consumer that nobody reads.
 const FORGOTTEN: Duration = Duration::from_secs(10);
 
+/// The name of the number of shards in the metadata of a stream.
+const SHARDS: &str = "herd-shards";
+
 /// How long one request for messages lasts.
 const PULL: Duration = Duration::from_secs(30);
 
@@ -42,6 +46,10 @@ pub(super) enum Subject<'a> {
     Sums,
     /// Requests for the sums of the buckets of one node.
     Buckets { region: &'a str, node: &'a str },
+    /// The shards that nodes hold.
+    Holders,
+    /// Questions about the clients of a shard.
+    Find(u8),
 }
 
 /// The servers, as one node uses them.
@@ -88,7 +96,7 @@ impl Engine {
 
     /// The stream, which is created if there is none.
     pub(super) async fn stream(&self) -> Result<(Stream, StreamState), Failure> {
-        let Settings { stream: name, replicas, retention, .. } = &self.settings;
+        let Settings { stream: name, replicas, retention, shards, .. } = &self.settings;
         let (_, context) = self.connection().await?;
         let found = match context.get_stream(name).await {
             Err(error) if is_missing(&error.kind()) => {
@@ -103,12 +111,17 @@ impl Engine {
                     // taken out.
                     deny_delete: true,
                     deny_purge: true,
+                    metadata: HashMap::from([(SHARDS.to_owned(), shards.count().to_string())]),
                     ..Config::default()
                 };
                 context.create_stream(config).await.map_err(Failure::of("create the stream"))?
             }
             found => found.map_err(Failure::of("find the stream"))?,
         };
+        let divided = found.cached_info().config.metadata.get(SHARDS);
+        if let Some(count) = divided.filter(|count| **count != shards.count().to_string()) {
+            return Err(Failure::OtherShards(count.clone()));
+        }
         let state = state_of(found.cached_info());
         Ok((found, state))
     }
@@ -180,6 +193,23 @@ impl Engine {
         client.subscribe(self.text_of(subject)).await.map_err(Failure::of("listen to other regions"))
     }
 
+    /// Listens to questions of which each is for one of the nodes that share them.
+    pub(super) async fn share(&self, subject: Subject<'_>) -> Result<Subscriber, Failure> {
+        let (client, _) = self.connection().await?;
+        let shared = client.queue_subscribe(self.text_of(subject), "holders".to_owned()).await;
+        shared.map_err(Failure::of("listen to other nodes"))
+    }
+
+    /// Asks all nodes, and returns their answers as they come.
+    pub(super) async fn ask_all(&self, subject: Subject<'_>, text: String) -> Result<Subscriber, Failure> {
+        let (client, _) = self.connection().await?;
+        let reply = client.new_inbox();
+        let answers = client.subscribe(reply.clone()).await.map_err(Failure::of("ask all nodes"))?;
+        let asked = client.publish_with_reply(self.text_of(subject), reply, text.into()).await;
+        asked.map_err(Failure::of("ask all nodes"))?;
+        Ok(answers)
+    }
+
     /// Says something to all nodes that listen.
     pub(super) async fn say(&self, subject: Subject<'_>, text: String) -> Result<(), Failure> {
         let (client, _) = self.connection().await?;
@@ -215,6 +245,8 @@ impl Engine {
         match subject {
             Subject::Again => format!("{stream}-again"),
             Subject::Sums => format!("{stream}-sums"),
+            Subject::Holders => format!("{stream}-holders"),
+            Subject::Find(shard) => format!("{stream}-find.{shard}"),
             Subject::Buckets { region, node } => {
                 format!("{stream}-buckets.{}.{}", token(region), token(node))
             }

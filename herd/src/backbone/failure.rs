@@ -34,6 +34,9 @@ pub(super) enum Failure {
     /// The memory limit of the node is reached.
     #[error("the memory limit of this node is reached, so updates of new clients are not read")]
     MemoryFull,
+    /// The stream divides clients into another number of shards.
+    #[error("the stream was created with shards = {0}: set the same in [backbone]")]
+    OtherShards(String),
     /// Another region has a node with this node's name.
     #[error("the region {0} has a node with this node's name, and names must be unique over all regions")]
     NameTaken(String),

@@ -23,7 +23,11 @@ mod answers;
 mod comparing;
 mod engine;
 mod failure;
+mod finding;
+mod holders;
+mod holding;
 mod message;
+mod parting;
 mod patience;
 mod publisher;
 mod publishing;
@@ -31,20 +35,26 @@ mod reader;
 mod reading;
 mod requests;
 mod settings;
+mod speaking;
 
 pub use absent::{Absent, left_by};
 pub use answers::Answers;
+pub use holders::Holders;
+pub use holding::Holding;
 pub use message::{CURSOR, Header, UnknownHeader, node_of, subject};
+pub use parting::{Part, Parting};
 pub use publisher::{MESSAGE_BYTES, Publisher};
 pub use reader::{ATTEMPTS, Lengths, Next, Reader, Start, StreamState, is_heard};
 pub use requests::{AgainAnswer, AgainRequest, UnknownRequest};
 pub use settings::Settings;
+pub use speaking::ask_all;
 
 /// The times and bounds of the tasks, for a program that takes their place.
 pub mod pace {
     pub use super::engine::PATIENCE;
     pub use super::publishing::{FIRST_PAUSE, IN_FLIGHT, LONGEST_PAUSE, LOOK};
     pub use super::reading::{ASK, PAUSE};
+    pub use super::speaking::SAY;
 }
 
 use std::sync::Arc;
@@ -54,16 +64,38 @@ use tokio::sync::mpsc;
 use crate::config::AnswerAfter;
 use crate::server::{BackboneState, TableAccess};
 use engine::Engine;
+use speaking::KnownHolders;
 
 /// Joins a running node to the backbone, until the node stops. While the backbone cannot be
 /// reached, the node serves its clients as always, and publishes what is missing later.
 pub fn join(settings: Settings, access: &TableAccess) {
     let state = Arc::new(BackboneState::new(&settings.region, settings.reads));
     access.show_backbone(Arc::clone(&state));
-    let Settings { reads, compare, answer, .. } = settings;
+    let Settings { reads, compare, answer, shards, .. } = settings;
     let engine = Arc::new(Engine::new(settings));
     let (again, published_again) = mpsc::channel(1);
-    access.spawn(publishing::run(Arc::clone(&engine), Arc::clone(&state), access.clone(), published_again));
+    let holders = Arc::new(KnownHolders::new());
+    if shards.count() > 1 && reads {
+        let (engine, state) = (&engine, &state);
+        access.spawn(speaking::run(
+            Arc::clone(engine),
+            Arc::clone(state),
+            access.clone(),
+            Arc::clone(&holders),
+        ));
+        access.spawn(finding::answer(Arc::clone(engine), Arc::clone(state), access.clone()));
+    }
+    if !shards.are_all() {
+        let lookups = state.take_lookups();
+        access.spawn(finding::ask(Arc::clone(&engine), Arc::clone(&state), access.clone(), lookups));
+    }
+    access.spawn(publishing::run(
+        Arc::clone(&engine),
+        Arc::clone(&state),
+        access.clone(),
+        published_again,
+        holders,
+    ));
     if answer == AnswerAfter::Backbone {
         access.wait_for_backbone();
         access.spawn(patience::run(Arc::clone(&state), access.clone()));

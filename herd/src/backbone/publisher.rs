@@ -155,6 +155,19 @@ impl Publisher {
         self.stored
     }
 
+    /// Returns the sequence up to which this node has published everything of shards that it does
+    /// not hold, whichever node received it.
+    pub fn published(&self) -> u64 {
+        let has_left = self.unfinished().any(|selection| *selection == Selection::Left);
+        if has_left { 0 } else { self.stored }
+    }
+
+    /// Returns the sequence in the stream of the last message that was stored; 0 if there was none
+    /// since this publisher began.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
     fn end_jobs(&mut self, count: usize) {
         self.again.drain(..count);
     }

@@ -22,9 +22,11 @@ use super::absent::{Absent, left_by};
 use super::answers::Answers;
 use super::engine::{Engine, Subject, parsed};
 use super::failure::Failure;
+use super::parting::{Part, Parting};
 use super::publisher::{MESSAGE_BYTES, Publisher};
 use super::requests::AgainRequest;
 use super::settings::Settings;
+use super::speaking::KnownHolders;
 use crate::config::AnswerAfter;
 use crate::node::Selection;
 use crate::server::{BackboneState, TableAccess};
@@ -52,9 +54,10 @@ pub(super) async fn run(
     state: Arc<BackboneState>,
     access: TableAccess,
     again: mpsc::Receiver<Selection>,
+    holders: Arc<KnownHolders>,
 ) {
     let closing = access.closing();
-    let mut task = Publishing::new(engine, state, access, again);
+    let mut task = Publishing::new(engine, state, access, again, holders);
     let mut pause = FIRST_PAUSE;
     while let Err(failure) = task.publish().await {
         pause = if task.note_failure(&failure) { FIRST_PAUSE } else { (2 * pause).min(LONGEST_PAUSE) };
@@ -81,6 +84,10 @@ struct Publishing {
     began: Instant,
     /// The sequence up to which everything is stored.
     stored: u64,
+    /// What is done with the records of shards that other nodes hold.
+    parting: Parting,
+    /// The nodes that hold other shards.
+    holders: Arc<KnownHolders>,
     /// The failure that has been logged and still lasts.
     logged: Option<Discriminant<Failure>>,
 }
@@ -107,7 +114,9 @@ impl Publishing {
         state: Arc<BackboneState>,
         access: TableAccess,
         again: mpsc::Receiver<Selection>,
+        holders: Arc<KnownHolders>,
     ) -> Publishing {
+        let parting = Parting::new(engine.settings.shards);
         Publishing {
             engine,
             state,
@@ -118,6 +127,8 @@ impl Publishing {
             absent: Absent::default(),
             began: Instant::now(),
             stored: 0,
+            parting,
+            holders,
             logged: None,
         }
     }
@@ -148,6 +159,7 @@ impl Publishing {
         let publisher = self.access.look(|node| {
             let mut publisher = Publisher::begin(node, known.epoch, last);
             self.unfinished.drain(..).for_each(|selection| publisher.publish_again(node, selection));
+            self.parting.begin(node, &mut publisher, known.epoch, known.last);
             publisher
         });
         let mut looks = interval(LOOK);
@@ -235,6 +247,7 @@ impl Publishing {
         if self.engine.stream_state().await?.epoch != attempt.epoch {
             return Err(Failure::NewStream);
         }
+        self.drop_published(attempt).await;
         let now = self.began.elapsed();
         for name in self.access.look(|node| self.absent.note_links(node, now)) {
             let header = self.engine.last_header(&attempt.stream, &name).await?;
@@ -242,6 +255,23 @@ impl Publishing {
             self.publish_again(attempt, left_by(name, header, attempt.epoch));
         }
         Ok(())
+    }
+
+    /// Drops the records of shards that other nodes hold, once these have read them.
+    async fn drop_published(&mut self, attempt: &mut Attempt) {
+        let (parting, publisher) = (&mut self.parting, &mut attempt.publisher);
+        let part = self
+            .access
+            .look(|node| self.holders.look(|holders, now| parting.next(node, publisher, holders, now)));
+        if publisher.unfinished().next().is_some() {
+            attempt.grown = Some(Instant::now());
+        }
+        self.state.note_dropped(self.parting.least());
+        let Part::Drop(mut from, upto) = part else { return };
+        while from < upto {
+            from = self.access.change(|node| node.drop_published(from, upto));
+            yield_now().await;
+        }
     }
 
     async fn take_request(&mut self, attempt: &mut Attempt, request: &Message) -> Result<(), Failure> {
@@ -254,7 +284,7 @@ impl Publishing {
         let answer = self.access.look(|node| answers.take(node, &mut attempt.publisher, &asked));
         let Some(answer) = answer else { return Ok(()) };
         if attempt.publisher.unfinished().count() > before {
-            info!(region = asked.region, "another region may lack updates; they are published again");
+            info!(region = asked.region, "another region asks for what it may lack; it is published again");
         }
         attempt.grown = Some(Instant::now());
         self.engine.answer(request, answer.to_string().into_bytes()).await

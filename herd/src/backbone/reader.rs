@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::message::Header;
 use super::requests::{AgainAnswer, AgainRequest};
 use crate::bug::{Bug, is_planted};
-use crate::node::{Cursor, Node};
+use crate::node::{Cursor, Node, Shards};
 
 /// What is known of a stream when a node begins to read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,12 +58,16 @@ pub enum Next {
 /// the stream may have what is missing here.
 pub const ATTEMPTS: u32 = 5;
 
+/// How often nobody answers a request before a node counts as knowing all that it can.
+const UNANSWERED: u32 = 3;
+
 /// A reader of a stream, whose sequences have no gaps. A message that is missing was therefore
 /// lost.
 #[derive(Debug)]
 pub struct Reader {
-    /// The region of the node.
+    /// The region of the node, and the shards that it holds.
     region: String,
+    shards: Shards,
     /// How far it has read. The cursor of the node stays behind while something is lacking, so that
     /// a process that starts again asks for it again.
     read: Cursor,
@@ -78,15 +82,22 @@ pub struct Reader {
     /// Whether a message may have updates of any window that this node lacks: it did not read on
     /// where it was, or others have published again what it lacked.
     lacks_older: bool,
-    /// The number of the latest request.
+    /// The number of the latest request, and how often nobody has answered it.
     number: u64,
+    unanswered: u32,
+    /// Whether it reads all messages, since asking first was in vain.
+    reads_all: bool,
+    /// The sequence of the last message that was skipped: the node cannot know what it had.
+    skipped: u64,
 }
 
 impl Reader {
-    /// Returns a reader in the region `region`, whose requests have the numbers after `number`.
-    pub fn new(region: &str, number: u64) -> Reader {
+    /// Returns a reader of a node in the region `region` that holds `shards`. Its requests have the
+    /// numbers after `number`.
+    pub fn new(region: &str, shards: Shards, number: u64) -> Reader {
         Reader {
             region: region.to_owned(),
+            shards,
             read: Cursor::default(),
             hole: 0,
             attempts: 0,
@@ -94,6 +105,9 @@ impl Reader {
             lacks: None,
             lacks_older: false,
             number,
+            unanswered: 0,
+            reads_all: false,
+            skipped: 0,
         }
     }
 
@@ -103,8 +117,9 @@ impl Reader {
     pub fn asks_first(&mut self, node: &Node, stream: StreamState, most: Lengths) -> Option<AgainRequest> {
         let (from, start) = self.place(node, stream);
         let most = if start == Start::Resumed { most.resumed } else { most.first };
+        let asks = stream.last + 1 - from > most && !self.reads_all;
         // A region that has not even read the first of them saves nothing.
-        (stream.last + 1 - from > most).then(|| self.next_request(stream.epoch, from))
+        asks.then(|| self.next_request(stream.epoch, from))
     }
 
     /// Begins to read a stream, at the sequence that is returned. `answered` is what
@@ -124,6 +139,10 @@ impl Reader {
         } else if start != Start::Resumed && !has_beginning {
             self.lacks = Some(self.next_request(stream.epoch, 0));
         }
+        let has_read_on = start == Start::Resumed && self.read.epoch == stream.epoch;
+        if !has_read_on || from > self.read.sequence + 1 {
+            self.skipped = from - 1;
+        }
         self.read = Cursor { epoch: stream.epoch, sequence: from - 1 };
         self.keep_cursor(node);
         (from, start)
@@ -131,8 +150,8 @@ impl Reader {
 
     fn next_request(&mut self, stream: u64, least: u64) -> AgainRequest {
         self.number = self.number.wrapping_add(1);
-        let (region, number) = (self.region.clone(), self.number);
-        AgainRequest { region, number, stream, least, since: BTreeMap::new() }
+        let Reader { ref region, shards, number, .. } = *self;
+        AgainRequest { region: region.clone(), number, stream, least, shards, since: BTreeMap::new() }
     }
 
     /// Returns the first message that this node has not read, and where that is.
@@ -185,6 +204,7 @@ impl Reader {
         // before this was lost.
         let number = request.number;
         self.lacks.get_or_insert(request).number = number;
+        self.skipped = sequence - 1;
         (Next::Apply, missing)
     }
 
@@ -199,16 +219,33 @@ impl Reader {
         self.keep_cursor(node);
     }
 
+    /// Returns the epoch of the stream, the sequence up to which this node has read it, and that of
+    /// the last message that it has skipped in this life of its process.
+    pub fn place_in_stream(&self) -> (u64, u64, u64) {
+        (self.read.epoch, self.read.sequence, self.skipped)
+    }
+
+    /// Returns whether this node lacks nothing that it can get: nobody has answered for a while, or
+    /// everything was published.
+    pub fn is_whole(&self) -> bool {
+        self.lacks.is_none() || self.unanswered >= UNANSWERED
+    }
+
     /// Returns what other regions have to be asked for; `None` if this node lacks nothing.
     pub fn lacks(&self) -> Option<&AgainRequest> {
         self.lacks.as_ref()
     }
 
-    /// Notes the answer to what this node lacks.
+    /// Notes the answer to what this node lacks. Other regions are asked for the shards that are
+    /// left.
     pub fn note_answer(&mut self, node: &mut Node, answer: AgainAnswer) {
-        if answer.is_published {
+        self.unanswered = 0;
+        let Some(request) = self.lacks.as_mut().filter(|_| answer.is_published) else { return };
+        request.shards = request.shards.without(answer.shards);
+        if request.shards.are_none() {
             self.lacks_older = true;
             self.lacks = None;
+            self.reads_all = false;
             self.keep_cursor(node);
         }
     }
@@ -217,10 +254,13 @@ impl Reader {
     /// begin again, since what other regions have promised to publish was not read.
     #[must_use]
     pub fn note_unanswered(&mut self) -> bool {
+        self.unanswered += 1;
         let has_skipped = self.lacks.as_ref().is_some_and(|request| request.least > 0);
         if has_skipped {
             self.read = Cursor::default();
             self.lacks = None;
+            self.unanswered = 0;
+            self.reads_all = true;
         }
         has_skipped
     }

@@ -17,10 +17,11 @@ use super::failure::Failure;
 use super::message::{CURSOR, Header, node_of};
 use super::reader::{Lengths, Next, Reader, Start, StreamState, is_heard};
 use super::requests::{AgainAnswer, AgainRequest};
+use super::settings::Settings;
 use crate::ambient;
 use crate::message::Update;
 use crate::node::{Node, PRELOADED, Selection};
-use crate::server::{BackboneState, TableAccess};
+use crate::server::{BackboneState, Progress, TableAccess};
 
 /// The pause before another attempt, and before other regions are asked again whether they have
 /// published what this one lacks. The servers are not asked more often than that.
@@ -42,7 +43,8 @@ pub(super) async fn run(
     again: mpsc::Sender<Selection>,
 ) {
     let closing = access.closing();
-    let reader = Reader::new(&engine.settings.region, ambient::random());
+    let Settings { region, shards, .. } = &engine.settings;
+    let reader = Reader::new(region, *shards, ambient::random());
     let mut task = Reading { engine, state, access, again, reader, logged: None };
     let read = async {
         loop {
@@ -82,6 +84,7 @@ impl Reading {
         info!(stream = self.engine.settings.stream, from, "updates of other regions are read");
         self.state.note_unread(known.last.saturating_sub(from - 1));
         self.state.note_reading(true);
+        self.note_progress();
         let mut ask_at = Instant::now();
         loop {
             tokio::select! {
@@ -121,7 +124,9 @@ impl Reading {
         if let Some((_, publisher)) = node_of(&self.engine.settings.stream, &message.subject) {
             let header = message.headers.as_ref().and_then(|headers| headers.get(CURSOR));
             let header = header.and_then(|header| header.as_str().parse::<Header>().ok());
-            if !header.is_some_and(|header| self.take_header(&publisher, header)) {
+            let is_heard = header.is_some_and(|header| self.take_header(&publisher, header));
+            // A node that holds only some shards has no links.
+            if !is_heard || !self.engine.settings.shards.are_all() {
                 self.apply(&message.payload).await?;
             }
             self.state.messages_read.fetch_add(1, Ordering::Relaxed);
@@ -131,7 +136,14 @@ impl Reading {
         }
         let reader = &mut self.reader;
         self.access.change(|node| reader.note_applied(node, sequence));
+        self.note_progress();
         Ok(())
+    }
+
+    fn note_progress(&self) {
+        let reader = &self.reader;
+        let (stream, read, skipped) = reader.place_in_stream();
+        self.state.note_progress(Progress { stream, read, skipped, is_whole: reader.is_whole() });
     }
 
     /// Forgets what the publisher of a message has forgotten. Returns whether this node has heard
@@ -186,9 +198,12 @@ impl Reading {
         let answer = self.ask(&request).await;
         let reader = &mut self.reader;
         match answer {
-            Some(answer) => self.access.change(|node| reader.note_answer(node, answer)),
+            Some(answer) => {
+                self.access.change(|node| reader.note_answer(node, answer));
+                self.note_progress();
+            }
             None if reader.note_unanswered() => return Err(Failure::Unanswered),
-            None => {}
+            None => self.note_progress(),
         }
         Ok(answer.is_some())
     }

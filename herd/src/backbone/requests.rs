@@ -2,16 +2,16 @@
 //!
 //! | text | meaning |
 //! |---|---|
-//! | `AGAIN <region> <number> <stream> <least> [<node> <window>]...` | the region may lack updates: publish them again |
-//! | `PUBLISHING <read>`, `PUBLISHED <read>` | the answer: whether everything is stored, and how much of the stream it covers |
-//! | `SUM <region> <node> <sum> <forgotten>` | the sum of all that the node has, and the window up to which it has forgotten reports |
+//! | `AGAIN <region> <number> <stream> <least> <shards> [<node> <window>]...` | the region may lack updates: publish them again |
+//! | `PUBLISHING <read> <shards>`, `PUBLISHED <read> <shards>` | the answer: whether everything is stored, and how much of the stream and which shards it covers |
+//! | `SUM <region> <node> <sum> <forgotten> <shards>` | the sum of all that the node has, the window up to which it has forgotten reports, and the shards that it holds |
 //! | `BUCKETS <seed> <window>` | answer with the sums of all buckets of clients |
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::node::Selection;
+use crate::node::Shards;
 
 /// A request of a region that the others publish again what it may lack.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -26,22 +26,17 @@ pub struct AgainRequest {
     /// The sequence up to which a node must have read the stream to take the request: the region
     /// has not read that much itself.
     pub least: u64,
+    /// The shards that it may lack.
+    pub shards: Shards,
     /// The first window of a node's updates that it may lack, by the node's name. It may lack all
     /// updates of the other nodes.
     pub since: BTreeMap<String, u64>,
 }
 
-impl AgainRequest {
-    /// Returns what a node of another region publishes again.
-    pub fn selection(&self) -> Selection {
-        Selection::Herd { since: self.since.clone() }
-    }
-}
-
 impl fmt::Display for AgainRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let AgainRequest { region, number, stream, least, since } = self;
-        write!(f, "AGAIN {region} {number:016x} {stream:016x} {least}")?;
+        let AgainRequest { region, number, stream, least, shards, since } = self;
+        write!(f, "AGAIN {region} {number:016x} {stream:016x} {least} {shards}")?;
         since.iter().try_for_each(|(node, window)| write!(f, " {node} {window}"))
     }
 }
@@ -55,7 +50,7 @@ impl FromStr for AgainRequest {
 
     fn from_str(text: &str) -> Result<AgainRequest, UnknownRequest> {
         let words: Vec<&str> = text.split(' ').collect();
-        let ["AGAIN", region, number, stream, least, ref nodes @ ..] = *words else {
+        let ["AGAIN", region, number, stream, least, shards, ref nodes @ ..] = *words else {
             return Err(UnknownRequest);
         };
         let (pairs, []) = nodes.as_chunks() else { return Err(UnknownRequest) };
@@ -65,6 +60,7 @@ impl FromStr for AgainRequest {
             number: u64::from_str_radix(number, 16).map_err(|_| UnknownRequest)?,
             stream: u64::from_str_radix(stream, 16).map_err(|_| UnknownRequest)?,
             least: least.parse().map_err(|_| UnknownRequest)?,
+            shards: shards.parse().map_err(|_| UnknownRequest)?,
             since: pairs.iter().map(pair).collect::<Option<_>>().ok_or(UnknownRequest)?,
         })
     }
@@ -76,6 +72,8 @@ pub struct AgainAnswer {
     /// The sequence of the stream that the node had read when it began to publish: what earlier
     /// messages say is published again, and need not be read.
     pub read: u64,
+    /// The shards that it publishes.
+    pub shards: Shards,
     /// Whether everything is published and stored.
     pub is_published: bool,
 }
@@ -83,7 +81,7 @@ pub struct AgainAnswer {
 impl fmt::Display for AgainAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verb = if self.is_published { "PUBLISHED" } else { "PUBLISHING" };
-        write!(f, "{verb} {}", self.read)
+        write!(f, "{verb} {} {}", self.read, self.shards)
     }
 }
 
@@ -91,13 +89,16 @@ impl FromStr for AgainAnswer {
     type Err = UnknownRequest;
 
     fn from_str(text: &str) -> Result<AgainAnswer, UnknownRequest> {
-        let (verb, read) = text.split_once(' ').ok_or(UnknownRequest)?;
+        let words: Vec<&str> = text.split(' ').collect();
+        let [verb, read, shards] = *words else { return Err(UnknownRequest) };
         let is_published = match verb {
             "PUBLISHED" => true,
             "PUBLISHING" => false,
             _ => return Err(UnknownRequest),
         };
-        Ok(AgainAnswer { read: read.parse().map_err(|_| UnknownRequest)?, is_published })
+        let read = read.parse().map_err(|_| UnknownRequest)?;
+        let shards = shards.parse().map_err(|_| UnknownRequest)?;
+        Ok(AgainAnswer { read, shards, is_published })
     }
 }
 
@@ -112,12 +113,14 @@ pub(super) struct Sum {
     pub(super) sum: u128,
     /// The window up to which the node has forgotten reports, as heartbeats have it.
     pub(super) forgotten: u64,
+    /// The shards that the node holds.
+    pub(super) shards: Shards,
 }
 
 impl fmt::Display for Sum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Sum { region, node, sum, forgotten } = self;
-        write!(f, "SUM {region} {node} {sum:032x} {forgotten}")
+        let Sum { region, node, sum, forgotten, shards } = self;
+        write!(f, "SUM {region} {node} {sum:032x} {forgotten} {shards}")
     }
 }
 
@@ -126,10 +129,11 @@ impl FromStr for Sum {
 
     fn from_str(text: &str) -> Result<Sum, UnknownRequest> {
         let words: Vec<&str> = text.split(' ').collect();
-        let ["SUM", region, node, sum, forgotten] = *words else { return Err(UnknownRequest) };
+        let ["SUM", region, node, sum, forgotten, shards] = *words else { return Err(UnknownRequest) };
         let sum = u128::from_str_radix(sum, 16).map_err(|_| UnknownRequest)?;
         let forgotten = forgotten.parse().map_err(|_| UnknownRequest)?;
-        Ok(Sum { region: region.to_owned(), node: node.to_owned(), sum, forgotten })
+        let shards = shards.parse().map_err(|_| UnknownRequest)?;
+        Ok(Sum { region: region.to_owned(), node: node.to_owned(), sum, forgotten, shards })
     }
 }
 
@@ -166,15 +170,16 @@ mod tests {
     #[test]
     fn a_request_and_its_answer_are_read_as_they_were_written() {
         let since = [("Alford".to_owned(), 17), ("Bolden".to_owned(), 9)].into();
-        let request = AgainRequest { region: "west".to_owned(), number: 10, stream: 11, least: 4, since };
-        let text = "AGAIN west 000000000000000a 000000000000000b 4 Alford 17 Bolden 9";
+        let (region, shards) = ("west".to_owned(), Shards::parse("0-3", 8).unwrap());
+        let request = AgainRequest { region, number: 10, stream: 11, least: 4, shards, since };
+        let text = "AGAIN west 000000000000000a 000000000000000b 4 0-3/8 Alford 17 Bolden 9";
         assert_eq!(request.to_string(), text);
         let all = AgainRequest { since: BTreeMap::new(), ..request.clone() };
         for request in [request, all] {
             assert_eq!(request.to_string().parse(), Ok(request));
         }
-        for (is_published, text) in [(false, "PUBLISHING 17"), (true, "PUBLISHED 17")] {
-            let answer = AgainAnswer { read: 17, is_published };
+        for (is_published, text) in [(false, "PUBLISHING 17 0-3/8"), (true, "PUBLISHED 17 0-3/8")] {
+            let answer = AgainAnswer { read: 17, shards, is_published };
             assert_eq!(answer.to_string(), text);
             assert_eq!(text.parse(), Ok(answer));
         }
@@ -182,20 +187,21 @@ mod tests {
 
     #[test]
     fn a_request_or_an_answer_that_no_node_writes_is_rejected() {
-        let wrong = ["AGAIN west 1 2 3 Alford", "AGAIN west 1 2 3 Alford x", "MORE west 1 2 3 Alford 1"];
-        let short = ["", "AGAIN", "AGAIN west", "AGAIN west x 2 3", "AGAIN west 1 x 3", "AGAIN west 1 2 x"];
+        let wrong = ["AGAIN west 1 2 3 0/1 Alford", "AGAIN west 1 2 3 0/1 Alford x", "MORE west 1 2 3 0/1"];
+        let short = ["", "AGAIN", "AGAIN west x 2 3 0/1", "AGAIN west 1 x 3 0/1", "AGAIN west 1 2 3 x"];
         for text in wrong.into_iter().chain(short) {
             assert_eq!(text.parse::<AgainRequest>(), Err(UnknownRequest), "{text:?}");
         }
-        for text in ["", "PUBLISHED", "PUBLISHED x", "PUBLISHED 1 2", "PUBLISH 1"] {
+        for text in ["", "PUBLISHED 1", "PUBLISHED x 0/1", "PUBLISHED 1 2", "PUBLISH 1 0/1"] {
             assert_eq!(text.parse::<AgainAnswer>(), Err(UnknownRequest), "{text:?}");
         }
     }
 
     #[test]
     fn sums_and_requests_for_them_are_read_as_they_were_written() {
-        let sum = Sum { region: "west".to_owned(), node: "Alford".to_owned(), sum: 17 << 96, forgotten: 5 };
-        assert_eq!(sum.to_string(), "SUM west Alford 00000011000000000000000000000000 5");
+        let (region, node) = ("west".to_owned(), "Alford".to_owned());
+        let sum = Sum { region, node, sum: 17 << 96, forgotten: 5, shards: Shards::default() };
+        assert_eq!(sum.to_string(), "SUM west Alford 00000011000000000000000000000000 5 0/1");
         assert_eq!(sum.to_string().parse(), Ok(sum));
         let request = BucketsRequest { seed: 255, before: 9 };
         assert_eq!(request.to_string(), "BUCKETS 00000000000000ff 9");
@@ -204,8 +210,8 @@ mod tests {
             "",
             "SUM",
             "SUM west Alford 1",
-            "SUM west Alford x 1",
-            "SUM west Alford 1 x",
+            "SUM west Alford x 1 0/1",
+            "SUM west Alford 1 x 0/1",
             "SUM west Alford 1 2 3",
         ] {
             assert_eq!(text.parse::<Sum>(), Err(UnknownRequest), "{text:?}");

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::{AnswerAfter, Herd, Member};
+use crate::node::Shards;
 use crate::secret_file;
 
 /// The settings of one node on the backbone.
@@ -15,7 +16,8 @@ pub struct Settings {
     pub creds: Option<PathBuf>,
     /// The certificate of the authority of the servers; `None` for those of the system.
     pub ca: Option<PathBuf>,
-    /// The region of the node's herd.
+    /// The region of the node: that of its herd, or the node's name if it holds only some shards,
+    /// since it has no links then.
     pub region: String,
     /// The node's name, which is unique over all regions.
     pub node: String,
@@ -27,6 +29,8 @@ pub struct Settings {
     pub replicas: usize,
     /// Whether the node reads what other regions have received.
     pub reads: bool,
+    /// The shards that the node holds.
+    pub shards: Shards,
     /// How long updates may wait for others.
     pub linger: Duration,
     /// How long the stream keeps messages, if this node creates it.
@@ -51,12 +55,13 @@ impl Settings {
             servers: table.nats.clone(),
             creds: table.creds.clone(),
             ca: table.ca.clone(),
-            region: table.region_of(herd).to_owned(),
+            region: table.region_of_node(herd, member).to_owned(),
             node: member.name.clone(),
             herd: herd.members.iter().map(|member| member.name.clone()).collect(),
             stream: table.stream.clone(),
             replicas: table.replicas,
-            reads: table.is_reader(herd, &member.name),
+            reads: table.is_reader(herd, member),
+            shards: table.shards_of(member),
             linger: table.linger,
             retention: table.retention,
             compare: table.compare,

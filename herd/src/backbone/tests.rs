@@ -1,12 +1,13 @@
 //! Two nodes in different regions, and a stream in memory between them.
 
 mod reading;
+mod shards;
 
 use std::collections::BTreeMap;
 
 use super::{AgainAnswer, AgainRequest, Answers, Header, Publisher};
 use crate::message::{ClientId, Time, Update};
-use crate::node::{Cursor, Limits, Lives, Node, RegionSums, Selection};
+use crate::node::{Cursor, Limits, Lives, Node, RegionSums, Selection, Shards};
 
 /// The epoch of the stream.
 const STREAM: u64 = 3;
@@ -18,7 +19,7 @@ fn header(cursor: Cursor) -> Header {
 
 fn node(name: &str) -> Node {
     let mut node = Node::new(name, &[], Limits::default(), Lives { epoch: 7, incarnation: 1, hash_seed: 0 });
-    node.read_stream("herd");
+    node.read_stream("herd", Shards::default());
     node
 }
 
@@ -41,6 +42,11 @@ fn write(publisher: &mut Publisher, node: &Node) -> Option<(Header, String)> {
 fn apply(node: &mut Node, lines: &str) -> usize {
     let updates: Vec<_> = lines.lines().filter_map(|line| Update::parse(line.as_bytes())).collect();
     node.apply_from_backbone(&updates, at(1))
+}
+
+/// All that a node has.
+fn all() -> Selection {
+    Selection::Herd { since: BTreeMap::new(), shards: Shards::default() }
 }
 
 fn clients(lines: &str) -> Vec<&str> {
@@ -140,9 +146,9 @@ fn a_node_publishes_again_what_another_one_may_have_left_unpublished() {
     let origin = |since| Selection::Origin { name: "Bolden".to_owned(), since };
     assert_eq!(published(origin(0)), ["plum", "lime"]);
     assert_eq!(published(origin(window)), ["lime"]);
-    assert_eq!(published(Selection::Herd { since: BTreeMap::new() }), ["fig", "kiwi", "plum", "lime"]);
+    assert_eq!(published(all()), ["fig", "kiwi", "plum", "lime"]);
     let since = BTreeMap::from([("Bolden".to_owned(), window)]);
-    assert_eq!(published(Selection::Herd { since }), ["fig", "kiwi", "lime"]);
+    assert_eq!(published(Selection::Herd { since, shards: Shards::default() }), ["fig", "kiwi", "lime"]);
 }
 
 #[test]
@@ -153,7 +159,7 @@ fn nothing_is_published_before_links_may_send_it() {
     let mut publisher = Publisher::begin(&alford, STREAM, None);
     assert!(write(&mut publisher, &alford).is_none());
     assert!(!publisher.has_more(&alford));
-    publisher.publish_again(&alford, Selection::Herd { since: BTreeMap::new() });
+    publisher.publish_again(&alford, all());
     assert!(write(&mut publisher, &alford).is_none());
     assert!(!publisher.has_more(&alford), "the publisher would be asked again and again");
     assert_eq!(publisher.unfinished().count(), 1);
@@ -188,9 +194,10 @@ fn a_node_that_answers_says_how_much_need_not_be_read_and_when_all_is_stored() {
         number,
         stream: STREAM,
         least,
+        shards: Shards::default(),
         since: BTreeMap::new(),
     };
-    let publishing = Some(AgainAnswer { read: 80, is_published: false });
+    let publishing = Some(AgainAnswer { read: 80, shards: Shards::default(), is_published: false });
     let other = AgainRequest { stream: STREAM + 1, ..request(0, 1) };
     assert_eq!(answers.take(&alford, &mut publisher, &other), None, "the node has not read that stream");
     assert_eq!(answers.take(&alford, &mut publisher, &request(1, 81)), None);
@@ -209,7 +216,7 @@ fn a_node_that_answers_says_how_much_need_not_be_read_and_when_all_is_stored() {
     assert_eq!(published, ["plum", "kiwi", "plum"]);
     assert_eq!(answers.take(&alford, &mut publisher, &request(1, 80)), publishing);
     assert!(publisher.note_stored(86) && publisher.note_stored(87));
-    let published = Some(AgainAnswer { read: 80, is_published: true });
+    let published = Some(AgainAnswer { read: 80, shards: Shards::default(), is_published: true });
     assert_eq!(answers.take(&alford, &mut publisher, &request(1, 80)), published);
 }
 
@@ -217,12 +224,11 @@ fn a_node_that_answers_says_how_much_need_not_be_read_and_when_all_is_stored() {
 fn a_request_to_an_empty_node_does_not_hide_later_ones() {
     let mut alford = node("Alford");
     let mut publisher = Publisher::begin(&alford, STREAM, None);
-    let everything = || Selection::Herd { since: BTreeMap::new() };
-    publisher.publish_again(&alford, everything());
+    publisher.publish_again(&alford, all());
     report(&mut alford, "kiwi", 10);
     assert_eq!(clients(&write(&mut publisher, &alford).unwrap().1), ["kiwi"]);
     assert!(publisher.note_stored(1));
-    publisher.publish_again(&alford, everything());
+    publisher.publish_again(&alford, all());
     assert_eq!(clients(&write(&mut publisher, &alford).unwrap().1), ["kiwi"]);
 }
 

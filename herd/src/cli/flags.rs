@@ -62,6 +62,15 @@ pub(super) enum Subcommand {
     /// Watches the admin ports of the nodes, which must be on this machine or reached through
     /// tunnels. Prints the address of the page.
     Dashboard(DashboardArgs),
+    /// Show which nodes hold which shards
+    ///
+    /// Asks all nodes on the backbone, and waits one second for their answers. Exits with 1 if no
+    /// node has all clients of some shard.
+    Shards {
+        /// Take the servers of the backbone from this herd file
+        #[arg(long, visible_alias = "herd", env = "HERD_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// Make one places request, as a node would, and report whether it works
     ///
     /// With Google this is a real request, billed like any other.

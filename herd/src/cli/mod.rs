@@ -15,6 +15,7 @@ mod print;
 mod replay_progress;
 mod resources;
 mod service_manager;
+mod shards;
 mod stop;
 mod tls_args;
 mod upkeep;
@@ -40,6 +41,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Subcommand::PlacesCheck { latitude, longitude, config, places }) => {
             block_on(places_check::run(&cli.given, config.as_deref(), places, *latitude, *longitude))
         }
+        Some(Subcommand::Shards { config }) => block_on(shards::run(&cli.given, config.as_deref())),
         Some(Subcommand::Dashboard(args)) => block_on(dashboard::run(&cli.given, args)),
         None => block_on(node::run(&cli)),
     };

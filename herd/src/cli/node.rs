@@ -61,7 +61,7 @@ pub(super) async fn run(cli: &Cli) -> anyhow::Result<()> {
     let lives = Lives { epoch: random()?.max(1), incarnation: random()?, hash_seed: random()? };
     let mut node = Node::new(&plan.member.name, &plan.member.neighbours, limits, lives);
     if let Some(backbone) = plan.backbone.as_ref().filter(|backbone| backbone.reads) {
-        node.read_stream(&backbone.stream);
+        node.read_stream(&backbone.stream, backbone.shards);
     }
     let manager = ServiceManager::of_environment();
     let Some(store) = open_store(node, plan.storage, &stop, manager, &cli.given).await? else {

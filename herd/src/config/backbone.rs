@@ -6,9 +6,11 @@ use std::time::Duration;
 use reqwest::Url;
 
 use super::problems::Problems;
-use super::{BackboneTable, Herd};
+use super::tables::NodeTable;
+use super::{BackboneTable, Herd, Member};
 use crate::message::is_node_name;
 use crate::nearest::did_you_mean;
+use crate::node::{MOST_SHARDS, Shards};
 
 /// The table's name in problems.
 const TABLE: &str = "backbone";
@@ -34,12 +36,26 @@ impl BackboneTable {
         self.region.as_deref().unwrap_or(&herd.name)
     }
 
-    /// Whether the node called `name` reads what other regions have received.
-    pub fn is_reader(&self, herd: &Herd, name: &str) -> bool {
-        match &self.reads {
-            Some(names) => names.iter().any(|reader| reader == name),
-            None => herd.members.iter().take(READERS).any(|member| member.name == name),
-        }
+    /// The name of the region of a node: the node's name if it holds only some shards, since it has
+    /// no links then.
+    pub fn region_of_node<'a>(&'a self, herd: &'a Herd, member: &'a Member) -> &'a str {
+        if member.holds.is_some() { &member.name } else { self.region_of(herd) }
+    }
+
+    /// Whether a node reads what other regions have received. One that holds only some shards
+    /// always does.
+    pub fn is_reader(&self, herd: &Herd, member: &Member) -> bool {
+        member.holds.is_some()
+            || match &self.reads {
+                Some(names) => names.contains(&member.name),
+                None => herd.members.iter().take(READERS).any(|first| first.name == member.name),
+            }
+    }
+
+    /// The shards that a node holds.
+    pub fn shards_of(&self, member: &Member) -> Shards {
+        let held = member.holds.as_deref().map(|holds| Shards::parse(holds, self.shards));
+        held.and_then(Result::ok).unwrap_or(Shards::all(self.shards))
     }
 }
 
@@ -77,7 +93,31 @@ impl Problems<'_> {
         if backbone.compare.is_some_and(|every| every < SHORTEST_COMPARE) {
             self.at_key(TABLE, "compare", "`compare` is too short: at least 1s, or \"off\"".to_owned());
         }
+        if !(1..=MOST_SHARDS).contains(&backbone.shards) {
+            let message = format!("{} shards are impossible: use 1 to {MOST_SHARDS}", backbone.shards);
+            self.at_key(TABLE, "shards", message);
+        }
         self.check_readers(herd, backbone);
+    }
+
+    /// Checks the shards that nodes hold.
+    pub(super) fn check_shards(&mut self, herd: &Herd, nodes: &[NodeTable]) {
+        let shards = herd.backbone.as_ref().map(|backbone| backbone.shards.clamp(1, MOST_SHARDS));
+        for node in nodes {
+            let Some(holds) = &node.holds else { continue };
+            match shards.map(|shards| Shards::parse(holds.get_ref(), shards)) {
+                None => self.at(holds, "`holds` needs a backbone, which brings a node what others receive: add a [backbone] table with `shards`".to_owned()),
+                Some(Err(problem)) => self.at(holds, format!("`holds` names no shards: {problem}")),
+                Some(Ok(_)) => {}
+            }
+            if !node.neighbours.is_empty() {
+                let message = format!(
+                    "{} holds only some shards, so it can have no links: set neighbours = []",
+                    node.name()
+                );
+                self.at(holds, message);
+            }
+        }
     }
 
     fn check_readers(&mut self, herd: &Herd, backbone: &BackboneTable) {

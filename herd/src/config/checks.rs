@@ -34,6 +34,7 @@ impl Problems<'_> {
             advertise,
             admin: node.admin.as_ref().map(|text| self.address(Some(text), cannot_administer)),
             neighbours: node.neighbours.iter().map(|name| name.get_ref().clone()).collect(),
+            holds: node.holds.as_ref().map(|shards| shards.get_ref().clone()),
         }
     }
 

@@ -89,6 +89,8 @@ pub struct Member {
     pub admin: Option<SocketAddr>,
     /// The names of the nodes with which it keeps a link.
     pub neighbours: Vec<String>,
+    /// The shards that it holds, as in `0-15`. Without it, it holds all of them.
+    pub holds: Option<String>,
 }
 
 impl Problems<'_> {
@@ -104,6 +106,7 @@ impl Problems<'_> {
         self.check_edges(&node);
         let herd = Herd { name, members, limits, places, links, clients, admin, backbone };
         self.check_backbone(&herd);
+        self.check_shards(&herd, &node);
         herd
     }
 }
@@ -192,8 +195,10 @@ impl Herd {
     }
 
     /// Warnings about a valid file that is probably not what was meant: the graph is not connected.
+    /// Nodes that hold only some shards have no links.
     pub fn warnings(&self) -> Vec<String> {
-        let Some(first) = self.members.first() else { return Vec::new() };
+        let first = self.members.iter().find(|member| member.holds.is_none());
+        let Some(first) = first else { return Vec::new() };
         let mut reached = BTreeSet::from([first.name.as_str()]);
         let mut frontier = vec![first];
         while let Some(member) = frontier.pop() {
@@ -203,6 +208,7 @@ impl Herd {
         let apart: Vec<&str> = self
             .members
             .iter()
+            .filter(|member| member.holds.is_none())
             .map(|member| member.name.as_str())
             .filter(|name| !reached.contains(name))
             .collect();
@@ -230,13 +236,16 @@ impl fmt::Display for Herd {
     /// Writes the herd's name and nodes as a herd file, without the optional tables.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "name = {:?}", self.name)?;
-        for Member { name, client, link, advertise, admin, neighbours } in &self.members {
+        for Member { name, client, link, advertise, admin, neighbours, holds } in &self.members {
             writeln!(f, "\n[[node]]\nname = {name:?}\nclient = \"{client}\"\nlink = \"{link}\"")?;
             if let Some(advertise) = advertise {
                 writeln!(f, "advertise = \"{advertise}\"")?;
             }
             if let Some(admin) = admin {
                 writeln!(f, "admin = \"{admin}\"")?;
+            }
+            if let Some(holds) = holds {
+                writeln!(f, "holds = {holds:?}")?;
             }
             writeln!(f, "neighbours = {neighbours:?}")?;
         }

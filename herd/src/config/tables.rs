@@ -36,6 +36,7 @@ pub(super) struct NodeTable {
     pub(super) advertise: Option<Spanned<String>>,
     pub(super) admin: Option<Spanned<String>>,
     pub(super) neighbours: Vec<Spanned<String>>,
+    pub(super) holds: Option<Spanned<String>>,
 }
 
 impl NodeTable {
@@ -114,6 +115,9 @@ pub struct BackboneTable {
     /// The nodes that read what other regions have received, and flood it. Without it, they are the
     /// first two of the file.
     pub reads: Option<Vec<String>>,
+    /// The number of shards into which clients are divided, for nodes that hold only some of them.
+    /// It is the same in all herds on a stream.
+    pub shards: u8,
     /// How long updates may wait for others, to be published together.
     #[serde(deserialize_with = "duration")]
     pub linger: Duration,
@@ -148,6 +152,7 @@ impl Default for BackboneTable {
             stream: "herd".to_owned(),
             replicas: 3,
             reads: None,
+            shards: 1,
             linger: Duration::from_millis(5),
             retention: Duration::from_hours(24),
             compare: Some(Duration::from_mins(1)),

@@ -7,7 +7,7 @@ use super::link::bucket_sums::bucket_of;
 use super::neighbours::Cursor;
 use super::region_sums::Buckets;
 use super::table::{Outcome, Record, Source};
-use super::{Node, PRELOADED};
+use super::{Node, PRELOADED, Shards};
 use crate::message::{At, Time, Update};
 
 /// The most changes that are looked at under one lock of the node.
@@ -47,16 +47,34 @@ pub enum Selection {
         /// The first window of a node's updates, by its name. All updates of the other nodes are
         /// selected.
         since: BTreeMap<String, u64>,
+        /// The shards of the clients.
+        shards: Shards,
     },
     /// Those of the clients in these buckets, from any node.
     Clients(Buckets),
+    /// Those of clients whose shards the node does not hold: it has held them before, or received
+    /// them and not published them.
+    Left,
 }
 
 impl Node {
-    /// Makes the node read a stream of the backbone. Call it before a journal is replayed, which
-    /// may have the cursor.
-    pub fn read_stream(&mut self, name: &str) {
-        self.stream = Some(Stream { name: format!("stream:{name}"), cursor: Cursor::default() });
+    /// Makes the node read a stream of the backbone, and keep the clients of these shards. Call it
+    /// before a journal is replayed, which may have the cursor.
+    pub fn read_stream(&mut self, name: &str, shards: Shards) {
+        // What has been read for some shards says nothing about others.
+        let name = match shards.are_all() {
+            true => format!("stream:{name}"),
+            false => format!("stream:{name}:{shards}"),
+        };
+        self.table.hold(shards);
+        self.stream = Some(Stream { name, cursor: Cursor::default() });
+    }
+
+    /// Drops what is published of clients whose shards other nodes hold: the changes after `from`
+    /// and not after `upto`, or a piece of them, which takes less than a millisecond. Returns how
+    /// far it has got.
+    pub fn drop_published(&mut self, from: u64, upto: u64) -> u64 {
+        self.table.drop_elsewhere(from, upto)
     }
 
     /// Returns how far the stream has been read; `None` if the node reads none.
@@ -87,23 +105,28 @@ impl Node {
     pub fn left_to_publish(&self) -> Selection {
         let linked = self.neighbours.iter().filter(|(id, _)| self.neighbours[*id].is_linked());
         let names = linked.map(|(_, name)| name).chain([&*self.name]);
-        Selection::Herd { since: names.map(|name| (name.to_owned(), u64::MAX)).collect() }
+        let since = names.map(|name| (name.to_owned(), u64::MAX)).collect();
+        Selection::Herd { since, shards: self.table.shards() }
     }
 
     /// Applies updates of other herds, at most [`PRELOADED`]. They arrived when the wall clock
     /// showed `clock`. Returns how many were news.
     pub fn apply_from_backbone(&mut self, updates: &[Update<'_>], clock: Time) -> usize {
         debug_assert!(updates.len() <= PRELOADED);
-        let places: Vec<_> = updates.iter().map(|update| self.locate(update.client)).collect();
+        let shards = self.table.shards();
+        let is_held = |update: &&Update<'_>| shards.holds(update.client.as_bytes());
+        let (held, elsewhere): (Vec<&Update<'_>>, Vec<_>) = updates.iter().partition(is_held);
+        let places: Vec<_> = held.iter().map(|update| self.locate(update.client)).collect();
         self.preload(places.iter());
         let mut fresh = 0;
-        for (update, place) in updates.iter().zip(places) {
+        for (update, place) in held.into_iter().zip(places) {
             if self.table.apply_update_at(place, update, Source::Backbone) == Outcome::Fresh {
                 self.samples.note(update.line, Source::Backbone, Some(clock));
                 fresh += 1;
             }
         }
-        fresh
+        let elsewhere = elsewhere.into_iter().map(|update| self.table.apply_elsewhere(update));
+        fresh + elsewhere.filter(|outcome| *outcome == Outcome::Fresh).count()
     }
 
     /// Appends to `out` the selected updates after `sequence` that links may send, each with its
@@ -145,11 +168,14 @@ struct Selected<'a> {
     node: &'a str,
     /// The number of this node as an origin, if a record has it.
     number: Option<u16>,
+    /// The shards that this node holds.
+    shards: Shards,
 }
 
 impl<'a> Selected<'a> {
     fn of(node: &'a Node, selection: &'a Selection) -> Selected<'a> {
-        Selected { selection, node: node.name(), number: node.table.origin(node.name().as_bytes()) }
+        let number = node.table.origin(node.name().as_bytes());
+        Selected { selection, node: node.name(), number, shards: node.table.shards() }
     }
 
     fn has(&self, record: Record<'_>) -> bool {
@@ -168,12 +194,15 @@ impl<'a> Selected<'a> {
                 Some(at) => at.server() == name.as_bytes() && at.window() >= *since,
                 None => source != Source::Backbone,
             }),
-            Selection::Herd { since } => {
+            Selection::Herd { since, shards } => {
                 let since = |at: At<'_>| since.get(std::str::from_utf8(at.server()).ok()?).copied();
                 let is_due = |at: At<'_>| since(at).is_none_or(|since| at.window() >= since);
-                with_report(record, |report| report.is_none_or(is_due))
+                shards.holds(record.client()) && with_report(record, |report| report.is_none_or(is_due))
             }
-            Selection::Clients(buckets) => buckets.contains(&bucket_of(record.client())),
+            Selection::Clients(buckets) => {
+                self.shards.holds(record.client()) && buckets.contains(&bucket_of(record.client()))
+            }
+            Selection::Left => !self.shards.holds(record.client()),
         }
     }
 }

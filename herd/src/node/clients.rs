@@ -17,6 +17,39 @@ pub enum Answer {
         /// The request.
         query: PlacesQuery,
     },
+    /// A question about a client whose shard other nodes hold. Once one of them has said where the
+    /// client is, [`Question::ask`] goes on.
+    Elsewhere(Question),
+}
+
+/// What a WHATSAT asks about a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The client's id.
+    pub client: Box<[u8]>,
+    /// The radius in metres.
+    metres: String,
+    /// The largest number of results, 0 to 20.
+    bound: usize,
+}
+
+impl Question {
+    fn of(whatsat: &Whatsat<'_>) -> Question {
+        let (metres, bound) = (whatsat.metres(), whatsat.bound);
+        Question { client: whatsat.client.as_bytes().into(), metres, bound }
+    }
+
+    /// Goes on with the client's AT line, given without its line end. Appends the answer to `out`,
+    /// or returns what to ask the Places service. Returns `None` if it is not an AT line.
+    pub fn ask(self, at: &[u8], out: &mut Vec<u8>) -> Option<Answer> {
+        let location = At::parse(at)?.iamat.location.comma_separated();
+        if self.bound == 0 {
+            places_answer(out, at, NO_PLACES);
+            return Some(Answer::Written);
+        }
+        let query = PlacesQuery { location, metres: self.metres, bound: self.bound };
+        Some(Answer::Places { at: at.into(), query })
+    }
 }
 
 /// A request for the Places service.
@@ -36,6 +69,9 @@ pub enum RemovalError {
     /// The node has no record of the client, or the client is removed already.
     #[error("this node knows no such client")]
     Unknown,
+    /// The node does not hold this shard, which the client is in, and has no record of the client.
+    #[error("this node does not hold shard {0}, which the client is in: ask one that `herd shards` shows")]
+    Elsewhere(u8),
     /// The node has removed [`removed_clients`](super::Limits::removed_clients) clients, or this
     /// client the largest number of times.
     #[error("too many clients have been removed: raise removed_clients in [limits] and restart this node")]
@@ -163,7 +199,12 @@ impl Node {
     /// # Errors
     /// Fails as [`RemovalError`] lists; nothing has changed then.
     pub fn remove(&mut self, client: ClientId<'_>) -> Result<u32, RemovalError> {
-        let record = self.table.get(client).ok_or(RemovalError::Unknown)?;
+        let shards = self.table.shards();
+        let unknown = match shards.holds(client.as_bytes()) {
+            true => RemovalError::Unknown,
+            false => RemovalError::Elsewhere(shards.of(client.as_bytes())),
+        };
+        let record = self.table.get(client).ok_or(unknown)?;
         let removals = record.removals();
         let is_full = !record.was_removed() && self.table.ever_removed() >= self.limits.removed_clients;
         if is_full || removals == MOST_REMOVALS {
@@ -178,15 +219,12 @@ impl Node {
     }
 
     fn answer_whatsat(&self, whatsat: &Whatsat<'_>, out: &mut Vec<u8>) -> Option<(Answer, u64)> {
-        let (sequence, record) = self.table.get_with_sequence(whatsat.client)?;
-        let at = record.at()?;
-        if whatsat.bound == 0 {
-            places_answer(out, &at, NO_PLACES);
-            return Some((Answer::Written, sequence));
-        }
-        let location = At::parse(&at)?.iamat.location.comma_separated();
-        let query = PlacesQuery { location, metres: whatsat.metres(), bound: whatsat.bound };
-        Some((Answer::Places { at: at.into(), query }, sequence))
+        let question = || Question::of(whatsat);
+        let Some((sequence, record)) = self.table.get_with_sequence(whatsat.client) else {
+            let is_elsewhere = !self.table.shards().holds(whatsat.client.as_bytes());
+            return is_elsewhere.then(|| (Answer::Elsewhere(question()), 0));
+        };
+        Some((question().ask(&record.at()?, out)?, sequence))
     }
 
     /// Sets how many clients without a record may report from now on. Initially there is no bound

@@ -20,11 +20,12 @@ mod origins;
 mod region_sums;
 mod rivals;
 mod samples;
+mod shards;
 mod table;
 mod trees;
 
 pub use backbone::Selection;
-pub use clients::{Answer, INVALID, PlacesQuery, RemovalError, places_answer, write_invalid};
+pub use clients::{Answer, INVALID, PlacesQuery, Question, RemovalError, places_answer, write_invalid};
 pub use clock::ClockDifference;
 pub use counters::{ClientCounters, LinkCounters};
 pub use limits::{Limits, READ_AS_LINES, parse_duration, parse_duration_or_off};
@@ -32,6 +33,7 @@ pub use link::{HeardLine, Link, LinkEnd, LinkEvent};
 pub use neighbours::{Cursor, LinkId, LinkState, NeighbourId, Side};
 pub use region_sums::{Buckets, RegionSums};
 pub use samples::Sample;
+pub use shards::{MOST_SHARDS, Shards, UnknownShards};
 pub use table::{Outcome, Place, RecentLines, Record, Source, Table};
 
 use std::time::Duration;

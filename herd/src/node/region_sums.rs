@@ -29,10 +29,11 @@ impl RegionSums {
     /// was the last one.
     pub fn add_piece(&mut self, node: &Node) -> bool {
         let RegionSums { sums, before } = self;
-        sums.add_piece(&node.table, |_, _, _, line| {
+        let shards = node.table.shards();
+        sums.add_piece(&node.table, |_, _, record, line| {
             // A removal has no window, and is rare.
             let report = Update::parse(line).and_then(|update| update.report);
-            report.is_none_or(|at| at.window() < *before)
+            shards.holds(record.client()) && report.is_none_or(|at| at.window() < *before)
         })
     }
 

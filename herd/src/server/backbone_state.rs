@@ -1,12 +1,16 @@
 //! What a node knows of the backbone, for operators. The tasks that use the backbone keep it.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
+
+use super::elsewhere::{Elsewhere, Lookup};
+use crate::node::Table;
 
 /// How many unread messages and how much lag do not mean that a node is behind: they are new.
 const FEW: u64 = 100;
@@ -17,8 +21,14 @@ const SHORT: Duration = Duration::from_secs(1);
 pub(crate) struct BackboneState {
     region: String,
     reads: bool,
+    progress: Mutex<Progress>,
+    /// The sequence of the stream up to which other nodes must have read to know what this node has
+    /// dropped.
+    dropped: AtomicU64,
     /// Notified when the table has grown.
     growth: Notify,
+    /// Where to ask about clients that other nodes hold, if this one holds only some.
+    elsewhere: OnceLock<Elsewhere>,
     is_connected: AtomicBool,
     is_reading: AtomicBool,
     /// The messages of the stream that this node has not read.
@@ -35,7 +45,20 @@ pub(crate) struct BackboneState {
     pub(crate) differences: AtomicU64,
 }
 
-/// The same at one moment.
+/// How far a node has read the stream.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Progress {
+    /// The epoch of the stream.
+    pub(crate) stream: u64,
+    /// The sequence up to which the node has read.
+    pub(crate) read: u64,
+    /// The sequence of the last message that it has not read but skipped.
+    pub(crate) skipped: u64,
+    /// Whether it lacks nothing of the shards that it holds.
+    pub(crate) is_whole: bool,
+}
+
+/// The state of the backbone at one moment.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct BackboneStatus {
     /// The region of the node's herd.
@@ -60,6 +83,11 @@ pub(crate) struct BackboneStatus {
     /// Buckets of clients in which this region differed from another one, and which were published
     /// again.
     pub(crate) differences: u64,
+    /// The shards that this node holds, and the number of records of other shards.
+    pub(crate) holds: String,
+    pub(crate) records_elsewhere: usize,
+    /// The number of questions about clients of other shards, by what became of them.
+    pub(crate) lookups: BTreeMap<&'static str, u64>,
 }
 
 impl BackboneState {
@@ -91,12 +119,57 @@ impl BackboneState {
         self.unread.store(count, Ordering::Relaxed);
     }
 
+    /// Lets questions about clients that other nodes hold come out of the channel that is returned.
+    pub(crate) fn take_lookups(&self) -> mpsc::Receiver<Lookup> {
+        let (elsewhere, lookups) = Elsewhere::new();
+        // A node is on one backbone, which takes them once.
+        let _ = self.elsewhere.set(elsewhere);
+        lookups
+    }
+
+    /// Returns where to ask about such clients.
+    pub(super) fn elsewhere(&self) -> Option<&Elsewhere> {
+        self.elsewhere.get()
+    }
+
+    /// Notes how far the node has read the stream.
+    pub(crate) fn note_progress(&self, progress: Progress) {
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+    }
+
+    /// Returns how far the node has read the stream.
+    pub(crate) fn progress(&self) -> Progress {
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes the sequence of the stream up to which other nodes must have read to know what this
+    /// node has dropped.
+    pub(crate) fn note_dropped(&self, sequence: u64) {
+        self.dropped.store(sequence, Ordering::Relaxed);
+    }
+
+    /// Returns that sequence.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Returns the number of messages that the node has yet to read.
+    pub(crate) fn unread(&self) -> u64 {
+        self.unread.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether the node knows all that it should of the shards that it holds, but for what
+    /// is new.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.progress().is_whole && self.is_reading.load(Ordering::Relaxed) && self.unread() <= FEW
+    }
+
     /// Returns whether the node has read and published all that it can, except what is new.
     pub(crate) fn is_up_to_date(&self) -> bool {
         let is_working = |works: &AtomicBool| works.load(Ordering::Relaxed);
         is_working(&self.is_connected)
             && is_working(&self.is_reading)
-            && self.unread.load(Ordering::Relaxed) <= FEW
+            && self.unread() <= FEW
             && self.lag() < SHORT
     }
 
@@ -116,7 +189,8 @@ impl BackboneState {
         since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
-    pub(super) fn status(&self) -> BackboneStatus {
+    /// Returns the state. `table` is that of the node.
+    pub(super) fn status(&self, table: &Table) -> BackboneStatus {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         BackboneStatus {
             region: self.region.clone(),
@@ -132,6 +206,9 @@ impl BackboneState {
             messages_lost: load(&self.messages_lost),
             messages_unread: load(&self.unread),
             differences: load(&self.differences),
+            holds: table.shards().to_string(),
+            records_elsewhere: table.elsewhere(),
+            lookups: self.elsewhere().map_or_else(Elsewhere::no_counts, Elsewhere::counts),
         }
     }
 }

@@ -159,6 +159,12 @@ fn about_backbone(metrics: &mut Metrics, status: &Status) {
     let differences = backbone().map(|of| label("region", &of.region, of.differences));
     let help = "Buckets of clients in which other regions differed, and which were published again";
     metrics.counters("herd_backbone_differences", help, differences);
+    let elsewhere = backbone().map(|of| label("holds", &of.holds, of.records_elsewhere as u64));
+    let help = "Records of clients whose shards other nodes hold";
+    metrics.gauges("herd_records_elsewhere", help, elsewhere);
+    let lookups = backbone().flat_map(|of| &of.lookups);
+    let lookups = lookups.map(|(outcome, count)| label("outcome", outcome, *count));
+    metrics.counters("herd_backbone_lookups", "Questions about clients of other shards", lookups);
 }
 
 fn about_disk(metrics: &mut Metrics, status: &Status) {

@@ -17,6 +17,7 @@ mod dial;
 mod dial_errors;
 mod disk_wait;
 mod durations;
+mod elsewhere;
 mod events;
 mod keeper;
 mod linger;
@@ -44,7 +45,8 @@ mod workers;
 
 pub(crate) use admin::is_for_this_machine;
 pub use admin_token::AdminToken;
-pub(crate) use backbone_state::BackboneState;
+pub(crate) use backbone_state::{BackboneState, Progress};
+pub(crate) use elsewhere::Lookup;
 pub use pulse::Pulse;
 pub(crate) use seats::{Seats, WhenFull};
 pub use store::{Durability, Store};

@@ -46,8 +46,15 @@ mod tests {
     async fn a_table_that_cannot_be_used_keeps_the_pulse_from_beating() {
         let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let name = "Alford".to_owned();
-        let member =
-            Member { name, client: any, link: any, advertise: None, admin: None, neighbours: vec![] };
+        let member = Member {
+            name,
+            client: any,
+            link: any,
+            advertise: None,
+            admin: None,
+            neighbours: vec![],
+            holds: None,
+        };
         let limits = Limits::default();
         let places = Places::new(Provider::Nobody, &limits);
         let lives = Lives { epoch: 1, incarnation: 1, hash_seed: 0 };

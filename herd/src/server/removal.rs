@@ -49,6 +49,7 @@ async fn remove(
         Err(error) => {
             let status = match error {
                 RemovalError::Unknown => StatusCode::NOT_FOUND,
+                RemovalError::Elsewhere(_) => StatusCode::MISDIRECTED_REQUEST,
                 RemovalError::TooMany => StatusCode::INSUFFICIENT_STORAGE,
             };
             (status, format!("{error}\n")).into_response()

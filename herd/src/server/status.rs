@@ -254,7 +254,7 @@ impl Status {
             places_breaker,
             log_level: Level::current().map(Level::name),
             log_lines_dropped: telemetry::dropped_lines(),
-            backbone: shared.backbone.get().map(|backbone| backbone.status()),
+            backbone: shared.backbone.get().map(|backbone| backbone.status(node.table())),
         }
     }
 }

@@ -86,6 +86,7 @@ mod tests {
             advertise: None,
             admin: None,
             neighbours: Vec::new(),
+            holds: None,
         };
         let limits = Limits { distinct_clients: 1, log_repeat, ..Limits::default() };
         let places = Places::new(Provider::Nobody, &limits);

@@ -19,6 +19,8 @@ pub struct Plan {
     pub nodes: usize,
     /// The number of regions. Each has its herd, and the backbone joins them.
     pub regions: usize,
+    /// The number of shards into which clients are divided. Unless it is 1, each node is a region.
+    pub shards: u8,
     /// The graph of each herd.
     pub graph: Graph,
     /// Whether and when a node's records are on disk.
@@ -94,6 +96,8 @@ pub struct Op {
 pub struct FixedParts {
     /// The number of regions; one if it is `None`.
     pub regions: Option<usize>,
+    /// Whether each node holds only some shards of the clients.
+    pub shards: bool,
     /// The graph of the herd.
     pub graph: Option<Graph>,
     /// The shortest time from the sending of a segment to its arrival.
@@ -147,6 +151,7 @@ impl Plan {
             seed,
             nodes,
             regions: fixed.regions.unwrap_or(1),
+            shards: 1,
             graph: fixed.graph.unwrap_or(shape),
             durability: fixed.durability.unwrap_or(drawn),
             latency,
@@ -169,14 +174,23 @@ impl Plan {
         }
         plan.draw_removals(&mut Rng::with_seed(seed ^ REMOVALS));
         plan.draw_calm_ops(&mut Rng::with_seed(seed ^ CALM));
+        if fixed.shards {
+            plan.divide();
+        }
         plan.draw_backbone_faults(&mut Rng::with_seed(seed ^ BACKBONE));
-        plan.draw_leap();
+        match fixed.shards {
+            true => plan.keep_disks(),
+            false => plan.draw_leap(),
+        }
         plan
     }
 
     /// The command that draws the same plan.
     pub fn command(&self) -> String {
         let Plan { seed, nodes, graph, durability, .. } = self;
+        if self.shards > 1 {
+            return format!("cargo xtask chaos sim --first {seed} --seeds 1 --nodes {nodes} --shards");
+        }
         let regions = if self.regions > 1 { format!(" --regions {}", self.regions) } else { String::new() };
         format!(
             "cargo xtask chaos sim --first {seed} --seeds 1 --nodes {nodes}{regions} --graph {graph} \

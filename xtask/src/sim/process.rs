@@ -7,7 +7,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use herd::journal::{Journal, Snapshot};
 use herd::message::{ClientId, Lines, Time};
-use herd::node::{Answer, Limits, Link, Lives, NeighbourId, Node, Record};
+use herd::node::{Answer, Limits, Link, Lives, NeighbourId, Node, Record, Shards};
 
 use super::backbone::Member;
 use super::disk::{SimDisk, SimFile};
@@ -103,6 +103,7 @@ impl SimMachine {
         names: &[String],
         durability: Persistence,
         limits: &Limits,
+        shards: Shards,
         member: Option<Member>,
         rng: &mut Rng,
     ) {
@@ -111,7 +112,7 @@ impl SimMachine {
         let lives = Lives { epoch: rng.u64(1..), incarnation: rng.u64(..), hash_seed: 0 };
         let mut node = Node::new(&self.name, &neighbours, limits.clone(), lives);
         if member.as_ref().is_some_and(|member| member.reading.is_some()) {
-            node.read_stream(STREAM);
+            node.read_stream(STREAM, shards);
         }
         let mut epochs = rng.fork();
         let journal = (durability != Persistence::Memory).then(|| {
@@ -168,6 +169,10 @@ impl SimMachine {
         for (sequence, record) in
             node.table().changes_after(0).take_while(|(sequence, _)| *sequence <= settled)
         {
+            // Of a dropped record, its client's removal may be left.
+            if !node.table().shards().holds(record.client()) {
+                continue;
+            }
             let line = line_of(record);
             let first = self.sequences.entry((node.epoch(), sequence)).or_insert_with(|| line.clone());
             if *first != line {
@@ -198,11 +203,18 @@ impl SimMachine {
         let Some(Process { node, journal: Some(_), .. }) = &self.process else { return Vec::new() };
         let lives = Lives { epoch: 1, incarnation: 1, hash_seed: 0 };
         let mut next = Node::new(&self.name, &[], node.limits().clone(), lives);
+        next.read_stream(STREAM, node.table().shards());
         Journal::open(self.disk.clone(), &mut next, None, Box::new(|| 1))
             .expect("a simulated disk can be read");
         while next.forget_old(Time::default()) {}
         let kept = lines_of(&next);
-        lines_of(node).into_iter().filter(|line| kept.binary_search(line).is_err()).collect()
+        let mut lines = lines_of(node);
+        lines.retain(|line| {
+            let update = Update::parse(line);
+            update.is_none_or(|update| node.table().shards().holds(update.client.as_bytes()))
+        });
+        lines.retain(|line| kept.binary_search(line).is_err());
+        lines
     }
 
     /// The numbers of updates that all its processes have sent, and have received in vain.

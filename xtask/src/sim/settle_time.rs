@@ -62,7 +62,9 @@ impl Plan {
     ///
     /// The nodes that publish and read notice that the servers did not answer, pause, and begin
     /// again. At each hole, a reader begins to read again a few times. It may then have asked just
-    /// before the other region could answer, so it asks again. What it gets passes over links.
+    /// before the other region could answer, so it asks again. What it gets passes over links. A
+    /// node that holds only some shards may ask first in vain, read all after that, and then ask
+    /// one node after the other, of which each may first have to do the same.
     fn time_of_backbone(&self) -> Duration {
         if self.regions == 1 {
             return Duration::ZERO;
@@ -71,7 +73,8 @@ impl Plan {
         let holes = self.backbone.len() as u32 * (ATTEMPTS + 1) * (pace::PAUSE + TRIP);
         let asks = pace::ASK + pace::PATIENCE;
         let messages = TRIP * self.ops.len() as u32;
-        notices + holes + asks + messages
+        let rounds = if self.shards > 1 { 4 } else { 1 };
+        notices + (holes + asks + messages) * rounds
     }
 
     /// The number of clients that the plan's lines name.

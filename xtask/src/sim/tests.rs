@@ -8,10 +8,20 @@ fn assert_right(seeds: std::ops::Range<u64>, nodes: usize) {
 }
 
 fn assert_right_in_regions(seeds: std::ops::Range<u64>, nodes: usize, regions: usize) {
+    seeds.for_each(|seed| assert_plan_is_right(&Plan::draw(seed, nodes, in_regions(regions))));
+}
+
+fn assert_plan_is_right(plan: &Plan) {
+    let (_, verdict) = judge(plan);
+    assert!(verdict.violations.is_empty(), "{}\n{verdict}", plan.command());
+}
+
+fn assert_shards_are_right(seeds: std::ops::Range<u64>, nodes: usize) {
+    let fixed = FixedParts { shards: true, ..FixedParts::default() };
     for seed in seeds {
-        let plan = Plan::draw(seed, nodes, in_regions(regions));
-        let (_, verdict) = judge(&plan);
-        assert!(verdict.violations.is_empty(), "{}\n{verdict}", plan.command());
+        let plan = Plan::draw(seed, nodes, fixed);
+        assert!(plan.command().ends_with(" --shards"));
+        assert_plan_is_right(&plan);
     }
 }
 
@@ -27,6 +37,22 @@ fn two_regions_keep_every_promise_350_seeds() {
 #[test]
 fn two_regions_keep_every_promise_350_more_seeds() {
     assert_right_in_regions(350..700, 5, 2);
+}
+
+#[test]
+fn nodes_that_hold_some_shards_keep_every_promise_400_seeds() {
+    assert_shards_are_right(0..400, 5);
+}
+
+#[test]
+fn nine_nodes_that_hold_some_shards_keep_every_promise_100_seeds() {
+    assert_shards_are_right(0..100, 9);
+}
+
+/// Two nodes each had to ask the other one, and had skipped what the other one asked for.
+#[test]
+fn a_node_that_no_other_answers_reads_what_it_wanted_to_skip() {
+    assert_shards_are_right(1574..1575, 5);
 }
 
 /// Both nodes of a region lost what only the log and the other region had.

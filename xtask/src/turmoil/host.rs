@@ -87,6 +87,7 @@ impl Host {
             advertise: None,
             admin: None,
             neighbours: self.neighbours.clone(),
+            holds: None,
         };
         let places = Places::new(Provider::Nobody, &self.limits);
         let encryption = Arc::new(Encryption::default());

@@ -50,9 +50,14 @@ impl Joined {
             let program = herd_binary(Profile::Debug)?;
             Processes::new(halves(&file)?.setup(&backbone, program, folder.join("herd"))?)
         });
-        let mut joined = Joined { herd: herd.unwrap(), servers, next_report: 1_500_000_000 };
+        let mut joined = Joined::of(herd.unwrap(), servers);
         joined.herd.start_all().unwrap();
         Some(joined)
+    }
+
+    /// A herd whose nodes have not started.
+    pub(crate) fn of(herd: TestHerd, servers: NatsServers) -> Joined {
+        Joined { herd, servers, next_report: 1_500_000_000 }
     }
 
     pub(crate) fn ask(&self, node: &str, line: &str) -> String {

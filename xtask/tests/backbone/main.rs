@@ -5,3 +5,4 @@ mod commands;
 mod joined;
 mod recovery;
 mod reports;
+mod shards;

@@ -59,7 +59,7 @@ fn differ(joined: &Joined, mut is_done: impl FnMut() -> bool) {
     let mut stream = TcpStream::connect(url.trim_start_matches("nats://")).unwrap();
     stream.set_read_timeout(Some(POLL)).unwrap();
     stream.write_all(b"CONNECT {\"verbose\":false}\r\nSUB herd-buckets.south.Ghost 1\r\n").unwrap();
-    let sum = "SUM south Ghost 1 0";
+    let sum = "SUM south Ghost 1 0 0/1";
     let zeros = vec![0; 65_536 * 8];
     let mut received = String::new();
     let deadline = Instant::now() + DEADLINE;

@@ -8,7 +8,7 @@
 //! The horizon counts at once. The records that it covers are dropped later, in pieces.
 
 use super::change_log::RecordId;
-use super::{Record, Table, digest};
+use super::{Record, Source, Table, digest};
 use crate::message::Update;
 
 /// The number of records in a piece. Dropping them takes less than a millisecond.
@@ -114,10 +114,21 @@ impl Table {
             self.forgetting.note(record, at.window());
             return Some(record);
         }
-        self.uncount(record);
         self.forgetting.dropped += 1;
-        if let Some(line) = removal_of(&update) {
-            let removal = Update { line: &line, report: None, ..update };
+        self.drop_report(record, &update, source)
+    }
+
+    /// Drops the report of a record, whose line is `update`. Returns the record if the removal of
+    /// its client is left.
+    pub(super) fn drop_report(
+        &mut self,
+        record: RecordId,
+        update: &Update<'_>,
+        source: Source,
+    ) -> Option<RecordId> {
+        self.uncount(record);
+        if let Some(line) = removal_of(update) {
+            let removal = Update { line: &line, report: None, ..*update };
             self.records.replace(record, &removal, source);
             self.count(&removal, digest(&line));
             return Some(record);
@@ -141,7 +152,7 @@ impl Table {
 }
 
 /// Returns the line of the removal that a report comes after, if there is one.
-fn removal_of(update: &Update<'_>) -> Option<Vec<u8>> {
+pub(super) fn removal_of(update: &Update<'_>) -> Option<Vec<u8>> {
     let mut line = Vec::new();
     Update::write_removal(&mut line, update.removals, update.client);
     (update.removals > 0).then_some(line)

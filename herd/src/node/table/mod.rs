@@ -7,6 +7,7 @@ mod forgetting;
 mod index;
 mod lookup;
 mod names;
+mod parting;
 mod recent;
 mod record;
 mod records;
@@ -27,6 +28,7 @@ use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128};
 
 use crate::bug::{Bug, is_planted};
 use crate::message::{At, OriginWindow, Update};
+use crate::node::Shards;
 use crate::node::origins::Growth;
 use change_log::{ChangeLog, RecordId};
 use forgetting::Forgetting;
@@ -62,6 +64,10 @@ pub struct Table {
     windows: Windows,
     growth: Growth,
     forgetting: Forgetting,
+    /// The shards that this node holds.
+    shards: Shards,
+    /// The number of records of other shards.
+    elsewhere: usize,
     sum: u128,
     /// The number of removed clients, and of those that have reported again.
     removed: usize,
@@ -91,6 +97,8 @@ impl Table {
             windows: Windows::new(),
             growth: Growth::default(),
             forgetting: Forgetting::default(),
+            shards: Shards::default(),
+            elsewhere: 0,
             sum: 0,
             removed: 0,
             back: 0,
@@ -178,7 +186,10 @@ impl Table {
 
     /// Counts an update that becomes a record; `digest` is the one of its line.
     fn count(&mut self, update: &Update<'_>, digest: u128) {
-        self.sum = self.sum.wrapping_add(digest);
+        match self.shards.holds(update.client.as_bytes()) {
+            true => self.sum = self.sum.wrapping_add(digest),
+            false => self.elsewhere += 1,
+        }
         self.removed += usize::from(update.report.is_none());
         self.back += usize::from(update.report.is_some() && update.removals > 0);
     }
@@ -186,7 +197,10 @@ impl Table {
     /// Reverses [`count`](Self::count) for a record that is dropped or replaced.
     fn uncount(&mut self, record: RecordId) {
         let record = self.records.get(record);
-        self.sum = self.sum.wrapping_sub(record.with_line(digest));
+        match self.shards.holds(record.client()) {
+            true => self.sum = self.sum.wrapping_sub(record.with_line(digest)),
+            false => self.elsewhere -= 1,
+        }
         self.removed -= usize::from(record.is_removal());
         self.back -= usize::from(record.was_removed() && !record.is_removal());
     }
@@ -216,8 +230,8 @@ impl Table {
         self.log.head()
     }
 
-    /// Returns the sum of the 128-bit digests of all lines. It is equal at nodes with the same
-    /// records, whatever the order in which they learned them.
+    /// Returns the sum of the 128-bit digests of the lines of all clients whose shards are held. It
+    /// is equal at nodes with the same records, whatever the order in which they learned them.
     pub fn sum(&self) -> u128 {
         self.sum
     }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use crate::message::{Command, Time, Verb};
-use crate::node::{Answer, INVALID, Node, Place, PlacesQuery, places_answer};
+use crate::node::{Answer, INVALID, Node, Place, PlacesQuery, Question, places_answer, write_invalid};
 use crate::places::{PlacesError, error_object};
 use crate::server::answers::{Answered, Answers};
 use crate::server::durations::AnswerCounts;
@@ -84,14 +84,41 @@ pub(super) fn answer_line(
     if sequence > batch.settled {
         answers.hold(start, sequence, &mut batch.held, &shared.settled);
     }
-    if let Answer::Places { at, query } = answer {
-        answers.fetch(fetch_places(Arc::clone(shared), peer, at, query));
+    match answer {
+        Answer::Written => {}
+        Answer::Places { at, query } => answers.fetch(fetch_places(Arc::clone(shared), peer, at, query)),
+        Answer::Elsewhere(question) => {
+            answers.fetch(ask_elsewhere(Arc::clone(shared), peer, line.into(), question));
+        }
     }
     if answers.waits() > waits {
         // Only answers to valid commands wait. The lines before this one do not wait with it.
         batch.count(node, answers, waits, Some(Verb::of(line)));
     }
     is_valid
+}
+
+/// The whole answer to the WHATSAT `line` about a client that other nodes hold.
+async fn ask_elsewhere(
+    shared: Arc<Shared>,
+    peer: SocketAddr,
+    line: Box<[u8]>,
+    question: Question,
+) -> Vec<u8> {
+    let found = tokio::select! {
+        biased;
+        () = shared.stop_places.cancelled() => None,
+        found = shared.look_up(question.client.clone()) => found,
+    };
+    let mut answer = Vec::new();
+    match found.and_then(|at| question.ask(&at, &mut answer)) {
+        Some(Answer::Places { at, query }) => fetch_places(shared, peer, at, query).await,
+        Some(_) => answer,
+        None => {
+            write_invalid(&mut answer, &line);
+            answer
+        }
+    }
 }
 
 /// The whole answer to a WHATSAT that needs the Places service.

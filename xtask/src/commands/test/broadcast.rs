@@ -100,6 +100,7 @@ fn plan_of(graph: Graph) -> Plan {
         seed: 0,
         nodes: NODES,
         regions: 1,
+        shards: 1,
         graph,
         durability: Persistence::Memory,
         latency: LATENCY,

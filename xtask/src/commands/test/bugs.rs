@@ -36,7 +36,7 @@ pub fn plant_bugs() -> Result<()> {
     // A bug is planted in the nodes of one thread only.
     let search = |bug: &Bug| -> Result<[String; 4]> {
         plant(Some(*bug));
-        let found = find_planted_bug(regions_for(*bug));
+        let found = find_planted_bug(herds_for(*bug));
         plant(None);
         Ok(row_of(*bug, found))
     };
@@ -66,22 +66,22 @@ fn row_of(bug: herd::bug::Bug, found: Option<[String; 3]>) -> [String; 4] {
 #[cfg(feature = "planted-bugs")]
 const SEEDS: u64 = 500;
 
-/// The number of regions of the herds in which a bug is planted.
+/// The herds in which a bug is planted.
 #[cfg(feature = "planted-bugs")]
-fn regions_for(bug: herd::bug::Bug) -> usize {
+fn herds_for(bug: herd::bug::Bug) -> crate::sim::plan::FixedParts {
+    use crate::sim::plan::FixedParts;
     use herd::bug::Bug;
     let is_of_backbone =
         matches!(bug, Bug::HoleNotNoticed | Bug::StreamNotRecognized | Bug::HeaderAheadOfStored);
-    if is_of_backbone { 2 } else { 1 }
+    let regions = Some(if is_of_backbone { 2 } else { 1 });
+    FixedParts { regions, shards: bug == Bug::DroppedUnread, ..FixedParts::default() }
 }
 
 /// Tries seeds until one violates an invariant. Returns the violated invariants, the seed, and the
 /// start of the evidence.
 #[cfg(feature = "planted-bugs")]
-fn find_planted_bug(regions: usize) -> Option<[String; 3]> {
-    use crate::sim::plan::FixedParts;
+fn find_planted_bug(fixed: crate::sim::plan::FixedParts) -> Option<[String; 3]> {
     use crate::sim::{Plan, judge};
-    let fixed = FixedParts { regions: Some(regions), ..FixedParts::default() };
     (0..SEEDS).find_map(|seed| {
         let (_, verdict) = judge(&Plan::draw(seed, 5, fixed));
         let mut by: Vec<&str> = verdict.violations.iter().map(|violation| violation.invariant).collect();

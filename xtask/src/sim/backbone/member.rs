@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use herd::backbone::pace::FIRST_PAUSE;
-use herd::backbone::{Absent, AgainRequest, Answers, Publisher, Reader, StreamState};
-use herd::node::Selection;
+use herd::backbone::{Absent, AgainRequest, Answers, Parting, Publisher, Reader, StreamState};
+use herd::node::{Selection, Shards};
 
 /// The state of a process.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(in crate::sim) struct Member {
     /// The requests of other regions.
     pub(in crate::sim) answers: Answers,
     pub(in crate::sim) absent: Absent,
+    /// What becomes of the records of other shards.
+    pub(in crate::sim) parting: Parting,
     /// `None` if the node does not read.
     pub(in crate::sim) reading: Option<Reading>,
 }
@@ -76,7 +78,7 @@ pub(in crate::sim) struct Consumer {
 
 impl Member {
     /// Returns the state of a process that has begun. `reader` is its reader, if it reads.
-    pub(in crate::sim) fn new(reader: Option<Reader>) -> Member {
+    pub(in crate::sim) fn new(reader: Option<Reader>, shards: Shards) -> Member {
         Member {
             attempts: 0,
             attempt: None,
@@ -84,6 +86,7 @@ impl Member {
             unfinished: Vec::new(),
             answers: Answers::default(),
             absent: Absent::default(),
+            parting: Parting::new(shards),
             reading: reader.map(|reader| Reading {
                 attempts: 0,
                 reader,

@@ -7,6 +7,7 @@ mod event;
 mod faults;
 mod member;
 mod regions;
+mod shards;
 mod stream;
 
 pub use faults::{BackboneFault, BackboneFaultKind};

@@ -11,7 +11,7 @@ const RETRY: Duration = Duration::from_millis(200);
 
 impl World<'_> {
     /// Sends a line to a node. If no process runs there and `retries` is true, the line is sent to
-    /// a neighbour later.
+    /// a neighbour later, or to the next node if it has none.
     pub(super) fn send_line(&mut self, node: usize, line: String, retries: bool) {
         self.next_op += 1;
         let op = self.next_op;
@@ -20,7 +20,8 @@ impl World<'_> {
         let Some(process) = &mut self.machines[node].process else {
             self.add_event(EventKind::Info { op });
             if retries {
-                let node = self.machines[node].neighbours[0];
+                let next = (node + 1) % self.machines.len();
+                let node = self.machines[node].neighbours.first().copied().unwrap_or(next);
                 self.schedule(self.now + RETRY, Event::ClientLine { node, line, retries: false });
             }
             return;

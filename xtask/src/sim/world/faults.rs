@@ -12,7 +12,8 @@ impl World<'_> {
     pub(super) fn start(&mut self, machine: usize) {
         let (durability, limits) = (self.plan.durability, self.limits.clone());
         let member = (self.plan.regions > 1).then(|| self.new_member(machine));
-        self.machines[machine].start(&self.names, durability, &limits, member, &mut self.rng);
+        let shards = self.plan.shards_of(machine);
+        self.machines[machine].start(&self.names, durability, &limits, shards, member, &mut self.rng);
         self.add_event(EventKind::Up { node: machine });
         self.machines[machine].keep_learned(0, micros(self.now));
         self.add_reused_sequences(machine);
@@ -140,7 +141,11 @@ impl World<'_> {
     pub(super) fn check_convergence(&mut self) {
         let mut sums = self.machines.iter().map(|machine| Some(machine.process.as_ref()?.node.table().sum()));
         let first = sums.next().flatten();
-        if first.is_some() && sums.all(|sum| sum == first) {
+        let agree = match self.plan.shards {
+            1 => first.is_some() && sums.all(|sum| sum == first),
+            _ => self.shards_agree(),
+        };
+        if agree {
             self.settled.get_or_insert(self.now);
         } else {
             self.settled = None;

@@ -195,7 +195,7 @@ impl<'a> World<'a> {
             let sent_before_calm = self.sent_before_calm.get(node).copied().unwrap_or_default();
             let sent_before_rest = self.sent_before_rest.get(node).copied().unwrap_or_default();
             self.history.endings.push(Ending {
-                lines: machine.known(),
+                lines: self.lines_from(node),
                 not_on_disk: machine.not_on_disk(),
                 sent,
                 sent_when_calm: sent - sent_before_calm,

@@ -46,8 +46,15 @@ struct Pair {
 async fn bind(name: &str, neighbour: &str, store: Store, stop: &CancellationToken) -> Server {
     let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
     let neighbours = vec![neighbour.to_owned()];
-    let member =
-        Member { name: name.to_owned(), client: any, link: any, advertise: None, admin: None, neighbours };
+    let member = Member {
+        name: name.to_owned(),
+        client: any,
+        link: any,
+        advertise: None,
+        admin: None,
+        neighbours,
+        holds: None,
+    };
     let places = Places::new(Provider::Nobody, &Limits::default());
     let encryption = Arc::new(Encryption::default());
     let token = Some(AdminToken::new(TOKEN).unwrap());

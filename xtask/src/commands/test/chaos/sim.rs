@@ -39,6 +39,10 @@ pub(super) struct SimArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=50))]
     regions: u16,
 
+    /// Let each node hold only some shards of the clients, without links
+    #[arg(long, conflicts_with_all = ["regions", "graph", "durability"])]
+    shards: bool,
+
     /// The graph of the herds [default: drawn by each seed]
     #[arg(long, value_parser = variant_of::<Graph>())]
     graph: Option<Graph>,
@@ -89,7 +93,13 @@ pub(super) fn run_sim_seeds(args: &SimArgs) -> Result<()> {
         first: args.first,
         count: args.seeds,
         nodes: usize::from(args.nodes),
-        fixed: FixedParts { regions, graph: args.graph, durability: args.durability, latency: None },
+        fixed: FixedParts {
+            regions,
+            shards: args.shards,
+            graph: args.graph,
+            durability: args.durability,
+            latency: None,
+        },
     };
     if let Some(file) = &args.history {
         let (Some(ran), _) = judge(&seeds.plan(seeds.first)) else {

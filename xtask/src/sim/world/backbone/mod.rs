@@ -3,13 +3,14 @@
 
 mod publishing;
 mod reading;
+mod shards;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fastrand::Rng;
-use herd::backbone::Reader;
 use herd::backbone::pace::PATIENCE;
+use herd::backbone::{Holders, Reader};
 
 use super::{Event, World};
 use crate::oracle::EventKind;
@@ -36,6 +37,8 @@ pub(super) struct Backbone {
     /// The messages on their way to the servers, and the attempts that wait for them.
     under_way: BTreeMap<u64, UnderWay>,
     next_message: u64,
+    /// What all nodes have heard of each other's shards.
+    holders: Holders,
 }
 
 struct UnderWay {
@@ -53,6 +56,7 @@ impl Backbone {
             faults: Vec::new(),
             under_way: BTreeMap::new(),
             next_message: 0,
+            holders: Holders::default(),
         }
     }
 
@@ -159,7 +163,8 @@ impl World<'_> {
     pub(super) fn new_member(&mut self, machine: usize) -> Member {
         let reads = self.plan.is_reader(machine);
         let region = self.plan.region_of(machine).to_string();
-        Member::new(reads.then(|| Reader::new(&region, self.backbone.rng.u64(..))))
+        let shards = self.plan.shards_of(machine);
+        Member::new(reads.then(|| Reader::new(&region, shards, self.backbone.rng.u64(..))), shards)
     }
 
     fn member(&mut self, machine: usize) -> Option<&mut Member> {

@@ -35,7 +35,8 @@ impl World<'_> {
         }
         let replica = self.backbone.rng.usize(..REPLICAS);
         let stream = self.backbone.stream();
-        let (epoch, last) = (stream.epoch, stream.last_header(replica, machine));
+        let (state, last) = (stream.state(), stream.last_header(replica, machine));
+        let epoch = state.epoch;
         let now = self.now;
         let Some(process) = &mut self.machines[machine].process else { return };
         let Some(member) = &mut process.member else { return };
@@ -43,6 +44,7 @@ impl World<'_> {
         for selection in member.unfinished.drain(..) {
             publisher.publish_again(&process.node, selection);
         }
+        member.parting.begin(&process.node, &mut publisher, epoch, state.last);
         member.pause = FIRST_PAUSE;
         let sent = Default::default();
         member.attempt = Some(Attempt { epoch, publisher, sent, next: now, is_due: false });
@@ -143,6 +145,8 @@ impl World<'_> {
         });
         let left: Vec<Selection> = absent.collect();
         left.into_iter().for_each(|selection| self.publish_again(machine, selection));
+        self.say_shards(machine);
+        self.drop_published(machine);
         let Some(member) = self.member(machine) else { return };
         let attempt = member.attempts;
         self.schedule_step(machine, LOOK, Step::Look { attempt });
