@@ -20,6 +20,7 @@ use super::requests::AgainRequest;
 use crate::message::Update;
 use crate::node::{Node, PRELOADED, Selection};
 use crate::server::{BackboneState, TableAccess};
+use crate::traces::TRACEPARENT;
 
 /// The pause before another attempt. The servers are not asked more often than that.
 pub const PAUSE: Duration = Duration::from_millis(250);
@@ -111,7 +112,11 @@ impl Reading {
             let header = message.headers.as_ref().and_then(|headers| headers.get(CURSOR));
             let header = header.and_then(|header| header.as_str().parse::<Header>().ok());
             if !header.is_some_and(|header| self.take_header(&publisher, header)) {
+                let parent = message.headers.as_ref().and_then(|headers| headers.get(TRACEPARENT));
+                let parent = parent.map(async_nats::HeaderValue::as_str);
+                let traced = self.engine.traces.read(parent, &publisher, &message.payload);
                 self.apply(&message.payload).await?;
+                traced.end();
             }
             self.state.messages_read.fetch_add(1, Ordering::Relaxed);
             if let Some(header) = header {

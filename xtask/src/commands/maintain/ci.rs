@@ -59,7 +59,7 @@ enum ToolCheck {
 }
 
 /// The steps in their order. All use debug builds: every other configuration takes minutes more.
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 15] = [
     Step {
         name: "fmt",
         about: "Check the format of the code",
@@ -74,7 +74,7 @@ const STEPS: [Step; 14] = [
             "--workspace",
             "--all-targets",
             "--features",
-            "xtask/browser",
+            "xtask/browser,xtask/otel",
             "--",
             "--deny",
             "warnings",
@@ -92,6 +92,19 @@ const STEPS: [Step; 14] = [
         name: "test",
         about: "Run all tests",
         task: StepTask::Cargo(&["test", "--locked", "--workspace"]),
+    },
+    Step {
+        name: "traces",
+        about: "Test the traces of reports (builds nodes with the feature `otel` first)",
+        task: StepTask::Cargo(&[
+            "test",
+            "--locked",
+            "--workspace",
+            "--features",
+            "xtask/otel",
+            "--test",
+            "traces",
+        ]),
     },
     Step { name: "e2e", about: "Play the client sessions", task: StepTask::Cargo(&["xtask", "e2e"]) },
     Step {
