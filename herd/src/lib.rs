@@ -12,10 +12,10 @@
 //!
 //! The other modules serve these: [`journal`] keeps a node's records on disk, [`config`] reads herd
 //! files, [`places`] asks a Places service what is near, [`net`] names the socket types, [`tls`]
-//! handles certificates, [`backbone`] joins herds, [`telemetry`] sets up the log, [`ambient`]
-//! provides the wall clock and random numbers, [`dashboard`] shows a herd in a browser,
-//! [`printable`] escapes text from outside, and [`nearest`] corrects misspelt names. [`bug`] plants
-//! bugs on purpose, to test the tests.
+//! handles certificates, [`backbone`] joins herds, [`telemetry`] sets up the log, [`traces`]
+//! follows single reports, [`ambient`] provides the wall clock and random numbers, [`dashboard`]
+//! shows a herd in a browser, [`printable`] escapes text from outside, and [`nearest`] corrects
+//! misspelt names. [`bug`] plants bugs on purpose, to test the tests.
 //!
 //! # Use
 //!
@@ -100,3 +100,4 @@ mod secret_file;
 pub mod server;
 pub mod telemetry;
 pub mod tls;
+pub mod traces;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::pull::{self, Stream as Messages};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy};
-use async_nats::jetstream::context::{Context, ContextBuilder, GetStreamErrorKind, PublishAckFuture};
+use async_nats::jetstream::context::{Context, ContextBuilder, GetStreamErrorKind, PublishError};
+use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::stream::{Config, Info, LastRawMessageErrorKind, StorageType, Stream};
 use async_nats::{Client, ConnectOptions, HeaderMap, Message, Request, Subscriber};
 use futures_util::TryStreamExt;
@@ -18,6 +19,7 @@ use super::failure::Failure;
 use super::message::{CURSOR, Header, node_of, subject, token};
 use super::reader::StreamState;
 use super::settings::Settings;
+use crate::traces::{TRACEPARENT, Traces};
 
 /// How long a request may take. Without an answer the next server is tried.
 pub const PATIENCE: Duration = Duration::from_secs(1);
@@ -56,12 +58,13 @@ pub(super) enum Subject<'a> {
 #[derive(Debug)]
 pub(super) struct Engine {
     pub(super) settings: Settings,
+    pub(super) traces: Traces,
     connection: OnceCell<(Client, Context)>,
 }
 
 impl Engine {
-    pub(super) fn new(settings: Settings) -> Engine {
-        Engine { settings, connection: OnceCell::new() }
+    pub(super) fn new(settings: Settings, traces: Traces) -> Engine {
+        Engine { settings, traces, connection: OnceCell::new() }
     }
 
     /// The connection. The first call begins to connect; the client connects again by itself when a
@@ -162,14 +165,27 @@ impl Engine {
     }
 
     /// Sends a message. The future that is returned ends when it is stored.
-    pub(super) async fn publish(&self, header: &Header, lines: Vec<u8>) -> Result<PublishAckFuture, Failure> {
+    pub(super) async fn publish(
+        &self,
+        header: &Header,
+        lines: Vec<u8>,
+    ) -> Result<impl Future<Output = Result<PublishAck, PublishError>> + use<>, Failure> {
         let Settings { stream, region, node, .. } = &self.settings;
         let (_, context) = self.connection().await?;
         let mut headers = HeaderMap::new();
         headers.insert(CURSOR, header.to_string());
+        let traced = self.traces.publish(&lines);
+        if let Some(parent) = traced.parent() {
+            headers.insert(TRACEPARENT, parent);
+        }
         let subject = subject(stream, region, node);
         let sent = context.publish_with_headers(subject, headers, lines.into()).await;
-        sent.map_err(Failure::of("publish"))
+        let stored = sent.map_err(Failure::of("publish"))?;
+        Ok(async move {
+            let ack = stored.await?;
+            traced.end();
+            Ok(ack)
+        })
     }
 
     /// The messages of the stream from `from` on.

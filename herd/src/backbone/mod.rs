@@ -63,16 +63,17 @@ use tokio::sync::mpsc;
 
 use crate::config::AnswerAfter;
 use crate::server::{BackboneState, TableAccess};
+use crate::traces::Traces;
 use engine::Engine;
 use speaking::KnownHolders;
 
 /// Joins a running node to the backbone, until the node stops. While the backbone cannot be
 /// reached, the node serves its clients as always, and publishes what is missing later.
-pub fn join(settings: Settings, access: &TableAccess) {
+pub fn join(settings: Settings, traces: Traces, access: &TableAccess) {
     let state = Arc::new(BackboneState::new(&settings.region, settings.reads));
     access.show_backbone(Arc::clone(&state));
     let Settings { reads, compare, answer, shards, .. } = settings;
-    let engine = Arc::new(Engine::new(settings));
+    let engine = Arc::new(Engine::new(settings, traces));
     let (again, published_again) = mpsc::channel(1);
     let holders = Arc::new(KnownHolders::new());
     if shards.count() > 1 && reads {

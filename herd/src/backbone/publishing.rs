@@ -216,7 +216,7 @@ impl Publishing {
                 self.state.messages_published.fetch_add(1, Ordering::Relaxed);
                 self.state.bytes_published.fetch_add(lines.len() as u64, Ordering::Relaxed);
                 let ack = self.engine.publish(&header, lines).await?;
-                attempt.acks.push_back(Box::pin(ack.into_future()));
+                attempt.acks.push_back(Box::pin(ack));
                 attempt.sent.push_back(Instant::now());
             }
             if !has_more {

@@ -22,6 +22,7 @@ use crate::ambient;
 use crate::message::Update;
 use crate::node::{Node, PRELOADED, Selection};
 use crate::server::{BackboneState, Progress, TableAccess};
+use crate::traces::TRACEPARENT;
 
 /// The pause before another attempt, and before other regions are asked again whether they have
 /// published what this one lacks. The servers are not asked more often than that.
@@ -127,7 +128,11 @@ impl Reading {
             let is_heard = header.is_some_and(|header| self.take_header(&publisher, header));
             // A node that holds only some shards has no links.
             if !is_heard || !self.engine.settings.shards.are_all() {
+                let parent = message.headers.as_ref().and_then(|headers| headers.get(TRACEPARENT));
+                let parent = parent.map(async_nats::HeaderValue::as_str);
+                let traced = self.engine.traces.read(parent, &publisher, &message.payload);
                 self.apply(&message.payload).await?;
+                traced.end();
             }
             self.state.messages_read.fetch_add(1, Ordering::Relaxed);
             if let Some(header) = header {

@@ -13,6 +13,7 @@ use super::holders::Holders;
 use super::holding::{Holding, WHO};
 use super::settings::Settings;
 use crate::server::{BackboneState, Progress, TableAccess};
+use crate::traces::Traces;
 
 /// The interval at which a node says which shards it holds.
 pub const SAY: Duration = Duration::from_secs(1);
@@ -115,7 +116,7 @@ fn holding(engine: &Engine, state: &BackboneState, access: &TableAccess) -> Hold
 /// # Errors
 /// The servers cannot be reached. The text says why.
 pub async fn ask_all(settings: Settings) -> Result<Vec<Holding>, String> {
-    let engine = Engine::new(settings);
+    let engine = Engine::new(settings, Traces::default());
     let ask = async {
         let mut answers = engine.ask_all(Subject::Holders, WHO.to_owned()).await?;
         let mut holdings = Vec::new();

@@ -12,6 +12,7 @@ use herd::node::{Lives, Node};
 use herd::places::Places;
 use herd::server::{Addresses, Server, Store};
 use herd::telemetry;
+use herd::traces::Traces;
 
 use super::environment::unknown_variables;
 use super::flags::Cli;
@@ -23,6 +24,7 @@ use super::resources::{forbid_core_dumps, raise_open_files, random};
 use super::service_manager::ServiceManager;
 use super::stop::{stop_on_signals, stop_with_stdin};
 use super::upkeep;
+use super::usage::Usage;
 
 /// The time that a node keeps opening its data folder after a stop signal: long enough to report an
 /// error of the folder, and short if the disk hangs.
@@ -78,6 +80,9 @@ pub(super) async fn run(cli: &Cli) -> anyhow::Result<()> {
         stop.clone(),
     )
     .await?;
+    let access = server.table_access();
+    let traces = plan.herd.traces.as_ref().map(|table| Traces::begin(table, &plan.member.name, &access));
+    let traces = traces.transpose().map_err(Usage)?.unwrap_or_default();
     let Addresses { client, link, admin } =
         server.addresses().context("cannot read the addresses of the listening sockets")?;
     let ready =
@@ -92,7 +97,7 @@ pub(super) async fn run(cli: &Cli) -> anyhow::Result<()> {
     });
 
     if let Some(settings) = plan.backbone {
-        backbone::join(settings, &server.table_access());
+        backbone::join(settings, traces, &access);
     }
     let neighbours = plan.member.neighbours.iter().filter_map(|name| plan.herd.member(name));
     server.run(neighbours.map(|member| (member.name.clone(), member.dialled()))).await;

@@ -22,8 +22,9 @@
 //! `admin = "127.0.0.1:12680"` opens the admin port.
 //!
 //! Optional tables are `[limits]` ([`Limits`]), `[places]` ([`PlacesTable`]), `[links]`
-//! ([`LinksTable`]), `[clients]` ([`ClientsTable`]), `[admin]` ([`AdminTable`]) and `[backbone]`
-//! ([`BackboneTable`]). Paths in them are relative to the herd file.
+//! ([`LinksTable`]), `[clients]` ([`ClientsTable`]), `[admin]` ([`AdminTable`]), `[backbone]`
+//! ([`BackboneTable`]) and `[traces]` ([`TracesTable`]). Paths in them are relative to the herd
+//! file.
 
 mod addresses;
 mod backbone;
@@ -34,10 +35,13 @@ mod reading;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod traces;
 
 pub use files::file_for;
 pub use problems::{ConfigError, Problem};
-pub use tables::{AdminTable, AnswerAfter, BackboneTable, ClientsTable, LinksTable, PlacesTable};
+pub use tables::{
+    AdminTable, AnswerAfter, BackboneTable, ClientsTable, LinksTable, PlacesTable, TracesTable,
+};
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -72,6 +76,8 @@ pub struct Herd {
     pub admin: AdminTable,
     /// The log that joins this herd with others, if the file names one.
     pub backbone: Option<BackboneTable>,
+    /// The collector of traces, if the file names one.
+    pub traces: Option<TracesTable>,
 }
 
 /// One node of a herd.
@@ -97,16 +103,17 @@ impl Problems<'_> {
     /// Reads the herd, and leaves out what is wrong. The result is valid only if no problem was
     /// found.
     fn herd(&mut self) -> Herd {
-        let HerdFile { name, node, limits, places, links, clients, admin, backbone } =
+        let HerdFile { name, node, limits, places, links, clients, admin, backbone, traces } =
             self.read().unwrap_or_default();
         let members: Vec<Member> = node.iter().map(|node| self.member(node)).collect();
         self.check_names(&node);
         self.check_addresses(&node, &members);
         self.check_advertised(&node, &members);
         self.check_edges(&node);
-        let herd = Herd { name, members, limits, places, links, clients, admin, backbone };
+        let herd = Herd { name, members, limits, places, links, clients, admin, backbone, traces };
         self.check_backbone(&herd);
         self.check_shards(&herd, &node);
+        self.check_traces(&herd);
         herd
     }
 }

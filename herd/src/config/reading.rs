@@ -51,6 +51,7 @@ impl Problems<'_> {
                 "links" => file.links = self.table(value, "[links]").0,
                 "clients" => file.clients = self.table(value, "[clients]").0,
                 "backbone" => file.backbone = Some(self.table(value, "[backbone]").0),
+                "traces" => file.traces = Some(self.table(value, "[traces]").0),
                 _ => file.admin = self.table(value, "[admin]").0,
             }
         }

@@ -10,8 +10,8 @@ use crate::node::{Limits, parse_duration, parse_duration_or_off};
 use crate::places::{Fields, Layout, ProviderName};
 
 /// The top-level keys and tables of a herd file.
-pub(super) const TOP: [&str; 8] =
-    ["admin", "backbone", "clients", "limits", "links", "name", "node", "places"];
+pub(super) const TOP: [&str; 9] =
+    ["admin", "backbone", "clients", "limits", "links", "name", "node", "places", "traces"];
 
 /// A herd file after parsing. A missing or wrong value has its default, and has been reported.
 #[derive(Default)]
@@ -24,6 +24,7 @@ pub(super) struct HerdFile {
     pub(super) clients: ClientsTable,
     pub(super) admin: AdminTable,
     pub(super) backbone: Option<BackboneTable>,
+    pub(super) traces: Option<TracesTable>,
 }
 
 /// A `[[node]]` table.
@@ -158,6 +159,23 @@ impl Default for BackboneTable {
             compare: Some(Duration::from_mins(1)),
             answer: AnswerAfter::default(),
         }
+    }
+}
+
+/// The `[traces]` table: where traces of reports go. It needs the feature `otel`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TracesTable {
+    /// The URL of an OpenTelemetry collector that takes OTLP over HTTP.
+    pub endpoint: String,
+    /// The share of reports that are traced, above 0 and at most 1. Nodes with equal shares trace
+    /// the same reports.
+    pub sample: f64,
+}
+
+impl Default for TracesTable {
+    fn default() -> TracesTable {
+        TracesTable { endpoint: String::new(), sample: 0.01 }
     }
 }
 

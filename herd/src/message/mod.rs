@@ -23,6 +23,8 @@ mod lines;
 mod link_line;
 mod location;
 mod time;
+#[cfg(feature = "otel")]
+mod trace;
 mod update;
 mod whatsat;
 mod windows;
@@ -37,6 +39,8 @@ pub use lines::{Lines, Piece};
 pub use link_line::{LinkLine, OLDEST_VERSION, VERSION, hex, words};
 pub use location::Location;
 pub use time::{Skew, Stamp, Time};
+#[cfg(feature = "otel")]
+pub use trace::{Trace, TracedShare};
 pub use update::{MOST_REMOVALS, Update};
 pub use whatsat::Whatsat;
 pub use windows::{LISTED, OriginWindow, list_sums, list_windows, sums_of_windows, windows};

@@ -121,7 +121,7 @@ impl Node {
         let mut fresh = 0;
         for (update, place) in held.into_iter().zip(places) {
             if self.table.apply_update_at(place, update, Source::Backbone) == Outcome::Fresh {
-                self.samples.note(update.line, Source::Backbone, Some(clock));
+                self.note_news(update.line, Source::Backbone, Some(clock));
                 fresh += 1;
             }
         }

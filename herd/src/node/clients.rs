@@ -182,7 +182,7 @@ impl Node {
         match outcome {
             Outcome::Fresh => {
                 self.lines.reports_fresh += 1;
-                self.samples.note(&out[start..end], Source::Client, Some(now));
+                self.note_news(&out[start..end], Source::Client, Some(now));
                 Some(self.table.head())
             }
             Outcome::Stale => {
@@ -214,7 +214,7 @@ impl Node {
         Update::write_removal(&mut line, removals + 1, client);
         let update = Update { line: &line, client, removals: removals + 1, report: None };
         self.table.apply_update(&update, Source::Client);
-        self.samples.note(&line, Source::Client, None);
+        self.note_news(&line, Source::Client, None);
         Ok(removals + 1)
     }
 

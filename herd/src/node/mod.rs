@@ -22,6 +22,8 @@ mod rivals;
 mod samples;
 mod shards;
 mod table;
+#[cfg(feature = "otel")]
+mod traced;
 mod trees;
 
 pub use backbone::Selection;
@@ -44,6 +46,8 @@ use backbone::Stream;
 use lateness::Lateness;
 use neighbours::{Neighbour, Neighbours};
 use samples::Samples;
+#[cfg(feature = "otel")]
+use traced::TracedUpdates;
 use trees::Trees;
 
 /// The state of one node.
@@ -91,6 +95,9 @@ pub struct Node {
     lateness: Lateness,
     /// Updates that were news, while somebody watches.
     samples: Samples,
+    /// Updates that were news, of the share that is traced.
+    #[cfg(feature = "otel")]
+    traced: TracedUpdates,
     /// The log of other herds' updates that this node reads, if it reads one.
     stream: Option<Stream>,
 }
@@ -135,6 +142,8 @@ impl Node {
             repair: None,
             lateness: Lateness::default(),
             samples: Samples::default(),
+            #[cfg(feature = "otel")]
+            traced: TracedUpdates::default(),
             stream: None,
         }
     }

@@ -30,7 +30,7 @@ pub(super) struct Samples {
 
 impl Samples {
     /// Keeps a copy of an update, unless enough are kept already.
-    pub(super) fn note(&mut self, line: &[u8], source: Source, at: Option<Time>) {
+    fn note(&mut self, line: &[u8], source: Source, at: Option<Time>) {
         if self.left == 0 {
             return;
         }
@@ -39,7 +39,22 @@ impl Samples {
     }
 }
 
+impl Sample {
+    /// Returns the name of the neighbour that sent the update; `None` if no neighbour did.
+    pub fn sender<'a>(&self, node: &'a Node) -> Option<&'a str> {
+        let Source::Neighbour(from, _) = self.source else { return None };
+        node.neighbours().find(|(id, _)| *id == from).map(|(_, name)| name)
+    }
+}
+
 impl Node {
+    /// Notes an update that is news, for those who look at updates.
+    pub(super) fn note_news(&mut self, line: &[u8], source: Source, at: Option<Time>) {
+        self.samples.note(line, source, at);
+        #[cfg(feature = "otel")]
+        self.traced.note(line, source, at);
+    }
+
     /// Begins to sample updates, the first `most` of those to come. Has no effect if the node
     /// samples already.
     pub fn begin_samples(&mut self, most: usize) {

@@ -80,7 +80,9 @@ impl Http {
     async fn build(&self) -> Result<Clients, PlacesError> {
         let roots = match self.is_encrypted {
             // In a thread, since it reads files and the disk may be slow.
-            true => tokio::task::spawn_blocking(roots).await.map_err(|_| PlacesError::Stopping)?,
+            true => {
+                tokio::task::spawn_blocking(root_certificates).await.map_err(|_| PlacesError::Stopping)?
+            }
             false => RootCertStore::empty(),
         };
         Clients::new(&self.limits, roots).ok_or(PlacesError::Transport("cannot set up a TLS client"))
@@ -89,7 +91,7 @@ impl Http {
 
 impl Clients {
     fn new(limits: &Limits, roots: RootCertStore) -> Option<Clients> {
-        let tls = tls(roots)?;
+        let tls = tls_client(roots)?;
         let pooled = client(limits, tls.clone()).pool_idle_timeout(limits.places_idle).build().ok()?;
         let fresh = client(limits, tls).pool_max_idle_per_host(0).build().ok()?;
         Some(Clients { pooled, fresh })
@@ -108,7 +110,7 @@ pub(super) fn service_url(base: &str, path: &str, example: &str) -> Result<Url, 
 
 /// The trusted root certificates: the system's, or those in SSL_CERT_FILE and SSL_CERT_DIR; the
 /// bundled ones if there are none.
-fn roots() -> RootCertStore {
+pub(crate) fn root_certificates() -> RootCertStore {
     let found = rustls_native_certs::load_native_certs();
     if let Some(error) = found.errors.first() {
         tracing::warn!(%error, "cannot read some root certificates of this machine");
@@ -124,7 +126,9 @@ fn roots() -> RootCertStore {
     roots
 }
 
-fn tls(roots: RootCertStore) -> Option<ClientConfig> {
+/// The settings of TLS for requests to servers that these authorities trust; `None` if there are no
+/// common versions of TLS.
+pub(crate) fn tls_client(roots: RootCertStore) -> Option<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().ok()?;
     Some(tls.with_root_certificates(roots).with_no_client_auth())

@@ -29,6 +29,8 @@ pub use counters::Counters;
 pub use error::PlacesError;
 pub use google::{Fields, Google};
 pub use google_legacy::GoogleLegacy;
+#[cfg(feature = "otel")]
+pub(crate) use http::{root_certificates, tls_client};
 pub use key::Key;
 pub use layout::Layout;
 pub use offline::Offline;

@@ -72,6 +72,10 @@ pub fn binary(name: &str, profile: Profile) -> Result<PathBuf> {
     if profile == Profile::Release {
         build.arg("--release");
     }
+    // What traces reports builds nodes that do.
+    if cfg!(feature = "otel") {
+        build.args(["--features", "xtask/otel"]);
+    }
     let output = build.stderr(Stdio::inherit()).output().context("cannot run cargo build")?;
     if !output.status.success() {
         bail!("cargo cannot build {name}: see its errors above");

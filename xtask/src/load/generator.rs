@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::cluster::workspace::{Profile, binary};
 use crate::load::everywhere::Everywhere;
+use crate::load::fail_over::FailOver;
 use crate::load::flood::{self, Flood, Watch};
 use crate::load::relay::Relay;
 use crate::load::torrent::Torrent;
@@ -37,6 +38,9 @@ pub enum Task {
     /// Sends a load, and waits until every node has all of it. The result is a
     /// [`Spread`](crate::load::everywhere::Spread).
     Everywhere(Everywhere),
+    /// Counts what a server that is killed has answered and lost. The result is a
+    /// [`FailOverOutcome`](crate::load::fail_over::FailOverOutcome).
+    FailOver(FailOver),
     /// Keeps a node as busy as possible. The result is the number of bytes of the answers.
     Torrent(Torrent),
     /// Watches floods. The result is a [`FloodOutcome`](flood::FloodOutcome).
@@ -69,6 +73,7 @@ impl Task {
                 serde_json::to_value(Summary::of(&load.send(|_, _, _| {})?))?
             }
             Task::Everywhere(everywhere) => serde_json::to_value(everywhere.measure()?)?,
+            Task::FailOver(fail_over) => serde_json::to_value(fail_over.measure()?)?,
             Task::Torrent(torrent) => torrent.send()?.into(),
             Task::Flood(flood) => serde_json::to_value(flood::measure_flood(&flood)?)?,
             Task::Echo(address) => echo::serve(address)?,

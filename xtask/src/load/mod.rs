@@ -12,6 +12,7 @@
 mod connection;
 pub mod echo;
 pub mod everywhere;
+pub mod fail_over;
 pub mod flood;
 pub mod generator;
 mod order;

@@ -299,7 +299,7 @@ fn take_update(
     match outcome {
         Outcome::Fresh => {
             counters.fresh += 1;
-            node.samples.note(line, source, Some(clock));
+            node.note_news(line, source, Some(clock));
         }
         Outcome::Stale => counters.stale += 1,
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::notices::Refusals;
-use super::updates::{Report, Updates, sender};
+use super::updates::{Report, Updates};
 use crate::server::shared::{Shared, clock, lock};
 
 /// The interval between two events with updates.
@@ -57,7 +57,8 @@ fn end_if_unread(shared: &Shared) -> bool {
 fn publish_updates(shared: &Shared) {
     let mut store = lock(shared);
     let (samples, left_out) = store.node.take_samples(MOST_UPDATES);
-    let senders: Vec<_> = samples.iter().map(|sample| sender(&store.node, sample)).collect();
+    let senders: Vec<_> =
+        samples.iter().map(|sample| sample.sender(&store.node).map(str::to_owned)).collect();
     drop(store);
     if samples.is_empty() && left_out == 0 {
         return;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::milliseconds;
 use crate::message::{Skew, Time, Update};
-use crate::node::{Node, Sample, Source};
+use crate::node::Sample;
 
 /// Updates that were news to this node.
 #[derive(Debug, Serialize)]
@@ -28,12 +28,6 @@ pub(super) struct Report {
     /// The time from the report's time, by the client's clock, to its arrival here.
     age_seconds: Option<f64>,
     at_ms: u64,
-}
-
-/// The name of the neighbour that sent an update.
-pub(super) fn sender(node: &Node, sample: &Sample) -> Option<String> {
-    let Source::Neighbour(from, _) = sample.source else { return None };
-    node.neighbours().find(|(id, _)| *id == from).map(|(_, name)| name.to_owned())
 }
 
 impl Report {

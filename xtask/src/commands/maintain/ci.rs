@@ -59,7 +59,7 @@ enum ToolCheck {
 }
 
 /// The steps in their order. All use debug builds: every other configuration takes minutes more.
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 15] = [
     Step {
         name: "fmt",
         about: "Check the format of the code",
@@ -74,7 +74,7 @@ const STEPS: [Step; 14] = [
             "--workspace",
             "--all-targets",
             "--features",
-            "xtask/browser",
+            "xtask/browser,xtask/otel",
             "--",
             "--deny",
             "warnings",
@@ -130,6 +130,19 @@ const STEPS: [Step; 14] = [
         name: "types",
         about: "Check the scripts of the dashboard's page, if npm is available",
         task: StepTask::Tools { command: "page types", check: check_types },
+    },
+    Step {
+        name: "traces",
+        about: "Test the traces of reports (builds nodes with the feature `otel` first)",
+        task: StepTask::Cargo(&[
+            "test",
+            "--locked",
+            "--workspace",
+            "--features",
+            "xtask/browser,xtask/otel",
+            "--test",
+            "traces",
+        ]),
     },
     Step {
         name: "browser",

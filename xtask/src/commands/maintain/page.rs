@@ -144,13 +144,13 @@ impl Chromium {
 
     fn run_tests(&self, arguments: &[&str]) -> Result<()> {
         let mut tests = cargo();
-        // With the features of the other tests, cargo has built most of what it needs.
+        // With the features of the tests of traces, cargo has built most of what it needs.
         tests.args([
             "test",
             "--locked",
             "--workspace",
             "--features",
-            "xtask/browser",
+            "xtask/browser,xtask/otel",
             "--test",
             "browser",
             "--",

@@ -18,6 +18,8 @@ pub enum Sender {
     Iamat(SocketAddr),
     /// A Redis server, which gets messages on a channel.
     Publish(SocketAddr),
+    /// A Redis server, which gets values of keys.
+    Set(SocketAddr),
     /// A NATS server, which gets messages on a subject.
     Nats(SocketAddr),
 }
@@ -35,7 +37,10 @@ pub(super) struct Sending {
 
 impl Sender {
     pub(super) fn connect(&self) -> Result<Sending> {
-        let (Sender::Iamat(address) | Sender::Publish(address) | Sender::Nats(address)) = *self;
+        let (Sender::Iamat(address)
+        | Sender::Publish(address)
+        | Sender::Set(address)
+        | Sender::Nats(address)) = *self;
         let mut stream =
             TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
         stream.set_nodelay(true)?;
@@ -67,6 +72,12 @@ impl Sending {
                     self.output,
                     "*3\r\n$7\r\nPUBLISH\r\n${}\r\n{CHANNEL}\r\n${}\r\n{at}\r\n",
                     CHANNEL.len(),
+                    at.len()
+                )?,
+                Sender::Set(_) => write!(
+                    self.output,
+                    "*3\r\n$3\r\nSET\r\n${}\r\n{client}\r\n${}\r\n{at}\r\n",
+                    client.len(),
                     at.len()
                 )?,
                 Sender::Nats(_) => write!(self.output, "PUB {CHANNEL} {}\r\n{at}\r\n", at.len())?,

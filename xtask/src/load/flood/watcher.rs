@@ -14,7 +14,7 @@ use rustls::{ClientConnection, StreamOwned};
 use serde::{Deserialize, Serialize};
 
 use super::sender::CHANNEL;
-use super::update_in;
+use super::{CLIENT, update_in};
 use crate::cluster::processes::Processes;
 use crate::load::relay::GREETING;
 
@@ -39,6 +39,8 @@ pub enum Watch {
     Listener(SocketAddr),
     /// A Redis server, as a subscriber of the channel.
     Subscribe(SocketAddr),
+    /// A Redis server, as a subscriber of what happens to its keys.
+    Keys(SocketAddr),
     /// A NATS server, as a subscriber of the subject.
     Nats(SocketAddr),
     /// A relay, as its neighbour.
@@ -91,6 +93,11 @@ impl Watch {
             }
             Watch::Subscribe(address) => {
                 Watcher::subscriber(*address, &format!("SUBSCRIBE {CHANNEL}\r\n"), b"subscribe")
+            }
+            Watch::Keys(address) => {
+                let keys = format!("__keyspace@0__:{CLIENT}*");
+                let hello = format!("CONFIG SET notify-keyspace-events K$\r\nPSUBSCRIBE {keys}\r\n");
+                Watcher::subscriber(*address, &hello, b"psubscribe")
             }
             Watch::Nats(address) => {
                 let hello = format!("CONNECT {{\"verbose\":false}}\r\nSUB {CHANNEL} 1\r\nPING\r\n");

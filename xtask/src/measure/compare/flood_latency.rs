@@ -52,20 +52,28 @@ pub(super) fn mesh(bench: &CompareBench) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// On a herd that is cut in two, whose halves the backbone joins. At 100/s, updates are further
-/// apart than a node lets them linger.
+/// On a herd that is cut in two, whose halves the backbone joins.
 pub(super) fn backbone(bench: &CompareBench) -> Result<Vec<Figure>> {
+    let mut figures = between_regions(bench, "backbone", &[HERD, System::HerdOnBackbone])?;
+    for (figure, most) in figures.iter_mut().zip([2_000.0, 8_000.0, 8_000.0, 15_000.0]) {
+        let (system, bound) = (System::HerdOnBackbone.name().to_owned(), GoalBound::AtMost(most));
+        figure.goals = vec![Goal { system, against: Vec::new(), bound }];
+    }
+    Ok(figures)
+}
+
+/// Returns the median and the 99th percentile at 100/s, and then both at 10,000/s. At 100/s,
+/// updates are further apart than a node lets them linger.
+pub(super) fn between_regions(
+    bench: &CompareBench,
+    row: &'static str,
+    systems: &[System],
+) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
-    for (rate, goals) in [(100.0, [2_000.0, 8_000.0]), (10_000.0, [8_000.0, 15_000.0])] {
-        let rate = Some(rate);
+    for rate in [100.0, 10_000.0].map(Some) {
         let [mut p50, mut p99] =
-            ["p50", "p99"].map(|name| figure("backbone", "flood latency between regions", rate, name));
-        for (figure, most) in [&mut p50, &mut p99].into_iter().zip(goals) {
-            let (system, bound) = (System::HerdOnBackbone.name().to_owned(), GoalBound::AtMost(most));
-            figure.goals = vec![Goal { system, against: Vec::new(), bound }];
-        }
-        let systems = [HERD, System::HerdOnBackbone];
-        measure(bench, HerdLayout::FiveWatched, &systems, rate, &mut p50, &mut p99)?;
+            ["p50", "p99"].map(|name| figure(row, "flood latency between regions", rate, name));
+        measure(bench, HerdLayout::FiveWatched, systems, rate, &mut p50, &mut p99)?;
         figures.extend([p50, p99]);
     }
     Ok(figures)

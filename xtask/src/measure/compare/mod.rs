@@ -2,6 +2,7 @@
 //! report.
 
 mod costs;
+mod fail_over;
 mod figure;
 mod flood_latency;
 mod instructions;
@@ -40,7 +41,7 @@ struct Row {
     measure: fn(&CompareBench) -> Result<Vec<Figure>>,
 }
 
-const ROWS: [Row; 20] = [
+const ROWS: [Row; 21] = [
     Row {
         name: "one-node",
         about: "reports a second at one node alone, compared with Redis and an echo server",
@@ -80,6 +81,12 @@ const ROWS: [Row; 20] = [
         name: "regions",
         about: "latency and reports a second in one half of such a herd, and what the servers use",
         measure: regions::regions,
+    },
+    Row {
+        name: "fail-over",
+        about: "time until the other region has an update, and answered reports that are lost if the \
+                node that answers them is killed, compared with a Redis primary and its replica",
+        measure: fail_over::fail_over,
     },
     Row {
         name: "whatsat",

@@ -59,6 +59,7 @@ pub(super) fn start_joined_herd(bench: &CompareBench, layout: HerdLayout) -> Res
             nodes.extend(nodes.iter().map(|node| observer_of(node)).collect::<Vec<_>>());
         }
     }
+    let across = regions.get("east").and_then(|nodes| nodes.first()).cloned();
     let program = nats_server(&bench.progress)?;
     let servers = NatsServers::start(program, folder.join("nats"), SERVERS)?;
     let herd = TestHerd::new(&herd_file(layout)?, |file, _| {
@@ -67,7 +68,8 @@ pub(super) fn start_joined_herd(bench: &CompareBench, layout: HerdLayout) -> Res
     })?;
     let watch =
         |herd: &Processes, observer: &Member, node: &Member| Watch::link_of(herd, &node.name, &observer.name);
-    Ok(RunningSystem { servers: Some(servers), ..start_nodes(herd, layout, watch)? })
+    let across = across.and_then(|name| herd.herd().member(&name).map(|node| node.client));
+    Ok(RunningSystem { servers: Some(servers), across, ..start_nodes(herd, layout, watch)? })
 }
 
 /// Starts a guest's herd. Its nodes dial their observers.
@@ -143,6 +145,7 @@ fn start_nodes(
         pids,
         herd: Some(herd),
         servers: None,
+        across: None,
         _programs: Vec::new(),
         _ports: None,
     })

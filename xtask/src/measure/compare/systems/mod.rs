@@ -9,6 +9,8 @@ pub(crate) use redis_nats_echo::check_installed;
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use super::CompareBench;
 use crate::cluster::backbone::NatsServers;
@@ -37,6 +39,8 @@ pub(crate) enum System {
     Redis(Protocol),
     /// Redis, with messages on a channel, which it does not store.
     RedisChannel,
+    /// A Redis primary in one region with a replica in another, which stores reports.
+    RedisReplica,
     /// A NATS cluster, with messages on a subject, which it does not store.
     Nats,
     /// A server that sends lines back.
@@ -84,8 +88,21 @@ pub(crate) struct RunningSystem {
     pub(crate) herd: Option<TestHerd>,
     /// The servers of the backbone; `None` for other systems.
     pub(crate) servers: Option<NatsServers>,
+    /// A node in another region than the first node; `None` for systems in one region.
+    pub(crate) across: Option<SocketAddr>,
     _programs: Vec<Program>,
     _ports: Option<PortBlock>,
+}
+
+impl RunningSystem {
+    /// Kills the first node, as a crash would.
+    ///
+    /// # Errors
+    /// The node has ended already.
+    pub(crate) fn kill_first(&self) -> Result<()> {
+        let pid = Pid::from_raw(i32::try_from(self.pids[0])?);
+        kill(pid, Signal::SIGKILL).context("cannot kill the first node")
+    }
 }
 
 impl HerdLayout {
@@ -107,6 +124,7 @@ impl System {
             System::Redis(Protocol::Geoadd) => "redis-geoadd",
             System::Redis(_) => "redis-set",
             System::RedisChannel => "redis-pubsub",
+            System::RedisReplica => "redis-replica",
             System::Nats => "nats",
             System::Echo => "echo",
             System::Relay => "relay",
@@ -131,6 +149,7 @@ impl System {
             System::Guest(guest) => herds::start_guest_herd(bench, layout, guest),
             System::Redis(protocol) => redis_nats_echo::start_redis(bench, layout, *protocol),
             System::RedisChannel => redis_nats_echo::start_redis(bench, layout, Protocol::Set),
+            System::RedisReplica => redis_nats_echo::start_primary_and_replica(bench),
             System::Nats => redis_nats_echo::start_nats(bench),
             System::Echo => redis_nats_echo::start_echo(bench),
             System::Relay => relay::start_relays(bench, layout),

@@ -41,6 +41,19 @@ pub(super) fn start_redis(
     protocol: Protocol,
 ) -> Result<RunningSystem> {
     let servers = if matches!(layout, HerdLayout::Lone | HerdLayout::Hub) { 1 } else { 5 };
+    start_redis_servers(bench, servers, protocol)
+}
+
+/// Starts a Redis server and a replica of it, on which each new value is seen.
+pub(super) fn start_primary_and_replica(bench: &CompareBench) -> Result<RunningSystem> {
+    let running = start_redis_servers(bench, 2, Protocol::Set)?;
+    let [primary, replica] = [running.all[0], running.all[1]];
+    let (sender, watchers) = (Sender::Set(primary), vec![Watch::Keys(replica)]);
+    Ok(RunningSystem { sender, watchers, across: Some(replica), ..running })
+}
+
+/// Starts a Redis server, and replicas of it.
+fn start_redis_servers(bench: &CompareBench, servers: u16, protocol: Protocol) -> Result<RunningSystem> {
     let ports = PortBlock::take(servers)?;
     let addresses: Vec<SocketAddr> = addresses(ports.first(), servers);
     let mut programs = Vec::new();
@@ -71,6 +84,7 @@ pub(super) fn start_redis(
         all: addresses,
         herd: None,
         servers: None,
+        across: None,
         _programs: programs,
         _ports: Some(ports),
     })
@@ -103,6 +117,7 @@ pub(super) fn start_nats(bench: &CompareBench) -> Result<RunningSystem> {
         pids: programs.iter().map(|program| program.0.id()).collect(),
         herd: None,
         servers: None,
+        across: None,
         _programs: programs,
         _ports: Some(ports),
     })
@@ -123,6 +138,7 @@ pub(super) fn start_echo(bench: &CompareBench) -> Result<RunningSystem> {
         pids: vec![program.0.id()],
         herd: None,
         servers: None,
+        across: None,
         _programs: vec![program],
         _ports: Some(ports),
     })

@@ -34,6 +34,7 @@ pub(super) fn start_relays(bench: &CompareBench, layout: HerdLayout) -> Result<R
         pids: programs.iter().map(|program| program.0.id()).collect(),
         herd: None,
         servers: None,
+        across: None,
         _programs: programs,
         _ports: Some(ports),
     })
