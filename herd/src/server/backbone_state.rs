@@ -158,8 +158,7 @@ impl BackboneState {
         self.unread.load(Ordering::Relaxed)
     }
 
-    /// Returns whether the node knows all that it should of the shards that it holds, but for what
-    /// is new.
+    /// Returns whether the node lacks nothing of the shards that it holds, but for what is new.
     pub(crate) fn is_whole(&self) -> bool {
         self.progress().is_whole && self.is_reading.load(Ordering::Relaxed) && self.unread() <= FEW
     }

@@ -79,7 +79,7 @@ fn wait_until_silent(herd: &mut TestHerd, names: &[&str]) -> Result<()> {
 }
 
 /// Returns a number of a node's status; `None` if its admin port does not answer in time.
-fn number(herd: &mut TestHerd, name: &str, key: &str) -> Result<Option<u64>> {
+pub(super) fn number(herd: &mut TestHerd, name: &str, key: &str) -> Result<Option<u64>> {
     let address = herd.admin(name)?.with_context(|| format!("{name} has ended"))?;
     Ok(admin_client::status(address).ok().and_then(|status| status[key].as_u64()))
 }

@@ -21,6 +21,7 @@ mod pause;
 mod proxied;
 mod region;
 mod rolling;
+mod shard;
 mod soak;
 mod torn;
 
@@ -36,13 +37,14 @@ use crate::load::generator::Generator;
 use crate::measure::checks::{Bound, Check, Finding, Findings, choose_checks, run_checks};
 use crate::oracle::Persistence;
 
-const CHECKS: [Check<ResilienceBench>; 9] = [
+const CHECKS: [Check<ResilienceBench>; 10] = [
     ("kill", kill::check_kill),
     ("pause", pause::check_pause),
     ("partition", partition::check_partition),
     ("hole", hole::check_hole),
     ("join", join::check_join),
     ("region", region::check_region),
+    ("shard", shard::check_shard),
     ("rolling", rolling::check_rolling),
     ("torn", torn::check_torn),
     ("soak", soak::check_soak),

@@ -83,7 +83,7 @@ async fn a_sync_of_everysec_that_hangs_delays_no_answer_and_shows() {
 
 #[tokio::test]
 async fn a_removal_is_confirmed_when_it_is_on_disk() {
-    let pair = Pair::start("removal", Durability::Always).await;
+    let pair = Pair::start("removal-confirmed", Durability::Always).await;
     pair.gate.close("fsync");
     let mut remover = Client(begin_request(pair.alford.admin.unwrap(), "DELETE", "/clients/plum").await);
     eventually(async || pair.gate.is_waited_at()).await;

@@ -48,8 +48,9 @@ impl World<'_> {
         self.publish_soon(machine);
     }
 
-    /// The lines that clients can get from a node: those of its shards, and those of the others from
-    /// nodes that hold them. A line of another shard that it has not dropped counts if it is later.
+    /// The lines that clients can get from a node: those of its shards, and those of the others
+    /// from nodes that hold them. A line of another shard that it has not dropped counts if it is
+    /// later.
     pub(in crate::sim::world) fn lines_from(&self, machine: usize) -> Vec<String> {
         let shards = self.plan.shards_of(machine);
         let mut lines = self.held(machine, shards);
