@@ -58,6 +58,8 @@ const COMMANDS: &[&str] = &[
     "check-config problems.toml",
     "check-config misspelt.toml",
     "check-confg problems.toml",
+    "shards",
+    "shards --config missing.toml",
     "certs",
     "certs init .",
     "certs add . Alford",

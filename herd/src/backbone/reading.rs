@@ -32,9 +32,9 @@ pub const PAUSE: Duration = Duration::from_millis(250);
 pub const ASK: Duration = Duration::from_secs(5);
 
 /// How many messages are read without asking other regions first. A message has at most about 500
-/// lines, and a node reads some 500,000 of them a second. Another region publishes a million
-/// clients in some 2,000 messages.
-const MOST: Lengths = Lengths { first: 1_000, resumed: 100_000 };
+/// lines, and a node reads some 200,000 of them a second. Another region publishes a million
+/// clients in some 2,000 messages, from two of its nodes.
+const MOST: Lengths = Lengths { first: 4_000, resumed: 100_000 };
 
 /// Reads until the node stops. What is to be published again is sent to `again`.
 pub(super) async fn run(

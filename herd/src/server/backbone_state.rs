@@ -16,6 +16,10 @@ use crate::node::Table;
 const FEW: u64 = 100;
 const SHORT: Duration = Duration::from_secs(1);
 
+/// How many unread messages mean that a node does not keep up, once it has: some seconds of a busy
+/// herd. Between this and [`FEW`], a burst would make it count as behind again and again.
+const MANY: u64 = 10_000;
+
 /// The state of the backbone as one node sees it.
 #[derive(Debug, Default)]
 pub(crate) struct BackboneState {
@@ -31,8 +35,9 @@ pub(crate) struct BackboneState {
     elsewhere: OnceLock<Elsewhere>,
     is_connected: AtomicBool,
     is_reading: AtomicBool,
-    /// The messages of the stream that this node has not read.
+    /// The messages of the stream that this node has not read, and whether it keeps up with them.
     unread: AtomicU64,
+    keeps_up: AtomicBool,
     /// When the oldest update that is not stored was noticed.
     waiting_since: Mutex<Option<Instant>>,
     pub(crate) messages_published: AtomicU64,
@@ -117,6 +122,11 @@ impl BackboneState {
     /// Notes how many messages of the stream the node has yet to read.
     pub(crate) fn note_unread(&self, count: u64) {
         self.unread.store(count, Ordering::Relaxed);
+        if count <= FEW {
+            self.keeps_up.store(true, Ordering::Relaxed);
+        } else if count > MANY {
+            self.keeps_up.store(false, Ordering::Relaxed);
+        }
     }
 
     /// Lets questions about clients that other nodes hold come out of the channel that is returned.
@@ -160,7 +170,8 @@ impl BackboneState {
 
     /// Returns whether the node lacks nothing of the shards that it holds, but for what is new.
     pub(crate) fn is_whole(&self) -> bool {
-        self.progress().is_whole && self.is_reading.load(Ordering::Relaxed) && self.unread() <= FEW
+        let is_true = |is: &AtomicBool| is.load(Ordering::Relaxed);
+        self.progress().is_whole && is_true(&self.is_reading) && is_true(&self.keeps_up)
     }
 
     /// Returns whether the node has read and published all that it can, except what is new.

@@ -1,4 +1,5 @@
 mod addresses;
+mod shards;
 
 use super::*;
 
