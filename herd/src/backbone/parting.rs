@@ -55,7 +55,10 @@ impl Parting {
     fn publish_again(&mut self, node: &Node, publisher: &mut Publisher, after: u64) {
         self.after = after;
         self.published = None;
-        publisher.publish_again(node, Selection::Left);
+        // A large table is not read for nothing.
+        if node.table().elsewhere() > 0 {
+            publisher.publish_again(node, Selection::Left);
+        }
     }
 
     /// Returns what to do at the time `now`, as other nodes have said how far they have read.

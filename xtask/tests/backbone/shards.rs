@@ -96,6 +96,30 @@ fn held_by_alford(reports: &[String]) -> usize {
 }
 
 #[test]
+fn a_herd_that_divides_clients_otherwise_publishes_nothing() {
+    let Some((mut joined, _)) = start("backbone-shards-other", &["Alford"]) else { return };
+    // The first node that connects creates the stream.
+    let kiwi = joined.report("Alford", "kiwi");
+    joined.wait_for(&["Alford"], &kiwi);
+    joined.wait_for_log("Alford", "updates are published to other regions");
+    let east =
+        "name = \"east\"\n[[node]]\nname = \"Eve\"\nclient = \"127.0.0.1:1\"\nlink = \"127.0.0.1:2\"\n";
+    let urls = joined.servers.backbone().urls;
+    let east = format!("{east}[backbone]\nnats = {urls:?}\nreplicas = 1\nshards = 8\n");
+    let mut herd = TestHerd::new(&HerdFile::parse(&east, "the east").unwrap(), |file, _| {
+        let folder = scratch("backbone-shards-east");
+        Processes::new(Setup::clean(file, herd_binary(Profile::Debug)?, folder))
+    })
+    .unwrap();
+    herd.start_all().unwrap();
+    wait_until(|| {
+        let log = fs::read_to_string(herd.log("Eve")).unwrap();
+        let told = "the stream was created with shards = 64: set the same in [backbone]";
+        if log.contains(told) { Ok(()) } else { Err(log) }
+    });
+}
+
+#[test]
 fn a_shard_that_nobody_holds_is_kept_by_the_node_that_received_its_reports() {
     let Some((mut joined, file)) = start("backbone-shards-unheld", &["Alford", "Clark"]) else { return };
     wait_until(|| {

@@ -91,7 +91,8 @@ const STEPS: [Step; 15] = [
     Step {
         name: "test",
         about: "Run all tests",
-        task: StepTask::Cargo(&["test", "--locked", "--workspace"]),
+        // Tests that run herds wait more than they compute.
+        task: StepTask::CargoWith(("RUST_TEST_THREADS", "4"), &["test", "--locked", "--workspace"]),
     },
     Step { name: "e2e", about: "Play the client sessions", task: StepTask::Cargo(&["xtask", "e2e"]) },
     Step {
