@@ -34,22 +34,23 @@ pub struct Question {
 }
 
 impl Question {
-    fn of(whatsat: &Whatsat<'_>) -> Question {
-        let (metres, bound) = (whatsat.metres(), whatsat.bound);
-        Question { client: whatsat.client.as_bytes().into(), metres, bound }
-    }
-
     /// Goes on with the client's AT line, given without its line end. Appends the answer to `out`,
     /// or returns what to ask the Places service. Returns `None` if it is not an AT line.
     pub fn ask(self, at: &[u8], out: &mut Vec<u8>) -> Option<Answer> {
-        let location = At::parse(at)?.iamat.location.comma_separated();
-        if self.bound == 0 {
-            places_answer(out, at, NO_PLACES);
-            return Some(Answer::Written);
-        }
-        let query = PlacesQuery { location, metres: self.metres, bound: self.bound };
-        Some(Answer::Places { at: at.into(), query })
+        At::parse(at)?;
+        ask_about(at, self.bound, || self.metres, out)
     }
+}
+
+/// Appends the answer about a client with this AT line to `out`, or returns what to ask the Places
+/// service.
+fn ask_about(at: &[u8], bound: usize, metres: impl FnOnce() -> String, out: &mut Vec<u8>) -> Option<Answer> {
+    if bound == 0 {
+        places_answer(out, at, NO_PLACES);
+        return Some(Answer::Written);
+    }
+    let location = At::parse(at)?.iamat.location.comma_separated();
+    Some(Answer::Places { at: at.into(), query: PlacesQuery { location, metres: metres(), bound } })
 }
 
 /// A request for the Places service.
@@ -219,12 +220,13 @@ impl Node {
     }
 
     fn answer_whatsat(&self, whatsat: &Whatsat<'_>, out: &mut Vec<u8>) -> Option<(Answer, u64)> {
-        let question = || Question::of(whatsat);
+        let (client, bound) = (whatsat.client.as_bytes(), whatsat.bound);
         let Some((sequence, record)) = self.table.get_with_sequence(whatsat.client) else {
-            let is_elsewhere = !self.table.shards().holds(whatsat.client.as_bytes());
+            let question = || Question { client: client.into(), metres: whatsat.metres(), bound };
+            let is_elsewhere = !self.table.shards().holds(client);
             return is_elsewhere.then(|| (Answer::Elsewhere(question()), 0));
         };
-        Some((question().ask(&record.at()?, out)?, sequence))
+        Some((ask_about(&record.at()?, bound, || whatsat.metres(), out)?, sequence))
     }
 
     /// Sets how many clients without a record may report from now on. Initially there is no bound

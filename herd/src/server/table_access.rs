@@ -72,9 +72,13 @@ impl TableAccess {
         self.shared.memory.is_full()
     }
 
-    /// Returns whether an update is of a client that the node has no record of.
+    /// Returns whether the node would keep an update of a client that it has no record of.
     pub(crate) fn would_add_client(&self, update: &Update<'_>) -> bool {
-        self.look(|node| node.table().get_even_removed(update.client).is_none())
+        self.look(|node| {
+            let table = node.table();
+            let is_kept = table.shards().holds(update.client.as_bytes()) || update.removals > 0;
+            is_kept && table.get_even_removed(update.client).is_none()
+        })
     }
 
     /// Returns the wall clock.

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use xtask::cluster::graphs::Graph;
 use xtask::oracle::Persistence;
-use xtask::sim::plan::FixedParts;
+use xtask::sim::FixedParts;
 use xtask::turmoil::OneSeed;
 
 /// Run one seed.

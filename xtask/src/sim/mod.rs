@@ -51,6 +51,7 @@
 mod active_faults;
 pub mod backbone;
 mod disk;
+mod fixed_parts;
 mod leap;
 pub mod plan;
 mod process;
@@ -61,6 +62,7 @@ mod tests;
 mod wire;
 mod world;
 
+pub use fixed_parts::FixedParts;
 pub use plan::Plan;
 pub use shrink::shrink;
 

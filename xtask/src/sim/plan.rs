@@ -7,6 +7,7 @@ use fastrand::Rng;
 use herd::node::Limits;
 
 use super::backbone::BackboneFault;
+use super::fixed_parts::FixedParts;
 use crate::cluster::graphs::Graph;
 use crate::oracle::{Keeps, Persistence, REMOVE};
 
@@ -89,21 +90,6 @@ pub struct Op {
     pub node: usize,
     /// The line.
     pub line: String,
-}
-
-/// The parts of a plan that are fixed instead of drawn.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct FixedParts {
-    /// The number of regions; one if it is `None`.
-    pub regions: Option<usize>,
-    /// Whether each node holds only some shards of the clients.
-    pub shards: bool,
-    /// The graph of the herd.
-    pub graph: Option<Graph>,
-    /// The shortest time from the sending of a segment to its arrival.
-    pub latency: Option<Duration>,
-    /// Whether and when a node's records are on disk.
-    pub durability: Option<Persistence>,
 }
 
 /// The start of virtual time, in seconds since 1970.

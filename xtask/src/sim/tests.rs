@@ -1,7 +1,6 @@
 //! Runs fixed seeds. A failure has the command that runs one again.
 
 use super::*;
-use crate::sim::plan::FixedParts;
 
 fn assert_right(seeds: std::ops::Range<u64>, nodes: usize) {
     assert_right_in_regions(seeds, nodes, 1);

@@ -10,7 +10,7 @@ use super::SeedReport;
 use super::world::run_plan;
 use crate::oracle::check_history;
 use crate::oracle::timeline;
-use crate::sim::plan::{FixedParts, Plan};
+use crate::sim::{FixedParts, Plan};
 
 /// The settings of a run.
 #[derive(Debug)]

@@ -1,12 +1,11 @@
 //! Nodes that hold only some shards of the clients.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use fixtures::checkout::scratch;
-use xtask::cluster::backbone::NatsServers;
+use xtask::cluster::backbone::{NatsServers, divided};
 use xtask::cluster::herd_file::HerdFile;
 use xtask::cluster::processes::{Processes, Setup};
 use xtask::cluster::test_herd::TestHerd;
@@ -23,17 +22,9 @@ fn start(test: &str, nodes: &[&str]) -> Option<(Joined, PathBuf)> {
     let program = server()?;
     let folder = scratch(test);
     let servers = NatsServers::start(program, folder.join("nats"), 1).unwrap();
-    let mut text = "name = \"shards\"\n".to_owned();
-    for (port, (name, holds)) in (1..).step_by(2).zip(NODES) {
-        let (client, link) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{}", port + 1));
-        writeln!(text, "[[node]]\nname = {name:?}\nclient = {client:?}\nlink = {link:?}\nholds = {holds:?}")
-            .unwrap();
-    }
-    let backbone = servers.backbone();
-    writeln!(text, "[backbone]\nnats = {:?}\nreplicas = 1\nshards = 64", backbone.urls).unwrap();
     let path = folder.join("shards.toml");
-    fs::write(&path, &text).unwrap();
-    let herd = TestHerd::new(&HerdFile::parse(&text, "the herd with shards").unwrap(), |file, _| {
+    let herd = TestHerd::new(&divided(&NODES, &servers, 1).unwrap(), |file, _| {
+        fs::write(&path, file.table().to_string())?;
         Processes::new(Setup::clean(file, herd_binary(Profile::Debug)?, folder.join("herd")))
     });
     let mut joined = Joined::of(herd.unwrap(), servers);

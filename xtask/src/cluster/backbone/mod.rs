@@ -2,8 +2,10 @@
 
 mod regions;
 mod servers;
+mod shards;
 mod stream;
 
 pub use regions::{Backbone, JoinedHerds, copies, cut, halves};
 pub(crate) use servers::KnownServer;
 pub use servers::{NatsServers, SERVERS, nats_server};
+pub use shards::divided;

@@ -58,6 +58,10 @@ enum ToolCheck {
     NoTools(String),
 }
 
+/// The features of the tests that `cargo test` leaves out. Those of the page and of traces share
+/// one build.
+pub(super) const TEST_FEATURES: &str = "xtask/browser,xtask/otel";
+
 /// The steps in their order. All use debug builds: every other configuration takes minutes more.
 const STEPS: [Step; 15] = [
     Step {
@@ -74,7 +78,7 @@ const STEPS: [Step; 15] = [
             "--workspace",
             "--all-targets",
             "--features",
-            "xtask/browser,xtask/otel",
+            TEST_FEATURES,
             "--",
             "--deny",
             "warnings",
@@ -140,7 +144,7 @@ const STEPS: [Step; 15] = [
             "--locked",
             "--workspace",
             "--features",
-            "xtask/browser,xtask/otel",
+            TEST_FEATURES,
             "--test",
             "traces",
         ]),

@@ -10,6 +10,7 @@ use fixtures::checkout::root;
 use nix::unistd::Uid;
 use strum::{EnumMessage, EnumString, IntoStaticStr, VariantArray};
 
+use super::ci::TEST_FEATURES;
 use crate::cluster::workspace::{cargo, target_dir};
 use crate::commands::arguments::variant_of;
 use crate::commands::print::print;
@@ -150,7 +151,7 @@ impl Chromium {
             "--locked",
             "--workspace",
             "--features",
-            "xtask/browser,xtask/otel",
+            TEST_FEATURES,
             "--test",
             "browser",
             "--",

@@ -68,8 +68,8 @@ const SEEDS: u64 = 500;
 
 /// The herds in which a bug is planted.
 #[cfg(feature = "planted-bugs")]
-fn herds_for(bug: herd::bug::Bug) -> crate::sim::plan::FixedParts {
-    use crate::sim::plan::FixedParts;
+fn herds_for(bug: herd::bug::Bug) -> crate::sim::FixedParts {
+    use crate::sim::FixedParts;
     use herd::bug::Bug;
     let is_of_backbone =
         matches!(bug, Bug::HoleNotNoticed | Bug::StreamNotRecognized | Bug::HeaderAheadOfStored);
@@ -80,7 +80,7 @@ fn herds_for(bug: herd::bug::Bug) -> crate::sim::plan::FixedParts {
 /// Tries seeds until one violates an invariant. Returns the violated invariants, the seed, and the
 /// start of the evidence.
 #[cfg(feature = "planted-bugs")]
-fn find_planted_bug(fixed: crate::sim::plan::FixedParts) -> Option<[String; 3]> {
+fn find_planted_bug(fixed: crate::sim::FixedParts) -> Option<[String; 3]> {
     use crate::sim::{Plan, judge};
     (0..SEEDS).find_map(|seed| {
         let (_, verdict) = judge(&Plan::draw(seed, 5, fixed));

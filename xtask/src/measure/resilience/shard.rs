@@ -1,6 +1,5 @@
 //! Moves shards to another node while clients report.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,8 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::filled::{PATIENCE, number};
 use super::{Bound, Finding, ResilienceBench};
-use crate::cluster::backbone::{NatsServers, SERVERS, nats_server};
-use crate::cluster::herd_file::HerdFile;
+use crate::cluster::backbone::{NatsServers, SERVERS, divided, nats_server};
 use crate::cluster::processes::{Processes, Setup};
 use crate::cluster::test_herd::TestHerd;
 use crate::load::generator::Task;
@@ -46,9 +44,9 @@ pub(super) fn check_shard(bench: &ResilienceBench) -> Result<Vec<Finding>> {
     };
     let folder = bench.folder.join("shard");
     let servers = NatsServers::start(program, folder.join("nats"), SERVERS)?;
-    let text = herd_file(&servers)?;
+    let file = divided(&NODES, &servers, SERVERS)?;
     let mut path = PathBuf::new();
-    let mut herd = TestHerd::new(&HerdFile::parse(&text, "the herd with shards")?, |file, _| {
+    let mut herd = TestHerd::new(&file, |file, _| {
         let folder = folder.join("herd");
         fs::create_dir_all(&folder)?;
         path = folder.join("shards.toml");
@@ -112,17 +110,6 @@ fn move_shards(bench: &ResilienceBench, herd: &mut TestHerd, file: &Path) -> Res
     let took = began.elapsed();
     herd.kill(&["Node2".to_owned()])?;
     Ok(took)
-}
-
-fn herd_file(servers: &NatsServers) -> Result<String> {
-    let mut text = "name = \"shards\"\n".to_owned();
-    for (port, (name, holds)) in (1..).step_by(2).zip(NODES) {
-        let (client, link) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{}", port + 1));
-        writeln!(text, "[[node]]\nname = {name:?}\nclient = {client:?}\nlink = {link:?}\nholds = {holds:?}")?;
-    }
-    let urls = servers.backbone().urls;
-    writeln!(text, "[backbone]\nnats = {urls:?}\nreplicas = {SERVERS}\nshards = 64")?;
-    Ok(text)
 }
 
 /// Waits until `herd shards` says that a node lacks nothing.

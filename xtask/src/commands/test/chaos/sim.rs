@@ -16,7 +16,7 @@ use crate::commands::arguments::variant_of;
 use crate::commands::print::{overwrite_progress, print};
 use crate::oracle::timeline;
 use crate::oracle::{Persistence, Verdict};
-use crate::sim::plan::{FixedParts, Plan};
+use crate::sim::{FixedParts, Plan};
 use crate::sim::{judge, shrink};
 
 /// Which seeds to run.
