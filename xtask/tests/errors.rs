@@ -49,6 +49,8 @@ const COMMANDS: &[&str] = &[
     "chaos --minutes 5 --rounds 5",
     "chaos processes --herd nosuch",
     "chaos --durability memory --faults disk-full",
+    "chaos --backbone --faults shard-move",
+    "chaos --shards --herd 2015-winter",
     "chaos sim --nodes 1",
     "chaos sim --shape ring",
     "chaos sim --graph circle",

@@ -13,15 +13,44 @@ use crate::message::{At, Time, Update};
 /// The most changes that are looked at under one lock of the node.
 const PIECE: usize = 1000;
 
+/// What the names of streams begin with in journals. No node can have such a name.
+const PREFIX: &str = "stream:";
+
 /// A stream of the backbone, which this node reads.
 #[derive(Debug)]
 pub(super) struct Stream {
-    /// Its name in journals, which cannot be the name of a node.
+    /// Its name, without the shards.
+    stream: String,
+    /// Its name in journals, with the shards of this node.
     name: String,
+    /// The shards of this node.
+    shards: Shards,
     pub(super) cursor: Cursor,
 }
 
 impl Stream {
+    fn new(stream: &str, shards: Shards) -> Stream {
+        let name = match shards.are_all() {
+            true => format!("{PREFIX}{stream}"),
+            false => format!("{PREFIX}{stream}:{shards}"),
+        };
+        Stream { stream: stream.to_owned(), name, shards, cursor: Cursor::default() }
+    }
+
+    /// Returns whether a cursor with this name in a journal is one of this stream that was read for
+    /// at least the shards of this node. Everything up to it is above it in the journal, even if
+    /// the node has held fewer shards since. What was read for other shards says nothing.
+    pub(super) fn is_read_by(&self, name: &str) -> bool {
+        let Some(name) = name.strip_prefix(PREFIX) else { return false };
+        match name.split_once(':') {
+            None => name == self.stream,
+            Some((stream, shards)) => {
+                let read = shards.parse().ok().filter(|_| stream == self.stream);
+                read.is_some_and(|read| self.shards.without(read).are_none())
+            }
+        }
+    }
+
     /// Returns the name in journals, and how far the stream has been read.
     pub(super) fn named_cursor(&self) -> (&str, Cursor) {
         (&self.name, self.cursor)
@@ -61,13 +90,8 @@ impl Node {
     /// Makes the node read a stream of the backbone, and keep the clients of these shards. Call it
     /// before a journal is replayed, which may have the cursor.
     pub fn read_stream(&mut self, name: &str, shards: Shards) {
-        // What has been read for some shards says nothing about others.
-        let name = match shards.are_all() {
-            true => format!("stream:{name}"),
-            false => format!("stream:{name}:{shards}"),
-        };
         self.table.hold(shards);
-        self.stream = Some(Stream { name, cursor: Cursor::default() });
+        self.stream = Some(Stream::new(name, shards));
     }
 
     /// Drops what is published of clients whose shards other nodes hold: the changes after `from`

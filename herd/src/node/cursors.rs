@@ -14,13 +14,13 @@ impl Node {
     }
 
     /// Restores a cursor from a journal. One for a node that is not a neighbour is ignored, and so
-    /// is one for a stream that the node does not read.
+    /// is one for a stream that the node does not read, or that it has read for fewer shards.
     pub fn restore_cursor(&mut self, name: &str, cursor: Cursor) {
         if let Some(id) = self.neighbours.find(name) {
             self.neighbours[id].cursor = cursor;
         } else if self.restore_horizon(name, cursor) {
             // It is the window up to which reports are forgotten.
-        } else if let Some(stream) = self.stream.as_mut().filter(|stream| stream.named_cursor().0 == name) {
+        } else if let Some(stream) = self.stream.as_mut().filter(|stream| stream.is_read_by(name)) {
             stream.cursor = cursor;
         }
     }

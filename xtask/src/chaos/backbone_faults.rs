@@ -5,11 +5,16 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use herd::node::Shards;
 
+use super::fault::FaultName;
 use super::herd_under_test::HerdUnderTest;
-use crate::cluster::backbone::NatsServers;
+use crate::cluster::backbone::{NatsServers, wait_until_whole};
 use crate::cluster::proxy::Conditions;
 use crate::oracle::Keeps;
+
+/// The time in which a node must have all clients of the shards that it is to hold.
+const WHOLE: Duration = Duration::from_secs(30);
 
 impl HerdUnderTest {
     /// Kills nodes, deletes their journals, and starts them again.
@@ -74,6 +79,34 @@ impl HerdUnderTest {
     /// Deletes the older half of the messages.
     pub(super) fn truncate_stream(&mut self) -> Result<()> {
         self.servers()?.delete_older_half()
+    }
+
+    /// Lets two nodes exchange the shards that they hold. In between, both hold the shards of both,
+    /// so that there is always a node that holds each shard. Each restart is a fault of its node.
+    pub(super) fn exchange_shards(&mut self, [one, other]: [usize; 2], name: FaultName) -> Result<()> {
+        let (of_one, of_other) = (self.shards_of(one)?, self.shards_of(other)?);
+        let both = of_one.with(of_other);
+        for (node, shards) in [(one, both), (other, both), (one, of_other), (other, of_one)] {
+            self.restart_with(node, shards, name)?;
+        }
+        Ok(())
+    }
+
+    fn shards_of(&self, node: usize) -> Result<Shards> {
+        let name = &self.names[node];
+        let herd = self.processes.view(name)?.herd();
+        let backbone = herd.backbone.as_ref().context("shard-move needs nodes that hold shards")?;
+        Ok(backbone.shards_of(herd.member(name).context("a node is in its herd file")?))
+    }
+
+    /// Restarts a node that is to hold these shards, and waits until it has all of their clients.
+    fn restart_with(&mut self, node: usize, shards: Shards, fault: FaultName) -> Result<()> {
+        let (name, holds) = (self.names[node].clone(), shards.held());
+        let view = self.processes.view(&name)?.with_shards(&name, &holds)?;
+        self.processes.set_view(&name, view)?;
+        self.restart_alone(node, fault)?;
+        let file = self.processes.herd_file_of(&name);
+        wait_until_whole(&self.program, &file, (&name, &holds), WHOLE)
     }
 
     fn servers(&mut self) -> Result<&mut NatsServers> {

@@ -26,11 +26,17 @@ pub(super) struct Clients {
     stop: AtomicBool,
     /// The number of clients that have started.
     reporters: AtomicU64,
+    /// The most ids that one of them has reported.
+    ids: AtomicU64,
     nodes: usize,
 }
 
 /// The number of ids that each client reports in turn.
 const IDS: u64 = 20;
+
+/// The number of operations after which a client goes over to other ids. A node that lost the
+/// earlier ones would not get them again from their clients.
+const OPERATIONS: u64 = 2000;
 
 /// The number of clients of each node.
 const EACH: u32 = 2;
@@ -55,6 +61,7 @@ impl Clients {
             next: AtomicU64::new(0),
             stop: AtomicBool::new(false),
             reporters: AtomicU64::new(0),
+            ids: AtomicU64::new(0),
             nodes,
         })
     }
@@ -79,7 +86,8 @@ impl Clients {
     /// The ids that may have been reported.
     pub(super) fn ids(&self) -> Vec<String> {
         let reported = self.reporters.load(Ordering::Relaxed);
-        let clients = (0..reported).flat_map(|who| (0..IDS).map(move |id| client_id(who, id)));
+        let ids = self.ids.load(Ordering::Relaxed);
+        let clients = (0..reported).flat_map(|who| (0..ids).map(move |id| client_id(who, id)));
         clients.chain((0..self.nodes).map(probe_id)).collect()
     }
 
@@ -168,7 +176,9 @@ impl Clients {
                 thread::sleep(RECONNECT);
                 continue;
             };
-            let id = client_id(who, number % IDS);
+            let first = number / OPERATIONS * IDS;
+            let id = client_id(who, first + number % IDS);
+            self.ids.fetch_max(first + IDS, Ordering::Relaxed);
             let line = if number % QUESTION == QUESTION - 1 {
                 format!("WHATSAT {id} 0 0")
             } else {

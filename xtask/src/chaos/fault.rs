@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
+use herd::config::Herd;
 use strum::{Display, EnumMessage, EnumString, IntoStaticStr, VariantArray};
 
 use super::{open_files, small_disks};
@@ -59,6 +60,8 @@ pub enum FaultName {
     BitFlip,
     /// Delete the older half of the messages of the backbone.
     StreamTruncate,
+    /// Let two nodes exchange the shards that they hold, while clients report.
+    ShardMove,
 }
 
 /// The nodes and links of a herd, which faults are drawn for.
@@ -101,6 +104,8 @@ pub(super) enum FaultAction {
     FlipBit { server: usize, place: u64, away: Duration },
     /// Deletes the older half of the messages.
     Truncate,
+    /// Lets two nodes hold the shards of both, and then each those of the other one.
+    Exchange([usize; 2]),
     /// Changes the conditions of directions from one node to another for a time.
     Links { directions: Vec<(usize, usize, Conditions)>, lasts: Duration },
 }
@@ -130,19 +135,22 @@ impl FaultName {
         use FaultName::{BitFlip, LeaderKill, ReaderKill, RegionCut, RegionWipe, StreamTruncate};
         use FaultName::{ServerKill, ServersKill, ServersWipe};
         matches!(self, ServerKill | ServersKill | ServersWipe | LeaderKill | RegionWipe)
-            || matches!(self, RegionCut | ReaderKill | BitFlip | StreamTruncate)
+            || matches!(self, RegionCut | ReaderKill | BitFlip | StreamTruncate | FaultName::ShardMove)
     }
 
     /// Returns what this machine or this herd lacks for the fault, and what to do; `None` if the
     /// fault is possible.
     pub(super) fn unmet_need(
         self,
-        has_links: bool,
+        herd: &Herd,
         has_servers: bool,
         durability: Persistence,
     ) -> Option<&'static str> {
+        let has_links = herd.members.iter().any(|member| !member.neighbours.is_empty());
+        let has_shards = herd.members.iter().any(|member| member.holds.is_some());
         match self {
-            name if name.is_of_backbone() && !has_servers => Some("--backbone"),
+            FaultName::ShardMove if !has_shards => Some("--shards"),
+            name if name.is_of_backbone() && !has_servers => Some("--backbone or --shards"),
             FaultName::DiskFull if durability == Persistence::Memory => {
                 Some("nodes with a disk: choose another durability")
             }
@@ -211,6 +219,7 @@ impl Fault {
             FaultAction::Kill { nodes, .. } | FaultAction::Restart(nodes) => nodes.clone(),
             FaultAction::Deprive { node, .. } => vec![*node],
             FaultAction::CutOff { nodes, .. } => nodes.clone(),
+            FaultAction::Exchange(nodes) => nodes.to_vec(),
             FaultAction::Servers { .. }
             | FaultAction::Leader { .. }
             | FaultAction::FlipBit { .. }
@@ -243,6 +252,7 @@ impl Fault {
                 format!("a bit of nats-{} flipped, away for {away:?}", server + 1)
             }
             FaultAction::Truncate => "the older half of the stream deleted".to_owned(),
+            FaultAction::Exchange(nodes) => format!("{} exchange their shards", list(nodes)),
             FaultAction::Servers { servers, wipes, away } => {
                 let servers = servers.iter().map(|server| format!("nats-{}", server + 1));
                 let done = if *wipes { "wiped" } else { "killed" };
@@ -292,6 +302,11 @@ impl FaultAction {
                 FaultAction::Kill { nodes: vec![reader], wipes: false, away }
             }
             FaultName::LeaderKill => FaultAction::Leader { away },
+            FaultName::ShardMove => {
+                let mut others: Vec<usize> = (0..shape.nodes).collect();
+                let one = others.swap_remove(rng.usize(..shape.nodes));
+                FaultAction::Exchange([one, others[rng.usize(..others.len())]])
+            }
             _ => FaultAction::Truncate,
         }
     }

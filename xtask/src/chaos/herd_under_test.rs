@@ -35,6 +35,8 @@ pub(super) struct HerdUnderTest {
     pub(super) disks: Option<SmallDisks>,
     /// The servers of the backbone; `None` if links alone join the nodes.
     pub(super) servers: Option<NatsServers>,
+    /// The node program.
+    pub(super) program: PathBuf,
     /// The folder with the data folders of the nodes; `None` if they keep nothing on disk.
     pub(super) data: Option<PathBuf>,
     /// The names of the regions; empty without a backbone.
@@ -54,15 +56,17 @@ impl HerdUnderTest {
     /// # Errors
     /// The fault cannot be injected or ended, or a node does not start again.
     pub(super) fn inject(&mut self, fault: &Fault) -> Result<()> {
-        if let FaultAction::Restart(nodes) = &fault.action {
-            return self.restart_in_turn(nodes, fault.name);
+        match &fault.action {
+            FaultAction::Restart(nodes) => return self.restart_in_turn(nodes, fault.name),
+            FaultAction::Exchange(nodes) => return self.exchange_shards(*nodes, fault.name),
+            _ => {}
         }
         let stops_answers = fault.name == FaultName::Pause;
         let number = self.clients.begin_fault(&fault.name.to_string(), fault.nodes(), stops_answers);
         match &fault.action {
             FaultAction::Kill { nodes, wipes: false, away } => self.kill(nodes, *away)?,
             FaultAction::Kill { nodes, wipes: true, away } => self.wipe(nodes, *away)?,
-            FaultAction::Restart(_) => {}
+            FaultAction::Restart(_) | FaultAction::Exchange(_) => {}
             FaultAction::Servers { servers, wipes, away } => self.end_servers(servers, *wipes, *away)?,
             FaultAction::Leader { away } => self.end_leader(*away)?,
             FaultAction::CutOff { region, lasts, .. } => self.cut_off(*region, *lasts)?,
@@ -90,11 +94,14 @@ impl HerdUnderTest {
 
     /// Restarts nodes one after another. Each restart is a fault of that node alone.
     fn restart_in_turn(&mut self, nodes: &[usize], name: FaultName) -> Result<()> {
-        for node in nodes {
-            let number = self.clients.begin_fault(&name.to_string(), vec![*node], true);
-            self.restart(*node)?;
-            self.clients.end_fault(number);
-        }
+        nodes.iter().try_for_each(|node| self.restart_alone(*node, name))
+    }
+
+    /// Restarts a node. That is a fault of the node alone.
+    pub(super) fn restart_alone(&mut self, node: usize, name: FaultName) -> Result<()> {
+        let number = self.clients.begin_fault(&name.to_string(), vec![node], true);
+        self.restart(node)?;
+        self.clients.end_fault(number);
         Ok(())
     }
 

@@ -242,11 +242,10 @@ pub fn possible_faults(
     has_servers: bool,
     durability: Persistence,
 ) -> Result<(Vec<FaultName>, Vec<String>)> {
-    let has_links = herd.members.iter().any(|member| !member.neighbours.is_empty());
     let mut possible = Vec::new();
     let mut left_out = Vec::new();
     for name in FaultName::VARIANTS {
-        let Some(need) = name.unmet_need(has_links, has_servers, durability) else {
+        let Some(need) = name.unmet_need(herd, has_servers, durability) else {
             possible.push(*name);
             continue;
         };

@@ -1,6 +1,7 @@
 //! How the herd of a run is set up: its servers, proxies and nodes.
 
 use anyhow::{Context, Result};
+use toml::Value;
 
 use super::clients::Clients;
 use super::fault::{FaultName, HerdShape};
@@ -48,6 +49,7 @@ impl Chaos {
             proxy,
             servers_proxy,
             disks,
+            program: self.program.clone(),
             data: has_data.then(|| self.folder.join("data")),
             servers,
             regions: self.regions.iter().flatten().map(|(name, _)| name.clone()).collect(),
@@ -86,6 +88,11 @@ impl Chaos {
         Ok((Some(proxy), Some(backbone)))
     }
 
+    /// Whether nodes hold only some shards.
+    fn is_divided(&self) -> bool {
+        self.file.herd().members.iter().any(|member| member.holds.is_some())
+    }
+
     fn may_happen(&self, fault: FaultName) -> bool {
         self.faults.contains(&fault)
     }
@@ -109,7 +116,11 @@ impl Chaos {
         let mut views = proxy.map(|proxy| proxy.views(&file)).transpose()?.unwrap_or_default();
         if let (Some(regions), Some(backbone)) = (&self.regions, backbone) {
             let joined = JoinedHerds { file: file.clone(), regions: regions.clone() };
-            views = joined.views(&views, backbone)?;
+            let mut backbone = backbone.clone();
+            if let Some(table) = self.file.herd().backbone.as_ref().filter(|_| self.is_divided()) {
+                backbone.keys.insert("shards".to_owned(), Value::from(i64::from(table.shards)));
+            }
+            views = joined.views(&views, &backbone)?;
         }
         let mut setup = Setup::clean(file, self.program.clone(), self.folder.join("herd"));
         setup.views = views;
@@ -133,6 +144,7 @@ impl Chaos {
             source: Source::Processes,
             patience: PATIENCE,
             memory: MEMORY,
+            divided: self.is_divided(),
             calm: None,
             leap: None,
             command: self.command.clone(),

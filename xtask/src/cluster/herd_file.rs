@@ -131,6 +131,19 @@ impl HerdFile {
         HerdFile::parse(&table.to_string(), "the herd with other links")
     }
 
+    /// Returns the same herd with other shards that a node holds.
+    ///
+    /// # Errors
+    /// They are not shards, or the herd has no backbone.
+    pub fn with_shards(&self, name: &str, holds: &str) -> Result<HerdFile> {
+        let mut table = self.table.clone();
+        let tables = node_tables(&mut table)?.iter_mut().filter_map(Value::as_table_mut);
+        for node in tables.filter(|node| node["name"].as_str() == Some(name)) {
+            node.insert("holds".to_owned(), Value::from(holds));
+        }
+        HerdFile::parse(&table.to_string(), "the herd with other shards")
+    }
+
     /// Returns the same herd with other loopback ports for the clients of the named nodes.
     ///
     /// # Errors

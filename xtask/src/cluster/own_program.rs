@@ -14,7 +14,6 @@ use herd::config::Member;
 use herd::tls::LinkFiles;
 use serde_json::Value;
 
-use crate::cluster::herd_file::HerdFile;
 use crate::cluster::processes::{Environment, Launch, NodeFiles, ReadyNode, clean_environment};
 
 /// Variables that are removed from the environment of nodes. Two nodes cannot share an address, a
@@ -37,8 +36,6 @@ const OF_ONE_NODE: [&str; 10] = [
 #[derive(Debug)]
 pub(crate) struct HerdProgram {
     pub(crate) program: PathBuf,
-    /// The herd files of single nodes, by name, instead of the one that all nodes share.
-    pub(crate) views: BTreeMap<String, HerdFile>,
     pub(crate) data: Option<PathBuf>,
     /// Admin ports by node. A node that is missing uses any free port; with `None`, nodes have no
     /// admin ports.
@@ -62,16 +59,7 @@ impl Launch for HerdProgram {
 
     fn command(&self, node: &Member, files: &NodeFiles) -> Result<Command> {
         let mut command = Command::new(&self.program);
-        let herd = match self.views.get(&node.name) {
-            None => files.herd.clone(),
-            Some(view) => {
-                let own = files.log.with_extension("toml");
-                std::fs::write(&own, view.text())
-                    .with_context(|| format!("cannot write {}", own.display()))?;
-                own
-            }
-        };
-        command.arg(&node.name).arg("--config").arg(herd);
+        command.arg(&node.name).arg("--config").arg(&files.herd);
         command.arg("--log-file").arg(&files.log).arg("--stop-with-stdin");
         if node.admin.is_none()
             && let Some(ports) = &self.admin

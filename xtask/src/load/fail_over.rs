@@ -14,9 +14,12 @@ use super::Protocol;
 /// The timeout until the server is killed.
 const KILLED: Duration = Duration::from_secs(60);
 
-/// The time in which the successor may still receive reports from others. The neighbours of a node
+/// The time after which no more reports reach the successor, if none did. The neighbours of a node
 /// that died publish its reports after 5 s.
 const SETTLED: Duration = Duration::from_secs(15);
+
+/// The timeout until no more reports reach the successor.
+const MOST: Duration = Duration::from_secs(120);
 
 /// The time between two looks at the clock, and between two rounds of questions.
 const POLL: Duration = Duration::from_millis(1);
@@ -83,13 +86,25 @@ impl FailOver {
             let promoted = answer(&mut stream)?;
             ensure!(promoted.starts_with("+OK"), "Redis does not promote the replica: {promoted}");
         }
-        let deadline = Instant::now() + SETTLED;
+        self.wait_for_others(&mut stream, &mut missing)?;
+        Ok(FailOverOutcome { answered, lost: missing.len() as u64 })
+    }
+
+    /// Keeps the clients that the successor does not get while it still gets some.
+    fn wait_for_others(&self, stream: &mut BufReader<TcpStream>, missing: &mut Vec<u64>) -> Result<()> {
+        let killed = Instant::now();
+        let mut last_arrival = killed;
         loop {
-            self.keep_missing(&mut stream, &mut missing)?;
+            let before = missing.len();
+            self.keep_missing(stream, missing)?;
             // Nothing can reach a Redis server that has no primary.
-            if missing.is_empty() || self.protocol == Protocol::Set || Instant::now() > deadline {
-                return Ok(FailOverOutcome { answered, lost: missing.len() as u64 });
+            if missing.is_empty() || self.protocol == Protocol::Set || last_arrival.elapsed() > SETTLED {
+                return Ok(());
             }
+            if missing.len() < before {
+                last_arrival = Instant::now();
+            }
+            ensure!(killed.elapsed() < MOST, "{} still gets reports after {MOST:?}", self.successor);
             thread::sleep(POLL);
         }
     }

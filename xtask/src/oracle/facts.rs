@@ -89,6 +89,14 @@ impl<'a> Op<'a> {
 }
 
 impl<'a> Facts<'a> {
+    /// The node's record of the client that a question asks about, as for [`Op::record`], but only
+    /// if the answer says whether there is one. In a herd with shards, a question that no other
+    /// node answers in time is answered like one about an unknown client.
+    pub(super) fn told(&self, op: &Op<'a>) -> Option<Option<(u64, Update<'a>)>> {
+        let record = op.record();
+        (record.is_some() || !self.history.setting.divided).then_some(record)
+    }
+
     pub(super) fn of(history: &'a History) -> Facts<'a> {
         let nodes = history.setting.nodes.len();
         let known = |lines: &'a [String]| {

@@ -38,6 +38,10 @@ pub struct Setting {
     /// backbone brings it there.
     #[serde(default)]
     pub entries: usize,
+    /// Whether nodes keep only some shards of the clients. A node then also answers a question with
+    /// `?` if no other node answers it in time.
+    #[serde(default)]
+    pub divided: bool,
     /// Whether and when a node's records are on disk.
     pub durability: Persistence,
     /// The kind of run.

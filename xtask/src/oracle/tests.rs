@@ -18,6 +18,7 @@ fn right() -> History {
         source: Source::Simulation,
         patience: 1_000,
         memory: 100,
+        divided: false,
         calm: None,
         leap: None,
         command: String::new(),
@@ -197,6 +198,18 @@ fn what_nobody_sent_is_a_phantom() {
     let mut history = right();
     ask(&mut history, 4, 1, "IAMAT kiwi +1+1 1", "AT A +0.500000000 kiwi +1+1 1");
     assert_eq!(violated(&history), ["I4"]);
+}
+
+#[test]
+fn with_shards_a_question_that_nobody_answers_is_no_evidence_but_an_older_answer_is() {
+    let mut history = right();
+    history.setting.divided = true;
+    ask(&mut history, 5, 0, "WHATSAT kiwi 0 0", "? WHATSAT kiwi 0 0");
+    assert_eq!(violated(&history), [""; 0]);
+    let older = "AT A +1.500000000 kiwi +0+0 0";
+    ask(&mut history, 6, 0, "IAMAT kiwi +0+0 0", older);
+    ask(&mut history, 7, 0, "WHATSAT kiwi 0 0", older);
+    assert_eq!(violated(&history), ["I3", "I5"]);
 }
 
 #[test]

@@ -85,6 +85,7 @@ impl<'a> World<'a> {
             source: Source::Processes,
             patience: PATIENCE.as_micros() as u64,
             memory: u64::MAX,
+            divided: false,
             calm: None,
             leap: None,
             command: command.to_owned(),

@@ -26,15 +26,15 @@ fn servers_that_are_killed_and_wiped_under_load_lose_nothing() {
     }
 }
 
-/// Breaks a joined herd by one fault of each of these kinds. Each run may excuse only what
+/// Breaks a herd of this kind by one fault of each of these kinds. Each run may excuse only what
 /// `excuses` says. The folder of a run is named after its seed, so each test has another one.
-fn break_by(seed: &str, faults: &[&str], excuses: &str) {
+fn break_by(herd: &str, seed: &str, faults: &[&str], excuses: &str) {
     if server().is_none() {
         return;
     }
     for fault in faults {
         let output = Command::new(program("xtask"))
-            .args(["chaos", "--backbone", "--seed", seed, "--rounds", "1", "--rate", "500"])
+            .args(["chaos", herd, "--seed", seed, "--rounds", "1", "--rate", "500"])
             .args(["--faults", fault])
             .timeout(Duration::from_secs(300))
             .output()
@@ -47,17 +47,22 @@ fn break_by(seed: &str, faults: &[&str], excuses: &str) {
 
 #[test]
 fn a_leader_that_is_killed_and_a_stream_that_lacks_messages_lose_nothing() {
-    break_by("1031", &["leader-kill", "bit-flip", "stream-truncate"], "none lost, 0 excused");
+    break_by("--backbone", "1031", &["leader-kill", "bit-flip", "stream-truncate"], "none lost, 0 excused");
 }
 
 #[test]
 fn a_region_that_is_cut_off_and_a_reader_that_is_killed_lose_nothing() {
-    break_by("1033", &["region-cut", "reader-kill"], "none lost, 0 excused");
+    break_by("--backbone", "1033", &["region-cut", "reader-kill"], "none lost, 0 excused");
 }
 
 #[test]
 fn a_region_that_is_wiped_gets_everything_again() {
-    break_by("1039", &["region-wipe"], "none lost, ");
+    break_by("--backbone", "1039", &["region-wipe"], "none lost, ");
+}
+
+#[test]
+fn shards_that_move_while_clients_report_lose_nothing() {
+    break_by("--shards", "1049", &["shard-move"], "none lost, 0 excused");
 }
 
 #[test]

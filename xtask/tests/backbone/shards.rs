@@ -23,7 +23,7 @@ fn start(test: &str, nodes: &[&str]) -> Option<(Joined, PathBuf)> {
     let folder = scratch(test);
     let servers = NatsServers::start(program, folder.join("nats"), 1).unwrap();
     let path = folder.join("shards.toml");
-    let herd = TestHerd::new(&divided(&NODES, &servers, 1).unwrap(), |file, _| {
+    let herd = TestHerd::new(&divided(&NODES, &servers.backbone().urls, 1).unwrap(), |file, _| {
         fs::write(&path, file.table().to_string())?;
         Processes::new(Setup::clean(file, herd_binary(Profile::Debug)?, folder.join("herd")))
     });

@@ -3,7 +3,7 @@
 use super::{STREAM, all, apply, at, report, write};
 use crate::backbone::Publisher;
 use crate::message::ClientId;
-use crate::node::{Answer, Limits, Lives, Node, RemovalError, Selection, Shards};
+use crate::node::{Answer, Cursor, Limits, Lives, Node, RemovalError, Selection, Shards};
 
 /// A node that holds the shards of `kiwi` and not those of `plum`.
 fn holder_of_kiwi(name: &str) -> Node {
@@ -31,6 +31,33 @@ fn a_node_keeps_of_other_regions_only_the_clients_of_its_shards() {
     let line = b"AT Ceres +0.000000000 plum +1+1 9";
     assert_eq!(question.ask(line, &mut out), Some(Answer::Written));
     assert!(out.starts_with(line));
+}
+
+#[test]
+fn a_journal_says_how_far_a_stream_was_read_for_the_same_shards_or_more() {
+    let cursor = |sequence| Cursor { epoch: 9, sequence };
+    for (name, is_known) in [
+        ("stream:herd", true),
+        ("stream:herd:8-15/64", true),
+        ("stream:herd:0-31/64", true),
+        ("stream:herd:8-14,16/64", false),
+        ("stream:herd:none/64", false),
+        ("stream:herd:0-31/32", false),
+        ("stream:herd:x", false),
+        ("stream:other", false),
+        ("stream:other:0-31/64", false),
+        ("herd", false),
+    ] {
+        let mut node =
+            Node::new("Alford", &[], Limits::default(), Lives { epoch: 7, incarnation: 1, hash_seed: 0 });
+        node.read_stream("herd", Shards::parse("8-15", 64).unwrap());
+        node.restore_cursor(name, cursor(5));
+        assert_eq!(
+            node.stream_cursor(),
+            Some(if is_known { cursor(5) } else { Cursor::default() }),
+            "{name}"
+        );
+    }
 }
 
 #[test]

@@ -33,6 +33,7 @@ fn faults_are_described_in_words() {
         (FaultName::RegionWipe, wiped, "Alford, Parker wiped, away for 2s"),
         (FaultName::RegionCut, off, "Parker cut off the servers for 2s"),
         (FaultName::BitFlip, flipped, "a bit of nats-3 flipped, away for 2s"),
+        (FaultName::ShardMove, FaultAction::Exchange([1, 0]), "Parker, Alford exchange their shards"),
         (FaultName::DiskFull, full, "Parker with a full disk for 2s"),
         (
             FaultName::Partition,
@@ -71,5 +72,7 @@ fn faults_of_regions_concern_one_whole_region_and_readers_are_its_first_two_node
         assert_eq!(regions[region], nodes);
         let FaultAction::Kill { nodes, wipes: false, .. } = drawn(FaultName::ReaderKill) else { panic!() };
         assert!([[0], [1], [2], [3]].iter().any(|reader| nodes == reader), "{nodes:?}");
+        let FaultAction::Exchange([one, other]) = drawn(FaultName::ShardMove) else { panic!() };
+        assert!(one != other && one < 5 && other < 5);
     }
 }

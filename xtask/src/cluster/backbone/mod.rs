@@ -8,4 +8,4 @@ mod stream;
 pub use regions::{Backbone, JoinedHerds, copies, cut, halves};
 pub(crate) use servers::KnownServer;
 pub use servers::{NatsServers, SERVERS, nats_server};
-pub use shards::divided;
+pub use shards::{divided, wait_until_whole};

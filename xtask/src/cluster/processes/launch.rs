@@ -42,7 +42,7 @@ pub(crate) struct ReadyNode {
 /// The files of one node.
 #[derive(Clone, Debug)]
 pub(crate) struct NodeFiles {
-    /// The herd file, which all nodes share.
+    /// The herd file.
     pub(crate) herd: PathBuf,
     /// The node's log.
     pub(crate) log: PathBuf,

@@ -7,6 +7,7 @@ mod setup;
 mod signals;
 #[cfg(test)]
 mod tests;
+mod views;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -59,6 +60,8 @@ struct Node {
     ready: ReadyNode,
     /// Whether the process has been paused.
     is_paused: bool,
+    /// The node's herd file, if it is not the one that all nodes share.
+    view: Option<HerdFile>,
 }
 
 /// What the harness knows of a node without asking it.
@@ -97,8 +100,10 @@ impl Processes {
             AdminPorts::Free => Some(BTreeMap::new()),
             AdminPorts::From(first) => Some(names.zip(first..).collect()),
         };
-        let launch = HerdProgram { program, views, data, admin, environment, args, variables, certificates };
-        Processes::launched_by(Box::new(launch), file, folder)
+        let launch = HerdProgram { program, data, admin, environment, args, variables, certificates };
+        let mut processes = Processes::launched_by(Box::new(launch), file, folder)?;
+        views.into_iter().try_for_each(|(name, view)| processes.set_view(&name, view))?;
+        Ok(processes)
     }
 
     /// Prepares a herd whose nodes run any program; no node runs yet. Logs of an earlier run in the
@@ -115,6 +120,7 @@ impl Processes {
                 process: None,
                 ready: ReadyNode::default(),
                 is_paused: false,
+                view: None,
             })
             .collect();
         let processes = Processes { file, folder, launch, nodes };
@@ -252,14 +258,9 @@ impl Processes {
         anyhow!("no node is called {name}: the nodes are {}{guess}", names.join(", "))
     }
 
-    /// Returns the path of the herd file that the harness has written.
-    pub(crate) fn herd_file(&self) -> PathBuf {
-        self.folder.join("herd.toml")
-    }
-
     fn files(&self, name: &str) -> NodeFiles {
         NodeFiles {
-            herd: self.herd_file(),
+            herd: self.herd_file_of(name),
             log: self.log(name),
             errors: self.folder.join(format!("{name}.stderr")),
         }

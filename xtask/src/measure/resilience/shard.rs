@@ -2,15 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, ensure};
 
 use super::filled::{PATIENCE, number};
 use super::{Bound, Finding, ResilienceBench};
-use crate::cluster::backbone::{NatsServers, SERVERS, divided, nats_server};
+use crate::cluster::backbone::{NatsServers, SERVERS, divided, nats_server, wait_until_whole};
 use crate::cluster::processes::{Processes, Setup};
 use crate::cluster::test_herd::TestHerd;
 use crate::load::generator::Task;
@@ -44,7 +43,7 @@ pub(super) fn check_shard(bench: &ResilienceBench) -> Result<Vec<Finding>> {
     };
     let folder = bench.folder.join("shard");
     let servers = NatsServers::start(program, folder.join("nats"), SERVERS)?;
-    let file = divided(&NODES, &servers, SERVERS)?;
+    let file = divided(&NODES, &servers.backbone().urls, SERVERS)?;
     let mut path = PathBuf::new();
     let mut herd = TestHerd::new(&file, |file, _| {
         let folder = folder.join("herd");
@@ -54,8 +53,8 @@ pub(super) fn check_shard(bench: &ResilienceBench) -> Result<Vec<Finding>> {
         Processes::new(Setup::clean(file, bench.herd.clone(), folder))
     })?;
     herd.start(&["Node1", "Node2", ENTRY].map(str::to_owned))?;
-    for node in ["Node1", "Node2"] {
-        wait_until_whole(bench, &path, node)?;
+    for node in [NODES[0], NODES[1]] {
+        wait_until_whole(&bench.herd, &path, node, PATIENCE)?;
     }
     let load = Load {
         protocol: Protocol::Iamat,
@@ -106,27 +105,10 @@ fn move_shards(bench: &ResilienceBench, herd: &mut TestHerd, file: &Path) -> Res
     thread::sleep(BEFORE);
     let began = Instant::now();
     herd.start(&["Node4".to_owned()])?;
-    wait_until_whole(bench, file, "Node4")?;
+    wait_until_whole(&bench.herd, file, NODES[3], PATIENCE)?;
     let took = began.elapsed();
     herd.kill(&["Node2".to_owned()])?;
     Ok(took)
-}
-
-/// Waits until `herd shards` says that a node lacks nothing.
-fn wait_until_whole(bench: &ResilienceBench, file: &Path, node: &str) -> Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let output = Command::new(&bench.herd).arg("shards").arg("--config").arg(file).output();
-        let text = String::from_utf8(output.context("cannot run herd shards")?.stdout)?;
-        let is_whole = |row: &str| row.starts_with(node) && row.ends_with("whole");
-        if text.lines().any(is_whole) {
-            return Ok(());
-        }
-        if Instant::now() > deadline {
-            bail!("{node} lacks something after {PATIENCE:?}:\n{text}");
-        }
-        thread::sleep(POLL);
-    }
 }
 
 /// Waits until the nodes that hold shards know this number of clients together, or no longer learn

@@ -12,7 +12,7 @@ pub(super) fn older_answers(facts: &Facts<'_>) -> Vec<String> {
         let Some(client) = client_of(op) else { continue };
         let before = answers.entry((op.node, client)).or_default();
         let Some((answered, _)) = op.answer else { continue };
-        let now = op.record();
+        let Some(now) = facts.told(op) else { continue };
         for (at, update) in before.iter().filter(|(at, _)| *at < op.invoked) {
             let Some(left) = facts.left_of(*update, answered) else { continue };
             let went_back = now.is_none_or(|(_, now)| !left.is_superseded_by(&now));

@@ -21,7 +21,7 @@ pub(super) fn missed_own_updates(facts: &Facts<'_>) -> Vec<String> {
         let Some(acknowledged) = client_of(op).and_then(|client| acknowledged.get(&(op.node, client))) else {
             continue;
         };
-        let record = op.record();
+        let Some(record) = facts.told(op) else { continue };
         for (sent, _, update) in acknowledged.iter().filter(|(_, at, _)| *at < op.invoked) {
             let Some(left) = facts.left_of(*update, answered) else { continue };
             let is_read = record.is_some_and(|(_, record)| left.is_superseded_by(&record));

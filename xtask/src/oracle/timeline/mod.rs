@@ -74,6 +74,7 @@ mod tests {
             source: Source::Processes,
             patience: 1,
             memory: 1,
+            divided: false,
             calm: None,
             leap: None,
             command: "cargo xtask chaos --seed 1 <&>".to_owned(),

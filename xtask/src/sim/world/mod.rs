@@ -119,6 +119,7 @@ impl<'a> World<'a> {
             source: Source::Simulation,
             patience: micros(PATIENCE),
             memory: 2 * limits.link_batch_bytes as u64,
+            divided: false,
             calm: plan.calm.map(micros),
             leap: plan.leap_of_history(),
             command: plan.command(),

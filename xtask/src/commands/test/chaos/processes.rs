@@ -1,5 +1,6 @@
 //! `chaos processes`: faults on real processes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -7,12 +8,28 @@ use clap::Args;
 use strum::VariantArray;
 
 use crate::chaos::{self, Chaos, FaultName, Length, Progress};
-use crate::cluster::backbone::halves;
+use crate::cluster::backbone::{SERVERS, divided, halves};
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::workspace::{Profile, herd_binary, target_dir};
 use crate::commands::arguments::variant_of;
 use crate::commands::print::{overwrite_progress, print};
 use crate::oracle::Persistence;
+
+/// The names of the nodes of each region, by its name.
+type Regions = BTreeMap<String, Vec<String>>;
+
+/// The nodes of a herd with shards, and what they hold. Two nodes hold each shard, and no two hold
+/// the same ones.
+const DIVIDED: [(&str, &str); 5] = [
+    ("Alford", "0-31"),
+    ("Bolden", "16-47"),
+    ("Hamilton", "32-63"),
+    ("Parker", "0-15,48-63"),
+    ("Powell", "none"),
+];
+
+/// The URL of a server that stands for those which are started later.
+const NO_SERVER: &str = "nats://127.0.0.1:4222";
 
 /// Which faults, how many, and on which herd.
 #[derive(Clone, Debug, Args)]
@@ -45,6 +62,10 @@ pub(super) struct ProcessesArgs {
     #[arg(long)]
     backbone: bool,
 
+    /// Run five nodes that hold only some shards of the clients, and three NATS servers
+    #[arg(long, conflicts_with_all = ["backbone", "herd"])]
+    shards: bool,
+
     /// When records are on disk [default: everysec]
     #[arg(long, value_name = "WHEN", value_parser = variant_of::<Persistence>())]
     durability: Option<Persistence>,
@@ -63,13 +84,8 @@ impl ProcessesArgs {
     pub(super) fn break_nodes(&self) -> Result<()> {
         let seed = self.seed.map_or_else(getrandom::u64, Ok)?;
         let when = self.durability.unwrap_or(Persistence::Everysec);
-        let mut file = HerdFile::find(&self.herd)?;
-        let halves = self.backbone.then(|| halves(&file)).transpose()?;
-        let regions = halves.map(|halves| {
-            file = halves.file;
-            halves.regions
-        });
-        let (faults, left_out) = chaos::possible_faults(&self.faults, file.herd(), self.backbone, when)?;
+        let (file, regions) = self.herd()?;
+        let (faults, left_out) = chaos::possible_faults(&self.faults, file.herd(), regions.is_some(), when)?;
         let again = self.command(seed, &faults);
         let chaos = Chaos {
             seed,
@@ -98,6 +114,20 @@ impl ProcessesArgs {
         Ok(())
     }
 
+    /// Returns the herd, and the nodes of each region if servers of the backbone join them.
+    fn herd(&self) -> Result<(HerdFile, Option<Regions>)> {
+        if self.shards {
+            let regions = DIVIDED.map(|(node, _)| (node.to_owned(), vec![node.to_owned()]));
+            return Ok((divided(&DIVIDED, &[NO_SERVER.to_owned()], SERVERS)?, Some(regions.into())));
+        }
+        let file = HerdFile::find(&self.herd)?;
+        if !self.backbone {
+            return Ok((file, None));
+        }
+        let halves = halves(&file)?;
+        Ok((halves.file, Some(halves.regions)))
+    }
+
     fn length(&self) -> Length {
         let minutes = |minutes| Length::Time(Duration::from_secs(60) * minutes);
         self.minutes.map_or(Length::Rounds(self.rounds), minutes)
@@ -110,7 +140,8 @@ impl ProcessesArgs {
             Some(minutes) => format!(" --minutes {minutes}"),
             None => format!(" --rounds {}", self.rounds),
         };
-        command += &format!(" --rate {} --herd {}", self.rate, self.herd);
+        command += &format!(" --rate {}", self.rate);
+        command += &if self.shards { " --shards".to_owned() } else { format!(" --herd {}", self.herd) };
         if faults != FaultName::VARIANTS {
             let names: Vec<String> = faults.iter().map(ToString::to_string).collect();
             command += &format!(" --faults {}", names.join(","));

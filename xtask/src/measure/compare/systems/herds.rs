@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use herd::config::Member;
 
 use super::{HerdLayout, RunningSystem};
+use crate::cluster::admin_client;
 use crate::cluster::backbone::{NatsServers, SERVERS, cut, halves, nats_server};
 use crate::cluster::bundled_guests::BundledGuest;
 use crate::cluster::graphs::Graph;
@@ -19,6 +22,12 @@ use crate::measure::compare::CompareBench;
 
 /// More clients and places than any round needs.
 const LIMITS: &str = "distinct_clients = 1000000000\nplaces_total = \"10m\"";
+
+/// The timeout until all nodes of a joined herd are ready.
+const READY: Duration = Duration::from_secs(10);
+
+/// The time between two checks of that.
+const POLL: Duration = Duration::from_millis(10);
 
 /// Starts this herd, with `args` and an admin port for each node.
 pub(super) fn start_own_herd(
@@ -69,7 +78,22 @@ pub(super) fn start_joined_herd(bench: &CompareBench, layout: HerdLayout) -> Res
     let watch =
         |herd: &Processes, observer: &Member, node: &Member| Watch::link_of(herd, &node.name, &observer.name);
     let across = across.and_then(|name| herd.herd().member(&name).map(|node| node.client));
-    Ok(RunningSystem { servers: Some(servers), across, ..start_nodes(herd, layout, watch)? })
+    let mut running = start_nodes(herd, layout, watch)?;
+    running.herd.iter_mut().try_for_each(wait_until_ready)?;
+    Ok(RunningSystem { servers: Some(servers), across, ..running })
+}
+
+/// Waits until every node says that it is ready, so that it has a link.
+fn wait_until_ready(herd: &mut TestHerd) -> Result<()> {
+    let deadline = Instant::now() + READY;
+    for name in herd.names() {
+        let Some(admin) = herd.admin(&name)? else { continue };
+        while admin_client::status(admin)?["ready"] != true {
+            ensure!(Instant::now() < deadline, "{name} is not ready after {READY:?}");
+            thread::sleep(POLL);
+        }
+    }
+    Ok(())
 }
 
 /// Starts a guest's herd. Its nodes dial their observers.
