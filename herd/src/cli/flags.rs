@@ -4,12 +4,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser};
+use clap_complete::Shell;
 
 use herd::node::parse_duration_or_off;
 use herd::server::Durability;
 use herd::telemetry::{Format, Level};
 
+use super::config_init::InitArgs;
 use super::dashboard::DashboardArgs;
+use super::doctor::DoctorArgs;
 use super::given::Given;
 use super::places_args::PlacesArgs;
 use super::tls_args::TlsArgs;
@@ -51,9 +54,38 @@ pub(super) enum Subcommand {
         /// Check the certificates and keys of this node only [default: those of all nodes]
         node: Option<String>,
     },
+    /// Look at what usually goes wrong around a node, and say what to do
+    ///
+    /// Looks at its ports and neighbours, the clock, certificates, the disk and the journal, and
+    /// the memory and open files that it may use. The node may run meanwhile. Run it as the user
+    /// of the node; exits with 1 if there is a problem.
+    Doctor(DoctorArgs),
+    /// Write a herd file to start from
+    #[command(subcommand)]
+    Config(ConfigTool),
     /// Inspect a journal, the file in which a node keeps its records
     #[command(subcommand)]
     Journal(journal::Tool),
+    /// Copy a node's records to a file, also while the node runs
+    ///
+    /// The copy is a journal. A node that starts with it gets from its neighbours what it lacks.
+    Backup {
+        /// The data folder of the node
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+        /// The new file
+        #[arg(value_name = "FILE")]
+        copy: PathBuf,
+    },
+    /// Put a copy of records into an empty data folder, before its node starts
+    Restore {
+        /// The copy that `herd backup` made
+        #[arg(value_name = "FILE")]
+        copy: PathBuf,
+        /// The data folder of the node, which is created if it is missing
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
     /// Make and show the certificates by which the nodes of a herd recognise each other
     #[command(subcommand)]
     Certs(certs::Tool),
@@ -87,6 +119,27 @@ pub(super) enum Subcommand {
         #[command(flatten)]
         places: PlacesArgs,
     },
+    /// Print the script by which a shell completes commands and flags
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page, or write those of all commands to a folder
+    Man {
+        /// The folder, which is created if it is missing
+        #[arg(value_name = "FOLDER")]
+        folder: Option<PathBuf>,
+    },
+}
+
+/// The subcommands of `herd config`.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum ConfigTool {
+    /// Write a commented herd file for nodes on some hosts
+    ///
+    /// Each node is linked with the next two and the two before it, so that up to five are all
+    /// linked with each other.
+    Init(InitArgs),
 }
 
 #[derive(Debug, Args)]

@@ -51,7 +51,7 @@ impl Tool {
 }
 
 /// The journal in `file` if that is a data folder, or else `file` itself.
-fn journal_of(file: &Path) -> PathBuf {
+pub(super) fn journal_of(file: &Path) -> PathBuf {
     if file.is_dir() { file.join("journal") } else { file.to_owned() }
 }
 
@@ -117,7 +117,7 @@ fn replay_file(file: &Path) -> Result<(Node, Replayed)> {
     Ok((node, replayed.with_context(|| format!("cannot read {}", file.display()))?))
 }
 
-fn print(text: &str) -> Result<()> {
+pub(super) fn print(text: &str) -> Result<()> {
     ignore_closed_pipe(io::stdout().write_all(text.as_bytes()))
 }
 

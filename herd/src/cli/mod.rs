@@ -1,12 +1,16 @@
 //! The parts that only the binary needs, from the command line to the running node.
 
+mod backup;
 mod certs;
+mod config_init;
 mod dashboard;
+mod doctor;
 mod environment;
 mod flags;
 mod given;
 mod herd_file;
 mod journal;
+mod manuals;
 mod node;
 mod places_args;
 mod places_check;
@@ -24,7 +28,7 @@ mod values;
 
 use std::process::ExitCode;
 
-use flags::Subcommand;
+use flags::{ConfigTool, Subcommand};
 
 use herd::printable::lines;
 use print::print;
@@ -36,12 +40,18 @@ pub(crate) fn main() -> ExitCode {
     let cli = environment::parse().unwrap_or_else(|error| refuse(&error));
     let result = match &cli.command {
         Some(Subcommand::CheckConfig { file, node }) => herd_file::check(file, node.as_deref()),
+        Some(Subcommand::Config(ConfigTool::Init(args))) => args.run(),
         Some(Subcommand::Journal(tool)) => tool.run(),
+        Some(Subcommand::Backup { folder, copy }) => backup::backup(folder, copy),
+        Some(Subcommand::Restore { copy, folder }) => backup::restore(copy, folder),
         Some(Subcommand::Certs(tool)) => tool.run(),
         Some(Subcommand::PlacesCheck { latitude, longitude, config, places }) => {
             block_on(places_check::run(&cli.given, config.as_deref(), places, *latitude, *longitude))
         }
+        Some(Subcommand::Doctor(args)) => block_on(doctor::run(&cli.given, args)),
         Some(Subcommand::Shards { config }) => block_on(shards::run(&cli.given, config.as_deref())),
+        Some(Subcommand::Completions { shell }) => manuals::complete(*shell),
+        Some(Subcommand::Man { folder }) => manuals::man(folder.as_deref()),
         Some(Subcommand::Dashboard(args)) => block_on(dashboard::run(&cli.given, args)),
         None => block_on(node::run(&cli)),
     };

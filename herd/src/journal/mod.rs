@@ -21,6 +21,7 @@
 //! disk.
 
 mod batch;
+mod copy;
 mod disk;
 mod folder;
 mod line;
@@ -29,6 +30,7 @@ mod replay;
 mod snapshot;
 mod tail;
 
+pub use copy::{Copied, CopyError, copy};
 pub use disk::{Disk, Log};
 pub use folder::{Folder, LogFile, boot_id};
 pub use line::{FORMAT, Line, OLDEST};

@@ -20,7 +20,7 @@ pub(super) struct Memory {
 impl Memory {
     /// A limit of `bound` bytes; if `None`, three quarters of the memory.
     pub(super) fn new(bound: Option<u64>) -> Memory {
-        let share = || available().map(|bytes| bytes / SHARE.1 * SHARE.0);
+        let share = || available_memory().map(|bytes| bytes / SHARE.1 * SHARE.0);
         let memory = Memory { bound: bound.or_else(share), full: AtomicBool::new(false) };
         memory.look();
         memory
@@ -44,9 +44,9 @@ impl Memory {
     }
 }
 
-/// The memory available to the process in bytes: that of the machine, or that of its control group
-/// if it is less.
-fn available() -> Option<u64> {
+/// Returns the memory available to the process in bytes: that of the machine, or that of its
+/// control group if it is less; `None` if the system does not say.
+pub fn available_memory() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     let machine = total.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024;

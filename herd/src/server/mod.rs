@@ -47,6 +47,7 @@ pub(crate) use admin::is_for_this_machine;
 pub use admin_token::AdminToken;
 pub(crate) use backbone_state::{BackboneState, Progress};
 pub(crate) use elsewhere::Lookup;
+pub use memory::available_memory;
 pub use pulse::Pulse;
 pub(crate) use seats::{Seats, WhenFull};
 pub use store::{Durability, Store};

@@ -1,6 +1,62 @@
-//! `herd journal` and `herd certs`.
+//! The tools: `herd journal`, `certs`, `config`, `doctor`, `completions` and `man`.
 
 use super::*;
+
+#[test]
+fn a_new_herd_file_is_valid_and_never_written_over_another_one() {
+    let path = file("new.toml");
+    herd().args(["config", "init", "127.0.0.1", "Bob=127.0.0.1", "--output", &path]).assert().success();
+    herd().args(["check-config", &path]).assert().success();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains("name = \"Bob\"\nclient = \"127.0.0.1:12481\""), "{text}");
+    let refused = stderr_of_failure(herd().args(["config", "init", "::1", "-o", &path]), 1);
+    assert!(refused.contains("exists: choose another name"), "{refused}");
+    let twice = stderr_of_failure(herd().args(["config", "init", "a=::1", "a=::1"]), 2);
+    assert!(twice.contains("the new herd file"), "{twice}");
+}
+
+#[test]
+fn the_doctor_tells_problems_from_what_is_well() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = listener.local_addr().unwrap().to_string();
+    let config = herd_file("taken", &client, "127.0.0.1:0");
+    let data = folder().join("data");
+    std::fs::create_dir_all(&data).unwrap();
+    let journal = data.join("journal");
+    std::fs::write(&journal, "no journal\n").unwrap();
+    let look = |code| {
+        let mut command = herd();
+        command.args(["doctor", "Alford", "--config", &config, "--data-dir"]).arg(&data);
+        String::from_utf8(command.assert().code(code).get_output().stdout.clone()).unwrap()
+    };
+    let found = look(1);
+    for text in [
+        &format!("ok       herd file {config}: 1 nodes, valid\n"),
+        &format!("PROBLEM  port {client} (`client`): in use\n"),
+        "ok       port 127.0.0.1:0 (`link`): free\n",
+        &format!("PROBLEM  journal {}: line 1 is not the header", journal.display()),
+        "ok       disk: a sync takes ",
+    ] {
+        assert!(found.contains(text), "{text}: {found}");
+    }
+    // The disk was tried, and nothing is left of that.
+    assert_eq!(std::fs::read_dir(&data).unwrap().count(), 1);
+    let other = stderr_of_failure(herd().args(["doctor", "Alfords", "--config", &config]), 2);
+    assert!(other.contains("did you mean `Alford`?"), "{other}");
+}
+
+#[test]
+fn every_command_has_a_manual_page_and_shells_know_it() {
+    let pages = folder().join("man1");
+    herd().arg("man").arg(&pages).assert().success();
+    let page = std::fs::read_to_string(pages.join("herd-config-init.1")).unwrap();
+    assert!(page.contains("commented herd file"), "{page}");
+    let own = herd().arg("man").assert().success().get_output().stdout.clone();
+    assert_eq!(std::fs::read(pages.join("herd.1")).unwrap(), own);
+    let script = herd().args(["completions", "bash"]).assert().success().get_output().stdout.clone();
+    let script = String::from_utf8(script).unwrap();
+    assert!(script.contains("doctor") && script.contains("--admin-address"));
+}
 
 #[test]
 fn a_journal_is_looked_at_without_being_changed() {

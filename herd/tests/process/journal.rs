@@ -41,6 +41,38 @@ fn journal_tool(verb: &str, folder: &Path) -> Output {
 }
 
 #[test]
+fn a_copy_of_a_running_node_is_restored_under_a_new_epoch() {
+    let folder = folder("copied");
+    let (copy, restored) = (folder.with_extension("copy"), folder.with_extension("restored"));
+    let run = |verb: &str, from: &Path, to: &Path| {
+        Command::new(program("herd")).arg(verb).arg(from).arg(to).output().unwrap()
+    };
+    let node = start("copied", &folder, &[]);
+    node.ask(reports(0..3).as_bytes());
+    let copied = run("backup", &folder, &copy);
+    assert!(copied.status.success() && copied.stdout.starts_with(copy.display().to_string().as_bytes()));
+    assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    let again = String::from_utf8(run("backup", &folder, &copy).stderr).unwrap();
+    assert!(again.contains("exists: choose another name"), "{again}");
+    node.ask(reports(3..4).as_bytes());
+    let in_use = String::from_utf8(run("restore", &copy, &folder).stderr).unwrap();
+    assert!(in_use.contains("another process uses it"), "{in_use}");
+    drop(node);
+    let not_lost = String::from_utf8(run("restore", &copy, &folder).stderr).unwrap();
+    assert!(not_lost.contains("has a journal"), "{not_lost}");
+
+    assert!(run("restore", &copy, &restored).status.success());
+    let node = start("restored", &restored, &[]);
+    assert_eq!(told(&node, 4).lines().count(), 3);
+    // The first node has used the next sequences of its epoch already.
+    let epoch = |folder: &Path| {
+        let stat: serde_json::Value = serde_json::from_slice(&journal_tool("stat", folder).stdout).unwrap();
+        stat["epoch"].as_str().unwrap().to_owned()
+    };
+    assert_ne!(epoch(&restored), epoch(&folder));
+}
+
+#[test]
 fn what_verify_says_of_a_damaged_journal_a_node_says_too_and_then_it_is_whole() {
     let damage = |lines: &mut Vec<&[u8]>, way: &str| match way {
         "empty" => lines.clear(),
