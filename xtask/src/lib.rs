@@ -12,6 +12,7 @@
 //! - [`dashboard`]: what the live page of a herd can ask of the harness;
 //! - [`conformance`]: herds of others, judged rule by rule;
 //! - [`measure`] and [`alerts`]: figures held against bounds, and alerts held against faults;
+//! - [`package`]: what is installed elsewhere;
 //! - [`docs`]: the book, and its checks against the project;
 //! - [`commands`]: the command line, which alone knows its arguments, prints, and exits.
 
@@ -25,6 +26,7 @@ pub mod docs;
 pub mod load;
 pub mod measure;
 pub mod oracle;
+pub mod package;
 pub mod session;
 pub mod sim;
 pub mod text;

@@ -10,7 +10,7 @@ use anyhow::anyhow;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use herd::printable::lines;
 use xtask::commands::herd::{control, dashboard, logs, say, tap, up};
-use xtask::commands::maintain::{ci, docs, manuals, page, places_data, words};
+use xtask::commands::maintain::{ci, docs, image, manuals, page, places_data, words};
 use xtask::commands::measure::{compare, limits, load, resilience, scale};
 use xtask::commands::test::{alerts, broadcast, bugs, chaos, check_history, conformance, e2e, fuzz, mutants};
 use xtask::conformance::hidden::run_hidden_role;
@@ -104,6 +104,8 @@ enum Command {
     Page(page::PageArgs),
     /// Rebuild the embedded table of cities
     PlacesData,
+    /// Write a container image of the node program
+    Image(image::ImageArgs),
     /// Write manual pages and shell completions to a folder
     ///
     /// Shells do not complete aliases of cargo. Define a function that they can complete:
@@ -160,6 +162,7 @@ fn main() -> ExitCode {
         Command::Words => words::check_words(),
         Command::Docs(args) => docs::build_docs(&args),
         Command::Page(args) => page::check_page(&args),
+        Command::Image(args) => image::write_image(&args),
         Command::Manuals { folder } => manuals::write_manuals(Cli::command(), &folder),
         Command::PlacesData => places_data::build_places_data(),
     };

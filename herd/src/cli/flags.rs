@@ -15,6 +15,7 @@ use super::dashboard::DashboardArgs;
 use super::doctor::DoctorArgs;
 use super::given::Given;
 use super::places_args::PlacesArgs;
+use super::probe::ProbeArgs;
 use super::tls_args::TlsArgs;
 use super::values::{Skew, latitude, longitude, socket_address, switch, threads};
 use super::{certs, journal};
@@ -60,6 +61,8 @@ pub(super) enum Subcommand {
     /// the memory and open files that it may use. The node may run meanwhile. Run it as the user
     /// of the node; exits with 1 if there is a problem.
     Doctor(DoctorArgs),
+    /// Ask a node whether it is ready; exit 1 if it is not
+    Probe(ProbeArgs),
     /// Write a herd file to start from
     #[command(subcommand)]
     Config(ConfigTool),

@@ -16,6 +16,7 @@ mod places_args;
 mod places_check;
 mod plan;
 mod print;
+mod probe;
 mod replay_progress;
 mod resources;
 mod service_manager;
@@ -49,6 +50,7 @@ pub(crate) fn main() -> ExitCode {
             block_on(places_check::run(&cli.given, config.as_deref(), places, *latitude, *longitude))
         }
         Some(Subcommand::Doctor(args)) => block_on(doctor::run(&cli.given, args)),
+        Some(Subcommand::Probe(args)) => block_on(probe::run(args)),
         Some(Subcommand::Shards { config }) => block_on(shards::run(&cli.given, config.as_deref())),
         Some(Subcommand::Completions { shell }) => manuals::complete(*shell),
         Some(Subcommand::Man { folder }) => manuals::man(folder.as_deref()),

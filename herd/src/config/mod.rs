@@ -54,7 +54,7 @@ use problems::Problems;
 use tables::HerdFile;
 
 /// The built-in herd: the five nodes of 2015-winter.
-const BUILT_IN: &str = include_str!("../../../fixtures/herds/2015-winter.toml");
+const BUILT_IN: &str = include_str!("../../data/2015-winter.toml");
 
 /// A herd as described by its file, after checks: names and addresses are unique, edges are
 /// symmetric.

@@ -5,6 +5,8 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use fixtures::checkout::program;
+
 use crate::events::Feed;
 use crate::support::{DEADLINE, IAMAT, Node, herd, log_of, wait_for_log, wait_until};
 
@@ -73,8 +75,17 @@ fn a_node_without_any_link_is_not_ready_and_says_why() {
         (head.as_str(), body.as_str()),
         ("HTTP/1.0 503 Service Unavailable", "no neighbour is linked\n")
     );
+    let probe = |args: &[&str]| {
+        let admin = node.admin.expect("an admin port").to_string();
+        let output = Command::new(program("herd")).arg("probe").arg(admin).args(args).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(text).unwrap())
+    };
+    assert_eq!(probe(&[]), (Some(1), "error: no neighbour is linked\n".to_owned()));
+    assert_eq!(probe(&["--alive"]), (Some(0), "ok\n".to_owned()));
     let _parker = Node::start_beside("Parker", ("Alford", &node), "lonely", |command| command);
     wait_until("the node is ready", || get(&node, "/readyz").1 == "ready\n");
+    assert_eq!(probe(&[]), (Some(0), "ready\n".to_owned()));
     let (_, metrics) = get(&node, "/metrics");
     assert!(metrics.contains("herd_link_up{neighbour=\"Parker\"} 1\n"), "{metrics}");
     let round_trip = "\nherd_link_round_trip_seconds{neighbour=\"Parker\"} 0.0";

@@ -1,14 +1,15 @@
 //! The faults of real nodes and links, drawn from a seed.
 
+mod needs;
+
+pub use needs::{Available, possible_faults};
+
 use std::time::Duration;
 
 use fastrand::Rng;
-use herd::config::Herd;
 use strum::{Display, EnumMessage, EnumString, IntoStaticStr, VariantArray};
 
-use super::{open_files, small_disks};
 use crate::cluster::proxy::Conditions;
-use crate::oracle::Persistence;
 
 /// The name of a fault. The comments of the variants are help text.
 #[derive(
@@ -24,6 +25,8 @@ pub enum FaultName {
     Pause,
     /// Restart each node in turn, with SIGTERM.
     Rolling,
+    /// Restart each node in turn with the other program, that of --former or this one.
+    Upgrade,
     /// Delay the bytes of a link, differently in each direction.
     Delay,
     /// Swallow the bytes of one direction of a link until the fault ends.
@@ -138,31 +141,6 @@ impl FaultName {
             || matches!(self, RegionCut | ReaderKill | BitFlip | StreamTruncate | FaultName::ShardMove)
     }
 
-    /// Returns what this machine or this herd lacks for the fault, and what to do; `None` if the
-    /// fault is possible.
-    pub(super) fn unmet_need(
-        self,
-        herd: &Herd,
-        has_servers: bool,
-        durability: Persistence,
-    ) -> Option<&'static str> {
-        let has_links = herd.members.iter().any(|member| !member.neighbours.is_empty());
-        let has_shards = herd.members.iter().any(|member| member.holds.is_some());
-        match self {
-            FaultName::ShardMove if !has_shards => Some("--shards"),
-            name if name.is_of_backbone() && !has_servers => Some("--backbone or --shards"),
-            FaultName::DiskFull if durability == Persistence::Memory => {
-                Some("nodes with a disk: choose another durability")
-            }
-            FaultName::DiskFull if !small_disks::can_be_mounted() => {
-                Some("root, to mount a small disk for each node")
-            }
-            FaultName::NoFiles if !open_files::can_be_limited() => Some("prlimit, from util-linux"),
-            name if name.is_of_links() && !has_links => Some("a herd with links"),
-            _ => None,
-        }
-    }
-
     /// The state of a node that is deprived by this fault, in words.
     fn state(self) -> &'static str {
         match self {
@@ -191,7 +169,7 @@ impl Fault {
             FaultName::KillAll => {
                 FaultAction::Kill { nodes, wipes: false, away: Duration::from_millis(rng.u64(..AWAY)) }
             }
-            FaultName::Rolling => FaultAction::Restart(nodes),
+            FaultName::Rolling | FaultName::Upgrade => FaultAction::Restart(nodes),
             FaultName::Pause => FaultAction::Deprive { node: nodes[0], lasts: PAUSE },
             FaultName::DiskFull | FaultName::NoFiles | FaultName::LogFull => {
                 FaultAction::Deprive { node: nodes[0], lasts }
@@ -257,6 +235,9 @@ impl Fault {
                 let servers = servers.iter().map(|server| format!("nats-{}", server + 1));
                 let done = if *wipes { "wiped" } else { "killed" };
                 format!("{} {done}, away for {away:?}", servers.collect::<Vec<_>>().join(", "))
+            }
+            FaultAction::Restart(nodes) if self.name == FaultName::Upgrade => {
+                format!("{} restarted in turn with the other program", list(nodes))
             }
             FaultAction::Restart(nodes) => format!("{} restarted in turn", list(nodes)),
             FaultAction::Deprive { node, lasts } => {

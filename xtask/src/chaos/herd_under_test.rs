@@ -37,6 +37,8 @@ pub(super) struct HerdUnderTest {
     pub(super) servers: Option<NatsServers>,
     /// The node program.
     pub(super) program: PathBuf,
+    /// The other program, if there is one.
+    pub(super) former: Option<PathBuf>,
     /// The folder with the data folders of the nodes; `None` if they keep nothing on disk.
     pub(super) data: Option<PathBuf>,
     /// The names of the regions; empty without a backbone.
@@ -94,7 +96,21 @@ impl HerdUnderTest {
 
     /// Restarts nodes one after another. Each restart is a fault of that node alone.
     fn restart_in_turn(&mut self, nodes: &[usize], name: FaultName) -> Result<()> {
-        nodes.iter().try_for_each(|node| self.restart_alone(*node, name))
+        for node in nodes {
+            if name == FaultName::Upgrade {
+                self.exchange_program(*node)?;
+            }
+            self.restart_alone(*node, name)?;
+        }
+        Ok(())
+    }
+
+    /// Lets a node start next with the program that it does not run.
+    fn exchange_program(&mut self, node: usize) -> Result<()> {
+        let former = self.former.clone().context("upgrade needs another program")?;
+        let name = &self.names[node];
+        let next = if self.processes.program(name)?.is_some() { None } else { Some(former) };
+        self.processes.set_program(name, next)
     }
 
     /// Restarts a node. That is a fault of the node alone.

@@ -14,7 +14,7 @@ mod report;
 pub(crate) mod small_disks;
 mod start;
 
-pub use fault::FaultName;
+pub use fault::{Available, FaultName, possible_faults};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,10 +22,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use fastrand::Rng;
-use herd::config::Herd;
-use strum::VariantArray;
 
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::proc_usage::peak_bytes;
@@ -51,6 +49,8 @@ pub struct Chaos {
     pub regions: Option<BTreeMap<String, Vec<String>>>,
     /// The node program.
     pub program: PathBuf,
+    /// Another node program, with which all nodes start, if there is one.
+    pub former: Option<PathBuf>,
     /// Whether and when a node's records are on disk.
     pub durability: Persistence,
     /// The faults that may happen.
@@ -229,35 +229,4 @@ fn wait_until_settled(
         }
         thread::sleep(POLL);
     }
-}
-
-/// Returns the faults that are possible on this machine for a herd with this durability: those that
-/// were `asked` for, or all if none was. Also returns the reason for each fault that is left out.
-///
-/// # Errors
-/// A fault that was asked for is not possible. The message has the reason.
-pub fn possible_faults(
-    asked: &[FaultName],
-    herd: &Herd,
-    has_servers: bool,
-    durability: Persistence,
-) -> Result<(Vec<FaultName>, Vec<String>)> {
-    let mut possible = Vec::new();
-    let mut left_out = Vec::new();
-    for name in FaultName::VARIANTS {
-        let Some(need) = name.unmet_need(herd, has_servers, durability) else {
-            possible.push(*name);
-            continue;
-        };
-        let message = format!("{name} needs {need}");
-        if asked.contains(name) {
-            bail!("{message}");
-        }
-        left_out.push(message);
-    }
-    if asked.is_empty() {
-        return Ok((possible, left_out));
-    }
-    possible.retain(|name| asked.contains(name));
-    Ok((possible, Vec::new()))
 }

@@ -35,12 +35,15 @@ impl Chaos {
             None => (None, None),
         };
         let mut proxy = None;
-        let processes = TestHerd::new(&self.file, |file, _| {
+        let mut processes = TestHerd::new(&self.file, |file, _| {
             if self.faults.iter().any(|fault| fault.is_of_links()) {
                 proxy = Some(Proxy::start(&file)?);
             }
             Processes::new(self.setup(file, proxy.as_ref(), backbone.as_ref())?)
         })?;
+        for name in &names {
+            processes.set_program(name, self.former.clone())?;
+        }
         let clients = Clients::new(self.history(&names));
         let has_data = self.durability != Persistence::Memory;
         Ok(HerdUnderTest {
@@ -50,6 +53,7 @@ impl Chaos {
             servers_proxy,
             disks,
             program: self.program.clone(),
+            former: self.former.clone(),
             data: has_data.then(|| self.folder.join("data")),
             servers,
             regions: self.regions.iter().flatten().map(|(name, _)| name.clone()).collect(),

@@ -141,7 +141,8 @@ mod tests {
         let template = Template::of(words("node {name} --listen={client},{link} {file}")).unwrap();
         let file = HerdFile::find("2015-winter").unwrap();
         let [herd, log, errors] = ["a b/herd.toml", "log", "errors"].map(PathBuf::from);
-        let filled = template.words_for(&file.herd().members[0], &NodeFiles { herd, log, errors });
+        let filled =
+            template.words_for(&file.herd().members[0], &NodeFiles { herd, log, errors, program: None });
         let expected = ["node", "Alford", "--listen=127.0.0.1:12480,127.0.0.1:12580", "a b/herd.toml"];
         assert_eq!(filled.collect::<Vec<String>>(), expected);
     }
@@ -166,7 +167,7 @@ mod tests {
         let template = Template::of(["sh", "-c", "sleep 600; :", "{name}"].map(str::to_owned)).unwrap();
         let member = herd.member("Node1").unwrap();
         let log = herd.log("Node1");
-        let files = NodeFiles { herd: log.clone(), errors: log.clone(), log };
+        let files = NodeFiles { herd: log.clone(), errors: log.clone(), log, program: None };
         let mut command = template.command(member, &files).unwrap();
         let mut process = command.process_group(0).stdin(Stdio::piped()).spawn().unwrap();
         assert!(process.try_wait().unwrap().is_none());

@@ -6,6 +6,7 @@ pub mod backbone;
 pub mod bundled_guests;
 pub mod demo_places;
 pub(crate) mod event_reader;
+pub mod former;
 pub mod graphs;
 pub mod guest_program;
 pub(crate) mod health;

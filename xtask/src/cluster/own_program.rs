@@ -58,7 +58,7 @@ impl Launch for HerdProgram {
     }
 
     fn command(&self, node: &Member, files: &NodeFiles) -> Result<Command> {
-        let mut command = Command::new(&self.program);
+        let mut command = Command::new(files.program.as_ref().unwrap_or(&self.program));
         command.arg(&node.name).arg("--config").arg(&files.herd);
         command.arg("--log-file").arg(&files.log).arg("--stop-with-stdin");
         if node.admin.is_none()

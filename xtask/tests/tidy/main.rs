@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use fixtures::checkout::{self, root};
 
 mod functions;
+mod package;
 mod prose;
 mod rooms;
 mod secrets;

@@ -13,7 +13,7 @@ const FLOORS: [&[&str]; 6] = [
     &["cluster"],
     &["load", "oracle", "session"],
     &["chaos", "conformance", "dashboard", "sim"],
-    &["alerts", "docs", "measure", "turmoil"],
+    &["alerts", "docs", "measure", "package", "turmoil"],
     &["commands"],
 ];
 

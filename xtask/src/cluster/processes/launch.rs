@@ -48,4 +48,6 @@ pub(crate) struct NodeFiles {
     pub(crate) log: PathBuf,
     /// What the node writes to standard error.
     pub(crate) errors: PathBuf,
+    /// The node's program, if it is not the one of all nodes.
+    pub(crate) program: Option<PathBuf>,
 }

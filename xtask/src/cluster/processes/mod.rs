@@ -3,11 +3,11 @@
 
 mod environment;
 mod launch;
+mod own;
 mod setup;
 mod signals;
 #[cfg(test)]
 mod tests;
-mod views;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -62,6 +62,8 @@ struct Node {
     is_paused: bool,
     /// The node's herd file, if it is not the one that all nodes share.
     view: Option<HerdFile>,
+    /// The node's program, if it is not the one of all nodes.
+    program: Option<PathBuf>,
 }
 
 /// What the harness knows of a node without asking it.
@@ -121,6 +123,7 @@ impl Processes {
                 ready: ReadyNode::default(),
                 is_paused: false,
                 view: None,
+                program: None,
             })
             .collect();
         let processes = Processes { file, folder, launch, nodes };
@@ -263,6 +266,7 @@ impl Processes {
             herd: self.herd_file_of(name),
             log: self.log(name),
             errors: self.folder.join(format!("{name}.stderr")),
+            program: self.node(name).and_then(|node| node.program.clone()),
         }
     }
 
@@ -304,7 +308,7 @@ impl Processes {
         let patience = if is_late { Duration::ZERO } else { STOP_TIMEOUT };
         let status = wait_or_kill(process, Instant::now() + patience)?;
         let how = if is_late { "killed after the timeout".to_owned() } else { status.to_string() };
-        let NodeFiles { herd: _, log, errors } = self.files(name);
+        let NodeFiles { log, errors, .. } = self.files(name);
         let last_words = last_lines(&errors).or_else(|| last_lines(&log));
         let last_words = last_words.unwrap_or_else(|| "it printed nothing".to_owned());
         let program = self.launch.program();

@@ -2,6 +2,7 @@
 
 pub mod ci;
 pub mod docs;
+pub mod image;
 pub mod manuals;
 pub mod page;
 pub mod places_data;

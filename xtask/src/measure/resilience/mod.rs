@@ -95,6 +95,7 @@ impl ResilienceBench {
             file: HerdFile::find("2015-winter")?,
             regions: None,
             program: self.herd.clone(),
+            former: None,
             durability: Persistence::Everysec,
             faults: Vec::new(),
             insecure_links: false,

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::{Bound, Finding, ResilienceBench, invariant_findings, slowest};
-use crate::chaos::{Chaos, Length, possible_faults};
+use crate::chaos::{Available, Chaos, Length, possible_faults};
 use crate::oracle::{EventKind, History};
 
 /// The reports a second: few, because the history of half an hour is kept in memory and checked.
@@ -11,7 +11,9 @@ const RATE: u32 = 500;
 
 pub(super) fn check_soak(bench: &ResilienceBench) -> Result<Vec<Finding>> {
     let chaos = bench.chaos("soak", Length::Time(bench.soak))?;
-    let (faults, _) = possible_faults(&[], chaos.file.herd(), false, chaos.durability)?;
+    let durability = chaos.durability;
+    let available = Available { herd: chaos.file.herd(), has_servers: false, has_former: false, durability };
+    let (faults, _) = possible_faults(&[], &available)?;
     let chaos = Chaos { faults, rate: RATE, ..chaos };
     let outcome = chaos.break_herd(bench.progress)?;
     let minutes = bench.soak.as_secs() / 60;

@@ -7,8 +7,9 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use strum::VariantArray;
 
-use crate::chaos::{self, Chaos, FaultName, Length, Progress};
+use crate::chaos::{self, Available, Chaos, FaultName, Length, Progress};
 use crate::cluster::backbone::{SERVERS, divided, halves};
+use crate::cluster::former::former_program;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::workspace::{Profile, herd_binary, target_dir};
 use crate::commands::arguments::variant_of;
@@ -66,6 +67,10 @@ pub(super) struct ProcessesArgs {
     #[arg(long, conflicts_with_all = ["backbone", "herd"])]
     shards: bool,
 
+    /// Start the nodes with this program, or with that of this commit; `upgrade` exchanges programs
+    #[arg(long, value_name = "COMMIT|FILE")]
+    former: Option<String>,
+
     /// When records are on disk [default: everysec]
     #[arg(long, value_name = "WHEN", value_parser = variant_of::<Persistence>())]
     durability: Option<Persistence>,
@@ -85,7 +90,13 @@ impl ProcessesArgs {
         let seed = self.seed.map_or_else(getrandom::u64, Ok)?;
         let when = self.durability.unwrap_or(Persistence::Everysec);
         let (file, regions) = self.herd()?;
-        let (faults, left_out) = chaos::possible_faults(&self.faults, file.herd(), regions.is_some(), when)?;
+        let available = Available {
+            herd: file.herd(),
+            has_servers: regions.is_some(),
+            has_former: self.former.is_some(),
+            durability: when,
+        };
+        let (faults, left_out) = chaos::possible_faults(&self.faults, &available)?;
         let again = self.command(seed, &faults);
         let chaos = Chaos {
             seed,
@@ -94,6 +105,7 @@ impl ProcessesArgs {
             file,
             regions,
             program: herd_binary(Profile::Debug)?,
+            former: self.former.as_deref().map(former_program).transpose()?,
             durability: when,
             faults,
             insecure_links: self.insecure_links,
@@ -147,6 +159,7 @@ impl ProcessesArgs {
             command += &format!(" --faults {}", names.join(","));
         }
         command += if self.backbone { " --backbone" } else { "" };
+        command += &self.former.as_ref().map(|former| format!(" --former {former}")).unwrap_or_default();
         command += if self.insecure_links { " --insecure-links" } else { "" };
         command + &self.durability.map(|when| format!(" --durability {when}")).unwrap_or_default()
     }

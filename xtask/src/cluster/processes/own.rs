@@ -1,7 +1,7 @@
-//! The herd files that nodes read: one that all share, or one for a single node.
+//! What a single node has instead of what all share: a herd file, and a program.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -43,8 +43,30 @@ impl Processes {
         self.folder.join("herd.toml")
     }
 
+    /// Gives a node a program that is not the one of all nodes, or takes it away. The node runs it
+    /// when it starts next.
+    ///
+    /// # Errors
+    /// There is no such node.
+    pub(crate) fn set_program(&mut self, name: &str, program: Option<PathBuf>) -> Result<()> {
+        self.node_mut(name)?.program = program;
+        Ok(())
+    }
+
+    /// Returns the program of a node, if it is not the one of all nodes.
+    ///
+    /// # Errors
+    /// There is no such node.
+    pub(crate) fn program(&self, name: &str) -> Result<Option<&Path>> {
+        self.member(name)?;
+        Ok(self.node(name).and_then(|node| node.program.as_deref()))
+    }
+
     fn own_view(&self, name: &str) -> Option<&HerdFile> {
-        let is_node = |node: &&Node| node.member.name == name;
-        self.nodes.iter().find(is_node).and_then(|node| node.view.as_ref())
+        self.node(name).and_then(|node| node.view.as_ref())
+    }
+
+    pub(super) fn node(&self, name: &str) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.member.name == name)
     }
 }
