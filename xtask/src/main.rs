@@ -10,7 +10,7 @@ use anyhow::anyhow;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use herd::printable::lines;
 use xtask::commands::herd::{control, dashboard, logs, say, tap, up};
-use xtask::commands::maintain::{ci, docs, image, manuals, page, places_data, words};
+use xtask::commands::maintain::{ci, deb, deploy_check, docs, image, manuals, page, places_data, words};
 use xtask::commands::measure::{compare, limits, load, resilience, scale};
 use xtask::commands::test::{alerts, broadcast, bugs, chaos, check_history, conformance, e2e, fuzz, mutants};
 use xtask::conformance::hidden::run_hidden_role;
@@ -104,6 +104,10 @@ enum Command {
     Page(page::PageArgs),
     /// Rebuild the embedded table of cities
     PlacesData,
+    /// Check the Helm chart, the alerts and the unit of herd/deploy
+    DeployCheck,
+    /// Make a Debian package of the node program (needs cargo-deb)
+    Deb(deb::DebArgs),
     /// Write a container image of the node program
     Image(image::ImageArgs),
     /// Write manual pages and shell completions to a folder
@@ -162,6 +166,8 @@ fn main() -> ExitCode {
         Command::Words => words::check_words(),
         Command::Docs(args) => docs::build_docs(&args),
         Command::Page(args) => page::check_page(&args),
+        Command::DeployCheck => deploy_check::check_deploy(),
+        Command::Deb(args) => deb::write_package(&args),
         Command::Image(args) => image::write_image(&args),
         Command::Manuals { folder } => manuals::write_manuals(Cli::command(), &folder),
         Command::PlacesData => places_data::build_places_data(),

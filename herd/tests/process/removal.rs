@@ -104,7 +104,7 @@ fn without_a_token_file_nothing_is_removed_and_the_answer_says_how_to_have_one()
 fn a_token_that_others_can_read_or_guess_is_refused() {
     let admin = ["--admin-address", "127.0.0.1:0"];
     for (test, token, mode, args, reason) in [
-        ("exposed", TOKEN, 0o640, &admin[..], "others can read it (mode 640): chmod 600 it"),
+        ("exposed", TOKEN, 0o604, &admin[..], "others can read it (mode 604): chmod 600 it"),
         (
             "short",
             "swordfish",

@@ -109,7 +109,7 @@ fn config(files: &str, version: &str) -> Value {
             "WorkingDir": "/",
             "ExposedPorts": { "12480/tcp": {}, "12580/tcp": {} },
             "StopSignal": "SIGTERM",
-            // Docker runs this. Kubernetes is told of its probes elsewhere.
+            // Docker runs this, and Kubernetes what its manifests say instead.
             "Healthcheck": { "Test": ["CMD", "/herd", "probe", "--alive"], "Interval": 10_000_000_000_u64 },
             "Labels": {
                 "org.opencontainers.image.title": "herd",

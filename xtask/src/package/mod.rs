@@ -1,8 +1,13 @@
-//! What is installed elsewhere: container images of the node program.
+//! What is installed elsewhere: packages and container images of the node program, and the chart
+//! that runs them.
 
 mod blobs;
+mod chart;
+mod debian;
 pub mod image;
 mod static_program;
 mod trial;
 
+pub use chart::ChartTools;
+pub use debian::{make_package, try_package};
 pub use static_program::static_program;

@@ -16,9 +16,16 @@ use crate::cluster::line_client::{ask, connect};
 const REPORT: &str = "IAMAT kiwi +34.068930-118.445127 1520023934.918963997";
 const ANSWER: &str = "AT Alford +";
 
+/// The folders of the system that every container has.
+const OF_SYSTEM: [&str; 2] = ["dev", "proc"];
+
+/// What the shell runs in the namespace, with the root folder and then the command as arguments.
+const ENTER: &str = r#"for folder in dev proc; do mount --rbind /$folder "$0/$folder" || exit; done
+exec chroot "$0" "$@""#;
+
 /// Unpacks an image's layer to `root`, without what was there, and runs a node in it, whose root
 /// folder that is. The node has to answer a report, and a probe. Needs `unshare`, from util-linux,
-/// and a system that lets users make namespaces.
+/// and a system that lets users make namespaces. What is mounted goes with the namespace.
 ///
 /// # Errors
 /// The node cannot be run there, or answers something else.
@@ -26,6 +33,10 @@ pub(super) fn try_layer(compressed: &[u8], root: &Path) -> Result<()> {
     let _ = fs::remove_dir_all(root);
     let unpacked = tar::Archive::new(GzDecoder::new(compressed)).unpack(root);
     unpacked.with_context(|| format!("cannot unpack the image to {}", root.display()))?;
+    for folder in OF_SYSTEM {
+        fs::create_dir(root.join(folder))
+            .with_context(|| format!("cannot create /{folder} for the image"))?;
+    }
     let mut node = in_root(root, &["Alford", "--insecure-links", "--stop-with-stdin", "--data-dir", "/data"])
         .args(
             ["--client-address", "--link-address", "--admin-address"]
@@ -64,6 +75,6 @@ fn try_node(node: &mut Child, root: &Path) -> Result<()> {
 fn in_root(root: &Path, args: &[&str]) -> Command {
     let mut command = Command::new("unshare");
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    command.arg("--map-root-user").arg("--root").arg(root).arg("/herd").args(args);
+    command.args(["--map-root-user", "--mount", "sh", "-c", ENTER]).arg(root).arg("/herd").args(args);
     command
 }

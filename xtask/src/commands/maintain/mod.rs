@@ -1,6 +1,8 @@
 //! The group "Maintain": commands for the repository itself.
 
 pub mod ci;
+pub mod deb;
+pub mod deploy_check;
 pub mod docs;
 pub mod image;
 pub mod manuals;
