@@ -69,6 +69,11 @@ const COMMANDS: &[&str] = &[
     "journal verify journal",
     "journal stat missing",
     "journal dump missing",
+    "places build missing.osm.pbf",
+    "places build journal",
+    "places build journal --memory 0",
+    "places stat missing.bin",
+    "places stat journal",
     "places-check --places google",
     "places-check nowhere",
 ];

@@ -14,7 +14,7 @@ use super::given::Given;
 use super::places_args::PlacesArgs;
 use super::tls_args::TlsArgs;
 use super::values::{Skew, latitude, longitude, socket_address, switch, threads};
-use super::{certs, journal};
+use super::{certs, journal, places};
 
 /// Run one node of a server herd
 ///
@@ -71,6 +71,9 @@ pub(super) enum Subcommand {
         #[arg(long, visible_alias = "herd", env = "HERD_CONFIG", value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Make and inspect files of places from OpenStreetMap
+    #[command(subcommand)]
+    Places(places::Tool),
     /// Make one places request, as a node would, and report whether it works
     ///
     /// With Google this is a real request, billed like any other.

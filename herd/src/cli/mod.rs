@@ -8,6 +8,7 @@ mod given;
 mod herd_file;
 mod journal;
 mod node;
+mod places;
 mod places_args;
 mod places_check;
 mod plan;
@@ -38,6 +39,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Subcommand::CheckConfig { file, node }) => herd_file::check(file, node.as_deref()),
         Some(Subcommand::Journal(tool)) => tool.run(),
         Some(Subcommand::Certs(tool)) => tool.run(),
+        Some(Subcommand::Places(tool)) => tool.run(),
         Some(Subcommand::PlacesCheck { latitude, longitude, config, places }) => {
             block_on(places_check::run(&cli.given, config.as_deref(), places, *latitude, *longitude))
         }

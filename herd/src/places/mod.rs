@@ -13,6 +13,7 @@ mod body;
 mod breaker;
 mod budget;
 mod counters;
+mod earth;
 mod error;
 mod filter;
 mod google;
@@ -21,6 +22,7 @@ mod http;
 mod key;
 mod layout;
 mod offline;
+pub mod osm;
 mod upstream;
 
 pub use body::{Unusable, cut, error_object};
