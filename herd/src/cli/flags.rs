@@ -26,8 +26,8 @@ use super::{certs, journal, places};
 ///
 /// Once the node is ready, it prints one line of JSON with its name and the addresses it listens
 /// on. SIGTERM and SIGINT stop it within two seconds, after it has delivered the answers in flight.
-/// SIGHUP makes it reopen its log file and reload its certificates. SIGUSR1 makes it log every line
-/// that it receives and answers (`--log-level debug`), or stop doing so.
+/// SIGHUP makes it reopen its log file and reload its certificates and its places. SIGUSR1 makes it
+/// log every line that it receives and answers (`--log-level debug`), or stop doing so.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct Cli {

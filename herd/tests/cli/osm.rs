@@ -53,6 +53,31 @@ fn places_are_built_counted_and_found() {
         },
     });
     assert_eq!(stat, expected);
+    let near = ["places-check", "60.17", "24.94", "--places-file", &places];
+    assert_eq!(output(herd().args(near)), "works: Kiwi, Park, Stop\n");
+    assert_eq!(
+        output(herd().args(["places-check", "0", "0", "--places-file", &places])),
+        "works: no places there\n"
+    );
+}
+
+#[test]
+fn the_herd_file_names_the_places_and_check_config_reads_them() {
+    written("region.bin", b"not places");
+    let herd_file = herd_file("osm", "127.0.0.1:21000", "127.0.0.1:21001");
+    let mut text = std::fs::read_to_string(&herd_file).unwrap();
+    text += "[places]\nfile = \"region.bin\"\n";
+    std::fs::write(&herd_file, text).unwrap();
+    let (wrong, places) =
+        (stderr_of_failure(herd().args(["check-config", &herd_file]), 2), file("region.bin"));
+    let reason = format!("cannot use the places file {places}: it is no places file");
+    assert!(wrong.contains(&format!("{herd_file}:7: {reason}")), "{wrong}");
+    let near = ["places-check", "60.17", "24.94", "--config", &herd_file];
+    assert!(stderr_of_failure(herd().args(near), 2).contains(&reason));
+    let extract = written("region.osm.pbf", &region().bytes);
+    herd().args(["places", "build", &extract, "-o", &places]).assert().success();
+    herd().args(["check-config", &herd_file]).assert().success();
+    assert_eq!(output(herd().args(near)), "works: Kiwi, Park, Stop\n");
 }
 
 #[test]

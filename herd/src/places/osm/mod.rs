@@ -7,6 +7,7 @@
 //! | `build` | makes a places file of an extract |
 //! | `file`, `pack` | are the format of the file, and the order of the places in it |
 //! | `table`, `index` | are the file in memory, and how it is searched |
+//! | `provider` | answers questions |
 
 mod build;
 mod extract;
@@ -14,6 +15,7 @@ mod file;
 mod index;
 mod kinds;
 mod pack;
+mod provider;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -22,4 +24,5 @@ pub use build::{BuildError, Built, Progress, build};
 pub use extract::ExtractError;
 pub use file::FileError;
 pub use kinds::Category;
+pub use provider::{Osm, OsmFileError};
 pub use table::{NearbyPlace, Summary, Table};

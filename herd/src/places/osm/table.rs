@@ -23,6 +23,8 @@ pub struct Table {
     /// Where the places begin, and where their texts do.
     places: usize,
     texts: usize,
+    /// The number of places of each category.
+    categories: [(Category, usize); Category::ALL.len()],
     index: Index,
 }
 
@@ -93,15 +95,17 @@ impl Table {
             usize::try_from(count).ok().and_then(|count| count.checked_mul(PLACE)?.checked_add(places));
         let texts = texts.filter(|texts| *texts <= bytes.len());
         let texts = texts.ok_or(FileError::Malformed { offset: places, reason: "places are cut off" })?;
+        let mut categories = Category::ALL.map(|category| (category, 0));
         for offset in (places..texts).step_by(PLACE) {
-            check(&bytes, &head, texts, offset)?;
+            let category = check(&bytes, &head, texts, offset)?;
+            categories[category as usize].1 += 1;
         }
         let position = |number: usize| {
             let place = place_at(&bytes, places + number * PLACE);
             place.map_or([0.0; 2], |place| place.degrees())
         };
         let index = Index::new(&head.scores, position);
-        Ok(Table { bytes, head, places, texts, index })
+        Ok(Table { bytes, head, places, texts, categories, index })
     }
 
     /// The number of places.
@@ -116,19 +120,12 @@ impl Table {
 
     /// What is in the file.
     pub fn summary(&self) -> Summary {
-        let mut categories = Category::ALL.map(|category| (category, 0));
-        for number in 0..self.len() {
-            let kind = self.place(number).and_then(|place| self.head.kinds.get(usize::from(place.kind)));
-            if let Some(kind) = kind {
-                categories[kind.category as usize].1 += 1;
-            }
-        }
         Summary {
             format: super::file::FORMAT,
             date: self.head.date,
             bytes: self.bytes.len(),
             places: self.len(),
-            categories,
+            categories: self.categories,
         }
     }
 
@@ -157,19 +154,19 @@ impl Table {
     }
 }
 
-/// Checks the place at `offset`, and that its texts can be read.
-fn check(bytes: &[u8], head: &Head, texts: usize, offset: usize) -> Result<(), FileError> {
+/// Checks the place at `offset`, and that its texts can be read. Returns its category.
+fn check(bytes: &[u8], head: &Head, texts: usize, offset: usize) -> Result<Category, FileError> {
     let place = place_at(bytes, offset)?;
     let [latitude, longitude] = place.position.map(i32::unsigned_abs);
-    let malformed = |reason| Err(FileError::Malformed { offset, reason });
+    let malformed = |reason| FileError::Malformed { offset, reason };
     if latitude > 900_000_000 || longitude > 1_800_000_000 {
-        return malformed("a position is not on Earth");
-    }
-    if usize::from(place.kind) >= head.kinds.len() {
-        return malformed("a place has an unknown kind");
+        return Err(malformed("a position is not on Earth"));
     }
     if (place.id >> ID_BITS) as usize >= NAMESPACES.len() {
-        return malformed("a place has an unknown id");
+        return Err(malformed("a place has an unknown id"));
     }
-    texts_at(bytes, texts.saturating_add(place.texts as usize)).map(|_| ())
+    texts_at(bytes, texts.saturating_add(place.texts as usize))?;
+    let kind =
+        head.kinds.get(usize::from(place.kind)).ok_or_else(|| malformed("a place has an unknown kind"))?;
+    Ok(kind.category)
 }
