@@ -10,7 +10,7 @@ use anyhow::anyhow;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use herd::printable::lines;
 use xtask::commands::herd::{control, dashboard, logs, say, tap, up};
-use xtask::commands::maintain::{ci, docs, page, places_data, words};
+use xtask::commands::maintain::{ci, docs, osm, page, places_data, words};
 use xtask::commands::measure::{compare, limits, load, resilience, scale};
 use xtask::commands::test::{alerts, broadcast, bugs, chaos, check_history, conformance, e2e, fuzz, mutants};
 use xtask::conformance::hidden::run_hidden_role;
@@ -104,6 +104,8 @@ enum Command {
     Page(page::PageArgs),
     /// Rebuild the embedded table of cities
     PlacesData,
+    /// Build the places of a real extract, and compare them with what pyosmium counts
+    Osm,
 }
 
 const NO_CHECKOUT: &str =
@@ -151,6 +153,7 @@ fn main() -> ExitCode {
         Command::Docs(args) => docs::build_docs(&args),
         Command::Page(args) => page::check_page(&args),
         Command::PlacesData => places_data::build_places_data(),
+        Command::Osm => osm::check_osm(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

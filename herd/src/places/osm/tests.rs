@@ -73,6 +73,27 @@ fn nodes_ways_and_multipolygons_become_places_at_their_centres() {
 }
 
 #[test]
+fn the_newest_change_dates_an_extract_whose_header_has_no_date() {
+    let dated = |header_date| {
+        let mut extract = Extract::new(Packing::Zlib, &[], header_date);
+        // Two dense nodes, and a way, with times of two units of 5 seconds and more.
+        let times = message(2, b"\x04\x03");
+        let dense = [message(1, b"\x02\x02"), message(5, &times), message(8, b"\0\0"), message(9, b"\0\0")];
+        let mut info = Vec::new();
+        number_field(&mut info, 2, 7);
+        let way = [&b"\x08\x01"[..], &message(4, &info)].concat();
+        let group = |field, element: &[u8]| message(2, &message(field, element));
+        let mut granularity = Vec::new();
+        number_field(&mut granularity, 18, 5_000);
+        let strings = message(1, &message(1, b""));
+        extract.blob("OSMData", &[strings, group(2, &dense.concat()), group(3, &way), granularity].concat());
+        table(&extract).summary().date
+    };
+    assert_eq!(dated(None), Some(35));
+    assert_eq!(dated(Some(12)), Some(12));
+}
+
+#[test]
 fn positions_on_ways_count_and_places_without_any_are_left_out() {
     let mut extract = Extract::ordinary();
     let positions = [[600_000_000, 1_799_000_000], [602_000_000, -1_799_000_000]];

@@ -2,6 +2,7 @@
 
 pub mod ci;
 pub mod docs;
+pub mod osm;
 pub mod page;
 pub mod places_data;
 pub mod words;

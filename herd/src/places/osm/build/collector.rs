@@ -29,6 +29,10 @@ pub(super) struct Collector {
     /// The most bytes to keep, and whether there was more.
     memory: u64,
     is_full: bool,
+    /// Whether the header of the extract has a date.
+    pub(super) has_date: bool,
+    /// That date, or else the time of the newest change so far, in seconds since 1970.
+    pub(super) newest_change: Option<i64>,
     /// A buffer for the address of a place.
     address: String,
 }
@@ -41,8 +45,8 @@ struct Draft {
 }
 
 impl Collector {
-    /// A collector that keeps at most `memory` bytes.
-    pub(super) fn new(memory: u64) -> Collector {
+    /// A collector that keeps at most `memory` bytes. `date` is that of the extract's header.
+    pub(super) fn new(memory: u64, date: Option<i64>) -> Collector {
         Collector {
             rules: Rules::embedded(),
             places: Vec::new(),
@@ -52,6 +56,8 @@ impl Collector {
             nodes: Needed::default(),
             memory,
             is_full: false,
+            has_date: date.is_some(),
+            newest_change: date,
             address: String::new(),
         }
     }
@@ -172,9 +178,9 @@ impl Collector {
         Ok(Some((self.places.len() - 1) as u32))
     }
 
-    /// Makes the places file. `date` is that of the extract.
-    pub(super) fn finish(self, date: Option<i64>) -> Built {
-        let Collector { rules, mut places, texts, outlines, .. } = self;
+    /// Makes the places file.
+    pub(super) fn finish(self) -> Built {
+        let Collector { rules, mut places, texts, outlines, newest_change, .. } = self;
         // A place without a position gets a kind that no place has, and is left out.
         let nothing = rules.kinds.len() as u16;
         let mut without_position = 0;
@@ -195,7 +201,7 @@ impl Collector {
             scores[SCORES - 1 - usize::from(of_score[0].score)] = of_score.len() as u32;
             pack::order(of_score, |draft| draft.place.position);
         }
-        let head = Head { date, kinds: rules.kinds, scores };
+        let head = Head { date: newest_change, kinds: rules.kinds, scores };
         let file = file::write(&head, places.iter().map(|draft| &draft.place), &texts);
         Built { file, places: places.len(), without_position }
     }

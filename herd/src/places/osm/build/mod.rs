@@ -86,7 +86,7 @@ pub fn build(
 ) -> Result<Built, BuildError> {
     let mut extract = Extract::new(source, length);
     let header = extract.header()?;
-    let mut collector = Collector::new(memory);
+    let mut collector = Collector::new(memory, header.date);
     let blobs = first_pass(&mut extract, &mut collector, &mut progress)?;
     for pass in [2, 3] {
         collector.begin_pass(pass);
@@ -100,7 +100,7 @@ pub fn build(
         }
         progress(Progress { pass, read: length, length, places: collector.places() });
     }
-    Ok(collector.finish(header.date))
+    Ok(collector.finish())
 }
 
 /// Reads the whole extract. Returns its blobs.
@@ -125,6 +125,9 @@ fn read_blob(
     pass: u8,
 ) -> Result<Option<Blob>, BuildError> {
     let Some(content) = extract.next_content()? else { return Ok(None) };
+    if pass == 1 && !collector.has_date {
+        collector.newest_change = collector.newest_change.max(content.newest_change()?);
+    }
     let wanted = PASSES[usize::from(pass) - 1];
     let read = content.for_each(wanted, |element| collector.take(pass, element));
     // An element is refused if there is no memory left for it.

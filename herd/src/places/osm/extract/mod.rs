@@ -7,6 +7,7 @@
 
 mod blobs;
 mod block;
+mod dates;
 mod wire;
 
 pub(super) use blobs::Extract;
