@@ -50,3 +50,13 @@ fn bodies_of_places() {
 fn herd_files() {
     holds("config", properties::config);
 }
+
+#[test]
+fn extracts() {
+    holds("osm_extract", properties::osm_extract);
+}
+
+#[test]
+fn places_files() {
+    holds("places_file", properties::places_file);
+}

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Cursor;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,8 @@ use std::time::Duration;
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 use fixtures::checkout::{program, scratch};
+use fixtures::extract::Extract;
+use herd::places::osm::build;
 use herd::tls::{Authority, LinkFiles};
 
 /// Longer than a node takes to start and stop.
@@ -47,7 +50,7 @@ const ON_DISK: &[(&str, &str)] = &[("HERD_DATA_DIR", "{folder}/data")];
 /// A variable, its valid values, an invalid one, and the other variables that these need.
 type Row = (&'static str, &'static [&'static str], &'static str, &'static [(&'static str, &'static str)]);
 
-const TABLE: [Row; 26] = [
+const TABLE: [Row; 27] = [
     ("HERD_ADMIN_ADDRESS", &["127.0.0.1:0"], "nowhere", &[]),
     ("HERD_ADMIN_TOKEN_FILE", &["{folder}/token"], "/no/such", ADMIN),
     ("HERD_CLIENTS_CERT", &["{folder}/Alford.pem"], "/no/such", CLIENTS),
@@ -67,6 +70,7 @@ const TABLE: [Row; 26] = [
     ("HERD_MAX_FUTURE_SKEW", &["off", "24h"], "24", &[]),
     ("HERD_PLACES", &["offline", "none"], "everywhere", &[]),
     ("HERD_PLACES_FIELDS", &["pro", "enterprise"], "all", GOOGLE),
+    ("HERD_PLACES_FILE", &["{folder}/places.bin"], "/no/such", &[]),
     ("HERD_PLACES_KEY", &["key"], "se cret", GOOGLE),
     ("HERD_PLACES_KEY_FILE", &["{folder}/key"], "/no/such", KEY_FILE),
     ("HERD_PLACES_LAYOUT", &["current", "classic"], "modern", &[]),
@@ -93,6 +97,10 @@ fn folder(test: &str) -> PathBuf {
         fs::write(folder.join(file), content).unwrap();
         fs::set_permissions(folder.join(file), PermissionsExt::from_mode(0o600)).unwrap();
     }
+    let extract = Extract::ordinary().bytes;
+    let length = extract.len() as u64;
+    let built = build(Cursor::new(extract), length, 1 << 20, |_| {}).unwrap();
+    fs::write(folder.join("places.bin"), built.file).unwrap();
     let node = "[[node]]\nname = \"Alford\"\nclient = \"127.0.0.1:0\"\nlink = \"127.0.0.1:0\"\n";
     fs::write(folder.join("herd.toml"), format!("name = \"one\"\n{node}")).unwrap();
     folder

@@ -10,7 +10,7 @@ use anyhow::anyhow;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use herd::printable::lines;
 use xtask::commands::herd::{control, dashboard, logs, say, tap, up};
-use xtask::commands::maintain::{ci, deb, deploy_check, docs, image, manuals, page, places_data, words};
+use xtask::commands::maintain::{ci, deb, deploy_check, docs, image, manuals, osm, page, places_data, words};
 use xtask::commands::measure::{compare, limits, load, resilience, scale};
 use xtask::commands::test::{alerts, broadcast, bugs, chaos, check_history, conformance, e2e, fuzz, mutants};
 use xtask::conformance::hidden::run_hidden_role;
@@ -104,6 +104,8 @@ enum Command {
     Page(page::PageArgs),
     /// Rebuild the embedded table of cities
     PlacesData,
+    /// Compare the places of a real extract with those of pyosmium
+    Osm,
     /// Check the Helm chart, the alerts and the unit of herd/deploy
     DeployCheck,
     /// Make a Debian package of the node program (needs cargo-deb)
@@ -171,6 +173,7 @@ fn main() -> ExitCode {
         Command::Image(args) => image::write_image(&args),
         Command::Manuals { folder } => manuals::write_manuals(Cli::command(), &folder),
         Command::PlacesData => places_data::build_places_data(),
+        Command::Osm => osm::check_osm(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

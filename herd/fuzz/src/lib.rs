@@ -12,10 +12,14 @@ use herd::journal::{Disk, Journal, Log};
 use herd::message::{At, Lines, LinkLine, Piece, Time, Update, VERSION};
 use herd::node::{Answer, Limits, Link, LinkId, Lives, Node, Outcome, Source, Table};
 use herd::places;
+use herd::places::osm;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 const NOW: Time = Time { seconds: 2_000_000_000, nanoseconds: 0 };
+
+/// The memory for the places of an extract, in bytes.
+const MEMORY: u64 = 16 << 20;
 
 /// The deepest nesting of a body in these tests.
 const DEPTH: usize = 64;
@@ -179,6 +183,36 @@ pub fn config(bytes: &[u8]) {
             assert!(shown.starts_with("file:"), "{shown}");
         }
     }
+}
+
+/// Checks that any bytes are an extract whose places are a places file, or are refused.
+pub fn osm_extract(bytes: &[u8]) {
+    let built = osm::build(Cursor::new(bytes), bytes.len() as u64, MEMORY, |_| {});
+    if let Ok(built) = built {
+        let table = osm::Table::new(built.file).expect("a file that was built can be read");
+        assert_eq!(table.len(), built.places);
+        assert_eq!(everything(&table), built.places);
+    }
+}
+
+/// Checks that any bytes are refused as a places file, and that all places are found in those that
+/// are none only for want of a right mark, length and checksum.
+pub fn places_file(bytes: &[u8]) {
+    let mut file = b"herdosm\n\x01\0\0\0".to_vec();
+    file.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+    file.extend_from_slice(&xxhash_rust::xxh3::xxh3_64(bytes).to_le_bytes());
+    file.extend_from_slice(bytes);
+    if let Ok(table) = osm::Table::new(file) {
+        assert_eq!(everything(&table), table.len());
+    }
+    assert!(osm::Table::new(bytes.to_vec()).is_err() || bytes.starts_with(b"herdosm\n"));
+}
+
+/// Searches the whole Earth, and returns how many places there are.
+fn everything(table: &osm::Table) -> usize {
+    let found = table.search([90.0, 0.0], f64::MAX, usize::MAX);
+    assert!(found.iter().all(|place| place.id().starts_with("osm:") && place.types().len() < 256));
+    found.len()
 }
 
 /// A disk in memory with two files: the journal and its draft.

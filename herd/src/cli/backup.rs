@@ -9,7 +9,8 @@ use anyhow::{Context, Result, bail, ensure};
 
 use herd::journal::{Copied, Disk, Folder, Log, copy};
 
-use super::journal::{journal_of, print};
+use super::journal::journal_of;
+use super::print::print_result;
 
 /// Copies the records of a data folder to a new file, also while its node runs.
 ///
@@ -31,7 +32,7 @@ pub(super) fn backup(folder: &Path, to: &Path) -> Result<()> {
         Ok(copied)
     });
     let Copied { node, updates, bytes } = copied.inspect_err(|_| drop(fs::remove_file(to)))?;
-    print(&format!("{}: {updates} updates of {node}, {bytes} bytes\n", to.display()))
+    print_result(&format!("{}: {updates} updates of {node}, {bytes} bytes\n", to.display()))
 }
 
 /// Puts copied records into a data folder that has none.
@@ -54,7 +55,7 @@ pub(super) fn restore(from: &Path, folder: &Path) -> Result<()> {
     let copied = copy_journal(&from, Appender(&mut draft))?;
     draft.sync().and_then(|()| disk.install()).and_then(|()| disk.sync_names()).with_context(failed)?;
     let Copied { node, updates, .. } = copied;
-    print(&format!("{name}: {updates} updates of {node}\n"))
+    print_result(&format!("{name}: {updates} updates of {node}\n"))
 }
 
 /// Copies what a journal contains now.

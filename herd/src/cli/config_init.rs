@@ -12,7 +12,7 @@ use clap::Args;
 use herd::config::Herd;
 use herd::message::is_node_name;
 
-use super::journal::print;
+use super::print::print_result;
 use super::usage::Usage;
 
 /// The ports of the first node on a host. The next node on the same host has the next ones.
@@ -99,7 +99,7 @@ impl InitArgs {
         Herd::parse(&text, "the new herd file").map_err(|error| Usage(error.to_string()))?;
         match &self.output {
             Some(path) => write_new(path, &text),
-            None => print(&text),
+            None => print_result(&text),
         }
     }
 }

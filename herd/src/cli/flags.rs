@@ -18,7 +18,7 @@ use super::places_args::PlacesArgs;
 use super::probe::ProbeArgs;
 use super::tls_args::TlsArgs;
 use super::values::{Skew, latitude, longitude, socket_address, switch, threads};
-use super::{certs, journal};
+use super::{certs, journal, places};
 
 /// Run one node of a server herd
 ///
@@ -30,8 +30,8 @@ use super::{certs, journal};
 ///
 /// Once the node is ready, it prints one line of JSON with its name and the addresses it listens
 /// on. SIGTERM and SIGINT stop it within two seconds, after it has delivered the answers in flight.
-/// SIGHUP makes it reopen its log file and reload its certificates. SIGUSR1 makes it log every line
-/// that it receives and answers (`--log-level debug`), or stop doing so.
+/// SIGHUP makes it reopen its log file and reload its certificates and its places. SIGUSR1 makes it
+/// log every line that it receives and answers (`--log-level debug`), or stop doing so.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct Cli {
@@ -106,6 +106,9 @@ pub(super) enum Subcommand {
         #[arg(long, visible_alias = "herd", env = "HERD_CONFIG", value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Make and inspect files of places from OpenStreetMap
+    #[command(subcommand)]
+    Places(places::Tool),
     /// Make one places request, as a node would, and report whether it works
     ///
     /// With Google this is a real request, billed like any other.

@@ -11,6 +11,7 @@ use clap::Subcommand;
 use herd::journal::{Replayed, replay};
 use herd::node::{Cursor, Limits, Lives, Node};
 
+use super::print::{ignore_closed_pipe, print_result};
 use super::resources::random;
 
 /// The subcommands of `herd journal`.
@@ -60,7 +61,7 @@ fn verify(file: &Path) -> Result<()> {
     let name = file.display();
     let lines = replayed.damaged_lines;
     for damage in &replayed.damage {
-        print(&format!("{name}: {damage}\n"))?;
+        print_result(&format!("{name}: {damage}\n"))?;
     }
     if replayed.is_damaged {
         bail!(
@@ -73,7 +74,7 @@ fn verify(file: &Path) -> Result<()> {
         );
     }
     let end = if replayed.closed { "closed cleanly" } else { "not closed: in use, or its node crashed" };
-    print(&format!(
+    print_result(&format!(
         "{name}: {} updates, {} bytes, {end}: valid\n",
         replayed.size.updates, replayed.size.bytes
     ))
@@ -96,7 +97,7 @@ fn stat(file: &Path) -> Result<()> {
         "damaged_lines": replayed.damaged_lines,
         "closed": replayed.closed,
     });
-    print(&format!("{stat}\n"))
+    print_result(&format!("{stat}\n"))
 }
 
 fn dump(file: &Path) -> Result<()> {
@@ -105,7 +106,7 @@ fn dump(file: &Path) -> Result<()> {
     let mut lines = node.table().changes_after(0).map(|(_, record)| record.line());
     let written =
         lines.try_for_each(|line| writeln!(out, "{}", line.escape_ascii())).and_then(|()| out.flush());
-    ignore_closed_pipe(written)
+    Ok(ignore_closed_pipe(written)?)
 }
 
 /// Replays a journal into an empty node. Returns the node, and what was found in the journal.
@@ -115,16 +116,4 @@ fn replay_file(file: &Path) -> Result<(Node, Replayed)> {
     let mut node = Node::new("", &[], Limits::default(), lives);
     let replayed = replay(BufReader::new(reader), &mut node, None);
     Ok((node, replayed.with_context(|| format!("cannot read {}", file.display()))?))
-}
-
-pub(super) fn print(text: &str) -> Result<()> {
-    ignore_closed_pipe(io::stdout().write_all(text.as_bytes()))
-}
-
-/// A closed pipe is not an error: a reader such as `head` closes it once it has enough lines.
-fn ignore_closed_pipe(written: io::Result<()>) -> Result<()> {
-    match written {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => Ok(written?),
-    }
 }

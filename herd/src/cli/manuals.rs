@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use clap_mangen::{Man, generate_to};
 
 use super::flags::Cli;
-use super::journal::print;
+use super::print::print_result;
 
 /// Prints the script by which a shell completes commands and flags.
 ///
@@ -20,7 +20,7 @@ pub(super) fn complete(shell: Shell) -> Result<()> {
     let mut command = command();
     let name = command.get_name().to_owned();
     clap_complete::generate(shell, &mut command, name, &mut script);
-    print(&String::from_utf8(script)?)
+    print_result(&String::from_utf8(script)?)
 }
 
 /// Prints the manual page of `herd` or, with a folder, writes the pages of all commands there.
@@ -31,7 +31,7 @@ pub(super) fn man(folder: Option<&Path>) -> Result<()> {
     let Some(folder) = folder else {
         let mut page = Vec::new();
         Man::new(command()).render(&mut page)?;
-        return print(&String::from_utf8(page)?);
+        return print_result(&String::from_utf8(page)?);
     };
     let failed = || format!("cannot write manual pages to {}", folder.display());
     fs::create_dir_all(folder).with_context(failed)?;

@@ -12,6 +12,7 @@ mod herd_file;
 mod journal;
 mod manuals;
 mod node;
+mod places;
 mod places_args;
 mod places_check;
 mod plan;
@@ -46,6 +47,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Subcommand::Backup { folder, copy }) => backup::backup(folder, copy),
         Some(Subcommand::Restore { copy, folder }) => backup::restore(copy, folder),
         Some(Subcommand::Certs(tool)) => tool.run(),
+        Some(Subcommand::Places(tool)) => tool.run(),
         Some(Subcommand::PlacesCheck { latitude, longitude, config, places }) => {
             block_on(places_check::run(&cli.given, config.as_deref(), places, *latitude, *longitude))
         }

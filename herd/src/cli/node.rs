@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 use herd::backbone;
 use herd::journal::Progress;
 use herd::node::{Lives, Node};
-use herd::places::Places;
+use herd::places::osm::{Osm, Summary};
+use herd::places::{Places, Provider};
 use herd::server::{Addresses, Server, Store};
 use herd::telemetry;
 use herd::traces::Traces;
@@ -59,6 +60,8 @@ pub(super) async fn run(cli: &Cli) -> anyhow::Result<()> {
     let mut limits = plan.herd.limits.clone();
     let files = raise_open_files();
     limits.client_connections = limits.client_connections.min(files.saturating_sub(limits.spare_files));
+    let osm = plan.provider.osm();
+    let is_offline = matches!(plan.provider, Provider::Offline(_));
     let places = Places::new(plan.provider, &limits);
     let lives = Lives { epoch: random()?.max(1), incarnation: random()?, hash_seed: random()? };
     let mut node = Node::new(&plan.member.name, &plan.member.neighbours, limits, lives);
@@ -83,13 +86,10 @@ pub(super) async fn run(cli: &Cli) -> anyhow::Result<()> {
     let access = server.table_access();
     let traces = plan.herd.traces.as_ref().map(|table| Traces::begin(table, &plan.member.name, &access));
     let traces = traces.transpose().map_err(Usage)?.unwrap_or_default();
-    let Addresses { client, link, admin } =
-        server.addresses().context("cannot read the addresses of the listening sockets")?;
-    let ready =
-        serde_json::json!({ "name": plan.member.name, "client": client, "link": link, "admin": admin });
-    print(std::io::stdout(), format!("{ready}\n"));
-    manager.ready(format!("listening for clients on {client}, for neighbours on {link}")).await;
-    tokio::spawn(upkeep::run(hangups, log.file(), encryption, disk_patience, manager));
+    let addresses = server.addresses().context("cannot read the addresses of the listening sockets")?;
+    tell_ready(&plan.member.name, &addresses, manager).await;
+    tell_of_places(is_offline, osm.as_ref());
+    tokio::spawn(upkeep::run(hangups, log.file(), encryption, osm, disk_patience, manager));
     tokio::spawn(manager.watch(server.pulse()));
     let stopping = tokio::spawn(async move {
         stop.cancelled().await;
@@ -115,6 +115,26 @@ fn warn_of_configuration(plan: &Plan) {
             address = %plan.member.client,
             "clients are served in plain text beyond this machine: anyone who can reach this address can report any location"
         );
+    }
+}
+
+/// Prints the line that says that the node is ready, and notifies the service manager.
+async fn tell_ready(name: &str, Addresses { client, link, admin }: &Addresses, manager: ServiceManager) {
+    let ready = serde_json::json!({ "name": name, "client": client, "link": link, "admin": admin });
+    print(std::io::stdout(), format!("{ready}\n"));
+    manager.ready(format!("listening for clients on {client}, for neighbours on {link}")).await;
+}
+
+/// Logs where places come from, if they are on this machine.
+fn tell_of_places(is_offline: bool, osm: Option<&Osm>) {
+    if is_offline {
+        tracing::info!(
+            "places are cities of more than 15,000 people; for shops, restaurants and stops, make a places file with `herd places build` and name it with --places-file"
+        );
+    }
+    if let Some(osm) = osm {
+        let Summary { places, bytes, .. } = osm.summary();
+        tracing::info!(places, bytes, "places are those of OpenStreetMap");
     }
 }
 

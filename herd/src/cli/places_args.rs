@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use herd::config::Herd;
+use herd::places::osm::Osm;
 use herd::places::{Fields, Google, GoogleLegacy, Key, Layout, Offline, Provider, ProviderName};
 
 use super::given::Given;
@@ -20,15 +21,23 @@ const KEY: &str = "HERD_PLACES_KEY";
 /// [`KEY`] overrides it and the flag overrides [`KEY`].
 const KEY_FILE: &str = "HERD_PLACES_KEY_FILE";
 
+/// What to do if the provider osm has no file.
+const NO_FILE: &str = "the provider osm needs a places file: make one with `herd places build EXTRACT.osm.pbf`, and name it with --places-file, or use --places offline";
+
 /// The variables that clap does not know.
 pub(super) const OWN_VARIABLES: [&str; 2] = [KEY, KEY_FILE];
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Places")]
 pub(super) struct PlacesArgs {
-    /// Answer WHATSAT from this provider [default: google if there is an API key, else offline]
+    /// Answer WHATSAT from this provider [default: osm if there is a places file, else google if
+    /// there is an API key, else offline]
     #[arg(long, env = "HERD_PLACES", value_name = "PROVIDER")]
     places: Option<ProviderName>,
+
+    /// Read the places of osm from this file, which `herd places build` makes
+    #[arg(long, env = "HERD_PLACES_FILE", value_name = "FILE")]
+    places_file: Option<PathBuf>,
 
     /// Send requests to this base URL instead of Google's
     #[arg(long, env = "HERD_PLACES_URL", value_name = "URL")]
@@ -41,11 +50,12 @@ pub(super) struct PlacesArgs {
     #[arg(long, value_name = "FILE")]
     places_key_file: Option<PathBuf>,
 
-    /// Layout of the JSON of google's and offline's answers [default: current]
+    /// Layout of the JSON of all answers but google-legacy's [default: current]
     #[arg(long, env = "HERD_PLACES_LAYOUT", value_name = "LAYOUT")]
     places_layout: Option<Layout>,
 
-    /// Fields to request from google, which bills by the most expensive one [default: pro]
+    /// Fields to request from google, which bills by the most expensive one; from osm, enterprise
+    /// asks for opening hours [default: pro]
     #[arg(long, env = "HERD_PLACES_FIELDS", value_name = "FIELDS")]
     places_fields: Option<Fields>,
 }
@@ -54,17 +64,27 @@ impl PlacesArgs {
     /// The provider for a node of `herd`.
     ///
     /// # Errors
-    /// The provider needs a key and there is none, or the key or the URL is invalid.
+    /// The provider needs a key or a file and there is none, or the key, the URL or the file is
+    /// invalid.
     pub(super) fn provider(&self, herd: &Herd, given: &Given) -> anyhow::Result<Provider> {
         let table = &herd.places;
         let url = self.places_url.as_deref().or(table.url.as_deref());
         let layout = self.places_layout.or(table.layout).unwrap_or_default();
         let fields = self.places_fields.or(table.fields).unwrap_or_default();
-        let has_key = self.key_source(herd).is_some();
-        let default = if has_key { ProviderName::Google } else { ProviderName::Offline };
+        let file = self.places_file.as_deref().or(table.file.as_deref());
+        let default = match (file, self.key_source(herd)) {
+            (Some(_), _) => ProviderName::Osm,
+            (None, Some(_)) => ProviderName::Google,
+            (None, None) => ProviderName::Offline,
+        };
         match self.places.or(table.provider).unwrap_or(default) {
             ProviderName::None => Ok(Provider::Nobody),
             ProviderName::Offline => Ok(Provider::Offline(Offline::new(layout))),
+            ProviderName::Osm => {
+                let file = file.ok_or_else(|| Usage(NO_FILE.to_owned()))?;
+                let osm = Osm::open(file, layout, fields).map_err(|error| Usage(error.to_string()));
+                given.blame(&["places_file"], osm).map(Provider::Osm)
+            }
             ProviderName::Google => {
                 let google = Google::new(url, self.key(herd)?, fields, layout, &herd.limits);
                 given.blame(&["places_url"], google.map(Provider::Google).map_err(Usage))

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use herd::net::plain_http_client;
 
-use super::journal::print;
+use super::print::print_result;
 use super::values::socket_address;
 
 /// How long the node may take to answer.
@@ -46,7 +46,7 @@ pub(super) async fn run(args: &ProbeArgs) -> Result<()> {
     };
     let text = text.trim_end();
     match status.is_success() {
-        true => print(&format!("{text}\n")),
+        true => print_result(&format!("{text}\n")),
         false => bail!("{text}"),
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use herd::places::osm::{Osm, Summary};
 use herd::telemetry::{LogFile, toggle_debug};
 use herd::tls::{EXPIRES_SOON, Encryption, Reloadable};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -38,12 +39,14 @@ pub(super) fn toggle_log_level() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Reopens the log file and reloads certificates on SIGHUP. Links that are up stay, unless the new
-/// files reject their certificates. Warns each day about certificates that expire soon.
+/// Reopens the log file and reloads certificates and places on SIGHUP. Links that are up stay,
+/// unless the new files reject their certificates. Warns each day about certificates that expire
+/// soon.
 pub(super) async fn run(
     mut hangups: Signal,
     log_file: LogFile,
     encryption: Arc<Encryption>,
+    places: Option<Osm>,
     disk_patience: Duration,
     manager: ServiceManager,
 ) {
@@ -64,6 +67,8 @@ pub(super) async fn run(
             reload("clients", encryption.clients.as_ref());
         });
         let _ = timeout(disk_patience, reading).await;
+        let places = places.clone();
+        let _ = timeout(disk_patience, spawn_blocking(move || places.as_ref().map(reload_places))).await;
         manager.reloaded().await;
     }
 }
@@ -85,6 +90,19 @@ fn reload<T>(connections: &str, certificates: Option<&Reloadable<T>>) {
         Some(Ok(())) => tracing::info!(connections, "certificates reloaded"),
         Some(Err(error)) => {
             tracing::warn!(connections, %error, "cannot reload certificates; the old ones stay in use");
+        }
+    }
+}
+
+/// Reads the places file again, and logs the result.
+fn reload_places(osm: &Osm) {
+    match osm.reload() {
+        Ok(()) => {
+            let Summary { places, bytes, .. } = osm.summary();
+            tracing::info!(places, bytes, "places file reloaded");
+        }
+        Err(error) => {
+            tracing::warn!(%error, "cannot reload the places file; the former places stay in use");
         }
     }
 }

@@ -7,7 +7,8 @@ use toml::de::DeTable;
 
 use super::problems::Problems;
 use super::{BackboneTable, Herd, LinksTable};
-use crate::places::Key;
+use crate::places::osm::Osm;
+use crate::places::{Fields, Key, Layout};
 use crate::secret_file;
 use crate::tls::{ClientFiles, ClientTls, LinkFiles, LinkTls};
 
@@ -23,9 +24,10 @@ impl Herd {
     /// Makes relative paths relative to `folder`.
     pub(super) fn name_files_from(&mut self, folder: &Path) {
         let Herd { places, links: LinksTable { ca, cert, key }, clients, backbone, .. } = self;
-        let files = [&mut places.key_file, ca, cert, key, &mut clients.cert, &mut clients.key];
+        let of_places = [&mut places.key_file, &mut places.file];
+        let files = [ca, cert, key, &mut clients.cert, &mut clients.key].into_iter().chain(of_places);
         let of_backbone = backbone.iter_mut().flat_map(|backbone| [&mut backbone.creds, &mut backbone.ca]);
-        for named in files.into_iter().chain(of_backbone).flatten() {
+        for named in files.chain(of_backbone).flatten() {
             *named = folder.join(&*named);
         }
     }
@@ -39,6 +41,11 @@ impl Problems<'_> {
             && let Err(reason) = Key::read(file)
         {
             self.at_key("places", "key_file", reason);
+        }
+        if let Some(file) = &places.file
+            && let Err(error) = Osm::open(file, Layout::default(), Fields::default())
+        {
+            self.at_key("places", "file", error.to_string());
         }
         if let Some(BackboneTable { creds, ca, .. }) = backbone {
             if let Some(file) = creds

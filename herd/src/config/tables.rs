@@ -55,6 +55,8 @@ pub struct PlacesTable {
     pub provider: Option<ProviderName>,
     /// The service's base URL, as for `--places-url`.
     pub url: Option<String>,
+    /// The places file, as for `--places-file`.
+    pub file: Option<PathBuf>,
     /// The file that holds the API key, as for `--places-key-file`.
     pub key_file: Option<PathBuf>,
     /// The layout of answers, as for `--places-layout`.

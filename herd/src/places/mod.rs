@@ -13,6 +13,7 @@ mod body;
 mod breaker;
 mod budget;
 mod counters;
+mod earth;
 mod error;
 mod filter;
 mod google;
@@ -21,6 +22,7 @@ mod http;
 mod key;
 mod layout;
 mod offline;
+pub mod osm;
 mod upstream;
 
 pub use body::{Unusable, cut, error_object};
@@ -37,6 +39,7 @@ pub use offline::Offline;
 
 use body::{error_answer, is_deeper_than, status_of};
 use counters::Questions;
+use osm::Osm;
 use upstream::{Service, Upstream};
 
 use std::collections::BTreeMap;
@@ -58,6 +61,8 @@ use crate::repeats::{Event, Repeats};
 pub enum ProviderName {
     /// Embedded table of cities; needs neither a key nor a network
     Offline,
+    /// Places from OpenStreetMap, in a file that `herd places build` makes
+    Osm,
     /// Google's Places API (New); needs a key
     Google,
     /// Google's legacy Nearby Search, available to older projects only; needs a key
@@ -73,6 +78,8 @@ pub enum Provider {
     Nobody,
     /// The embedded table of cities.
     Offline(Offline),
+    /// Places from OpenStreetMap, in a file.
+    Osm(Osm),
     /// Google's legacy Nearby Search, passed through byte for byte.
     GoogleLegacy(GoogleLegacy),
     /// Google's Places API (New), in the legacy shape.
@@ -83,6 +90,14 @@ impl Provider {
     /// Whether the provider holds an API key.
     pub fn holds_key(&self) -> bool {
         matches!(self, Provider::Google(_) | Provider::GoogleLegacy(_))
+    }
+
+    /// The places file, to read it again, if the provider has one.
+    pub fn osm(&self) -> Option<Osm> {
+        match self {
+            Provider::Osm(osm) => Some(osm.clone()),
+            _ => None,
+        }
     }
 }
 
@@ -117,6 +132,7 @@ pub struct Places {
 enum Asked {
     Nobody,
     Offline(Offline),
+    Osm(Osm),
     Upstream(Upstream),
 }
 
@@ -126,6 +142,7 @@ impl Places {
         let asked = match provider {
             Provider::Nobody => Asked::Nobody,
             Provider::Offline(offline) => Asked::Offline(offline),
+            Provider::Osm(osm) => Asked::Osm(osm),
             Provider::Google(google) => Asked::Upstream(Upstream::new(Service::Google(google), limits)),
             Provider::GoogleLegacy(google) => {
                 Asked::Upstream(Upstream::new(Service::GoogleLegacy(google), limits))
@@ -183,6 +200,7 @@ impl Places {
                 let json = offline.answer(query);
                 Ok(Found { status: status_of(&json), json })
             }
+            Asked::Osm(osm) => Ok(osm.answer(query)),
             Asked::Upstream(upstream) => upstream.ask(query, client).await,
         }
     }
@@ -201,7 +219,7 @@ impl Places {
     pub(crate) fn request_durations(&self) -> BTreeMap<&'static str, Distribution> {
         match &self.asked {
             Asked::Upstream(upstream) => upstream.request_durations(),
-            Asked::Nobody | Asked::Offline(_) => BTreeMap::new(),
+            Asked::Nobody | Asked::Offline(_) | Asked::Osm(_) => BTreeMap::new(),
         }
     }
 
@@ -209,7 +227,7 @@ impl Places {
     pub fn counters(&self) -> Counters {
         match &self.asked {
             Asked::Upstream(upstream) => upstream.counters(),
-            Asked::Nobody | Asked::Offline(_) => Counters::default(),
+            Asked::Nobody | Asked::Offline(_) | Asked::Osm(_) => Counters::default(),
         }
     }
 
@@ -217,7 +235,7 @@ impl Places {
     pub fn budget(&self) -> BudgetState {
         match &self.asked {
             Asked::Upstream(upstream) => upstream.budget(),
-            Asked::Nobody | Asked::Offline(_) => BudgetState::default(),
+            Asked::Nobody | Asked::Offline(_) | Asked::Osm(_) => BudgetState::default(),
         }
     }
 
@@ -228,7 +246,7 @@ impl Places {
     pub fn breaker_state(&self) -> &'static str {
         match &self.asked {
             Asked::Upstream(upstream) => upstream.breaker_state(),
-            Asked::Nobody | Asked::Offline(_) => "closed",
+            Asked::Nobody | Asked::Offline(_) | Asked::Osm(_) => "closed",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check_config;
+mod osm;
 mod places;
 mod start;
 mod tools;

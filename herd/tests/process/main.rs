@@ -38,6 +38,7 @@ mod places_counts;
 mod places_faults;
 mod places_key;
 mod places_limits;
+mod places_osm;
 mod removal;
 mod rivals;
 mod secrets;

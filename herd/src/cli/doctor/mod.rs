@@ -15,7 +15,7 @@ use herd::config::{Herd, Member};
 
 use super::given::Given;
 use super::herd_file::{no_such_node, read_herd};
-use super::journal::print;
+use super::print::print_result;
 
 /// The node to look at, as it is to be started.
 #[derive(Debug, Args)]
@@ -86,7 +86,7 @@ pub(super) async fn run(given: &Given, args: &DoctorArgs) -> Result<()> {
     if let Some(file) = &args.config {
         findings.splice(0..0, files_of(file, &args.node));
     }
-    print(&report(&findings))?;
+    print_result(&report(&findings))?;
     let problems = findings.iter().filter(|finding| finding.state == State::Problem).count();
     match problems {
         0 => Ok(()),

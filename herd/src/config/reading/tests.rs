@@ -19,7 +19,7 @@ fn a_misspelt_key_hides_no_other_problem() {
         "4: [limits] has no key `distinct_client`: did you mean `distinct_clients`?",
         "5: `linger`: invalid type: integer `2`, expected a string",
         "6: a herd file has no key `place`: did you mean `places`?",
-        "7: `provider`: unknown variant `x`, expected one of `offline`, `google`, `google-legacy`, `none`",
+        "7: `provider`: unknown variant `x`, expected one of `offline`, `osm`, `google`, `google-legacy`, `none`",
         "8: a herd file has no key `x`: its keys are admin, backbone, clients, limits, links, name, node, places, traces",
         "13: [[node]] has no key `neigbours`: did you mean `neighbours`?",
         "13: A names B as a neighbour twice",

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
+use super::osm::RealExtract;
 use super::page::{Chromium, TypeChecker};
 use super::words::Checkers;
 use crate::alerts;
@@ -63,7 +64,7 @@ enum ToolCheck {
 pub(super) const TEST_FEATURES: &str = "xtask/browser,xtask/otel";
 
 /// The steps in their order. All use debug builds: every other configuration takes minutes more.
-const STEPS: [Step; 15] = [
+const STEPS: [Step; 16] = [
     Step {
         name: "fmt",
         about: "Check the format of the code",
@@ -108,6 +109,11 @@ const STEPS: [Step; 15] = [
         name: "words",
         about: "Check spelling and wording, if Python can install the checkers",
         task: StepTask::Tools { command: "words", check: check_words },
+    },
+    Step {
+        name: "osm",
+        about: "Compare places with those of pyosmium, if pip can install it",
+        task: StepTask::Tools { command: "osm", check: check_osm },
     },
     Step {
         name: "docs",
@@ -248,6 +254,11 @@ fn check_backbone() -> Result<ToolCheck> {
 /// Checks spelling and wording if the checkers are available.
 fn check_words() -> Result<ToolCheck> {
     check_with(Checkers::get(), |checkers| checkers.check_words())
+}
+
+/// Compares the places of a real extract with those of another reader, if both are available.
+fn check_osm() -> Result<ToolCheck> {
+    check_with(RealExtract::get(), |extract| extract.compare_counts())
 }
 
 /// Checks the scripts of the dashboard's page if their checker is available.

@@ -6,6 +6,7 @@ pub mod deploy_check;
 pub mod docs;
 pub mod image;
 pub mod manuals;
+pub mod osm;
 pub mod page;
 pub mod places_data;
 pub mod words;

@@ -24,7 +24,8 @@ pub struct FuzzArgs {
 }
 
 /// The targets of `herd/fuzz`.
-const TARGETS: [&str; 6] = ["client_line", "link_line", "hello", "journal", "places_body", "config"];
+const TARGETS: [&str; 8] =
+    ["client_line", "link_line", "hello", "journal", "places_body", "config", "osm_extract", "places_file"];
 
 /// The prefix of the line in which the fuzzer prints the number of inputs.
 const EXECUTED: &str = "stat::number_of_executed_units:";
