@@ -112,6 +112,13 @@ fn new_line(level: usize, out: &mut String) {
 }
 
 fn append_string(text: &str, out: &mut String) {
+    // Most texts need no escape.
+    if !text.bytes().any(|byte| matches!(byte, ..b' ' | b'"' | b'\\' | b'<' | b'>' | 0x7f)) {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     out.push_str(&Value::from(text).to_string().replace('<', "\\u003c").replace('>', "\\u003e"));
 }
 

@@ -14,6 +14,7 @@ use crate::cluster::workspace::{Profile, binary};
 use crate::load::everywhere::Everywhere;
 use crate::load::fail_over::FailOver;
 use crate::load::flood::{self, Flood, Watch};
+use crate::load::places::PlacesQuestions;
 use crate::load::relay::Relay;
 use crate::load::torrent::Torrent;
 use crate::load::{Latency, Load, Summary, echo};
@@ -45,6 +46,9 @@ pub enum Task {
     Torrent(Torrent),
     /// Watches floods. The result is a [`FloodOutcome`](flood::FloodOutcome).
     Flood(Flood),
+    /// Asks a places file in the generator's process. The result is a
+    /// [`PlacesTimes`](crate::load::places::PlacesTimes).
+    Places(PlacesQuestions),
     /// Sends every line back until the process is killed. No server of lines can be faster.
     Echo(SocketAddr),
     /// Passes lines on as a relay of a herd until the process is killed.
@@ -76,6 +80,7 @@ impl Task {
             Task::FailOver(fail_over) => serde_json::to_value(fail_over.measure()?)?,
             Task::Torrent(torrent) => torrent.send()?.into(),
             Task::Flood(flood) => serde_json::to_value(flood::measure_flood(&flood)?)?,
+            Task::Places(questions) => serde_json::to_value(questions.ask()?)?,
             Task::Echo(address) => echo::serve(address)?,
             Task::Relay(relay) => relay.serve()?,
         })

@@ -17,6 +17,7 @@ pub mod flood;
 pub mod generator;
 mod order;
 mod pace;
+pub mod places;
 mod protocol;
 pub mod relay;
 mod summary;

@@ -9,6 +9,7 @@ mod instructions;
 mod journal;
 mod memory;
 mod one_node;
+mod places;
 mod plot;
 mod regions;
 mod report;
@@ -41,7 +42,7 @@ struct Row {
     measure: fn(&CompareBench) -> Result<Vec<Figure>>,
 }
 
-const ROWS: [Row; 21] = [
+const ROWS: [Row; 22] = [
     Row {
         name: "one-node",
         about: "reports a second at one node alone, compared with Redis and an echo server",
@@ -92,6 +93,11 @@ const ROWS: [Row; 21] = [
         name: "whatsat",
         about: "latency of IAMAT while 64 WHATSATs wait for a slow Places service",
         measure: whatsat::beside_whatsat,
+    },
+    Row {
+        name: "places",
+        about: "bytes for each of 1,000,000 places from OpenStreetMap, and times of searches",
+        measure: places::osm,
     },
     Row {
         name: "memory",

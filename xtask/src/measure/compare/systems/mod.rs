@@ -33,6 +33,8 @@ pub(crate) enum System {
     HerdWithoutAdmin,
     /// This herd, with a Places service at a URL.
     HerdWithPlaces(String),
+    /// This herd, with a places file.
+    HerdWithOsm(String),
     /// A guest: a herd of another program.
     Guest(BundledGuest),
     /// Redis, with the command that stores a report.
@@ -119,7 +121,7 @@ impl System {
             System::Herd(name, _) => name,
             System::HerdOnBackbone => "herd-on-backbone",
             System::HerdWithoutAdmin => "no-admin-port",
-            System::HerdWithPlaces(_) => "herd",
+            System::HerdWithPlaces(_) | System::HerdWithOsm(_) => "herd",
             System::Guest(guest) => guest.name,
             System::Redis(Protocol::Geoadd) => "redis-geoadd",
             System::Redis(_) => "redis-set",
@@ -144,6 +146,10 @@ impl System {
             }
             System::HerdWithPlaces(url) => {
                 let args = ["--places", "google-legacy", "--places-url", url];
+                herds::start_own_herd(bench, layout, &args, AdminPorts::Free)
+            }
+            System::HerdWithOsm(file) => {
+                let args = [INSECURE_LINKS, "--places", "osm", "--places-file", file];
                 herds::start_own_herd(bench, layout, &args, AdminPorts::Free)
             }
             System::Guest(guest) => herds::start_guest_herd(bench, layout, guest),
