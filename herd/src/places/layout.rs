@@ -128,15 +128,28 @@ fn number_text(number: &Number) -> String {
     let scientific = format!("{value:.15e}");
     let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
     let exponent: i32 = exponent.parse().unwrap_or_default();
-    let trim = |text: &str| match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text.to_owned(),
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |mantissa| ("-", mantissa));
+    let (first, rest) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let rest = rest.trim_end_matches('0');
+    let joined = |whole: &str, fraction: &str| match fraction {
+        "" => format!("{sign}{whole}"),
+        fraction => format!("{sign}{whole}.{fraction}"),
     };
-    if (-4..16).contains(&exponent) {
-        trim(&format!("{value:.*}", (15 - exponent) as usize))
-    } else {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        format!("{}e{sign}{:02}", trim(mantissa), exponent.abs())
+    // The digits are right. Only the point is somewhere else.
+    match exponent {
+        0..16 => {
+            let whole = exponent as usize;
+            let (whole, fraction) = match rest.split_at_checked(whole) {
+                Some((whole, fraction)) => (format!("{first}{whole}"), fraction),
+                None => (format!("{first}{rest:0<whole$}"), ""),
+            };
+            joined(&whole, fraction)
+        }
+        -4..0 => joined("0", &format!("{}{first}{rest}", "0".repeat((-exponent - 1) as usize))),
+        _ => {
+            let sign_of_exponent = if exponent < 0 { '-' } else { '+' };
+            format!("{}e{sign_of_exponent}{:02}", joined(first, rest), exponent.abs())
+        }
     }
 }
 
@@ -176,6 +189,11 @@ mod tests {
             (-0.000_05, "-5e-05"),
             (0.0001, "0.0001"),
             (1e16, "1e+16"),
+            (1.25e20, "1.25e+20"),
+            (-120.0, "-120"),
+            (1e15, "1000000000000000"),
+            (-0.012_5, "-0.0125"),
+            (9.95, "9.949999999999999"),
             (123_456_789.125, "123456789.125"),
         ] {
             assert_eq!(number_text(&Number::from_f64(number).unwrap()), text);
@@ -196,5 +214,20 @@ mod tests {
         let of = |length: usize| serde_json::json!(["x".repeat(length - 6)]);
         assert!(!Layout::Classic.write(&of(73)).contains(&b'\n'));
         assert!(Layout::Classic.write(&of(74)).contains(&b'\n'));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_number_has_the_digits_that_the_standard_library_rounds_it_to(
+            mantissa in -1e16..1e16, scale in 0..20
+        ) {
+            let value: f64 = mantissa / 10f64.powi(scale);
+            let scientific = format!("{value:.15e}");
+            let exponent: i32 = scientific.split_once('e').unwrap().1.parse().unwrap();
+            proptest::prop_assume!((-4..16).contains(&exponent));
+            let fixed = format!("{value:.*}", (15 - exponent) as usize);
+            let trimmed = if fixed.contains('.') { fixed.trim_end_matches('0').trim_end_matches('.') } else { &fixed };
+            proptest::prop_assert_eq!(number_text(&Number::from_f64(value).unwrap()), trimmed);
+        }
     }
 }

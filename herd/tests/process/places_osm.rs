@@ -37,12 +37,12 @@ fn start(test: &str, file: &Path, log: &str, more: &[&str]) -> Node {
 fn an_answer_has_the_legacy_shape_the_credit_and_opening_hours_only_if_asked_for() {
     let test = "osm-answer";
     let file = scratch(test).join("places.bin");
-    write_places(&file, "Caf\u{e9} <Kiwi>");
+    write_places(&file, "<Kiwi> \u{e9}");
     let place = |hours: &str| {
         format!(
             "      {{\n         \"geometry\" : \n         {{\n            \"location\" : \n            {{\n               \
              \"lat\" : 34.07,\n               \"lng\" : -118.44\n            }}\n         }},\n         \
-             \"name\" : \"Caf\u{e9} \\u003cKiwi\\u003e\",\n{hours}         \"place_id\" : \"osm:node/5\",\n         \
+             \"name\" : \"\\u003cKiwi\\u003e \u{e9}\",\n{hours}         \"place_id\" : \"osm:node/5\",\n         \
              \"scope\" : \"APP\",\n         \"types\" : \n         [\n            \"cafe\",\n            \"food\",\n            \
              \"point_of_interest\",\n            \"establishment\"\n         ],\n         \
              \"vicinity\" : \"Kiwi Street 1, Westwood\"\n      }}\n"

@@ -11,7 +11,7 @@ const MEMORY: u64 = 64 << 20;
 
 /// Places in this test: a cafe with every tag that counts, a park, and a bus stop.
 const CAFE: &[(&str, &str)] = &[
-    ("name", "Caf\u{e9} <Kiwi>"),
+    ("name", "<Kiwi> \u{e9}"),
     ("amenity", "cafe"),
     ("addr:street", "Unioninkatu"),
     ("addr:housenumber", "29"),
