@@ -24,7 +24,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
         &["e2e", "conformance", "chaos", "bugs", "broadcast", "check-history", "alerts", "fuzz", "mutants"],
     ),
     ("Measure", &["load", "compare", "scale", "limits", "resilience"]),
-    ("Maintain", &["ci", "words", "docs", "page", "places-data", "osm"]),
+    ("Maintain", &["ci", "words", "docs", "page", "places-data"]),
 ];
 
 /// Returns `command` with its subcommands in groups in its help.

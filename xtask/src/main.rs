@@ -102,10 +102,13 @@ enum Command {
     Docs(docs::DocsArgs),
     /// Check the dashboard's page: its types, and in a browser
     Page(page::PageArgs),
-    /// Rebuild the embedded table of cities
-    PlacesData,
-    /// Build the places of a real extract, and compare them with what pyosmium counts
-    Osm,
+    /// Rebuild the table of cities; --osm checks a real extract
+    PlacesData {
+        /// Build the places of a real extract of OpenStreetMap, and compare them with what pyosmium
+        /// counts
+        #[arg(long)]
+        osm: bool,
+    },
 }
 
 const NO_CHECKOUT: &str =
@@ -152,8 +155,8 @@ fn main() -> ExitCode {
         Command::Words => words::check_words(),
         Command::Docs(args) => docs::build_docs(&args),
         Command::Page(args) => page::check_page(&args),
-        Command::PlacesData => places_data::build_places_data(),
-        Command::Osm => osm::check_osm(),
+        Command::PlacesData { osm: true } => osm::check_osm(),
+        Command::PlacesData { osm: false } => places_data::build_places_data(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

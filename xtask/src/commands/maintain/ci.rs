@@ -113,7 +113,7 @@ const STEPS: [Step; 16] = [
     Step {
         name: "osm",
         about: "Compare the places of a real extract with another reader's, if pip can install both",
-        task: StepTask::Tools { command: "osm", check: check_osm },
+        task: StepTask::Tools { command: "places-data --osm", check: check_osm },
     },
     Step {
         name: "docs",
