@@ -102,10 +102,13 @@ enum Command {
     Docs(docs::DocsArgs),
     /// Check the dashboard's page: its types, and in a browser
     Page(page::PageArgs),
-    /// Rebuild the embedded table of cities
-    PlacesData,
-    /// Compare the places of a real extract with those of pyosmium
-    Osm,
+    /// Rebuild the table of cities; --osm checks a real extract
+    PlacesData {
+        /// Build the places of a real extract of OpenStreetMap, and compare them with what pyosmium
+        /// counts
+        #[arg(long)]
+        osm: bool,
+    },
     /// Check the Helm chart, the alerts and the unit of herd/deploy
     DeployCheck,
     /// Make a Debian package of the node program (needs cargo-deb)
@@ -172,8 +175,8 @@ fn main() -> ExitCode {
         Command::Deb(args) => deb::write_package(&args),
         Command::Image(args) => image::write_image(&args),
         Command::Manuals { folder } => manuals::write_manuals(Cli::command(), &folder),
-        Command::PlacesData => places_data::build_places_data(),
-        Command::Osm => osm::check_osm(),
+        Command::PlacesData { osm: true } => osm::check_osm(),
+        Command::PlacesData { osm: false } => places_data::build_places_data(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -113,7 +113,7 @@ const STEPS: [Step; 16] = [
     Step {
         name: "osm",
         about: "Compare places with those of pyosmium, if pip can install it",
-        task: StepTask::Tools { command: "osm", check: check_osm },
+        task: StepTask::Tools { command: "places-data --osm", check: check_osm },
     },
     Step {
         name: "docs",

