@@ -191,7 +191,7 @@ mod tests {
             ("places x.json times=0", "s:2: times must be at least 1"),
             ("places x.json status=42", "s:2: expected an HTTP status from 200 to 599, not `42`"),
             ("needs 1999-winter", "s:2: `1999-winter` is not a herd of fixtures/herds"),
-            ("provider googel", "s:2: expected one of offline, google,"),
+            ("provider googel", "s:2: expected one of offline, osm, google,"),
             ("durability sometimes", "s:2: expected one of off, everysec, always, not `sometimes`"),
             ("limits line_bites = 3", "s:2: unknown field `line_bites`"),
             ("limits line_bytes 3", "s:2: key with no value"),

@@ -112,7 +112,7 @@ const STEPS: [Step; 16] = [
     },
     Step {
         name: "osm",
-        about: "Compare the places of a real extract with another reader's, if pip can install both",
+        about: "Count the places of a real extract twice, if pip can install that",
         task: StepTask::Tools { command: "places-data --osm", check: check_osm },
     },
     Step {
