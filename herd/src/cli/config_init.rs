@@ -95,7 +95,7 @@ impl InitArgs {
             ))
             .into());
         }
-        let text = file(&self.name, &self.hosts);
+        let text = file(&self.name, &self.hosts, &names(&self.hosts)?);
         Herd::parse(&text, "the new herd file").map_err(|error| Usage(error.to_string()))?;
         match &self.output {
             Some(path) => write_new(path, &text),
@@ -116,8 +116,7 @@ fn write_new(path: &Path, text: &str) -> Result<()> {
 }
 
 /// Returns the text of a herd file.
-fn file(name: &str, hosts: &[HostOfNode]) -> String {
-    let names: Vec<String> = (1..).zip(hosts).map(|(number, host)| host.node_name(number)).collect();
+fn file(name: &str, hosts: &[HostOfNode], names: &[String]) -> String {
     let mut text = format!(
         "# A herd file: check it with `herd check-config FILE`. All nodes may share it.\n\nname = {name:?}\n"
     );
@@ -135,23 +134,31 @@ fn file(name: &str, hosts: &[HostOfNode]) -> String {
             text += &format!("advertise = \"{host}:{}\"\n", LINK_PORT + earlier);
         }
         text += &format!("admin = \"127.0.0.1:{}\"\n", ADMIN_PORT + earlier);
-        text += &format!("neighbours = {:?}\n", neighbours(number, &names));
+        text += &format!("neighbours = {:?}\n", neighbours(number, names));
     }
     let is_local = hosts.iter().all(|HostOfNode { host, .. }| host.listens().is_loopback());
     text + &TABLES.replace("#links ", if is_local { "# " } else { "" })
 }
 
-impl HostOfNode {
-    /// The name of the node: the given one, or the first part of a DNS name, or a number.
-    fn node_name(&self, number: usize) -> String {
-        match (&self.node, &self.host) {
+/// Names the nodes: as given, or by the first part of a DNS name, or by their numbers.
+fn names(hosts: &[HostOfNode]) -> Result<Vec<String>, Usage> {
+    let mut names: Vec<String> = Vec::new();
+    for (number, HostOfNode { node, host }) in (1..).zip(hosts) {
+        let name = match (node, host) {
+            (Some(name), _) if names.contains(name) => {
+                return Err(Usage(format!("two nodes would be called {name}: name one of them otherwise")));
+            }
             (Some(name), _) => name.clone(),
             (None, Host::Name(host)) if host != "localhost" => {
-                host.split('.').next().unwrap_or(host).to_owned()
+                let label = host.split('.').next().unwrap_or(host);
+                let is_taken = names.iter().any(|name| name == label);
+                if is_taken { format!("{label}-{number}") } else { label.to_owned() }
             }
-            _ => format!("node-{number}"),
-        }
+            (None, _) => format!("node-{number}"),
+        };
+        names.push(name);
     }
+    Ok(names)
 }
 
 impl Host {
@@ -188,6 +195,12 @@ mod tests {
         words.iter().map(|word| word.parse().unwrap()).collect()
     }
 
+    /// The herd file for these hosts.
+    fn written(words: &[&str]) -> String {
+        let hosts = hosts(words);
+        file("it", &hosts, &names(&hosts).unwrap())
+    }
+
     #[test]
     fn every_file_is_valid_and_connected_and_its_comments_are_settings() {
         for words in [
@@ -195,7 +208,7 @@ mod tests {
             &["127.0.0.1", "127.0.0.1", "::1", "localhost"],
             &["one.example", "two.example", "three.example", "10.0.0.1", "fd00::1", "Six=six"],
         ] {
-            let text = file("it", &hosts(words));
+            let text = written(words);
             let herd = Herd::parse(&text, "it").unwrap();
             assert_eq!(herd.members.len(), words.len());
             assert_eq!(herd.warnings(), [""; 0]);
@@ -211,14 +224,11 @@ mod tests {
 
     #[test]
     fn nodes_are_named_and_linked_as_the_reference_says() {
-        let herd = Herd::parse(
-            &file("it", &hosts(&["a.example", "B=b.example", "10.0.0.1", "10.0.0.1", "e", "f", "g"])),
-            "it",
-        );
-        let herd = herd.unwrap();
+        let text = written(&["a.example", "B=b.example", "10.0.0.1", "10.0.0.1", "e", "e", "g"]);
+        let herd = Herd::parse(&text, "it").unwrap();
         let names: Vec<&str> = herd.members.iter().map(|member| member.name.as_str()).collect();
-        assert_eq!(names, ["a", "B", "node-3", "node-4", "e", "f", "g"]);
-        assert_eq!(herd.members[0].neighbours, ["B", "node-3", "f", "g"]);
+        assert_eq!(names, ["a", "B", "node-3", "node-4", "e", "e-6", "g"]);
+        assert_eq!(herd.members[0].neighbours, ["B", "node-3", "e-6", "g"]);
         assert_eq!(herd.members[3].client.to_string(), "10.0.0.1:12481");
         assert_eq!(herd.members[4].dialled().to_string(), "e:12580");
     }
@@ -228,5 +238,7 @@ mod tests {
         for word in ["", "one.example:12480", "a b", "=one", "a/b=one", "[::1]"] {
             assert!(word.parse::<HostOfNode>().is_err(), "{word}");
         }
+        let taken = names(&hosts(&["a=one.example", "a=two.example"])).unwrap_err().to_string();
+        assert_eq!(taken, "two nodes would be called a: name one of them otherwise");
     }
 }

@@ -12,7 +12,7 @@ fn a_new_herd_file_is_valid_and_never_written_over_another_one() {
     let refused = stderr_of_failure(herd().args(["config", "init", "::1", "-o", &path]), 1);
     assert!(refused.contains("exists: choose another name"), "{refused}");
     let twice = stderr_of_failure(herd().args(["config", "init", "a=::1", "a=::1"]), 2);
-    assert!(twice.contains("the new herd file"), "{twice}");
+    assert!(twice.contains("two nodes would be called a"), "{twice}");
 }
 
 #[test]
