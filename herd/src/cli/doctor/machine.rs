@@ -9,8 +9,8 @@ use nix::sys::resource::{Resource, getrlimit};
 
 use super::Finding;
 
-/// About how many bytes of memory a client takes, as measured by `cargo xtask scale`.
-const BYTES_OF_CLIENT: u64 = 200;
+/// About how many bytes of memory a client takes, as measured by `cargo xtask scale --backbone`.
+const BYTES_OF_CLIENT: u64 = 100;
 
 /// Where Linux says which memory it backs with huge pages.
 const HUGE_PAGES: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
@@ -109,8 +109,8 @@ mod tests {
             (of_clock(None), Warning),
             (of_open_files(10_064, 10_064), Ok),
             (of_open_files(1024, 10_064), Warning),
-            (of_memory(200_000_000, 1_000_000), Ok),
-            (of_memory(199_000_000, 1_000_000), Warning),
+            (of_memory(100_000_000, 1_000_000), Ok),
+            (of_memory(99_000_000, 1_000_000), Warning),
             (of_memory(u64::MAX - 1, u64::MAX), Warning),
             (of_huge_pages("always [madvise] never"), Ok),
             (of_huge_pages("[always] madvise never"), Warning),
