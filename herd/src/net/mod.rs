@@ -238,38 +238,74 @@ pub struct Exchanged {
 /// other direction. The future can be dropped without losing data. It never completes if there is
 /// nothing to do.
 ///
+/// What has arrived is read also if nothing can be written any more: the other side may have died
+/// after it has sent the last copy of something.
+///
 /// # Errors
-/// Fails if the connection did.
+/// Fails if the connection did, and nothing is left to read.
 pub async fn exchange(
     stream: &mut Stream,
     mut input: Option<&mut Vec<u8>>,
     output: &[u8],
 ) -> io::Result<Exchanged> {
     poll_fn(|context| {
-        let mut done = Exchanged::default();
-        if !output.is_empty()
-            && let Poll::Ready(written) = Pin::new(&mut *stream).poll_write(context, output)
-        {
-            done.written = Some(written?);
+        let (written, failure) = match poll_send(stream, context, output) {
+            Ok(written) => (written, None),
+            Err(error) => (None, Some(error)),
+        };
+        let input = input.as_deref_mut();
+        match (input.map(|input| poll_read_buf(Pin::new(&mut *stream), context, input)), failure) {
+            (Some(Poll::Ready(Ok(0) | Err(_))) | None, Some(failure)) => Poll::Ready(Err(failure)),
+            // The end of a connection that failed can be read soon, after what has arrived.
+            (Some(Poll::Pending), Some(_)) => Poll::Pending,
+            (Some(Poll::Ready(read)), _) => Poll::Ready(Ok(Exchanged { read: Some(read?), written })),
+            (Some(Poll::Pending) | None, None) if written.is_none() => Poll::Pending,
+            (Some(Poll::Pending) | None, None) => Poll::Ready(Ok(Exchanged { read: None, written })),
         }
-        // Encrypted bytes that did not fit into the kernel's buffer are sent when there is room.
-        // That is no progress that the caller has to know of.
-        if let Poll::Ready(Err(error)) = Pin::new(&mut *stream).poll_flush(context) {
-            return Poll::Ready(Err(error));
-        }
-        if let Some(input) = input.as_deref_mut()
-            && let Poll::Ready(read) = poll_read_buf(Pin::new(&mut *stream), context, input)
-        {
-            done.read = Some(read?);
-        }
-        if done == Exchanged::default() { Poll::Pending } else { Poll::Ready(Ok(done)) }
     })
     .await
+}
+
+/// Writes from the start of `output`, if it is not empty. Returns the number of bytes written, if
+/// there was room.
+fn poll_send(stream: &mut Stream, context: &mut Context<'_>, output: &[u8]) -> io::Result<Option<usize>> {
+    let mut written = None;
+    if !output.is_empty()
+        && let Poll::Ready(done) = Pin::new(&mut *stream).poll_write(context, output)
+    {
+        written = Some(done?);
+    }
+    // Encrypted bytes that did not fit into the kernel's buffer are sent when there is room. That
+    // is no progress that the caller has to know of.
+    match Pin::new(stream).poll_flush(context) {
+        Poll::Ready(Err(error)) => Err(error),
+        _ => Ok(written),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(not(feature = "turmoil"))]
+    #[tokio::test]
+    async fn what_arrived_before_a_reset_is_read_although_nothing_can_be_written() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut stream = Stream::Plain(connect(listener.local_addr().unwrap()).await.unwrap());
+        let (mut peer, _) = listener.accept().unwrap();
+        assert_eq!(exchange(&mut stream, None, b"unread").await.unwrap().written, Some(6));
+        let said = vec![b'x'; 50_000];
+        std::io::Write::write_all(&mut peer, &said).unwrap();
+        // A connection that is closed with unread bytes is reset. The first bytes that follow may
+        // still find room.
+        drop(peer);
+        while exchange(&mut stream, None, b"more").await.is_ok() {}
+        let mut heard = Vec::with_capacity(1000);
+        while exchange(&mut stream, Some(&mut heard), b"more").await.is_ok() {
+            heard.reserve(1000);
+        }
+        assert_eq!(heard.len(), said.len());
+    }
 
     #[test]
     fn a_connection_that_is_gone_is_lost_however_it_went() {

@@ -89,9 +89,9 @@ impl<'a> Op<'a> {
 }
 
 impl<'a> Facts<'a> {
-    /// The node's record of the client that a question asks about, as for [`Op::record`], but only
-    /// if the answer says whether there is one. In a herd with shards, a question that no other
-    /// node answers in time is answered like one about an unknown client.
+    /// What an answer says of the node's record of the client, as for [`Op::record`]; `None` if it
+    /// says nothing. In a herd with shards, a question that no other node answers in time gets the
+    /// same answer as one about an unknown client.
     pub(super) fn told(&self, op: &Op<'a>) -> Option<Option<(u64, Update<'a>)>> {
         let record = op.record();
         (record.is_some() || !self.history.setting.divided).then_some(record)

@@ -1,19 +1,14 @@
 //! The row of a herd that is cut in two, and joined by the backbone: what clients, the other region
 //! and the servers notice of reports.
 
-use std::thread;
-use std::time::{Duration, Instant};
-
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use super::figure::{Figure, Goal, GoalBound};
 use super::systems::{HerdLayout, System};
 use super::throughput::{load, make_known};
 use super::{CompareBench, HERD, interleave};
-use crate::cluster::admin_client;
 use crate::cluster::backbone::NatsServers;
 use crate::cluster::proc_usage::cpu_seconds;
-use crate::cluster::test_herd::TestHerd;
 use crate::load::everywhere::{Everywhere, Spread};
 use crate::load::generator::Task;
 use crate::load::{Load, Summary};
@@ -26,10 +21,6 @@ const RATE: f64 = 10_000.0;
 
 /// The number of clients that report at this rate.
 const CLIENTS: u64 = 100_000;
-
-/// The timeout until all nodes know them, and the time between two checks.
-const KNOWN: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(100);
 
 pub(super) fn regions(bench: &CompareBench) -> Result<Vec<Figure>> {
     let mut figures = vec![latency(bench)?];
@@ -44,27 +35,14 @@ fn latency(bench: &CompareBench) -> Result<Figure> {
     interleave(bench, &mut figure, &[HERD, System::HerdOnBackbone], |system| {
         let mut running = system.start(bench, HerdLayout::Five)?;
         make_known(bench, &running, CLIENTS)?;
-        running.herd.as_mut().map_or(Ok(()), wait_until_all_know)?;
+        // Their first reports must no longer be under way to the other region.
+        running.wait_until_all(|status| status["clients"] == CLIENTS, "does not know all clients")?;
         let load = Load { rate: Some(RATE), ..load(bench, &running, 16, 1) };
         let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;
         summary.ensure_all_right()?;
         Ok((summary.latency.p99, summary.latency.points()))
     })?;
     Ok(figure)
-}
-
-/// Waits until every node that has an admin port knows all clients, so that their first reports are
-/// no longer under way to other regions when latency is measured.
-fn wait_until_all_know(herd: &mut TestHerd) -> Result<()> {
-    let deadline = Instant::now() + KNOWN;
-    for name in herd.names() {
-        let Some(admin) = herd.admin(&name)? else { continue };
-        while admin_client::status(admin)?["clients"] != CLIENTS {
-            ensure!(Instant::now() < deadline, "{name} does not know all clients after {KNOWN:?}");
-            thread::sleep(POLL);
-        }
-    }
-    Ok(())
 }
 
 /// Reports of new clients as fast as they are answered, until all nodes have them.

@@ -2,14 +2,12 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::thread;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use herd::config::Member;
+use serde_json::Value;
 
 use super::{HerdLayout, RunningSystem};
-use crate::cluster::admin_client;
 use crate::cluster::backbone::{NatsServers, SERVERS, cut, halves, nats_server};
 use crate::cluster::bundled_guests::BundledGuest;
 use crate::cluster::graphs::Graph;
@@ -22,12 +20,6 @@ use crate::measure::compare::CompareBench;
 
 /// More clients and places than any round needs.
 const LIMITS: &str = "distinct_clients = 1000000000\nplaces_total = \"10m\"";
-
-/// The timeout until all nodes of a joined herd are ready.
-const READY: Duration = Duration::from_secs(10);
-
-/// The time between two checks of that.
-const POLL: Duration = Duration::from_millis(10);
 
 /// Starts this herd, with `args` and an admin port for each node.
 pub(super) fn start_own_herd(
@@ -79,21 +71,9 @@ pub(super) fn start_joined_herd(bench: &CompareBench, layout: HerdLayout) -> Res
         |herd: &Processes, observer: &Member, node: &Member| Watch::link_of(herd, &node.name, &observer.name);
     let across = across.and_then(|name| herd.herd().member(&name).map(|node| node.client));
     let mut running = start_nodes(herd, layout, watch)?;
-    running.herd.iter_mut().try_for_each(wait_until_ready)?;
+    let is_ready = |status: &Value| status["ready"] == true && status["backbone"]["connected"] == true;
+    running.wait_until_all(is_ready, "has no link or no backbone")?;
     Ok(RunningSystem { servers: Some(servers), across, ..running })
-}
-
-/// Waits until every node says that it is ready, so that it has a link.
-fn wait_until_ready(herd: &mut TestHerd) -> Result<()> {
-    let deadline = Instant::now() + READY;
-    for name in herd.names() {
-        let Some(admin) = herd.admin(&name)? else { continue };
-        while admin_client::status(admin)?["ready"] != true {
-            ensure!(Instant::now() < deadline, "{name} is not ready after {READY:?}");
-            thread::sleep(POLL);
-        }
-    }
-    Ok(())
 }
 
 /// Starts a guest's herd. Its nodes dial their observers.

@@ -7,12 +7,16 @@ mod relay;
 pub(crate) use redis_nats_echo::check_installed;
 
 use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 
 use super::CompareBench;
+use crate::cluster::admin_client;
 use crate::cluster::backbone::NatsServers;
 use crate::cluster::bundled_guests::BundledGuest;
 use crate::cluster::ports::PortBlock;
@@ -96,7 +100,33 @@ pub(crate) struct RunningSystem {
     _ports: Option<PortBlock>,
 }
 
+/// The timeout until all nodes of a herd are in a state, and the time between two looks.
+const PATIENCE: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(20);
+
 impl RunningSystem {
+    /// Waits until the status of every node of this herd that has an admin port is as expected.
+    /// `otherwise` says in an error what a node is or lacks that is not.
+    ///
+    /// # Errors
+    /// A node does not answer, or its status is not as expected after a minute.
+    pub(crate) fn wait_until_all(
+        &mut self,
+        is_expected: impl Fn(&Value) -> bool,
+        otherwise: &str,
+    ) -> Result<()> {
+        let Some(herd) = &mut self.herd else { return Ok(()) };
+        let deadline = Instant::now() + PATIENCE;
+        for name in herd.names() {
+            let Some(admin) = herd.admin(&name)? else { continue };
+            while !is_expected(&admin_client::status(admin)?) {
+                ensure!(Instant::now() < deadline, "{name} {otherwise} after {PATIENCE:?}");
+                thread::sleep(POLL);
+            }
+        }
+        Ok(())
+    }
+
     /// Kills the first node, as a crash would.
     ///
     /// # Errors
