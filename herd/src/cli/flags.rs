@@ -173,6 +173,11 @@ pub(super) struct NodeArgs {
     #[arg(long, env = "HERD_ADMIN_ADDRESS", value_name = "IP:PORT", value_parser = socket_address)]
     pub(super) admin_address: Option<SocketAddr>,
 
+    /// Serve /metrics alone on this address, which other machines may reach [default: the node's
+    /// `metrics` in the herd file]
+    #[arg(long, env = "HERD_METRICS_ADDRESS", value_name = "IP:PORT", value_parser = socket_address)]
+    pub(super) metrics_address: Option<SocketAddr>,
+
     /// Let operators remove clients on the admin port with the token in this file
     ///
     /// The token is at least 16 visible ASCII characters. The file must be readable by its owner

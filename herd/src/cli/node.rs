@@ -119,8 +119,14 @@ fn warn_of_configuration(plan: &Plan) {
 }
 
 /// Prints the line that says that the node is ready, and notifies the service manager.
-async fn tell_ready(name: &str, Addresses { client, link, admin }: &Addresses, manager: ServiceManager) {
-    let ready = serde_json::json!({ "name": name, "client": client, "link": link, "admin": admin });
+async fn tell_ready(
+    name: &str,
+    Addresses { client, link, admin, metrics }: &Addresses,
+    manager: ServiceManager,
+) {
+    let ready = serde_json::json!({
+        "name": name, "client": client, "link": link, "admin": admin, "metrics": metrics
+    });
     print(std::io::stdout(), format!("{ready}\n"));
     manager.ready(format!("listening for clients on {client}, for neighbours on {link}")).await;
 }

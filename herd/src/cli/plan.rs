@@ -55,6 +55,7 @@ impl Cli {
         let mut member = herd.member(name).cloned().ok_or_else(|| no_such_node(&herd, name))?;
         member.client = args.client_address.unwrap_or(member.client);
         member.link = args.link_address.unwrap_or(member.link);
+        member.metrics = args.metrics_address.or(member.metrics);
         Ok(Plan {
             threads: args.threads.map_or_else(default_threads, usize::from),
             storage: args.storage(given)?,

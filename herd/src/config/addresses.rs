@@ -41,6 +41,13 @@ pub(super) fn cannot_administer(address: SocketAddr) -> Option<String> {
     })
 }
 
+/// The problem with an address for the metrics port, if there is one.
+pub(super) fn cannot_be_scraped(address: SocketAddr) -> Option<String> {
+    (address.port() == 0).then(|| {
+        "port 0 is any free port, which would change at each start: name a port for `metrics`".to_owned()
+    })
+}
+
 /// The kind of an address that belongs to several machines, if it does.
 fn of_many(address: SocketAddr) -> Option<&'static str> {
     match ip_of(address) {

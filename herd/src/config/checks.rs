@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use toml::Spanned;
 
 use super::Member;
-use super::addresses::{Listening, cannot_administer, cannot_dial, cannot_listen, collide};
+use super::addresses::{
+    Listening, cannot_administer, cannot_be_scraped, cannot_dial, cannot_listen, collide,
+};
 use super::problems::Problems;
 use super::tables::NodeTable;
 use crate::message::is_node_name;
@@ -33,6 +35,7 @@ impl Problems<'_> {
             link,
             advertise,
             admin: node.admin.as_ref().map(|text| self.address(Some(text), cannot_administer)),
+            metrics: node.metrics.as_ref().map(|text| self.address(Some(text), cannot_be_scraped)),
             neighbours: node.neighbours.iter().map(|name| name.get_ref().clone()).collect(),
             holds: node.holds.as_ref().map(|shards| shards.get_ref().clone()),
         }
@@ -86,6 +89,7 @@ impl Problems<'_> {
                 (&table.client, Some(node.client)),
                 (&table.link, Some(node.link)),
                 (&table.admin, node.admin),
+                (&table.metrics, node.metrics),
             ];
             for (text, address) in addresses {
                 let (Some(text), Some(address)) = (text, address) else { continue };

@@ -19,7 +19,7 @@
 //! A node listens on `client` and `link`, which are IP addresses. If neighbours cannot dial `link`,
 //! since it is `0.0.0.0` or behind address translation, they dial the address in `advertise`, such
 //! as `"alford.example:12580"`: an IP address or a DNS name, which they resolve at each dial.
-//! `admin = "127.0.0.1:12680"` opens the admin port.
+//! `admin = "127.0.0.1:12680"` opens the admin port, and `metrics` one for metrics alone.
 //!
 //! Optional tables are `[limits]` ([`Limits`]), `[places]` ([`PlacesTable`]), `[links]`
 //! ([`LinksTable`]), `[clients]` ([`ClientsTable`]), `[admin]` ([`AdminTable`]), `[backbone]`
@@ -93,6 +93,8 @@ pub struct Member {
     pub advertise: Option<Address>,
     /// The address of the admin port, on loopback. Without it, only a flag opens the port.
     pub admin: Option<SocketAddr>,
+    /// The address of the metrics port. Without it, only a flag opens the port.
+    pub metrics: Option<SocketAddr>,
     /// The names of the nodes with which it keeps a link.
     pub neighbours: Vec<String>,
     /// The shards that it holds, as in `0-15`. Without it, it holds all of them.
@@ -243,13 +245,16 @@ impl fmt::Display for Herd {
     /// Writes the herd's name and nodes as a herd file, without the optional tables.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "name = {:?}", self.name)?;
-        for Member { name, client, link, advertise, admin, neighbours, holds } in &self.members {
+        for Member { name, client, link, advertise, admin, metrics, neighbours, holds } in &self.members {
             writeln!(f, "\n[[node]]\nname = {name:?}\nclient = \"{client}\"\nlink = \"{link}\"")?;
             if let Some(advertise) = advertise {
                 writeln!(f, "advertise = \"{advertise}\"")?;
             }
             if let Some(admin) = admin {
                 writeln!(f, "admin = \"{admin}\"")?;
+            }
+            if let Some(metrics) = metrics {
+                writeln!(f, "metrics = \"{metrics}\"")?;
             }
             if let Some(holds) = holds {
                 writeln!(f, "holds = {holds:?}")?;

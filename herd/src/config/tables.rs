@@ -36,6 +36,7 @@ pub(super) struct NodeTable {
     pub(super) link: Option<Spanned<String>>,
     pub(super) advertise: Option<Spanned<String>>,
     pub(super) admin: Option<Spanned<String>>,
+    pub(super) metrics: Option<Spanned<String>>,
     pub(super) neighbours: Vec<Spanned<String>>,
     pub(super) holds: Option<Spanned<String>>,
 }

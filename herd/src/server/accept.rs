@@ -1,4 +1,4 @@
-//! Accepts connections from clients, from neighbours, and on the admin port.
+//! Accepts connections from clients, from neighbours, and on the ports for operators.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use axum::Router;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use tracing::{debug, warn};
@@ -13,9 +14,10 @@ use tracing::{debug, warn};
 use super::linger::linger;
 use super::link::NO_LINK;
 use super::port::Port;
+use super::seats::{Seats, WhenFull};
 use super::shared::Shared;
 use super::{client, link};
-use crate::net::{self, Listener, Stream, Tcp, exchange};
+use crate::net::{self, Listener, Stream, Tcp, exchange, serve_http};
 
 /// The pause after a failed accept. Without it, a node without free file descriptors would spin.
 const AFTER_FAILURE: Duration = Duration::from_millis(25);
@@ -54,8 +56,35 @@ pub(super) async fn links(shared: Arc<Shared>, listener: Listener) {
     .await;
 }
 
+/// Accepts HTTP connections and serves them by `app`, up to a limit for each port, until the node
+/// stops. A connection beyond the limit replaces another one.
+pub(super) async fn serve_http_port(shared: &Shared, listener: Listener, port: Port, app: Router) {
+    let seats = Seats::new(shared.limits.admin_connections, WhenFull::ReplaceOldest);
+    let patience = shared.limits.admin_patience;
+    let port_name = port.name();
+    accept(shared, listener, port, |stream, peer| {
+        let Some((seat, mut lost)) = seats.take(peer.ip()) else { return };
+        let app = app.clone();
+        // Requests in flight are dropped when the node stops.
+        tokio::spawn(async move {
+            let _seat = seat;
+            tokio::select! {
+                () = lost.wait() => {
+                    debug!(port = port_name, %peer, reason = "replaced by a newer connection", "connection closed");
+                }
+                served = serve_http(stream, app, patience) => {
+                    if let Err(reason) = served {
+                        debug!(port = port_name, %peer, reason, "connection failed");
+                    }
+                }
+            }
+        });
+    })
+    .await;
+}
+
 /// Accepts connections and passes them to `serve` until the node stops.
-pub(super) async fn accept(shared: &Shared, listener: Listener, port: Port, serve: impl Fn(Tcp, SocketAddr)) {
+async fn accept(shared: &Shared, listener: Listener, port: Port, serve: impl Fn(Tcp, SocketAddr)) {
     let port_name = port.name();
     let stop = shared.stop.clone();
     let mut failing = false;

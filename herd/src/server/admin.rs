@@ -15,22 +15,21 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::header::{ACCEPT, CONTENT_TYPE, HOST, VARY};
+use axum::http::header::HOST;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use tracing::debug;
 
-use super::accept::accept;
+use super::accept::serve_http_port;
 use super::metrics::Format;
 use super::port::Port;
 use super::shared::Shared;
 use super::status::{Readiness, Status};
 use super::{events, log_level, metrics, removal, search};
-use crate::net::{Listener, serve_http};
+use crate::net::Listener;
 
 /// Serves until the node stops.
 pub(super) async fn serve(shared: Arc<Shared>, listener: Listener) {
@@ -45,24 +44,7 @@ pub(super) async fn serve(shared: Arc<Shared>, listener: Listener) {
         .merge(log_level::routes())
         .layer(from_fn_with_state(Arc::clone(&shared), check_host))
         .with_state(Arc::clone(&shared));
-    let patience = shared.limits.admin_patience;
-    accept(&shared, listener, Port::Admin, |stream, peer| {
-        let Some((seat, mut lost)) = shared.admin_seats.take(peer.ip()) else { return };
-        let app = app.clone();
-        // Requests in flight are dropped when the node stops.
-        tokio::spawn(async move {
-            let _seat = seat;
-            tokio::select! {
-                () = lost.wait() => debug!(%peer, reason = "replaced by a newer connection", "admin connection closed"),
-                served = serve_http(stream, app, patience) => {
-                    if let Err(reason) = served {
-                        debug!(%peer, reason, "admin connection failed");
-                    }
-                }
-            }
-        });
-    })
-    .await;
+    serve_http_port(&shared, listener, Port::Admin, app).await;
 }
 
 /// Rejects a request with a foreign `Host` header (DNS rebinding): a web page can make its own host
@@ -109,8 +91,7 @@ async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
 
 async fn scrape(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
     let format = Format::preferred(&headers);
-    let headers = [(CONTENT_TYPE, format.content_type()), (VARY, ACCEPT.as_str())];
-    (headers, metrics::text(&Status::of(&shared), format)).into_response()
+    format.response(metrics::text(&Status::of(&shared), format))
 }
 
 #[cfg(test)]

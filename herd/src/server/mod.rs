@@ -27,6 +27,7 @@ mod link_work;
 mod log_level;
 mod memory;
 mod metrics;
+mod metrics_port;
 mod new_ids;
 mod port;
 mod process;
@@ -87,6 +88,7 @@ pub struct Server {
     clients: Listener,
     links: Listener,
     admin: Option<Listener>,
+    metrics: Option<Listener>,
 }
 
 /// The settings of the admin port.
@@ -109,6 +111,8 @@ pub struct Addresses {
     pub link: SocketAddr,
     /// The address of the admin port, if there is one.
     pub admin: Option<SocketAddr>,
+    /// The address of the metrics port, if there is one.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// The error of a node that cannot start.
@@ -117,7 +121,7 @@ pub enum StartError {
     /// The node cannot listen on an address.
     #[error("cannot listen for {what} on {address}: {error}")]
     Listen {
-        /// `clients` or `neighbours`.
+        /// Who connects there, such as `clients`.
         what: &'static str,
         /// The address.
         address: SocketAddr,
@@ -157,6 +161,18 @@ async fn listen(what: &'static str, address: SocketAddr, held: Option<Held>) -> 
     net::listen(address, held).await.map_err(|error| StartError::Listen { what, address, error })
 }
 
+/// The same, if there is an address.
+async fn listen_if_any(
+    what: &'static str,
+    address: Option<SocketAddr>,
+    held: Held,
+) -> Result<Option<Listener>, StartError> {
+    match address {
+        Some(address) => Ok(Some(listen(what, address, Some(held)).await?)),
+        None => Ok(None),
+    }
+}
+
 impl Server {
     /// Listens on the addresses of `member` and `admin`, to serve clients with `threads` threads.
     ///
@@ -184,14 +200,13 @@ impl Server {
         let held_for_admins = Held { send: limits.admin_send_buffer, ..held };
         let clients = listen("clients", member.client, Some(held)).await?;
         let links = listen("neighbours", member.link, None).await?;
-        let admin = match admin_address {
-            Some(address) => Some(listen("admin", address, Some(held_for_admins)).await?),
-            None => None,
-        };
+        let admin = listen_if_any("operators", admin_address, held_for_admins).await?;
+        let metrics = listen_if_any("requests for metrics", member.metrics, held_for_admins).await?;
+        let measures = admin.is_some() || metrics.is_some();
         let (keeper, ears) = Keeper::new();
         let limits = limits.clone();
         let shared = Arc::new(Shared {
-            durations: Box::new(Durations::new(admin.is_some(), &store.node)),
+            durations: Box::new(Durations::new(measures, &store.node)),
             settled: watch::Sender::new(store.settled()),
             link_work: LinkWork::new(store.node.neighbours().count()),
             store: Mutex::new(store),
@@ -201,7 +216,6 @@ impl Server {
             large_buffers: LargeBuffers::new(limits.busy_clients),
             client_seats: Seats::new(limits.client_connections, WhenFull::Refuse),
             link_seats: Seats::new(limits.link_handshakes, WhenFull::ReplaceOldest),
-            admin_seats: Seats::new(limits.admin_connections, WhenFull::ReplaceOldest),
             admin_hosts,
             events: Events::new(limits.admin_events),
             searches: Arc::new(Semaphore::new(1)),
@@ -231,7 +245,7 @@ impl Server {
         if let Some(journal) = journal {
             keeper::start(Arc::clone(&shared), journal, ears).map_err(StartError::Threads)?;
         }
-        Ok(Server { shared, member: member.clone(), clients, links, admin })
+        Ok(Server { shared, member: member.clone(), clients, links, admin, metrics })
     }
 
     /// The addresses that the node listens on.
@@ -243,6 +257,7 @@ impl Server {
             client: self.clients.local_addr()?,
             link: self.links.local_addr()?,
             admin: self.admin.as_ref().map(Listener::local_addr).transpose()?,
+            metrics: self.metrics.as_ref().map(Listener::local_addr).transpose()?,
         })
     }
 
@@ -256,7 +271,7 @@ impl Server {
     /// to dial.
     pub async fn run(self, neighbours: impl IntoIterator<Item = (String, Address)>) {
         let addresses = self.addresses();
-        let Server { shared, member, clients, links, admin } = self;
+        let Server { shared, member, clients, links, admin, metrics } = self;
         for (name, address) in neighbours {
             let id = lock(&shared).node.neighbour(&name);
             if let Some(id) = id {
@@ -267,6 +282,9 @@ impl Server {
             // Requests on the admin port are dropped when the node stops.
             tokio::spawn(admin::serve(Arc::clone(&shared), admin));
             tokio::spawn(events::publish(Arc::clone(&shared)));
+        }
+        if let Some(metrics) = metrics {
+            tokio::spawn(metrics_port::serve(Arc::clone(&shared), metrics));
         }
         shared.tasks.spawn(tick::run(Arc::clone(&shared)));
         if lock(&shared).durability != Durability::Off {

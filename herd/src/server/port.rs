@@ -6,16 +6,18 @@ pub(super) enum Port {
     Client,
     Link,
     Admin,
+    Metrics,
 }
 
 impl Port {
-    pub(super) const ALL: [Port; 3] = [Port::Client, Port::Link, Port::Admin];
+    pub(super) const ALL: [Port; 4] = [Port::Client, Port::Link, Port::Admin, Port::Metrics];
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Port::Client => "client",
             Port::Link => "link",
             Port::Admin => "admin",
+            Port::Metrics => "metrics",
         }
     }
 }

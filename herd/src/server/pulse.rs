@@ -52,6 +52,7 @@ mod tests {
             link: any,
             advertise: None,
             admin: None,
+            metrics: None,
             neighbours: vec![],
             holds: None,
         };

@@ -51,7 +51,6 @@ pub(super) struct Shared {
     pub(super) client_seats: Seats,
     /// The seats of connections on the link port that are not yet links.
     pub(super) link_seats: Seats,
-    pub(super) admin_seats: Seats,
     /// The accepted host names in requests on the admin port.
     pub(super) admin_hosts: Vec<String>,
     pub(super) events: Events,

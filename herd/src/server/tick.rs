@@ -85,6 +85,7 @@ mod tests {
             link: any,
             advertise: None,
             admin: None,
+            metrics: None,
             neighbours: Vec::new(),
             holds: None,
         };

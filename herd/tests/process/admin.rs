@@ -1,7 +1,7 @@
 //! The admin port.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,7 +17,12 @@ pub(crate) fn get(node: &Node, path: &str) -> (String, String) {
 
 /// The same of any request.
 pub(crate) fn request(node: &Node, request: &str) -> (String, String) {
-    let mut stream = TcpStream::connect(node.admin.expect("an admin port")).unwrap();
+    request_of(node.admin.expect("an admin port"), request)
+}
+
+/// The same of any port that speaks HTTP.
+pub(crate) fn request_of(port: SocketAddr, request: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(port).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();

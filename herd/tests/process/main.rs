@@ -27,6 +27,7 @@ mod log_backlog;
 mod log_injection;
 mod log_level;
 mod metrics;
+mod metrics_port;
 mod node;
 mod own_authority;
 mod patience;

@@ -82,6 +82,7 @@ pub(crate) struct Node {
     pub(crate) client: SocketAddr,
     pub(crate) link: SocketAddr,
     pub(crate) admin: Option<SocketAddr>,
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 impl Node {
@@ -212,8 +213,9 @@ impl Node {
         });
         let ready: serde_json::Value = serde_json::from_str(&ready).expect("a ready line");
         let address = |key: &str| ready[key].as_str().unwrap().parse().unwrap();
-        let admin = ready["admin"].as_str().map(|address| address.parse().unwrap());
-        Node { client: address("client"), link: address("link"), admin, process }
+        let if_any = |port: &str| ready[port].as_str().map(|address| address.parse().unwrap());
+        let (admin, metrics) = (if_any("admin"), if_any("metrics"));
+        Node { client: address("client"), link: address("link"), admin, metrics, process }
     }
 
     /// Waits until the process has ended, and returns its exit status.

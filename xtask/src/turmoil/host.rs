@@ -86,6 +86,7 @@ impl Host {
             link: at(LINKS),
             advertise: None,
             admin: None,
+            metrics: None,
             neighbours: self.neighbours.clone(),
             holds: None,
         };

@@ -21,7 +21,8 @@ pub(super) async fn look(herd: &Herd, member: &Member) -> Vec<Finding> {
         Some(admin) => runs_at(admin, &member.name).await,
         None => false,
     };
-    let ports = [("client", Some(member.client)), ("link", Some(member.link)), ("admin", member.admin)];
+    let (client, link) = (Some(member.client), Some(member.link));
+    let ports = [("client", client), ("link", link), ("admin", member.admin), ("metrics", member.metrics)];
     let own = ports.into_iter().filter_map(|(key, address)| Some((key, address?)));
     let mut findings: Vec<Finding> = own.map(|(key, address)| port(key, address, runs)).collect();
     for neighbour in member.neighbours.iter().filter_map(|name| herd.member(name)) {

@@ -146,3 +146,26 @@ fn nodes_on_different_machines_may_use_the_same_loopback_address() {
     let ConfigError(problems) = Herd::parse(&same_machine, "h").unwrap_err();
     assert_eq!(problems.len(), 1, "{problems:?}");
 }
+
+#[test]
+fn a_metrics_port_may_be_on_any_address_of_the_node_and_is_checked_like_the_others() {
+    let scraped = |metrics: &str| {
+        let link = r#"link = "127.0.0.1:2""#;
+        PAIR.replacen(link, &format!("{link}\nmetrics = \"{metrics}\""), 1)
+    };
+    let herd = Herd::parse(&scraped("0.0.0.0:12780"), "h").unwrap();
+    assert_eq!(herd.members[0].metrics.unwrap().to_string(), "0.0.0.0:12780");
+    assert_eq!(Herd::parse(&herd.to_string(), "h").unwrap(), herd);
+    for (metrics, expected) in [
+        ("0.0.0.0:1", "7: the address 0.0.0.0:1 is taken by line 5"),
+        (
+            "0.0.0.0:0",
+            "7: port 0 is any free port, which would change at each start: name a port for `metrics`",
+        ),
+        ("224.0.0.1:5", "7: no node can listen on 224.0.0.1:5, a multicast address: "),
+    ] {
+        let ConfigError(problems) = Herd::parse(&scraped(metrics), "h").unwrap_err();
+        let found = format!("{}: {}", problems[0].line, problems[0].message);
+        assert!(found.starts_with(expected), "{found}");
+    }
+}

@@ -1,7 +1,8 @@
 //! The two text formats of metrics, and which of them a request prefers.
 
 use axum::http::HeaderMap;
-use axum::http::header::ACCEPT;
+use axum::http::header::{ACCEPT, CONTENT_TYPE, VARY};
+use axum::response::{IntoResponse, Response};
 use mime::Mime;
 
 /// A text format.
@@ -14,6 +15,8 @@ pub(in crate::server) enum Format {
 }
 
 impl Format {
+    pub(in crate::server) const ALL: [Format; 2] = [Format::OpenMetrics, Format::Classic];
+
     /// The format that a request prefers. OpenMetrics must be named: a wildcard is not enough.
     pub(in crate::server) fn preferred(headers: &HeaderMap) -> Format {
         let accepted = headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
@@ -29,12 +32,13 @@ impl Format {
         if open > 0.0 && open >= classic { Format::OpenMetrics } else { Format::Classic }
     }
 
-    /// The media type of the format.
-    pub(in crate::server) fn content_type(self) -> &'static str {
-        match self {
+    /// The answer to a request that prefers the format, for metrics in it.
+    pub(in crate::server) fn response(self, text: String) -> Response {
+        let content_type = match self {
             Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
             Format::Classic => "text/plain; version=0.0.4; charset=utf-8",
-        }
+        };
+        ([(CONTENT_TYPE, content_type), (VARY, ACCEPT.as_str())], text).into_response()
     }
 }
 

@@ -52,6 +52,7 @@ async fn bind(name: &str, neighbour: &str, store: Store, stop: &CancellationToke
         link: any,
         advertise: None,
         admin: None,
+        metrics: None,
         neighbours,
         holds: None,
     };
