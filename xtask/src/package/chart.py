@@ -12,7 +12,7 @@ import yaml
 
 WARNING = 2
 # What the schemas of Kubernetes do not have.
-OTHERS = {"cert-manager.io/v1"}
+OTHERS = {"cert-manager.io/v1", "monitoring.coreos.com/v1"}
 
 
 def manifests(chart, values, name):

@@ -30,6 +30,7 @@ client = "0.0.0.0:12480"
 link = "0.0.0.0:12580"
 advertise = "{{ $name }}-{{ $node }}.{{ $name }}-nodes.{{ $.Release.Namespace }}.svc:12580"
 admin = "127.0.0.1:12680"
+metrics = "0.0.0.0:12780"
 {{- $neighbours := list -}}
 {{- range $step := list 1 2 -}}
 {{- range $other := list (mod (add $node $step) $count) (mod (add (sub $node $step) (mul 2 $count)) $count) -}}
@@ -55,6 +56,9 @@ key = "/etc/herd/clients/tls.key"
 provider = {{ .Values.places.provider | quote }}
 {{- if .Values.places.keySecret }}
 key_file = "/etc/herd/places/key"
+{{- end }}
+{{- if eq .Values.places.provider "osm" }}
+file = {{ printf "/places/%s" .Values.places.file | quote }}
 {{- end }}
 {{- with .Values.backbone }}
 {{- if .nats }}
