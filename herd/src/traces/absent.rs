@@ -6,7 +6,7 @@ use crate::server::TableAccess;
 
 /// The traces of a node, of which there are none.
 #[derive(Clone, Debug, Default)]
-pub struct Traces;
+pub struct Traces {}
 
 /// The spans that something begins, of which there are none.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ impl Traces {
     /// # Errors
     /// Never.
     pub fn begin(_: &TracesTable, _: &str, _: &TableAccess) -> Result<Traces, String> {
-        Ok(Traces)
+        Ok(Traces {})
     }
 
     pub(crate) fn publish(&self, _: &[u8]) -> Spans {
