@@ -8,17 +8,7 @@ use anyhow::{Context, Result, bail};
 use herd::config::{Herd, LinksTable};
 use toml::{Table, Value};
 
-/// The tables and keys of a herd file that name files.
-const FILE_KEYS: [(&str, &str); 8] = [
-    ("backbone", "ca"),
-    ("backbone", "creds"),
-    ("places", "key_file"),
-    ("links", "ca"),
-    ("links", "cert"),
-    ("links", "key"),
-    ("clients", "cert"),
-    ("clients", "key"),
-];
+mod paths;
 
 /// A herd, and the TOML table of its file.
 #[derive(Clone, Debug)]
@@ -44,19 +34,8 @@ impl HerdFile {
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         let mut file = HerdFile::parse(&text, &path.display().to_string())?;
         let folder = std::path::absolute(path)?.with_file_name("");
-        file.make_paths_absolute(&folder);
+        paths::make_absolute(&mut file.table, &folder);
         Ok(file)
-    }
-
-    /// Makes paths that are relative to `folder` absolute, because the harness writes the herd file
-    /// to another folder.
-    fn make_paths_absolute(&mut self, folder: &Path) {
-        for (table, key) in FILE_KEYS {
-            let value = self.table.get_mut(table).and_then(|table| table.get_mut(key));
-            if let Some(Value::String(file)) = value {
-                *file = folder.join(&*file).display().to_string();
-            }
-        }
     }
 
     /// Parses the text of a herd file. Messages call it `file`.
@@ -68,7 +47,8 @@ impl HerdFile {
     }
 
     /// Returns the same herd on loopback ports from `first_port`: first the client ports, then the
-    /// link ports. Its nodes have no admin ports, since those of the file may be in use.
+    /// link ports. Its nodes have neither admin ports nor metrics ports, since those of the file
+    /// may be in use.
     ///
     /// # Errors
     /// The ports go beyond 65535.
@@ -86,6 +66,7 @@ impl HerdFile {
             node["client"] = Value::from(format!("127.0.0.1:{port}"));
             set_link(node, format!("127.0.0.1:{}", port + count));
             remove(node, "admin");
+            remove(node, "metrics");
         }
         HerdFile::parse(&table.to_string(), "the herd at other ports")
     }
@@ -98,8 +79,9 @@ impl HerdFile {
     pub fn with_admin_ports(&self) -> Result<HerdFile> {
         let mut table = self.table.clone();
         let nodes = node_tables(&mut table)?;
+        let members = self.herd.members.iter();
         let addresses =
-            self.herd.members.iter().flat_map(|node| [Some(node.client), Some(node.link), node.admin]);
+            members.flat_map(|node| [Some(node.client), Some(node.link), node.admin, node.metrics]);
         let highest = addresses.flatten().map(|address| address.port()).max().unwrap_or_default();
         let mut ports = highest..=u16::MAX;
         ports.next();

@@ -50,6 +50,15 @@ fn the_error_for_a_port_in_use_names_its_node_and_no_node_is_left() {
 }
 
 #[test]
+fn the_error_for_a_places_file_that_is_not_there_names_it() {
+    let checkout = Checkout::new("placeless");
+    let base = checkout.ports.first().to_string();
+    let stderr = checkout.fail(&["herd-up", "--detach", "--base-port", &base, "--places-file", "nosuch.bin"]);
+    assert!(stderr.contains("nosuch.bin: No such file"), "{stderr}");
+    assert!(checkout.fail(&["herd-status"]).contains("no herd"));
+}
+
+#[test]
 fn the_error_for_an_unknown_node_lists_the_nodes() {
     let checkout = Checkout::new("unknown");
     checkout.up(&["--nodes", "2"]);

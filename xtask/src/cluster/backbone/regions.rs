@@ -98,6 +98,7 @@ pub fn copies(file: &HerdFile, count: u16, first_port: u16) -> Result<JoinedHerd
             }
             if let Some(node) = node.as_table_mut() {
                 node.remove("admin");
+                node.remove("metrics");
                 node.remove("advertise");
             }
             names.push(name);

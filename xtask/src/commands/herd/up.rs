@@ -47,10 +47,14 @@ pub struct HerdUpArgs {
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     base_port: Option<u16>,
 
-    /// The provider of places [default: google if HERD_PLACES_KEY or HERD_PLACES_KEY_FILE is set,
-    /// else offline]
+    /// The provider of places [default: osm if there is a places file, else google if
+    /// HERD_PLACES_KEY or HERD_PLACES_KEY_FILE is set, else offline]
     #[arg(long, value_name = "PROVIDER", value_parser = variant_of::<PlacesChoice>())]
     places: Option<PlacesChoice>,
+
+    /// Read the places of osm from this file, which `herd places build` makes
+    #[arg(long, value_name = "FILE")]
+    places_file: Option<PathBuf>,
 
     /// Keep the nodes' records in this folder, and start with the records that it has [default: a
     /// folder beside the logs, which herd-up empties; restarted and killed nodes keep their
@@ -102,6 +106,8 @@ pub struct HerdUpArgs {
 enum PlacesChoice {
     /// Real cities from an embedded table, without a key and without a network.
     Offline,
+    /// Places from OpenStreetMap, in a file that `herd places build` makes.
+    Osm,
     /// A stub in the harness, which answers every request with the same invented places.
     Stub,
     /// Google's Places API (New), which needs a key.
@@ -269,9 +275,13 @@ impl HerdUpArgs {
     /// Adds the chosen provider to the nodes' settings, and starts the stub if it is chosen. The
     /// stub never gets a real key. If no provider is chosen, the nodes choose by their environment.
     async fn add_places(&self, setup: &mut Setup) -> Result<()> {
+        if let Some(file) = &self.places_file {
+            setup.args.extend(["--places-file".into(), std::path::absolute(file)?.into()]);
+        }
         let Some(choice) = self.places else { return Ok(()) };
         let provider = match choice {
             PlacesChoice::Offline => "offline",
+            PlacesChoice::Osm => "osm",
             PlacesChoice::Google => "google",
             PlacesChoice::None => "none",
             PlacesChoice::Stub | PlacesChoice::GoogleLegacy => "google-legacy",
@@ -298,8 +308,12 @@ fn describe_regions(joined: &JoinedHerds) -> String {
 /// needs it.
 fn check_ports(file: &HerdFile) -> Result<()> {
     for member in &file.herd().members {
-        let ports =
-            [(Some(member.client), "clients"), (Some(member.link), "links"), (member.admin, "operators")];
+        let ports = [
+            (Some(member.client), "clients"),
+            (Some(member.link), "links"),
+            (member.admin, "operators"),
+            (member.metrics, "metrics"),
+        ];
         for (address, users) in ports.into_iter().filter_map(|(address, users)| Some((address?, users))) {
             if address.ip().is_loopback() && address.port() != 0 && !is_free(address) {
                 let (port, name) = (address.port(), &member.name);
