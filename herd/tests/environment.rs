@@ -13,7 +13,7 @@ use assert_cmd::assert::Assert;
 use fixtures::checkout::{program, scratch};
 use fixtures::extract::Extract;
 use herd::places::osm::build;
-use herd::tls::{Authority, LinkFiles};
+use herd::tls::{Authority, Hosts, LinkFiles};
 
 /// Longer than a node takes to start and stop.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -89,7 +89,7 @@ fn flag(variable: &str) -> String {
 fn folder(test: &str) -> PathBuf {
     let folder = scratch(test);
     let LinkFiles { ca, cert, key } =
-        Authority::init(&folder.join("certs")).unwrap().add("Alford", 90, false).unwrap();
+        Authority::init(&folder.join("certs")).unwrap().add("Alford", &Hosts::default(), 90, false).unwrap();
     for (from, to) in [(ca, "ca.pem"), (cert, "Alford.pem"), (key, "Alford.key")] {
         fs::copy(from, folder.join(to)).unwrap();
     }

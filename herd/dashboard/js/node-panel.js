@@ -148,6 +148,7 @@ function counters(status, open) {
     ...Object.entries(status.lines).map(([name, value]) => /** @type {[string, number]} */ ([`lines: ${name}`, value])),
     ["new ids refused", status.new_ids_refused],
     ["connections refused", status.connections_refused],
+    ["TLS handshakes failed", status.handshakes_failed],
     ["links refused", status.links_refused],
     ["forgotten clients", status.clients_forgotten],
     ["removed clients", `${count(status.removed_clients)} of ${count(status.removed_clients_limit)}`],

@@ -70,6 +70,7 @@ export interface Status {
   removed_clients_limit: number;
   connections: number;
   connections_refused: number;
+  handshakes_failed: number;
   links_refused: number;
   log_level: string | null;
   log_lines_dropped: number;

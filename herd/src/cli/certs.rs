@@ -2,15 +2,16 @@
 
 use std::fs;
 use std::io::Write;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::Subcommand;
 
-use herd::tls::{Authority, Certificate, EXPIRES_SOON, NODE_DAYS, read_certificates};
+use herd::tls::{Authority, Certificate, EXPIRES_SOON, Hosts, NODE_DAYS, read_certificates};
 
-use super::values::days;
+use super::values::{days, dns_name, ip_address};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Tool {
@@ -30,10 +31,20 @@ pub(super) enum Tool {
         /// The folder of the authority
         #[arg(value_name = "DIR")]
         folder: PathBuf,
+        /// Make the certificate good for this DNS name, too, by which clients reach the node over
+        /// TLS; may be repeated
+        ///
+        /// `*.herd.example` stands for every name in herd.example.
+        #[arg(long, value_name = "NAME", value_parser = dns_name)]
+        dns: Vec<String>,
+        /// Make the certificate good for this IP address, too; may be repeated
+        #[arg(long, value_name = "ADDRESS", value_parser = ip_address)]
+        ip: Vec<IpAddr>,
         /// Days until the certificate expires
         #[arg(long, default_value_t = NODE_DAYS, value_parser = days)]
         days: u32,
-        /// Replace the node's certificate if it has one
+        /// Replace the node's certificate if it has one; without --dns and --ip, the new one is
+        /// good for the same hosts
         #[arg(long)]
         replace: bool,
     },
@@ -56,8 +67,9 @@ impl Tool {
                 Authority::init(folder)?;
                 print(&format!("made an authority in {}\n", folder.display()))
             }
-            Tool::Add { node, folder, days, replace } => {
-                let files = Authority::open(folder)?.add(node, *days, *replace)?;
+            Tool::Add { node, folder, dns, ip, days, replace } => {
+                let hosts = Hosts { names: dns.clone(), addresses: ip.clone() };
+                let files = Authority::open(folder)?.add(node, &hosts, *days, *replace)?;
                 print(&format!("made {} and {}\n", files.cert.display(), files.key.display()))
             }
             Tool::Show { place } => show(place),
@@ -79,8 +91,13 @@ fn show(place: &Path) -> Result<()> {
             Ok(_) => format!("valid for {days} days"),
         };
         all_valid &= left.is_ok();
-        let subject =
-            if certificate.is_authority { "the authority".to_owned() } else { certificate.names.join(", ") };
+        let subject = match certificate.is_authority {
+            true => "the authority".to_owned(),
+            false => {
+                let addresses = certificate.addresses.iter().map(IpAddr::to_string);
+                certificate.names.iter().cloned().chain(addresses).collect::<Vec<_>>().join(", ")
+            }
+        };
         let end = humantime::format_rfc3339_seconds(certificate.expires);
         text += &format!("{}: {}: {state}, until {end}\n", file.display(), subject.escape_debug());
     }

@@ -1,9 +1,11 @@
 //! Parsers of the values of flags. Their errors give what is expected.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
+
+use herd::tls::check_dns_name;
 
 /// The most threads that serve clients.
 const MOST_THREADS: u16 = 256;
@@ -38,6 +40,16 @@ pub(super) fn threads(text: &str) -> Result<u16, String> {
 /// A number of days for which a certificate is valid.
 pub(super) fn days(text: &str) -> Result<u32, String> {
     number(text, 1..=MOST_DAYS, "days")
+}
+
+/// A DNS name in a certificate.
+pub(super) fn dns_name(text: &str) -> Result<String, &'static str> {
+    check_dns_name(text).map(|()| text.to_owned())
+}
+
+/// An IP address.
+pub(super) fn ip_address(text: &str) -> Result<IpAddr, &'static str> {
+    text.parse().map_err(|_| "expected an IP address, such as 192.0.2.1")
 }
 
 /// A latitude in degrees.

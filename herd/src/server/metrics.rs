@@ -64,6 +64,8 @@ fn about_clients(metrics: &mut Metrics, status: &Status) {
     metrics.gauge("herd_client_connections", "Open client connections", status.connections as u64);
     let refused = status.connections_refused;
     metrics.counter("herd_client_connections_refused", "Client connections rejected at the limit", refused);
+    let failed = status.handshakes_failed;
+    metrics.counter("herd_client_handshakes_failed", "TLS handshakes of clients that failed", failed);
     let lines = status.lines.by_verb_and_outcome();
     let lines = lines
         .map(|(verb, outcome, count)| ([("verb", verb.to_owned()), ("outcome", outcome.to_owned())], count));

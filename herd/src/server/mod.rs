@@ -224,6 +224,7 @@ impl Server {
             repeats: Repeats::new(limits.log_repeat),
             accepted: Default::default(),
             refused: AtomicU64::new(0),
+            handshakes_failed: AtomicU64::new(0),
             workers: Workers::start(threads).map_err(StartError::Threads)?,
             places,
             places_bytes: AtomicUsize::new(0),

@@ -63,6 +63,8 @@ pub(super) struct Shared {
     pub(super) accepted: [AtomicU64; Port::ALL.len()],
     /// The number of clients rejected since the start.
     pub(super) refused: AtomicU64,
+    /// The number of clients whose TLS handshakes have failed since the start.
+    pub(super) handshakes_failed: AtomicU64,
     pub(super) workers: Workers,
     pub(super) places: Places,
     /// The size of the largest recent answer of the Places service, in bytes.

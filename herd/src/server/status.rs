@@ -51,10 +51,12 @@ pub(super) struct Status {
     pub(super) removed_clients: usize,
     pub(super) removed_clients_limit: usize,
     pub(super) sequence: u64,
-    /// The number of connections accepted, by port: `client`, `link`, `admin`.
+    /// The number of connections accepted, by the name of the port.
     pub(super) connections_accepted: BTreeMap<&'static str, u64>,
     pub(super) connections: usize,
     pub(super) connections_refused: u64,
+    /// The number of clients whose TLS handshakes have failed.
+    pub(super) handshakes_failed: u64,
     pub(super) lines: ClientCounters,
     pub(super) links: LinkCounters,
     /// The number of rejected connections on the link port, without second connections of a linked
@@ -234,6 +236,7 @@ impl Status {
                 .into(),
             connections: shared.client_seats.taken(),
             connections_refused: shared.refused.load(Ordering::Relaxed),
+            handshakes_failed: shared.handshakes_failed.load(Ordering::Relaxed),
             lines: node.lines(),
             links: node.counters(),
             links_refused: shared.links_refused.load(Ordering::Relaxed),

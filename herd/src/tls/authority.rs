@@ -8,10 +8,10 @@ use std::time::{Duration, SystemTime};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
+    KeyUsagePurpose,
 };
 
-use super::{EXPIRES_SOON, LinkFiles, TlsError, read_certificates};
+use super::{EXPIRES_SOON, Hosts, LinkFiles, TlsError, read_certificates};
 use crate::message::is_node_name;
 use crate::tls::Certificate;
 
@@ -116,14 +116,15 @@ impl Authority {
         Ok(authority)
     }
 
-    /// Creates a certificate for a node that is valid for `days`. With `replace`, it replaces the
-    /// one that the node has.
+    /// Creates a certificate for a node, also good for `hosts`, that is valid for `days`. With
+    /// `replace`, it replaces the one that the node has, and is good for the hosts of that one if
+    /// `hosts` is empty.
     ///
     /// # Errors
     /// Fails if the node has a certificate and `replace` is false, if its name cannot be in a
     /// certificate, or if files cannot be read or written. If writing fails, the node may have a
     /// new key with its old certificate; calling this again with `replace` repairs that.
-    pub fn add(&self, node: &str, days: u32, replace: bool) -> Result<LinkFiles, CertsError> {
+    pub fn add(&self, node: &str, hosts: &Hosts, days: u32, replace: bool) -> Result<LinkFiles, CertsError> {
         if !is_node_name(node.as_bytes()) || node == AUTHORITY {
             return Err(CertsError::Name(node.to_owned()));
         }
@@ -131,11 +132,13 @@ impl Authority {
         if !replace && files.cert.exists() {
             return Err(CertsError::Node(files.cert));
         }
+        let former = if hosts.is_empty() { first_certificate(&files.cert).ok() } else { None };
+        let hosts = former.map_or_else(|| hosts.clone(), |former| Hosts::of(former, node));
         let unusable = |error| self.unusable(error);
         let key = KeyPair::from_pem(&self.read(AUTHORITY, "key")?).map_err(unusable)?;
         let issuer = Issuer::from_ca_cert_pem(&self.read(AUTHORITY, "pem")?, key).map_err(unusable)?;
         let mut params = params(node, days);
-        params.subject_alt_names = vec![SanType::DnsName(node.try_into().map_err(unusable)?)];
+        params.subject_alt_names = hosts.subjects(node).map_err(unusable)?;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
@@ -157,7 +160,7 @@ impl Authority {
         if first_certificate(&files.cert).is_ok_and(|certificate| lasting(&certificate)) {
             return Ok(files);
         }
-        self.add(node, NODE_DAYS, true)
+        self.add(node, &Hosts::default(), NODE_DAYS, true)
     }
 
     /// Returns where a node's files are, whether they exist or not.
@@ -300,7 +303,7 @@ mod tests {
         let read = |files: &LinkFiles| fs::read(&files.cert).unwrap();
         let first = read(&authority.ensure("Alford").unwrap());
         assert_eq!(read(&authority.ensure("Alford").unwrap()), first);
-        let soon = read(&authority.add("Alford", 29, true).unwrap());
+        let soon = read(&authority.add("Alford", &Hosts::default(), 29, true).unwrap());
         assert_ne!(read(&authority.ensure("Alford").unwrap()), soon);
         fs::remove_dir_all(&folder).unwrap();
     }

@@ -6,10 +6,12 @@
 //! handshake. The link checks the names.
 
 mod authority;
+mod hosts;
 mod identity;
 mod peer;
 
 pub use authority::{Authority, CertsError, NODE_DAYS};
+pub use hosts::{Hosts, check_dns_name};
 pub use identity::{Identity, TlsError};
 pub use peer::{Certificate, read_certificates, rejection};
 

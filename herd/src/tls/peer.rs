@@ -1,5 +1,6 @@
 //! The certificate of the other side.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -20,6 +21,8 @@ use super::TlsError;
 pub struct Certificate {
     /// The DNS names in the certificate. The certificate of a node contains the node's name.
     pub names: Vec<String>,
+    /// The IP addresses in the certificate, by which clients may reach a node.
+    pub addresses: Vec<IpAddr>,
     /// The start of its validity.
     pub begins: SystemTime,
     /// The end of its validity.
@@ -38,11 +41,16 @@ impl Certificate {
             .map_err(|error| format!("not a certificate: {error}"))?;
         let names = parsed.subject_alternative_name().ok().flatten();
         let names = names.iter().flat_map(|names| &names.value.general_names);
+        let addresses = names.clone().filter_map(|name| match name {
+            GeneralName::IPAddress(bytes) => address(bytes),
+            _ => None,
+        });
         let time = |seconds| {
             SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
         };
         let validity = parsed.validity();
         Ok(Certificate {
+            addresses: addresses.collect(),
             names: names
                 .filter_map(|name| match name {
                     GeneralName::DNSName(name) => Some((*name).to_owned()),
@@ -54,6 +62,12 @@ impl Certificate {
             is_authority: parsed.is_ca(),
         })
     }
+}
+
+/// Returns the address that is written as 4 or 16 bytes.
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
 }
 
 /// Reads all certificates of a PEM file, at least one.

@@ -47,7 +47,7 @@ fn herd_with_certificates() -> String {
     let text = format!("name = \"x\"\n{}{}{links}", node("A", "B", 1), node("B", "A", 2));
     std::fs::write(&path, text).unwrap();
     let authority = Authority::init(&folder().join("certs")).unwrap();
-    authority.add("A", 90, false).unwrap();
+    authority.add("A", &Hosts::default(), 90, false).unwrap();
     path
 }
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use assert_cmd::Command;
 use fixtures::checkout::{program, scratch};
-use herd::tls::Authority;
+use herd::tls::{Authority, Hosts};
 
 /// Longer than any of these commands takes.
 const DEADLINE: Duration = Duration::from_secs(20);

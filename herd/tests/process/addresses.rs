@@ -1,6 +1,6 @@
 //! Nodes that neighbours dial at another address than they listen on, and by names.
 
-use herd::tls::Authority;
+use herd::tls::{Authority, Hosts};
 
 use crate::links::{names, state};
 use crate::support::{IAMAT, Node, log_of, scratch, wait_for_log, wait_until};
@@ -26,7 +26,7 @@ fn a_node_that_listens_on_all_addresses_is_found_by_its_name() {
     let test = "advertised";
     let authority = Authority::init(&scratch(test).join("certs")).unwrap();
     let [alford_files, bolden_files] =
-        ["Alford", "Bolden"].map(|name| authority.add(name, 90, false).unwrap());
+        ["Alford", "Bolden"].map(|name| authority.add(name, &Hosts::default(), 90, false).unwrap());
     // Nobody listens on port 1, so Bolden opens the link.
     let herd = pair(["0.0.0.0:0", "localhost:9"], ["127.0.0.1:0", "localhost:1"]);
     let admin = ["--admin-address", "127.0.0.1:0"];

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use herd::tls::{Authority, LinkFiles};
+use herd::tls::{Authority, Hosts, LinkFiles};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair, SanType};
@@ -75,7 +75,8 @@ fn a_certificate_that_nobody_would_accept_does_not_replace_a_good_one() {
     let (ours, others) = (folder.join("certs"), folder.join("others"));
     let authority = Authority::init(&ours).unwrap();
     Authority::init(&others).unwrap();
-    let [files, parker] = ["Alford", "Parker"].map(|name| authority.add(name, 90, false).unwrap());
+    let [files, parker] =
+        ["Alford", "Parker"].map(|name| authority.add(name, &Hosts::default(), 90, false).unwrap());
     let node = alford("bad-renewal", &folder, &files);
     let log = folder.join("log").display().to_string();
     let _parker = Node::start_beside("Parker", ("Alford", &node), "bad-renewal", |command| {
@@ -112,7 +113,7 @@ fn a_certificate_that_nobody_would_accept_does_not_replace_a_good_one() {
 fn a_node_does_not_start_with_a_certificate_that_has_ended() {
     let folder = scratch("ended");
     let authority = Authority::init(&folder.join("certs")).unwrap();
-    let files = authority.add("Alford", 90, false).unwrap();
+    let files = authority.add("Alford", &Hosts::default(), 90, false).unwrap();
     let now = SystemTime::now();
     let ended = Odd { name: "Alford", signer: &folder.join("certs"), begins: now - 9 * DAY, ends: now - DAY };
     ended.write(&files);
@@ -142,7 +143,7 @@ fn a_node_does_not_start_with_a_certificate_that_has_ended() {
 fn links_of_an_authority_that_is_no_longer_accepted_end_and_come_back_with_the_next_one() {
     let folder = scratch("rotation");
     let [old, new] = ["old", "new"].map(|name| Authority::init(&folder.join(name)).unwrap());
-    let of = |authority: &Authority, node| authority.add(node, 90, false).unwrap();
+    let of = |authority: &Authority, node| authority.add(node, &Hosts::default(), 90, false).unwrap();
     let (alford_files, parker_files) =
         (copied(&of(&old, "Alford"), &folder, "alford"), copied(&of(&old, "Parker"), &folder, "parker"));
     let (alford_new, parker_new) = (of(&new, "Alford"), of(&new, "Parker"));
@@ -183,8 +184,8 @@ fn the_authority_is_rotated_in_three_steps_and_old_keys_are_worth_nothing_then()
     let folder = scratch(test);
     let [old, new] = ["old", "new"].map(|name| Authority::init(&folder.join(name)).unwrap());
     let names_of_nodes = ["Alford", "Parker"];
-    let old_files = names_of_nodes.map(|name| old.add(name, 90, false).unwrap());
-    let new_files = names_of_nodes.map(|name| new.add(name, 90, false).unwrap());
+    let old_files = names_of_nodes.map(|name| old.add(name, &Hosts::default(), 90, false).unwrap());
+    let new_files = names_of_nodes.map(|name| new.add(name, &Hosts::default(), 90, false).unwrap());
     let files = [0, 1].map(|node| copied(&old_files[node], &folder, names_of_nodes[node]));
     let logs = ["log", "parker"].map(|log| folder.join(log).display().to_string());
     let node = alford(test, &folder, &files[0]);

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use fixtures::checkout::scratch;
 use herd::message::VERSION;
-use herd::tls::{Authority, LinkFiles, read_certificates};
+use herd::tls::{Authority, Hosts, LinkFiles, read_certificates};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rcgen::{CertificateParams, Issuer, KeyPair, SanType};
@@ -63,8 +63,8 @@ fn encrypted(node: &Node, config: Arc<ClientConfig>) -> StreamOwned<ClientConnec
     StreamOwned::new(session, dial(node))
 }
 
-/// A TLS configuration that accepts Alford, with or without a client certificate.
-fn config(
+/// A TLS configuration that trusts an authority, with or without a client certificate.
+pub(crate) fn config(
     ca: &Path,
     own: Option<&LinkFiles>,
     version: &'static SupportedProtocolVersion,
@@ -115,9 +115,10 @@ fn bad_neighbours_are_refused_for_a_reason_that_is_in_the_log() {
     let folder = scratch("bad-neighbours");
     let certs = folder.join("certs");
     let authority = Authority::init(&certs).unwrap();
-    let [alford_files, parker, mallory] =
-        ["Alford", "Parker", "Mallory"].map(|name| authority.add(name, 90, false).unwrap());
-    let other = Authority::init(&folder.join("other")).unwrap().add("Parker", 90, false).unwrap();
+    let [alford_files, parker, mallory] = ["Alford", "Parker", "Mallory"]
+        .map(|name| authority.add(name, &Hosts::default(), 90, false).unwrap());
+    let other =
+        Authority::init(&folder.join("other")).unwrap().add("Parker", &Hosts::default(), 90, false).unwrap();
     let node = alford("bad-neighbours", &folder, &alford_files);
     let log = folder.join("log").display().to_string();
     let (ca, tls13) = (&alford_files.ca, &rustls::version::TLS13);
@@ -173,7 +174,8 @@ fn forged_lines_between_nodes_mean_nothing_on_the_client_port() {
 fn certificates_are_read_again_and_the_log_opened_anew_while_links_stay() {
     let folder = scratch("reload");
     let authority = Authority::init(&folder.join("certs")).unwrap();
-    let [alford_files, parker] = ["Alford", "Parker"].map(|name| authority.add(name, 90, false).unwrap());
+    let [alford_files, parker] =
+        ["Alford", "Parker"].map(|name| authority.add(name, &Hosts::default(), 90, false).unwrap());
     let node = alford("reload", &folder, &alford_files);
     let log = folder.join("log").display().to_string();
     let beside =
@@ -184,7 +186,7 @@ fn certificates_are_read_again_and_the_log_opened_anew_while_links_stay() {
 
     let rotated = format!("{log}.1");
     fs::rename(&log, &rotated).unwrap();
-    authority.add("Alford", 20, true).unwrap();
+    authority.add("Alford", &Hosts::default(), 20, true).unwrap();
     let before = state(&node)["certificates"]["links"].as_u64().unwrap();
     hang_up();
     wait_until("the log is reopened", || fs::read_to_string(&log).is_ok());
@@ -204,31 +206,6 @@ fn certificates_are_read_again_and_the_log_opened_anew_while_links_stay() {
     assert!(
         !(fs::read_to_string(&log).unwrap() + &fs::read_to_string(&rotated).unwrap()).contains("link down")
     );
-}
-
-#[test]
-fn clients_are_served_over_tls_when_the_node_has_a_certificate_for_them() {
-    let folder = scratch("tls-clients");
-    let LinkFiles { ca, cert, key } = Authority::init(&folder).unwrap().add("Alford", 90, false).unwrap();
-    let node = Node::start_with("tls-clients", "", |command| {
-        command.arg("--clients-cert").arg(cert).arg("--clients-key").arg(key)
-    });
-    let session = ClientConnection::new(
-        config(&ca, None, &rustls::version::TLS13),
-        ServerName::try_from("Alford").unwrap(),
-    );
-    let mut stream = StreamOwned::new(session.unwrap(), node.connect());
-    stream.write_all(format!("{IAMAT}{}", "nonsense\n".repeat(10_000)).as_bytes()).unwrap();
-    stream.conn.send_close_notify();
-    let mut answers = String::new();
-    stream.read_to_string(&mut answers).unwrap();
-    assert!(answers.starts_with("AT Alford +"), "{}", &answers[..80]);
-    assert!(answers.ends_with(&"? nonsense\n".repeat(10_000)));
-    let mut plain = node.connect();
-    plain.write_all(IAMAT.as_bytes()).unwrap();
-    let mut told = Vec::new();
-    let _ = plain.read_to_end(&mut told);
-    assert!(!told.starts_with(b"AT"), "{told:?}");
 }
 
 #[test]

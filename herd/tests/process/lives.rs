@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use herd::tls::Authority;
+use herd::tls::{Authority, Hosts};
 
 use crate::links::alford;
 use crate::support::{Node, scratch, wait_for_log};
@@ -31,7 +31,7 @@ fn a_node_says_at_its_start_how_many_days_its_certificate_has_left() {
         let test = format!("ends-{days}");
         let folder = scratch(&test);
         let authority = Authority::init(&folder.join("certs")).unwrap();
-        let files = authority.add("Alford", days, false).unwrap();
+        let files = authority.add("Alford", &Hosts::default(), days, false).unwrap();
         let log = folder.join("log").display().to_string();
         let node = alford(&test, &folder, &files);
         if is_soon {

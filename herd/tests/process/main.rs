@@ -5,6 +5,7 @@ mod admin;
 mod backbone;
 mod bad_input;
 mod certificates;
+mod client_tls;
 mod clients_query;
 mod counts;
 mod dashboard;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use herd::tls::Authority;
+use herd::tls::{Authority, Hosts};
 use rcgen::{CertificateParams, Issuer, KeyPair, date_time_ymd};
 
 use crate::support::{herd, scratch};
@@ -34,7 +34,7 @@ fn check_config_counts_edges_and_asks_for_all_three_files_of_links() {
     let folder = scratch("row");
     let authority = Authority::init(&folder).unwrap();
     for name in ["Alford", "Bolden", "Parker"] {
-        authority.add(name, 90, false).unwrap();
+        authority.add(name, &Hosts::default(), 90, false).unwrap();
     }
     let named = ["ca = \"ca.pem\"\n", "cert = \"{name}.pem\"\n", "key = \"{name}.key\"\n"];
     let file = folder.join("herd.toml");
@@ -71,7 +71,7 @@ fn certs_show_fails_if_any_certificate_has_ended_wherever_it_stands() {
     for ended in ["Alford", "Parker"] {
         let folder = scratch(&format!("ended-{ended}"));
         let authority = Authority::init(&folder).unwrap();
-        authority.add("Bolden", 90, false).unwrap();
+        authority.add("Bolden", &Hosts::default(), 90, false).unwrap();
         assert!(
             stdout(herd("ended").args(["certs", "show"]).arg(&folder)).contains("Bolden: valid for 89 days")
         );

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::TcpStream;
 
 use anyhow::Result;
-use herd::tls::{Authority, NODE_DAYS};
+use herd::tls::{Authority, Hosts, NODE_DAYS};
 use nix::sys::signal::Signal;
 
 use super::watched_herd::WatchedHerd;
@@ -156,6 +156,6 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 fn replace_certificate(herd: &mut WatchedHerd, days: u32) -> Result<()> {
-    Authority::open(&herd.certificates())?.add("Hamilton", days, true)?;
+    Authority::open(&herd.certificates())?.add("Hamilton", &Hosts::default(), days, true)?;
     herd.signal("Hamilton", Signal::SIGHUP)
 }

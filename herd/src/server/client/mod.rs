@@ -6,6 +6,7 @@ mod conversation;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
@@ -56,13 +57,7 @@ async fn talk(
     peer: SocketAddr,
     turns: Arc<Turns>,
 ) -> Option<Stream> {
-    let mut stream = match secure(shared, stream).await {
-        Ok(stream) => stream,
-        Err(reason) => {
-            debug!(%peer, reason, "client lost");
-            return None;
-        }
-    };
+    let mut stream = secure(shared, stream, peer).await?;
     let mut client = Client::new(Arc::clone(shared), seat, peer, turns);
     match client.converse(&mut stream).await {
         Ok(End::Closed) => {
@@ -81,14 +76,24 @@ async fn talk(
     None
 }
 
-/// Completes the TLS handshake, if clients are served over TLS, within the timeout of a line.
-async fn secure(shared: &Shared, stream: Tcp) -> Result<Stream, String> {
-    let Some(tls) = &shared.encryption.clients else { return Ok(Stream::Plain(stream)) };
+/// Completes the TLS handshake, if clients are served over TLS, within the timeout of a line. A
+/// handshake that fails is counted and logged, unless the client has just gone: load balancers
+/// check ports in this way.
+async fn secure(shared: &Shared, stream: Tcp, peer: SocketAddr) -> Option<Stream> {
+    let Some(tls) = &shared.encryption.clients else { return Some(Stream::Plain(stream)) };
     let secured = net::secure_accepted(stream, Arc::clone(&tls.get().accepting));
-    match timeout(shared.limits.unfinished_line, shared.stop.run_until_cancelled(secured)).await {
-        Ok(Some(Ok(stream))) => Ok(stream),
-        Ok(Some(Err((error, _)))) => Err(net::reason(&error)),
-        Ok(None) => Err("the node is stopping".to_owned()),
-        Err(_) => Err("the handshake took too long".to_owned()),
+    let stopped = shared.stop.run_until_cancelled(secured);
+    let reason = match timeout(shared.limits.unfinished_line, stopped).await {
+        Ok(Some(Ok(stream))) => return Some(stream),
+        Ok(Some(Err((error, _)))) => net::reason(&error),
+        Ok(None) => "the node is stopping".to_owned(),
+        Err(_) => "the handshake took too long".to_owned(),
+    };
+    if reason == net::LOST || shared.stop.is_cancelled() {
+        debug!(%peer, reason, "client lost");
+    } else {
+        shared.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+        shared.warn("TLS handshake of a client failed", None, &reason, &peer.to_string());
     }
+    None
 }

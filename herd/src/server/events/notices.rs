@@ -52,12 +52,13 @@ impl Events {
 
 /// What a node has refused since its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Refusals([u64; 4]);
+pub(super) struct Refusals([u64; 5]);
 
 /// What is refused, as the events name it, and why.
-const REFUSED: [(&str, &str); 4] = [
+const REFUSED: [(&str, &str); 5] = [
     ("reports", "of new clients, or with a time too far in the future"),
     ("client connections", "because all places were taken"),
+    ("clients", "because their TLS handshakes failed; the log has the reasons"),
     ("links", "on the link port; the log has the reasons"),
     ("places", "by the budget for requests"),
 ];
@@ -67,7 +68,9 @@ impl Refusals {
         use std::sync::atomic::Ordering::Relaxed;
         let reports = lock(shared).node.lines().reports_refused;
         let places = shared.places.budget().refused;
-        Refusals([reports, shared.refused.load(Relaxed), shared.links_refused.load(Relaxed), places])
+        let [crowd, handshakes, links] = [&shared.refused, &shared.handshakes_failed, &shared.links_refused]
+            .map(|count| count.load(Relaxed));
+        Refusals([reports, crowd, handshakes, links, places])
     }
 
     /// Publishes what has been refused since `before`.
