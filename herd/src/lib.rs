@@ -71,6 +71,19 @@
 //! # Ok::<(), LinkEnd>(())
 //! ```
 //!
+//! # What is public, and why
+//!
+//! The program is the product: its protocol, command line, herd file, journal, admin port and
+//! metrics keep working from release to release, as `docs/src/run/upgrade.md` says. The library is
+//! public because three programs outside this crate need it: the harness drives a node without I/O
+//! to simulate herds, parses the language to judge other herds, and reads herd files and journals.
+//! [`message`], [`node`], [`journal`], [`config`] and [`nearest`] are for them and for you. The
+//! rest is public only because the program is a crate apart from the library: [`server`],
+//! [`backbone`], [`net`], [`tls`], [`telemetry`], [`traces`], [`dashboard`] and [`bug`].
+//!
+//! Before 1.0, a minor version (0.2 after 0.1) may change any of it, and a patch version changes
+//! none. `cargo semver-checks --package herd --baseline-rev TAG` lists what has changed.
+//!
 //! # Examples of single items
 //!
 //! Functions that parse, write or correct values have an example, and so have the types of a node's

@@ -44,3 +44,18 @@ fn the_node_program_includes_no_file_of_another_package() {
     }
     assert_none(&problems, "move what a node includes to the folder herd");
 }
+
+#[test]
+fn the_version_is_the_same_wherever_it_is_written() {
+    let version = env!("CARGO_PKG_VERSION");
+    for (file, expected) in [
+        ("CHANGELOG.md", format!("\n## [{version}] - 20")),
+        ("herd/deploy/helm/Chart.yaml", format!("\nversion: {version}\n")),
+        ("herd/deploy/helm/Chart.yaml", format!("\nappVersion: \"{version}\"\n")),
+        ("docs/src/run/install.md", format!("registry.example/herd:{version}\n")),
+        ("docs/src/run/install.md", format!("registry.example/herd:{version} Alford")),
+    ] {
+        let text = fs::read_to_string(root().join(file)).unwrap();
+        assert!(text.contains(&expected), "{file} has no {expected:?}");
+    }
+}
