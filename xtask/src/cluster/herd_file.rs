@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use herd::config::{Herd, LinksTable};
+use herd::nearest::choices;
 use toml::{Table, Value};
 
 /// The tables and keys of a herd file that name files.
@@ -37,8 +38,9 @@ impl HerdFile {
         let fixture = fixtures::herds().join(format!("{name}.toml"));
         let path = if fixture.exists() { &fixture } else { Path::new(name) };
         if !path.exists() {
-            let names = fixture_names()?.join(", ");
-            bail!("{name} is neither a herd file nor a herd of fixtures/herds: the herds are {names}");
+            let names = fixture_names()?;
+            let choices = choices(name, "herds", names.iter().map(String::as_str), "the folder");
+            bail!("{name} is neither a herd file nor a herd of fixtures/herds{choices}");
         }
         let text =
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -153,8 +155,8 @@ impl HerdFile {
         let nodes = node_tables(&mut table)?;
         for (name, port) in ports {
             let Some(node) = nodes.iter_mut().find(|node| node["name"].as_str() == Some(name)) else {
-                let names: Vec<&str> = self.herd.members.iter().map(|node| node.name.as_str()).collect();
-                bail!("no node is called {name}: the nodes are {}", names.join(", "));
+                let names = self.herd.members.iter().map(|node| node.name.as_str());
+                bail!("no node is called {name}{}", choices(name, "nodes", names, "the herd file"));
             };
             node["client"] = Value::from(format!("127.0.0.1:{port}"));
         }

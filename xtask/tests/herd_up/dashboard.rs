@@ -145,7 +145,9 @@ fn the_log_of_a_node_is_filtered_from_its_end() {
     assert!(harness.log_lines("Alford", "", 100).unwrap().len() > 10);
     assert_eq!(harness.log_lines("Alford", "no such text", 9).unwrap(), [""; 0]);
     let error = harness.log_lines("Alfrod", "", 9).unwrap_err();
-    assert_eq!(error, "No node is called Alfrod; did you mean `Alford`?");
+    assert!(
+        error.ends_with("the nodes are Alford, Bolden, Hamilton, Parker, Powell; did you mean `Alford`?")
+    );
 }
 
 #[test]

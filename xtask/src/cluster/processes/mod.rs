@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use herd::config::{Herd, Member};
-use herd::nearest::did_you_mean;
+use herd::nearest::choices;
 use herd::telemetry::open_log;
 use herd::tls::LinkFiles;
 
@@ -40,6 +40,9 @@ const READY_TIMEOUT_EACH: Duration = Duration::from_millis(500);
 
 /// The time limit for a node to stop; then it is killed. A node promises two seconds.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What lists the nodes of a herd that is too large for a message.
+pub(crate) const LIST_NODES: &str = "`cargo xtask herd-status`";
 
 /// The time between two polls of a process.
 pub(crate) const PROCESS_POLL: Duration = Duration::from_millis(2);
@@ -257,8 +260,8 @@ impl Processes {
 
     fn unknown_node(&self, name: &str) -> anyhow::Error {
         let names = self.names();
-        let guess = did_you_mean(name, names.iter().map(String::as_str));
-        anyhow!("no node is called {name}: the nodes are {}{guess}", names.join(", "))
+        let choices = choices(name, "nodes", names.iter().map(String::as_str), LIST_NODES);
+        anyhow!("no node is called {name}{choices}")
     }
 
     fn files(&self, name: &str) -> NodeFiles {

@@ -9,11 +9,13 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use herd::nearest::choices;
 use serde_json::Value;
 use terminal_size::{Width, terminal_size_of};
 
 use super::log_lines::{LogLines, note_lines_off, switch_lines};
 use crate::cluster::log_file::LOG_POLL;
+use crate::cluster::processes::LIST_NODES;
 use crate::cluster::supervisor::{HerdAction, request_action};
 use crate::commands::arguments::variant_of;
 use format::{PlainLines, TerminalLines};
@@ -109,9 +111,10 @@ fn print_lines(
 /// No herd is running, or there is no such node.
 pub(super) fn running_node(name: &str) -> Result<Value> {
     let nodes = running_nodes()?;
-    let names = || nodes.iter().map(|node| text(&node["name"])).collect::<Vec<_>>().join(", ");
+    let names = || nodes.iter().filter_map(|node| node["name"].as_str());
     let found = nodes.iter().find(|node| node["name"] == name);
-    found.cloned().with_context(|| format!("no node is called {name}: the nodes are {}", names()))
+    let choices = || choices(name, "nodes", names(), LIST_NODES);
+    found.cloned().with_context(|| format!("no node is called {name}{}", choices()))
 }
 
 /// Returns the states of the nodes of the running herd.

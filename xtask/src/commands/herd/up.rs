@@ -31,7 +31,7 @@ use crate::commands::print::{output_width, print, print_progress};
 #[derive(Clone, Debug, Args)]
 pub struct HerdUpArgs {
     /// A herd of fixtures/herds by its name, or a herd file
-    #[arg(long, value_name = "NAME|FILE", default_value = "2015-winter")]
+    #[arg(long, visible_alias = "config", value_name = "NAME|FILE", default_value = "2015-winter")]
     herd: String,
 
     /// Start a generated herd of N nodes instead

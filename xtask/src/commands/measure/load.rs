@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Args;
+use herd::nearest::choices;
 use serde_json::json;
 
+use crate::cluster::processes::LIST_NODES;
 use crate::cluster::supervisor::{HerdAction, request_action};
 use crate::cluster::workspace::Profile;
 use crate::commands::arguments::variant_of;
@@ -117,8 +119,8 @@ fn addresses(wanted: &[String]) -> Result<Vec<SocketAddr>> {
         match known.parse() {
             Ok(address) => addresses.push(address),
             Err(_) => {
-                let names = names.join(", ");
-                bail!("`{text}` is neither an address nor the name of a node: the nodes are {names}")
+                let choices = choices(text, "nodes", names.iter().copied(), LIST_NODES);
+                bail!("`{text}` is neither an address nor the name of a node{choices}")
             }
         }
     }
