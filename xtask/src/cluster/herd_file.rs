@@ -181,12 +181,20 @@ impl HerdFile {
     /// `limits` is not a table.
     pub fn with_free_places(&self) -> Result<HerdFile> {
         let mut table = self.table.clone();
-        let limits = table.entry("limits").or_insert_with(|| Value::Table(Table::new()));
-        let limits = limits.as_table_mut().context("`limits` is not a table of the herd file")?;
         for window in ["places_per_minute", "places_per_day"] {
-            limits.insert(window.to_owned(), Value::from("off"));
+            limits_of(&mut table)?.insert(window.to_owned(), Value::from("off"));
         }
         HerdFile::parse(&table.to_string(), "the herd with free places")
+    }
+
+    /// Returns the same herd with a bound of the size of each node's log, unless it has one.
+    ///
+    /// # Errors
+    /// `limits` is not a table.
+    pub fn with_log_bound(&self, bytes: u32) -> Result<HerdFile> {
+        let mut table = self.table.clone();
+        limits_of(&mut table)?.entry("log_file_bytes").or_insert(Value::from(bytes));
+        HerdFile::parse(&table.to_string(), "the herd with bounded logs")
     }
 
     /// Returns the same herd with one more neighbour for every node: an observer, which only reads
@@ -230,6 +238,11 @@ impl HerdFile {
     pub fn text(&self) -> String {
         self.table.to_string()
     }
+}
+
+fn limits_of(table: &mut Table) -> Result<&mut Table> {
+    let limits = table.entry("limits").or_insert_with(|| Value::Table(Table::new()));
+    limits.as_table_mut().context("`limits` is not a table of the herd file")
 }
 
 /// Returns the `[[node]]` tables.

@@ -4,6 +4,7 @@ mod checkout;
 mod dashboard;
 mod errors;
 mod faults;
+mod logs;
 mod regions;
 mod screens;
 

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use herd::config::{Herd, Member};
 use herd::nearest::choices;
-use herd::telemetry::open_log;
+use herd::telemetry::{former_log, open_log};
 use herd::tls::LinkFiles;
 
 pub use environment::Environment;
@@ -135,6 +135,7 @@ impl Processes {
             .with_context(|| format!("cannot write {}", herd.display()))?;
         for name in processes.names() {
             let log = processes.log(&name);
+            let _ = fs::remove_file(former_log(&log));
             let emptied = open_log(&log).and_then(|log| log.set_len(0));
             emptied.with_context(|| format!("cannot write {}", log.display()))?;
         }

@@ -115,6 +115,10 @@ enum PlacesChoice {
 /// The first port of generated herds: that of the classroom herds.
 const GENERATED_FROM: u16 = 12_480;
 
+/// The most bytes of the logs of all nodes together. Under load, nodes that log every line write
+/// this much in about ten seconds.
+const LOGS_BYTES: u32 = 256 * 1024 * 1024;
+
 const HOW_TO: &str = "
 Talk to a node:  cargo xtask say Alford 'IAMAT kiwi +34.0689-118.4451 1520023934.9'
                  telnet localhost PORT, with a PORT from the ADDRESS column
@@ -250,10 +254,10 @@ impl HerdUpArgs {
     fn herds(&self) -> Result<(HerdFile, Option<JoinedHerds>)> {
         let file = self.herd_file()?;
         if !self.backbone {
-            return Ok((file, None));
+            return Ok((with_bounded_logs(&file)?, None));
         }
         let mut joined = copies(&file, self.regions, self.base_port.unwrap_or(GENERATED_FROM))?;
-        joined.file = joined.file.with_admin_ports()?;
+        joined.file = with_bounded_logs(&joined.file.with_admin_ports()?)?;
         Ok((joined.file.clone(), Some(joined)))
     }
 
@@ -286,6 +290,11 @@ impl HerdUpArgs {
         }
         Ok(())
     }
+}
+
+/// Bounds the logs of all nodes together. Each node has at most two files.
+fn with_bounded_logs(file: &HerdFile) -> Result<HerdFile> {
+    file.with_log_bound(LOGS_BYTES / 2 / file.herd().members.len().max(1) as u32)
 }
 
 /// Returns a line about each region.
