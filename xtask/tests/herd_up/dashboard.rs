@@ -167,7 +167,7 @@ fn a_dashboard_ends_without_its_herd_and_leaves_a_herd_that_runs() {
     let herd = get(&url, "/api/herd");
     assert_eq!((&herd["name"], herd["nodes"].as_array().unwrap().len()), (&"2015-winter".into(), 5));
     let reason = herd["harness"]["why_no_cuts"].as_str().unwrap();
-    assert!(reason.ends_with("`cargo xtask herd-up --dashboard`."), "{reason}");
+    assert!(reason.ends_with("`cargo xtask herd-up --proxy-links`."), "{reason}");
     kill(Pid::from_raw(dashboard.id().cast_signed()), Signal::SIGINT).unwrap();
     assert!(wait(&mut dashboard).success());
     assert_eq!(checkout.pids().len(), 5);

@@ -1,5 +1,6 @@
 //! A herd as a user runs it, from `herd-up` to `herd-down`.
 
+mod breaking;
 mod checkout;
 mod dashboard;
 mod errors;

@@ -30,9 +30,7 @@ pub fn say_lines(node: &str, lines: &[String]) -> Result<()> {
         bail!("{node} is down: start it with `cargo xtask herd-restart {node}`");
     }
     if entry["state"] == "paused" {
-        bail!(
-            "{node} is paused: resume it on the dashboard, or restart it with `cargo xtask herd-restart {node}`"
-        );
+        bail!("{node} is paused: resume it with `cargo xtask herd-heal {node}`");
     }
     let address: SocketAddr = entry["client"].as_str().unwrap_or_default().parse()?;
     let mut stream =

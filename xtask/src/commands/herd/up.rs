@@ -83,8 +83,12 @@ pub struct HerdUpArgs {
     #[arg(long, value_name = "N", requires = "backbone", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=9))]
     regions: u16,
 
-    /// Serve a live page of the herd, and run its links through proxies, so that the page can cut
-    /// them
+    /// Run the links through proxies, so that `herd-cut` can cut them; that costs processor time,
+    /// so do not measure such a herd
+    #[arg(long)]
+    proxy_links: bool,
+
+    /// Serve a live page of the herd; implies --proxy-links, so that the page can cut links
     #[arg(long)]
     dashboard: bool,
 
@@ -123,7 +127,8 @@ const HOW_TO: &str = "
 Talk to a node:  cargo xtask say Alford 'IAMAT kiwi +34.0689-118.4451 1520023934.9'
                  telnet localhost PORT, with a PORT from the ADDRESS column
 Look at a node:  curl 127.0.0.1:PORT/status, with a PORT from the ADMIN column
-See also:        cargo xtask herd-status | herd-logs -f | herd-restart | herd-kill
+See also:        cargo xtask herd-status --watch | herd-logs -f | herd-restart
+Break it:        cargo xtask herd-kill | herd-pause | herd-cut; herd-heal mends it
 Lines logged:    LEVEL
 ";
 
@@ -177,7 +182,8 @@ impl HerdUpArgs {
         // The second thread answers other commands and serves the Places stub while the supervisor
         // waits for its nodes.
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let proxy = self.dashboard.then(|| Proxy::start(&file)).transpose()?;
+        let has_proxy = self.dashboard || self.proxy_links;
+        let proxy = has_proxy.then(|| Proxy::start(&file)).transpose()?;
         let dashboard =
             self.dashboard.then(|| bind_dashboard(&runtime, file.herd(), true, None)).transpose()?;
         let url = dashboard.as_ref().map(Dashboard::url);
