@@ -147,6 +147,7 @@ impl LimitsBench {
             clients: 10_000,
             order: Order::InTurn,
             duration: LOAD,
+            ..Load::default()
         };
         let summary: Summary = self.generator.perform(&Task::Load { load, live: false })?;
         summary.ensure_all_right()?;
