@@ -1,4 +1,4 @@
-//! Tells the node which compiler has built it.
+//! Tells the node which compiler has built it, and whether with optimizations.
 
 use std::env;
 use std::process::Command;
@@ -11,4 +11,6 @@ fn main() {
     // Such as `rustc 1.90.0 (1159e78c4 2025-09-14)`.
     let version = version.as_deref().and_then(|text| text.split(' ').nth(1)).unwrap_or("unknown");
     println!("cargo::rustc-env=BUILD_RUSTC={version}");
+    let profile = env::var("PROFILE").unwrap_or_default();
+    println!("cargo::rustc-env=BUILD_PROFILE={profile}");
 }

@@ -4,6 +4,7 @@ mod backlog;
 mod formatter;
 mod level;
 mod lines;
+mod rotation;
 
 use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
@@ -28,6 +29,8 @@ use self::formatter::Formatter;
 pub use self::level::{Level, set_level, toggle_debug};
 use self::lines::add_entry;
 pub(crate) use self::lines::{Kind, LogLines};
+use self::rotation::Rotation;
+pub use self::rotation::former_log;
 use crate::node::Limits;
 use crate::printable;
 
@@ -89,9 +92,15 @@ impl LogFile {
     /// Fails if the file cannot be opened; logging then continues in the old file.
     pub fn reopen(&self) -> io::Result<bool> {
         let Some(path) = &self.path else { return Ok(false) };
-        let file = Arc::new(open_log(path)?);
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = file;
-        Ok(true)
+        loop {
+            let file = open_log(path)?;
+            let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+            // A full file may have been renamed after it was opened here.
+            if rotation::has_name(&file, path) {
+                *current = Arc::new(file);
+                return Ok(true);
+            }
+        }
     }
 }
 
@@ -123,7 +132,8 @@ pub fn start(file: Option<&Path>, level: Level, format: Format, limits: &Limits)
     let current: Destination = Arc::new(Mutex::new(Arc::new(destination)));
     let coloured = file.is_none() && io::stderr().is_terminal();
     let formatter = Formatter::new(format, coloured);
-    let backlog = Backlog::start(Arc::clone(&current), formatter, limits.log_backlog_bytes)?;
+    let rotation = file.zip(limits.log_file_bytes).map(|(file, bytes)| Rotation::new(file, bytes));
+    let backlog = Backlog::start(Arc::clone(&current), formatter, limits.log_backlog_bytes, rotation)?;
     let (filter, handle) = reload::Layer::new(level.events());
     let lines = EventLines { backlog: Arc::clone(&backlog), coloured };
     tracing_subscriber::registry().with(events(format, coloured, lines).with_filter(filter)).init();

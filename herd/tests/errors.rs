@@ -61,6 +61,7 @@ const COMMANDS: &[&str] = &[
     "check-config problems.toml",
     "check-config misspelt.toml",
     "check-confg problems.toml",
+    "check-confg",
     "shards",
     "shards --config missing.toml",
     "certs",

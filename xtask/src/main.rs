@@ -43,6 +43,31 @@ enum Command {
         #[arg(value_name = "NODE", required = true)]
         nodes: Vec<String>,
     },
+    /// Pause nodes: they keep their connections, and answer nothing
+    HerdPause {
+        /// The nodes to pause
+        #[arg(value_name = "NODE", required = true)]
+        nodes: Vec<String>,
+    },
+    /// Cut a link of a herd that herd-up started with --proxy-links
+    ///
+    /// Neither node gets an error, as when a cable is pulled; both end the link after 2.5 seconds
+    /// of silence. They go on with their other links.
+    HerdCut {
+        /// A node
+        #[arg(value_name = "NODE")]
+        one: String,
+        /// Its neighbour
+        #[arg(value_name = "NEIGHBOUR")]
+        other: String,
+    },
+    /// Resume paused nodes and heal cut links
+    HerdHeal {
+        /// The nodes to resume. With one node, all its links heal; with several, the links among
+        /// them [default: all nodes and links]
+        #[arg(value_name = "NODE")]
+        nodes: Vec<String>,
+    },
     /// Print the logs of all nodes, merged by time
     HerdLogs(logs::LogsArgs),
     /// Send lines to a node and print its answers
@@ -150,6 +175,9 @@ fn main() -> ExitCode {
         Command::HerdStatus(args) => control::show_status(args),
         Command::HerdRestart { nodes } => control::restart_nodes(&nodes),
         Command::HerdKill { nodes } => control::kill_nodes(&nodes),
+        Command::HerdPause { nodes } => control::pause_nodes(&nodes),
+        Command::HerdCut { one, other } => control::cut_link(one, other),
+        Command::HerdHeal { nodes } => control::heal_herd(&nodes),
         Command::HerdLogs(args) => logs::show_logs(&args),
         Command::Say { node, lines } => say::say_lines(&node, &lines),
         Command::Tap { node } => tap::tap_links(&node),

@@ -64,9 +64,17 @@ fn wrong_arguments_are_usage_errors() {
 }
 
 #[test]
-fn the_error_for_an_unknown_row_lists_the_rows() {
-    let stderr = stderr_of_failure(&["compare", "speed"], 1);
-    assert!(stderr.contains("no row `speed`") && stderr.contains("one-node, million"), "{stderr}");
+fn the_error_for_an_unknown_row_says_similar_ones_and_what_lists_all() {
+    for (wrong, expected) in [
+        ("speed", "no row `speed`: `cargo xtask compare --list` lists the "),
+        (
+            "one-nod",
+            "no row `one-nod`; did you mean `one-node` or `one-hop`? `cargo xtask compare --list` lists the ",
+        ),
+    ] {
+        let stderr = stderr_of_failure(&["compare", wrong], 1);
+        assert!(stderr.contains(expected), "{stderr}");
+    }
 }
 
 #[test]
@@ -96,7 +104,11 @@ fn the_error_for_an_unknown_herd_lists_the_herds() {
 }
 
 #[test]
-fn the_error_for_an_unknown_session_lists_the_sessions() {
-    let stderr = stderr_of_failure(&["e2e", "no-such-session"], 1);
-    assert!(stderr.contains("no-such-session") && stderr.contains("classroom-example"), "{stderr}");
+fn the_error_for_an_unknown_session_says_similar_ones_and_what_lists_all() {
+    let stderr = stderr_of_failure(&["e2e", "classroom-examples"], 1);
+    let expected = "error: no session's name contains \"classroom-examples\"; did you mean `classroom-example`? \
+                    `cargo xtask e2e --list` lists the ";
+    assert!(stderr.starts_with(expected) && stderr.lines().count() == 1, "{stderr}");
+    let list = xtask().args(["e2e", "--list"]).assert().success().get_output().stdout.clone();
+    assert!(String::from_utf8(list).unwrap().lines().any(|name| name == "classroom-example"));
 }

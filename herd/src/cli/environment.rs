@@ -78,15 +78,18 @@ fn explained(error: Error, words: &[OsString]) -> Error {
     let Some(ContextValue::String(second)) = error.get(ContextKind::InvalidSubcommand) else {
         return error;
     };
-    let names = Cli::command().get_subcommands().map(|tool| tool.get_name().to_owned()).collect::<Vec<_>>();
     let first = words.iter().skip(1).find_map(|word| word.to_str().filter(|word| !word.starts_with('-')));
-    let message = match first
-        .and_then(|first| Some((first, nearest(first, names.iter().map(String::as_str))?)))
-    {
-        Some((first, name)) => format!("herd has no command `{first}`; did you mean `{name}`?"),
-        None => format!("unexpected argument `{second}`: herd runs one node, so start it once for each node"),
-    };
+    let message = first.and_then(misspelt_command).unwrap_or_else(|| {
+        format!("unexpected argument `{second}`: herd runs one node, so start it once for each node")
+    });
     Error::raw(error.kind(), message + "\n\nFor more information, try '--help'.\n")
+}
+
+/// The message about a word that is no command but resembles one; `None` if it does not.
+pub(super) fn misspelt_command(word: &str) -> Option<String> {
+    let command = Cli::command();
+    let name = nearest(word, command.get_subcommands().map(Command::get_name))?;
+    Some(format!("herd has no command `{word}`; did you mean `{name}`?"))
 }
 
 /// The arguments of a command and of its subcommands.

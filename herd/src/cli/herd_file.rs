@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use herd::config::Herd;
-use herd::nearest::did_you_mean;
+use herd::nearest::choices;
 
 use super::environment::unknown_variables;
 use super::usage::Usage;
@@ -16,9 +16,9 @@ pub(super) fn read_herd(file: Option<&Path>) -> Result<Herd, Usage> {
 
 /// The error for a name that no node of `herd` has.
 pub(super) fn no_such_node(herd: &Herd, name: &str) -> Usage {
-    let names: Vec<&str> = herd.members.iter().map(|member| member.name.as_str()).collect();
-    let hint = did_you_mean(name, names.iter().copied());
-    Usage(format!("the herd {} has no node {name}: its nodes are {}{hint}", herd.name, names.join(", ")))
+    let names = herd.members.iter().map(|member| member.name.as_str());
+    let choices = choices(name, "nodes", names, "its herd file");
+    Usage(format!("the herd {} has no node {name}{choices}", herd.name))
 }
 
 /// Checks a herd file, and prints that it is valid, with warnings.

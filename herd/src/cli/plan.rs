@@ -9,6 +9,7 @@ use herd::server::{Admin, AdminToken, Durability};
 use herd::telemetry::{Format, Level};
 use herd::tls::Encryption;
 
+use super::environment::misspelt_command;
 use super::flags::{Cli, NodeArgs};
 use super::given::Given;
 use super::herd_file::{no_such_node, read_herd};
@@ -52,7 +53,8 @@ impl Cli {
             herd.limits.max_future_skew = skew;
         }
         let name = args.name.as_deref().unwrap_or_default();
-        let mut member = herd.member(name).cloned().ok_or_else(|| no_such_node(&herd, name))?;
+        let wrong = || misspelt_command(name).map_or_else(|| no_such_node(&herd, name), Usage);
+        let mut member = herd.member(name).cloned().ok_or_else(wrong)?;
         member.client = args.client_address.unwrap_or(member.client);
         member.link = args.link_address.unwrap_or(member.link);
         member.metrics = args.metrics_address.or(member.metrics);

@@ -13,7 +13,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use parsing::{
-    count_or_off, duration, duration_or_off, percent, positive, positive_bytes, positive_duration,
+    bytes_or_off, count_or_off, duration, duration_or_off, percent, positive, positive_bytes,
+    positive_duration,
 };
 
 /// The bounds that keep one client, one neighbour or one slow upstream from harming the rest.
@@ -308,6 +309,10 @@ pub struct Limits {
     /// The size of the backlog of log lines, in bytes. Lines beyond it are dropped and counted.
     #[serde(deserialize_with = "positive")]
     pub log_backlog_bytes: usize,
+    /// The size at which the file of the log is full, in bytes. A full file is renamed, with `.old`
+    /// at the end, and a new one begun. `None` if the file may grow.
+    #[serde(deserialize_with = "bytes_or_off")]
+    pub log_file_bytes: Option<u64>,
     /// How long a process that exits waits for its log to be written.
     #[serde(deserialize_with = "duration")]
     pub log_flush: Duration,

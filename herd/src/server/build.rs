@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// The version, commit and compiler of a build.
+/// The version, commit, compiler and profile of a build.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Build {
     pub(super) version: &'static str,
@@ -10,6 +10,8 @@ pub(super) struct Build {
     pub(super) commit: &'static str,
     /// The version of the compiler.
     pub(super) rustc: &'static str,
+    /// `release`, or `debug` if the build is not optimized.
+    pub(super) profile: &'static str,
 }
 
 impl Build {
@@ -21,5 +23,6 @@ impl Build {
             None => "unknown",
         },
         rustc: env!("BUILD_RUSTC"),
+        profile: env!("BUILD_PROFILE"),
     };
 }

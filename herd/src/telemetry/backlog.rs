@@ -11,6 +11,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::formatter::Formatter;
+use super::rotation::Rotation;
 
 /// The number of log lines that this process has dropped since its start.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
@@ -65,11 +66,12 @@ impl Backlog {
         destination: Destination,
         formatter: Formatter,
         most_bytes: usize,
+        rotation: Option<Rotation>,
     ) -> io::Result<Arc<Backlog>> {
         let state = Mutex::default();
         let backlog = Arc::new(Backlog { most_bytes, state, changed: Condvar::new() });
         let writer = Arc::clone(&backlog);
-        let write = move || writer.write_batches(&destination, formatter);
+        let write = move || writer.write_batches(&destination, formatter, rotation);
         thread::Builder::new().name("log".to_owned()).spawn(write)?;
         Ok(backlog)
     }
@@ -109,7 +111,12 @@ impl Backlog {
         waited.unwrap_or_else(PoisonError::into_inner).0.is_flushing = false;
     }
 
-    fn write_batches(&self, destination: &Mutex<Arc<File>>, mut formatter: Formatter) {
+    fn write_batches(
+        &self,
+        destination: &Mutex<Arc<File>>,
+        mut formatter: Formatter,
+        mut rotation: Option<Rotation>,
+    ) {
         self.lock().writer = Some(thread::current().id());
         let mut batch = Vec::new();
         let mut text = Vec::new();
@@ -123,6 +130,9 @@ impl Backlog {
                 text.clear();
                 formatter.format(&mut entries, &mut text, WRITE_BYTES);
                 lost += write_lines(&file, &text, &mut is_torn);
+            }
+            if let Some(rotation) = &mut rotation {
+                rotation.rotate_if_full(destination);
             }
             let dropped = self.count_lost(lost);
             if dropped > 0 {
@@ -199,7 +209,7 @@ mod tests {
     /// Returns a backlog that writes to a file.
     fn backlog(destination: &Destination) -> Arc<Backlog> {
         let formatter = Formatter::new(Format::Text, false);
-        Backlog::start(Arc::clone(destination), formatter, 1000).unwrap()
+        Backlog::start(Arc::clone(destination), formatter, 1000, None).unwrap()
     }
 
     /// Returns a backlog that writes to a pipe which already holds `bytes`, and the pipe's other

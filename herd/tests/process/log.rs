@@ -74,6 +74,33 @@ fn what_a_node_has_done_is_logged_in_fields_when_it_stops() {
     assert_eq!(fields("updates flooded")["sent"], 0);
 }
 
+#[test]
+fn a_full_log_is_renamed_and_no_line_is_lost() {
+    let log = log_of("full");
+    let full = format!("{log}.old");
+    let node = Node::start_with("full", "log_file_bytes = 20000", |command| {
+        command.args(["--log-level", "debug", "--log-file", &log])
+    });
+    let both = || [&full, &log].map(|path| fs::read_to_string(path).unwrap_or_default());
+    let mut sent = 0;
+    // Until the file that was full first has been replaced.
+    while !both()[0].contains("line=x999\n") {
+        let lines: String = (sent..sent + 10).map(|number| format!("x{number}\n")).collect();
+        node.ask(lines.as_bytes());
+        sent += 10;
+        assert!(sent <= 10_000, "the log has no bound");
+    }
+    let last = format!("line=x{}\n", sent - 1);
+    wait_until("the last line is logged", || both().concat().contains(&last));
+    let [old, new] = both();
+    assert!((20_000..40_000).contains(&old.len()) && new.len() < 40_000, "{} {}", old.len(), new.len());
+    let text = old + &new;
+    let received = text.lines().filter(|line| line.contains(" received "));
+    let numbers: Vec<usize> =
+        received.map(|line| line.rsplit_once("line=x").unwrap().1.parse().unwrap()).collect();
+    assert_eq!(numbers, (sent - numbers.len()..sent).collect::<Vec<_>>());
+}
+
 /// The arguments of every call of a macro of `tracing` in a source text.
 fn events(source: &str) -> Vec<&str> {
     let starts = ["trace!(", "debug!(", "info!(", "warn!(", "error!("];

@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use herd::nearest::choices;
 
 use crate::alerts::prometheus::{Firing, Tools};
 use crate::cluster::admin_client;
@@ -49,12 +50,9 @@ pub struct AlertReport {
     pub all_alone: bool,
 }
 
-/// Checks that there is a fault for each of these alerts.
-///
-/// # Errors
-/// No fault fires an alert. The message lists the alerts that faults fire.
-pub fn check_names(names: &[String]) -> Result<()> {
-    choose_faults(names).map(drop)
+/// Returns the names of the alerts that faults fire.
+pub fn names() -> BTreeSet<&'static str> {
+    FAULTS.iter().map(|fault| fault.alert).collect()
 }
 
 /// Injects the faults of these alerts one after another, or all faults if `names` is empty. Reports
@@ -128,9 +126,8 @@ fn alert_names(rules: &str) -> BTreeSet<&str> {
 fn choose_faults(alerts: &[String]) -> Result<Vec<&'static Fault>> {
     let known = |alert: &&String| FAULTS.iter().any(|fault| fault.alert == **alert);
     if let Some(unknown) = alerts.iter().find(|alert| !known(alert)) {
-        let names: BTreeSet<&str> = FAULTS.iter().map(|fault| fault.alert).collect();
-        let names: Vec<&str> = names.into_iter().collect();
-        bail!("no fault fires the alert `{unknown}`; choose from {}", names.join(", "));
+        let choices = choices(unknown, "alerts", names(), "`cargo xtask alerts --help`");
+        bail!("no fault fires the alert `{unknown}`{choices}");
     }
     let is_asked = |fault: &&Fault| alerts.is_empty() || alerts.iter().any(|alert| alert == fault.alert);
     Ok(FAULTS.iter().filter(is_asked).collect())

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use fixtures::checkout::root;
+use herd::nearest::choices;
 
 use crate::cluster::guest_program::Template;
 use crate::cluster::python_packages::{install_packages, output_of};
@@ -57,8 +58,7 @@ pub fn guest_names() -> impl Iterator<Item = &'static str> {
 pub fn find_guest(name: &str) -> Result<BundledGuest> {
     let found = BUNDLED_GUESTS.into_iter().find(|(guest, ..)| *guest == name);
     let Some((name, runtime, program, flag)) = found else {
-        let names: Vec<&str> = guest_names().collect();
-        bail!("no bundled guest is called {name}: the guests are {}", names.join(", "))
+        bail!("no bundled guest is called {name}{}", choices(name, "guests", guest_names(), "benches/peers"))
     };
     let interpreter = match runtime {
         Runtime::Python => find_python(),

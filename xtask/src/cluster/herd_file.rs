@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use herd::config::{Herd, LinksTable};
+use herd::nearest::choices;
 use toml::{Table, Value};
 
 mod paths;
@@ -27,8 +28,9 @@ impl HerdFile {
         let fixture = fixtures::herds().join(format!("{name}.toml"));
         let path = if fixture.exists() { &fixture } else { Path::new(name) };
         if !path.exists() {
-            let names = fixture_names()?.join(", ");
-            bail!("{name} is neither a herd file nor a herd of fixtures/herds: the herds are {names}");
+            let names = fixture_names()?;
+            let choices = choices(name, "herds", names.iter().map(String::as_str), "the folder");
+            bail!("{name} is neither a herd file nor a herd of fixtures/herds{choices}");
         }
         let text =
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -135,8 +137,8 @@ impl HerdFile {
         let nodes = node_tables(&mut table)?;
         for (name, port) in ports {
             let Some(node) = nodes.iter_mut().find(|node| node["name"].as_str() == Some(name)) else {
-                let names: Vec<&str> = self.herd.members.iter().map(|node| node.name.as_str()).collect();
-                bail!("no node is called {name}: the nodes are {}", names.join(", "));
+                let names = self.herd.members.iter().map(|node| node.name.as_str());
+                bail!("no node is called {name}{}", choices(name, "nodes", names, "the herd file"));
             };
             node["client"] = Value::from(format!("127.0.0.1:{port}"));
         }
@@ -161,12 +163,20 @@ impl HerdFile {
     /// `limits` is not a table.
     pub fn with_free_places(&self) -> Result<HerdFile> {
         let mut table = self.table.clone();
-        let limits = table.entry("limits").or_insert_with(|| Value::Table(Table::new()));
-        let limits = limits.as_table_mut().context("`limits` is not a table of the herd file")?;
         for window in ["places_per_minute", "places_per_day"] {
-            limits.insert(window.to_owned(), Value::from("off"));
+            limits_of(&mut table)?.insert(window.to_owned(), Value::from("off"));
         }
         HerdFile::parse(&table.to_string(), "the herd with free places")
+    }
+
+    /// Returns the same herd with a bound of the size of each node's log, unless it has one.
+    ///
+    /// # Errors
+    /// `limits` is not a table.
+    pub fn with_log_bound(&self, bytes: u32) -> Result<HerdFile> {
+        let mut table = self.table.clone();
+        limits_of(&mut table)?.entry("log_file_bytes").or_insert(Value::from(bytes));
+        HerdFile::parse(&table.to_string(), "the herd with bounded logs")
     }
 
     /// Returns the same herd with one more neighbour for every node: an observer, which only reads
@@ -210,6 +220,11 @@ impl HerdFile {
     pub fn text(&self) -> String {
         self.table.to_string()
     }
+}
+
+fn limits_of(table: &mut Table) -> Result<&mut Table> {
+    let limits = table.entry("limits").or_insert_with(|| Value::Table(Table::new()));
+    limits.as_table_mut().context("`limits` is not a table of the herd file")
 }
 
 /// Returns the `[[node]]` tables.

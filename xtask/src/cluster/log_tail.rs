@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use herd::telemetry::former_log;
 use memchr::{memmem, memrchr};
 
 /// The number of bytes that are read at a time.
@@ -18,28 +19,33 @@ const LONGEST_LINE: usize = 1024 * 1024;
 /// The most bytes of all lines that are returned.
 const RETURNED: usize = 4 * 1024 * 1024;
 
-/// Returns the last complete lines of a log that contain a text, at most `most`, in their order.
+/// Returns the last complete lines of a log that contain a text, at most `most`, in their order. If
+/// the log has fewer, lines of the full log before it follow.
 ///
-/// Time and memory are bounded: the log is read in pieces from its end, and only its last 64 MiB
+/// Time and memory are bounded: each file is read in pieces from its end, and only its last 64 MiB
 /// are searched.
 ///
 /// # Errors
 /// The file cannot be read.
 pub(crate) fn last_lines(path: &Path, contains: &str, most: usize) -> io::Result<Vec<String>> {
-    let mut log = BackwardLines::open(path)?;
     let finder = memmem::Finder::new(contains);
     let (mut found, mut room) = (Vec::new(), RETURNED);
-    // What follows the last line end is not complete yet.
-    log.previous_line()?;
-    while found.len() < most
-        && let Some(line) = log.previous_line()?
-    {
-        if finder.find(&line).is_none() {
-            continue;
+    let former = former_log(path);
+    let logs = [Some(path), Some(&*former).filter(|former| former.exists())];
+    'logs: for log in logs.into_iter().flatten() {
+        let mut log = BackwardLines::open(log)?;
+        // What follows the last line end is not complete yet.
+        log.previous_line()?;
+        while found.len() < most
+            && let Some(line) = log.previous_line()?
+        {
+            if finder.find(&line).is_none() {
+                continue;
+            }
+            let Some(left) = room.checked_sub(line.len()) else { break 'logs };
+            room = left;
+            found.push(String::from_utf8_lossy(&line).into_owned());
         }
-        let Some(left) = room.checked_sub(line.len()) else { break };
-        room = left;
-        found.push(String::from_utf8_lossy(&line).into_owned());
     }
     found.reverse();
     Ok(found)
@@ -114,6 +120,11 @@ mod tests {
         let all: Vec<String> = (0..5_000).map(line).collect();
         assert_eq!(found(&many, "", usize::MAX), all);
         assert_eq!(found(&many, "00042", 1), [line(42)]);
-        fs::remove_file(&path).unwrap();
+        fs::write(former_log(&path), "zero kiwi\n").unwrap();
+        assert_eq!(found("one kiwi\ntwo pear\n", "kiwi", 2), ["zero kiwi", "one kiwi"]);
+        assert_eq!(found("one kiwi\ntwo pear\n", "kiwi", 1), ["one kiwi"]);
+        for path in [former_log(&path), path] {
+            fs::remove_file(path).unwrap();
+        }
     }
 }

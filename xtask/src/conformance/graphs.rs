@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use herd::nearest::choices;
 
 use crate::cluster::herd_file::HerdFile;
 
@@ -42,8 +43,8 @@ pub fn find(name: &str, folder: &Path) -> Result<HerdFile> {
     }
     let path = folder.join(name);
     if !path.exists() {
-        let names: Vec<&str> = classroom_names().collect();
-        bail!("{name} is neither a herd file nor a classroom herd: the herds are {}", names.join(", "));
+        let choices = choices(name, "herds", classroom_names(), "the protocol's page");
+        bail!("{name} is neither a herd file nor a classroom herd{choices}");
     }
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     HerdFile::parse(&text, &path.display().to_string())

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use herd::config::Member;
+use herd::nearest::choices;
 use serde::Deserialize;
 
 use crate::cluster::herd_file::HerdFile;
@@ -283,7 +284,9 @@ fn mentions(
 fn check_weights(weights: &BTreeMap<String, f64>) -> Result<()> {
     for (name, points) in weights {
         if rules::find(name).is_none() {
-            bail!("[weights]: no rule is called {name}: `conformance --list` shows the rules");
+            let names = rules::RULES.iter().map(|rule| rule.name);
+            let choices = choices(name, "rules", names, "`conformance --list`");
+            bail!("[weights]: no rule is called {name}{choices}");
         }
         ensure!(
             points.is_finite() && *points >= 0.0,

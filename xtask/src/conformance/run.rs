@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
+use herd::nearest::choices;
 
 use super::guest_file::Guest;
 use super::herd::{Place, build, clear, copy};
@@ -99,7 +100,8 @@ pub fn judge_guest(options: &Options, progress: &mut dyn FnMut(&RuleReport)) -> 
 fn selected(names: &[String]) -> Result<Vec<&'static Rule>> {
     for name in names {
         if super::rules::find(name).is_none() {
-            bail!("no rule is called {name}: `--list` shows the rules");
+            let names = RULES.iter().map(|rule| rule.name);
+            bail!("no rule is called {name}{}", choices(name, "rules", names, "`--list`"));
         }
     }
     Ok(RULES.iter().filter(|rule| names.is_empty() || names.iter().any(|name| name == rule.name)).collect())

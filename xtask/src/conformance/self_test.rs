@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use fixtures::checkout::root;
+use herd::nearest::choices;
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -71,7 +72,9 @@ pub fn read_faults(names: &[String]) -> Result<Vec<Fault>> {
     }
     let find = |name: &String| {
         let fault = table.fault.iter().find(|fault| fault.name == *name);
-        fault.cloned().with_context(|| format!("no fault is called {name}: {} lists them", path.display()))
+        let names = || table.fault.iter().map(|fault| fault.name.as_str());
+        let choices = || choices(name, "faults", names(), &path.display().to_string());
+        fault.cloned().with_context(|| format!("no fault is called {name}{}", choices()))
     };
     names.iter().map(find).collect()
 }

@@ -6,12 +6,13 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use herd::config::Herd;
 use herd::dashboard::{Abilities, Harness, HarnessAction, HarnessState, Life};
-use herd::nearest::did_you_mean;
+use herd::nearest::choices;
 use serde_json::Value;
 
 use super::lesson::LessonStage;
 use super::lessons::lessons_for;
 use crate::cluster::log_tail::last_lines;
+use crate::cluster::processes::LIST_NODES;
 use crate::cluster::supervisor::{HerdAction, SupervisorClient, WHY_NO_CUTS};
 
 /// The harness of a herd that has a supervisor, in this process or in another one.
@@ -64,7 +65,8 @@ impl SupervisedHarness {
         let nodes: Vec<&Value> = herd["nodes"].as_array().into_iter().flatten().collect();
         let log = nodes.iter().find(|node| node["name"] == name).and_then(|node| node["log"].as_str());
         let names = || nodes.iter().filter_map(|node| node["name"].as_str());
-        let log = log.with_context(|| format!("no node is called {name}{}", did_you_mean(name, names())))?;
+        let choices = || choices(name, "nodes", names(), LIST_NODES);
+        let log = log.with_context(|| format!("no node is called {name}{}", choices()))?;
         last_lines(Path::new(log), contains, most).with_context(|| format!("cannot read the log of {name}"))
     }
 }

@@ -9,6 +9,7 @@
 //! All connections run on one thread. To be fast enough it needs a release build: see
 //! [`generator`].
 
+mod answers;
 mod connection;
 pub mod echo;
 pub mod everywhere;
@@ -20,12 +21,14 @@ mod pace;
 pub mod places;
 mod protocol;
 pub mod relay;
+mod stream;
 mod summary;
 pub mod torrent;
 
 pub use order::Order;
 pub use protocol::Protocol;
-pub use summary::{Latency, Quantile, Summary};
+pub use stream::LoadTls;
+pub use summary::{Latency, Quantile, QuestionSummary, Summary};
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -40,14 +43,16 @@ use serde::{Deserialize, Serialize};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::sleep_until;
 
-use connection::{Answers, LoadConnection, Tally};
+use answers::Answers;
+use connection::{LoadConnection, Tally};
 use pace::Pace;
+use stream::Connector;
 
 /// The longest latency that is measured, in nanoseconds: a minute. Longer ones count as this.
 const LONGEST: u64 = 60_000_000_000;
 
 /// The settings of a load.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Load {
     /// The protocol of the commands.
     pub protocol: Protocol,
@@ -67,6 +72,19 @@ pub struct Load {
     /// The time for which commands are sent.
     #[serde(rename = "duration_seconds", with = "seconds")]
     pub duration: Duration,
+    /// The questions among the commands.
+    pub whatsats: Whatsats,
+    /// How to speak TLS; `None` for plain TCP.
+    pub tls: Option<LoadTls>,
+}
+
+/// The WHATSATs of a load, about clients that the same connection has reported.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Whatsats {
+    /// Their share of the commands, less than 1.
+    pub share: f64,
+    /// The most places of each answer. A node asks no service for 0 places.
+    pub places: u32,
 }
 
 /// A duration as a number of seconds in JSON.
@@ -88,8 +106,12 @@ mod seconds {
 /// The result of a load.
 #[derive(Clone, Debug)]
 pub struct LoadOutcome {
-    /// The times from when the commands were due to their answers, in nanoseconds.
+    /// The times from when the reports were due to their answers, in nanoseconds.
     pub latencies: Histogram<u64>,
+    /// The same of WHATSATs.
+    pub question_latencies: Histogram<u64>,
+    /// The number of answers to WHATSATs with an error instead of places.
+    pub without_places: u64,
     /// The number of wrong answers.
     pub wrong: u64,
     /// The time from the first command to the last answer.
@@ -102,7 +124,7 @@ pub struct LoadOutcome {
 
 impl Load {
     /// Sends the load. Calls `progress` every second with the elapsed time, the number of answers
-    /// in the last second, and all latencies so far.
+    /// in the last second, and all latencies of reports so far.
     ///
     /// # Errors
     /// The load has no nodes, connections or commands in flight; a node cannot be reached or closes
@@ -117,12 +139,15 @@ impl Load {
     }
 
     async fn send_all(&self, progress: impl Fn(Duration, u64, &Histogram<u64>)) -> Result<LoadOutcome> {
+        let connector = Connector::new(self.tls.as_ref())?;
         let mut connections = Vec::new();
         for number in 0..self.connections {
-            connections.push(LoadConnection::open(self, number).await?);
+            connections.push(LoadConnection::open(self, number, &connector).await?);
         }
-        let latencies = Histogram::new_with_bounds(1, LONGEST, 3)?;
-        let tally: Tally = Rc::new(RefCell::new(Answers { latencies, wrong: 0, last_clients: Vec::new() }));
+        let (reports, questions) =
+            (Histogram::new_with_bounds(1, LONGEST, 3)?, Histogram::new_with_bounds(1, LONGEST, 3)?);
+        let none = Answers { reports, questions, wrong: 0, without_places: 0, last_clients: Vec::new() };
+        let tally: Tally = Rc::new(RefCell::new(none));
         let cpu = cpu_time()?;
         let started = Instant::now();
         let mut tasks = JoinSet::new();
@@ -140,17 +165,20 @@ impl Load {
                 },
                 () = sleep_until(next_report.into()) => {
                     next_report += Duration::from_secs(1);
-                    let latencies = &tally.borrow().latencies;
-                    progress(started.elapsed(), latencies.len() - reported, latencies);
-                    reported = latencies.len();
+                    let answers = tally.borrow();
+                    let answered = answers.reports.len() + answers.questions.len();
+                    progress(started.elapsed(), answered - reported, &answers.reports);
+                    reported = answered;
                 }
             }
         }
         let elapsed = started.elapsed();
         let own_cpu = (cpu_time()? - cpu).as_secs_f64() / elapsed.as_secs_f64();
-        let Answers { latencies, wrong, last_clients } = &mut *tally.borrow_mut();
+        let Answers { reports, questions, wrong, without_places, last_clients } = &mut *tally.borrow_mut();
         Ok(LoadOutcome {
-            latencies: latencies.clone(),
+            latencies: reports.clone(),
+            question_latencies: questions.clone(),
+            without_places: *without_places,
             wrong: *wrong,
             elapsed,
             own_cpu,

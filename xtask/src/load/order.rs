@@ -63,6 +63,16 @@ impl Clients {
         self.last
     }
 
+    /// A client that has been reported, at random, if one is `wanted` and there is one.
+    pub(super) fn reported(&mut self, wanted: bool) -> Option<u64> {
+        if !wanted || self.reported == 0 {
+            return None;
+        }
+        let place = self.chance.u64(..self.reported.min(self.count));
+        let number = self.shuffled.get(place as usize).map_or(place, |number| (*number).into());
+        Some(self.first + self.step * number)
+    }
+
     /// The client that was reported last, or the first one if none was.
     pub(super) fn last(&self) -> u64 {
         self.last
@@ -83,7 +93,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::load::Protocol;
+    use crate::load::{Protocol, Whatsats};
 
     fn load(order: Order) -> Load {
         Load {
@@ -95,6 +105,8 @@ mod tests {
             clients: 100,
             order,
             duration: Duration::ZERO,
+            whatsats: Whatsats::default(),
+            tls: None,
         }
     }
 
@@ -113,6 +125,21 @@ mod tests {
             assert!(!former.is_sorted(), "{former:?}");
         }
         assert_eq!(reports, (0..100).map(|client| (client, 2)).collect());
+    }
+
+    #[test]
+    fn only_clients_that_have_been_reported_are_asked_about() {
+        for order in [Order::InTurn, Order::Random] {
+            let mut clients = Clients::of(&load(order), 1);
+            assert_eq!(clients.reported(true), None);
+            let mut known = Vec::new();
+            for _ in 0..100 {
+                known.push(clients.next());
+                assert_eq!(clients.reported(false), None);
+                let asked = clients.reported(true).unwrap();
+                assert!(known.contains(&asked), "{asked} {known:?}");
+            }
+        }
     }
 
     #[test]

@@ -79,6 +79,15 @@ impl Protocol {
         }
     }
 
+    /// Appends a question about a client that has been reported, with at most `places` places.
+    pub fn write_whatsat(self, out: &mut Vec<u8>, client: u64, places: u32) {
+        out.extend_from_slice(b"WHATSAT ");
+        write_id(out, client);
+        out.extend_from_slice(b" 10 ");
+        write_digits(out, places.into(), 2);
+        out.push(b'\n');
+    }
+
     /// The client id in the report of a client.
     pub fn client_id(client: u64) -> String {
         let mut id = Vec::new();
@@ -154,8 +163,13 @@ mod tests {
     }
 
     #[test]
-    fn a_node_understands_a_report() {
-        let line = written(Protocol::Iamat);
-        assert!(herd::message::Command::parse(line.trim_end().as_bytes()).is_some());
+    fn a_node_understands_a_report_and_a_question() {
+        let report = written(Protocol::Iamat);
+        let mut question = Vec::new();
+        Protocol::Iamat.write_whatsat(&mut question, 7, 5);
+        assert_eq!(question, b"WHATSAT client-000000000000000007 10 05\n");
+        for line in [report.as_bytes(), &question] {
+            assert!(herd::message::Command::parse(line.trim_ascii_end()).is_some());
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::LoadOutcome;
 /// The figures of a load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// The number of answers.
+    /// The number of answers, those to WHATSATs included.
     pub answers: u64,
     /// The number of wrong answers.
     pub wrong: u64,
@@ -22,10 +22,24 @@ pub struct Summary {
     /// The share of one core that the generator used.
     #[serde(rename = "own_cpu_fraction")]
     pub own_cpu: f64,
-    /// The latencies of the answers.
+    /// The latencies of the answers to reports.
     pub latency: Latency,
+    /// The answers to WHATSATs; `None` if there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whatsats: Option<QuestionSummary>,
     /// The client that each connection reported last.
     pub last_clients: Vec<u64>,
+}
+
+/// The figures of the WHATSATs of a load.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QuestionSummary {
+    /// The number of answers.
+    pub answers: u64,
+    /// The number of answers with an error instead of places.
+    pub without_places: u64,
+    /// The latencies of the answers.
+    pub latency: Latency,
 }
 
 /// Latencies in microseconds.
@@ -101,7 +115,13 @@ impl Summary {
 
     /// Computes the figures of a load's result.
     pub fn of(outcome: &LoadOutcome) -> Summary {
-        let (answers, seconds) = (outcome.latencies.len(), outcome.elapsed.as_secs_f64());
+        let questions = outcome.question_latencies.len();
+        let (answers, seconds) = (outcome.latencies.len() + questions, outcome.elapsed.as_secs_f64());
+        let whatsats = QuestionSummary {
+            answers: questions,
+            without_places: outcome.without_places,
+            latency: Latency::of(&outcome.question_latencies),
+        };
         Summary {
             answers,
             wrong: outcome.wrong,
@@ -109,6 +129,7 @@ impl Summary {
             per_second: answers as f64 / seconds,
             own_cpu: outcome.own_cpu,
             latency: Latency::of(&outcome.latencies),
+            whatsats: Some(whatsats).filter(|whatsats| whatsats.answers > 0),
             last_clients: outcome.last_clients.clone(),
         }
     }

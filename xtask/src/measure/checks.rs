@@ -3,6 +3,7 @@
 use std::fmt;
 
 use anyhow::{Context, Result, bail};
+use herd::nearest::choices;
 
 use crate::measure::machine_info::MachineInfo;
 
@@ -35,8 +36,8 @@ pub(crate) enum Bound {
 /// A name is not a check's. The message lists all names.
 pub(crate) fn choose_checks<B>(checks: &[Check<B>], asked: &[String]) -> Result<Vec<Check<B>>> {
     if let Some(name) = asked.iter().find(|name| checks.iter().all(|(known, _)| known != name)) {
-        let names: Vec<&str> = checks.iter().map(|(name, _)| *name).collect();
-        bail!("there is no check `{name}`; choose from {}", names.join(", "));
+        let names = checks.iter().map(|(name, _)| *name);
+        bail!("there is no check `{name}`{}", choices(name, "checks", names, "`--help`"));
     }
     let is_asked = |name: &str| asked.is_empty() || asked.iter().any(|asked| asked == name);
     Ok(checks.iter().filter(|(name, _)| is_asked(name)).copied().collect())
@@ -123,6 +124,6 @@ mod tests {
         assert_eq!(choose_checks(&checks, &[]).unwrap().len(), 2);
         assert_eq!(choose_checks(&checks, &["two".to_owned()]).unwrap()[0].0, "two");
         let error = choose_checks(&checks, &["three".to_owned()]).err().unwrap().to_string();
-        assert_eq!(error, "there is no check `three`; choose from one, two");
+        assert_eq!(error, "there is no check `three`: the checks are one, two");
     }
 }

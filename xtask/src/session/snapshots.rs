@@ -1,6 +1,7 @@
 //! Plays the sessions of `fixtures/sessions` against real nodes, and compares the transcripts with
 //! their snapshots.
 
+use std::env;
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -8,7 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
+use herd::nearest::choices;
 use libtest_mimic::{Failed, Trial};
+use similar::TextDiff;
 
 use crate::cluster::backbone::{Backbone, NatsServers, SERVERS, halves, nats_server};
 use crate::cluster::herd_file::HerdFile;
@@ -18,6 +21,9 @@ use crate::cluster::workspace::{Profile, herd_binary, target_dir};
 use crate::session::places_stub::PlacesStub;
 use crate::session::roles::Roles;
 use crate::session::{self, Session, Transcript};
+
+/// The name of the test that finds snapshots without a session.
+pub(crate) const SNAPSHOTS_CHECK: &str = "every-snapshot-has-its-session";
 
 /// What joins the nodes of the herd that sessions are played against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +53,7 @@ pub fn trials(herd: &str, joined_by: JoinedBy, progress: &dyn Fn(&str)) -> Resul
         servers,
         streams: AtomicU64::new(0),
     });
-    let mut trials = vec![Trial::test("every-snapshot-has-its-session", check_snapshots)];
+    let mut trials = vec![Trial::test(SNAPSHOTS_CHECK, check_snapshots)];
     for (name, session) in sessions()? {
         // A herd that the backbone joins has other links than its file.
         let fits = |needs: &String| *needs == run.herd.herd().name && run.servers.is_none();
@@ -60,6 +66,9 @@ pub fn trials(herd: &str, joined_by: JoinedBy, progress: &dyn Fn(&str)) -> Resul
     }
     Ok(trials)
 }
+
+/// The lines of a transcript that are shown around a difference.
+const CONTEXT: usize = 3;
 
 /// The settings that all sessions of a run share.
 struct SnapshotRun {
@@ -75,20 +84,42 @@ struct SnapshotRun {
 /// Plays a session against a new herd and compares the transcript with its snapshot.
 fn play_and_compare(run: &SnapshotRun, session: &Session, name: &str) -> Result<()> {
     let transcript = play_session(run, session, name)?;
+    let old = fs::read_to_string(snapshot_path(name)).ok();
+    let expected = old.as_deref().map(body);
+    if expected.is_some_and(|expected| expected.trim_end() == transcript.text().trim_end()) {
+        return Ok(());
+    }
+    if env::var_os("INSTA_UPDATE").is_some() && write_snapshot(name, transcript.text()) {
+        return Ok(());
+    }
+    let (line, message) = describe_difference(name, expected, &transcript);
+    Err(session.error(line, message).into())
+}
+
+/// Returns what differs between a transcript and the expected one of a snapshot, if there is a
+/// snapshot, how to accept it, and the session's line that caused it.
+fn describe_difference(name: &str, expected: Option<&str>, transcript: &Transcript) -> (usize, String) {
+    let accept = format!("if it is right, accept it with `cargo xtask e2e --bless {name}`");
+    let Some(expected) = expected else {
+        let text = transcript.text();
+        return (1, format!("there is no {name}.snap to compare the transcript with; {accept}\n\n{text}"));
+    };
+    let line = transcript.first_difference(expected).map_or(1, |difference| difference.line);
+    let lines = TextDiff::from_lines(expected, transcript.text());
+    let mut lines = lines.unified_diff();
+    let lines = lines.context_radius(CONTEXT).header("snapshot", "transcript");
+    (line, format!("the transcript differs from {name}.snap, starting with this line; {accept}\n\n{lines}"))
+}
+
+/// Lets the snapshot library write a snapshot as `INSTA_UPDATE` says. Returns whether it accepts
+/// the snapshot: it may only propose it, to `cargo insta review`.
+fn write_snapshot(name: &str, transcript: &str) -> bool {
     let mut settings = insta::Settings::new();
     settings.set_snapshot_path(fixtures::sessions());
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    // Read the old snapshot first, because the assertion may replace it.
-    let old = fs::read_to_string(snapshot_path(name)).unwrap_or_default();
-    let assert = || settings.bind(|| insta::assert_snapshot!(name, transcript.text()));
-    if panic::catch_unwind(AssertUnwindSafe(assert)).is_err() {
-        // The assertion has printed the difference itself.
-        let line = transcript.first_difference(body(&old)).map_or(1, |difference| difference.line);
-        let message = format!("the transcript differs from {name}.snap, starting with this line");
-        return Err(session.error(line, message).into());
-    }
-    Ok(())
+    let assert = || settings.bind(|| insta::assert_snapshot!(name, transcript));
+    panic::catch_unwind(AssertUnwindSafe(assert)).is_ok()
 }
 
 /// The text of a snapshot file without the header that the snapshot library writes.
@@ -158,6 +189,17 @@ pub(crate) fn sessions() -> Result<Vec<(String, Session)>> {
     Ok(sessions)
 }
 
+/// The names of the sessions of `fixtures/sessions`.
+pub(crate) fn session_names() -> Result<Vec<String>> {
+    Ok(sessions()?.into_iter().map(|(name, _)| name).collect())
+}
+
+/// The message for a filter that is in no session's name.
+pub(crate) fn no_session<'a>(filter: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let choices = choices(filter, "sessions", names, "`cargo xtask e2e --list`");
+    format!("no session's name contains {filter:?}{choices}")
+}
+
 /// The path of a session's snapshot.
 pub(crate) fn snapshot_path(name: &str) -> PathBuf {
     fixtures::sessions().join(name).with_extension("snap")
@@ -170,4 +212,56 @@ fn files_with_ending(ending: &str) -> Result<Vec<PathBuf>> {
     files.retain(|file| file.extension().is_some_and(|found| found == Path::new(ending)));
     files.sort();
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The transcript of a session that sent three lines.
+    fn transcript() -> Transcript {
+        let mut transcript = Transcript::default();
+        for line in 1..=3 {
+            transcript.play(line);
+            transcript.sent_line("A", format!("x{line}").as_bytes());
+            transcript.answer("A", format!("? x{line}\n").as_bytes());
+        }
+        transcript
+    }
+
+    #[test]
+    fn a_new_session_is_shown_with_the_command_that_accepts_it() {
+        let (line, message) = describe_difference("new", None, &transcript());
+        assert_eq!(line, 1);
+        insta::assert_snapshot!(message, @r"
+        there is no new.snap to compare the transcript with; if it is right, accept it with `cargo xtask e2e --bless new`
+
+        A <- x1
+        A -> ? x1
+        A <- x2
+        A -> ? x2
+        A <- x3
+        A -> ? x3
+        ");
+    }
+
+    #[test]
+    fn a_difference_is_shown_with_the_lines_around_it_and_the_command_that_accepts_it() {
+        let transcript = transcript();
+        let expected = transcript.text().replace("A -> ? x3", "A -> ? y3");
+        let (line, message) = describe_difference("some", Some(&expected), &transcript);
+        assert_eq!(line, 3);
+        insta::assert_snapshot!(message, @r"
+        the transcript differs from some.snap, starting with this line; if it is right, accept it with `cargo xtask e2e --bless some`
+
+        --- snapshot
+        +++ transcript
+        @@ -3,4 +3,4 @@
+         A <- x2
+         A -> ? x2
+         A <- x3
+        -A -> ? y3
+        +A -> ? x3
+        ");
+    }
 }

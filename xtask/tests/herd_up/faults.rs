@@ -46,9 +46,9 @@ fn a_paused_node_is_shown_and_hangs_no_command() {
     assert_eq!(states(&pause()), ["ready", "paused", "ready"]);
     let known = perform(&checkout, HerdAction::Processes, &[]);
     assert_eq!(states(&known), ["running", "paused", "running"]);
-    let expected = "error: paused: Node2; restart with `cargo xtask herd-restart Node2`\n";
+    let expected = "error: paused: Node2; resume with `cargo xtask herd-heal Node2`\n";
     assert_eq!(checkout.fail(&["herd-status"]), expected);
-    assert!(checkout.fail(&["say", "Node2", "x"]).contains("Node2 is paused: resume it on the dashboard"));
+    assert!(checkout.fail(&["say", "Node2", "x"]).contains("Node2 is paused: resume it with `cargo xtask"));
 
     perform(&checkout, HerdAction::Resume, &["Node2"]);
     wait_until("all are ready", || states(&perform(&checkout, HerdAction::Status, &[])) == ["ready"; 3]);
@@ -106,7 +106,7 @@ fn links_without_a_proxy_cannot_be_cut() {
     let checkout = Checkout::new("uncut");
     checkout.up(&["--nodes", "2"]);
     let error = refused(&checkout, HerdAction::Cut, &["Node1", "Node2"]);
-    assert_eq!(error, "links of this herd cannot be cut: start it with `cargo xtask herd-up --dashboard`");
+    assert_eq!(error, "links of this herd cannot be cut: start it with `cargo xtask herd-up --proxy-links`");
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! A herd as a user runs it, from `herd-up` to `herd-down`.
 
+mod breaking;
 mod checkout;
 mod dashboard;
 mod errors;
 mod faults;
+mod load;
+mod logs;
 mod regions;
 mod screens;
 
@@ -18,7 +21,6 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 use xtask::cluster::workspace::{Profile, herd_binary};
-use xtask::load::Protocol;
 
 use checkout::{Checkout, DEADLINE, runs, wait, wait_until};
 
@@ -46,31 +48,6 @@ fn a_detached_herd_runs_until_herd_down() {
     checkout.run(&["herd-down"]);
     assert!(!pids.into_iter().any(runs));
     assert!(checkout.fail(&["herd-status"]).contains("no herd"));
-}
-
-#[test]
-fn a_load_on_the_herd_is_answered_and_measured() {
-    let checkout = Checkout::new("load");
-    checkout.up(&["--nodes", "2"]);
-    let closed = ["load", "--debug", "--json", "-d", "1", "-c", "4", "-p", "8", "--clients", "20"];
-    let node = checkout.nodes()[0]["client"].as_str().unwrap().to_owned();
-    for more in [&[][..], &["Node2"], &[node.as_str()], &["--rate", "1000"]] {
-        let outcome: Value = serde_json::from_str(&checkout.run(&[&closed[..], more].concat())).unwrap();
-        assert_eq!(outcome["load"]["duration_seconds"], 1.0);
-        let outcome = &outcome["outcome"];
-        assert!(outcome["answers"].as_u64().unwrap() > 0 && outcome["wrong"] == 0, "{outcome}");
-        let latency = |name: &str| outcome["latency"][name].as_f64().unwrap();
-        assert!(
-            latency("p50_us") > 0.0
-                && latency("p50_us") <= latency("p99_us")
-                && latency("p99_us") <= latency("max_us"),
-            "{outcome}"
-        );
-    }
-    let [last, beyond] = [19, 20].map(|client| format!("WHATSAT {} 1 0", Protocol::client_id(client)));
-    let known = checkout.run(&["say", "Node1", &last, &beyond]);
-    assert!(known.starts_with("AT ") && known.ends_with(&format!("? {beyond}\n")), "{known}");
-    assert!(checkout.fail(&["load", "Node3"]).contains("the nodes are Node1, Node2"));
 }
 
 #[test]

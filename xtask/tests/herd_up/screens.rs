@@ -47,7 +47,8 @@ fn screens_fit_80_columns_and_show_more_on_160() {
         Talk to a node:  cargo xtask say Alford 'IAMAT kiwi +34.0689-118.4451 1520023934.9'
                          telnet localhost PORT, with a PORT from the ADDRESS column
         Look at a node:  curl 127.0.0.1:PORT/status, with a PORT from the ADMIN column
-        See also:        cargo xtask herd-status | herd-logs -f | herd-restart | herd-kill
+        See also:        cargo xtask herd-status --watch | herd-logs -f | herd-restart
+        Break it:        cargo xtask herd-kill | herd-pause | herd-cut; herd-heal mends it
         Lines logged:    on (level debug); off with `cargo xtask herd-logs --lines off`
         Stop it with `cargo xtask herd-down`.
         ");
@@ -73,7 +74,8 @@ fn screens_fit_80_columns_and_show_more_on_160() {
         Talk to a node:  cargo xtask say Alford 'IAMAT kiwi +34.0689-118.4451 1520023934.9'
                          telnet localhost PORT, with a PORT from the ADDRESS column
         Look at a node:  curl 127.0.0.1:PORT/status, with a PORT from the ADMIN column
-        See also:        cargo xtask herd-status | herd-logs -f | herd-restart | herd-kill
+        See also:        cargo xtask herd-status --watch | herd-logs -f | herd-restart
+        Break it:        cargo xtask herd-kill | herd-pause | herd-cut; herd-heal mends it
         Lines logged:    on (level debug); off with `cargo xtask herd-logs --lines off`
         Stop it with `cargo xtask herd-down`.
         ");

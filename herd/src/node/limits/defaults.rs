@@ -71,6 +71,7 @@ impl Default for Limits {
             admin_events: 256,
             log_repeat: Duration::from_secs(60),
             log_backlog_bytes: 1024 * 1024,
+            log_file_bytes: None,
             log_flush: Duration::from_millis(500),
         }
     }

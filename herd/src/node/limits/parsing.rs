@@ -50,18 +50,29 @@ pub(super) fn positive_bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Optio
     above_zero(u64::deserialize(from)?).map(Some)
 }
 
+/// A number, or a word.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum NumberOrWord<T> {
+    Number(T),
+    Word(String),
+}
+
 /// Parses a number above 0, or `"off"`.
 pub(super) fn count_or_off<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum CountOrOff {
-        Count(u32),
-        Word(String),
-    }
-    match CountOrOff::deserialize(from) {
-        Ok(CountOrOff::Count(count)) => above_zero(count).map(Some),
-        Ok(CountOrOff::Word(word)) if word == "off" => Ok(None),
+    match NumberOrWord::deserialize(from) {
+        Ok(NumberOrWord::Number(count)) => above_zero(count).map(Some),
+        Ok(NumberOrWord::Word(word)) if word == "off" => Ok(None),
         _ => Err(serde::de::Error::custom("expected a number of at most 4294967295, or \"off\"")),
+    }
+}
+
+/// Parses a number of bytes above 0, or `"off"`.
+pub(super) fn bytes_or_off<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    match NumberOrWord::deserialize(from) {
+        Ok(NumberOrWord::Number(bytes)) => above_zero(bytes).map(Some),
+        Ok(NumberOrWord::Word(word)) if word == "off" => Ok(None),
+        _ => Err(serde::de::Error::custom("expected a number of bytes, or \"off\"")),
     }
 }
 

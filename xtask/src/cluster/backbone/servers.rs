@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 use std::{env, io};
 
 use anyhow::{Context, Result, anyhow, bail};
+use herd::nearest::choices;
 
 use super::Backbone;
 use crate::cluster::admin_client;
 use crate::cluster::guest_program::guarded;
 use crate::cluster::ports::PortBlock;
-use crate::cluster::processes::kill_group;
+use crate::cluster::processes::{LIST_NODES, kill_group};
 use crate::cluster::python_packages::install_packages;
 use crate::cluster::workspace::target_dir;
 
@@ -202,7 +203,9 @@ impl NatsServers {
         let index = |name: &String| {
             let found = self.servers.iter().position(|server| server.name == *name);
             found.with_context(|| {
-                format!("no server is called {name}: the servers are {}", self.names().join(", "))
+                let names = self.names();
+                let names = names.iter().map(String::as_str);
+                format!("no server is called {name}{}", choices(name, "servers", names, LIST_NODES))
             })
         };
         names.iter().map(index).collect()

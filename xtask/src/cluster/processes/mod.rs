@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use herd::config::{Herd, Member};
-use herd::nearest::did_you_mean;
-use herd::telemetry::open_log;
+use herd::nearest::choices;
+use herd::telemetry::{former_log, open_log};
 use herd::tls::LinkFiles;
 
 pub use environment::Environment;
@@ -40,6 +40,9 @@ const READY_TIMEOUT_EACH: Duration = Duration::from_millis(500);
 
 /// The time limit for a node to stop; then it is killed. A node promises two seconds.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What lists the nodes of a herd that is too large for a message.
+pub(crate) const LIST_NODES: &str = "`cargo xtask herd-status`";
 
 /// The time between two polls of a process.
 pub(crate) const PROCESS_POLL: Duration = Duration::from_millis(2);
@@ -132,6 +135,7 @@ impl Processes {
             .with_context(|| format!("cannot write {}", herd.display()))?;
         for name in processes.names() {
             let log = processes.log(&name);
+            let _ = fs::remove_file(former_log(&log));
             let emptied = open_log(&log).and_then(|log| log.set_len(0));
             emptied.with_context(|| format!("cannot write {}", log.display()))?;
         }
@@ -257,8 +261,8 @@ impl Processes {
 
     fn unknown_node(&self, name: &str) -> anyhow::Error {
         let names = self.names();
-        let guess = did_you_mean(name, names.iter().map(String::as_str));
-        anyhow!("no node is called {name}: the nodes are {}{guess}", names.join(", "))
+        let choices = choices(name, "nodes", names.iter().map(String::as_str), LIST_NODES);
+        anyhow!("no node is called {name}{choices}")
     }
 
     fn files(&self, name: &str) -> NodeFiles {

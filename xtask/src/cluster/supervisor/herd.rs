@@ -156,6 +156,7 @@ impl Actor<'_> {
             HerdAction::Resume => processes.resume(&nodes),
             HerdAction::Cut => self.set_cut(&nodes, true),
             HerdAction::Heal => self.set_cut(&nodes, false),
+            HerdAction::HealNodes => self.heal_nodes(&nodes).await,
             HerdAction::Restart => {
                 let nodes = if nodes.is_empty() { processes.names() } else { nodes };
                 processes.stop(&nodes)?;
@@ -227,6 +228,28 @@ impl Actor<'_> {
             self.set_cut(&[one, other], false)?;
         }
         self.start(&self.names()).await
+    }
+
+    /// Resumes nodes, heals links, and waits until the nodes and the ends of the links are ready.
+    async fn heal_nodes(&mut self, named: &[String]) -> Result<()> {
+        named.iter().try_for_each(|name| self.herd.processes.member(name).map(drop))?;
+        let is_named = |name: &String| named.is_empty() || named.contains(name);
+        let is_healed = |(one, other): &&(String, String)| match named {
+            [only] => one == only || other == only,
+            _ => is_named(one) && is_named(other),
+        };
+        let links: Vec<(String, String)> = self.cut.iter().filter(is_healed).cloned().collect();
+        let mut nodes: Vec<String> = self.names().into_iter().filter(is_named).collect();
+        for (one, other) in links {
+            self.set_cut(&[one.clone(), other.clone()], false)?;
+            nodes.extend([one, other]);
+        }
+        for name in &nodes {
+            if is_named(name) && self.herd.processes.pid(name)?.is_some() {
+                self.herd.processes.resume(std::slice::from_ref(name))?;
+            }
+        }
+        self.wait_until_ready(&nodes).await
     }
 
     /// Cuts or heals the link between two nodes, in both directions.

@@ -35,7 +35,7 @@ use protocol::{Contact, Request, contact_file, read_request, write_contact};
 
 /// The reason why links cannot be cut, and what to do.
 pub const WHY_NO_CUTS: &str =
-    "links of this herd cannot be cut: start it with `cargo xtask herd-up --dashboard`";
+    "links of this herd cannot be cut: start it with `cargo xtask herd-up --proxy-links`";
 
 /// The time limit for the request of a new connection, and for sending the answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);

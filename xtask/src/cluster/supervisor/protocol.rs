@@ -41,6 +41,9 @@ pub enum HerdAction {
     Cut,
     /// Heal the link between the two named nodes.
     Heal,
+    /// Resume nodes, heal links, and wait until the nodes are ready: all if no node is named, the
+    /// links of a node if one is named, and those among them if several are.
+    HealNodes,
     /// Stop all nodes, heal all links, delete the nodes' records, start all nodes again, and wait
     /// until they are ready.
     Empty,

@@ -1,10 +1,12 @@
-//! `herd-status`, `herd-down`, `herd-restart` and `herd-kill`: requests to the running herd.
+//! `herd-status`, `herd-down` and the commands that break and heal nodes and links: requests to the
+//! running herd.
 
 use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::Value;
 
 use super::status_table::{StatusColumns, status_table};
+use super::watch::watch_status;
 use crate::cluster::supervisor::{HerdAction, request_action};
 use crate::commands::print::{output_width, print};
 
@@ -18,20 +20,27 @@ pub struct StatusArgs {
     /// Print the full status as JSON
     #[arg(long, conflicts_with = "wide")]
     json: bool,
+
+    /// Show the state each second, until Ctrl-C or until the herd is stopped
+    #[arg(long, conflicts_with = "json")]
+    watch: bool,
 }
 
-/// Prints the state of each node, as a table or as JSON.
+/// Prints the state of each node, as a table or as JSON, once or each second.
 ///
 /// # Errors
 /// No herd is running, or a node is not ready, does not answer or is down. In the latter cases the
-/// status has been printed.
+/// status has been printed. States that are shown each second are no errors.
 pub fn show_status(args: StatusArgs) -> Result<()> {
+    let columns = || if args.wide { StatusColumns::All } else { StatusColumns::Fitted(output_width()) };
+    if args.watch {
+        return watch_status(columns);
+    }
     let status = request_action(HerdAction::Status, &[])?;
     if args.json {
         print(&format!("{status}\n"))?;
     } else {
-        let columns = if args.wide { StatusColumns::All } else { StatusColumns::Fitted(output_width()) };
-        print(&status_table(&status, columns))?;
+        print(&status_table(&status, columns()))?;
     }
     check_ready(&status, &[])
 }
@@ -64,6 +73,33 @@ pub fn kill_nodes(nodes: &[String]) -> Result<()> {
     print_status(&request_action(HerdAction::Kill, nodes)?)
 }
 
+/// Pauses the named nodes: they keep their connections, and answer nothing.
+///
+/// # Errors
+/// No herd is running, there is no such node, or one of them is down.
+pub fn pause_nodes(nodes: &[String]) -> Result<()> {
+    print_status(&request_action(HerdAction::Pause, nodes)?)
+}
+
+/// Cuts the link between two nodes.
+///
+/// # Errors
+/// No herd is running, the nodes have no link, or the links of the herd cannot be cut.
+pub fn cut_link(one: String, other: String) -> Result<()> {
+    print_status(&request_action(HerdAction::Cut, &[one, other])?)
+}
+
+/// Resumes nodes and heals links: all, those of one node, or those among several. Waits until the
+/// nodes are ready.
+///
+/// # Errors
+/// No herd is running, there is no such node, or one of them is not ready.
+pub fn heal_herd(nodes: &[String]) -> Result<()> {
+    let status = request_action(HerdAction::HealNodes, nodes)?;
+    print_status(&status)?;
+    check_ready(&status, nodes)
+}
+
 fn print_status(status: &Value) -> Result<()> {
     print(&status_table(status, StatusColumns::Fitted(output_width())))
 }
@@ -91,13 +127,17 @@ fn check_ready(status: &Value, names: &[String]) -> Result<()> {
     if faults.is_empty() {
         return Ok(());
     }
-    let restart = [names_in("not answering"), names_in("paused"), names_in("down")].concat();
-    let advice = if restart.is_empty() {
-        "see `cargo xtask herd-logs`".to_owned()
-    } else {
-        format!("restart with `cargo xtask herd-restart {}`", restart.join(" "))
-    };
-    bail!("{}; {advice}", faults.join("; "))
+    let restart = [names_in("not answering"), names_in("down")].concat();
+    let advice = [("resume", "herd-heal", names_in("paused")), ("restart", "herd-restart", restart)];
+    let advice: Vec<String> = advice
+        .into_iter()
+        .filter(|(.., names)| !names.is_empty())
+        .map(|(verb, command, names)| format!("{verb} with `cargo xtask {command} {}`", names.join(" ")))
+        .collect();
+    if advice.is_empty() {
+        bail!("{}; see `cargo xtask herd-logs`", faults.join("; "));
+    }
+    bail!("{}; {}", faults.join("; "), advice.join("; "))
 }
 
 #[cfg(test)]
@@ -116,7 +156,12 @@ mod tests {
         check_ready(&status(&[("A", "ready"), ("B", "down")]), &["A".to_owned()]).unwrap();
         for (states, expected) in [
             (&[("A", "not ready"), ("B", "ready")][..], "not ready: A; see `cargo xtask herd-logs`"),
-            (&[("A", "paused")], "paused: A; restart with `cargo xtask herd-restart A`"),
+            (&[("A", "paused")], "paused: A; resume with `cargo xtask herd-heal A`"),
+            (
+                &[("A", "paused"), ("B", "down")],
+                "paused: A; down: B; resume with `cargo xtask herd-heal A`; \
+                 restart with `cargo xtask herd-restart B`",
+            ),
             (&[("A", "down")], "down: A; restart with `cargo xtask herd-restart A`"),
             (
                 &[("A", "down"), ("B", "not answering"), ("C", "not ready"), ("D", "down")],

@@ -30,7 +30,7 @@ pub enum LogLines {
 
 impl LogLines {
     /// Returns whether nodes at a level log lines.
-    pub(super) fn of_level(level: &str) -> LogLines {
+    pub(crate) fn of_level(level: &str) -> LogLines {
         match level {
             "debug" | "trace" => LogLines::On,
             _ => LogLines::Off,
@@ -48,7 +48,7 @@ pub(super) fn describe_level(level: &str) -> String {
 }
 
 /// Returns the level of a node's log; `None` if the node does not answer.
-pub(super) fn level_of(node: &Value) -> Option<String> {
+pub(crate) fn level_of(node: &Value) -> Option<String> {
     let admin: SocketAddr = node["admin"].as_str()?.parse().ok()?;
     Some(get(admin, "/log-level").ok()?.trim().to_owned())
 }

@@ -10,3 +10,4 @@ pub mod say;
 mod status_table;
 pub mod tap;
 pub mod up;
+mod watch;

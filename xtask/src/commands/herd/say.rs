@@ -5,8 +5,10 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use herd::nearest::choices;
 use herd::printable::lines;
 
+use crate::cluster::processes::LIST_NODES;
 use crate::cluster::supervisor::{HerdAction, request_action};
 
 /// The time limit for all answers. It is longer than a node waits for the Places service.
@@ -21,16 +23,14 @@ pub fn say_lines(node: &str, lines: &[String]) -> Result<()> {
     let status = request_action(HerdAction::Status, &[])?;
     let nodes = status["nodes"].as_array().context("the supervisor's answer lists no nodes")?;
     let Some(entry) = nodes.iter().find(|entry| entry["name"] == node) else {
-        let names: Vec<&str> = nodes.iter().filter_map(|node| node["name"].as_str()).collect();
-        bail!("no node is called {node}: the nodes are {}", names.join(", "));
+        let names = nodes.iter().filter_map(|node| node["name"].as_str());
+        bail!("no node is called {node}{}", choices(node, "nodes", names, LIST_NODES));
     };
     if entry["state"] == "down" {
         bail!("{node} is down: start it with `cargo xtask herd-restart {node}`");
     }
     if entry["state"] == "paused" {
-        bail!(
-            "{node} is paused: resume it on the dashboard, or restart it with `cargo xtask herd-restart {node}`"
-        );
+        bail!("{node} is paused: resume it with `cargo xtask herd-heal {node}`");
     }
     let address: SocketAddr = entry["client"].as_str().unwrap_or_default().parse()?;
     let mut stream =

@@ -41,7 +41,7 @@ pub(super) enum StatusColumns {
 }
 
 /// Returns a table with a row for each node and each server of the backbone, and below it the
-/// reasons why nodes are not ready or do not answer.
+/// reasons why nodes are not ready or do not answer, and the links that are cut.
 pub(super) fn status_table(status: &Value, columns: StatusColumns) -> String {
     let lists = [&status["nodes"], &status["servers"]];
     let nodes: Vec<&Value> = lists.into_iter().filter_map(Value::as_array).flatten().collect();
@@ -61,7 +61,33 @@ pub(super) fn status_table(status: &Value, columns: StatusColumns) -> String {
             table += &format!("{} is {}: {reason}\n", text(&node["name"]), text(&node["state"]));
         }
     }
+    for link in cut_links(status) {
+        table += &format!("the link between {} and {} is cut\n", text(&link[0]), text(&link[1]));
+    }
     table
+}
+
+/// Returns how many nodes are in each state, and how many links are cut.
+pub(super) fn summary(status: &Value) -> String {
+    let nodes: Vec<&Value> = status["nodes"].as_array().into_iter().flatten().collect();
+    let count = |state: &str| nodes.iter().filter(|node| node["state"] == state).count();
+    let states = STATES.map(|state| (count(state), state));
+    let states =
+        states.iter().filter(|(count, _)| *count > 0).map(|(count, state)| format!("{count} {state}"));
+    let states = states.collect::<Vec<_>>().join(", ");
+    let cut = match cut_links(status).count() {
+        0 => String::new(),
+        1 => "; 1 link cut".to_owned(),
+        several => format!("; {several} links cut"),
+    };
+    format!("{}: {} nodes: {states}{cut}", text(&status["herd"]), nodes.len())
+}
+
+/// The states of nodes.
+const STATES: [&str; 5] = ["ready", "not ready", "not answering", "paused", "down"];
+
+fn cut_links(status: &Value) -> impl Iterator<Item = &Value> {
+    status["cut"].as_array().into_iter().flatten()
 }
 
 fn text(value: &Value) -> String {
@@ -192,6 +218,21 @@ mod tests {
         assert!(
             wide.contains(" 4242 ") && wide.contains("/checkout/target/herd/2015-winter/Powell.log"),
             "{wide}"
+        );
+    }
+
+    #[test]
+    fn paused_nodes_and_cut_links_are_shown() {
+        let mut herd = herd();
+        herd["nodes"][0]["state"] = "paused".into();
+        herd["cut"] = json!([["Alford", "Parker"], ["Bolden", "Powell"]]);
+        let shown = status_table(&herd, StatusColumns::Fitted(Some(80)));
+        assert!(shown.contains("Alford    paused "), "{shown}");
+        let links = "the link between Alford and Parker is cut\nthe link between Bolden and Powell is cut\n";
+        assert!(shown.ends_with(links), "{shown}");
+        assert_eq!(
+            summary(&herd),
+            "2015-winter: 4 nodes: 1 not ready, 1 not answering, 1 paused, 1 down; 2 links cut"
         );
     }
 

@@ -2,6 +2,7 @@
 //! since links are encrypted.
 
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use herd::message::Update;
@@ -34,10 +35,9 @@ pub fn tap_links(node: &str) -> Result<()> {
              `cargo xtask herd-logs {node} --lines on` adds them"
         );
     }
-    let path = state["log"].as_str().unwrap_or_default();
-    let cannot_read = || format!("cannot read {path}");
-    let mut log = LogFile::open(path)?;
-    log.skip_to_end()?;
+    let path = Path::new(state["log"].as_str().unwrap_or_default());
+    let cannot_read = || format!("cannot read {}", path.display());
+    let mut log = LogFile::open_at_end(path)?;
     let mut out = io::stdout().lock();
     loop {
         while let Some(line) = log.next_line().with_context(cannot_read)? {

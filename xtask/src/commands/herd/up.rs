@@ -31,7 +31,7 @@ use crate::commands::print::{output_width, print, print_progress};
 #[derive(Clone, Debug, Args)]
 pub struct HerdUpArgs {
     /// A herd of fixtures/herds by its name, or a herd file
-    #[arg(long, value_name = "NAME|FILE", default_value = "2015-winter")]
+    #[arg(long, visible_alias = "config", value_name = "NAME|FILE", default_value = "2015-winter")]
     herd: String,
 
     /// Start a generated herd of N nodes instead
@@ -87,8 +87,12 @@ pub struct HerdUpArgs {
     #[arg(long, value_name = "N", requires = "backbone", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=9))]
     regions: u16,
 
-    /// Serve a live page of the herd, and run its links through proxies, so that the page can cut
-    /// them
+    /// Run the links through proxies, so that `herd-cut` can cut them; that costs processor time,
+    /// so do not measure such a herd
+    #[arg(long)]
+    proxy_links: bool,
+
+    /// Serve a live page of the herd; implies --proxy-links, so that the page can cut links
     #[arg(long)]
     dashboard: bool,
 
@@ -121,11 +125,16 @@ enum PlacesChoice {
 /// The first port of generated herds: that of the classroom herds.
 const GENERATED_FROM: u16 = 12_480;
 
+/// The most bytes of the logs of all nodes together. Under load, nodes that log every line write
+/// this much in about ten seconds.
+const LOGS_BYTES: u32 = 256 * 1024 * 1024;
+
 const HOW_TO: &str = "
 Talk to a node:  cargo xtask say Alford 'IAMAT kiwi +34.0689-118.4451 1520023934.9'
                  telnet localhost PORT, with a PORT from the ADDRESS column
 Look at a node:  curl 127.0.0.1:PORT/status, with a PORT from the ADMIN column
-See also:        cargo xtask herd-status | herd-logs -f | herd-restart | herd-kill
+See also:        cargo xtask herd-status --watch | herd-logs -f | herd-restart
+Break it:        cargo xtask herd-kill | herd-pause | herd-cut; herd-heal mends it
 Lines logged:    LEVEL
 ";
 
@@ -179,7 +188,8 @@ impl HerdUpArgs {
         // The second thread answers other commands and serves the Places stub while the supervisor
         // waits for its nodes.
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let proxy = self.dashboard.then(|| Proxy::start(&file)).transpose()?;
+        let has_proxy = self.dashboard || self.proxy_links;
+        let proxy = has_proxy.then(|| Proxy::start(&file)).transpose()?;
         let dashboard =
             self.dashboard.then(|| bind_dashboard(&runtime, file.herd(), true, None)).transpose()?;
         let url = dashboard.as_ref().map(Dashboard::url);
@@ -256,10 +266,10 @@ impl HerdUpArgs {
     fn herds(&self) -> Result<(HerdFile, Option<JoinedHerds>)> {
         let file = self.herd_file()?;
         if !self.backbone {
-            return Ok((file, None));
+            return Ok((with_bounded_logs(&file)?, None));
         }
         let mut joined = copies(&file, self.regions, self.base_port.unwrap_or(GENERATED_FROM))?;
-        joined.file = joined.file.with_admin_ports()?;
+        joined.file = with_bounded_logs(&joined.file.with_admin_ports()?)?;
         Ok((joined.file.clone(), Some(joined)))
     }
 
@@ -296,6 +306,11 @@ impl HerdUpArgs {
         }
         Ok(())
     }
+}
+
+/// Bounds the logs of all nodes together. Each node has at most two files.
+fn with_bounded_logs(file: &HerdFile) -> Result<HerdFile> {
+    file.with_log_bound(LOGS_BYTES / 2 / file.herd().members.len().max(1) as u32)
 }
 
 /// Returns a line about each region.

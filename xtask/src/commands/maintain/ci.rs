@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::builder::PossibleValue;
 
 use super::osm::RealExtract;
 use super::page::{Chromium, TypeChecker};
@@ -13,6 +13,7 @@ use crate::alerts;
 use crate::alerts::prometheus::Tools;
 use crate::cluster::backbone::nats_server;
 use crate::cluster::workspace::cargo;
+use crate::commands::arguments::{NameParser, one_of};
 use crate::commands::print::{print, print_progress};
 use crate::commands::test::e2e::play_on_backbone;
 
@@ -182,9 +183,9 @@ pub fn run_ci(args: &CiArgs) -> Result<()> {
     print(&summary(&results))
 }
 
-/// Returns a parser for the names of steps. Its help and errors list them.
-fn step_names() -> PossibleValuesParser {
-    STEPS.iter().map(|step| PossibleValue::new(step.name).help(step.about)).into()
+/// Returns a parser for the names of steps. Its help lists them.
+fn step_names() -> NameParser {
+    one_of(STEPS.iter().map(|step| PossibleValue::new(step.name).help(step.about)))
 }
 
 /// Returns the named steps, or all if none is named. The order is that of CI, and each step occurs
@@ -320,12 +321,14 @@ mod tests {
     }
 
     #[test]
-    fn the_error_for_a_wrong_name_and_the_help_list_all_steps() {
+    fn the_help_lists_all_steps_and_the_error_for_a_wrong_name_similar_ones() {
         let error = Cli::try_parse_from(["ci", "tests"]).err().unwrap().to_string();
         let help = Cli::try_parse_from(["ci", "--help"]).err().unwrap().to_string();
         for step in &STEPS {
-            assert!(error.contains(step.name) && help.contains(step.about), "{error}{help}");
+            assert!(help.contains(step.about), "{help}");
         }
+        assert!(error.contains("a similar value exists: 'test'\n") && !error.contains("clippy"), "{error}");
+        assert!(error.contains("'--help' lists the 16 values"), "{error}");
     }
 
     #[test]

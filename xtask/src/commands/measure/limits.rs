@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::print_findings;
+use crate::commands::arguments::one_of;
 use crate::commands::print::print_progress;
 use crate::measure::limits;
 
@@ -11,7 +12,7 @@ use crate::measure::limits;
 #[derive(Clone, Debug, Args)]
 pub struct LimitsArgs {
     /// The checks to run [default: all]
-    #[arg(value_name = "CHECK")]
+    #[arg(value_name = "CHECK", value_parser = one_of(limits::names()))]
     checks: Vec<String>,
 }
 

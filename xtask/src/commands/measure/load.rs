@@ -2,18 +2,22 @@
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use serde_json::json;
+use herd::nearest::choices;
+use serde_json::{Value, json};
 
+use super::slow_nodes::describe_slow_nodes;
+use crate::cluster::processes::LIST_NODES;
 use crate::cluster::supervisor::{HerdAction, request_action};
 use crate::cluster::workspace::Profile;
 use crate::commands::arguments::variant_of;
 use crate::commands::print::{print, print_progress};
 use crate::load::generator::{Generator, Task};
-use crate::load::{Load, Order, Protocol, Summary};
+use crate::load::{Load, LoadTls, Order, Protocol, QuestionSummary, Summary, Whatsats};
 
 /// The share of a core above which the generator may be the bottleneck.
 const BUSY_GENERATOR: f64 = 0.8;
@@ -50,6 +54,27 @@ pub struct LoadArgs {
     #[arg(long, default_value_t, value_parser = variant_of::<Protocol>())]
     protocol: Protocol,
 
+    /// Share of the commands that are WHATSATs, about clients that have been reported, such as 10%
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    whatsat: Option<f64>,
+
+    /// Largest number of places of each WHATSAT's answer; above 0, nodes ask their provider of
+    /// places, which may be billed
+    #[arg(long, value_name = "N", requires = "whatsat", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=20))]
+    places: u32,
+
+    /// Speak TLS, with nodes that serve clients over it
+    #[arg(long, requires = "ca")]
+    tls: bool,
+
+    /// Trust the certificate authorities in this file
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    ca: Option<PathBuf>,
+
+    /// The name that the nodes' certificates are for [default: each node's IP address]
+    #[arg(long, value_name = "NAME", requires = "tls")]
+    server_name: Option<String>,
+
     /// Build the generator without optimizations, to try it out; do not quote the figures
     #[arg(long)]
     debug: bool,
@@ -59,21 +84,37 @@ pub struct LoadArgs {
     json: bool,
 }
 
+/// Reads the share of `--whatsat`.
+fn share(text: &str) -> Result<f64, String> {
+    let percent = text.strip_suffix('%').and_then(|number| number.parse().ok());
+    let percent = percent.filter(|percent: &f64| *percent > 0.0 && *percent < 100.0);
+    percent.map(|percent| percent / 100.0).ok_or_else(|| "expected a share such as 10%".to_owned())
+}
+
 /// Sends the load, with a line of progress a second on standard error, and prints the result.
 ///
 /// # Errors
-/// There is no such node, a connection is lost, or a report was not answered by its AT line. In the
+/// There is no such node, a connection is lost, or a command was not answered by an AT line. In the
 /// last case the result has been printed.
 pub fn send_load(args: &LoadArgs) -> Result<()> {
+    if args.whatsat.is_some() && args.protocol != Protocol::Iamat {
+        bail!("the protocol {} has no WHATSATs: leave out --whatsat or --protocol", args.protocol);
+    }
+    let (nodes, status) = targets(&args.nodes)?;
+    if let Some(note) = status.and_then(|status| describe_slow_nodes(&status, &nodes)) {
+        print_progress(&note);
+    }
     let load = Load {
         protocol: args.protocol,
-        nodes: addresses(&args.nodes)?,
+        nodes,
         connections: args.connections as usize,
         depth: args.depth as usize,
         rate: args.rate.map(f64::from),
         clients: args.clients.into(),
         order: Order::InTurn,
         duration: Duration::from_secs(args.duration.into()),
+        whatsats: Whatsats { share: args.whatsat.unwrap_or_default(), places: args.places },
+        tls: args.ca.clone().map(|ca| LoadTls { ca, server_name: args.server_name.clone() }),
     };
     let generator = Generator::build(if args.debug { Profile::Debug } else { Profile::Release })?;
     let outcome: Summary = generator.perform(&Task::Load { load: load.clone(), live: true })?;
@@ -89,47 +130,54 @@ pub fn send_load(args: &LoadArgs) -> Result<()> {
         ));
     }
     if outcome.wrong > 0 {
-        bail!("{} reports were not answered by their AT line", outcome.wrong);
+        bail!("{} commands were not answered by an AT line", outcome.wrong);
     }
     Ok(())
 }
 
 /// Returns the addresses of nodes given by name or address, or of all nodes of the running herd if
-/// none is given.
-fn addresses(wanted: &[String]) -> Result<Vec<SocketAddr>> {
+/// none is given; and the status of the running herd, if there is one.
+fn targets(wanted: &[String]) -> Result<(Vec<SocketAddr>, Option<Value>)> {
     let given: Vec<SocketAddr> = wanted.iter().filter_map(|text| text.parse().ok()).collect();
+    let status = request_action(HerdAction::Status, &[]);
     if !wanted.is_empty() && given.len() == wanted.len() {
-        return Ok(given);
+        return Ok((given, status.ok()));
     }
-    let status = request_action(HerdAction::Status, &[])?;
-    let nodes: Vec<(&str, &str)> = status["nodes"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|node| Some((node["name"].as_str()?, node["client"].as_str()?)))
-        .collect();
-    let names: Vec<&str> = nodes.iter().map(|(name, _)| *name).collect();
+    let status = status?;
+    let nodes: Vec<&Value> = status["nodes"].as_array().into_iter().flatten().collect();
+    let names: Vec<&str> = nodes.iter().filter_map(|node| node["name"].as_str()).collect();
     let all: Vec<String> = names.iter().map(ToString::to_string).collect();
     let wanted = if wanted.is_empty() { &all } else { wanted };
     let mut addresses = Vec::new();
     for text in wanted {
-        let known = nodes.iter().find(|(name, _)| name == text).map_or(text.as_str(), |(_, address)| address);
-        match known.parse() {
+        let node = nodes.iter().find(|node| node["name"] == *text);
+        if let Some(state @ ("paused" | "down")) = node.and_then(|node| node["state"].as_str()) {
+            bail!("{text} is {state}: name the nodes to load, or see `cargo xtask herd-status`");
+        }
+        match node.and_then(|node| node["client"].as_str()).unwrap_or(text).parse() {
             Ok(address) => addresses.push(address),
             Err(_) => {
-                let names = names.join(", ");
-                bail!("`{text}` is neither an address nor the name of a node: the nodes are {names}")
+                let choices = choices(text, "nodes", names.iter().copied(), LIST_NODES);
+                bail!("`{text}` is neither an address nor the name of a node{choices}")
             }
         }
     }
-    Ok(addresses)
+    Ok((addresses, Some(status)))
 }
 
 fn as_text(outcome: &Summary) -> String {
-    let Summary { answers, seconds, per_second, latency, own_cpu, .. } = outcome;
+    let Summary { answers, seconds, per_second, latency, whatsats, own_cpu, .. } = outcome;
     let cpu = own_cpu * 100.0;
+    let latencies = whatsats.as_ref().map_or_else(|| format!("{latency}\n"), |whatsats| {
+        let QuestionSummary { answers, without_places, latency: of_questions } = whatsats;
+        let failed = match without_places {
+            0 => String::new(),
+            several => format!(", {several} of them without places because of an error"),
+        };
+        format!("IAMAT:   {latency}\nWHATSAT: {of_questions}\n{answers} of the answers are to WHATSATs{failed}\n")
+    });
     format!(
-        "{answers} answers in {seconds:.1} s: {per_second:.0}/s\n{latency}\n\
+        "{answers} answers in {seconds:.1} s: {per_second:.0}/s\n{latencies}\
          the generator itself used {cpu:.0} % of a core\n"
     )
 }
@@ -142,10 +190,43 @@ fn as_json(load: &Load, outcome: &Summary) -> String {
 #[cfg(test)]
 mod tests {
     use hdrhistogram::Histogram;
-    use serde_json::Value;
 
     use super::*;
     use crate::load::LoadOutcome;
+
+    /// An outcome with these latencies of reports and questions, in nanoseconds.
+    fn outcome(reports: &[u64], questions: &[u64]) -> LoadOutcome {
+        let histogram = |latencies: &[u64]| {
+            let mut histogram = Histogram::new_with_bounds(1, 1_000_000, 3).unwrap();
+            latencies.iter().for_each(|latency| histogram.record(*latency).unwrap());
+            histogram
+        };
+        LoadOutcome {
+            latencies: histogram(reports),
+            question_latencies: histogram(questions),
+            without_places: questions.len() as u64 / 2,
+            wrong: 0,
+            elapsed: Duration::from_millis(500),
+            own_cpu: 0.25,
+            last_clients: vec![0],
+        }
+    }
+
+    #[test]
+    fn latencies_of_whatsats_are_apart() {
+        insta::assert_snapshot!(as_text(&Summary::of(&outcome(&[2000, 2000], &[9000, 9000]))), @r"
+        4 answers in 0.5 s: 8/s
+        IAMAT:   p50 2 us, p90 2, p99 2, p99.9 2, longest 2
+        WHATSAT: p50 9 us, p90 9, p99 9, p99.9 9, longest 9
+        2 of the answers are to WHATSATs, 1 of them without places because of an error
+        the generator itself used 25 % of a core
+        ");
+        insta::assert_snapshot!(as_text(&Summary::of(&outcome(&[2000, 2000], &[]))), @r"
+        2 answers in 0.5 s: 4/s
+        p50 2 us, p90 2, p99 2, p99.9 2, longest 2
+        the generator itself used 25 % of a core
+        ");
+    }
 
     #[test]
     fn figures_in_json_have_their_units_in_their_names() {
@@ -158,13 +239,12 @@ mod tests {
             clients: 1,
             order: Order::InTurn,
             duration: Duration::from_millis(1500),
+            ..Load::default()
         };
-        let mut latencies = Histogram::new_with_bounds(1, 1_000_000, 3).unwrap();
-        latencies.record(2000).unwrap();
-        let elapsed = Duration::from_millis(500);
-        let outcome = LoadOutcome { latencies, wrong: 0, elapsed, own_cpu: 0.25, last_clients: vec![0] };
+        let outcome = outcome(&[2000], &[]);
         let json: Value = serde_json::from_str(&as_json(&load, &Summary::of(&outcome))).unwrap();
         let (load, outcome) = (&json["load"], &json["outcome"]);
+        assert_eq!(outcome.get("whatsats"), None);
         assert_eq!((&load["duration_seconds"], &load["rate_per_second"]), (&1.5.into(), &1000.0.into()));
         assert_eq!((&outcome["seconds"], &outcome["per_second"]), (&0.5.into(), &2.0.into()));
         assert_eq!(outcome["own_cpu_fraction"], 0.25);

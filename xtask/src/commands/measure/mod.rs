@@ -7,6 +7,7 @@ pub mod limits;
 pub mod load;
 pub mod resilience;
 pub mod scale;
+mod slow_nodes;
 
 use anyhow::{Result, ensure};
 

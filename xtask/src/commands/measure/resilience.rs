@@ -8,13 +8,14 @@ use clap::Args;
 
 use super::print_findings;
 use crate::chaos::Progress;
+use crate::commands::arguments::one_of;
 use crate::measure::resilience;
 
 /// Which checks to run, and for how long.
 #[derive(Clone, Debug, Args)]
 pub struct ResilienceArgs {
     /// The checks to run [default: all]
-    #[arg(value_name = "CHECK")]
+    #[arg(value_name = "CHECK", value_parser = one_of(resilience::names()))]
     checks: Vec<String>,
 
     /// Minutes that the soak lasts

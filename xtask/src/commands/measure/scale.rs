@@ -24,8 +24,8 @@ pub struct ScaleArgs {
     #[arg(long, default_value_t = Graph::Grid, value_parser = variant_of::<Graph>())]
     graph: Graph,
 
-    /// Measure this herd instead: a herd file, or the name of one in fixtures/herds
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["nodes", "graph"])]
+    /// Measure this herd instead: one of fixtures/herds by its name, or a herd file
+    #[arg(long, visible_alias = "config", value_name = "NAME|FILE", conflicts_with_all = ["nodes", "graph"])]
     herd: Option<String>,
 
     /// Another herd program to measure in turn with this one, such as that of an earlier commit

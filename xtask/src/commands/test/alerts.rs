@@ -4,14 +4,15 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use crate::alerts::prometheus::Tools;
-use crate::alerts::{AlertReport, check_names, check_rules, folder, watch_alerts};
+use crate::alerts::{AlertReport, check_rules, folder, names, watch_alerts};
+use crate::commands::arguments::one_of;
 use crate::commands::print::{print, print_progress};
 
 /// Which alerts to test, and how.
 #[derive(Clone, Debug, Args)]
 pub struct AlertsArgs {
     /// The alerts to fire [default: every alert that a fault on this machine can cause]
-    #[arg(value_name = "ALERT", conflicts_with = "check")]
+    #[arg(value_name = "ALERT", conflicts_with = "check", value_parser = one_of(names()))]
     alerts: Vec<String>,
 
     /// Run only promtool: check and test the rules, and check a node's metrics
@@ -26,7 +27,6 @@ pub struct AlertsArgs {
 /// Prometheus is not available, the rules are invalid, or an alert did not fire, did not stop, or
 /// did not fire alone.
 pub fn test_alerts(args: &AlertsArgs) -> Result<()> {
-    check_names(&args.alerts)?;
     let tools = Tools::get(&folder()?)?;
     check_rules(&tools)?;
     if args.check {

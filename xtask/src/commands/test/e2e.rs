@@ -6,11 +6,11 @@ use std::process::Command;
 use anyhow::{Result, bail};
 use clap::Args;
 use clap::builder::UnknownArgumentValueParser;
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Arguments;
 
-use crate::commands::print::print_progress;
+use crate::commands::print::{print, print_progress};
 use crate::session::roles::SESSIONS_HERD;
-use crate::session::snapshots::{JoinedBy, trials};
+use crate::session::snapshots::{JoinedBy, SNAPSHOTS_CHECK, no_session, session_names, trials};
 
 /// The tip for the flag that played sessions against a guest.
 const PLAY_AGAINST_GUESTS: &str =
@@ -22,13 +22,17 @@ pub struct E2eArgs {
     /// Play only sessions whose names contain this text
     filter: Option<String>,
 
+    /// List the sessions
+    #[arg(long)]
+    list: bool,
+
     /// Accept the transcripts as the new snapshots
     #[arg(long)]
     bless: bool,
 
     /// Play on another herd: one of fixtures/herds by its name, or a herd file; its nodes take the
     /// roles of 2015-winter's in order
-    #[arg(long, value_name = "NAME|FILE", default_value = SESSIONS_HERD)]
+    #[arg(long, visible_alias = "config", value_name = "NAME|FILE", default_value = SESSIONS_HERD)]
     herd: String,
 
     /// Cut the herd in two, and join the halves by NATS servers alone
@@ -45,6 +49,11 @@ pub struct E2eArgs {
 /// # Errors
 /// A session fails, no session's name contains the filter, or the herd cannot be started.
 pub fn play_sessions(args: &E2eArgs) -> Result<()> {
+    if args.list {
+        let names = session_names()?;
+        return print(&names.iter().map(|name| format!("{name}\n")).collect::<String>());
+    }
+    check_filter(args)?;
     if args.bless && env::var_os("INSTA_UPDATE").is_none_or(|update| update != "always") {
         // The snapshot library reads this variable, and a process cannot safely change its own
         // environment.
@@ -57,11 +66,12 @@ pub fn play_sessions(args: &E2eArgs) -> Result<()> {
     }
     let joined_by = if args.backbone { JoinedBy::Backbone } else { JoinedBy::Links };
     let trials = trials(&args.herd, joined_by, &print_progress)?;
-    check_filter(args, trials.iter().map(Trial::name))?;
     let arguments = Arguments { filter: args.filter.clone(), ..Arguments::default() };
     if libtest_mimic::run(&arguments, trials).has_failed() {
+        let filter = args.filter.as_deref().unwrap_or("NAME");
         bail!(
-            "some sessions failed; if the new transcripts are right, accept them with `cargo xtask e2e --bless`"
+            "some sessions failed; if the new transcripts are right, accept them with \
+             `cargo xtask e2e --bless {filter}`"
         );
     }
     Ok(())
@@ -74,6 +84,7 @@ pub fn play_sessions(args: &E2eArgs) -> Result<()> {
 pub(crate) fn play_on_backbone(filter: &str) -> Result<()> {
     play_sessions(&E2eArgs {
         filter: Some(filter.to_owned()),
+        list: false,
         bless: false,
         herd: SESSIONS_HERD.to_owned(),
         backbone: true,
@@ -81,15 +92,12 @@ pub(crate) fn play_on_backbone(filter: &str) -> Result<()> {
     })
 }
 
-/// Fails if the filter selects no name.
-fn check_filter<'a>(args: &E2eArgs, names: impl Iterator<Item = &'a str>) -> Result<()> {
-    let names: Vec<&str> = names.collect();
-    if !names.iter().any(|name| args.selects(name)) {
-        bail!(
-            "no session's name contains {:?}: the sessions are\n  {}",
-            args.filter.as_deref().unwrap_or_default(),
-            names.join("\n  ")
-        );
+/// Fails if the filter selects nothing.
+fn check_filter(args: &E2eArgs) -> Result<()> {
+    let names = session_names()?;
+    if !names.iter().map(String::as_str).chain([SNAPSHOTS_CHECK]).any(|name| args.selects(name)) {
+        let filter = args.filter.as_deref().unwrap_or_default();
+        bail!("{}", no_session(filter, names.iter().map(String::as_str)));
     }
     Ok(())
 }

@@ -9,13 +9,14 @@ use clap::Args;
 use fixtures::checkout::root;
 
 use crate::cluster::workspace::target_dir;
+use crate::commands::arguments::one_of;
 use crate::commands::print::print;
 
 /// What to fuzz, and for how long.
 #[derive(Clone, Debug, Args)]
 pub struct FuzzArgs {
     /// The parser to fuzz [default: all, one after another]
-    #[arg(value_parser = TARGETS)]
+    #[arg(value_parser = one_of(TARGETS))]
     target: Option<String>,
 
     /// Minutes for each parser

@@ -116,8 +116,7 @@ fn selected(options: &Options) -> Result<Vec<ExpectedSession>> {
         selected.push(ExpectedSession { name, session, expected });
     }
     if selected.is_empty() {
-        let (filter, names) = (&options.filter, names.join("\n  "));
-        bail!("no session's name contains {filter:?}: the sessions are\n  {names}");
+        bail!("{}", snapshots::no_session(&options.filter, names.iter().map(String::as_str)));
     }
     Ok(selected)
 }

@@ -129,6 +129,7 @@ fn load(herd: &Processes, node: &str, clients: u64, order: Order) -> Result<Load
         clients,
         order,
         duration: PATIENCE,
+        ..Load::default()
     })
 }
 

@@ -25,6 +25,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use herd::nearest::choices;
 use serde::Serialize;
 
 use crate::cluster::bundled_guests;
@@ -234,8 +235,8 @@ pub fn list_rows() -> String {
 pub fn compare_systems(comparison: &Comparison) -> Result<String> {
     let Comparison { rows, quick, keep, progress } = comparison;
     if let Some(name) = rows.iter().find(|name| ROWS.iter().all(|row| row.name != **name)) {
-        let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
-        bail!("there is no row `{name}`; choose from {}", names.join(", "));
+        let names = ROWS.iter().map(|row| row.name);
+        bail!("there is no row `{name}`{}", choices(name, "rows", names, "`cargo xtask compare --list`"));
     }
     let folder = target_dir()?.join("compare");
     let bench = CompareBench::prepare(folder.clone(), *quick, *progress)?;

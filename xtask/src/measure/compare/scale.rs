@@ -230,6 +230,7 @@ impl ScaledHerd<'_> {
             clients: u64::from(u32::MAX),
             order: Order::InTurn,
             duration: bench.round,
+            ..Load::default()
         };
         let spread = bench.generator.perform(&Task::Everywhere(Everywhere { load, nodes }));
         spread.with_context(|| format!("a herd of {}", self.shape.name))

@@ -28,6 +28,7 @@ pub(super) fn load(bench: &CompareBench, running: &RunningSystem, connections: u
         clients: CLIENTS,
         order: Order::InTurn,
         duration: bench.round,
+        ..Load::default()
     }
 }
 

@@ -30,6 +30,7 @@ pub(super) fn check_clients(bench: &LimitsBench) -> Result<Vec<Finding>> {
             clients: MOST - 1,
             order: Order::InTurn,
             duration: Duration::from_secs(2),
+            ..Load::default()
         };
         let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;
         summary.ensure_all_right()?;

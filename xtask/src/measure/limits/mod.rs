@@ -78,6 +78,11 @@ pub fn check_limits(names: &[String], progress: impl Fn(&str)) -> Result<Finding
     run_checks(&checks, &bench, progress)
 }
 
+/// Returns the names of the checks.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    CHECKS.iter().map(|(name, _)| *name)
+}
+
 /// Raises this process's limit of open files to the maximum, for the connections of the checks.
 fn raise_file_limit() -> Result<()> {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
@@ -142,6 +147,7 @@ impl LimitsBench {
             clients: 10_000,
             order: Order::InTurn,
             duration: LOAD,
+            ..Load::default()
         };
         let summary: Summary = self.generator.perform(&Task::Load { load, live: false })?;
         summary.ensure_all_right()?;

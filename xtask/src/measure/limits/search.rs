@@ -73,6 +73,7 @@ fn load(client: SocketAddr) -> Load {
         clients: CLIENTS,
         order: Order::InTurn,
         duration: LOAD,
+        ..Load::default()
     }
 }
 

@@ -43,6 +43,7 @@ pub(super) fn fill(bench: &ResilienceBench, herd: &mut TestHerd, names: &[&str],
             clients,
             order: Order::InTurn,
             duration,
+            ..Load::default()
         };
         duration *= 2;
         let summary: Summary = bench.generator.perform(&Task::Load { load, live: false })?;

@@ -81,6 +81,11 @@ pub fn check_resilience(names: &[String], soak: Duration, progress: Progress) ->
     run_checks(&checks, &bench, |name| drop((progress.text)(&format!("{name}\n"))))
 }
 
+/// Returns the names of the checks.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    CHECKS.iter().map(|(name, _)| *name)
+}
+
 impl ResilienceBench {
     /// Makes the settings of chaos on the default herd, with data folders and 1,000 reports a
     /// second, but without faults.

@@ -65,6 +65,7 @@ pub(super) fn check_shard(bench: &ResilienceBench) -> Result<Vec<Finding>> {
         clients: RATE * LOAD.as_secs(),
         order: Order::InTurn,
         duration: LOAD,
+        ..Load::default()
     };
     let (summary, took) = thread::scope(|scope| {
         let load =

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fixtures::bad_input::{BadInput, FutureTimes};
+use fixtures::bad_input::{BadInput, FutureTimes, MOST_SHOWN};
 use herd::message::Time;
 
 use super::client_connection::ClientConnection;
@@ -249,7 +249,8 @@ impl<'a, H: SessionHerd> Player<'a, H> {
         Ok(())
     }
 
-    /// Sends each line of the table of bad input on its own connection, and shows wrong answers.
+    /// Sends each line of the table of bad input on its own connection, and shows the first wrong
+    /// answers.
     fn send_bad_input(&mut self, node: &str) -> Result<(), String> {
         let table = BadInput::read(FutureTimes::Bounded)?;
         let address = self.address(node)?;
@@ -261,7 +262,9 @@ impl<'a, H: SessionHerd> Player<'a, H> {
             let answer = self.herd.localize(connection.rest(deadline)?);
             if let Err(difference) = case.check_answer(node, &answer) {
                 wrong += 1;
-                self.transcript.event(&difference);
+                if wrong <= MOST_SHOWN {
+                    self.transcript.event(&difference);
+                }
             }
         }
         let (rows, lines) = (table.rows, table.cases.len());

@@ -1,10 +1,12 @@
 //! Logs merged by time.
 
 use std::io;
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
 
+use super::filter::LineFilter;
 use crate::cluster::log_file::LogFile;
 
 /// A line of a log.
@@ -21,7 +23,10 @@ pub(super) struct LogLine {
 
 /// The logs of several nodes.
 #[derive(Debug)]
-pub(super) struct MergedLogs(Vec<Log>);
+pub(super) struct MergedLogs {
+    logs: Vec<Log>,
+    filter: LineFilter,
+}
 
 #[derive(Debug)]
 struct Log {
@@ -38,15 +43,22 @@ struct Log {
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 impl MergedLogs {
-    /// Opens the logs of nodes, given as names and paths.
+    /// Opens the logs of nodes, given as names and paths. Only lines that the filter accepts will
+    /// be returned, and no more than the last `tail` of each log are needed.
     ///
     /// # Errors
     /// A log cannot be opened.
-    pub(super) fn open(logs: &[(String, String)]) -> Result<MergedLogs> {
+    pub(super) fn open(
+        logs: &[(String, String)],
+        filter: LineFilter,
+        tail: Option<usize>,
+    ) -> Result<MergedLogs> {
         let open = |(node, path): &(String, String)| {
-            Ok(Log { node: node.clone(), file: LogFile::open(path)?, next: None, time: String::new() })
+            let file = open_log(Path::new(path), &filter, tail)?;
+            Ok(Log { node: node.clone(), file, next: None, time: String::new() })
         };
-        logs.iter().map(open).collect::<Result<_>>().map(MergedLogs)
+        let logs = logs.iter().map(open).collect::<Result<_>>()?;
+        Ok(MergedLogs { logs, filter })
     }
 
     /// Returns the earliest line that has not been returned yet. If several lines have the same
@@ -56,8 +68,8 @@ impl MergedLogs {
     /// # Errors
     /// A log cannot be read.
     pub(super) fn next_line(&mut self, complete_until: Option<&str>) -> io::Result<Option<LogLine>> {
-        self.0.iter_mut().try_for_each(Log::read_next)?;
-        let heads = self.0.iter_mut().filter(|log| log.next.is_some());
+        self.logs.iter_mut().try_for_each(|log| log.read_next(&self.filter))?;
+        let heads = self.logs.iter_mut().filter(|log| log.next.is_some());
         let Some(first) = heads.min_by(|one, other| one.time.cmp(&other.time)) else { return Ok(None) };
         let is_due = |(line, read): &mut (LogLine, Instant)| {
             complete_until.is_none_or(|time| *line.time <= *time) || read.elapsed() > LONGEST_WAIT
@@ -67,19 +79,36 @@ impl MergedLogs {
 }
 
 impl Log {
-    /// Reads the next line, unless one is waiting already or the next one is not complete.
-    fn read_next(&mut self) -> io::Result<()> {
-        if self.next.is_some() {
-            return Ok(());
+    /// Reads the next line that the filter accepts, unless one is waiting already or the next one
+    /// is not complete.
+    fn read_next(&mut self, filter: &LineFilter) -> io::Result<()> {
+        while self.next.is_none()
+            && let Some(line) = self.file.next_line()?
+        {
+            let line = String::from_utf8_lossy(line);
+            let line = line.trim_end_matches('\n');
+            if let Some(time) = time_of(line) {
+                time.clone_into(&mut self.time);
+            }
+            if filter.accepts(&self.time, line) {
+                let line =
+                    LogLine { node: self.node.clone(), time: self.time.clone(), line: line.to_owned() };
+                self.next = Some((line, Instant::now()));
+            }
         }
-        let Some(line) = self.file.next_line()? else { return Ok(()) };
-        let line = String::from_utf8_lossy(line).trim_end_matches('\n').to_owned();
-        if let Some(time) = time_of(&line) {
-            time.clone_into(&mut self.time);
-        }
-        let line = LogLine { node: self.node.clone(), time: self.time.clone(), line };
-        self.next = Some((line, Instant::now()));
         Ok(())
+    }
+}
+
+/// Opens a log, and skips what is before the lines that may be printed.
+fn open_log(path: &Path, filter: &LineFilter, tail: Option<usize>) -> Result<LogFile> {
+    match (&filter.since, tail) {
+        (Some(since), _) => LogFile::open_after(path, |line| {
+            let line = String::from_utf8_lossy(line);
+            time_of(&line).map(|time| time < since.as_str())
+        }),
+        (None, Some(tail)) if !filter.is_of_text() => LogFile::open_at_last(path, tail),
+        _ => LogFile::open(path),
     }
 }
 
@@ -116,7 +145,7 @@ mod tests {
             ((*node).to_owned(), path.display().to_string())
         };
         let logs: Vec<(String, String)> = texts.iter().map(write).collect();
-        let merged = MergedLogs::open(&logs).unwrap();
+        let merged = MergedLogs::open(&logs, LineFilter::default(), None).unwrap();
         (folder, merged)
     }
 

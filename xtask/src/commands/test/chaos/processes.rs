@@ -56,7 +56,7 @@ pub(super) struct ProcessesArgs {
     rate: u32,
 
     /// A herd of fixtures/herds by its name, or a herd file
-    #[arg(long, value_name = "NAME|FILE", default_value = "2015-winter")]
+    #[arg(long, visible_alias = "config", value_name = "NAME|FILE", default_value = "2015-winter")]
     herd: String,
 
     /// Cut the herd in two, and join the halves by three NATS servers alone
