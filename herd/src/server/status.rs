@@ -56,6 +56,8 @@ pub(super) struct Status {
     pub(super) connections: usize,
     pub(super) connections_refused: u64,
     pub(super) lines: ClientCounters,
+    /// The number of refused lines, by reason.
+    pub(super) lines_refused: BTreeMap<&'static str, u64>,
     pub(super) links: LinkCounters,
     /// The number of rejected connections on the link port, without second connections of a linked
     /// neighbour.
@@ -235,6 +237,7 @@ impl Status {
             connections: shared.client_seats.taken(),
             connections_refused: shared.refused.load(Ordering::Relaxed),
             lines: node.lines(),
+            lines_refused: node.refusals().by_reason().collect(),
             links: node.counters(),
             links_refused: shared.links_refused.load(Ordering::Relaxed),
             certificates: shared
