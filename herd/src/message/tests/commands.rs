@@ -94,3 +94,8 @@ fn a_radius_goes_upstream_in_metres() {
         assert_eq!(whatsat.metres(), metres);
     }
 }
+
+#[test]
+fn the_reason_for_a_refusal_takes_no_room_in_a_parsed_line() {
+    assert_eq!(size_of::<Result<Command<'_>, Refusal>>(), size_of::<Option<Command<'_>>>());
+}
