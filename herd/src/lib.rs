@@ -14,8 +14,9 @@
 //! files, [`places`] asks a Places service what is near, [`net`] names the socket types, [`tls`]
 //! handles certificates, [`backbone`] joins herds, [`telemetry`] sets up the log, [`traces`]
 //! follows single reports, [`ambient`] provides the wall clock and random numbers, [`dashboard`]
-//! shows a herd in a browser, [`printable`] escapes text from outside, and [`nearest`] corrects
-//! misspelt names. [`bug`] plants bugs on purpose, to test the tests.
+//! shows a herd in a browser, [`say`] talks to nodes as a client, [`printable`] escapes text from
+//! outside, and [`nearest`] corrects misspelt names. [`bug`] plants bugs on purpose, to test the
+//! tests.
 //!
 //! # Use
 //!
@@ -109,6 +110,7 @@ pub mod node;
 pub mod places;
 pub mod printable;
 mod repeats;
+pub mod say;
 mod secret_file;
 pub mod server;
 pub mod telemetry;

@@ -6,8 +6,9 @@ use std::fs;
 use fixtures::checkout::{root, scratch};
 use herd::config::Herd;
 use herd::journal::Line;
-use herd::message::LinkLine;
+use herd::message::{LinkLine, Refusal};
 use herd::node::Limits;
+use strum::VariantArray;
 
 fn page(name: &str) -> String {
     fs::read_to_string(root().join("docs/src/reference").join(name)).unwrap()
@@ -80,6 +81,15 @@ fn the_page_of_limits_has_every_limit_with_its_default() {
         let limits: Limits = toml::from_str(&format!("{name} = {value}")).unwrap();
         assert_eq!(limits, Limits::default(), "{name}");
     }
+}
+
+#[test]
+fn the_page_of_the_protocol_has_every_reason_for_a_refusal() {
+    let page = page("protocol.md");
+    let section = page.split("\n## ").find(|section| section.starts_with("Refused lines\n")).unwrap();
+    let names: Vec<String> = rows(section).into_iter().map(|(name, _)| name).collect();
+    let expected: Vec<&str> = Refusal::VARIANTS.iter().map(|refusal| refusal.name()).collect();
+    assert_eq!(names, expected);
 }
 
 /// The first word of a line between nodes. A new kind of line does not compile until it is added

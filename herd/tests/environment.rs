@@ -50,7 +50,7 @@ const ON_DISK: &[(&str, &str)] = &[("HERD_DATA_DIR", "{folder}/data")];
 /// A variable, its valid values, an invalid one, and the other variables that these need.
 type Row = (&'static str, &'static [&'static str], &'static str, &'static [(&'static str, &'static str)]);
 
-const TABLE: [Row; 27] = [
+const TABLE: [Row; 28] = [
     ("HERD_ADMIN_ADDRESS", &["127.0.0.1:0"], "nowhere", &[]),
     ("HERD_ADMIN_TOKEN_FILE", &["{folder}/token"], "/no/such", ADMIN),
     ("HERD_CLIENTS_CERT", &["{folder}/Alford.pem"], "/no/such", CLIENTS),
@@ -68,6 +68,7 @@ const TABLE: [Row; 27] = [
     ("HERD_LOG_FORMAT", &["text", "json"], "xml", &[]),
     ("HERD_LOG_LEVEL", &["error", "warn", "info", "debug", "trace"], "all", &[]),
     ("HERD_MAX_FUTURE_SKEW", &["off", "24h"], "24", &[]),
+    ("HERD_METRICS_ADDRESS", &["127.0.0.1:0", "0.0.0.0:0"], "9090", &[]),
     ("HERD_PLACES", &["offline", "none"], "everywhere", &[]),
     ("HERD_PLACES_FIELDS", &["pro", "enterprise"], "all", GOOGLE),
     ("HERD_PLACES_FILE", &["{folder}/places.bin"], "/no/such", &[]),

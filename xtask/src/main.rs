@@ -71,13 +71,7 @@ enum Command {
     /// Print the logs of all nodes, merged by time
     HerdLogs(logs::LogsArgs),
     /// Send lines to a node and print its answers
-    Say {
-        /// The node to talk to
-        node: String,
-        /// The lines to send, each as one argument
-        #[arg(value_name = "LINE", required = true, allow_hyphen_values = true)]
-        lines: Vec<String>,
-    },
+    Say(say::SayArgs),
     /// Print the AT lines on a node's links as they pass
     Tap {
         /// The node whose links to show
@@ -179,7 +173,7 @@ fn main() -> ExitCode {
         Command::HerdCut { one, other } => control::cut_link(one, other),
         Command::HerdHeal { nodes } => control::heal_herd(&nodes),
         Command::HerdLogs(args) => logs::show_logs(&args),
-        Command::Say { node, lines } => say::say_lines(&node, &lines),
+        Command::Say(args) => say::say_lines(&args),
         Command::Tap { node } => tap::tap_links(&node),
         Command::Dashboard(args) => dashboard::show_dashboard(&args),
         Command::E2e(args) => e2e::play_sessions(&args),

@@ -137,8 +137,9 @@ export class Talk {
   async #say(line, way) {
     const node = this.node.value;
     try {
-      const { answer, seconds } = await post("/api/say", { node, line });
+      const { answer, seconds, hint } = await post("/api/say", { node, line });
       this.#show(line, answer, false, `${node} in ${duration(seconds)}`, way);
+      if (hint) this.exchanges.lastElementChild?.append(element("p", { class: "quiet" }, `Hint: ${hint}`));
       return answer;
     } catch (error) {
       this.#show(line, error instanceof Error ? error.message : String(error), true, node);

@@ -38,7 +38,10 @@ pub fn client_line(bytes: &[u8]) {
     for line in whole.iter().flatten() {
         let mut out = Vec::new();
         match node.answer(line, NOW, &mut out).0 {
-            Answer::Written if out.starts_with(b"? ") => assert_eq!(out, [b"? ", &line[..], b"\n"].concat()),
+            Answer::Refused(refusal) => {
+                assert_eq!(out, [b"? ", &line[..], b"\n"].concat());
+                assert!(!refusal.explain(line).is_empty());
+            }
             Answer::Written => {
                 let end = out.iter().position(|byte| *byte == b'\n').expect("a line end");
                 let at = At::parse(&out[..end]).expect("an AT line");

@@ -10,12 +10,14 @@ use herd::node::parse_duration_or_off;
 use herd::server::Durability;
 use herd::telemetry::{Format, Level};
 
+use super::check::CheckArgs;
 use super::config_init::InitArgs;
 use super::dashboard::DashboardArgs;
 use super::doctor::DoctorArgs;
 use super::given::Given;
 use super::places_args::PlacesArgs;
 use super::probe::ProbeArgs;
+use super::say::SayArgs;
 use super::tls_args::TlsArgs;
 use super::values::{Skew, latitude, longitude, socket_address, switch, threads};
 use super::{certs, journal, places};
@@ -63,6 +65,23 @@ pub(super) enum Subcommand {
     Doctor(DoctorArgs),
     /// Ask a node whether it is ready; exit 1 if it is not
     Probe(ProbeArgs),
+    /// Send lines to nodes as a client, and print their answers
+    ///
+    /// Lines come from the arguments, else from standard input; on a terminal from a prompt, which
+    /// completes verbs and keeps what was typed until it ends. A hint on standard error says why a
+    /// line was refused, as far as the line shows it.
+    Say(SayArgs),
+    /// Check from anywhere that a node answers clients, for monitoring
+    ///
+    /// Connects to the client port, and sends the line `herd check`, which the node refuses without
+    /// a look at its records. Only its counters of connections and refused lines grow.
+    ///
+    /// Prints one line as monitoring plugins do, and exits with 0 (OK), 1 (warning: slow), 2
+    /// (critical: slower still, or no right answer) or 3 (unknown: the check itself cannot run).
+    ///
+    /// `herd probe` asks another question, on the admin port of the same machine: whether the node
+    /// is ready, with a neighbour, a disk that works, and room for clients.
+    Check(CheckArgs),
     /// Write a herd file to start from
     #[command(subcommand)]
     Config(ConfigTool),

@@ -2,6 +2,7 @@
 
 mod backup;
 mod certs;
+mod check;
 mod config_init;
 mod dashboard;
 mod doctor;
@@ -20,6 +21,8 @@ mod print;
 mod probe;
 mod replay_progress;
 mod resources;
+mod say;
+mod server_tls;
 mod service_manager;
 mod shards;
 mod stop;
@@ -37,7 +40,7 @@ use print::print;
 use usage::Usage;
 
 /// Runs the command line. The exit code is 2 if the command line is wrong, and 1 if the command
-/// fails.
+/// fails. `herd check` has the codes of monitoring plugins.
 pub(crate) fn main() -> ExitCode {
     let cli = environment::parse().unwrap_or_else(|error| refuse(&error));
     let result = match &cli.command {
@@ -53,6 +56,8 @@ pub(crate) fn main() -> ExitCode {
         }
         Some(Subcommand::Doctor(args)) => block_on(doctor::run(&cli.given, args)),
         Some(Subcommand::Probe(args)) => block_on(probe::run(args)),
+        Some(Subcommand::Say(args)) => block_on(say::run(&cli.given, args)),
+        Some(Subcommand::Check(args)) => return args.run(),
         Some(Subcommand::Shards { config }) => block_on(shards::run(&cli.given, config.as_deref())),
         Some(Subcommand::Completions { shell }) => manuals::complete(*shell),
         Some(Subcommand::Man { folder }) => manuals::man(folder.as_deref()),
@@ -72,14 +77,14 @@ pub(crate) fn main() -> ExitCode {
 fn refuse(error: &clap::Error) -> ! {
     if error.use_stderr() {
         print(std::io::stderr(), lines(error.render().to_string().as_bytes()));
-        std::process::exit(error.exit_code());
+        std::process::exit(if check::is_wanted() { check::UNKNOWN.into() } else { error.exit_code() });
     }
     error.exit()
 }
 
 /// Runs `main` to its end without waiting for threads of the pool: a DNS lookup in one of them
 /// cannot be cancelled.
-fn block_on(main: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn block_on<T>(main: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(main);
     runtime.shutdown_background();

@@ -45,7 +45,7 @@ pub use tables::{
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use crate::net::Address;
@@ -141,6 +141,21 @@ impl Member {
     /// The address that neighbours dial.
     pub fn dialled(&self) -> Address {
         self.advertise.clone().unwrap_or(Address::Ip(self.link))
+    }
+
+    /// The address at which clients reach it, also if it listens on all addresses of its machine.
+    pub fn dialled_by_clients(&self) -> Address {
+        let port = self.client.port();
+        if !self.client.ip().is_unspecified() {
+            return Address::Ip(self.client);
+        }
+        match self.dialled() {
+            Address::Name { host, .. } => Address::Name { host, port },
+            Address::Ip(link) if link.ip().is_unspecified() => {
+                Address::Ip(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port))
+            }
+            Address::Ip(link) => Address::Ip(SocketAddr::new(link.ip(), port)),
+        }
     }
 
     /// Whether only processes on the node's machine can reach its link port.

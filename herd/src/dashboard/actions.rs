@@ -74,7 +74,7 @@ async fn say_line(State(shared): State<Arc<Shared>>, Json(Line { node, line }): 
     match say(known.client, &line).await {
         Ok(said) => {
             let seconds = said.took.as_secs_f64();
-            Json(json!({ "answer": said.answer, "seconds": seconds })).into_response()
+            Json(json!({ "answer": said.answer, "seconds": seconds, "hint": said.hint })).into_response()
         }
         Err(error) => failure(StatusCode::BAD_GATEWAY, &format!("{node}: {error}")),
     }

@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::net;
+use crate::say::hint;
 
 /// How long a node may take to answer. One that asks for places may take as long as its service.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -20,6 +21,8 @@ pub(super) struct Said {
     /// The answer's bytes as text, without the last line end. Bytes that are not UTF-8 are escaped.
     pub(super) answer: String,
     pub(super) took: Duration,
+    /// Why the line was refused, if it was.
+    pub(super) hint: Option<String>,
 }
 
 /// Sends one line to the node at `address`, and returns its answer. Bytes may be escaped as in
@@ -42,7 +45,7 @@ pub(super) async fn say(address: SocketAddr, line: &str) -> Result<Said, String>
         return Err("the node closed the connection without an answer".to_owned());
     }
     answer.pop_if(|byte| *byte == b'\n');
-    Ok(Said { answer: text_of(&answer), took: began.elapsed() })
+    Ok(Said { took: began.elapsed(), hint: hint(&answer), answer: text_of(&answer) })
 }
 
 /// Returns bytes as text, in which only those that are not UTF-8 are escaped.

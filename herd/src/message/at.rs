@@ -42,7 +42,7 @@ impl<'a> At<'a> {
         if word != b"AT" || !is_node_name(server) || next().is_some() {
             return None;
         }
-        Some(At { line, skew: Skew::parse(skew)?, iamat: Iamat::parse(line, operands)? })
+        Some(At { line, skew: Skew::parse(skew)?, iamat: Iamat::parse(line, operands).ok()? })
     }
 
     /// Returns the name of the server that received the report.

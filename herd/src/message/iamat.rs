@@ -1,6 +1,6 @@
 //! `IAMAT <client-id> <latitude><longitude> <time>`: a client reports where it was, and when.
 
-use super::{ClientId, Location, Stamp};
+use super::{ClientId, Location, Refusal, Stamp};
 
 /// A location report, with the bytes that the client sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,11 +18,14 @@ pub struct Iamat<'a> {
 
 impl<'a> Iamat<'a> {
     /// Parses the fields of a line.
-    pub(super) fn parse(line: &'a [u8], [client, location, stamp]: [&'a [u8]; 3]) -> Option<Self> {
-        Some(Iamat {
-            client: ClientId::parse(client)?,
-            location: Location::parse(location)?,
-            stamp: Stamp::parse(stamp)?,
+    ///
+    /// # Errors
+    /// The first field that is wrong.
+    pub(super) fn parse(line: &'a [u8], [client, location, stamp]: [&'a [u8]; 3]) -> Result<Self, Refusal> {
+        Ok(Iamat {
+            client: ClientId::parse(client).ok_or(Refusal::ClientId)?,
+            location: Location::parse(location).ok_or(Refusal::Location)?,
+            stamp: Stamp::parse(stamp).ok_or(Refusal::Time)?,
             text: joined(line, [client, location, stamp]),
         })
     }

@@ -22,6 +22,7 @@ mod iamat;
 mod lines;
 mod link_line;
 mod location;
+mod refusal;
 mod time;
 #[cfg(feature = "otel")]
 mod trace;
@@ -38,6 +39,7 @@ pub use iamat::Iamat;
 pub use lines::{Lines, Piece};
 pub use link_line::{LinkLine, OLDEST_VERSION, VERSION, hex, words};
 pub use location::Location;
+pub use refusal::{Refusal, TOO_MANY_CONNECTIONS};
 pub use time::{Skew, Stamp, Time};
 #[cfg(feature = "otel")]
 pub use trace::{Trace, TracedShare};
@@ -77,23 +79,32 @@ pub enum Command<'a> {
 }
 
 impl<'a> Command<'a> {
-    /// Parses a line without its line end. `None` means an invalid command, which is answered with
-    /// a copy of the line.
+    /// Parses a line without its line end.
+    ///
+    /// # Errors
+    /// The line is an invalid command, for this reason. It is answered with a copy of the line.
     ///
     /// # Examples
     /// ```
-    /// use herd::message::Command;
+    /// use herd::message::{Command, Refusal};
     ///
     /// let command = Command::parse(b"IAMAT kiwi.cs.ucla.edu +34.068930-118.445127 1621464827.5");
-    /// assert!(matches!(command, Some(Command::Iamat(_))));
-    /// assert_eq!(Command::parse(b"WHATSAT kiwi.cs.ucla.edu 51 5"), None);
+    /// assert!(matches!(command, Ok(Command::Iamat(_))));
+    /// assert_eq!(Command::parse(b"WHATSAT kiwi.cs.ucla.edu 51 5"), Err(Refusal::Radius));
     /// ```
-    pub fn parse(line: &'a [u8]) -> Option<Self> {
+    pub fn parse(line: &'a [u8]) -> Result<Self, Refusal> {
+        Command::parse_fields(line).map_err(|refusal| match begins_http(line) {
+            true => Refusal::Http,
+            false => refusal,
+        })
+    }
+
+    fn parse_fields(line: &'a [u8]) -> Result<Self, Refusal> {
         let mut fields = fields(line);
-        match fields.next()? {
-            b"IAMAT" => Iamat::parse(line, operands(fields)?).map(Command::Iamat),
-            b"WHATSAT" => Whatsat::parse(operands(fields)?).map(Command::Whatsat),
-            _ => None,
+        match fields.next() {
+            Some(b"IAMAT") => Iamat::parse(line, operands(fields)?).map(Command::Iamat),
+            Some(b"WHATSAT") => Whatsat::parse(operands(fields)?).map(Command::Whatsat),
+            _ => Err(Refusal::Verb),
         }
     }
 
@@ -106,13 +117,18 @@ impl<'a> Command<'a> {
     }
 }
 
-/// Returns the fields behind a verb; `None` if their number is not `N`.
-fn operands<'a, const N: usize>(mut fields: impl Iterator<Item = &'a [u8]>) -> Option<[&'a [u8]; N]> {
+/// Returns the fields behind a verb, if their number is `N`.
+fn operands<'a, const N: usize>(
+    mut fields: impl Iterator<Item = &'a [u8]>,
+) -> Result<[&'a [u8]; N], Refusal> {
     let mut operands = [&b""[..]; N];
     for operand in &mut operands {
-        *operand = fields.next()?;
+        *operand = fields.next().ok_or(Refusal::Operands)?;
     }
-    fields.next().is_none().then_some(operands)
+    match fields.next() {
+        None => Ok(operands),
+        Some(_) => Err(Refusal::Operands),
+    }
 }
 
 /// Returns the fields of a line, which white space separates.

@@ -1,7 +1,7 @@
 //! `WHATSAT <client-id> <radius> <bound>`: a client asks what is near some client.
 
-use super::ClientId;
 use super::decimal::{Decimal, Digits, MOST_DECIMALS};
+use super::{ClientId, Refusal};
 
 /// The largest radius, in kilometres.
 const LARGEST_RADIUS: u64 = 50;
@@ -20,15 +20,18 @@ pub struct Whatsat<'a> {
 }
 
 impl<'a> Whatsat<'a> {
-    pub(super) fn parse([client, radius, bound]: [&'a [u8]; 3]) -> Option<Self> {
-        let client = ClientId::parse(client)?;
-        let radius =
-            Decimal::parse(radius, 9, MOST_DECIMALS).filter(|radius| !radius.exceeds(LARGEST_RADIUS))?;
-        let bound = Digits::parse(bound, 9)?.value;
-        if bound > LARGEST_BOUND {
-            return None;
-        }
-        Some(Whatsat { client, radius, bound: bound as usize })
+    /// Parses the operands of a line.
+    ///
+    /// # Errors
+    /// The first operand that is wrong.
+    pub(super) fn parse([client, radius, bound]: [&'a [u8]; 3]) -> Result<Self, Refusal> {
+        let client = ClientId::parse(client).ok_or(Refusal::ClientId)?;
+        let radius = Decimal::parse(radius, 9, MOST_DECIMALS)
+            .filter(|radius| !radius.exceeds(LARGEST_RADIUS))
+            .ok_or(Refusal::Radius)?;
+        let bound =
+            Digits::parse(bound, 9).filter(|bound| bound.value <= LARGEST_BOUND).ok_or(Refusal::Bound)?;
+        Ok(Whatsat { client, radius, bound: bound.value as usize })
     }
 
     /// Returns the radius in metres, exactly: the decimal point is moved by three places, and zeros

@@ -96,7 +96,19 @@ pub async fn secure_dialled(stream: Tcp, config: Arc<ClientConfig>) -> io::Resul
     // Certificates name nodes instead of hosts, and TLS never sends an IP address as the server's
     // name.
     let any_name = ServerName::from(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let secured = TlsConnector::from(config).connect(any_name, stream).await?;
+    secure_with(stream, config, any_name).await
+}
+
+/// Performs the TLS handshake with a server that must show a certificate for `name`.
+///
+/// # Errors
+/// Fails if one side rejects the other; [`reason`] turns the error into words.
+pub async fn secure_with(
+    stream: Tcp,
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+) -> io::Result<Stream> {
+    let secured = TlsConnector::from(config).connect(name, stream).await?;
     Ok(Stream::Tls(Box::new(secured.into())))
 }
 

@@ -2,13 +2,15 @@
 
 use super::Node;
 use super::table::{Outcome, Place, Source};
-use crate::message::{At, ClientId, Command, Iamat, MOST_REMOVALS, Skew, Time, Update, Whatsat};
+use crate::message::{At, ClientId, Command, Iamat, MOST_REMOVALS, Refusal, Skew, Time, Update, Whatsat};
 
 /// What remains to be done after a client's line was processed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// Nothing: the answer has been written, with its line end.
     Written,
+    /// Nothing: the line has been refused, and the answer that says so has been written.
+    Refused(Refusal),
     /// A request to the Places service. [`places_answer`] then writes the answer from `at` and the
     /// service's JSON.
     Places {
@@ -113,27 +115,28 @@ impl Node {
     pub fn answer(&mut self, line: &[u8], now: Time, out: &mut Vec<u8>) -> (Answer, u64) {
         let command = Command::parse(line);
         let located = command.as_ref().map(|command| (command, self.locate(command.client())));
+        let located = located.map_err(|refusal| *refusal);
         self.answer_command(located, line, now, out)
     }
 
     /// Does the same for a line that has been parsed, and whose client has been
-    /// [located](Self::locate); `command` is `None` if the line is not a command.
+    /// [located](Self::locate); `command` is the reason if the line is not a command.
     pub fn answer_command(
         &mut self,
-        command: Option<(&Command<'_>, Place)>,
+        command: Result<(&Command<'_>, Place), Refusal>,
         line: &[u8],
         now: Time,
         out: &mut Vec<u8>,
     ) -> (Answer, u64) {
         let (answered, client) = match command {
-            Some((Command::Iamat(iamat), place)) => {
-                let sequence = self.take_report(iamat, place, now, out);
-                self.lines.reports_refused += u64::from(sequence.is_none());
-                (sequence.map(|sequence| (Answer::Written, sequence)), Some(iamat.client))
+            Ok((Command::Iamat(iamat), place)) => {
+                let taken = self.take_report(iamat, place, now, out);
+                self.lines.reports_refused += u64::from(taken.is_err());
+                (taken.map(|sequence| (Answer::Written, sequence)), Some(iamat.client))
             }
-            Some((Command::Whatsat(whatsat), _)) => {
-                let answer = self.answer_whatsat(whatsat, out);
-                let count = if answer.is_some() {
+            Ok((Command::Whatsat(whatsat), _)) => {
+                let answer = self.answer_whatsat(whatsat, out).ok_or(Refusal::UnknownClient);
+                let count = if answer.is_ok() {
                     &mut self.lines.questions
                 } else {
                     &mut self.lines.questions_unknown
@@ -141,36 +144,46 @@ impl Node {
                 *count += 1;
                 (answer, Some(whatsat.client))
             }
-            None => {
+            Err(refusal) => {
                 self.lines.note_invalid(line);
-                (None, None)
+                (Err(refusal), None)
             }
         };
-        answered.unwrap_or_else(|| {
+        answered.unwrap_or_else(|refusal| {
+            let removal = client.and_then(|client| self.table.removal_of(client));
+            self.note_refusal(refusal);
             write_invalid(out, line);
-            (Answer::Written, client.and_then(|client| self.table.removal_of(client)).unwrap_or_default())
+            (Answer::Refused(refusal), removal.unwrap_or_default())
         })
     }
 
-    /// Counts a line that is answered as invalid without being parsed, such as the start of one
-    /// that is too long.
-    pub fn note_invalid(&mut self, line: &[u8]) {
-        self.lines.note_invalid(line);
+    /// Counts a line that the caller has refused, after [`Answer::Elsewhere`].
+    pub fn note_refusal(&mut self, refusal: Refusal) {
+        self.refusals.note(refusal);
     }
 
-    /// Applies a report and returns the sequence of the client's latest record, or returns `None`
-    /// if a limit of this node forbids the report.
-    fn take_report(&mut self, iamat: &Iamat<'_>, place: Place, now: Time, out: &mut Vec<u8>) -> Option<u64> {
-        let too_early = self.limits.max_future_skew.is_some_and(|most| iamat.stamp.time() > now.plus(most));
-        // This node's clock has gone so far back that the report would be forgotten at once.
-        let is_forgotten = self.table.forgets(now.window());
-        if too_early || is_forgotten {
-            return None;
+    /// Applies a report, and returns the sequence of the client's latest record.
+    ///
+    /// # Errors
+    /// A limit of this node forbids the report.
+    fn take_report(
+        &mut self,
+        iamat: &Iamat<'_>,
+        place: Place,
+        now: Time,
+        out: &mut Vec<u8>,
+    ) -> Result<u64, Refusal> {
+        if self.limits.max_future_skew.is_some_and(|most| iamat.stamp.time() > now.plus(most)) {
+            return Err(Refusal::FutureTime);
         }
-        let refuses_new = self.is_full() || self.new_ids_left == 0;
-        if refuses_new && self.table.get(iamat.client).is_none() {
+        if self.table.forgets(now.window()) {
+            return Err(Refusal::ClockBehind);
+        }
+        if let Some(refusal) = self.refusal_of_new_ids()
+            && self.table.get(iamat.client).is_none()
+        {
             self.ids_refused += 1;
-            return None;
+            return Err(refusal);
         }
         let known = self.table.len();
         let skew = Skew::between(now, iamat.stamp.time());
@@ -184,13 +197,22 @@ impl Node {
             Outcome::Fresh => {
                 self.lines.reports_fresh += 1;
                 self.note_news(&out[start..end], Source::Client, Some(now));
-                Some(self.table.head())
+                Ok(self.table.head())
             }
             Outcome::Stale => {
                 self.lines.reports_stale += 1;
-                self.table.get_with_sequence(iamat.client).map(|(sequence, _)| sequence)
+                let known = self.table.get_with_sequence(iamat.client);
+                known.map(|(sequence, _)| sequence).ok_or(Refusal::UnknownClient)
             }
         }
+    }
+
+    /// Returns why a client without a record may not report now, if that is so.
+    fn refusal_of_new_ids(&self) -> Option<Refusal> {
+        if self.is_full() {
+            return Some(Refusal::TableFull);
+        }
+        (self.new_ids_left == 0).then_some(self.new_ids_bound)
     }
 
     /// Removes a client here and, when they receive the removal, at all other nodes. Reports that
@@ -230,9 +252,11 @@ impl Node {
     }
 
     /// Sets how many clients without a record may report from now on. Initially there is no bound
-    /// but [`distinct_clients`](super::Limits::distinct_clients).
-    pub fn admit_new_ids(&mut self, most: u32) {
+    /// but [`distinct_clients`](super::Limits::distinct_clients). Further ones are refused for the
+    /// reason `bound`.
+    pub fn admit_new_ids(&mut self, most: u32, bound: Refusal) {
         self.new_ids_left = most;
+        self.new_ids_bound = bound;
     }
 
     /// Returns how many clients without a record may still report.

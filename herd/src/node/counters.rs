@@ -1,8 +1,9 @@
 //! Counters of what clients and neighbours sent.
 
 use serde::Serialize;
+use strum::{EnumCount, VariantArray};
 
-use crate::message::Verb;
+use crate::message::{Refusal, Verb};
 
 /// Counters of updates on the links with one neighbour, or with all neighbours together, since the
 /// node started.
@@ -39,6 +40,22 @@ impl LinkCounters {
         self.stale += other.stale;
         self.unacceptable += other.unacceptable;
         self.repairs += other.repairs;
+    }
+}
+
+/// Counters of clients' lines that were answered with `?`, by reason, since the node started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RefusalCounters([u64; Refusal::COUNT]);
+
+impl RefusalCounters {
+    /// Returns the name of each reason with its counter.
+    pub fn by_reason(self) -> impl Iterator<Item = (&'static str, u64)> {
+        Refusal::VARIANTS.iter().map(|refusal| refusal.name()).zip(self.0)
+    }
+
+    /// Counts a line.
+    pub(super) fn note(&mut self, refusal: Refusal) {
+        self.0[refusal as usize] += 1;
     }
 }
 

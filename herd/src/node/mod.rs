@@ -29,7 +29,7 @@ mod trees;
 pub use backbone::Selection;
 pub use clients::{Answer, INVALID, PlacesQuery, Question, RemovalError, places_answer, write_invalid};
 pub use clock::ClockDifference;
-pub use counters::{ClientCounters, LinkCounters};
+pub use counters::{ClientCounters, LinkCounters, RefusalCounters};
 pub use limits::{Limits, READ_AS_LINES, parse_duration, parse_duration_or_off};
 pub use link::{HeardLine, Link, LinkEnd, LinkEvent};
 pub use neighbours::{Cursor, LinkId, LinkState, NeighbourId, Side};
@@ -41,7 +41,7 @@ pub use table::{Outcome, Place, RecentLines, Record, Source, Table};
 use std::time::Duration;
 
 use crate::bug::{Bug, is_planted};
-use crate::message::{ClientId, Update};
+use crate::message::{ClientId, Refusal, Update};
 use backbone::Stream;
 use lateness::Lateness;
 use neighbours::{Neighbour, Neighbours};
@@ -74,8 +74,11 @@ pub struct Node {
     table: Table,
     neighbours: Neighbours,
     lines: ClientCounters,
+    refusals: RefusalCounters,
     /// How many clients without a record may still report.
     new_ids_left: u32,
+    /// Why further ones are refused.
+    new_ids_bound: Refusal,
     /// Reports refused because the node had no record of the client.
     ids_refused: u64,
     /// The epoch: sequences of another epoch mean nothing in this one.
@@ -132,7 +135,9 @@ impl Node {
             limits,
             table: Table::new(lives.hash_seed),
             lines: ClientCounters::default(),
+            refusals: RefusalCounters::default(),
             new_ids_left: u32::MAX,
+            new_ids_bound: Refusal::NewIdRate,
             ids_refused: 0,
             epoch: lives.epoch,
             incarnation: lives.incarnation,
@@ -248,6 +253,11 @@ impl Node {
     /// Returns the counters of clients' lines.
     pub fn lines(&self) -> ClientCounters {
         self.lines
+    }
+
+    /// Returns the counters of clients' lines that were refused.
+    pub fn refusals(&self) -> RefusalCounters {
+        self.refusals
     }
 
     /// Returns the neighbour called `name`, if there is one.

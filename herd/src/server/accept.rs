@@ -17,13 +17,11 @@ use super::port::Port;
 use super::seats::{Seats, WhenFull};
 use super::shared::Shared;
 use super::{client, link};
+use crate::message::TOO_MANY_CONNECTIONS;
 use crate::net::{self, Listener, Stream, Tcp, exchange, serve_http};
 
 /// The pause after a failed accept. Without it, a node without free file descriptors would spin.
 const AFTER_FAILURE: Duration = Duration::from_millis(25);
-
-/// The answer to a client beyond the limit of connections.
-const TOO_MANY: &[u8] = b"? too many connections\n";
 
 /// Accepts and serves clients, up to the limit, until the node stops.
 pub(super) async fn clients(shared: Arc<Shared>, listener: Listener) {
@@ -132,7 +130,7 @@ async fn refuse(stream: Tcp, shared: Arc<Shared>, lingers: Option<OwnedSemaphore
     let mut stream = Stream::Plain(stream);
     // The send buffer of a new connection has room for one short line. If the connection is gone
     // already, the error does not matter.
-    let _ = exchange(&mut stream, None, TOO_MANY).await;
+    let _ = exchange(&mut stream, None, TOO_MANY_CONNECTIONS).await;
     if lingers.is_some() {
         linger(stream, &shared.limits).await;
     }

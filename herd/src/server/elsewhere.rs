@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 
 use super::shared::Shared;
+use crate::message::Refusal;
 
 /// The most questions that wait to be sent to other nodes. Further ones are answered as if the
 /// client were unknown.
@@ -55,20 +56,22 @@ impl Elsewhere {
 }
 
 impl Shared {
-    /// Asks the nodes that hold a client's shard for its AT line. Returns `None` if they do not
-    /// know it, or do not answer.
-    pub(super) async fn look_up(self: &Arc<Shared>, client: Box<[u8]>) -> Option<Box<[u8]>> {
-        let elsewhere = self.backbone.get()?.elsewhere()?;
+    /// Asks the nodes that hold a client's shard for its AT line.
+    ///
+    /// # Errors
+    /// They do not know the client, or do not answer.
+    pub(super) async fn look_up(self: &Arc<Shared>, client: Box<[u8]>) -> Result<Box<[u8]>, Refusal> {
+        let backbone = self.backbone.get().and_then(|backbone| backbone.elsewhere());
+        let elsewhere = backbone.ok_or(Refusal::Unanswered)?;
         let (answer, answered) = oneshot::channel();
         let _ = elsewhere.lookups.try_send(Lookup { client, answer });
         // The other end is dropped if the question could not be sent.
-        let line = answered.await.ok();
-        let count = match &line {
-            Some(line) if line.is_empty() => &elsewhere.unknown,
-            Some(_) => &elsewhere.known,
-            None => &elsewhere.unanswered,
+        let (found, count) = match answered.await {
+            Ok(line) if line.is_empty() => (Err(Refusal::UnknownClient), &elsewhere.unknown),
+            Ok(line) => (Ok(line), &elsewhere.known),
+            Err(_) => (Err(Refusal::Unanswered), &elsewhere.unanswered),
         };
         count.fetch_add(1, Ordering::Relaxed);
-        line.filter(|line| !line.is_empty())
+        found
     }
 }

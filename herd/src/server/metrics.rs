@@ -70,6 +70,9 @@ fn about_clients(metrics: &mut Metrics, status: &Status) {
     let lines = lines
         .map(|(verb, outcome, count)| ([("verb", verb.to_owned()), ("outcome", outcome.to_owned())], count));
     metrics.counters("herd_client_lines", "Lines of clients by outcome", lines);
+    let refused = status.lines_refused.iter().map(|(reason, count)| label("reason", reason, *count));
+    let help = "Lines of clients that were answered with a question mark, by reason";
+    metrics.counters("herd_client_lines_refused", help, refused);
     let durations = &status.durations;
     let answers = [&durations.answer_iamat, &durations.answer_whatsat, &durations.answer_invalid];
     let answers = AnswerCounts::NAMES.into_iter().zip(answers);

@@ -58,6 +58,8 @@ pub(super) struct Status {
     /// The number of clients whose TLS handshakes have failed.
     pub(super) handshakes_failed: u64,
     pub(super) lines: ClientCounters,
+    /// The number of refused lines, by reason.
+    pub(super) lines_refused: BTreeMap<&'static str, u64>,
     pub(super) links: LinkCounters,
     /// The number of rejected connections on the link port, without second connections of a linked
     /// neighbour.
@@ -238,6 +240,7 @@ impl Status {
             connections_refused: shared.refused.load(Ordering::Relaxed),
             handshakes_failed: shared.handshakes_failed.load(Ordering::Relaxed),
             lines: node.lines(),
+            lines_refused: node.refusals().by_reason().collect(),
             links: node.counters(),
             links_refused: shared.links_refused.load(Ordering::Relaxed),
             certificates: shared

@@ -18,7 +18,7 @@ struct Template {
     /// The text between the time and the peer.
     message: String,
     /// The text between the peer and the line.
-    line: &'static str,
+    line: String,
     /// The text after the line.
     end: &'static str,
 }
@@ -77,7 +77,7 @@ impl Formatter {
         let template = &self.templates[kind as usize];
         let prefix = &mut self.prefixes[kind as usize];
         if prefix.is_empty() {
-            for part in [&template.start, &self.time, &template.message, &self.peer, template.line] {
+            for part in [&template.start, &self.time, &template.message, &self.peer, &template.line] {
                 prefix.extend_from_slice(part.as_bytes());
             }
         }
@@ -114,17 +114,19 @@ fn template(kind: Kind, format: Format, coloured: bool) -> Template {
         Kind::Event | Kind::Client | Kind::Neighbour => return Template::default(),
         Kind::Received => ("DEBUG", "34", "received", "peer"),
         Kind::TooLong => ("DEBUG", "34", "received the start of a line that is too long", "peer"),
+        Kind::Refused => ("DEBUG", "34", "refused", "peer"),
         Kind::Answered => ("DEBUG", "34", "answered", "peer"),
         Kind::Heard => ("DEBUG", "34", "heard", "from"),
         Kind::Said => ("DEBUG", "34", "said", "to"),
         Kind::HeardHeartbeat => ("TRACE", "35", "heard", "from"),
         Kind::SaidHeartbeat => ("TRACE", "35", "said", "to"),
     };
+    let text = if kind == Kind::Refused { "reason" } else { "line" };
     match format {
         Format::Json => Template {
             start: "{\"timestamp\":\"".to_owned(),
             message: format!("\",\"level\":\"{level}\",\"fields\":{{\"message\":\"{message}\",\"{peer}\":"),
-            line: ",\"line\":\"",
+            line: format!(",\"{text}\":\""),
             end: "\"}}\n",
         },
         Format::Text if coloured => Template {
@@ -132,13 +134,13 @@ fn template(kind: Kind, format: Format, coloured: bool) -> Template {
             message: format!(
                 "\x1b[0m \x1b[{colour}m{level}\x1b[0m {message} \x1b[3m{peer}\x1b[0m\x1b[2m=\x1b[0m"
             ),
-            line: " \x1b[3mline\x1b[0m\x1b[2m=\x1b[0m",
+            line: format!(" \x1b[3m{text}\x1b[0m\x1b[2m=\x1b[0m"),
             end: "\n",
         },
         Format::Text => Template {
             start: String::new(),
             message: format!(" {level} {message} {peer}="),
-            line: " line=",
+            line: format!(" {text}="),
             end: "\n",
         },
     }
@@ -192,6 +194,7 @@ mod tests {
             Kind::Event | Kind::Client | Kind::Neighbour => unreachable!("not about a line"),
             Kind::Received => debug!(%peer, %line, "received"),
             Kind::TooLong => debug!(%peer, %line, "received the start of a line that is too long"),
+            Kind::Refused => debug!(%peer, reason = %line, "refused"),
             Kind::Answered => debug!(%peer, %line, "answered"),
             Kind::Heard => debug!(from = peer, %line, "heard"),
             Kind::Said => debug!(to = peer, %line, "said"),

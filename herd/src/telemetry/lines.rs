@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     Received,
     /// The start of a line that is too long, from a client.
     TooLong,
+    /// Why a client's line is refused.
+    Refused,
     /// The line of an answer to a client.
     Answered,
     /// A line from a neighbour.

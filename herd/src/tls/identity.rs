@@ -62,6 +62,9 @@ pub enum TlsError {
         /// The reason, in words.
         reason: String,
     },
+    /// The machine has no root certificates.
+    #[error("no root certificates on this machine: name the authority with --ca")]
+    NoRoots,
     /// Certificates cannot be created.
     #[error(transparent)]
     Certs(#[from] super::CertsError),

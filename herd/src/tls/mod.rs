@@ -9,11 +9,13 @@ mod authority;
 mod hosts;
 mod identity;
 mod peer;
+mod servers;
 
 pub use authority::{Authority, CertsError, NODE_DAYS};
 pub use hosts::{Hosts, check_dns_name};
 pub use identity::{Identity, TlsError};
 pub use peer::{Certificate, read_certificates, rejection};
+pub use servers::trusting;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;

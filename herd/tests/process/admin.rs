@@ -52,6 +52,8 @@ fn a_node_tells_its_state_as_json_and_for_prometheus() {
         "questions": 1, "questions_unknown": 1, "questions_invalid": 1, "invalid": 1,
     });
     assert_eq!(status["lines"], lines);
+    let refused = |reason: &str| status["lines_refused"][reason].as_u64().unwrap();
+    assert_eq!(["verb", "operands", "unknown_client", "future_time"].map(refused), [1, 2, 1, 0]);
     let (_, metrics) = get(&node, "/metrics");
     for line in [
         "herd_client_lines_total{verb=\"IAMAT\",outcome=\"fresh\"} 1",
@@ -59,6 +61,8 @@ fn a_node_tells_its_state_as_json_and_for_prometheus() {
         "herd_client_lines_total{verb=\"WHATSAT\",outcome=\"unknown\"} 1",
         "herd_client_lines_total{verb=\"WHATSAT\",outcome=\"invalid\"} 1",
         "herd_client_lines_total{verb=\"other\",outcome=\"invalid\"} 1",
+        "herd_client_lines_refused_total{reason=\"operands\"} 2",
+        "herd_client_lines_refused_total{reason=\"table_full\"} 0",
         "herd_connections_accepted_total{port=\"client\"} 1",
         "herd_places_questions_total{outcome=\"ok\"} 0",
         "herd_places_breaker_state{state=\"closed\"} 1",

@@ -133,6 +133,11 @@ fn anyone_may_look_and_only_the_printed_address_lets_a_page_act() {
     let said: Value = serde_json::from_str(&body).unwrap();
     assert!(said["answer"].as_str().unwrap().starts_with("AT Alford +"), "{said}");
     assert!(said["answer"].as_str().unwrap().ends_with(" kiwi +34.1-118.2 1520023934"), "{said}");
+    assert!(said["hint"].is_null(), "{said}");
+    let wrong = r#"{"node":"Alford","line":"IAMAT kiwi 34.1-118.2 1"}"#;
+    let (_, body) = dashboard.post("/api/say", &[&host, &cookie, json, &own_origin], wrong);
+    let said: Value = serde_json::from_str(&body).unwrap();
+    assert!(said["hint"].as_str().unwrap().starts_with("the location `34.1-118.2`: expected"), "{said}");
 
     // There is no harness, so nothing can be broken.
     let (head, body) = dashboard.post("/api/nodes/Alford/kill", &[&host, &cookie, json], "{}");

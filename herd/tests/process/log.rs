@@ -53,6 +53,32 @@ fn a_killed_neighbour_is_a_lost_connection_whatever_the_library_or_the_system_ca
 }
 
 #[test]
+fn the_reason_for_a_refusal_is_logged_with_the_line() {
+    for (format, told) in [
+        ("text", " DEBUG refused peer=127.0.0.1:"),
+        ("json", "\"message\":\"refused\",\"peer\":\"127.0.0.1:"),
+    ] {
+        let test = format!("refused-{format}");
+        let log = log_of(&test);
+        let node = Node::start_with(&test, "distinct_clients = 1\nline_bytes = 50", |command| {
+            command.args(["--log-level", "debug", "--log-format", format, "--log-file", &log])
+        });
+        let long = "x".repeat(60);
+        node.ask(format!("IAMAT kiwi +1+1 16..5\nIAMAT kiwi +1+1 1\nIAMAT plum +1+1 1\n{long}\n").as_bytes());
+        let text = crate::support::whole_log(node, &log);
+        let reasons: Vec<&str> = text.lines().filter(|line| line.contains(told)).collect();
+        assert_eq!(reasons.len(), 3, "{text}");
+        for (line, reason) in reasons.iter().zip([
+            "the time `16..5`: expected seconds since 1970",
+            "the client `plum` is new, and the table of clients is full (distinct_clients)",
+            "the line is too long: it exceeds line_bytes",
+        ]) {
+            assert!(line.contains(reason), "{reason}: {line}");
+        }
+    }
+}
+
+#[test]
 fn what_a_node_has_done_is_logged_in_fields_when_it_stops() {
     let log = scratch("sums").join("log").display().to_string();
     let mut node = Node::start_with("sums", "", |command| {

@@ -250,7 +250,7 @@ impl Node {
 }
 
 /// A node of a herd file, with clients on any port.
-fn node_table(name: &str, link: &str, neighbour: Option<&str>) -> String {
+pub(crate) fn node_table(name: &str, link: &str, neighbour: Option<&str>) -> String {
     let neighbours: Vec<&str> = neighbour.into_iter().collect();
     format!(
         "[[node]]\nname = \"{name}\"\nclient = \"127.0.0.1:0\"\nlink = \"{link}\"\nneighbours = {neighbours:?}\n"

@@ -18,11 +18,12 @@ use crate::cluster::processes::{Environment, Launch, NodeFiles, ReadyNode, clean
 
 /// Variables that are removed from the environment of nodes. Two nodes cannot share an address, a
 /// data folder or a certificate, and the harness passes the rest as flags.
-const OF_ONE_NODE: [&str; 10] = [
+const OF_ONE_NODE: [&str; 11] = [
     "HERD_CLIENT_ADDRESS",
     "HERD_LINK_ADDRESS",
     "HERD_DATA_DIR",
     "HERD_ADMIN_ADDRESS",
+    "HERD_METRICS_ADDRESS",
     "HERD_LINKS_CA",
     "HERD_LINKS_CERT",
     "HERD_LINKS_KEY",

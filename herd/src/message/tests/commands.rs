@@ -3,18 +3,18 @@
 use super::*;
 
 fn whatsat(radius: &str, bound: &str) -> bool {
-    Command::parse(format!("WHATSAT kiwi {radius} {bound}").as_bytes()).is_some()
+    Command::parse(format!("WHATSAT kiwi {radius} {bound}").as_bytes()).is_ok()
 }
 
 #[test]
 fn white_space_is_the_six_ascii_ones_and_no_other() {
     for space in [" ", "\t", "\r", "\x0b", "\x0c", " \t \r"] {
         let line = format!("{space}IAMAT{space}kiwi{space}+1-1{space}1{space}");
-        assert!(Command::parse(line.as_bytes()).is_some(), "{space:?}");
+        assert!(Command::parse(line.as_bytes()).is_ok(), "{space:?}");
     }
     for space in ["\u{a0}", "\u{2003}", "\u{3000}", "\u{85}", "\0", "\x1c"] {
         let line = format!("IAMAT kiwi{space}+1-1 1");
-        assert!(Command::parse(line.as_bytes()).is_none(), "{space:?}");
+        assert!(Command::parse(line.as_bytes()).is_err(), "{space:?}");
     }
 }
 
@@ -31,7 +31,7 @@ fn a_command_is_upper_case_and_has_three_operands() {
         "WHATSAT a 1",
         "WHATSAT a 1 1 1",
     ] {
-        assert!(Command::parse(line.as_bytes()).is_none(), "{line:?}");
+        assert!(Command::parse(line.as_bytes()).is_err(), "{line:?}");
     }
 }
 
@@ -90,7 +90,12 @@ fn a_radius_goes_upstream_in_metres() {
         ("0.00000000000000000000000000000001", "0.00000000000000000000000000001"),
     ] {
         let line = format!("WHATSAT kiwi {radius} 1");
-        let Some(Command::Whatsat(whatsat)) = Command::parse(line.as_bytes()) else { panic!("{radius}") };
+        let Ok(Command::Whatsat(whatsat)) = Command::parse(line.as_bytes()) else { panic!("{radius}") };
         assert_eq!(whatsat.metres(), metres);
     }
+}
+
+#[test]
+fn the_reason_for_a_refusal_takes_no_room_in_a_parsed_line() {
+    assert_eq!(size_of::<Result<Command<'_>, Refusal>>(), size_of::<Option<Command<'_>>>());
 }

@@ -21,7 +21,7 @@ fn written(skew: Skew) -> String {
 }
 
 fn iamat(id: &str, location: &str, time: &str) -> bool {
-    Command::parse(format!("IAMAT {id} {location} {time}").as_bytes()).is_some()
+    Command::parse(format!("IAMAT {id} {location} {time}").as_bytes()).is_ok()
 }
 
 /// Returns every line of a stream that arrives in these segments and then ends.

@@ -5,14 +5,14 @@ use super::*;
 proptest! {
     #[test]
     fn parsing_arbitrary_bytes_never_panics(line in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = Command::parse(&line);
+        let _ = Command::parse(&line).map_err(|refusal| refusal.explain(&line));
         let _ = At::parse(&line);
         let _ = LinkLine::parse(&line);
     }
 
     #[test]
     fn parsing_almost_commands_never_panics(line in "(IAMAT|WHATSAT|AT|HELLO|CURSOR|UPTO)( [-+.0-9a-z]{0,20}){0,6}") {
-        let _ = Command::parse(line.as_bytes());
+        let _ = Command::parse(line.as_bytes()).map_err(|refusal| refusal.explain(line.as_bytes()));
         let _ = At::parse(line.as_bytes());
         let _ = LinkLine::parse(line.as_bytes());
     }
@@ -25,7 +25,7 @@ proptest! {
         now in 0..253_402_300_799_u64,
     ) {
         let line = format!("IAMAT {id} {location} {stamp}");
-        let Some(Command::Iamat(iamat)) = Command::parse(line.as_bytes()) else { panic!("{line}") };
+        let Ok(Command::Iamat(iamat)) = Command::parse(line.as_bytes()) else { panic!("{line}") };
         let skew = Skew::between(Time { seconds: now, nanoseconds: 7 }, iamat.stamp.time());
         let mut out = Vec::new();
         At::write(&mut out, "Alford", skew, &iamat);

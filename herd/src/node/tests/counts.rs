@@ -66,7 +66,7 @@ fn an_update_has_the_age_since_its_node_of_origin_received_it_and_a_removal_has_
 fn new_ids_are_counted_down_and_those_refused_counted() {
     let mut node = node("Alford", &[]);
     assert_eq!((node.new_ids_left(), node.ids_refused()), (u32::MAX, 0));
-    node.admit_new_ids(2);
+    node.admit_new_ids(2, Refusal::NewIdRate);
     for (line, left, refused) in [
         ("IAMAT kiwi +1+1 1", 1, 0),
         ("IAMAT kiwi +1+1 2", 1, 0),
@@ -79,6 +79,37 @@ fn new_ids_are_counted_down_and_those_refused_counted() {
         assert_eq!((node.new_ids_left(), node.ids_refused()), (left, refused), "{line}");
     }
     assert_eq!(known(&node, "fig"), None);
+}
+
+#[test]
+fn refused_lines_are_counted_by_reason() {
+    let limits = Limits { distinct_clients: 1, ..Limits::default() };
+    let mut node = Node::new("Alford", &[], limits, Lives { epoch: 1, incarnation: 1, hash_seed: 0 });
+    let refused = |node: &mut Node, line: &str| node.answer(line.as_bytes(), NOW, &mut Vec::new()).0;
+    node.admit_new_ids(0, Refusal::MemoryFull);
+    for (line, reason) in [
+        ("", Refusal::Verb),
+        ("WHATSAT kiwi 1", Refusal::Operands),
+        ("IAMAT kiwi +1+1 99999999999", Refusal::FutureTime),
+        ("IAMAT kiwi +1+1 1", Refusal::MemoryFull),
+        ("WHATSAT kiwi 1 1", Refusal::UnknownClient),
+    ] {
+        assert_eq!(refused(&mut node, line), Answer::Refused(reason), "{line}");
+    }
+    node.admit_new_ids(1, Refusal::NewIdRate);
+    say(&mut node, "IAMAT kiwi +1+1 1");
+    assert_eq!(refused(&mut node, "IAMAT plum +1+1 1"), Answer::Refused(Refusal::TableFull));
+    assert_eq!(refused(&mut node, ""), Answer::Refused(Refusal::Verb));
+    let counted: Vec<_> = node.refusals().by_reason().filter(|(_, count)| *count > 0).collect();
+    let expected = [
+        ("verb", 2),
+        ("operands", 1),
+        ("future_time", 1),
+        ("table_full", 1),
+        ("memory_full", 1),
+        ("unknown_client", 1),
+    ];
+    assert_eq!(counted, expected);
 }
 
 #[test]

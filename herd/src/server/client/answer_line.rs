@@ -6,12 +6,12 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::debug;
 
-use crate::message::{Command, Time, Verb};
-use crate::node::{Answer, INVALID, Node, Place, PlacesQuery, Question, places_answer, write_invalid};
+use crate::message::{Command, Refusal, Time, Verb};
+use crate::node::{Answer, Node, Place, PlacesQuery, Question, places_answer, write_invalid};
 use crate::places::{PlacesError, error_object};
 use crate::server::answers::{Answered, Answers};
 use crate::server::durations::AnswerCounts;
-use crate::server::shared::Shared;
+use crate::server::shared::{Shared, lock};
 use crate::telemetry::{Kind, LogLines};
 
 /// A batch of lines: what it needs to know of the disk, and what it counts.
@@ -41,6 +41,13 @@ impl Batch {
         }
     }
 
+    /// Adds why a line is refused.
+    pub(super) fn log_refusal(&mut self, refusal: Refusal, line: &[u8]) {
+        if let Some(log) = &mut self.log {
+            log.add(Kind::Refused, &refusal.explain(line));
+        }
+    }
+
     /// Counts the lines whose answers do not wait for more than the first `waits` of the waiting
     /// answers: all since the last call but the one with the verb `except`.
     fn count(&mut self, node: &Node, answers: &mut Answers, waits: usize, except: Option<Verb>) {
@@ -61,31 +68,37 @@ impl Batch {
     }
 }
 
-/// Answers one line, parsed as `command`, or starts a request for its places. Returns whether the
-/// line was a valid command.
+/// Answers one line, parsed as `command`, or starts a request for its places. Returns why the line
+/// was refused, if it was.
 pub(super) fn answer_line(
     node: &mut Node,
     shared: &Arc<Shared>,
     answers: &mut Answers,
     peer: SocketAddr,
-    (line, command): (&[u8], Option<(&Command<'_>, Place)>),
+    (line, command): (&[u8], Result<(&Command<'_>, Place), Refusal>),
     received: Time,
     batch: &mut Batch,
-) -> bool {
+) -> Option<Refusal> {
     batch.log(Kind::Received, line);
     let waits = answers.waits();
     let out = answers.next();
     let start = out.len();
     let (answer, sequence) = node.answer_command(command, line, received, out);
-    let is_valid = !out[start..].starts_with(INVALID);
-    if answer == Answer::Written {
+    let refusal = match answer {
+        Answer::Refused(refusal) => Some(refusal),
+        _ => None,
+    };
+    if let Some(refusal) = refusal {
+        batch.log_refusal(refusal, line);
+    }
+    if refusal.is_some() || answer == Answer::Written {
         batch.log(Kind::Answered, out[start..].trim_ascii_end());
     }
     if sequence > batch.settled {
         answers.hold(start, sequence, &mut batch.held, &shared.settled);
     }
     match answer {
-        Answer::Written => {}
+        Answer::Written | Answer::Refused(_) => {}
         Answer::Places { at, query } => answers.fetch(fetch_places(Arc::clone(shared), peer, at, query)),
         Answer::Elsewhere(question) => {
             answers.fetch(ask_elsewhere(Arc::clone(shared), peer, line.into(), question));
@@ -95,7 +108,7 @@ pub(super) fn answer_line(
         // Only answers to valid commands wait. The lines before this one do not wait with it.
         batch.count(node, answers, waits, Some(Verb::of(line)));
     }
-    is_valid
+    refusal
 }
 
 /// The whole answer to the WHATSAT `line` about a client that other nodes hold.
@@ -107,14 +120,17 @@ async fn ask_elsewhere(
 ) -> Vec<u8> {
     let found = tokio::select! {
         biased;
-        () = shared.stop_places.cancelled() => None,
+        () = shared.stop_places.cancelled() => Err(Refusal::Unanswered),
         found = shared.look_up(question.client.clone()) => found,
     };
     let mut answer = Vec::new();
-    match found.and_then(|at| question.ask(&at, &mut answer)) {
-        Some(Answer::Places { at, query }) => fetch_places(shared, peer, at, query).await,
-        Some(_) => answer,
-        None => {
+    match found.and_then(|at| question.ask(&at, &mut answer).ok_or(Refusal::Unanswered)) {
+        Ok(Answer::Places { at, query }) => fetch_places(shared, peer, at, query).await,
+        Ok(_) => answer,
+        Err(refusal) => {
+            lock(&shared).node.note_refusal(refusal);
+            let reason = refusal.explain(&line);
+            debug!(%peer, reason = %reason.escape_ascii(), "refused");
             write_invalid(&mut answer, &line);
             answer
         }

@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::{Client, Input};
-use crate::message::{Command, Piece, Time, begins_http};
-use crate::node::{Node, PRELOADED, Place, write_invalid};
+use crate::message::{Command, Piece, Refusal, Time};
+use crate::node::{Node, PRELOADED, Place};
 use crate::server::answers::{Answered, Answers, Refused};
 use crate::server::buffers::Buffers;
 use crate::server::client::answer_line::{Batch, answer_line};
@@ -55,7 +55,7 @@ impl Client<'_> {
     /// Answers some lines under one lock of the store. Returns whether there were any. If they have
     /// changed the table, sets `grown` to what was settled before, and the head.
     fn answer_some(&mut self, grown: &mut Option<(Settled, u64)>) -> Result<bool, Refused> {
-        let admitted = self.new_ids_left();
+        let (admitted, bound) = self.new_ids_left();
         if self.is_held_up() || self.turn.is_over(&self.shared.limits) {
             return Ok(false);
         }
@@ -74,10 +74,10 @@ impl Client<'_> {
         }
         let node = &mut store.node;
         for parsed in &mut ahead {
-            parsed.place = parsed.command.as_ref().map(|command| node.locate(command.client()));
+            parsed.place = parsed.command.as_ref().ok().map(|command| node.locate(command.client()));
         }
         node.preload(ahead.iter().filter_map(|parsed| parsed.place.as_ref()));
-        node.admit_new_ids(admitted);
+        node.admit_new_ids(admitted, bound);
         let head = node.table().head();
         let read = shared.durations.is_recording().then_some(self.read);
         let mut batch = Batch::begin(node, settled.answers, read, self.peer);
@@ -111,18 +111,19 @@ impl Client<'_> {
         Ok(true)
     }
 
-    /// The number of new client ids that this client may still report in this second.
-    fn new_ids_left(&mut self) -> u32 {
+    /// The number of new client ids that this client may still report in this second, and why not
+    /// more.
+    fn new_ids_left(&mut self) -> (u32, Refusal) {
         if self.shared.memory.is_full() {
-            return 0;
+            return (0, Refusal::MemoryFull);
         }
         let limits = &self.shared.limits;
         if limits.new_ids_per_connection.is_none() && limits.new_ids_per_address.is_none() {
-            return u32::MAX;
+            return (u32::MAX, Refusal::NewIdRate);
         }
         let now = self.shared.now();
         let of_address = self.shared.new_ids.left(self.seat.origin(), now, limits.new_ids_per_address);
-        self.new_ids.left(now, limits.new_ids_per_connection).min(of_address)
+        (self.new_ids.left(now, limits.new_ids_per_connection).min(of_address), Refusal::NewIdRate)
     }
 
     fn note_new_ids(&mut self, taken: u32) {
@@ -148,8 +149,8 @@ impl Client<'_> {
 /// A line that is to be answered.
 struct Parsed<'a> {
     piece: Piece<'a>,
-    /// The line's meaning, if it has one.
-    command: Option<Command<'a>>,
+    /// The line's meaning, or why it has none.
+    command: Result<Command<'a>, Refusal>,
     /// Where the record of the command's client probably is.
     place: Option<Place>,
     /// The offset behind the line.
@@ -160,7 +161,7 @@ impl<'a> From<(Piece<'a>, usize)> for Parsed<'a> {
     fn from((piece, next): (Piece<'a>, usize)) -> Parsed<'a> {
         let command = match piece {
             Piece::Line(line) => Command::parse(line),
-            Piece::TooLong(_) => None,
+            Piece::TooLong(_) => Err(Refusal::TooLong),
         };
         Parsed { piece, command, place: None, next }
     }
@@ -178,15 +179,17 @@ fn answer_piece(
 ) -> Option<&'static str> {
     match parsed.piece {
         Piece::Line(line) => {
-            let command = parsed.command.as_ref().zip(parsed.place);
-            let is_valid = answer_line(node, shared, answers, peer, (line, command), received, batch);
-            (!is_valid && begins_http(line)).then_some("HTTP on the client port")
+            let place = |command: &Command<'_>| parsed.place.unwrap_or_else(|| node.locate(command.client()));
+            let command = parsed.command.as_ref().map(|command| (command, place(command)));
+            let command = command.map_err(|refusal| *refusal);
+            let refusal = answer_line(node, shared, answers, peer, (line, command), received, batch);
+            (refusal == Some(Refusal::Http)).then_some("HTTP on the client port")
         }
         Piece::TooLong(line) => {
             let shown = &line[..line.len().min(shared.limits.echo_bytes)];
             batch.log(Kind::TooLong, shown);
-            node.note_invalid(shown);
-            write_invalid(answers.next(), shown);
+            batch.log_refusal(Refusal::TooLong, shown);
+            node.answer_command(Err(Refusal::TooLong), shown, received, answers.next());
             Some("line too long")
         }
     }
