@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
-use crate::commands::print::{print, print_progress};
+use crate::commands::print::{print, print_progress, print_waiting};
 use crate::measure::compare::{Comparison, compare_systems, list_rows};
 
 /// What to compare.
@@ -35,5 +35,6 @@ pub fn print_comparison(args: CompareArgs) -> Result<()> {
         return print(&list_rows());
     }
     let CompareArgs { rows, quick, keep, .. } = args;
-    print(&compare_systems(&Comparison { rows, quick, keep, progress: print_progress })?)
+    let comparison = Comparison { rows, quick, keep, progress: print_progress, waiting: print_waiting };
+    print(&compare_systems(&comparison)?)
 }
