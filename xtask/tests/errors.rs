@@ -61,6 +61,7 @@ const COMMANDS: &[&str] = &[
     "check-history FOLDER/torn.toml",
     "compare nosuch",
     "compare --quick --keep",
+    "compare memory --keep",
     "scale --nodes 1",
     "scale --clients 1e6",
     "scale --backbone --clients many",

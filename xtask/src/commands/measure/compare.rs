@@ -21,7 +21,8 @@ pub struct CompareArgs {
     #[arg(long)]
     list: bool,
 
-    /// Write the figures and their plot to benches/results
+    /// Write the figures and their plots to benches/results: those of all rows, or of `runtimes`
+    /// alone
     #[arg(long, conflicts_with = "quick")]
     keep: bool,
 }

@@ -2,6 +2,7 @@
 //! report.
 
 mod building;
+mod code_size;
 mod costs;
 mod fail_over;
 mod figure;
@@ -14,6 +15,7 @@ mod places;
 mod plot;
 mod regions;
 mod report;
+mod runtimes;
 pub mod scale;
 mod systems;
 mod terminal;
@@ -37,6 +39,7 @@ use crate::cluster::workspace::target_dir;
 use crate::load::generator::Generator;
 use crate::measure::machine_info::{MachineInfo, versions};
 use building::build_programs;
+use report::Kept;
 use systems::System;
 use terminal::summary;
 use units::quantity;
@@ -48,7 +51,7 @@ struct Row {
     measure: fn(&CompareBench) -> Result<Vec<Figure>>,
 }
 
-const ROWS: [Row; 22] = [
+const ROWS: [Row; 23] = [
     Row {
         name: "one-node",
         about: "reports a second at one node alone, compared with Redis and an echo server",
@@ -68,6 +71,11 @@ const ROWS: [Row; 22] = [
         name: "five-nodes",
         about: "updates a second, counted when every node has every update",
         measure: throughput::five_nodes,
+    },
+    Row {
+        name: "runtimes",
+        about: "start, memory, idle cost, latency and size of herds on Twisted, asyncio, Node.js and Rust",
+        measure: runtimes::runtimes,
     },
     Row {
         name: "flood-latency",
@@ -252,6 +260,7 @@ pub fn compare_systems(comparison: &Comparison) -> Result<String> {
         let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
         bail!("there is no row `{name}`; choose from {}", names.join(", "));
     }
+    let kept = keep.then(|| Kept::of(rows)).transpose()?;
     let folder = target_dir()?.join("compare");
     let bench = CompareBench::prepare(folder.clone(), *quick, *progress, *waiting)?;
     let mut run = ComparisonRun::new(&bench);
@@ -263,8 +272,8 @@ pub fn compare_systems(comparison: &Comparison) -> Result<String> {
     // The run may have installed some.
     run.machine.programs = versions();
     let mut written = report::write(&run, &folder)?;
-    if *keep {
-        written += &report::keep(&run)?;
+    if let Some(kept) = kept {
+        written += &report::keep(&run, kept)?;
     }
     Ok(format!("{}\n{written}", summary(&run)))
 }

@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use fixtures::checkout::root;
 
-use super::ComparisonRun;
 use super::figure::{Figure, Goal, GoalBound, GoalResult, GoalVerdict};
-use super::plot::{bars, distributions, groups};
+use super::plot::{bars, distributions, groups, panels};
 use super::units::quantity;
+use super::{ComparisonRun, runtimes};
 use crate::text::escape;
 
 /// The folder for results in the checkout.
@@ -120,12 +120,47 @@ pub(super) fn write(run: &ComparisonRun, folder: &Path) -> Result<String> {
     write_files(folder, &files)
 }
 
-/// Writes the figures, the table and the pictures of a run of all rows to the checkout. Returns the
-/// paths, each on a line.
+/// A run whose results the checkout keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// A run of all rows.
+    AllRows,
+    /// A run of the row of runtimes alone.
+    Runtimes,
+}
+
+impl Kept {
+    /// Returns what a run of the named rows is; all rows if none is named.
+    ///
+    /// # Errors
+    /// The results of such a run are not kept: they would replace those of other rows.
+    pub(super) fn of(rows: &[String]) -> Result<Kept> {
+        match rows {
+            [] => Ok(Kept::AllRows),
+            [row] if row == runtimes::ROW => Ok(Kept::Runtimes),
+            _ => bail!(
+                "--keep replaces the kept results of all rows: name no row, or only `{}`, whose results \
+                 are kept apart",
+                runtimes::ROW
+            ),
+        }
+    }
+}
+
+/// Writes the figures, the table and the pictures of a run to the checkout. Returns the paths, each
+/// on a line.
 ///
 /// # Errors
 /// A file cannot be written.
-pub(super) fn keep(run: &ComparisonRun) -> Result<String> {
+pub(super) fn keep(run: &ComparisonRun, kept: Kept) -> Result<String> {
+    if kept == Kept::Runtimes {
+        let files = [
+            ("runtimes.json", json(run)?),
+            ("runtimes.md", table(run)),
+            ("runtimes.svg", panels(&run.figures)),
+        ];
+        return write_files(&root().join(RESULTS), &files);
+    }
     let shown = run.figures.iter().find(|figure| figure.title == SHOWN).or(run.figures.first());
     let row: Vec<&Figure> = run.figures.iter().filter(|figure| figure.row == SHOWN_ROW).collect();
     let title = "one node, reports a second, by connections (C) and commands in flight on each (P); logarithmic scale";
@@ -244,6 +279,18 @@ mod tests {
         for report in [table(&run()), page(&run())] {
             assert!(report.contains("Rust 1.") && report.contains("Tokio 1."), "{report}");
         }
+    }
+
+    #[test]
+    fn only_runs_that_replace_no_other_results_are_kept() {
+        let kept = |rows: &[&str]| {
+            let rows: Vec<String> = rows.iter().map(|row| (*row).to_owned()).collect();
+            Kept::of(&rows).map_err(|error| error.to_string())
+        };
+        assert_eq!(kept(&[]), Ok(Kept::AllRows));
+        assert_eq!(kept(&["runtimes"]), Ok(Kept::Runtimes));
+        assert!(kept(&["memory"]).unwrap_err().contains("only `runtimes`"));
+        assert!(kept(&["runtimes", "memory"]).is_err());
     }
 
     #[test]

@@ -37,6 +37,22 @@ pub(super) fn bars(figure: &Figure) -> String {
     canvas.finish()
 }
 
+/// Draws several figures in two columns of one picture, each with its own scale.
+pub(super) fn panels(figures: &[Figure]) -> String {
+    let rows: Vec<&[Figure]> = figures.chunks(2).collect();
+    let height_of = |row: &&[Figure]| row.iter().map(bars_height).fold(0.0, f64::max);
+    let mut canvas = Canvas::new(WIDTH, rows.iter().map(height_of).sum());
+    let width = WIDTH / 2.0;
+    let mut top = 0.0;
+    for row in rows {
+        for (figure, left) in row.iter().zip([0.0, width]) {
+            draw_bars(&mut canvas, Column { left, width }, top, figure);
+        }
+        top += height_of(&row);
+    }
+    canvas.finish()
+}
+
 fn bars_height(figure: &Figure) -> f64 {
     TITLE + figure.series.len() as f64 * (BAR + GAP) + AXIS
 }
@@ -178,6 +194,8 @@ mod tests {
         assert!(drawn.contains(">a &lt; b<") && drawn.ends_with("</svg>"), "{drawn}");
         let drawn = groups("all", &[&figure, &figure]);
         assert_eq!((drawn.matches("height=\"16\"").count(), drawn.matches(">herd<").count()), (4, 2));
+        let drawn = panels(&[figure.clone(), figure.clone(), figure.clone()]);
+        assert_eq!((drawn.matches("height=\"16\"").count(), drawn.matches("<svg").count()), (6, 1));
         let curves = distributions(&figure).unwrap();
         assert_eq!(curves.matches("\"own-curve\"").count(), 2, "a curve and its key");
         figure.series.iter_mut().for_each(|series| series.distribution.clear());
