@@ -40,6 +40,8 @@ const COMMANDS: &[&str] = &[
     "herd-up --base-port 0",
     "herd-up --places nowhere",
     "herd-up --open",
+    "herd-up --peer nosuch",
+    "herd-up --peer twisted --data-dir FOLDER",
     "e2e nosuch",
     "e2e --herd nosuch",
     "e2e --against node.py",

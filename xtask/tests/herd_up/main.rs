@@ -4,6 +4,7 @@ mod checkout;
 mod dashboard;
 mod errors;
 mod faults;
+mod peers;
 mod regions;
 mod screens;
 

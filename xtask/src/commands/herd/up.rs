@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use herd::dashboard::Dashboard;
 use serde_json::Value;
 use strum::{EnumMessage, EnumString, IntoStaticStr, VariantArray};
@@ -16,6 +17,7 @@ use super::detach::{READY_LINE, detach};
 use super::log_lines::describe_level;
 use super::status_table::{StatusColumns, status_table};
 use crate::cluster::backbone::{JoinedHerds, NatsServers, SERVERS, copies, nats_server};
+use crate::cluster::bundled_guests::{find_guest, guest_names};
 use crate::cluster::demo_places;
 use crate::cluster::graphs::Graph;
 use crate::cluster::herd_file::HerdFile;
@@ -41,6 +43,10 @@ pub struct HerdUpArgs {
     /// The shape of the generated herd
     #[arg(long, value_name = "SHAPE", requires = "nodes", default_value_t = Graph::Ring, value_parser = variant_of::<Graph>())]
     graph: Graph,
+
+    /// Run the program of a peer instead: a herd on Twisted, asyncio or Node.js
+    #[arg(long, value_name = "PEER", value_parser = PossibleValuesParser::new(guest_names()), conflicts_with_all = ["places", "data_dir", "memory", "insecure_links", "release", "backbone", "dashboard"])]
+    pub(super) peer: Option<String>,
 
     /// Use ports from this one instead of those in the herd file: first client ports, then link
     /// ports, then admin ports
@@ -145,7 +151,11 @@ impl HerdUpArgs {
         if self.backbone {
             nats_server(&print_progress)?;
         }
-        let program = herd_binary(if self.release { Profile::Release } else { Profile::Debug })?;
+        let program = match &self.peer {
+            // This installs the packages that the peer needs.
+            Some(peer) => find_guest(peer, &print_progress)?.name.into(),
+            None => herd_binary(if self.release { Profile::Release } else { Profile::Debug })?,
+        };
         if self.detach {
             return detach(&program, self.open);
         }
@@ -162,6 +172,9 @@ impl HerdUpArgs {
         program: &Path,
         announce: impl FnOnce(String, Option<&str>) -> Result<()>,
     ) -> Result<()> {
+        if let Some(peer) = &self.peer {
+            return self.supervise_peer(peer, |text| announce(text, None));
+        }
         // Locals are dropped in reverse order: the lock must not become free before the nodes have
         // exited.
         let lock = HerdLock::take()?;
@@ -187,7 +200,7 @@ impl HerdUpArgs {
         }
         let setup = runtime.block_on(self.setup(file, program, folder, &records))?;
         let processes = Processes::new(Setup { views, ..setup })?;
-        let mut herd = SupervisedHerd { processes, records, proxy, servers };
+        let mut herd = SupervisedHerd { processes, peer: None, records, proxy, servers };
         herd.processes.start_all()?;
         let first = herd.processes.names().into_iter().next().unwrap_or_default();
         let on_ready = |status: &Value| {
@@ -236,14 +249,15 @@ impl HerdUpArgs {
     }
 
     /// Returns the chosen or generated herd file, at the chosen ports.
-    fn herd_file(&self) -> Result<HerdFile> {
+    pub(super) fn herd_file(&self) -> Result<HerdFile> {
         let file = match self.nodes {
             Some(nodes) => {
                 HerdFile::parse(&self.graph.herd_file(nodes, GENERATED_FROM), "the generated herd")?
             }
             None => HerdFile::find(&self.herd)?,
         };
-        self.base_port.map_or_else(|| Ok(file.clone()), |port| file.at_ports(port))?.with_admin_ports()
+        let file = self.base_port.map_or_else(|| Ok(file.clone()), |port| file.at_ports(port))?;
+        if self.peer.is_some() { Ok(file) } else { file.with_admin_ports() }
     }
 
     /// Returns the herd file of all nodes and, with a backbone, the regions.
@@ -296,7 +310,7 @@ fn describe_regions(joined: &JoinedHerds) -> String {
 
 /// Fails if a port is in use, before any node starts, so that the message can name the node that
 /// needs it.
-fn check_ports(file: &HerdFile) -> Result<()> {
+pub(super) fn check_ports(file: &HerdFile) -> Result<()> {
     for member in &file.herd().members {
         let ports =
             [(Some(member.client), "clients"), (Some(member.link), "links"), (member.admin, "operators")];
