@@ -5,16 +5,17 @@ use std::array::from_fn;
 /// The space between two columns.
 const GAP: &str = "  ";
 
-/// Formats rows as a table with two spaces between columns.
-pub fn table<const N: usize>(rows: &[[String; N]]) -> String {
-    fitted_table(rows, &[], None)
+/// Formats rows, which have equally many cells, as a table with two spaces between columns.
+pub fn table<R: AsRef<[String]>>(rows: &[R]) -> String {
+    let columns = rows.first().map_or(0, |row| row.as_ref().len());
+    let widths: Vec<usize> = (0..columns).map(|column| width_of(rows, column)).collect();
+    join_columns(rows, &(0..columns).collect::<Vec<_>>(), &widths)
 }
 
 /// Formats rows as [`table`] does, at most `width` characters wide if possible. `spare` has the
 /// indices of the columns that may be left out: they go in this order until the others fit.
 pub fn fitted_table<const N: usize>(rows: &[[String; N]], spare: &[usize], width: Option<usize>) -> String {
-    let widths: [usize; N] =
-        from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
+    let widths: [usize; N] = from_fn(|column| width_of(rows, column));
     let mut kept: Vec<usize> = (0..N).collect();
     for column in spare {
         let needed: usize = kept.iter().map(|column| widths[*column] + GAP.len()).sum();
@@ -23,8 +24,18 @@ pub fn fitted_table<const N: usize>(rows: &[[String; N]], spare: &[usize], width
         }
         kept.retain(|kept| kept != column);
     }
+    join_columns(rows, &kept, &widths)
+}
+
+/// The width of the widest cell of a column, in characters.
+fn width_of(rows: &[impl AsRef<[String]>], column: usize) -> usize {
+    rows.iter().map(|row| row.as_ref()[column].chars().count()).max().unwrap_or(0)
+}
+
+fn join_columns(rows: &[impl AsRef<[String]>], kept: &[usize], widths: &[usize]) -> String {
     let mut text = String::new();
     for row in rows {
+        let row = row.as_ref();
         let cells = kept.iter().map(|column| format!("{:<width$}", row[*column], width = widths[*column]));
         text += cells.collect::<Vec<_>>().join(GAP).trim_end();
         text.push('\n');

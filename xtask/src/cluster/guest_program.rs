@@ -19,6 +19,8 @@ use crate::cluster::processes::{Launch, NodeFiles, PROCESS_POLL, Processes, Read
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     words: Vec<String>,
+    /// Whether standard error goes to the log, too.
+    logs_errors: bool,
 }
 
 /// A shell script that runs its arguments as a program, beside a guard. The guard kills the whole
@@ -44,12 +46,17 @@ impl Template {
              arguments of a program, as in `python3 node.py {{name}} {{file}}`",
             words.join(" ")
         );
-        Ok(Template { words })
+        Ok(Template { words, logs_errors: false })
+    }
+
+    /// Returns the same template with standard error in the log, for people who read the log.
+    pub(crate) fn logging_errors(self) -> Template {
+        Template { logs_errors: true, ..self }
     }
 
     /// Prepares a herd of such nodes; none runs yet. Nodes do not inherit `HERD_*` and proxy
     /// variables. Their standard output goes to their logs, and their standard error to
-    /// `NAME.stderr` in the same folder.
+    /// `NAME.stderr` in the same folder, or to the log as well.
     ///
     /// # Errors
     /// The folder cannot be written.
@@ -73,8 +80,15 @@ impl Template {
 /// Returns a command that runs a program beside a guard, which kills the program when the harness
 /// exits. The caller gives the command a pipe as standard input and its own process group.
 pub(crate) fn guarded(words: impl Iterator<Item = String>) -> Command {
+    guarded_with(false, words)
+}
+
+/// Returns the same command. `joins_errors` sends the program's standard error to its standard
+/// output.
+fn guarded_with(joins_errors: bool, words: impl Iterator<Item = String>) -> Command {
+    let script = if joins_errors { format!("{GUARDED} 2>&1") } else { GUARDED.to_owned() };
     let mut command = Command::new("/bin/sh");
-    command.args(["-c", GUARDED, "sh"]).args(words);
+    command.args(["-c", &script, "sh"]).args(words);
     command
 }
 
@@ -93,7 +107,7 @@ impl Launch for Template {
             .append(true)
             .open(&files.log)
             .with_context(|| format!("cannot write {}", files.log.display()))?;
-        let mut command = guarded(self.words_for(node, files));
+        let mut command = guarded_with(self.logs_errors, self.words_for(node, files));
         command.stdout(log);
         clean_environment(&mut command);
         Ok(command)

@@ -1,12 +1,20 @@
 //! The health of a herd's nodes: whether their processes run, and what they report on their admin
 //! ports.
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use anyhow::Result;
 use serde_json::Value;
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::cluster::admin_client;
 use crate::cluster::processes::KnownNode;
+
+/// How long a node without an admin port may take to accept a client.
+const ACCEPT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The health of a node.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +23,8 @@ pub(crate) enum Health {
     Ready(Value),
     /// The node reports that it is not ready, and why. The value is its answer at `/status`.
     NotReady(Value),
+    /// The node accepts clients. It has no admin port, so no more is known: a peer's node.
+    Running,
     /// The process runs but does not answer. The text says why.
     NotAnswering(String),
     /// The process has been paused.
@@ -33,11 +43,21 @@ impl Health {
         }
     }
 
+    /// Returns the health of a running node without an admin port: whether it accepts clients.
+    async fn of_client_port(client: SocketAddr) -> Health {
+        match timeout(ACCEPT_TIMEOUT, TcpStream::connect(client)).await {
+            Ok(Ok(_)) => Health::Running,
+            Ok(Err(error)) => Health::NotAnswering(format!("cannot connect to {client}: {error}")),
+            Err(_) => Health::NotAnswering(format!("{client} has not accepted within {ACCEPT_TIMEOUT:?}")),
+        }
+    }
+
     /// Returns the word for this health in tables and in JSON.
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Health::Ready(_) => "ready",
             Health::NotReady(_) => "not ready",
+            Health::Running => "running",
             Health::NotAnswering(_) => "not answering",
             Health::Paused => "paused",
             Health::Down => "down",
@@ -52,7 +72,7 @@ impl Health {
                 reasons.filter_map(Value::as_str).map(str::to_owned).collect()
             }
             Health::NotAnswering(reason) => vec![reason.clone()],
-            Health::Ready(_) | Health::Paused | Health::Down => Vec::new(),
+            Health::Ready(_) | Health::Running | Health::Paused | Health::Down => Vec::new(),
         }
     }
 
@@ -60,7 +80,7 @@ impl Health {
     pub(crate) fn status(&self) -> Value {
         match self {
             Health::Ready(status) | Health::NotReady(status) => status.clone(),
-            Health::NotAnswering(_) | Health::Paused | Health::Down => Value::Null,
+            Health::Running | Health::NotAnswering(_) | Health::Paused | Health::Down => Value::Null,
         }
     }
 
@@ -74,12 +94,13 @@ impl Health {
 pub(crate) async fn fetch_health(nodes: &[KnownNode]) -> Vec<Health> {
     let mut requests = JoinSet::new();
     for (number, node) in nodes.iter().enumerate() {
-        let (admin, is_up, is_paused) = (node.admin, node.pid.is_some(), node.is_paused);
+        let (admin, client) = (node.admin, node.member.client);
+        let (is_up, is_paused) = (node.pid.is_some(), node.is_paused);
         requests.spawn(async move {
             let health = match admin {
                 _ if !is_up => Health::Down,
                 _ if is_paused => Health::Paused,
-                None => Health::NotAnswering("it has no admin port".to_owned()),
+                None => Health::of_client_port(client).await,
                 Some(address) => Health::of(admin_client::fetch_status(address).await),
             };
             (number, health)

@@ -9,6 +9,18 @@ use anyhow::{Context, Result, ensure};
 
 use super::workspace::target_dir;
 
+/// The file in a virtual environment that says what is installed there.
+const INSTALLED: &str = "installed.txt";
+
+/// Returns the `version` with which [`install_packages`] has built the virtual environment `name`;
+/// an empty text if it has not.
+///
+/// # Errors
+/// Cargo names no target folder.
+pub(crate) fn installed_packages(name: &str) -> Result<String> {
+    Ok(fs::read_to_string(target_dir()?.join(name).join(INSTALLED)).unwrap_or_default())
+}
+
 /// Returns the folder of programs of the virtual environment `name`, with the packages that the
 /// arguments `packages` of `pip install` name. The environment is built if it is missing, and again
 /// if `version`, which stands for the packages and their versions, has changed.
@@ -29,7 +41,7 @@ pub(crate) fn install_packages(
     lock.lock().context("cannot wait for another process that installs the packages")?;
     let programs = folder.join("bin");
     // This file is written last, so an interrupted installation does not have it.
-    let installed = folder.join("installed.txt");
+    let installed = folder.join(INSTALLED);
     if fs::read_to_string(&installed).is_ok_and(|installed| installed == version) {
         return Ok(programs);
     }

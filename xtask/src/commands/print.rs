@@ -41,6 +41,14 @@ pub(super) fn print_progress(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
+/// Writes a line about a build that goes on to standard error, unless that is a terminal, where
+/// cargo shows its own progress.
+pub(super) fn print_waiting(line: &str) {
+    if !io::stderr().is_terminal() {
+        print_progress(line);
+    }
+}
+
 /// Writes a line of progress over the previous one, if standard error is a terminal.
 pub(super) fn overwrite_progress(line: &str) {
     let mut terminal = io::stderr();

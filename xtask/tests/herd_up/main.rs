@@ -7,6 +7,7 @@ mod errors;
 mod faults;
 mod load;
 mod logs;
+mod peers;
 mod regions;
 mod screens;
 

@@ -74,6 +74,8 @@ impl Records {
 pub struct SupervisedHerd {
     /// The nodes.
     pub processes: Processes,
+    /// The peer whose program the nodes run; `None` for nodes of this workspace.
+    pub peer: Option<&'static str>,
     /// Where the nodes keep their records.
     pub records: Records,
     /// The proxy that all links go through; `None` if links cannot be cut.
@@ -98,6 +100,7 @@ impl Actor<'_> {
             name: herd.processes.herd().name.clone(),
             file: herd.processes.herd_file(),
             nodes: herd.processes.known_nodes()?,
+            peer: herd.peer,
             cuts_links: herd.proxy.is_some(),
             cut: Vec::new(),
             servers: herd.servers.as_mut().map(NatsServers::known).unwrap_or_default(),

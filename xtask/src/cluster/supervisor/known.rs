@@ -18,6 +18,8 @@ pub(super) struct KnownHerd {
     /// The path of the herd file.
     pub(super) file: PathBuf,
     pub(super) nodes: Vec<KnownNode>,
+    /// The peer whose program the nodes run; `None` for nodes of this workspace.
+    pub(super) peer: Option<&'static str>,
     /// Whether links can be cut.
     pub(super) cuts_links: bool,
     /// The links that are cut, each with the smaller name first.
@@ -37,7 +39,7 @@ impl KnownHerd {
                 Some(_) if node.is_paused => "paused",
                 Some(_) => "running",
             };
-            entry(node, state, &[])
+            self.entry(node, state, &[])
         });
         let state = |server: &KnownServer| if server.pid.is_some() { "running" } else { "down" };
         let servers = self.servers.iter().map(|server| server_entry(server, state(server), None));
@@ -51,7 +53,7 @@ impl KnownHerd {
         let healths = fetch_health(&self.nodes).await;
         let nodes = self.nodes.iter().zip(&healths).map(|(node, health)| {
             let status = health.status();
-            let mut entry = entry(node, health.word(), &health.reasons());
+            let mut entry = self.entry(node, health.word(), &health.reasons());
             entry["durability"] = status["durability"].clone();
             entry["status"] = status;
             entry
@@ -88,6 +90,21 @@ impl KnownHerd {
             "servers": servers,
         })
     }
+
+    fn entry(&self, node: &KnownNode, state: &str, reasons: &[String]) -> Value {
+        json!({
+            "name": node.member.name,
+            "peer": self.peer,
+            "client": node.member.client,
+            "link": node.member.link,
+            "admin": node.admin.or(node.member.admin),
+            "pid": node.pid,
+            "log": node.log,
+            "state": state,
+            "reasons": reasons,
+            "neighbours": node.member.neighbours,
+        })
+    }
 }
 
 fn server_entry(server: &KnownServer, state: &str, reason: Option<String>) -> Value {
@@ -99,19 +116,5 @@ fn server_entry(server: &KnownServer, state: &str, reason: Option<String>) -> Va
         "log": server.log,
         "state": state,
         "reasons": Vec::from_iter(reason),
-    })
-}
-
-fn entry(node: &KnownNode, state: &str, reasons: &[String]) -> Value {
-    json!({
-        "name": node.member.name,
-        "client": node.member.client,
-        "link": node.member.link,
-        "admin": node.admin.or(node.member.admin),
-        "pid": node.pid,
-        "log": node.log,
-        "state": state,
-        "reasons": reasons,
-        "neighbours": node.member.neighbours,
     })
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use herd::config::Herd;
 use herd::dashboard::{DEFAULT_ADDRESS, Dashboard, DashboardError, Settings, WatchedHerd};
@@ -45,10 +45,13 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 /// Serves the page until Ctrl-C, which leaves the herd running, or until the herd is stopped.
 ///
 /// # Errors
-/// No herd is running, or the address is not on loopback or in use.
+/// No herd is running, or a peer's, or the address is not on loopback or in use.
 pub fn show_dashboard(args: &DashboardArgs) -> Result<()> {
     let supervisor = SupervisorClient::in_folder(run_dir());
     let status = supervisor.request(HerdAction::Processes, &[])?;
+    if let Some(peer) = status["nodes"][0]["peer"].as_str() {
+        bail!("the dashboard shows nodes of this workspace, but the running herd is that of the peer {peer}");
+    }
     let file = HerdFile::find(status["file"].as_str().context("the supervisor names no herd file")?)?;
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let cuts_links = status["cuts_links"] == true;

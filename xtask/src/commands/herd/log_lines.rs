@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -53,11 +53,19 @@ pub(crate) fn level_of(node: &Value) -> Option<String> {
     Some(get(admin, "/log-level").ok()?.trim().to_owned())
 }
 
+/// Fails if a node runs the program of a peer, whose log never has these lines.
+pub(super) fn check_logs_lines(node: &Value) -> Result<()> {
+    let Some(peer) = node["peer"].as_str() else { return Ok(()) };
+    let name = node["name"].as_str().unwrap_or_default();
+    bail!("{name} is a node of the peer {peer}, which does not log the lines of clients and links")
+}
+
 /// Switches the lines in the logs of nodes on or off, and waits until they have changed.
 ///
 /// # Errors
-/// A node does not answer.
+/// A node does not answer, or is a peer's.
 pub(super) fn switch_lines(nodes: &[Value], wanted: LogLines) -> Result<()> {
+    nodes.iter().try_for_each(check_logs_lines)?;
     for node in nodes {
         let name = node["name"].as_str().unwrap_or_default();
         let level = || level_of(node).with_context(|| format!("{name} does not answer on its admin port"));
@@ -79,6 +87,9 @@ pub(super) fn switch_lines(nodes: &[Value], wanted: LogLines) -> Result<()> {
 /// Says on standard error which of some nodes do not log lines, if there are any, and how to change
 /// that.
 pub(super) fn note_lines_off(nodes: &[Value]) {
+    if let Some(peer) = nodes.iter().find_map(|node| node["peer"].as_str()) {
+        print_progress(&format!("note: nodes of the peer {peer} log only what goes wrong"));
+    }
     let without: Vec<&str> = nodes
         .iter()
         .filter(|node| level_of(node).is_some_and(|level| LogLines::of_level(&level) == LogLines::Off))

@@ -6,6 +6,7 @@ pub mod dashboard;
 mod detach;
 pub mod log_lines;
 pub mod logs;
+mod peer;
 pub mod say;
 mod status_table;
 pub mod tap;

@@ -3,7 +3,7 @@
 use herd::printable::line;
 use serde_json::Value;
 
-use crate::text::fitted_table;
+use crate::text::{fitted_table, table};
 
 /// A column: its header, and a function that returns its cell for a node's status.
 type Column = (&'static str, fn(&Value) -> String);
@@ -27,6 +27,10 @@ const COLUMNS: [Column; 13] = [
 /// The number of columns, at the end, that only `--wide` shows: process ids and paths.
 const WIDE: usize = 2;
 
+/// The columns of a peer's nodes, which have no admin ports, and those that only `--wide` adds.
+const OF_PEERS: [usize; 5] = [0, 1, 4, 9, 10];
+const WIDE_OF_PEERS: [usize; 2] = [11, 12];
+
 /// The columns that are left out if the table is too wide, in the order in which they go.
 const SPARE: [usize; 9] = [10, 9, 7, 8, 5, 6, 2, 3, 4];
 
@@ -48,6 +52,7 @@ pub(super) fn status_table(status: &Value, columns: StatusColumns) -> String {
     let mut rows = vec![COLUMNS.map(|(header, _)| header.to_owned())];
     rows.extend(nodes.iter().map(|node| COLUMNS.map(|(_, cell)| cell(node))));
     let mut table = match columns {
+        columns if nodes.iter().any(|node| node["peer"].is_string()) => peer_table(&rows, columns),
         StatusColumns::All => fitted_table(&rows, &[], None),
         StatusColumns::Fitted(width) => {
             let rows: Vec<_> = rows.iter().filter_map(|row| row.first_chunk().cloned()).collect();
@@ -84,10 +89,18 @@ pub(super) fn summary(status: &Value) -> String {
 }
 
 /// The states of nodes.
-const STATES: [&str; 5] = ["ready", "not ready", "not answering", "paused", "down"];
+const STATES: [&str; 6] = ["ready", "running", "not ready", "not answering", "paused", "down"];
 
 fn cut_links(status: &Value) -> impl Iterator<Item = &Value> {
     status["cut"].as_array().into_iter().flatten()
+}
+
+/// Returns the table of a peer's nodes, of which only little is known.
+fn peer_table(rows: &[[String; COLUMNS.len()]], columns: StatusColumns) -> String {
+    let wide = WIDE_OF_PEERS.iter().filter(|_| columns == StatusColumns::All);
+    let kept: Vec<usize> = OF_PEERS.iter().chain(wide).copied().collect();
+    let rows = rows.iter().map(|row| kept.iter().map(|column| row[*column].clone()).collect());
+    table(&rows.collect::<Vec<Vec<String>>>())
 }
 
 fn text(value: &Value) -> String {
@@ -202,6 +215,25 @@ mod tests {
         Hamilton  not ready      1000000  0/2    127.0.0.1:12480  127.0.0.1:12585  59s     everysec    42µs / 1.7ms   127.0.0.1:12580  Parker,Powell
         Parker    not answering  -        -      127.0.0.1:12480  127.0.0.1:12585  -       -           -              127.0.0.1:12580  Parker,Powell
         Powell    down           -        -      127.0.0.1:12480  127.0.0.1:12585  -       -           -              127.0.0.1:12580  Parker,Powell
+        Hamilton is not ready: no neighbour is linked
+        Parker is not answering: no answer within 1s
+        ");
+    }
+
+    #[test]
+    fn a_peers_table_has_only_what_is_known_of_its_nodes() {
+        let mut herd = herd();
+        for node in herd["nodes"].as_array_mut().unwrap() {
+            node["peer"] = "twisted".into();
+            node["status"] = Value::Null;
+        }
+        herd["nodes"][0]["state"] = "running".into();
+        insta::assert_snapshot!(status_table(&herd, StatusColumns::Fitted(Some(80))), @r"
+        NODE      STATE          ADDRESS          LINK ADDRESS     NEIGHBOURS
+        Alford    running        127.0.0.1:12480  127.0.0.1:12580  Parker,Powell
+        Hamilton  not ready      127.0.0.1:12480  127.0.0.1:12580  Parker,Powell
+        Parker    not answering  127.0.0.1:12480  127.0.0.1:12580  Parker,Powell
+        Powell    down           127.0.0.1:12480  127.0.0.1:12580  Parker,Powell
         Hamilton is not ready: no neighbour is linked
         Parker is not answering: no answer within 1s
         ");

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use herd::message::Update;
 use serde_json::Value;
 
-use super::log_lines::{LogLines, level_of};
+use super::log_lines::{LogLines, check_logs_lines, level_of};
 use super::logs::running_node;
 use crate::cluster::log_file::{LOG_POLL, LogFile};
 
@@ -29,6 +29,7 @@ struct LinkLine {
 /// lines of its links.
 pub fn tap_links(node: &str) -> Result<()> {
     let state = running_node(node)?;
+    check_logs_lines(&state)?;
     if let Some(level) = level_of(&state).filter(|level| LogLines::of_level(level) == LogLines::Off) {
         bail!(
             "{node} logs at {level}, without the lines of its links: \

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use herd::dashboard::Dashboard;
 use serde_json::Value;
-use strum::{EnumMessage, EnumString, IntoStaticStr, VariantArray};
 
 use super::browser::open_in_browser;
 use super::dashboard::{KEEP_SECRET, bind_dashboard};
@@ -16,7 +16,7 @@ use super::detach::{READY_LINE, detach};
 use super::log_lines::describe_level;
 use super::status_table::{StatusColumns, status_table};
 use crate::cluster::backbone::{JoinedHerds, NatsServers, SERVERS, copies, nats_server};
-use crate::cluster::demo_places;
+use crate::cluster::bundled_guests::{find_guest, guest_names};
 use crate::cluster::graphs::Graph;
 use crate::cluster::herd_file::HerdFile;
 use crate::cluster::ports::is_free;
@@ -26,6 +26,10 @@ use crate::cluster::supervisor::{HerdLock, Records, SupervisedHerd, supervise};
 use crate::cluster::workspace::{Profile, herd_binary};
 use crate::commands::arguments::variant_of;
 use crate::commands::print::{output_width, print, print_progress};
+
+mod places;
+
+use places::PlacesArgs;
 
 /// Which herd to start, and how.
 #[derive(Clone, Debug, Args)]
@@ -42,19 +46,17 @@ pub struct HerdUpArgs {
     #[arg(long, value_name = "SHAPE", requires = "nodes", default_value_t = Graph::Ring, value_parser = variant_of::<Graph>())]
     graph: Graph,
 
+    /// Run the program of a peer instead: a herd on Twisted, asyncio or Node.js
+    #[arg(long, value_name = "PEER", value_parser = PossibleValuesParser::new(guest_names()), conflicts_with_all = ["places", "places_file", "data_dir", "memory", "insecure_links", "release", "backbone", "dashboard", "proxy_links"])]
+    pub(super) peer: Option<String>,
+
     /// Use ports from this one instead of those in the herd file: first client ports, then link
     /// ports, then admin ports
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     base_port: Option<u16>,
 
-    /// The provider of places [default: osm if there is a places file, else google if
-    /// HERD_PLACES_KEY or HERD_PLACES_KEY_FILE is set, else offline]
-    #[arg(long, value_name = "PROVIDER", value_parser = variant_of::<PlacesChoice>())]
-    places: Option<PlacesChoice>,
-
-    /// Read the places of osm from this file, which `herd places build` makes
-    #[arg(long, value_name = "FILE")]
-    places_file: Option<PathBuf>,
+    #[command(flatten)]
+    places: PlacesArgs,
 
     /// Keep the nodes' records in this folder, and start with the records that it has [default: a
     /// folder beside the logs, which herd-up empties; restarted and killed nodes keep their
@@ -105,23 +107,6 @@ pub struct HerdUpArgs {
     supervise: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumMessage, EnumString, IntoStaticStr, VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-enum PlacesChoice {
-    /// Real cities from an embedded table, without a key and without a network.
-    Offline,
-    /// Places from OpenStreetMap, in a file that `herd places build` makes.
-    Osm,
-    /// A stub in the harness, which answers every request with the same invented places.
-    Stub,
-    /// Google's Places API (New), which needs a key.
-    Google,
-    /// Google's legacy Nearby Search, which needs a key.
-    GoogleLegacy,
-    /// No provider.
-    None,
-}
-
 /// The first port of generated herds: that of the classroom herds.
 const GENERATED_FROM: u16 = 12_480;
 
@@ -160,7 +145,11 @@ impl HerdUpArgs {
         if self.backbone {
             nats_server(&print_progress)?;
         }
-        let program = herd_binary(if self.release { Profile::Release } else { Profile::Debug })?;
+        let program = match &self.peer {
+            // This installs the packages that the peer needs.
+            Some(peer) => find_guest(peer, &print_progress)?.name.into(),
+            None => herd_binary(if self.release { Profile::Release } else { Profile::Debug })?,
+        };
         if self.detach {
             return detach(&program, self.open);
         }
@@ -177,6 +166,9 @@ impl HerdUpArgs {
         program: &Path,
         announce: impl FnOnce(String, Option<&str>) -> Result<()>,
     ) -> Result<()> {
+        if let Some(peer) = &self.peer {
+            return self.supervise_peer(peer, |text| announce(text, None));
+        }
         // Locals are dropped in reverse order: the lock must not become free before the nodes have
         // exited.
         let lock = HerdLock::take()?;
@@ -203,7 +195,7 @@ impl HerdUpArgs {
         }
         let setup = runtime.block_on(self.setup(file, program, folder, &records))?;
         let processes = Processes::new(Setup { views, ..setup })?;
-        let mut herd = SupervisedHerd { processes, records, proxy, servers };
+        let mut herd = SupervisedHerd { processes, peer: None, records, proxy, servers };
         herd.processes.start_all()?;
         let first = herd.processes.names().into_iter().next().unwrap_or_default();
         let on_ready = |status: &Value| {
@@ -240,7 +232,7 @@ impl HerdUpArgs {
         if self.insecure_links {
             setup.args.push(INSECURE_LINKS.into());
         }
-        self.add_places(&mut setup).await?;
+        self.places.add_to(&mut setup).await?;
         Ok(setup)
     }
 
@@ -252,14 +244,15 @@ impl HerdUpArgs {
     }
 
     /// Returns the chosen or generated herd file, at the chosen ports.
-    fn herd_file(&self) -> Result<HerdFile> {
+    pub(super) fn herd_file(&self) -> Result<HerdFile> {
         let file = match self.nodes {
             Some(nodes) => {
                 HerdFile::parse(&self.graph.herd_file(nodes, GENERATED_FROM), "the generated herd")?
             }
             None => HerdFile::find(&self.herd)?,
         };
-        self.base_port.map_or_else(|| Ok(file.clone()), |port| file.at_ports(port))?.with_admin_ports()
+        let file = self.base_port.map_or_else(|| Ok(file.clone()), |port| file.at_ports(port))?;
+        if self.peer.is_some() { Ok(file) } else { file.with_admin_ports() }
     }
 
     /// Returns the herd file of all nodes and, with a backbone, the regions.
@@ -281,31 +274,6 @@ impl HerdUpArgs {
             None => Records::Emptied(folder.join("data")),
         }
     }
-
-    /// Adds the chosen provider to the nodes' settings, and starts the stub if it is chosen. The
-    /// stub never gets a real key. If no provider is chosen, the nodes choose by their environment.
-    async fn add_places(&self, setup: &mut Setup) -> Result<()> {
-        if let Some(file) = &self.places_file {
-            setup.args.extend(["--places-file".into(), std::path::absolute(file)?.into()]);
-        }
-        let Some(choice) = self.places else { return Ok(()) };
-        let provider = match choice {
-            PlacesChoice::Offline => "offline",
-            PlacesChoice::Osm => "osm",
-            PlacesChoice::Google => "google",
-            PlacesChoice::None => "none",
-            PlacesChoice::Stub | PlacesChoice::GoogleLegacy => "google-legacy",
-        };
-        setup.args.extend(["--places", provider].map(Into::into));
-        if choice == PlacesChoice::Stub {
-            let address = demo_places::serve_places("nearby-20.json").await?;
-            setup.args.extend(["--places-url".into(), format!("http://{address}").into()]);
-            setup.variables.push(("HERD_PLACES_KEY", Some("key-of-a-stub".into())));
-            setup.variables.push(("HERD_PLACES_KEY_FILE", None));
-            setup.file = setup.file.with_free_places()?;
-        }
-        Ok(())
-    }
 }
 
 /// Bounds the logs of all nodes together. Each node has at most two files.
@@ -321,7 +289,7 @@ fn describe_regions(joined: &JoinedHerds) -> String {
 
 /// Fails if a port is in use, before any node starts, so that the message can name the node that
 /// needs it.
-fn check_ports(file: &HerdFile) -> Result<()> {
+pub(super) fn check_ports(file: &HerdFile) -> Result<()> {
     for member in &file.herd().members {
         let ports = [
             (Some(member.client), "clients"),

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
-use crate::commands::print::{print, print_progress};
+use crate::commands::print::{print, print_progress, print_waiting};
 use crate::measure::compare::{Comparison, compare_systems, list_rows};
 
 /// What to compare.
@@ -21,7 +21,8 @@ pub struct CompareArgs {
     #[arg(long)]
     list: bool,
 
-    /// Write the figures and their plot to benches/results
+    /// Write the figures and their plots to benches/results: those of all rows, or of `runtimes`
+    /// alone
     #[arg(long, conflicts_with = "quick")]
     keep: bool,
 }
@@ -35,5 +36,6 @@ pub fn print_comparison(args: CompareArgs) -> Result<()> {
         return print(&list_rows());
     }
     let CompareArgs { rows, quick, keep, .. } = args;
-    print(&compare_systems(&Comparison { rows, quick, keep, progress: print_progress })?)
+    let comparison = Comparison { rows, quick, keep, progress: print_progress, waiting: print_waiting };
+    print(&compare_systems(&comparison)?)
 }

@@ -9,7 +9,7 @@ use super::client_counts::{ClientCounts, parse_client_counts};
 use crate::cluster::graphs::Graph;
 use crate::cluster::workspace::Profile;
 use crate::commands::arguments::variant_of;
-use crate::commands::print::{print, print_progress};
+use crate::commands::print::{print, print_progress, print_waiting};
 use crate::measure::backbone_cost::{Assumptions, BackboneCost, measure_backbone_cost};
 use crate::measure::compare::scale::{Scale, measure_scale};
 
@@ -106,7 +106,8 @@ pub fn print_scales(args: ScaleArgs) -> Result<()> {
     if let Some(former) = &former {
         ensure!(former.is_file(), "{} is not a file: expected a herd program", former.display());
     }
-    print(&measure_scale(&Scale { nodes, graph, herd, former, quick, keep, progress: print_progress })?)
+    let (progress, waiting) = (print_progress, print_waiting);
+    print(&measure_scale(&Scale { nodes, graph, herd, former, quick, keep, progress, waiting })?)
 }
 
 impl CostArgs {

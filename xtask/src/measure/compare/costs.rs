@@ -24,13 +24,18 @@ pub(super) fn idle(bench: &CompareBench) -> Result<Vec<Figure>> {
     let duration = Duration::from_secs(if bench.quick { 3 } else { 10 });
     interleave(bench, &mut figure, &[HERD], |system| {
         let running = system.start(bench, HerdLayout::Five)?;
-        let used = || running.pids.iter().map(|pid| cpu_seconds(*pid)).sum::<Result<f64>>();
-        let before = used()?;
-        let began = Instant::now();
-        thread::sleep(duration);
-        Ok((100.0 * (used()? - before) / began.elapsed().as_secs_f64(), Vec::new()))
+        Ok((idle_percent(&running, duration)?, Vec::new()))
     })?;
     Ok(vec![figure])
+}
+
+/// Returns the processor time that the nodes of an idle system use together, in percent of a core.
+pub(super) fn idle_percent(running: &RunningSystem, duration: Duration) -> Result<f64> {
+    let used = || running.pids.iter().map(|pid| cpu_seconds(*pid)).sum::<Result<f64>>();
+    let before = used()?;
+    let began = Instant::now();
+    thread::sleep(duration);
+    Ok(100.0 * (used()? - before) / began.elapsed().as_secs_f64())
 }
 
 pub(super) fn logging(bench: &CompareBench) -> Result<Vec<Figure>> {

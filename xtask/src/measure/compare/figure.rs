@@ -86,6 +86,12 @@ impl Series {
     pub(crate) fn quartiles(&self) -> (f64, f64) {
         quartiles(&self.values)
     }
+
+    /// The ratios to the values of another system. Both values of a pair are from one round, so
+    /// what disturbed both cancels out.
+    fn ratios_to(&self, other: &Series) -> Vec<f64> {
+        self.values.iter().zip(&other.values).map(|(own, other)| own / other).collect()
+    }
 }
 
 /// The lower and the upper quartile of values.
@@ -137,6 +143,13 @@ impl Figure {
         self.series.iter().find(|series| series.system == system && !series.values.is_empty())
     }
 
+    /// The median of the rounds' ratios of a system to another; `None` if one of them was not
+    /// measured.
+    pub(crate) fn ratio(&self, system: &str, to: &str) -> Option<f64> {
+        let ratios = self.measured(system)?.ratios_to(self.measured(to)?);
+        Some(quantile(&ratios, 0.5))
+    }
+
     /// The result of a goal; `None` if one of the systems was not measured.
     pub(crate) fn verdict(&self, goal: &Goal) -> Option<GoalVerdict> {
         let own = self.measured(&goal.system)?;
@@ -148,9 +161,7 @@ impl Figure {
             GoalBound::AtLeast(_) => one.median().total_cmp(&other.median()),
             GoalBound::AtMost(_) => other.median().total_cmp(&one.median()),
         })?;
-        // Both values of a pair are from one round, so what disturbed both cancels out.
-        let ratios: Vec<f64> = own.values.iter().zip(&best.values).map(|(own, best)| own / best).collect();
-        Some(goal.bound.verdict(&ratios, &best.system))
+        Some(goal.bound.verdict(&own.ratios_to(best), &best.system))
     }
 }
 

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::figure::{Figure, Goal, GoalBound};
 use super::systems::{HerdLayout, System};
+use super::units::quantity;
 use super::{CompareBench, HERD, find_guests, interleave};
 use crate::load::flood::{Flood, FloodOutcome};
 use crate::load::generator::Task;
@@ -13,7 +14,7 @@ const RATES: [Option<f64>; 3] = [None, Some(10_000.0), Some(50_000.0)];
 
 /// On the default graph. The relay shows what is possible: it only passes lines on.
 pub(super) fn default_graph(bench: &CompareBench) -> Result<Vec<Figure>> {
-    let (twisted, missing) = find_guests(&["twisted"]);
+    let (twisted, missing) = find_guests(bench, &["twisted"]);
     let mut figures = Vec::new();
     for rate in RATES {
         // Above 10,000/s, Twisted's backlog only grows.
@@ -95,7 +96,8 @@ fn measure(
 ) -> Result<()> {
     interleave(bench, p50, systems, |system| {
         let outcome = flood_once(bench, system, layout, rate)?;
-        (bench.progress)(&format!("  the last update was sent at most {:.0} us late", outcome.latest));
+        let late = quantity(outcome.latest, "us");
+        (bench.progress)(&format!("  {}: no update was sent more than {late} late", system.name()));
         p99.add(system.name(), outcome.latency.p99, Vec::new());
         Ok((outcome.latency.p50, outcome.latency.points()))
     })

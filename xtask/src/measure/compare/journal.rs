@@ -8,6 +8,7 @@ use super::costs::one_node_by;
 use super::figure::{Figure, Goal, GoalBound};
 use super::systems::{HerdLayout, System};
 use super::throughput::make_known;
+use super::units::quantity;
 use super::{CompareBench, HERD};
 
 /// A node with a journal, as most herds run.
@@ -46,7 +47,7 @@ pub(super) fn replay(bench: &CompareBench) -> Result<Vec<Figure>> {
             let began = Instant::now();
             herd.start_within(&names, REPLAY_TIMEOUT)?;
             let took = began.elapsed().as_secs_f64();
-            (bench.progress)(&format!("  {} round {}: {took:.2}", figure.title, round + 1));
+            (bench.progress)(&format!("  {}, round {}: {}", figure.title, round + 1, quantity(took, "s")));
             figure.add("herd", took, Vec::new());
         }
         figures.push(figure);

@@ -1,6 +1,8 @@
 //! Compares this herd with other systems under the same load: rows of figures, their goals, and a
 //! report.
 
+mod building;
+mod code_size;
 mod costs;
 mod fail_over;
 mod figure;
@@ -13,10 +15,13 @@ mod places;
 mod plot;
 mod regions;
 mod report;
+mod runtimes;
 pub mod scale;
 mod systems;
+mod terminal;
 mod throughput;
 mod tls;
+mod units;
 mod whatsat;
 
 use figure::Figure;
@@ -31,10 +36,14 @@ use serde::Serialize;
 use crate::cluster::bundled_guests;
 use crate::cluster::proc_usage::load_average;
 use crate::cluster::processes::INSECURE_LINKS;
-use crate::cluster::workspace::{Profile, herd_binary, target_dir};
+use crate::cluster::workspace::target_dir;
 use crate::load::generator::Generator;
-use crate::measure::machine_info::MachineInfo;
+use crate::measure::machine_info::{MachineInfo, versions};
+use building::build_programs;
+use report::Kept;
 use systems::System;
+use terminal::summary;
+use units::quantity;
 
 /// A row: its name, a description, and the function that measures it.
 struct Row {
@@ -43,7 +52,7 @@ struct Row {
     measure: fn(&CompareBench) -> Result<Vec<Figure>>,
 }
 
-const ROWS: [Row; 22] = [
+const ROWS: [Row; 23] = [
     Row {
         name: "one-node",
         about: "reports a second at one node alone, compared with Redis and an echo server",
@@ -63,6 +72,11 @@ const ROWS: [Row; 22] = [
         name: "five-nodes",
         about: "updates a second, counted when every node has every update",
         measure: throughput::five_nodes,
+    },
+    Row {
+        name: "runtimes",
+        about: "start, memory, idle cost, latency and size of herds on Twisted, asyncio, Node.js and Rust",
+        measure: runtimes::runtimes,
     },
     Row {
         name: "flood-latency",
@@ -159,12 +173,19 @@ struct CompareBench {
     progress: fn(&str),
 }
 
+/// What precedes the output of cargo.
+const BUILDING: &str = "building the node and the load generator with optimizations: this takes 5 to 10 minutes \
+                        on two cores, unless they have been built before";
+
 impl CompareBench {
-    fn prepare(folder: PathBuf, quick: bool, progress: fn(&str)) -> Result<CompareBench> {
+    /// Builds the programs. Meanwhile, `waiting` gets a line every 30 seconds.
+    fn prepare(folder: PathBuf, quick: bool, progress: fn(&str), waiting: fn(&str)) -> Result<CompareBench> {
         std::fs::create_dir_all(&folder)?;
+        progress(BUILDING);
+        let (generator, herd) = build_programs(waiting)?;
         Ok(CompareBench {
-            generator: Generator::build(Profile::Release)?,
-            herd: herd_binary(Profile::Release)?,
+            generator,
+            herd,
             folder,
             rounds: if quick { 3 } else { 5 },
             round: Duration::from_secs(if quick { 1 } else { 3 }),
@@ -220,6 +241,8 @@ pub struct Comparison {
     pub keep: bool,
     /// A function that gets a line for each row and each round.
     pub progress: fn(&str),
+    /// A function that gets a line every 30 seconds while programs are built.
+    pub waiting: fn(&str),
 }
 
 /// Returns the names and descriptions of all rows, each on a line.
@@ -233,34 +256,37 @@ pub fn list_rows() -> String {
 /// A name is not a row's, or this herd cannot be measured. Another system that cannot be measured
 /// is not an error: the report has the reason.
 pub fn compare_systems(comparison: &Comparison) -> Result<String> {
-    let Comparison { rows, quick, keep, progress } = comparison;
+    let Comparison { rows, quick, keep, progress, waiting } = comparison;
     if let Some(name) = rows.iter().find(|name| ROWS.iter().all(|row| row.name != **name)) {
         let names = ROWS.iter().map(|row| row.name);
         bail!("there is no row `{name}`{}", choices(name, "rows", names, "`cargo xtask compare --list`"));
     }
+    let kept = keep.then(|| Kept::of(rows)).transpose()?;
     let folder = target_dir()?.join("compare");
-    let bench = CompareBench::prepare(folder.clone(), *quick, *progress)?;
+    let bench = CompareBench::prepare(folder.clone(), *quick, *progress, *waiting)?;
     let mut run = ComparisonRun::new(&bench);
     for row in ROWS.iter().filter(|row| rows.is_empty() || rows.iter().any(|name| name == row.name)) {
         progress(&format!("{}: {}", row.name, row.about));
         run.add_load_average(row.name);
         run.figures.extend((row.measure)(&bench)?);
     }
+    // The run may have installed some.
+    run.machine.programs = versions();
     let mut written = report::write(&run, &folder)?;
-    if *keep {
-        written += &report::keep(&run)?;
+    if let Some(kept) = kept {
+        written += &report::keep(&run, kept)?;
     }
-    Ok(format!("{}\n{written}", report::table(&run)))
+    Ok(format!("{}\n{written}", summary(&run)))
 }
 
 /// Returns the guests with these names that can run here, and the reasons why others cannot.
-fn find_guests(names: &[&str]) -> (Vec<System>, Vec<String>) {
+fn find_guests(bench: &CompareBench, names: &[&str]) -> (Vec<System>, Vec<String>) {
     let mut systems = Vec::new();
     let mut missing = Vec::new();
     for name in names {
-        match bundled_guests::find_guest(name) {
+        match bundled_guests::find_guest(name, &bench.progress) {
             Ok(guest) => systems.push(System::Guest(guest)),
-            Err(error) => missing.push(format!("{name}: {error:#}")),
+            Err(error) => missing.push(format!("{error:#}")),
         }
     }
     (systems, missing)
@@ -284,7 +310,9 @@ fn interleave(
             }
             match measure(system) {
                 Ok((value, distribution)) => {
-                    (bench.progress)(&format!("  {} round {}: {name} {value:.4}", figure.title, round + 1));
+                    let value_text = quantity(value, figure.unit);
+                    let (title, round, rounds) = (&figure.title, round + 1, bench.rounds);
+                    (bench.progress)(&format!("  {title}, round {round} of {rounds}: {name} {value_text}"));
                     figure.add(name, value, distribution);
                 }
                 Err(error) if matches!(system, System::Herd(..)) => return Err(error),

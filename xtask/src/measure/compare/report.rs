@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use fixtures::checkout::root;
 
-use super::ComparisonRun;
 use super::figure::{Figure, Goal, GoalBound, GoalResult, GoalVerdict};
-use super::plot::{bars, distributions, groups, number_text};
+use super::plot::{bars, distributions, groups, panels};
+use super::units::quantity;
+use super::{ComparisonRun, runtimes};
 use crate::text::escape;
 
 /// The folder for results in the checkout.
@@ -20,26 +21,32 @@ const SHOWN: &str = "one node, C64 P16, 100000 clients";
 /// The row whose figures `one-node-all.svg` shows.
 const SHOWN_ROW: &str = "one-node";
 
-/// The number of rows in one line of load averages.
-const LOADS_IN_LINE: usize = 6;
+/// The number of items in one line of a list, such as that of load averages.
+const ITEMS_IN_LINE: usize = 6;
+
+/// The machine, the versions of the programs, and how figures are computed, in lines.
+pub(super) fn heading(run: &ComparisonRun) -> String {
+    format!(
+        "{};\n{};\nmedians (lower to upper quartile) of {} interleaved rounds of {} s{}\n",
+        run.machine,
+        in_lines(&run.machine.programs),
+        run.rounds,
+        run.round_seconds,
+        if run.quick { ";\na quick run, not to be quoted" } else { "" }
+    )
+}
 
 /// The Markdown table of all figures, followed by the systems that were not measured.
 pub(super) fn table(run: &ComparisonRun) -> String {
-    let mut text = format!(
-        "{};\nmedians (lower to upper quartile) of {} interleaved rounds of {} s{}\n\n",
-        run.machine,
-        run.rounds,
-        run.round_seconds,
-        if run.quick { "; a quick run, not to be quoted" } else { "" }
-    );
-    text += "| figure | measured | goal | reached |\n|---|---|---|---|\n";
+    let mut text = heading(run) + "\n| figure | measured | goal | reached |\n|---|---|---|---|\n";
     for figure in &run.figures {
         let measured: Vec<String> = figure
             .series
             .iter()
             .map(|series| {
                 let (lower, upper) = series.quartiles();
-                let [median, lower, upper] = [series.median(), lower, upper].map(number_text);
+                let [median, lower, upper] =
+                    [series.median(), lower, upper].map(|value| quantity(value, figure.unit));
                 format!("{} {median} ({lower} to {upper})", series.system)
             })
             .collect();
@@ -48,9 +55,8 @@ pub(super) fn table(run: &ComparisonRun) -> String {
             goals.iter().map(side).cloned().collect::<Vec<_>>().join("<br>")
         };
         text += &format!(
-            "| {}, {} | {} | {} | {} |\n",
+            "| {} | {} | {} | {} |\n",
             figure.title,
-            figure.unit,
             measured.join("<br>"),
             join(|(goal, _)| goal),
             join(|(_, reached)| reached)
@@ -60,11 +66,16 @@ pub(super) fn table(run: &ComparisonRun) -> String {
         text += &format!("\nNot measured: {missing}\n");
     }
     let loads: Vec<String> = run.load_averages.iter().map(|(row, load)| format!("{row} {load:.1}")).collect();
-    let lines: Vec<String> = loads.chunks(LOADS_IN_LINE).map(|loads| loads.join(", ")).collect();
-    text + &format!("\nLoad average of the machine before each row:\n{}.\n", lines.join(",\n"))
+    text + &format!("\nLoad average of the machine before each row:\n{}.\n", in_lines(&loads))
 }
 
-fn missing(run: &ComparisonRun) -> Vec<&String> {
+/// Joins items with commas, a few on each line.
+pub(super) fn in_lines(items: &[String]) -> String {
+    let lines: Vec<String> = items.chunks(ITEMS_IN_LINE).map(|items| items.join(", ")).collect();
+    lines.join(",\n")
+}
+
+pub(super) fn missing(run: &ComparisonRun) -> Vec<&String> {
     let mut missing: Vec<&String> = run.figures.iter().flat_map(|figure| &figure.missing).collect();
     missing.sort();
     missing.dedup();
@@ -72,7 +83,7 @@ fn missing(run: &ComparisonRun) -> Vec<&String> {
 }
 
 /// A goal and its result, in words.
-fn goal_text(figure: &Figure, goal: &Goal) -> (String, String) {
+pub(super) fn goal_text(figure: &Figure, goal: &Goal) -> (String, String) {
     let sign = match goal.bound {
         GoalBound::AtLeast(_) => ">=",
         GoalBound::AtMost(_) => "<=",
@@ -80,9 +91,14 @@ fn goal_text(figure: &Figure, goal: &Goal) -> (String, String) {
     // The first system is the one whose goals need no name.
     let own = figure.series.first().filter(|first| first.system != goal.system);
     let own = own.map_or(String::new(), |_| format!("{} ", goal.system));
-    let against = goal.against.join(", ");
-    let against = if against.is_empty() { against } else { format!(" x {against}") };
-    let wanted = format!("{own}{sign} {}{against}", goal.bound.value());
+    let shown = |value: f64| match &goal.against[..] {
+        [] => quantity(value, figure.unit),
+        _ => format!("{value:.2}"),
+    };
+    let wanted = match &goal.against[..] {
+        [] => format!("{own}{sign} {}", shown(goal.bound.value())),
+        against => format!("{own}{sign} {} x {}", goal.bound.value(), against.join(", ")),
+    };
     let Some(GoalVerdict { reached, quartiles: (lower, upper), result, .. }) = figure.verdict(goal) else {
         return (wanted, "not measured".to_owned());
     };
@@ -91,7 +107,8 @@ fn goal_text(figure: &Figure, goal: &Goal) -> (String, String) {
         GoalResult::NotMet => "**not met**",
         GoalResult::Undecided => "**undecided**",
     };
-    (wanted, format!("{reached:.2} ({lower:.2} to {upper:.2}): {result}"))
+    let [reached, lower, upper] = [reached, lower, upper].map(shown);
+    (wanted, format!("{reached} ({lower} to {upper}): {result}"))
 }
 
 /// Writes report.html, report.md and results.json to a folder. Returns their paths, each on a line.
@@ -103,16 +120,50 @@ pub(super) fn write(run: &ComparisonRun, folder: &Path) -> Result<String> {
     write_files(folder, &files)
 }
 
-/// Writes the figures, the table and the pictures of a run of all rows to the checkout. Returns the
-/// paths, each on a line.
+/// A run whose results the checkout keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// A run of all rows.
+    AllRows,
+    /// A run of the row of runtimes alone.
+    Runtimes,
+}
+
+impl Kept {
+    /// Returns what a run of the named rows is; all rows if none is named.
+    ///
+    /// # Errors
+    /// The results of such a run are not kept: they would replace those of other rows.
+    pub(super) fn of(rows: &[String]) -> Result<Kept> {
+        match rows {
+            [] => Ok(Kept::AllRows),
+            [row] if row == runtimes::ROW => Ok(Kept::Runtimes),
+            _ => bail!(
+                "--keep replaces the kept results of all rows: name no row, or only `{}`, whose results \
+                 are kept apart",
+                runtimes::ROW
+            ),
+        }
+    }
+}
+
+/// Writes the figures, the table and the pictures of a run to the checkout. Returns the paths, each
+/// on a line.
 ///
 /// # Errors
 /// A file cannot be written.
-pub(super) fn keep(run: &ComparisonRun) -> Result<String> {
+pub(super) fn keep(run: &ComparisonRun, kept: Kept) -> Result<String> {
+    if kept == Kept::Runtimes {
+        let files = [
+            ("runtimes.json", json(run)?),
+            ("runtimes.md", table(run)),
+            ("runtimes.svg", panels(&run.figures)),
+        ];
+        return write_files(&root().join(RESULTS), &files);
+    }
     let shown = run.figures.iter().find(|figure| figure.title == SHOWN).or(run.figures.first());
     let row: Vec<&Figure> = run.figures.iter().filter(|figure| figure.row == SHOWN_ROW).collect();
-    let title =
-        "one node, reports/s, by connections (C) and commands in flight on each (P); logarithmic scale";
+    let title = "one node, reports a second, by connections (C) and commands in flight on each (P); logarithmic scale";
     let files = [
         ("results.json", json(run)?),
         ("report.md", table(run)),
@@ -155,7 +206,7 @@ fn page(run: &ComparisonRun) -> String {
         let row: Vec<&Figure> = run.figures.iter().filter(|other| other.row == figure.row).collect();
         let is_first = row.first().is_some_and(|first| std::ptr::eq(*first, figure));
         if is_first && row.len() > 1 && row.iter().all(|other| other.unit == figure.unit) {
-            let title = format!("{}, {}, logarithmic", figure.row, figure.unit);
+            let title = format!("{}, logarithmic scale", figure.row);
             body += &format!("<h2>{}</h2>\n{}\n", escape(figure.row), groups(&title, &row));
         }
         body += &format!("<h2>{}: {}</h2>\n{}\n", figure.row, escape(&figure.title), bars(figure));
@@ -172,7 +223,8 @@ fn page(run: &ComparisonRun) -> String {
         missing(run).iter().map(|missing| format!("<p>Not measured: {}</p>\n", escape(missing))).collect();
     format!(
         "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>The herd and other systems</title>\n\
-         <style>body{{font-family:sans-serif;max-width:800px;margin:2em auto}}svg{{max-width:100%}}</style>\n\
+         <style>:root{{color-scheme:light dark}}body{{font-family:sans-serif;max-width:800px;margin:2em auto}}\
+         svg{{max-width:100%}}</style>\n\
          <h1>The herd and other systems</h1>\n<p>{about}</p>\n<p>{programs}</p>\n{missing}{body}</html>\n"
     )
 }
@@ -206,7 +258,7 @@ mod tests {
         let table = table(&run());
         assert!(
             table.contains(
-                "| one node, C64 P16, 100000 clients, reports/s | herd 2.00 M (2.00 M to 2.00 M)<br>redis-set"
+                "| one node, C64 P16, 100000 clients | herd 2.00 M/s (2.00 M/s to 2.00 M/s)<br>redis-set"
             ),
             "{table}"
         );
@@ -220,6 +272,25 @@ mod tests {
             table.contains("Not measured: nats: not installed") && table.contains("not to be quoted"),
             "{table}"
         );
+    }
+
+    #[test]
+    fn the_programs_that_were_measured_have_their_versions_in_every_report() {
+        for report in [table(&run()), page(&run())] {
+            assert!(report.contains("Rust 1.") && report.contains("Tokio 1."), "{report}");
+        }
+    }
+
+    #[test]
+    fn only_runs_that_replace_no_other_results_are_kept() {
+        let kept = |rows: &[&str]| {
+            let rows: Vec<String> = rows.iter().map(|row| (*row).to_owned()).collect();
+            Kept::of(&rows).map_err(|error| error.to_string())
+        };
+        assert_eq!(kept(&[]), Ok(Kept::AllRows));
+        assert_eq!(kept(&["runtimes"]), Ok(Kept::Runtimes));
+        assert!(kept(&["memory"]).unwrap_err().contains("only `runtimes`"));
+        assert!(kept(&["runtimes", "memory"]).is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::costs::{stop_settled, sum_of_floods, updates_sent};
 use super::figure::{Figure, Goal, GoalBound};
+use super::terminal::summary;
 use super::{CompareBench, ComparisonRun, report};
 use crate::cluster::graphs::{Graph, neighbours_in};
 use crate::cluster::herd_file::{HerdFile, observer_of};
@@ -35,6 +36,8 @@ pub struct Scale {
     pub keep: bool,
     /// A function that gets a line for each round.
     pub progress: fn(&str),
+    /// A function that gets a line every 30 seconds while programs are built.
+    pub waiting: fn(&str),
 }
 
 /// A herd to measure.
@@ -71,7 +74,7 @@ struct ScaleFigures {
 /// A herd does not start, or an update does not reach every node.
 pub fn measure_scale(scale: &Scale) -> Result<String> {
     let folder = target_dir()?.join("scale");
-    let bench = CompareBench::prepare(folder.clone(), scale.quick, scale.progress)?;
+    let bench = CompareBench::prepare(folder.clone(), scale.quick, scale.progress, scale.waiting)?;
     let mut run = ComparisonRun::new(&bench);
     let shapes = match &scale.herd {
         Some(name) => vec![ScaledShape::new(HerdFile::find(name)?)?],
@@ -95,7 +98,7 @@ pub fn measure_scale(scale: &Scale) -> Result<String> {
     if scale.keep {
         written += &report::keep_scale(&run)?;
     }
-    Ok(format!("{}\n{written}", report::table(&run)))
+    Ok(format!("{}\n{written}", summary(&run)))
 }
 
 fn generated(graph: Graph, nodes: u16) -> Result<ScaledShape> {

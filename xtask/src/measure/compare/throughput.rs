@@ -15,7 +15,7 @@ use crate::load::{Load, Order, Protocol, Summary};
 pub(super) const CLIENTS: u64 = 100_000;
 
 /// The timeout of a load that ends when all clients have been reported.
-const LONGEST: Duration = Duration::from_secs(600);
+pub(super) const LONGEST: Duration = Duration::from_secs(600);
 
 /// Makes a load on the first node of a system, for one round.
 pub(super) fn load(bench: &CompareBench, running: &RunningSystem, connections: usize, depth: usize) -> Load {
@@ -64,7 +64,7 @@ pub(super) fn answered(bench: &CompareBench, load: Load) -> Result<(f64, Vec<(f6
 pub(super) fn flooding(bench: &CompareBench) -> Result<Vec<Figure>> {
     let others =
         ["twisted", "asyncio-streams", "asyncio-protocol", "asyncio-protocol-uvloop", "node", "node-batched"];
-    let (guests, missing) = find_guests(&others);
+    let (guests, missing) = find_guests(bench, &others);
     let systems: Vec<System> = [HERD].into_iter().chain(guests).collect();
     let mut figure = Figure::new("flooding", "one node flooding to four, C64 P16".to_owned(), "reports/s");
     figure.missing = missing;
@@ -88,7 +88,7 @@ pub(super) fn sunk(bench: &CompareBench, system: &System) -> Result<(f64, Vec<(f
 }
 
 pub(super) fn five_nodes(bench: &CompareBench) -> Result<Vec<Figure>> {
-    let (guests, missing) = find_guests(&["twisted", "asyncio-protocol-uvloop", "node-batched"]);
+    let (guests, missing) = find_guests(bench, &["twisted", "asyncio-protocol-uvloop", "node-batched"]);
     let redis = [System::Redis(Protocol::Set), System::Redis(Protocol::Geoadd)];
     let systems: Vec<System> = [HERD].into_iter().chain(redis).chain(guests).collect();
     let mut figures = Vec::new();

@@ -2,6 +2,7 @@
 //! to right. The page is a single file.
 
 mod lanes;
+mod rates;
 mod svg;
 
 use std::fmt::Write;
@@ -20,13 +21,14 @@ const STYLE: &str = "\
 @media (prefers-color-scheme: dark) { :root { --ink: #ddd; --node: #5b8def33; --acks: #6fa8ff; --link: #4cc38a } }
 body { font: 14px/1.4 system-ui, sans-serif; margin: 1.5em; color: var(--ink) }
 .scroll { overflow-x: auto } svg { display: block } svg text { font: 11px system-ui, sans-serif; fill: var(--ink) }
-.up { fill: var(--node) } .acks { fill: var(--acks) } .failed { fill: var(--failed) } .link { fill: var(--link) }
+.up { fill: var(--node) } .acks { fill: var(--acks); shape-rendering: crispEdges } .failed { fill: var(--failed) } .link { fill: var(--link) }
 .settling { fill: var(--settling) } .tick { stroke: var(--faint) } .fault { fill-opacity: .8 }
 .key { display: inline-block; width: 1em; height: .7em; margin: 0 .3em 0 1em }
 ";
 
 const HOW_TO_READ: &str = "A node's row is tinted while its process runs. The bars at its top are faults. The bars at \
-its foot count the lines of clients that were answered, and in red those that were not. A link's row has a line for \
+its foot show how many lines of clients were answered a second, and in red how many never were, on one scale for all nodes. A \
+link's row has a line for \
 each end, drawn while that end takes the link as up. The last row shows how long it took after each fault until every \
 node knew all updates acknowledged before. Hover over a bar for details.";
 
@@ -121,6 +123,8 @@ mod tests {
             ("class=\"settling\"", 1),
             ("<title>kill: 1.000 s to 2.000 s</title>", 1),
             ("<title>Alford has a link with Parker: 0.000 s to 1.000 s; reset</title>", 1),
+            (">0</text>", 2),
+            (">5/s</text>", 2),
             ("<title>converged after 0.500 s</title>", 1),
             ("cargo xtask chaos --seed 1 &lt;&amp;&gt;", 1),
             ("I1   no acknowledged update is lost", 1),

@@ -3,6 +3,7 @@
 use std::fmt::{Arguments, Write};
 
 use super::lanes::{Lanes, Span};
+use super::rates::LineRates;
 use crate::text::escape;
 
 /// The width of the names at the left, in pixels.
@@ -20,12 +21,17 @@ const NODE: f64 = 46.0;
 /// The height of a link's row, in pixels.
 const LINK: f64 = 14.0;
 
-/// The width of a bar that counts answers, in pixels.
-const BAR: f64 = 2.0;
+/// The smallest width of a bar of lines, in pixels.
+const BAR: f64 = 3.0;
+
+/// The place of the foot of such bars below the top of a node's row, and the height of their scale.
+const FOOT: f64 = NODE - 4.0;
+const SCALE: f64 = 24.0;
 
 pub(super) fn draw(lanes: &Lanes<'_>) -> String {
     let scale = (WIDTH / lanes.end as f64).max(SECOND / 1e6);
     let height = 30.0 + NODE * lanes.names.len() as f64 + LINK * (lanes.pairs().len() + 1) as f64;
+    let lines = LineRates::of(lanes, (BAR / scale).ceil() as u64);
     let mut canvas = Canvas { text: String::new(), scale, top: 24.0 };
     let width = NAMES + scale * lanes.end as f64 + 20.0;
     canvas.add(format_args!(
@@ -34,6 +40,9 @@ pub(super) fn draw(lanes: &Lanes<'_>) -> String {
     canvas.ticks(lanes.end, height);
     for node in 0..lanes.names.len() {
         canvas.node(lanes, node);
+        canvas.scale(lines.scale_top, canvas.x(lanes.end));
+        canvas.lines(&lines, node);
+        canvas.top += NODE;
     }
     for (one, other) in lanes.pairs() {
         canvas.link(lanes, one, other);
@@ -109,39 +118,43 @@ impl Canvas {
         let name = &lanes.names[node];
         self.name(name, NODE);
         for span in &lanes.up[node] {
-            self.bar("up", span, 0.0, NODE - 4.0, &during(&format!("{name} runs"), span));
+            self.bar("up", span, 0.0, FOOT, &during(&format!("{name} runs"), span));
         }
         for (span, _) in lanes.faults.iter().filter(|(_, nodes)| nodes.contains(&node)) {
             let color =
                 lanes.kinds().find(|(kind, _)| *kind == span.label).map_or("#888", |(_, color)| color);
             self.bar(color, span, 2.0, 12.0, &during(span.label, span));
         }
-        self.counts("acks", &lanes.answered[node], "answered");
-        self.counts("failed", &lanes.failed[node], "never answered");
-        self.top += NODE;
     }
 
-    /// Draws how often something happened as bars that stand on the foot of the row.
-    fn counts(&mut self, class: &str, times: &[u64], what: &str) {
-        let width = (BAR / self.scale).ceil() as u64;
-        let mut counts: Vec<(u64, u64)> = Vec::new();
-        for at in times {
-            match counts.last_mut().filter(|(bar, _)| *bar == at / width) {
-                Some((_, count)) => *count += 1,
-                None => counts.push((at / width, 1)),
+    /// Draws the lines a second that were answered, and those that never were, as bars on the foot
+    /// of the row.
+    fn lines(&mut self, lines: &LineRates, node: usize) {
+        let (width, top) = (lines.bar, lines.scale_top);
+        for (class, rates, what, least) in [
+            ("acks", &lines.answered[node], "lines/s answered", 0.0),
+            // Even a single one should be seen.
+            ("failed", &lines.failed[node], "lines/s never answered", 2.0_f64),
+        ] {
+            let drawn = (0..).zip(rates).filter(|(_, rate)| **rate > 0.0);
+            for (bar, rate) in drawn {
+                let height = least.max(SCALE * rate / top);
+                let until = ((bar + 1) * width).min(lines.end);
+                let span = Span { from: bar * width, until, label: "" };
+                self.bar(class, &span, FOOT - height, height, &during(&format!("{rate:.1} {what}"), &span));
             }
         }
-        let most = counts.iter().map(|(_, count)| *count).max().unwrap_or(1);
-        for (bar, count) in counts {
-            let height = (24.0 * count as f64 / most as f64).max(2.0);
-            let span = Span { from: bar * width, until: (bar + 1) * width, label: "" };
-            self.bar(
-                class,
-                &span,
-                NODE - 4.0 - height,
-                height,
-                &format!("{count} {what} from {}", seconds(span.from)),
-            );
+    }
+
+    /// Draws the scale of these bars, from 0 to `top` lines a second.
+    fn scale(&mut self, top: f64, right: f64) {
+        for (text, below) in [("0".to_owned(), FOOT), (format!("{top}/s"), FOOT - SCALE)] {
+            let (x, y) = (NAMES - 6.0, self.top + below);
+            self.add(format_args!(
+                "<line class=\"tick\" x1=\"{NAMES}\" x2=\"{right:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>"
+            ));
+            let y = y + 4.0;
+            self.add(format_args!("<text x=\"{x}\" y=\"{y:.1}\" text-anchor=\"end\">{text}</text>\n"));
         }
     }
 

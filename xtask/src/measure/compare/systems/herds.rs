@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use herd::config::Member;
@@ -119,7 +120,9 @@ fn start_nodes(
         _ => members.len().min(5),
     };
     let names: Vec<String> = members[..count].iter().map(|member| member.name.clone()).collect();
+    let started = Instant::now();
     herd.start(&names)?;
+    let ready_after = Some(started.elapsed());
     let mut watchers = Vec::new();
     match layout {
         HerdLayout::Lone | HerdLayout::Five | HerdLayout::SixEdges | HerdLayout::Mesh => {}
@@ -146,6 +149,7 @@ fn start_nodes(
         all: nodes.clone(),
         nodes,
         watchers,
+        ready_after,
         pids,
         herd: Some(herd),
         servers: None,

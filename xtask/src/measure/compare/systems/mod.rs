@@ -88,6 +88,9 @@ pub(crate) struct RunningSystem {
     pub(crate) sender: Sender,
     /// Its sinks or watchers.
     pub(crate) watchers: Vec<Watch>,
+    /// The time from the start of its nodes until all accepted clients; `None` for other systems
+    /// than herds.
+    pub(crate) ready_after: Option<Duration>,
     /// The process ids of its nodes.
     pub(crate) pids: Vec<u32>,
     /// The herd; `None` for other systems.

@@ -32,6 +32,7 @@ pub(super) fn start_relays(bench: &CompareBench, layout: HerdLayout) -> Result<R
         all: nodes.clone(),
         nodes,
         pids: programs.iter().map(|program| program.0.id()).collect(),
+        ready_after: None,
         herd: None,
         servers: None,
         across: None,
