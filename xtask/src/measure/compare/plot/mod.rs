@@ -20,8 +20,9 @@ const GAP: f64 = 8.0;
 const NAMES: f64 = 170.0;
 const VALUES: f64 = 90.0;
 
-/// The largest number of round values on an axis.
-const TICKS: f64 = 5.0;
+/// The largest numbers of steps between round values on an axis, in a narrow column and elsewhere.
+const FEW_STEPS: f64 = 3.0;
+const STEPS: f64 = 5.0;
 
 /// A column of a picture.
 #[derive(Clone, Copy, Debug)]
@@ -59,12 +60,12 @@ fn bars_height(figure: &Figure) -> f64 {
 
 fn draw_bars(canvas: &mut Canvas, column: Column, top: f64, figure: &Figure) {
     let most = figure.series.iter().map(|series| series.quartiles().1).fold(0.0, f64::max);
-    let names = if column.width < WIDTH { 120.0 } else { NAMES };
+    let (names, steps) = if column.width < WIDTH { (120.0, FEW_STEPS) } else { (NAMES, STEPS) };
     let left = column.left + names;
     let scale = (column.width - names - VALUES) / if most > 0.0 { most } else { 1.0 };
     canvas.text(column.left + 8.0, top + 16.0, Anchor::Start, &figure.title);
     let foot = top + bars_height(figure) - AXIS;
-    for value in round_values(most) {
+    for value in round_values(most, steps) {
         let x = left + value * scale;
         canvas.grid((x, top + TITLE - 4.0), (x, foot));
         canvas.text(x, foot + 14.0, Anchor::Middle, &tick_text(value, figure.unit));
@@ -152,13 +153,13 @@ pub(super) fn distributions(figure: &Figure) -> Option<String> {
     Some(canvas.finish())
 }
 
-/// Returns round values from 0 to `most`, with equal steps.
-fn round_values(most: f64) -> Vec<f64> {
+/// Returns round values from 0 to `most`, with equal steps, at most `steps` of them.
+fn round_values(most: f64, steps: f64) -> Vec<f64> {
     if most <= 0.0 {
         return vec![0.0];
     }
-    let power = 10_f64.powf((most / TICKS).log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].map(|digit| digit * power).into_iter().find(|step| most / step <= TICKS);
+    let power = 10_f64.powf((most / steps).log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].map(|digit| digit * power).into_iter().find(|step| most / step <= steps);
     let step = step.unwrap_or(10.0 * power);
     (0..).map(|number| f64::from(number) * step).take_while(|value| *value <= most).collect()
 }
@@ -221,9 +222,10 @@ mod tests {
 
     #[test]
     fn axes_have_a_few_round_values() {
-        assert_eq!(round_values(2_100.0), [0.0, 500.0, 1_000.0, 1_500.0, 2_000.0]);
-        assert_eq!(round_values(0.66), [0.0, 0.2, 0.4, 0.6000000000000001]);
-        assert_eq!(round_values(0.0), [0.0]);
+        assert_eq!(round_values(2_100.0, STEPS), [0.0, 500.0, 1_000.0, 1_500.0, 2_000.0]);
+        assert_eq!(round_values(2_100.0, FEW_STEPS), [0.0, 1_000.0, 2_000.0]);
+        assert_eq!(round_values(0.66, STEPS), [0.0, 0.2, 0.4, 0.6000000000000001]);
+        assert_eq!(round_values(0.0, STEPS), [0.0]);
         assert_eq!(decades(30.0, 2e5), [100.0, 1e3, 1e4, 1e5]);
         assert_eq!(decades(150.0, 700.0), [200.0, 500.0]);
     }
