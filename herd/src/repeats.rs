@@ -39,8 +39,9 @@ struct Tally {
     peer: String,
 }
 
-/// The number of kinds that are counted separately. Reasons can contain what a stranger sent;
-/// further kinds are counted together.
+/// The number of kinds of one event that are counted separately. Reasons can contain what a
+/// stranger sent; further kinds are counted together. Strangers on one port leave room for the
+/// others.
 const KINDS: usize = 32;
 
 impl Repeats {
@@ -57,7 +58,8 @@ impl Repeats {
         }
         let mut kinds = self.lock();
         let mut kind = (what, neighbour.map(str::to_owned), reason.to_owned());
-        if kinds.len() >= KINDS && !kinds.contains_key(&kind) {
+        let of_this = kinds.keys().filter(|(other, ..)| *other == what).count();
+        if of_this >= KINDS && !kinds.contains_key(&kind) {
             kind = (what, None, "various reasons".to_owned());
         }
         if let Some(tally) = kinds.get_mut(&kind) {

@@ -92,15 +92,15 @@ impl LogFile {
     /// Fails if the file cannot be opened; logging then continues in the old file.
     pub fn reopen(&self) -> io::Result<bool> {
         let Some(path) = &self.path else { return Ok(false) };
-        loop {
-            let file = open_log(path)?;
-            let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-            // A full file may have been renamed after it was opened here.
-            if rotation::has_name(&file, path) {
-                *current = Arc::new(file);
-                return Ok(true);
-            }
+        let mut file = open_log(path)?;
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        // A full file may have been renamed after it was opened here. No other is while this one is
+        // locked.
+        if !rotation::has_name(&file, path) {
+            file = open_log(path)?;
         }
+        *current = Arc::new(file);
+        Ok(true)
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) enum Tool {
         /// Make the certificate good for this DNS name, too, by which clients reach the node over
         /// TLS; may be repeated
         ///
-        /// `*.herd.example` stands for every name in herd.example.
+        /// `*.herd.example` stands for every name with one more part than herd.example.
         #[arg(long, value_name = "NAME", value_parser = dns_name)]
         dns: Vec<String>,
         /// Make the certificate good for this IP address, too; may be repeated

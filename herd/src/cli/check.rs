@@ -76,7 +76,7 @@ impl CheckArgs {
         ensure!(self.warn <= self.critical, Usage(bounds));
         let target = Target { name: None, address: self.address.clone(), tls: self.tls.tls(false)? };
         let began = Instant::now();
-        let answered = timeout(self.critical, ask(&target)).await;
+        let answered = timeout(self.critical, ask(&target, self.critical)).await;
         Ok(match answered {
             Ok(answered) => answered.map(|()| began.elapsed()),
             Err(_) => Err(format!("no answer from {target} within {critical}")),
@@ -98,10 +98,10 @@ impl CheckArgs {
 ///
 /// # Errors
 /// There is none, in words.
-async fn ask(target: &Target) -> Result<(), String> {
+async fn ask(target: &Target, patience: Duration) -> Result<(), String> {
     let mut expected = Vec::new();
     write_invalid(&mut expected, LINE);
-    let mut stream = target.dial().await.map_err(|error| error.to_string())?;
+    let mut stream = target.dial(patience).await.map_err(|error| error.to_string())?;
     let lost = |error| format!("{target} does not answer: {}", reason(&error));
     stream.write_all(&[LINE, b"\n"].concat()).await.map_err(lost)?;
     stream.flush().await.map_err(lost)?;

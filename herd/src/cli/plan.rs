@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use herd::backbone;
 use herd::config::{Herd, Member};
+use herd::nearest::nearest;
 use herd::places::Provider;
 use herd::server::{Admin, AdminToken, Durability};
 use herd::telemetry::{Format, Level};
@@ -53,7 +54,9 @@ impl Cli {
             herd.limits.max_future_skew = skew;
         }
         let name = args.name.as_deref().unwrap_or_default();
-        let wrong = || misspelt_command(name).map_or_else(|| no_such_node(&herd, name), Usage);
+        let is_near = nearest(name, herd.members.iter().map(|member| member.name.as_str())).is_some();
+        let misspelt = || misspelt_command(name).filter(|_| !is_near);
+        let wrong = || misspelt().map_or_else(|| no_such_node(&herd, name), Usage);
         let mut member = herd.member(name).cloned().ok_or_else(wrong)?;
         member.client = args.client_address.unwrap_or(member.client);
         member.link = args.link_address.unwrap_or(member.link);

@@ -23,8 +23,8 @@ pub(super) struct SayArgs {
     #[arg(value_name = "NODE")]
     nodes: String,
 
-    /// The lines to send, each as one argument, after all flags [default: those of standard input]
-    #[arg(value_name = "LINE", allow_hyphen_values = true)]
+    /// The lines to send, each as one argument [default: those of standard input]
+    #[arg(value_name = "LINE")]
     lines: Vec<String>,
 
     /// Look up nodes in this herd file [default: the built-in herd]

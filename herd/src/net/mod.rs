@@ -152,7 +152,7 @@ fn without_number(text: &str) -> &str {
 /// Returns in plain words why TLS failed.
 fn tls_reason(cause: &rustls::Error) -> String {
     use rustls::Error::{AlertReceived, DecryptError, InvalidMessage, NoCertificatesPresented};
-    use rustls::{Error, PeerIncompatible};
+    use rustls::{AlertDescription, Error, PeerIncompatible};
     let reason = match cause {
         DecryptError => "the data was damaged in transit",
         InvalidMessage(_) => "it does not speak TLS",
@@ -161,6 +161,16 @@ fn tls_reason(cause: &rustls::Error) -> String {
             PeerIncompatible::Tls12NotOfferedOrEnabled
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
         ) => "it does not speak TLS 1.3",
+        // It cannot verify a signature if its authority has the same name as the one that signed.
+        AlertReceived(AlertDescription::UnknownCA | AlertDescription::DecryptError) => {
+            "it does not trust the authority that signed this node's certificate"
+        }
+        AlertReceived(AlertDescription::CertificateExpired) => {
+            "it says that this node's certificate has expired"
+        }
+        AlertReceived(AlertDescription::BadCertificate | AlertDescription::CertificateUnknown) => {
+            "it rejects this node's certificate"
+        }
         AlertReceived(alert) => return format!("it rejected the handshake: {alert:?}"),
         other => return rejection(other).map_or_else(|| format!("TLS failed: {other}"), str::to_owned),
     };

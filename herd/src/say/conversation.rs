@@ -7,26 +7,29 @@ use tokio::time::{Instant, sleep_until};
 
 use super::input::Lines;
 use super::printer::Printer;
-use super::{SayError, Target, is_tls_alert};
+use super::{SayError, Tally, Target, is_tls_alert};
 use crate::net::{Exchanged, Stream, exchange};
 use crate::node::Limits;
 
 /// The room for one read, and the bytes from which on lines are sent instead of collected.
 const ROOM: usize = 64 * 1024;
 
-/// Sends lines, and prints the answers until all lines are answered and no more come. Then the
-/// sending side is closed, and so the node closes the connection.
+/// Sends lines, and prints the answers. When all lines are answered and no more come, the sending
+/// side is closed, and so the node closes the connection. It is not closed before: over TLS,
+/// closing waits until everything is sent, and a node whose answers nobody reads meanwhile reads no
+/// more.
 ///
 /// # Errors
-/// The connection is lost or closed early, or the node answers nothing for `patience` although
-/// lines are unanswered. Answers that came before have been printed.
+/// There is no connection within `patience`, it is lost or closed early, or the node answers
+/// nothing for `patience` although lines are unanswered. Answers that came before have been
+/// printed.
 pub(super) async fn converse(
     target: &Target,
     lines: &mut Lines,
     patience: Duration,
     printer: &mut Printer<'_>,
 ) -> Result<(), SayError> {
-    let mut stream = target.dial().await?;
+    let mut stream = target.dial(patience).await?;
     let lost = |printer: &Printer<'_>| SayError::Lost { target: target.to_string(), tally: printer.tally };
     // What is being sent, and how much of it has been.
     let mut output = Vec::new();
@@ -38,7 +41,7 @@ pub(super) async fn converse(
     let mut progress = Instant::now();
     loop {
         let is_sent = sent == output.len();
-        if is_sent && !is_open && !is_shut {
+        if is_sent && !is_open && !is_shut && printer.tally.answers >= printer.tally.lines {
             // If this fails, so does the next read.
             let _ = stream.shutdown().await;
             is_shut = true;
@@ -77,11 +80,14 @@ pub(super) async fn converse(
             }
         }
     }
+    let is_whole = printer.is_whole();
     printer.finish().map_err(SayError::Output)?;
-    if printer.tally.answers < printer.tally.lines {
-        return Err(lost(printer));
+    match printer.tally {
+        Tally { answers, lines, .. } if answers < lines => Err(lost(printer)),
+        _ if !is_whole => Err(SayError::Cut(target.to_string())),
+        _ if is_open => Err(SayError::Early(target.to_string())),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Counts lines that are about to be sent, and notes the first one that is too long for a node with

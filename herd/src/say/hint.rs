@@ -27,9 +27,12 @@ pub fn hint(answer: &[u8]) -> Option<String> {
     Some(match Command::parse(copy) {
         Err(refusal) => explained(refusal, copy),
         Ok(Command::Iamat(_)) => format!(
-            "the line is well-formed, so its time is too far ahead of the clock of the node, or the node takes no new clients now: {WHERE}"
+            "the line is well-formed, so its time is too far ahead of the clock of the node, that clock is far behind, or the node takes no new clients now: {WHERE}"
         ),
-        Ok(Command::Whatsat(_)) => format!("{}, or was removed", explained(Refusal::UnknownClient, copy)),
+        Ok(Command::Whatsat(_)) => format!(
+            "{}, was removed, or is in a shard whose nodes do not answer",
+            explained(Refusal::UnknownClient, copy)
+        ),
     })
 }
 
@@ -52,7 +55,7 @@ mod tests {
             ("? ", "the line is empty"),
             ("? iamat kiwi +1+1 1", "the verb `iamat`: expected IAMAT or WHATSAT, in capitals"),
             ("? WHATSAT kiwi 51 1", "the radius `51`: "),
-            ("? WHATSAT kiwi 1 1", "the client `kiwi` is unknown to the node, or was removed"),
+            ("? WHATSAT kiwi 1 1", "the client `kiwi` is unknown to the node, was removed, or is in a shard"),
             ("? IAMAT kiwi +1+1 99999999999", "the line is well-formed, so its time is too far ahead"),
             ("? too many connections", "the node has as many clients as it may"),
             ("? too many  connections", "the verb `too`"),

@@ -56,6 +56,9 @@ pub(super) fn whole() -> Result<Vec<u8>, SayError> {
     if lines.len() > MOST_KEPT {
         return Err(SayError::TooMuch);
     }
+    if !lines.is_empty() && !lines.ends_with(b"\n") {
+        lines.push(b'\n');
+    }
     Ok(lines)
 }
 
@@ -63,6 +66,10 @@ pub(super) fn whole() -> Result<Vec<u8>, SayError> {
 fn next_line(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     input.take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+    // A node answers a line at its end, which the last one may lack.
+    if (1..LONGEST_LINE as usize).contains(&line.len()) && !line.ends_with(b"\n") {
+        line.push(b'\n');
+    }
     Ok((!line.is_empty()).then_some(line))
 }
 
@@ -77,7 +84,7 @@ mod tests {
         while let Some(line) = next_line(&mut input).unwrap() {
             lines.push(line);
         }
-        assert_eq!(lines, [&b"one\n"[..], b"\n", b"two"]);
+        assert_eq!(lines, [&b"one\n"[..], b"\n", b"two\n"]);
         let mut endless = io::BufReader::new(io::repeat(b'x'));
         assert_eq!(next_line(&mut endless).unwrap().unwrap().len() as u64, LONGEST_LINE);
     }

@@ -66,6 +66,12 @@ pub enum SayError {
         /// What was sent and answered.
         tally: Tally,
     },
+    /// The connection ended within an answer.
+    #[error("{0} closed the connection within an answer: ask again")]
+    Cut(String),
+    /// The connection ended although more lines were to come.
+    #[error("{0} closed the connection before the end of the input: its log (at the level debug) says why")]
+    Early(String),
     /// A node owes answers, and has sent nothing for this time.
     #[error("{target} sent nothing for {}, after {} of {} answers", humantime::format_duration(*patience), tally.answers, tally.lines)]
     Silent {

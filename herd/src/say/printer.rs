@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::Tally;
 use super::hint::{hint, too_long};
+use crate::message::TOO_MANY_CONNECTIONS;
 use crate::node::INVALID;
 use crate::printable::lines;
 
@@ -23,6 +24,8 @@ pub(super) struct Printer<'a> {
     incomplete: Vec<u8>,
     /// What the node is to copy of a line that is too long for it.
     start_of_long: Option<Vec<u8>>,
+    /// Whether places have begun that end with an empty line.
+    is_in_places: bool,
     /// What has been sent and answered.
     pub(super) tally: Tally,
 }
@@ -30,7 +33,15 @@ pub(super) struct Printer<'a> {
 impl<'a> Printer<'a> {
     pub(super) fn new(out: &'a mut dyn Write, escapes: bool, hints: &'a mut dyn Write) -> Printer<'a> {
         let tally = Tally::default();
-        Printer { out, hints, escapes, incomplete: Vec::new(), start_of_long: None, tally }
+        Printer {
+            out,
+            hints,
+            escapes,
+            incomplete: Vec::new(),
+            start_of_long: None,
+            is_in_places: false,
+            tally,
+        }
     }
 
     /// Notes a line that was sent and is probably too long, of which the node copies `start`.
@@ -50,7 +61,10 @@ impl<'a> Printer<'a> {
         while let Some(end) = memchr::memchr(b'\n', rest) {
             let (line, behind) = rest.split_at(end + 1);
             rest = behind;
-            let is_answer = line.starts_with(b"AT ") || line.starts_with(INVALID);
+            // A node that is full says so before it reads a line.
+            let is_full = line == TOO_MANY_CONNECTIONS && self.tally.answers == 0;
+            let is_answer = line.starts_with(b"AT ") || line.starts_with(INVALID) && !is_full;
+            self.is_in_places = line != b"\n" && (self.is_in_places || line.starts_with(b"{"));
             self.tally.answers += u64::from(is_answer);
             if line.starts_with(INVALID) {
                 self.write(&unwritten[..unwritten.len() - rest.len()])?;
@@ -65,6 +79,11 @@ impl<'a> Printer<'a> {
         }
         self.incomplete = rest.to_vec();
         Ok(())
+    }
+
+    /// Returns whether what has arrived ends with the end of an answer.
+    pub(super) fn is_whole(&self) -> bool {
+        self.incomplete.is_empty() && !self.is_in_places
     }
 
     /// Prints the last line, if it has no line end, and the number of refusals without a hint.
@@ -137,6 +156,26 @@ mod tests {
             assert_eq!(hints, "hint: the verb `x`: expected IAMAT or WHATSAT, in capitals\n");
             assert_eq!(counts, (3, 1));
         }
+    }
+
+    #[test]
+    fn an_answer_is_whole_at_its_end_and_a_full_node_has_answered_nothing() {
+        let (mut out, mut hints) = (Vec::new(), Vec::new());
+        let mut printer = Printer::new(&mut out, false, &mut hints);
+        for (arrived, is_whole) in [
+            (&b"AT Alford +0.000000001 kiwi +1+1 1\n"[..], true),
+            (b"{\n   \"status\" : \"OK\"\n", false),
+            (b"}\n", false),
+            (b"\n", true),
+            (b"? x", false),
+            (b"\n", true),
+        ] {
+            printer.print(arrived).unwrap();
+            assert_eq!(printer.is_whole(), is_whole, "{arrived:?}");
+        }
+        let (_, hints, counts) = printed(&[TOO_MANY_CONNECTIONS], false);
+        assert_eq!(counts, (0, 1));
+        assert!(hints.contains("client_connections"), "{hints}");
     }
 
     #[test]

@@ -10,9 +10,6 @@ use tokio::time::timeout;
 
 use crate::net::{self, Address, Stream};
 
-/// How long a node may take to accept a connection, the TLS handshake included.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// A node to talk to.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -51,17 +48,17 @@ impl std::fmt::Display for Target {
 }
 
 impl Target {
-    /// Connects to the node within five seconds.
+    /// Connects to the node within `patience`, the TLS handshake included.
     ///
     /// # Errors
     /// The address cannot be found or reached, or the node's certificate is rejected.
-    pub async fn dial(&self) -> Result<Stream, DialError> {
+    pub async fn dial(&self, patience: Duration) -> Result<Stream, DialError> {
         let failed = |reason| DialError { target: self.to_string(), reason };
-        match timeout(PATIENCE, self.connect()).await {
+        match timeout(patience, self.connect()).await {
             Ok(stream) => stream.map_err(failed),
             Err(_) => Err(failed(format!(
                 "no answer within {}: check the address, and firewalls on the way",
-                humantime::format_duration(PATIENCE)
+                humantime::format_duration(patience)
             ))),
         }
     }
@@ -125,6 +122,9 @@ fn unsecured(error: &Error) -> String {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         )) => "its certificate is for another host: name that with --server-name".to_owned(),
         Some(rustls::Error::InvalidMessage(_)) => "it does not speak TLS: leave out --tls".to_owned(),
+        _ if net::reason(error) == net::LOST => {
+            "the connection was lost during the handshake: the node may have as many clients as it may (client_connections); its log says so".to_owned()
+        }
         _ => net::reason(error),
     }
 }

@@ -61,7 +61,10 @@ pub(super) async fn serve_http_port(shared: &Shared, listener: Listener, port: P
     let patience = shared.limits.admin_patience;
     let port_name = port.name();
     accept(shared, listener, port, |stream, peer| {
-        let Some((seat, mut lost)) = seats.take(peer.ip()) else { return };
+        let Some((seat, mut lost)) = seats.take(peer.ip()) else {
+            let reason = "as many other addresses use it as may (admin_connections)";
+            return shared.warn("connection for operators refused", None, reason, &peer.to_string());
+        };
         let app = app.clone();
         // Requests in flight are dropped when the node stops.
         tokio::spawn(async move {

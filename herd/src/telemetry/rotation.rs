@@ -34,7 +34,9 @@ pub(super) struct Rotation {
 
 impl Rotation {
     pub(super) fn new(path: &Path, full_bytes: u64) -> Rotation {
-        Rotation { path: path.to_owned(), full_bytes, next_bytes: full_bytes }
+        // Of a symbolic link, the file that it names is renamed.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        Rotation { path, full_bytes, next_bytes: full_bytes }
     }
 
     /// Begins a new file if the current one is full. If that fails, the current one stays in use,
@@ -42,6 +44,9 @@ impl Rotation {
     pub(super) fn rotate_if_full(&mut self, current: &Mutex<Arc<File>>) {
         let mut file = current.lock().unwrap_or_else(PoisonError::into_inner);
         let Ok(state) = file.metadata() else { return };
+        if state.len() < self.full_bytes {
+            self.next_bytes = self.full_bytes;
+        }
         if !state.is_file() || state.len() < self.next_bytes {
             return;
         }

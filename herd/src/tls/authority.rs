@@ -47,6 +47,9 @@ pub enum CertsError {
         "`{0}` is not a valid name for a node's certificate: use 1 to 64 letters, digits, `_`, `-` or `.`, but not `ca`"
     )]
     Name(String),
+    /// A host of a node has the name of another node, as which it could then pass.
+    #[error("`{0}` has a certificate in this folder: a node must not have the name of another one as a host")]
+    OtherNode(String),
     /// A file cannot be read or written.
     #[error("cannot use {}: {error}", file.display())]
     File {
@@ -131,6 +134,10 @@ impl Authority {
         let files = self.files(node);
         if !replace && files.cert.exists() {
             return Err(CertsError::Node(files.cert));
+        }
+        if let Some(other) = hosts.names.iter().find(|name| *name != node && self.file(name, "pem").exists())
+        {
+            return Err(CertsError::OtherNode(other.clone()));
         }
         let former = if hosts.is_empty() { first_certificate(&files.cert).ok() } else { None };
         let hosts = former.map_or_else(|| hosts.clone(), |former| Hosts::of(former, node));

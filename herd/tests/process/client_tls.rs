@@ -108,7 +108,7 @@ fn handshakes_that_fail_are_counted_and_logged_with_their_reason() {
     stranger.sock.set_read_timeout(Some(DEADLINE)).unwrap();
     assert!(stranger.write_all(b"x\n").and_then(|()| stranger.flush()).is_err());
     drop(stranger);
-    wait_for_log(&log_of(test), "it rejected the handshake", 1);
+    wait_for_log(&log_of(test), "it does not trust the authority that signed this node's certificate", 1);
     wait_until("the client that does not trust the node is counted", || has_failed(&node, 2));
     // Load balancers open a connection and close it.
     drop(node.connect());

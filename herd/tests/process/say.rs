@@ -38,7 +38,7 @@ fn answers_are_printed_as_they_are_with_a_hint_behind_each_refusal() {
     assert_eq!(
         hints,
         "hint: the time `16..5`: expected seconds since 1970, such as 1621464827.959498503\n\
-         hint: the client `plum` is unknown to the node, or was removed\n"
+         hint: the client `plum` is unknown to the node, was removed, or is in a shard whose nodes do not answer\n"
     );
     assert!(output.status.success());
     let checked = say("say", &[&["--check", &*address], &lines[..]].concat(), "");
@@ -115,6 +115,41 @@ fn a_node_that_does_not_answer_is_an_error_that_says_what_to_try() {
 }
 
 #[test]
+fn a_connection_that_ends_before_the_input_or_within_an_answer_is_an_error() {
+    for (answer, expected) in [
+        ("? x\n", "closed the connection before the end of the input"),
+        ("AT Alford +0.000000001 kiwi +1+1 1\n{\n", "closed the connection within an answer"),
+        ("? too many connections\n", "closed the connection after 0 of 1 answers"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let mut command = Command::new(program("herd"));
+        command.args(["say", &address]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // Standard input stays open until the end.
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(b"x\n").unwrap();
+        let (mut stream, _) = listener.accept().unwrap();
+        assert_eq!(stream.read(&mut [0; 8]).unwrap(), 2);
+        stream.write_all(answer.as_bytes()).unwrap();
+        drop(stream);
+        let (code, errors) = (child.wait().unwrap().code(), child.stderr.take().unwrap());
+        let errors = std::io::read_to_string(errors).unwrap();
+        assert!(code == Some(1) && errors.contains(expected), "{code:?}: {errors}");
+    }
+}
+
+#[test]
+fn flags_may_follow_lines_and_a_misspelt_flag_is_no_line() {
+    let node = Node::start("say-flags", "");
+    let address = node.client.to_string();
+    assert_eq!(say("say-flags", &[&address, "x", "--check"], "").status.code(), Some(1));
+    let misspelt = say("say-flags", &[&address, "--tsl", IAMAT], "");
+    assert_eq!((misspelt.status.code(), printed(&misspelt).0.as_str()), (Some(2), ""));
+    assert_eq!(printed(&say("say-flags", &[&address, "--", "--tsl"], "")).0, "? --tsl\n");
+}
+
+#[test]
 fn certificates_are_verified_and_errors_name_the_flag_that_is_missing() {
     let folder = scratch("say-tls").join("certs");
     let _ = fs::remove_dir_all(&folder);
@@ -147,6 +182,12 @@ fn certificates_are_verified_and_errors_name_the_flag_that_is_missing() {
     Authority::init(&other).unwrap();
     let errors = printed(&by_machine(&other.join("ca.pem").display().to_string())).1;
     assert!(errors.contains("not signed by a trusted authority: name the authority with --ca"), "{errors}");
+    // Closing an encrypted connection waits until everything is sent, which a node whose answers
+    // nobody reads does not take.
+    let lines = format!("{IAMAT}{}", "x ".repeat(1000) + "\n").repeat(5000);
+    let output = say("say-tls", &["--ca", &ca, "--server-name", "Alford", &address], &lines);
+    assert_eq!(printed(&output).0.lines().count(), 10_000);
+    assert!(output.status.success());
     let plain = Node::start("say-tls-not", "");
     let errors = printed(&say("say-tls", &["--ca", &ca, &plain.client.to_string(), "x"], "")).1;
     assert!(errors.contains("it does not speak TLS: leave out --tls"), "{errors}");
@@ -176,7 +217,9 @@ fn a_terminal_gets_a_prompt_that_completes_verbs_and_has_a_history() {
     };
     wait_for("> ");
     keys.write_all(b"wh\tplum 1 1\r").unwrap();
-    wait_for("? WHATSAT plum 1 1\r\nhint: the client `plum` is unknown to the node, or was removed\r\n");
+    wait_for(
+        "? WHATSAT plum 1 1\r\nhint: the client `plum` is unknown to the node, was removed, or is in a shard whose nodes do not answer\r\n",
+    );
     wait_for("> ");
     // Up brings the line back; Ctrl-C drops a line, and Ctrl-D ends the prompt.
     keys.write_all(b"\x1b[A 5\r").unwrap();

@@ -30,6 +30,8 @@ def manifests(chart, values, name):
                 except Exception as error:
                     # Further lines have the whole manifest.
                     sys.exit(f"{file} with {name}: {str(error).splitlines()[0]}")
+            if manifest["kind"] == "PrometheusRule" and not manifest["spec"].get("groups"):
+                sys.exit(f"{file} with {name}: the PrometheusRule has no groups")
             found.append(manifest)
     return found
 

@@ -19,7 +19,7 @@ pub struct SayArgs {
     /// The node to talk to
     node: String,
     /// The lines to send, each as one argument
-    #[arg(value_name = "LINE", required = true, allow_hyphen_values = true)]
+    #[arg(value_name = "LINE", required = true)]
     lines: Vec<String>,
 }
 
