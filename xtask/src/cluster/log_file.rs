@@ -66,17 +66,22 @@ impl LogFile {
     }
 
     /// Opens a log whose lines are sorted, and starts reading near the first line that is not
-    /// early. `is_early` returns `None` for a line that does not say.
+    /// early. `is_early` returns `None` for a line that does not say. If no line says, reading
+    /// starts at the first line.
     ///
     /// # Errors
     /// The file cannot be read.
     pub(crate) fn open_after(path: &Path, is_early: impl Fn(&[u8]) -> Option<bool>) -> Result<LogFile> {
         let mut log = LogFile::with_file(path, File::open(path))?;
-        let begins_early = log.is_early_at(0, &is_early).with_context(|| cannot_read(path))?;
-        if !begins_early && let Ok(former) = File::open(former_log(path)) {
+        let mut begins_early = log.is_early_at(0, &is_early).with_context(|| cannot_read(path))?;
+        if begins_early != Some(true)
+            && let Ok(former) = File::open(former_log(path))
+        {
             log.file = BufReader::new(former);
+            begins_early = log.is_early_at(0, &is_early).with_context(|| cannot_read(path))?;
         }
-        log.skip_early(&is_early).with_context(|| cannot_read(path))?;
+        let found = if begins_early == Some(true) { log.skip_early(&is_early) } else { log.file.rewind() };
+        found.with_context(|| cannot_read(path))?;
         Ok(log)
     }
 
@@ -169,7 +174,7 @@ impl LogFile {
         let (mut early, mut late) = (0, self.file.get_ref().metadata()?.len());
         while late - early > PIECE {
             let middle = early + (late - early) / 2;
-            if self.is_early_at(middle, is_early)? {
+            if self.is_early_at(middle, is_early)? == Some(true) {
                 early = middle;
             } else {
                 late = middle;
@@ -178,17 +183,21 @@ impl LogFile {
         self.seek_line(early)
     }
 
-    /// Returns whether the first line behind `place` that says so is early.
-    fn is_early_at(&mut self, place: u64, is_early: &impl Fn(&[u8]) -> Option<bool>) -> io::Result<bool> {
+    /// Returns whether the first line behind `place` that says so is early; `None` if no line does.
+    fn is_early_at(
+        &mut self,
+        place: u64,
+        is_early: &impl Fn(&[u8]) -> Option<bool>,
+    ) -> io::Result<Option<bool>> {
         self.seek_line(place)?;
         let mut line = Vec::new();
         while self.file.read_until(b'\n', &mut line)? > 0 {
             if let Some(is_early) = is_early(&line) {
-                return Ok(is_early);
+                return Ok(Some(is_early));
             }
             line.clear();
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// Moves to the first line that begins at `place` or behind it.
@@ -291,6 +300,8 @@ mod tests {
             assert!(found[0] <= first && found[0] + 2_000 > first, "{first}: {}", found[0]);
             assert_eq!(found, (found[0]..10_000).collect::<Vec<_>>());
         }
+        let all = numbers(&mut LogFile::open_after(&path, |_| None).unwrap());
+        assert_eq!(all, (0..10_000).collect::<Vec<_>>(), "no line says");
         for path in [former_log(&path), path] {
             fs::remove_file(path).unwrap();
         }

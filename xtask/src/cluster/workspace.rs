@@ -67,15 +67,7 @@ pub fn herd_binary(profile: Profile) -> Result<PathBuf> {
 /// # Errors
 /// The build fails. Cargo has written the reason to standard error.
 pub fn binary(name: &str, profile: Profile) -> Result<PathBuf> {
-    let mut build = cargo();
-    build.args(["build", "--workspace", "--bin", name, "--message-format=json-render-diagnostics"]);
-    if profile == Profile::Release {
-        build.arg("--release");
-    }
-    // What traces reports builds nodes that do.
-    if cfg!(feature = "otel") {
-        build.args(["--features", "xtask/otel"]);
-    }
+    let mut build = build_command(name, profile);
     let output = build.stderr(Stdio::inherit()).output().context("cannot run cargo build")?;
     if !output.status.success() {
         bail!("cargo cannot build {name}: see its errors above");
@@ -86,6 +78,20 @@ pub fn binary(name: &str, profile: Profile) -> Result<PathBuf> {
         .filter(|message| message["target"]["name"] == name)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from));
     binary.with_context(|| format!("cargo build named no executable for {name}"))
+}
+
+/// Returns the command that builds a program of the workspace, and reports what it does as JSON.
+fn build_command(name: &str, profile: Profile) -> Command {
+    let mut build = cargo();
+    build.args(["build", "--workspace", "--bin", name, "--message-format=json-render-diagnostics"]);
+    if profile == Profile::Release {
+        build.arg("--release");
+    }
+    // What traces reports builds nodes that do.
+    if cfg!(feature = "otel") {
+        build.args(["--features", "xtask/otel"]);
+    }
+    build
 }
 
 /// Returns a command that runs cargo in the root of the checkout, with the target folder that this
@@ -110,4 +116,24 @@ pub fn cargo() -> Command {
     }
     cargo.current_dir(root());
     cargo
+}
+
+#[cfg(all(test, not(any(feature = "otel", feature = "browser"))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_herd_starts_without_building_the_libraries_of_the_tests_again() {
+        let output = build_command("herd", Profile::Debug).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let artifacts = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let libraries: Vec<Value> = artifacts
+            .filter(|message| message["reason"] == "compiler-artifact" && message["executable"].is_null())
+            .collect();
+        assert!(libraries.len() > 10, "{text}");
+        for library in libraries {
+            let name = &library["target"]["name"];
+            assert_eq!(library["fresh"], true, "{name}: build the tests with `--workspace`");
+        }
+    }
 }

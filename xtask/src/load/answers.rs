@@ -95,7 +95,7 @@ fn is_complete(
     answers: &mut Answers,
 ) -> bool {
     if *is_in_places {
-        answers.without_places += u64::from(line.ends_with(b"\"status\" : \"UNKNOWN_ERROR\""));
+        answers.without_places += u64::from(is_error_status(line));
         *is_in_places = !line.is_empty();
         return line.is_empty();
     }
@@ -103,6 +103,12 @@ fn is_complete(
     answers.wrong += u64::from(!is_right);
     *is_in_places = is_right && verb == Verb::Question;
     !*is_in_places
+}
+
+/// Returns whether a line of an answer to a WHATSAT is the status of an error.
+fn is_error_status(line: &[u8]) -> bool {
+    let status = line.trim_ascii_start().strip_prefix(b"\"status\" : \"");
+    status.is_some_and(|status| !status.starts_with(b"OK\"") && !status.starts_with(b"ZERO_RESULTS\""))
 }
 
 impl Answers {
@@ -130,14 +136,15 @@ mod tests {
                     AT A +1 kiwi +1+1 1\n{\n   \"results\" : [],\n   \"status\" : \"OK\"\n}\n\n\
                     ? WHATSAT plum 10 0\n\
                     AT A +1 kiwi +1+1 1\n{\n   \"status\" : \"UNKNOWN_ERROR\"\n}\n\n\
+                    AT A +1 kiwi +1+1 1\n{\n   \"status\" : \"OVER_QUERY_LIMIT\",\n   \"results\" : []\n}\n\n\
+                    AT A +1 kiwi +1+1 1\n{\n   \"results\" : [],\n   \"status\" : \"ZERO_RESULTS\"\n}\n\n\
                     ? IAMAT kiwi\n";
         for size in 1..=text.len() {
             let (mut waiting, mut answers, mut input) = (Waiting::default(), no_answers(), Vec::new());
             let due = Instant::now();
-            for verb in
-                [Verb::Report, Verb::Report, Verb::Question, Verb::Question, Verb::Question, Verb::Report]
-            {
-                waiting.push(due, verb);
+            let verbs = [(Verb::Report, 2), (Verb::Question, 5), (Verb::Report, 1)];
+            for (verb, commands) in verbs {
+                (0..commands).for_each(|_| waiting.push(due, verb));
             }
             for piece in text.as_bytes().chunks(size) {
                 input.extend_from_slice(piece);
@@ -145,7 +152,7 @@ mod tests {
             }
             let counts =
                 (answers.reports.len(), answers.questions.len(), answers.wrong, answers.without_places);
-            assert_eq!((counts, waiting.count, input.len()), ((3, 3, 2, 1), 0, 0), "pieces of {size} bytes");
+            assert_eq!((counts, waiting.count, input.len()), ((3, 5, 2, 2), 0, 0), "pieces of {size} bytes");
         }
     }
 

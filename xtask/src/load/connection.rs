@@ -1,10 +1,11 @@
 //! A connection of a load.
 
 use std::cell::RefCell;
+use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, anyhow, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
@@ -16,6 +17,9 @@ use super::{Load, Protocol, Whatsats};
 
 /// The timeout of an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long to wait for what a node sent before it closed a connection.
+const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The answers of all connections, which run on one thread.
 pub(super) type Tally = Rc<RefCell<Answers>>;
@@ -62,10 +66,10 @@ impl LoadConnection {
             {
                 (0..commands).for_each(|_| self.write_command(due));
             }
-            if !self.output.is_empty() {
-                self.stream.write_all(&self.output).await?;
-                self.stream.flush().await?;
-                self.output.clear();
+            if let Err(cause) = self.write_output().await {
+                // What the node sent before it closed the connection may say why.
+                let _ = timeout(LAST_WORDS_TIMEOUT, self.stream.read_buf(&mut self.input)).await;
+                return Err(self.closed(Some(&cause)));
             }
             let pace_ended = pace.has_ended() || self.clients.left(1) == 0;
             if self.waiting.count == 0 && pace_ended {
@@ -77,7 +81,8 @@ impl LoadConnection {
             tokio::select! {
                 read = timeout(ANSWER_TIMEOUT, self.stream.read_buf(&mut self.input)), if waits => {
                     let read = read.with_context(|| format!("no answer within {ANSWER_TIMEOUT:?}"))?;
-                    ensure!(read? > 0, "a node closed a connection under load{}", self.hint());
+                    let read = read.map_err(|cause| self.closed(Some(&cause)))?;
+                    ensure!(read > 0, self.closed(None));
                     let LoadConnection { waiting, input, protocol, .. } = &mut self;
                     waiting.take_answers(input, *protocol, &mut tally.borrow_mut());
                 }
@@ -86,6 +91,15 @@ impl LoadConnection {
                 }
             }
         }
+    }
+
+    async fn write_output(&mut self) -> io::Result<()> {
+        if !self.output.is_empty() {
+            self.stream.write_all(&self.output).await?;
+            self.stream.flush().await?;
+            self.output.clear();
+        }
+        Ok(())
     }
 
     /// The number of commands that may be sent now.
@@ -110,14 +124,18 @@ impl LoadConnection {
         }
     }
 
-    /// What to try if the node closes the connection: it may have answered with an alert of TLS.
-    fn hint(&self) -> &'static str {
-        match self.stream {
-            LoadStream::Plain(_) if self.input.starts_with(TLS_ALERT) => {
-                ": it serves clients over TLS, so use --tls and --ca"
+    /// Returns the error for a connection that the node closed, or reset with many commands in
+    /// flight, and what to try: it may have answered with an alert of TLS.
+    fn closed(&self, cause: Option<&io::Error>) -> Error {
+        let is_plain = matches!(self.stream, LoadStream::Plain(_));
+        let reason = match cause {
+            _ if is_plain && self.input.starts_with(TLS_ALERT) => {
+                ": it serves clients over TLS, so use --tls and --ca".to_owned()
             }
-            _ => "",
-        }
+            Some(cause) => format!(": {cause}"),
+            None => String::new(),
+        };
+        anyhow!("a node closed a connection under load{reason}")
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -101,6 +102,47 @@ impl Checkout {
 impl Drop for Checkout {
     fn drop(&mut self) {
         self.xtask(&["herd-down"]);
+    }
+}
+
+/// A command that prints lines until it is stopped. It is killed when this is dropped, even if the
+/// test fails.
+pub(crate) struct Printer {
+    pub(crate) process: Child,
+    lines: Receiver<String>,
+}
+
+impl Printer {
+    pub(crate) fn start(mut command: Command) -> Printer {
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+        let output = BufReader::new(process.stdout.take().unwrap());
+        let (sender, lines) = channel();
+        thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Printer { process, lines }
+    }
+
+    /// Returns the next line that contains a text. Panics at the deadline.
+    pub(crate) fn line_with(&self, text: &str) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let line = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+            let line = line.unwrap_or_else(|_| panic!("no line with {text:?} within {DEADLINE:?}"));
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// Returns the next line. Panics at the deadline.
+    pub(crate) fn next_line(&self) -> String {
+        self.line_with("")
+    }
+}
+
+impl Drop for Printer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::checkout::{Checkout, wait_until};
+use crate::checkout::{Checkout, Printer, wait_until};
 
 /// Reports two clients in turn to each of two nodes.
 fn reporting_herd(test: &str) -> Checkout {
@@ -53,16 +53,11 @@ fn the_end_of_a_log_that_is_followed_comes_before_new_lines() {
     let received = ["herd-logs", "--grep", " received ", "--tail", "2"];
     let before = checkout.run(&received);
     assert_eq!(before.lines().count(), 2);
-    let mut follow = checkout.command(&[&received[..], &["--follow"]].concat());
-    let mut follower = follow.stdout(std::process::Stdio::piped()).spawn().unwrap();
-    let lines = std::io::BufReader::new(follower.stdout.take().unwrap());
-    let mut lines = std::io::BufRead::lines(lines).map(Result::unwrap);
-    let first = [lines.next().unwrap(), lines.next().unwrap()];
+    let follower = Printer::start(checkout.command(&[&received[..], &["--follow"]].concat()));
+    let first = [follower.next_line(), follower.next_line()];
     assert_eq!(first.join("\n") + "\n", before);
     checkout.run(&["say", "Node1", "IAMAT plum +1+1 9"]);
-    let line = lines.next().unwrap();
-    follower.kill().unwrap();
-    follower.wait().unwrap();
+    let line = follower.next_line();
     assert!(line.starts_with("Node1: ") && line.ends_with(" line=IAMAT plum +1+1 9"), "{line}");
 }
 

@@ -1,6 +1,7 @@
 //! The herd of a peer, as a user runs it.
 
-use std::process::Command;
+use std::io::Write;
+use std::net::TcpStream;
 
 use crate::checkout::{Checkout, wait_until};
 
@@ -36,12 +37,15 @@ fn the_log_of_a_peer_has_what_goes_wrong() {
     assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
     let note = String::from_utf8(output.stderr).unwrap();
     assert!(note.contains("nodes of the peer asyncio-protocol log only what goes wrong"), "{note}");
-    // A Python program prints a traceback when it is interrupted.
-    let pid = checkout.pids()[0].to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    wait_until("the traceback is in the log", || {
-        checkout.run(&["herd-logs", "Node1"]).contains("KeyboardInterrupt")
-    });
+    // asyncio logs a traceback if the name of a neighbour is not UTF-8.
+    let nodes = checkout.nodes();
+    let mut link = TcpStream::connect(nodes[0]["link"].as_str().unwrap()).unwrap();
+    link.write_all(b"\xff\n").unwrap();
+    for more in [&[][..], &["--since", "1h"]] {
+        wait_until("the traceback is in the log", || {
+            checkout.run(&[&["herd-logs", "Node1"], more].concat()).contains("UnicodeDecodeError")
+        });
+    }
 }
 
 #[test]

@@ -47,8 +47,12 @@ pub(super) fn describe_level(level: &str) -> String {
     format!("{lines} (level {level}); {other} with `cargo xtask herd-logs --lines {other}`")
 }
 
-/// Returns the level of a node's log; `None` if the node does not answer.
+/// Returns the level of a node's log; `None` if the node does not answer. A node that did not
+/// answer when its state was read is not asked again.
 pub(crate) fn level_of(node: &Value) -> Option<String> {
+    if ["paused", "down", "not answering"].iter().any(|state| node["state"] == *state) {
+        return None;
+    }
     let admin: SocketAddr = node["admin"].as_str()?.parse().ok()?;
     Some(get(admin, "/log-level").ok()?.trim().to_owned())
 }

@@ -3,7 +3,7 @@
 use herd::printable::line;
 use serde_json::Value;
 
-use crate::text::{fitted_table, table};
+use crate::text::fitted_table;
 
 /// A column: its header, and a function that returns its cell for a node's status.
 type Column = (&'static str, fn(&Value) -> String);
@@ -27,12 +27,16 @@ const COLUMNS: [Column; 13] = [
 /// The number of columns, at the end, that only `--wide` shows: process ids and paths.
 const WIDE: usize = 2;
 
-/// The columns of a peer's nodes, which have no admin ports, and those that only `--wide` adds.
+/// The columns of a peer's nodes, which have no admin ports, and those that `--wide` shows.
 const OF_PEERS: [usize; 5] = [0, 1, 4, 9, 10];
-const WIDE_OF_PEERS: [usize; 2] = [11, 12];
+const WIDE_OF_PEERS: [usize; 7] = [0, 1, 4, 9, 10, 11, 12];
 
 /// The columns that are left out if the table is too wide, in the order in which they go.
 const SPARE: [usize; 9] = [10, 9, 7, 8, 5, 6, 2, 3, 4];
+
+/// The columns among those of a peer's nodes that are left out, in this order, if the table is too
+/// wide.
+const SPARE_OF_PEERS: [usize; 2] = [4, 3];
 
 /// The columns of a status table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,10 +101,15 @@ fn cut_links(status: &Value) -> impl Iterator<Item = &Value> {
 
 /// Returns the table of a peer's nodes, of which only little is known.
 fn peer_table(rows: &[[String; COLUMNS.len()]], columns: StatusColumns) -> String {
-    let wide = WIDE_OF_PEERS.iter().filter(|_| columns == StatusColumns::All);
-    let kept: Vec<usize> = OF_PEERS.iter().chain(wide).copied().collect();
-    let rows = rows.iter().map(|row| kept.iter().map(|column| row[*column].clone()).collect());
-    table(&rows.collect::<Vec<Vec<String>>>())
+    match columns {
+        StatusColumns::All => fitted_table(&choose(rows, WIDE_OF_PEERS), &[], None),
+        StatusColumns::Fitted(width) => fitted_table(&choose(rows, OF_PEERS), &SPARE_OF_PEERS, width),
+    }
+}
+
+/// Returns some columns of rows.
+fn choose<const N: usize>(rows: &[[String; COLUMNS.len()]], columns: [usize; N]) -> Vec<[String; N]> {
+    rows.iter().map(|row| columns.map(|column| row[column].clone())).collect()
 }
 
 fn text(value: &Value) -> String {
@@ -237,6 +246,10 @@ mod tests {
         Hamilton is not ready: no neighbour is linked
         Parker is not answering: no answer within 1s
         ");
+        let header = |columns| status_table(&herd, columns).lines().next().unwrap().to_owned();
+        assert!(header(StatusColumns::Fitted(Some(60))).ends_with(" ADDRESS          LINK ADDRESS"));
+        assert_eq!(header(StatusColumns::Fitted(Some(50))), "NODE      STATE          ADDRESS");
+        assert!(header(StatusColumns::All).ends_with(" LOG"));
     }
 
     #[test]

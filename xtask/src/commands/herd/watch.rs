@@ -94,18 +94,26 @@ fn screen(title: &str, status: &Value, columns: StatusColumns, width: usize, hei
 fn first_nodes(status: &Value, columns: StatusColumns, room: usize) -> Vec<String> {
     let lists = [&status["nodes"], &status["servers"]];
     let mut nodes: Vec<&Value> = lists.into_iter().filter_map(Value::as_array).flatten().collect();
-    nodes.sort_by_key(|node| node["state"] == "ready");
+    // A peer's nodes are running at best.
+    nodes.sort_by_key(|node| node["state"] == "ready" || node["state"] == "running");
     let table = |shown: usize| -> Vec<String> {
         let part = json!({ "nodes": nodes[..shown], "cut": status["cut"] });
         status_table(&part, columns).lines().map(str::to_owned).collect()
     };
     let fits = |shown: &usize| table(*shown).len() < room;
-    let shown = (0..nodes.len()).rev().find(fits).unwrap_or(0);
+    // The header and the last line need room, too.
+    let most = nodes.len().min(room.saturating_sub(1));
+    let shown = (0..most).rev().find(fits).unwrap_or(0);
     let left_out = &nodes[shown..];
-    let ready = left_out.iter().filter(|node| node["state"] == "ready").count();
+    let count = |state: &str| left_out.iter().filter(|node| node["state"] == state).count();
+    let well = match (count("ready"), count("running")) {
+        (ready, 0) => format!("{ready} of them ready"),
+        (0, running) => format!("{running} of them running"),
+        (ready, running) => format!("{ready} of them ready and {running} running"),
+    };
     let mut lines = table(shown);
     lines.truncate(room.saturating_sub(1));
-    lines.push(format!("... and {} more, {ready} of them ready", left_out.len()));
+    lines.push(format!("... and {} more, {well}", left_out.len()));
     lines
 }
 
@@ -139,6 +147,20 @@ mod tests {
         ... and 97 more, 97 of them ready
         <clear>
         ");
+    }
+
+    #[test]
+    fn a_peers_nodes_that_are_down_come_before_those_that_are_running() {
+        let mut status = large_herd();
+        status["cut"] = json!([]);
+        for node in status["nodes"].as_array_mut().unwrap() {
+            node["peer"] = "twisted".into();
+            node["state"] = if node["state"] == "ready" { "running" } else { "down" }.into();
+        }
+        let drawn = screen("title", &status, StatusColumns::Fitted(Some(80)), 80, 6);
+        let lines: Vec<&str> = drawn.lines().collect();
+        assert!(lines[2].starts_with("Node100  down ") && lines[3].starts_with("Node1 "), "{drawn}");
+        assert!(lines[4].starts_with("... and 98 more, 98 of them running"), "{drawn}");
     }
 
     #[test]

@@ -20,13 +20,18 @@ impl LineFilter {
         self.client.is_some() || self.pattern.is_some()
     }
 
-    /// Returns whether to print a line that has this time.
+    /// Returns whether to print a line that has this time. The time is empty if neither the line
+    /// nor one before has a time, as in a peer's log; such a line may be new.
     pub(super) fn accepts(&self, time: &str, line: &str) -> bool {
-        self.since.as_deref().is_none_or(|since| time >= since)
+        self.since.as_deref().is_none_or(|since| time.is_empty() || time >= since)
             && self.client.as_deref().is_none_or(|client| names_client(line, client))
             && self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(line))
     }
 }
+
+/// How the log shows the white space, other than spaces, that may separate the fields of a command:
+/// tab, CR, vertical tab and form feed.
+const WHITE_SPACE: [&str; 4] = ["\\t", "\\r", "\\u000b", "\\u000c"];
 
 /// Returns whether a line has a client's id as a whole word, as lines of clients and links have.
 fn names_client(line: &str, client: &str) -> bool {
@@ -35,8 +40,18 @@ fn names_client(line: &str, client: &str) -> bool {
     if id.is_empty() {
         return false;
     }
-    let ends_word = |text: &str| text.is_empty() || text.starts_with([' ', '"', ',']);
-    let begins_word = |text: &str| text.is_empty() || text.ends_with([' ', '"', '=']);
+    let begins_with_space = |text: &&str| WHITE_SPACE.iter().any(|escape| text.starts_with(escape));
+    // JSON doubles the backslash.
+    let ends_word = |text: &str| {
+        text.is_empty()
+            || text.starts_with([' ', '"', ','])
+            || [text, text.strip_prefix('\\').unwrap_or_default()].iter().any(begins_with_space)
+    };
+    let begins_word = |text: &str| {
+        text.is_empty()
+            || text.ends_with([' ', '"', '='])
+            || WHITE_SPACE.iter().any(|escape| text.ends_with(escape))
+    };
     line.match_indices(&*id).any(|(at, id)| begins_word(&line[..at]) && ends_word(&line[at + id.len()..]))
 }
 
@@ -56,6 +71,14 @@ mod tests {
             assert!(names_client(line, "kiwi"), "{line}");
             for other in ["kiw", "iwi", "k.wi", "", "kiwi.cs.ucla.edu"] {
                 assert!(!names_client(line, other), "{other} in {line}");
+            }
+        }
+        for space in ["\t", "\r", "\x0b", "\x0c", " \t "] {
+            let command = format!("IAMAT{space}kiwi{space}+1+1{space}1");
+            let line = format!("received line={}", printable::line(command.as_bytes()));
+            let json = serde_json::json!({ "line": line }).to_string();
+            for line in [line, json] {
+                assert!(names_client(&line, "kiwi") && !names_client(&line, "iwi"), "{line}");
             }
         }
         assert!(!names_client("line=IAMAT kiwi.cs.ucla.edu +1+1 1", "kiwi"));
@@ -79,6 +102,7 @@ mod tests {
             let time = format!("2026-01-01T00:00:{second:02}.000000Z");
             assert_eq!(filter.accepts(&time, line), accepted, "{second} {line}");
         }
+        assert!(filter.accepts("", "line=IAMAT kiwi +1+1 1"), "a line without a time");
         assert!(LineFilter::default().accepts("", "anything"));
     }
 }
