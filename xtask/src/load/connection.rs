@@ -6,13 +6,14 @@ use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Error, Result, anyhow, ensure};
+use herd::net::Stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::answers::{Answers, Verb, Waiting};
 use super::order::Clients;
 use super::pace::Pace;
-use super::stream::{Connector, LoadStream};
+use super::stream::Connector;
 use super::{Load, Protocol, Whatsats};
 
 /// The timeout of an answer.
@@ -26,7 +27,7 @@ pub(super) type Tally = Rc<RefCell<Answers>>;
 
 /// A connection that sends commands.
 pub(super) struct LoadConnection {
-    stream: LoadStream,
+    stream: Stream,
     protocol: Protocol,
     depth: usize,
     clients: Clients,
@@ -127,7 +128,7 @@ impl LoadConnection {
     /// Returns the error for a connection that the node closed, or reset with many commands in
     /// flight, and what to try: it may have answered with an alert of TLS.
     fn closed(&self, cause: Option<&io::Error>) -> Error {
-        let is_plain = matches!(self.stream, LoadStream::Plain(_));
+        let is_plain = matches!(self.stream, Stream::Plain(_));
         let reason = match cause {
             _ if is_plain && self.input.starts_with(TLS_ALERT) => {
                 ": it serves clients over TLS, so use --tls and --ca".to_owned()
